@@ -1,0 +1,23 @@
+"""Co-salient object detection: find the object that a group of photos shares, at the pixel.
+
+>>> import cosod
+>>> detector = cosod.load()
+>>> maps = detector.segment(["mug1.jpg", "mug2.jpg", "mug3.jpg"])
+"""
+
+import importlib
+
+__all__ = ["Detector", "__version__", "errors", "evaluate", "load", "models"]
+__version__ = "0.1.0"
+
+# Imported when first used: ``import cosod`` and ``cosod --help`` do not wait for torch.
+_WHERE = {"load": "cosod.detector", "Detector": "cosod.detector", "evaluate": "cosod.evaluation"}
+_MODULES = {"models", "errors"}
+
+
+def __getattr__(name: str):
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"cosod.{name}")
+    raise AttributeError(f"module 'cosod' has no attribute {name!r}")

@@ -1,0 +1,5 @@
+"""``python -m cosod``."""
+
+from cosod.cli import main
+
+main()

@@ -1,0 +1,68 @@
+"""The ``cosod`` command. One file a verb; a verb is imported when it is called, so that ``--help`` is instant."""
+
+import importlib
+import os
+import sys
+
+import click
+
+from cosod.errors import CosodError
+
+#: Verb -> its line in ``cosod --help``. The verb's module here has a click command named ``command``.
+VERBS = {
+    "segment": "Find the object that the photos of a folder share, and write a map for each.",
+    "evaluate": "Score maps against ground truth with the field's measures.",
+    "datasets": "List the field's data sets, or check a folder that holds one.",
+    "models": "List the networks and where their weights are.",
+    "convert": "Turn a published checkpoint into a weights file of this package.",
+    "doctor": "Print versions and devices, and check that the default model works here.",
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx):
+        return list(VERBS)
+
+    def get_command(self, ctx, name):
+        if name not in VERBS:
+            return None
+        return importlib.import_module(f"cosod.cli.{name}").command
+
+    def format_commands(self, ctx, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cosod")
+def root():
+    """Co-salient object detection: find the object that a group of photos shares, at the pixel.
+
+    Add --debug to any command to see the traceback of an error.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: errors of this package become one sentence on stderr and exit code 1, Ctrl-C 130."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    try:
+        code = root.main(arguments, prog_name="cosod", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted: what was finished is kept, nothing is half-written.", err=True)
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except CosodError as error:
+        if debug:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)

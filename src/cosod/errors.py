@@ -1,0 +1,32 @@
+"""Errors that a user can act on: one sentence with the path, the cause and the way out."""
+
+
+class CosodError(Exception):
+    """Base of all errors of this package; the command line prints the message and exits with 1."""
+
+
+class InputError(CosodError):
+    """A path, an image or an option that cannot be used as given."""
+
+
+class ImageError(InputError):
+    """One image that cannot be read; a run over many goes on without it and reports it at the end."""
+
+
+class WeightsError(CosodError):
+    """A weights file that is missing, damaged, or of another network."""
+
+
+class DeviceError(CosodError):
+    """A device that was asked for and is not there."""
+
+
+class OutputError(CosodError):
+    """A result that cannot be written."""
+
+
+class ExtraError(CosodError):
+    """A feature that needs an optional dependency which is not installed."""
+
+    def __init__(self, feature: str, extra: str):
+        super().__init__(f"{feature} needs an optional dependency; install it with: pip install 'cosod[{extra}]'")

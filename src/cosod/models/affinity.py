@@ -1,0 +1,124 @@
+"""Group affinity: how well each position of a group matches the other images of the group.
+
+GCoNet section 3.2 ("group affinity module", GAM); the same module serves GCoNet+ and the light network.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cosod.models.interface import Consensus
+
+#: Largest number of entries of one block of the affinity matrix (64 MiB in float32).
+BLOCK_ENTRIES = 1 << 24
+
+
+def best_match(query: Tensor, key: Tensor, block_entries: int = BLOCK_ENTRIES) -> Tensor:
+    """Mean over the images of the group of each position's best match in that image.
+
+    The affinity of all positions is ``S = query^T key``; the result is the maximum over the positions of each
+    image, averaged over the images, the position's own image included. ``S`` has ``(N P)^2`` entries, 262 GB
+    for a thousand images of 16 x 16 positions; it is computed in blocks and never held. The result is exact
+    and gradients pass to both arguments.
+
+    Args:
+        query: ``(N, C, P)``, P positions in each of N images.
+        key: ``(M, C, P')`` of the M images to match against (the same group: M = N).
+        block_entries: bound on the entries held at once.
+
+    Returns:
+        ``(N, P)``, unscaled.
+    """
+    return _BestMatch.apply(query, key, block_entries)
+
+
+class _BestMatch(torch.autograd.Function):
+    """Forward keeps only the index of each best match, and that only when a gradient is wanted."""
+
+    @staticmethod
+    def forward(ctx, query: Tensor, key: Tensor, block_entries: int) -> Tensor:
+        n, c, p = query.shape
+        m, _, keys = key.shape
+        flat = query.transpose(1, 2).reshape(n * p, c)
+        total = torch.empty(n * p, device=query.device, dtype=torch.float32)
+        wanted = any(ctx.needs_input_grad[:2])
+        index = torch.empty(m, n * p, device=query.device, dtype=torch.int32) if wanted else None
+        # Whole images of keys, and as many queries as then fit: both blocks are as square as the bound allows.
+        images = max(1, min(m, int(block_entries**0.5) // keys))
+        rows = max(1, block_entries // (images * keys))
+        for start in range(0, n * p, rows):
+            part = flat[start : start + rows]
+            best = torch.zeros(len(part), device=query.device, dtype=torch.float32)
+            for first in range(0, m, images):
+                block = key[first : first + images]
+                scores = part @ block.transpose(0, 1).reshape(c, -1)
+                scores = scores.view(len(part), len(block), keys)
+                if wanted:
+                    values, where = scores.max(dim=2)
+                    index[first : first + len(block), start : start + rows] = where.T.to(torch.int32)
+                else:
+                    values = scores.amax(dim=2)
+                best += values.float().sum(dim=1)
+            total[start : start + rows] = best / m
+        ctx.save_for_backward(query, key, index)
+        return total.view(n, p).to(query.dtype)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        query, key, index = ctx.saved_tensors
+        n, c, p = query.shape
+        m = len(key)
+        flat = query.transpose(1, 2).reshape(n * p, c)
+        weight = (grad.reshape(n * p, 1) / m).to(flat.dtype)
+        grad_query = torch.zeros_like(flat)
+        grad_key = torch.zeros_like(key)
+        weighted = flat * weight
+        for image in range(m):
+            where = index[image].long()
+            grad_query += key[image].T[where]
+            grad_key[image] = torch.zeros_like(key[image].T).index_add_(0, where, weighted).T
+        return (grad_query * weight).view(n, p, c).transpose(1, 2), grad_key, None
+
+
+class GroupAffinity(nn.Module):
+    """Attention from the group affinity, and the consensus that it gathers (GCoNet equations 1-4).
+
+    Args:
+        channels: C of the deep feature.
+        key_channels: channels of query and key; C in the papers.
+        pool: ``"mean"`` averages the attended feature over positions (the papers); ``"sum"`` adds it up, which
+            keeps the consensus on the scale of the feature whatever the number of positions.
+    """
+
+    def __init__(self, channels: int, key_channels: int | None = None, pool: str = "mean"):
+        super().__init__()
+        key_channels = key_channels or channels
+        self.query = nn.Conv2d(channels, key_channels, 1)
+        self.key = nn.Conv2d(channels, key_channels, 1)
+        self.project = nn.Conv2d(channels, channels, 1)
+        self.pool = pool
+        for conv in (self.query, self.key, self.project):
+            nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(conv.bias)
+
+    def attention(self, deep: Tensor) -> Tensor:
+        """``(N, C, H, W)`` of one group -> ``(N, 1, H, W)``, every image summing to one."""
+        n, c, h, w = deep.shape
+        match = best_match(self.query(deep).flatten(2), self.key(deep).flatten(2))
+        scale = self.query.out_channels**-0.5
+        return F.softmax(match.float() * scale, dim=1).to(deep.dtype).view(n, 1, h, w)
+
+    def forward(self, deep: Tensor, attention: Tensor | None = None) -> Consensus:
+        """The consensus of the N images of one group.
+
+        Args:
+            deep: ``(N, C, H, W)``.
+            attention: ``(N, 1, H, W)`` to use in place of the group's own, for a consensus from marked regions.
+        """
+        if attention is None:
+            attention = self.attention(deep)
+        attended = deep * attention
+        if self.pool == "sum":
+            attended = attended.sum(dim=(2, 3), keepdim=True)
+        vector = self.project(attended).mean(dim=(0, 2, 3), keepdim=True)
+        return Consensus(vector=vector, attention=attention)

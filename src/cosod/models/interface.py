@@ -1,0 +1,111 @@
+"""What every network takes and returns: the three steps and the named results.
+
+A network turns a group of N images into N maps in three public steps::
+
+    features = network.encode(images)                 # each image by itself
+    consensus = network.consensus(features)           # the whole group, from ``features.deep`` alone
+    output = network.decode(features, consensus)      # each image by itself again
+
+so that a large group can be encoded and decoded in batches, and a consensus can be kept and applied to
+images that come later.
+"""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+
+class Features(NamedTuple):
+    """What the encoder makes of N images.
+
+    Attributes:
+        skips: feature maps for the decoder, finest first; each ``(N, C_l, H_l, W_l)``.
+        deep: the deepest feature F that the consensus is formed from, ``(N, C, H, W)``.
+        size: height and width of the images, to which maps are resized.
+    """
+
+    skips: tuple[Tensor, ...]
+    deep: Tensor
+    size: tuple[int, int]
+
+
+class Consensus(NamedTuple):
+    """What the images of one group share.
+
+    Attributes:
+        vector: one value a channel of ``Features.deep``, ``(1, C, 1, 1)``.
+        attention: where in each image the consensus came from, ``(N, 1, H, W)``, every image summing to one;
+            ``None`` where the relation module has no such map or the consensus was loaded from a file.
+        modulated: features that already carry the consensus, ``(N, C, H, W)``; only the relation modules that
+            have no vector (non-local, attention, ICE) set it.
+    """
+
+    vector: Tensor | None
+    attention: Tensor | None = None
+    modulated: Tensor | None = None
+
+
+class Output(NamedTuple):
+    """Maps of a group and, in training mode, what the losses need.
+
+    Attributes:
+        maps: co-saliency in [0, 1], ``(N, 1, H, W)`` at the size of the images: the result.
+        logits: ``maps`` before the last sigmoid, where the network has them in this form.
+        sides: all supervised maps, coarsest first, the last one being ``maps``.
+        probability, threshold: the two branches of the confidence enhancement module (GCoNet+), in [0, 1].
+        classes: scores of the group classifier, ``(N, number of groups)``.
+        masked_classes: the same for the images (or features) masked by the network's own map.
+        contrast: logits of the collaborating module, ``(2 N, 1, H, W)``: N of the images with their own
+            group's consensus, then N with the other group's.
+        deep, masked_deep: F, and F of the masked images, for the triplet loss.
+        refined: maps of the refiner, where there is one.
+    """
+
+    maps: Tensor
+    logits: Tensor | None = None
+    sides: tuple[Tensor, ...] = ()
+    probability: Tensor | None = None
+    threshold: Tensor | None = None
+    classes: Tensor | None = None
+    masked_classes: Tensor | None = None
+    contrast: Tensor | None = None
+    deep: Tensor | None = None
+    masked_deep: Tensor | None = None
+    refined: Tensor | None = None
+
+
+class CoSaliencyNetwork(nn.Module):
+    """Base of all networks: composes the three steps; ``config`` is the network's frozen dataclass.
+
+    ``mean`` and ``std`` (RGB, for values in [0, 1]) say how images are normalised before ``encode``.
+    """
+
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def encode(self, images: Tensor) -> Features:
+        """``(N, 3, H, W)`` normalised images -> features of each image by itself."""
+        raise NotImplementedError
+
+    def consensus(self, features: Features) -> Consensus:
+        """The consensus of all N images, taken as one group; reads ``features.deep`` only."""
+        raise NotImplementedError
+
+    def decode(self, features: Features, consensus: Consensus) -> Output:
+        """Maps of each image by itself, given the group's consensus."""
+        raise NotImplementedError
+
+    def forward(self, images: Tensor) -> Output:
+        """The three steps in a row.
+
+        In evaluation mode the N images are one group. In training mode they are two groups of N / 2, the
+        first half and the second (N must be even), and the training-only fields of the output are filled.
+        """
+        if self.training:
+            return self.forward_training(images)
+        features = self.encode(images)
+        return self.decode(features, self.consensus(features))
+
+    def forward_training(self, images: Tensor) -> Output:
+        """Two groups in one batch, with every training head; see :meth:`forward`."""
+        raise NotImplementedError

@@ -1,0 +1,71 @@
+"""MobileNetV2 features, with the parameter names of torchvision's ``mobilenet_v2``."""
+
+from torch import Tensor, nn
+
+#: (expansion, channels, blocks, stride) of the stages after the stem: Sandler et al., CVPR 2018, table 2.
+STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+
+
+def _conv_bn(i: int, o: int, kernel: int, stride: int = 1, groups: int = 1, dilation: int = 1) -> nn.Sequential:
+    padding = dilation * (kernel - 1) // 2
+    conv = nn.Conv2d(i, o, kernel, stride, padding, dilation=dilation, groups=groups, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(o), nn.ReLU6(inplace=True))
+
+
+class InvertedResidual(nn.Module):
+    """Expand by 1 x 1, filter each channel by 3 x 3, project by 1 x 1; a shortcut where the shapes allow."""
+
+    def __init__(self, i: int, o: int, stride: int, expansion: int, dilation: int = 1):
+        super().__init__()
+        hidden = i * expansion
+        self.shortcut = stride == 1 and i == o
+        layers: list[nn.Module] = [] if expansion == 1 else [_conv_bn(i, hidden, 1)]
+        layers += [_conv_bn(hidden, hidden, 3, stride, groups=hidden, dilation=dilation)]
+        layers += [nn.Conv2d(hidden, o, 1, bias=False), nn.BatchNorm2d(o)]
+        self.conv = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv(x) if self.shortcut else self.conv(x)
+
+
+class MobileNetV2(nn.Module):
+    """The convolutional stages of MobileNetV2 1.0, the last one dilated so that the deepest stride is 16.
+
+    The 1 x 1 layer to 1,280 channels and the classifier of the original are left out.
+
+    Shapes (for images of 256 x 256): skips ``(N, 16, 128, 128)``, ``(N, 24, 64, 64)``, ``(N, 32, 32, 32)``,
+    ``(N, 96, 16, 16)``; deep ``(N, 320, 16, 16)``.
+    """
+
+    #: Channels of the skips, finest first, and of the deepest feature.
+    skip_channels = (16, 24, 32, 96)
+    deep_channels = 320
+    #: Index into ``features`` after which each skip is taken.
+    skip_after = (1, 3, 6, 13)
+
+    def __init__(self):
+        super().__init__()
+        layers: list[nn.Module] = [_conv_bn(3, 32, 3, 2)]
+        i, stride = 32, 2
+        for expansion, o, blocks, step in STAGES:
+            for block in range(blocks):
+                wanted = step if block == 0 else 1
+                dilation = 1
+                if stride * wanted > 16:  # replace the stride that would lead below 1/16 by dilation
+                    wanted = 1
+                if (expansion, o) in ((6, 160), (6, 320)) and not (o == 160 and block == 0):
+                    dilation = 2
+                layers.append(InvertedResidual(i, o, wanted, expansion, dilation))
+                stride *= wanted
+                i = o
+        self.features = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Normalised images -> (skips, deep)."""
+        skips = []
+        x = images
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in self.skip_after:
+                skips.append(x)
+        return tuple(skips), x
