@@ -162,8 +162,7 @@ def distract(image, mask, other, other_mask, rng):
     if rng.random() < 0.5:
         half = size // 2
         own, own_mask, strange = (
-            F.interpolate(t[None], (size, half), mode="bilinear", align_corners=False)[0]
-            for t in (image, mask, other)
+            F.interpolate(t[None], (size, half), mode="bilinear", align_corners=False)[0] for t in (image, mask, other)
         )
         blank = torch.zeros_like(own_mask)
         if rng.random() < 0.5:
@@ -251,8 +250,10 @@ def validate(network, images, masks, groups, held, size, seed):
                     left = rng.random() < 0.5
                     blank = torch.zeros_like(mask)
                     joined.append(
-                        (torch.cat([image, other][:: 1 if left else -1], 2),
-                         torch.cat([mask, blank][:: 1 if left else -1], 2))
+                        (
+                            torch.cat([image, other][:: 1 if left else -1], 2),
+                            torch.cat([mask, blank][:: 1 if left else -1], 2),
+                        )
                     )
                 x, y = (torch.stack(t) for t in zip(*joined))
             x = F.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
@@ -370,8 +371,14 @@ def main():
             print(json.dumps(row), file=log, flush=True)
             sums, since = {}, time.time()
         if step % args.every == 0 or step == args.steps:
-            state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema,
-                     "schedule": schedule.state_dict(), "step": step, "rng": rng.bit_generator.state}
+            state = {
+                "network": network.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "ema": ema,
+                "schedule": schedule.state_dict(),
+                "step": step,
+                "rng": rng.bit_generator.state,
+            }
             torch.save(state, latest.with_suffix(".tmp"))
             os.replace(latest.with_suffix(".tmp"), latest)
         if step % (4 * args.every) == 0 or step == args.steps:

@@ -30,3 +30,7 @@ class ExtraError(CosodError):
 
     def __init__(self, feature: str, extra: str):
         super().__init__(f"{feature} needs an optional dependency; install it with: pip install 'cosod[{extra}]'")
+
+
+class SingleImageWarning(UserWarning):
+    """A group of one image: nothing is shared, the map is plain saliency."""

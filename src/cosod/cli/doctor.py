@@ -1,0 +1,35 @@
+"""``cosod doctor``: is this installation in order?"""
+
+import json
+
+import click
+
+
+@click.command(short_help="Print versions and devices, and check that the default model works here.")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def command(as_json):
+    """Print versions and devices, and whether the default model gives its expected output on each device.
+
+    Exits with 1 if it does not.
+    """
+    from cosod import doctor
+    from cosod.models import loading, registry, weights
+
+    path = registry.weights_file(loading.DEFAULT)
+    facts = {"versions": doctor.versions(), "devices": doctor.devices(), "model": loading.DEFAULT, "weights": str(path)}
+    network = loading.load()
+    expected = weights.describe(path).extra["check"]
+    facts["deviation"] = {name: round(doctor.deviation(network, expected, name), 5) for name in facts["devices"]}
+    facts["healthy"] = all(value <= doctor.TOLERANCE for value in facts["deviation"].values())
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        for part in ("versions", "devices"):
+            for name, value in facts[part].items():
+                click.echo(f"{name:<24} {value}")
+        click.echo(f"{'default model':<24} {facts['model']}, {path}")
+        for name, value in facts["deviation"].items():
+            verdict = "as expected" if value <= doctor.TOLERANCE else "NOT as expected"
+            click.echo(f"{'check on ' + name:<24} {verdict} (largest deviation {value}, allowed {doctor.TOLERANCE})")
+    if not facts["healthy"]:
+        raise click.exceptions.Exit(1)

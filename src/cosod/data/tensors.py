@@ -1,0 +1,38 @@
+"""From images to the tensors that networks take, and back to maps at the images' own sizes."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def shrink(image: np.ndarray, size: int) -> np.ndarray:
+    """``(H, W, 3)`` uint8 -> ``(size, size, 3)`` uint8, bilinear with antialiasing, aspect not kept.
+
+    What the papers' code does to its input (GCoNet section 4.1: images are resized to a fixed square).
+    """
+    if image.shape[:2] == (size, size):
+        return image
+    height, width = image.shape[:2]
+    if max(height, width) > 16 * size:
+        # Averaging first costs a tenth of Pillow's filter on very large images, whose filter would span it anyway.
+        bounded = (min(width, 8 * size), min(height, 8 * size))
+        image = cv2.resize(image, bounded, interpolation=cv2.INTER_AREA)
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def to_batch(images: Sequence[np.ndarray], mean: Sequence[float], std: Sequence[float], device="cpu") -> Tensor:
+    """N images ``(S, S, 3)`` uint8 -> normalised ``(N, 3, S, S)`` float32, channels last in memory."""
+    batch = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float().div_(255)
+    mean, std = (torch.tensor(v, device=batch.device).view(1, 3, 1, 1) for v in (mean, std))
+    return batch.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
+
+
+def to_own_size(saliency: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """A map ``(1, S, S)`` in [0, 1] -> float32 ``(height, width)``, bilinear, align_corners (gconet.md section 1)."""
+    resized = F.interpolate(saliency[None].float().cpu(), size, mode="bilinear", align_corners=True)[0, 0]
+    return resized.clamp_(0, 1).numpy()

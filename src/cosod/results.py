@@ -1,0 +1,111 @@
+"""What is made of a map: 8-bit maps, masks, overlays and contact sheets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from cosod.data.images import read_image
+from cosod.errors import InputError
+from cosod.files import whole
+
+OVERLAY_COLOUR = (255, 64, 96)
+
+
+def to_8bit(saliency: np.ndarray) -> np.ndarray:
+    """A map in [0, 1] as uint8, rounded."""
+    return (saliency * 255).round().astype(np.uint8)
+
+
+def binarise(saliency: np.ndarray, threshold: float | str = 0.5) -> np.ndarray:
+    """A map ``(H, W)`` in [0, 1] -> bool mask.
+
+    Args:
+        saliency: the map.
+        threshold: a value in (0, 1), or ``"adaptive"``: twice the map's mean, at most 0.95 (GCoNet section 5,
+            "applications"). The adaptive one always finds something, in an image without the object too.
+    """
+    check_threshold(threshold)
+    if threshold == "adaptive":
+        threshold = min(2 * float(saliency.mean()), 0.95)
+    return saliency > threshold
+
+
+def check_threshold(threshold: float | str) -> None:
+    """Raises InputError for a threshold that :func:`binarise` does not take."""
+    if threshold != "adaptive" and not (isinstance(threshold, int | float) and 0 < threshold < 1):
+        raise InputError(f"threshold {threshold!r}: give a value between 0 and 1, or 'adaptive'")
+
+
+def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The image ``(H, W, 3)`` with all but the mask's object dimmed, and the object outlined."""
+    dimmed = (image * 0.35 + 25).astype(np.uint8)
+    shown = np.where(mask[..., None], image, dimmed)
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    width = max(2, round(max(mask.shape) / 250))
+    return cv2.drawContours(np.ascontiguousarray(shown), contours, -1, OVERLAY_COLOUR, width, cv2.LINE_AA)
+
+
+def save_image(array: np.ndarray, path: Path, quality: int = 90) -> None:
+    """A uint8 or bool array as PNG or JPEG, by the ending of ``path``; written whole or not at all."""
+    image = Image.fromarray(array)
+    with whole(path) as temporary:
+        if path.suffix.lower() in (".jpg", ".jpeg"):
+            image.save(temporary, "JPEG", quality=quality)
+        else:
+            image.save(temporary, "PNG", compress_level=3)
+
+
+def contact_sheet(
+    groups: Sequence[tuple[str, Sequence[tuple[Path, Path]]]],
+    path: Path,
+    threshold: float | str = 0.5,
+    columns: int = 6,
+    cell: int = 220,
+) -> None:
+    """One picture of many groups: for each image the photo, its map and the overlay, one under the other.
+
+    Args:
+        groups: name, and ``(image file, map file)`` of the images to show; the first ``columns`` of each.
+        path: where to write it, PNG or JPEG.
+        threshold: of the overlays' masks.
+        columns: images a group.
+        cell: side of a cell in pixels.
+    """
+    margin, gap, title = 24, 6, 46
+    width = 2 * margin + columns * (cell + gap) - gap
+    blocks = []
+    for name, pairs in groups:
+        cells = [_column(image, saliency, threshold, cell) for image, saliency in pairs[:columns]]
+        if cells:
+            more = len(pairs) - len(cells)
+            blocks.append((f"{name}   +{more} more" if more > 0 else name, cells))
+    row_heights = [[max(column[row].shape[0] for column in cells) for row in range(3)] for _, cells in blocks]
+    height = 2 * margin + sum(title + sum(rows) + 3 * gap for rows in row_heights)
+    sheet = Image.new("RGB", (width, max(height, 2 * margin)), (250, 250, 248))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(22)
+    y = margin
+    for (name, cells), rows in zip(blocks, row_heights, strict=True):
+        draw.text((margin, y + 8), name, font=font, fill=(40, 40, 40))
+        y += title
+        for row, row_height in enumerate(rows):
+            for number, column in enumerate(cells):
+                shown = column[row]
+                x = margin + number * (cell + gap) + (cell - shown.shape[1]) // 2
+                sheet.paste(Image.fromarray(shown), (x, y + (row_height - shown.shape[0]) // 2))
+            y += row_height + gap
+    save_image(np.asarray(sheet), path)
+
+
+def _column(image_file: Path, map_file: Path, threshold: float | str, cell: int) -> list[np.ndarray]:
+    image = read_image(image_file)
+    with Image.open(map_file) as stored:
+        saliency = np.asarray(stored.convert("L"))
+    scale = cell / max(image.shape[:2])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    saliency = cv2.resize(saliency, size, interpolation=cv2.INTER_AREA)
+    mask = binarise(saliency / 255, threshold)
+    return [image, np.repeat(saliency[..., None], 3, axis=2), overlay(image, mask)]
