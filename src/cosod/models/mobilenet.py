@@ -4,6 +4,8 @@ from torch import Tensor, nn
 
 #: (expansion, channels, blocks, stride) of the stages after the stem: Sandler et al., CVPR 2018, table 2.
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+#: No stage goes below this stride: where it would, later layers are dilated instead.
+DEEPEST_STRIDE = 16
 
 
 def _conv_bn(i: int, o: int, kernel: int, stride: int = 1, groups: int = 1, dilation: int = 1) -> nn.Sequential:
@@ -46,18 +48,15 @@ class MobileNetV2(nn.Module):
     def __init__(self):
         super().__init__()
         layers: list[nn.Module] = [_conv_bn(3, 32, 3, 2)]
-        i, stride = 32, 2
+        i, stride, dilation = 32, 2, 1
         for expansion, o, blocks, step in STAGES:
             for block in range(blocks):
-                wanted = step if block == 0 else 1
-                dilation = 1
-                if stride * wanted > 16:  # replace the stride that would lead below 1/16 by dilation
-                    wanted = 1
-                if (expansion, o) in ((6, 160), (6, 320)) and not (o == 160 and block == 0):
-                    dilation = 2
+                wanted, following = (step if block == 0 else 1), dilation
+                if stride * wanted > DEEPEST_STRIDE:
+                    # This layer keeps its grid; those after it reach as far as they would have with the stride.
+                    following, wanted = dilation * wanted, 1
                 layers.append(InvertedResidual(i, o, wanted, expansion, dilation))
-                stride *= wanted
-                i = o
+                stride, dilation, i = stride * wanted, following, o
         self.features = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:

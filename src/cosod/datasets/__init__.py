@@ -1,0 +1,7 @@
+"""The field's data sets: the catalogue, and the sets on a user's disk in any of the layouts in use."""
+
+from cosod.datasets.catalogue import Count, SetInfo, catalogue, known, lookup
+from cosod.datasets.folder import Dataset, Problem, open_all
+from cosod.datasets.folder import open_set as open
+
+__all__ = ["Count", "Dataset", "Problem", "SetInfo", "catalogue", "known", "lookup", "open", "open_all"]
