@@ -9,7 +9,7 @@ where its last checkpoint left it when the same command is given again.
 import argparse
 import csv
 import json
-import os
+import math
 import time
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def build_cache(data: Path, cache: Path, held_out: int, seed: int):
     index = cache / "index.json"
     if not index.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        with open(data / "groups.csv", newline="") as file:
+        with (data / "groups.csv").open(newline="") as file:
             names = [row["imagenet_index"] for row in csv.DictReader(file)]
         files = [(n, p) for n in names for p in sorted((data / "images" / n).iterdir())]
         shape = (len(files), CACHE_SIZE, CACHE_SIZE)
@@ -134,7 +134,7 @@ class Sampler:
 def augment(image, mask, size, rng):
     """One image ``(3, H, W)`` in [0, 1] and its mask ``(1, H, W)``: crop, flip, colour; resized to ``size``."""
     height, width = image.shape[1:]
-    h, w = (int(round(side * s)) for side, s in zip((height, width), rng.uniform(0.75, 1.0, 2)))
+    h, w = (round(side * s) for side, s in zip((height, width), rng.uniform(0.75, 1.0, 2), strict=True))
     y, x = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
     crop, truth = image[:, y : y + h, x : x + w], mask[:, y : y + h, x : x + w]
     if truth.sum() > 0.5 * mask.sum():  # a crop that loses the object is not taken
@@ -212,13 +212,10 @@ def soft_iou(p, g):
 
 def loss_terms(output, masks, classes):
     """Terms with the weights of this recipe, by name."""
-    n = len(masks)
-    zeros = torch.zeros_like(masks)
-    target = torch.cat([masks, zeros])
+    target = torch.cat([masks, torch.zeros_like(masks)])
     bce = F.binary_cross_entropy_with_logits(output.contrast, target, reduction="none")
     focal = ((1 - torch.exp(-bce)) ** 2 * bce).mean()
     coarse = output.sides[0].clamp(1e-6, 1 - 1e-6)
-    assert len(output.maps) == n
     return {
         "bce": 2 * F.binary_cross_entropy_with_logits(output.logits, masks),
         "iou": soft_iou(output.maps, masks),
@@ -240,12 +237,12 @@ def validate(network, images, masks, groups, held, size, seed):
         mae, iou = [], []
         for k, name in enumerate(names):
             ids = groups[name][:24]
-            x, y = zip(*(load(images, masks, i) for i in ids))
+            x, y = zip(*(load(images, masks, i) for i in ids), strict=True)
             x, y = torch.stack(x), (torch.stack(y) > 0.5).float()
             if kind == "joined":
                 pool = groups[names[(k + 7) % len(names)]]
                 joined = []
-                for image, mask in zip(x, y):
+                for image, mask in zip(x, y, strict=True):
                     other, _ = load(images, masks, pool[rng.integers(len(pool))])
                     left = rng.random() < 0.5
                     blank = torch.zeros_like(mask)
@@ -255,7 +252,7 @@ def validate(network, images, masks, groups, held, size, seed):
                             torch.cat([mask, blank][:: 1 if left else -1], 2),
                         )
                     )
-                x, y = (torch.stack(t) for t in zip(*joined))
+                x, y = (torch.stack(t) for t in zip(*joined, strict=True))
             x = F.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
             y = (F.interpolate(y, (size, size), mode="bilinear", align_corners=False) > 0.5).float()
             x = ((x - 0.5) / 0.5).contiguous(memory_format=torch.channels_last)
@@ -282,7 +279,14 @@ def parameters(network, lr, freeze):
     for name, p in network.named_parameters():
         if p.requires_grad:
             (backbone if name.startswith("backbone.") else rest).append(p)
-    return [{"params": backbone, "lr": lr / 10, "max_lr": lr / 10}, {"params": rest, "lr": lr, "max_lr": lr}]
+    return [{"params": backbone, "peak": lr / 10}, {"params": rest, "peak": lr}]
+
+
+def rate(progress):
+    """Share of the peak learning rate: up over the first tenth of the run, then down along a cosine."""
+    if progress < 0.1:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / 0.1)) / 2
+    return (1 + math.cos(math.pi * (progress - 0.1) / 0.9)) / 2
 
 
 def main():
@@ -319,11 +323,7 @@ def main():
     if args.init:
         network.load_state_dict(torch.load(args.init, weights_only=True)["ema"])
     network = network.to(memory_format=torch.channels_last).train()
-    groups_of_parameters = parameters(network, args.lr, args.freeze)
-    optimizer = torch.optim.AdamW(groups_of_parameters, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [g["max_lr"] for g in groups_of_parameters], total_steps=args.steps, pct_start=0.1
-    )
+    optimizer = torch.optim.AdamW(parameters(network, args.lr, args.freeze), lr=args.lr, weight_decay=1e-4)
     ema = {k: v.detach().clone() for k, v in network.state_dict().items()}
     step = 0
     latest = args.output / "latest.pth"
@@ -331,16 +331,22 @@ def main():
         state = torch.load(latest, weights_only=False)  # our own file: holds the generator's state
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
         ema, step = state["ema"], state["step"]
         rng.bit_generator.state = state["rng"]
-    log = open(args.output / "log.jsonl", "a")
+
+    def log(row):
+        print(json.dumps(row), flush=True)
+        with (args.output / "log.jsonl").open("a") as file:
+            print(json.dumps(row), file=file)
+
     sums, since = {}, time.time()
     while step < args.steps:
         if step >= args.freeze_norm * args.steps:
             for module in network.modules():
                 if isinstance(module, torch.nn.BatchNorm2d):
                     module.eval()
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * rate(step / args.steps)
         pair = sampler.draw()
         x, y = batch(images, masks, pair, args.size, args.distractors, rng)
         classes = torch.tensor([sampler.label[i] for ids in pair for i in ids])
@@ -353,7 +359,6 @@ def main():
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimizer.step()
-        schedule.step()
         step += 1
         decay = min(0.998, (1 + step) / (10 + step))
         with torch.no_grad():
@@ -367,26 +372,23 @@ def main():
         if step % 50 == 0:
             row = {"step": step, "seconds": round(time.time() - since, 1)}
             row |= {k: round(v / 50, 4) for k, v in sums.items()}
-            print(json.dumps(row), flush=True)
-            print(json.dumps(row), file=log, flush=True)
+            log(row)
             sums, since = {}, time.time()
         if step % args.every == 0 or step == args.steps:
             state = {
                 "network": network.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "ema": ema,
-                "schedule": schedule.state_dict(),
                 "step": step,
                 "rng": rng.bit_generator.state,
             }
             torch.save(state, latest.with_suffix(".tmp"))
-            os.replace(latest.with_suffix(".tmp"), latest)
+            latest.with_suffix(".tmp").replace(latest)
         if step % (4 * args.every) == 0 or step == args.steps:
             averaged = GCoNetPlusMobile(network.config).to(memory_format=torch.channels_last)
             averaged.load_state_dict(ema)
             row = {"step": step, "validation": validate(averaged, images, masks, groups, held, args.size, 0)}
-            print(json.dumps(row), flush=True)
-            print(json.dumps(row), file=log, flush=True)
+            log(row)
             since = time.time()
 
 

@@ -47,7 +47,7 @@ def test_names_and_stems_are_unique(tmp_path):
 
 
 def test_odd_names(tmp_path):
-    name = "it's a \"féte\" 日本 %s {x}"
+    name = 'it\'s a "féte" 日本 %s {x}'
     make(tmp_path, f"{name}/ü 1.jpg")
     (group,) = find_groups([tmp_path])
     assert group.name == name and group.stems == ("ü 1",)

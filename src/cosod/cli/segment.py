@@ -1,6 +1,7 @@
 """``cosod segment``: from folders of photos to maps."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -68,7 +69,7 @@ def command(paths, output, save, model, weights, size, device, batch, threshold,
             elif kind in ("image", "failed"):
                 bar.update()
             if kind == "warning":
-                tqdm.write(f"Warning: {event['group']}: {event['message']}", file=click.get_text_stream("stderr"))
+                tqdm.write(f"Warning: {event['group']}: {event['message']}", file=sys.stderr)
 
         summary = run(detector, loading.identity(network), groups, job, report)
     if sheet:

@@ -1,0 +1,23 @@
+"""The networks: made by name, loaded from files, and converted from published checkpoints."""
+
+from cosod.models.gconet import GCoNet, GCoNetConfig
+from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
+from cosod.models.mobile import GCoNetPlusMobile, MobileConfig
+from cosod.models.published import from_published, to_published
+from cosod.models.registry import create, names
+from cosod.models.weights import load, save
+
+__all__ = [
+    "GCoNet",
+    "GCoNetConfig",
+    "GCoNetPlus",
+    "GCoNetPlusConfig",
+    "GCoNetPlusMobile",
+    "MobileConfig",
+    "create",
+    "from_published",
+    "load",
+    "names",
+    "save",
+    "to_published",
+]

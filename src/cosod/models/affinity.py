@@ -9,8 +9,9 @@ from torch.nn import functional as F
 
 from cosod.models.interface import Consensus
 
-#: Largest number of entries of one block of the affinity matrix (64 MiB in float32).
-BLOCK_ENTRIES = 1 << 24
+#: Largest number of entries of one block of the affinity matrix: 4 MiB in float32, which stays in the cache of a
+#: processor between the product that writes the block and the maximum that reads it.
+BLOCK_ENTRIES = 1 << 20
 
 
 def best_match(query: Tensor, key: Tensor, block_entries: int = BLOCK_ENTRIES) -> Tensor:
@@ -103,7 +104,7 @@ class GroupAffinity(nn.Module):
 
     def attention(self, deep: Tensor) -> Tensor:
         """``(N, C, H, W)`` of one group -> ``(N, 1, H, W)``, every image summing to one."""
-        n, c, h, w = deep.shape
+        n, _, h, w = deep.shape
         match = best_match(self.query(deep).flatten(2), self.key(deep).flatten(2))
         scale = self.query.out_channels**-0.5
         return F.softmax(match.float() * scale, dim=1).to(deep.dtype).view(n, 1, h, w)

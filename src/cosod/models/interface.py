@@ -36,13 +36,10 @@ class Consensus(NamedTuple):
         vector: one value a channel of ``Features.deep``, ``(1, C, 1, 1)``.
         attention: where in each image the consensus came from, ``(N, 1, H, W)``, every image summing to one;
             ``None`` where the relation module has no such map or the consensus was loaded from a file.
-        modulated: features that already carry the consensus, ``(N, C, H, W)``; only the relation modules that
-            have no vector (non-local, attention, ICE) set it.
     """
 
-    vector: Tensor | None
+    vector: Tensor
     attention: Tensor | None = None
-    modulated: Tensor | None = None
 
 
 class Output(NamedTuple):
@@ -59,6 +56,8 @@ class Output(NamedTuple):
             group's consensus, then N with the other group's.
         deep, masked_deep: F, and F of the masked images, for the triplet loss.
         refined: maps of the refiner, where there is one.
+        response: sigmoid of the channel mean of the weighted F, resized to the images (GCoNet); it stands before
+            ``sides`` in the list of maps that the published code returns, and is never supervised.
     """
 
     maps: Tensor
@@ -72,16 +71,28 @@ class Output(NamedTuple):
     deep: Tensor | None = None
     masked_deep: Tensor | None = None
     refined: Tensor | None = None
+    response: Tensor | None = None
 
 
 class CoSaliencyNetwork(nn.Module):
     """Base of all networks: composes the three steps; ``config`` is the network's frozen dataclass.
 
-    ``mean`` and ``std`` (RGB, for values in [0, 1]) say how images are normalised before ``encode``.
+    ``mean`` and ``std`` (RGB, for values in [0, 1]) say how images are normalised before ``encode``; ``size``
+    is the side of the square that images are resized to by default.
     """
 
+    size: int = 256
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    @property
+    def whole_group_maps(self) -> bool:
+        """Whether a map depends on the other images of the group beyond the consensus.
+
+        Only the published GCoNet+ rule for k does this; such a network has a ``confidence_map(probability,
+        threshold)`` to be called once for the whole group.
+        """
+        return False
 
     def encode(self, images: Tensor) -> Features:
         """``(N, 3, H, W)`` normalised images -> features of each image by itself."""

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from cosod.models.affinity import GroupAffinity
 from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output
+from cosod.models.layers import halves
 from cosod.models.mobilenet import MobileNetV2
 
 
@@ -126,8 +127,8 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         return Output(maps=maps, logits=logits, sides=sides, probability=probability, threshold=threshold)
 
     def forward_training(self, images: Tensor) -> Output:
+        n = halves(images)
         features = self.encode(images)
-        n = len(images) // 2
         a, b = (self.affinity(half).vector for half in features.deep.split(n))
         own = torch.cat([a.expand(n, -1, -1, -1), b.expand(n, -1, -1, -1)])
         other = own.roll(n, dims=0)

@@ -1,0 +1,52 @@
+"""``cosod convert``: published checkpoints to weights files of this package, and back."""
+
+from pathlib import Path
+
+import click
+
+from cosod.errors import InputError, OutputError
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option("--to-published", "reverse", is_flag=True, help="From a file of this package to the published layout.")
+@click.option("--overwrite", is_flag=True, help="Replace OUTPUT where it exists.")
+def command(source: Path, output: Path, reverse: bool, overwrite: bool):
+    """Turn the published checkpoint SOURCE into the weights file OUTPUT of this package.
+
+    Checkpoints of GCoNet and GCoNet+ are recognised by what is in them, whatever they are called:
+
+    \b
+        cosod convert final_gconet.pth gconet.safetensors
+
+    With --to-published SOURCE is a file of this package; OUTPUT is in PyTorch's format, or safetensors by its
+    suffix.
+    """
+    if not reverse and output.suffix != ".safetensors":
+        raise InputError(f"{output}: files of this package are safetensors; give a name that ends in .safetensors")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists; give another name, or --overwrite to replace it")
+    import torch
+
+    from cosod.files import whole
+    from cosod.models.published import from_published, to_published
+    from cosod.models.registry import name_of
+    from cosod.models.weights import load, save
+
+    if reverse:
+        network = load(source)
+        state = to_published(network)
+        with whole(output) as temporary:
+            if output.suffix == ".safetensors":
+                from safetensors.torch import save_file
+
+                save_file({name: tensor.contiguous() for name, tensor in state.items()}, temporary)
+            else:
+                torch.save(state, temporary)
+    else:
+        network = from_published(source)
+        save(network, output, extra={"converted_from": source.name})
+    count = sum(parameter.numel() for parameter in network.parameters())
+    click.echo(f"{source} is {name_of(network)} with {count / 1e6:.1f} million parameters")
+    click.echo(f"written to {output}" + (" in the published layout" if reverse else ""))

@@ -1,0 +1,100 @@
+"""GCoNet: Fan et al., "Group Collaborative Learning for Co-Salient Object Detection", CVPR 2021."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cosod.models.affinity import GroupAffinity
+from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output
+from cosod.models.layers import classifier, contrast_head, halves, own_and_other, resize
+from cosod.models.vgg import VGG16
+
+
+@dataclass(frozen=True)
+class GCoNetConfig:
+    """Options of :class:`GCoNet`; the defaults are the published network.
+
+    Attributes:
+        channels: channels of the decoder.
+        groups: training groups that the auxiliary classifier tells apart (291 in DUTS_class).
+        size: side in pixels to which images are resized, aspect not kept.
+    """
+
+    channels: int = 64
+    groups: int = 291
+    size: int = 224
+
+
+def _two(i: int, o: int, kernel: int = 3) -> nn.Sequential:
+    """Convolution, ReLU, convolution."""
+    pad = kernel // 2
+    return nn.Sequential(nn.Conv2d(i, o, kernel, padding=pad), nn.ReLU(), nn.Conv2d(o, o, kernel, padding=pad))
+
+
+def _predict(channels: int) -> nn.Sequential:
+    """Two convolutions with ReLU and a 1 x 1 convolution to one map, as logits."""
+    return nn.Sequential(*_two(channels, channels), nn.ReLU(), nn.Conv2d(channels, 1, 1))
+
+
+class GCoNet(CoSaliencyNetwork):
+    """``gconet``: VGG-16, the group affinity module, and a feature pyramid with a map at each of four levels.
+
+    In training the group collaborating module (GCM, section 3.3) also predicts from F times the other group's
+    consensus, which must give nothing, and the auxiliary classifier (ACM, section 3.4) names the group.
+
+    Shapes: ``encode`` gives skips with 64, 128, 256, 512 channels at strides 1, 2, 4, 8 and F with 512 at
+    stride 16; the output's ``sides`` are the four supervised maps, ``(N, 1, H, W)`` each.
+    """
+
+    def __init__(self, config: GCoNetConfig | None = None):
+        super().__init__()
+        self.config = config = config or GCoNetConfig()
+        self.size = config.size
+        c = config.channels
+        *laterals, deep = VGG16.channels
+        self.backbone = VGG16()
+        self.affinity = GroupAffinity(deep)
+        self.top = _two(deep, c, kernel=1)
+        for level, channels in enumerate(laterals, start=1):
+            self.add_module(f"lateral{level}", _two(channels, c))
+            self.add_module(f"merge{level}", _two(c, c))
+            self.add_module(f"predict{level}", _predict(c))
+        # Training only.
+        self.classifier = classifier(deep, config.groups)
+        self.contrast = contrast_head(deep)
+
+    def encode(self, images: Tensor) -> Features:
+        *skips, deep = self.backbone(images)
+        return Features(tuple(skips), deep, tuple(images.shape[-2:]))
+
+    def consensus(self, features: Features) -> Consensus:
+        return self.affinity(features.deep)
+
+    def decode(self, features: Features, consensus: Consensus) -> Output:
+        return self._decode(features, features.deep * consensus.vector)
+
+    def _decode(self, features: Features, weighted: Tensor) -> Output:
+        p = self.top(weighted)
+        sides = []
+        for level in (4, 3, 2, 1):
+            skip = features.skips[level - 1]
+            p = resize(p, skip.shape[-2:]) + self.get_submodule(f"lateral{level}")(skip)
+            p = self.get_submodule(f"merge{level}")(p)
+            logits = self.get_submodule(f"predict{level}")(p).float()
+            sides.append(resize(logits.sigmoid(), features.size))  # the published code resizes maps, not logits
+        response = resize(weighted.float().mean(dim=1, keepdim=True).sigmoid(), features.size)
+        # The last level is at the size of the images: its logits need no resizing.
+        return Output(maps=sides[-1], logits=logits, sides=tuple(sides), response=response)
+
+    def forward_training(self, images: Tensor) -> Output:
+        n = halves(images)
+        features = self.encode(images)
+        first, second = (self.affinity(half).vector for half in features.deep.split(n))
+        own, other = own_and_other(features.deep, first, second)
+        contrast = self.contrast(torch.cat([own, other]))
+        return self._decode(features, own)._replace(
+            classes=self.classifier(features.deep.mean(dim=(2, 3))),
+            contrast=resize(contrast.float(), features.size),
+            deep=features.deep,
+        )

@@ -1,0 +1,254 @@
+"""GCoNet+: Zheng et al., "GCoNet+: A Stronger Group Collaborative Co-Salient Object Detector", TPAMI 2023."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from cosod.errors import InputError
+from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output
+from cosod.models.layers import classifier, contrast_head, halves, own_and_other, resize
+from cosod.models.refiner import Refiner
+from cosod.models.relation import make_relation
+from cosod.models.resnet import ResNet50
+from cosod.models.vgg import VGG16
+
+#: Where P - T is below it, the published code's exp(-300 (P - T)) overflows float32 ...
+RELEASED_LIMIT = -88.72 / 300
+#: ... and it computes the whole batch again with this k.
+RELEASED_FALLBACK = 50.0
+RELEASED_K = 300.0
+
+#: Channels of the decoder, from the top down.
+DECODER = (256, 128, 64, 32)
+
+_CHOICES = {
+    "backbone": ("vgg16_bn", "vgg16", "resnet50"),
+    "lateral": ("plain", "resblk"),
+    "outputs": (1, 2, 3, 4),
+    "relation": ("gam", "ice", "non_local", "attention", "none"),
+    "refiner": ("none", "mask", "image_mask"),
+    "mask_merge": ("product", "sum", "concat"),
+}
+
+
+@dataclass(frozen=True)
+class GCoNetPlusConfig:
+    """The switches of :class:`GCoNetPlus`; the defaults are the published network.
+
+    Attributes:
+        backbone: ``vgg16_bn``, ``vgg16`` or ``resnet50``.
+        relation: how the consensus is formed: ``gam`` (group affinity), ``ice``, ``non_local``, ``attention``,
+            or ``none``.
+        lateral: lateral connections by one 1 x 1 convolution (``plain``) or by a ``resblk``.
+        conv_after_resize: three more convolutions after each of the decoder's first four resizes.
+        outputs: supervised outputs, 1 to 4: the result and the levels above it.
+        confidence_module: the map is made by the confidence enhancement module (section 3.4, CEM) from
+            probability and threshold, and not by one convolution.
+        confidence: k of that module, ``map = sigmoid(k (P - T))``; ``"released"`` follows the published code,
+            where k is 300, or 50 for a whole batch with any P - T below -0.296 (not with a refiner).
+        refiner: U-shaped refiner on the map (``mask``) or on image and map (``image_mask``).
+        classification: auxiliary group classifier. Training only, as are the next three.
+        masked_classification: the classifier also on images masked by the network's own map (RACM).
+        mask_merge: image and mask are joined by ``product``, ``sum`` or ``concat`` (with a 1 x 1 convolution).
+        contrast: group collaborating module (GCM).
+        groups: training groups that the classifier tells apart (291 in DUTS_class).
+        size: side in pixels to which images are resized, aspect not kept.
+    """
+
+    backbone: str = "vgg16_bn"
+    relation: str = "gam"
+    lateral: str = "plain"
+    conv_after_resize: bool = False
+    outputs: int = 1
+    confidence_module: bool = True
+    confidence: float | Literal["released"] = RELEASED_K
+    refiner: str = "none"
+    classification: bool = True
+    masked_classification: bool = True
+    mask_merge: str = "product"
+    contrast: bool = True
+    groups: int = 291
+    size: int = 256
+
+    def __post_init__(self):
+        for field, choices in _CHOICES.items():
+            if getattr(self, field) not in choices:
+                known = ", ".join(map(str, choices))
+                raise InputError(f"{field} cannot be {getattr(self, field)!r}; choose one of {known}")
+        if isinstance(self.confidence, str) and self.confidence != "released":
+            raise InputError(f"confidence cannot be {self.confidence!r}; give a number or 'released'")
+        if self.confidence == "released" and self.refiner != "none":
+            raise InputError("the released rule for k knows no refiner; give a number as confidence")
+        if self.contrast and self.relation == "none":
+            raise InputError("contrast needs a consensus; set contrast=False, or a relation other than 'none'")
+
+
+def _norm(channels: int, batch_norm: bool) -> list[nn.Module]:
+    return [nn.BatchNorm2d(channels)] if batch_norm else []
+
+
+def _resblk(i: int, o: int, bn: bool) -> nn.Sequential:
+    """The papers' "ResBlk": 3 x 3 to 64, ReLU, 3 x 3 to ``o``; it has no shortcut."""
+    head = [nn.Conv2d(i, 64, 3, padding=1), *_norm(64, bn), nn.ReLU()]
+    return nn.Sequential(*head, nn.Conv2d(64, o, 3, padding=1), *_norm(o, bn))
+
+
+def _after(channels: int, bn: bool) -> nn.Sequential:
+    """Convolutions after a resize: 3 x 3, 3 x 3, 1 x 1, a ReLU after each."""
+    layers: list[nn.Module] = []
+    for i, o, kernel in ((channels, 64, 3), (64, 64, 3), (64, channels, 1)):
+        layers += [nn.Conv2d(i, o, kernel, padding=kernel // 2), *_norm(o, bn), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+def _branch(channels: int, bn: bool) -> nn.Sequential:
+    """A branch of the confidence module, as logits."""
+    layers: list[nn.Module] = []
+    for _ in range(2):
+        layers += [nn.Conv2d(channels, channels, 3, padding=1), *_norm(channels, bn), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Conv2d(channels, 1, 1))
+
+
+class GCoNetPlus(CoSaliencyNetwork):
+    """``gconet_plus``: a five-block backbone, the consensus on its last block, a top-down decoder, the CEM.
+
+    Shapes (VGG): ``encode`` gives skips with 64, 128, 256, 512 channels at strides 1, 2, 4, 8 and F with 512
+    at stride 16 (before them the images themselves, where the refiner reads them). ``sides`` are as many maps
+    as ``outputs``, and one more with a refiner, the result last.
+    """
+
+    def __init__(self, config: GCoNetPlusConfig | None = None):
+        super().__init__()
+        self.config = config = config or GCoNetPlusConfig()
+        self.size = config.size
+        self.backbone = ResNet50() if config.backbone == "resnet50" else VGG16(config.backbone == "vgg16_bn")
+        bn = config.backbone != "vgg16"
+        *skips, deep = self.backbone.channels
+        self.relation = make_relation(config.relation, deep)
+        self.top = _resblk(deep, DECODER[0], bn)
+        above = DECODER[0]
+        for level, (skip, c) in enumerate(zip(reversed(skips), DECODER, strict=True)):
+            number = 5 - level
+            self.add_module(f"block{number}", _resblk(above, c, bn))
+            lateral = _resblk(skip, c, bn) if config.lateral == "resblk" else nn.Conv2d(skip, c, 1)
+            self.add_module(f"lateral{number}", lateral)
+            if config.conv_after_resize:
+                self.add_module(f"after{number}", _after(c, bn))
+            if level and number <= config.outputs:
+                self.add_module(f"side{number}", nn.Sequential(nn.Conv2d(c, 32, 1), nn.ReLU(), nn.Conv2d(32, 1, 1)))
+            above = c
+        self.block1 = _resblk(above, above, bn)
+        if config.confidence_module:
+            self.probability = _branch(above, bn)
+            self.threshold = _branch(above, bn)
+        else:
+            self.predict = nn.Conv2d(above, 1, 1)
+        if config.refiner != "none":
+            self.refiner = Refiner(4 if config.refiner == "image_mask" else 1, batch_norm=bn)
+        # Training only.
+        if config.classification or config.masked_classification:
+            self.classifier = classifier(deep, config.groups)
+        if config.masked_classification:
+            self.mask = nn.Conv2d(above, 1, 1)
+            if config.mask_merge == "concat":
+                self.merge = nn.Conv2d(4, 3, 1)
+        if config.contrast:
+            self.contrast = contrast_head(deep)
+
+    @property
+    def whole_group_maps(self) -> bool:
+        """True for the published rule for k, see :meth:`confidence_map`."""
+        return self.config.confidence_module and self.config.confidence == "released"
+
+    def encode(self, images: Tensor) -> Features:
+        *skips, deep = self.backbone(images)
+        if self.config.refiner == "image_mask":
+            skips = [images, *skips]
+        return Features(tuple(skips), deep, tuple(images.shape[-2:]))
+
+    def consensus(self, features: Features) -> Consensus:
+        return self.relation(features.deep)
+
+    def decode(self, features: Features, consensus: Consensus) -> Output:
+        return self._decode(features, features.deep * consensus.vector)[0]
+
+    def confidence_map(self, probability: Tensor, threshold: Tensor) -> Tensor:
+        """``sigmoid(k (P - T))`` with the k of the configuration (section 3.4, CEM).
+
+        A released k is chosen once for all maps given here: a predictor that decodes a group in several
+        batches calls this on the whole group's P and T at the end, and gets what one batch would have given.
+
+        Args:
+            probability, threshold: P and T, ``(N, 1, H, W)`` in [0, 1].
+
+        Returns:
+            ``(N, 1, H, W)`` in [0, 1].
+        """
+        return self._confidence_logits(probability, threshold).sigmoid()
+
+    def _confidence_logits(self, probability: Tensor, threshold: Tensor) -> Tensor:
+        difference = probability - threshold
+        k = self.config.confidence
+        if k == "released":
+            # Chosen by a tensor operation, so that the choice is traced and waits for no device.
+            low = difference.detach().amin() < RELEASED_LIMIT
+            k = torch.where(low, RELEASED_FALLBACK, RELEASED_K).to(difference.dtype)
+        return k * difference
+
+    def _decode(self, features: Features, weighted: Tensor) -> tuple[Output, Tensor]:
+        """The output, and p1 at the size of the images, which the mask of the auxiliary classifier reads."""
+        p = self.top(weighted)
+        sides = []
+        for number in (5, 4, 3, 2):
+            skip = features.skips[number - 6]
+            p = resize(self.get_submodule(f"block{number}")(p), skip.shape[-2:])
+            if self.config.conv_after_resize:
+                p = self.get_submodule(f"after{number}")(p)
+            if self.training and hasattr(self, f"side{number}"):
+                logits = self.get_submodule(f"side{number}")(p)
+                sides.append(resize(logits.float(), features.size).sigmoid())
+            p = p + self.get_submodule(f"lateral{number}")(skip)
+        p = resize(self.block1(p), features.size)
+        probability = threshold = refined = None
+        if self.config.confidence_module:
+            probability = self.probability(p).float().sigmoid()
+            threshold = self.threshold(p).float().sigmoid()
+            logits = self._confidence_logits(probability, threshold)
+        else:
+            logits = self.predict(p).float()
+        maps = logits.sigmoid()
+        sides.append(maps)
+        if self.config.refiner != "none":
+            images = features.skips[0] if self.config.refiner == "image_mask" else None
+            logits = self.refiner(maps, images).float()
+            maps = refined = logits.sigmoid()
+            sides.append(maps)
+        output = Output(maps, logits, tuple(sides), probability, threshold, refined=refined)
+        return output, p
+
+    def forward_training(self, images: Tensor) -> Output:
+        n = halves(images)
+        features = self.encode(images)
+        first, second = (self.relation(half).vector for half in features.deep.split(n))
+        own, other = own_and_other(features.deep, first, second)
+        output, p = self._decode(features, own)
+        output = output._replace(deep=features.deep)
+        if self.config.classification:
+            output = output._replace(classes=self.classifier(features.deep.mean(dim=(2, 3))))
+        if self.config.contrast:
+            contrast = self.contrast(torch.cat([own, other]))
+            output = output._replace(contrast=resize(contrast.float(), features.size))
+        if self.config.masked_classification:
+            deep = self.backbone(self._masked(images, self.mask(p).sigmoid()))[-1]
+            output = output._replace(masked_deep=deep, masked_classes=self.classifier(deep.mean(dim=(2, 3))))
+        return output
+
+    def _masked(self, images: Tensor, mask: Tensor) -> Tensor:
+        """Images under the network's own mask ``(N, 1, H, W)`` (section 3.6, RACM)."""
+        if self.config.mask_merge == "sum":
+            return images + mask
+        if self.config.mask_merge == "concat":
+            return self.merge(torch.cat([images, mask], dim=1))
+        return images * mask

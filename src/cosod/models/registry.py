@@ -1,0 +1,117 @@
+"""The networks by name."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from cosod.errors import InputError
+from cosod.models.gconet import GCoNet, GCoNetConfig
+from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
+from cosod.models.interface import CoSaliencyNetwork
+from cosod.models.mobile import GCoNetPlusMobile, MobileConfig
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One network of the registry.
+
+    Attributes:
+        network: its class.
+        config: the frozen dataclass of its options.
+        description: one line for people.
+        preset: the options that make this entry differ from others of the same class.
+        packaged: file name of the weights that come with this package, where there are any.
+    """
+
+    network: type[CoSaliencyNetwork]
+    config: type
+    description: str
+    preset: Mapping[str, Any] = field(default_factory=dict)
+    packaged: str | None = None
+
+
+REGISTRY: dict[str, Entry] = {
+    "gconet": Entry(GCoNet, GCoNetConfig, "GCoNet (CVPR 2021) on VGG-16, images at 224."),
+    "gconet_plus": Entry(
+        GCoNetPlus,
+        GCoNetPlusConfig,
+        "GCoNet+ (TPAMI 2023) on VGG-16 with batch normalisation, images at 256.",
+        {"backbone": "vgg16_bn"},
+    ),
+    "gconet_plus_vgg16": Entry(
+        GCoNetPlus, GCoNetPlusConfig, "GCoNet+ on VGG-16, without batch normalisation.", {"backbone": "vgg16"}
+    ),
+    "gconet_plus_resnet50": Entry(GCoNetPlus, GCoNetPlusConfig, "GCoNet+ on ResNet-50.", {"backbone": "resnet50"}),
+    "gconet_plus_mobile": Entry(
+        GCoNetPlusMobile,
+        MobileConfig,
+        "The default: a light GCoNet+ on MobileNetV2, images at 256.",
+        packaged="gconet_plus_mobile.safetensors",
+    ),
+}
+
+
+def names() -> list[str]:
+    """The names that :func:`create` knows."""
+    return list(REGISTRY)
+
+
+def entry(name: str) -> Entry:
+    """What is registered under a name.
+
+    Raises:
+        InputError: nothing; the message gives the nearest name.
+    """
+    if name not in REGISTRY:
+        raise InputError(f"there is no network {name!r}; {_nearest(name, REGISTRY)}")
+    return REGISTRY[name]
+
+
+def weights_file(name: str) -> Path | None:
+    """The weights file of a network that comes with this package, or ``None`` where there is none.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    packaged = entry(name).packaged
+    return None if packaged is None else Path(str(resources.files("cosod"))) / "weights" / packaged
+
+
+def create(name: str, **config: Any) -> CoSaliencyNetwork:
+    """A new network with random weights, in training mode.
+
+    Args:
+        name: one of :func:`names`.
+        config: options of the network's configuration, by name.
+
+    Raises:
+        InputError: an unknown name or option, or an option out of range; the message gives the nearest name.
+    """
+    found = entry(name)
+    options = [f.name for f in fields(found.config)]
+    for option in config:
+        if option not in options:
+            raise InputError(f"{name} has no option {option!r}; {_nearest(option, options)}")
+    return found.network(found.config(**{**found.preset, **config}))
+
+
+def name_of(network: CoSaliencyNetwork) -> str:
+    """The registered name of a network.
+
+    Raises:
+        InputError: its class is not registered.
+    """
+    for name, found in REGISTRY.items():
+        preset = found.preset.items()
+        if type(network) is found.network and all(getattr(network.config, key) == value for key, value in preset):
+            return name
+    raise InputError(f"{type(network).__name__} is not among the registered networks: {', '.join(REGISTRY)}")
+
+
+def _nearest(wanted: str, known) -> str:
+    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.4)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}known are {', '.join(known)}"

@@ -1,0 +1,68 @@
+"""ResNet-50 features in five blocks, with torchvision's parameter names inside the blocks."""
+
+from torch import Tensor, nn
+
+#: (inner channels, bottlenecks, stride) of ``layer1`` .. ``layer4``: He et al., CVPR 2016, table 1.
+STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
+EXPANSION = 4
+
+
+class Bottleneck(nn.Module):
+    """1 x 1 to ``inner`` channels, 3 x 3 (which carries the stride), 1 x 1 to four times as many; a shortcut."""
+
+    def __init__(self, i: int, inner: int, stride: int):
+        super().__init__()
+        o = inner * EXPANSION
+        self.conv1 = nn.Conv2d(i, inner, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(inner)
+        self.conv3 = nn.Conv2d(inner, o, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(o)
+        self.relu = nn.ReLU()
+        self.downsample = None
+        if stride != 1 or i != o:
+            self.downsample = nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNet50(nn.Module):
+    """ResNet-50 as ``conv1`` (stem without its max-pooling) and ``conv2`` .. ``conv5`` (``layer1`` .. ``layer4``).
+
+    Without the pooling the strides are half of the usual ones, so that the deepest feature has stride 16 as
+    VGG's has; this is how GCoNet+ uses it.
+
+    Shapes (for images of H x W): ``(N, 64, H/2, W/2)``, ``(N, 256, H/2, W/2)``, ``(N, 512, H/4, W/4)``,
+    ``(N, 1024, H/8, W/8)``, ``(N, 2048, H/16, W/16)``.
+    """
+
+    #: Channels of the five outputs.
+    channels = (64, 256, 512, 1024, 2048)
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU())
+        i = 64
+        for number, (inner, blocks, stride) in enumerate(STAGES, start=2):
+            layers = []
+            for block in range(blocks):
+                layers.append(Bottleneck(i, inner, stride if block == 0 else 1))
+                i = inner * EXPANSION
+            self.add_module(f"conv{number}", nn.Sequential(*layers))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Normalised images ``(N, 3, H, W)`` -> the outputs of the five blocks, finest first."""
+        outputs = []
+        x = images
+        for block in (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5):
+            x = block(x)
+            outputs.append(x)
+        return tuple(outputs)

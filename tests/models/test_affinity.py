@@ -1,0 +1,62 @@
+"""The group affinity in blocks is the plain one."""
+
+import pytest
+import torch
+
+from cosod.models.affinity import GroupAffinity, best_match
+
+
+def plain(query, key):
+    """The whole matrix at once, as the paper writes it."""
+    n, c, p = query.shape
+    scores = query.transpose(1, 2).reshape(n * p, c) @ key.transpose(0, 1).reshape(c, -1)
+    return scores.view(n * p, len(key), -1).max(dim=2).values.mean(dim=1).view(n, p)
+
+
+@pytest.fixture
+def tensors():
+    generator = torch.Generator().manual_seed(3)
+    make = lambda: torch.randn(5, 7, 12, generator=generator, dtype=torch.float64)  # noqa: E731
+    return make(), make()
+
+
+@pytest.mark.parametrize("block", [1, 12, 13, 100, 500, 1 << 24])
+def test_values_and_gradients_do_not_depend_on_the_block(tensors, block):
+    query, key = (tensor.clone().requires_grad_() for tensor in tensors)
+    other_query, other_key = (tensor.clone().requires_grad_() for tensor in tensors)
+    weight = torch.linspace(-1, 2, 60, dtype=torch.float64).view(5, 12)
+    found, expected = best_match(query, key, block), plain(other_query, other_key)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    (found * weight).sum().backward()
+    (expected * weight).sum().backward()
+    torch.testing.assert_close(query.grad, other_query.grad, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(key.grad, other_key.grad, atol=1e-6, rtol=1e-6)
+
+
+@torch.no_grad()
+def test_no_gradient_wanted_gives_the_same_values(tensors):
+    query, key = tensors
+    torch.testing.assert_close(best_match(query, key, 40), plain(query, key), atol=1e-5, rtol=1e-5)
+
+
+def test_keys_of_another_number_of_images(tensors):
+    query, key = tensors
+    found = best_match(query, key[:2, :, :9], 30)
+    torch.testing.assert_close(found, plain(query, key[:2, :, :9]), atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_module():
+    torch.manual_seed(0)
+    module = GroupAffinity(8)
+    deep = torch.randn(3, 8, 4, 5)
+    consensus = module(deep)
+    assert consensus.vector.shape == (1, 8, 1, 1)
+    assert consensus.attention.shape == (3, 1, 4, 5)
+    torch.testing.assert_close(consensus.attention.sum(dim=(1, 2, 3)), torch.ones(3))
+    again = module(deep, consensus.attention)
+    torch.testing.assert_close(again.vector, consensus.vector)
+    summed = GroupAffinity(8, pool="sum")
+    summed.load_state_dict(module.state_dict())
+    bias = module.project.bias.view(1, -1, 1, 1)
+    torch.testing.assert_close(summed(deep).vector - bias, 20 * (consensus.vector - bias), atol=1e-5, rtol=1e-4)

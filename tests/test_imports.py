@@ -1,0 +1,32 @@
+"""What importing the package does not do."""
+
+import subprocess
+import sys
+
+EVERY_MODULE = """
+import importlib, pkgutil, sys
+import cosod
+for module in pkgutil.walk_packages(cosod.__path__, "cosod."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+assert "torch" in sys.modules
+print(sorted({"torchvision", "timm"} & set(sys.modules)))
+"""
+
+COMMAND_LINE = """
+import sys
+import cosod, cosod.cli
+print(sorted({"torch", "numpy", "cv2", "PIL"} & set(sys.modules)))
+"""
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_no_module_needs_torchvision_or_timm():
+    assert run(EVERY_MODULE) == "[]"
+
+
+def test_command_line_starts_without_torch():
+    assert run(COMMAND_LINE) == "[]"
