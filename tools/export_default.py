@@ -19,7 +19,7 @@ def main():
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("output", type=Path)
     args = parser.parse_args()
-    state = torch.load(args.checkpoint, weights_only=False)  # written by our own training loop
+    state = torch.load(args.checkpoint, weights_only=True)
     groups = len(state["ema"]["classifier.bias"])
     network = GCoNetPlusMobile(MobileConfig(groups=groups))
     network.load_state_dict(state["ema"])

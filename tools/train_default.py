@@ -328,7 +328,7 @@ def main():
     step = 0
     latest = args.output / "latest.pth"
     if latest.exists():
-        state = torch.load(latest, weights_only=False)  # our own file: holds the generator's state
+        state = torch.load(latest, weights_only=True)
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         ema, step = state["ema"], state["step"]

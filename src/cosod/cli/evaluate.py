@@ -1,0 +1,231 @@
+"""``cosod evaluate``: score folders of maps, one or several methods on one or several sets."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from cosod.errors import InputError, OutputError
+
+_MEASURES = "mae s max_f mean_f max_e mean_e ap auc wf adp_f adp_e p j".split()  # noqa: SIM905
+_PROTOCOLS = ["papers", "pysodmetrics", "coseg", "coseg-native", "coseg-ufo", "f3net", "all"]
+
+
+@click.command(name="evaluate")
+@click.option("--pred", "preds", multiple=True, metavar="[NAME=]DIR", help="Folder of maps; repeat for more methods.")
+@click.option("--gt", "gts", multiple=True, required=True, metavar="[NAME=]DIR", help="Folder of truths; NAME the set.")
+@click.option("--images", type=click.Path(file_okay=False), metavar="DIR", help="Photos, for the HTML report.")
+@click.option(
+    "--protocol", "protocols", multiple=True, type=click.Choice(_PROTOCOLS), help="Definitions; default papers."
+)
+@click.option("--skip-empty", is_flag=True, help="Leave images without an object out (coseg protocols).")
+@click.option("-o", "--output", type=click.Path(file_okay=False), metavar="DIR", help="Write rows, tables and report.")
+@click.option("--figures/--no-figures", default=None, help="PNG and SVG figures; default: if matplotlib is there.")
+@click.option("--bootstrap", type=click.IntRange(1), metavar="N", help="Confidence intervals from N samples of groups.")
+@click.option("--seed", default=0, show_default=True, help="Of --bootstrap.")
+@click.option(
+    "--expect", type=click.Path(dir_okay=False), metavar="FILE", help="Fail when figures are worse than kept."
+)
+@click.option("--write-expect", type=click.Path(dir_okay=False), metavar="FILE", help="Keep these figures.")
+@click.option("--tolerance", type=click.FloatRange(0), help="Of --expect; default the file's own, 0.001 when kept.")
+@click.option("--checkpoints", type=click.Path(file_okay=False), metavar="DIR", help="A folder of maps a checkpoint.")
+@click.option("--select", "measure", type=click.Choice(_MEASURES), help="Rank the methods as checkpoints of one run.")
+@click.option("--compare", metavar="SET", help="Set the figures beside the papers' rows: coca, cosod3k, msrc, ...")
+@click.option("--workers", type=click.IntRange(1), default=None, help="Processes; default one a core.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+@click.argument("more", nargs=-1, metavar="[DIR]...")
+@click.pass_context
+def command(context, preds, gts, protocols, measure, checkpoints, more, **options):
+    """Score maps against ground truth with the field's measures.
+
+    \b
+    cosod evaluate --pred maps/ --gt gts/
+    cosod evaluate --pred ours=a/ --pred theirs=b/ --gt CoCA=coca/gts --gt CoSal2015=cosal/gts -o scores/
+    cosod evaluate --select max_e --gt gts/ --pred run/epoch_*/
+
+    Maps are found by their truth's name, <group>/<stem>, whatever the ending. With several sets, each method's folder
+    holds a folder for each set. A missing map counts as black.
+    """
+    from cosod.evaluation import expect, figures
+
+    if options["figures"]:
+        figures.check()
+    if options["output"]:
+        _check_output(Path(options["output"]))
+    methods = _methods(preds, more, checkpoints, measure)
+    sets = _named(gts, "--gt", default="")
+    if options["compare"]:
+        from cosod.evaluation import published
+
+        published.canonical(options["compare"])
+    protocols = _protocols(protocols, options["compare"])
+    reports = _score(methods, sets, protocols, options)
+    extra, texts = {}, []
+    if measure:
+        extra["selection"], texts = _select(reports, measure)
+    if options["bootstrap"]:
+        _bootstrap(reports, options)
+    compared = _compare(reports, options["compare"]) if options["compare"] else None
+    _print(reports, texts, compared, extra, options["as_json"])
+    if options["output"]:
+        _write(reports, options)
+    if options["write_expect"]:
+        expect.write(options["write_expect"], reports, options["tolerance"] or 0.001)
+    if options["expect"]:
+        _hold(context, expect.drops(options["expect"], reports, options["tolerance"]))
+
+
+def _named(values: tuple[str, ...], option: str, default: str | None = None) -> dict[str, str]:
+    """NAME=DIR or DIR -> name to folder; without a name the folder's own, or ``default`` if it is the only one."""
+    out: dict[str, str] = {}
+    for value in values:
+        name, sign, folder = value.partition("=")
+        if not sign or os.sep in name:
+            name, folder = Path(value).resolve().name, value
+            name = default if default is not None and len(values) == 1 else name
+        if name in out:
+            raise InputError(f"{option}: two folders are named '{name}'; name them as {option} NAME=DIR")
+        out[name] = folder
+    return out
+
+
+def _methods(preds, more, checkpoints, measure) -> dict[str, str]:
+    from cosod.evaluation import selection
+
+    folders = (*preds, *more)
+    if checkpoints:
+        if not measure:
+            raise InputError("--checkpoints needs the measure to rank by: add --select max_e, for one")
+        folders += tuple(str(p) for p in selection.checkpoints(checkpoints))
+    if not folders:
+        raise InputError("nothing to score; give --pred DIR, or --checkpoints DIR with --select MEASURE")
+    methods = _named(folders, "--pred")
+    if measure:
+        methods = {name: methods[name] for name in sorted(methods, key=selection.in_order)}
+    return methods
+
+
+def _protocols(chosen: tuple[str, ...], compare: str | None) -> list[str]:
+    from cosod.evaluation.protocols import MAIN
+
+    if not chosen and compare:
+        from cosod.evaluation import published
+
+        return [published.tables(compare)[0].protocol]
+    return list(dict.fromkeys(p for c in chosen or ("papers",) for p in (MAIN if c == "all" else (c,))))
+
+
+def _score(methods, sets, protocols, options) -> list:
+    from cosod.evaluation.runner import evaluate_protocols
+
+    # The cores that this process may use, which in a container are fewer than the machine's.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    workers = options["workers"] or cores
+    reports = []
+    for set_name, truths in sets.items():
+        for method, folder in methods.items():
+            reports += evaluate_protocols(
+                _of_set(folder, set_name, len(sets)),
+                truths,
+                protocols,
+                workers=workers,
+                skip_empty=options["skip_empty"],
+                progress=not (options["quiet"] or options["as_json"]),
+                method=method,
+                set_name=set_name,
+            )
+    return reports
+
+
+def _of_set(folder: str, set_name: str, sets: int) -> str:
+    inner = Path(folder) / set_name
+    if set_name and inner.is_dir():
+        return str(inner)
+    if sets > 1:
+        raise InputError(f"{folder}: has no folder '{set_name}'; with several sets, it holds one folder for each")
+    return folder
+
+
+def _select(reports, measure) -> tuple[list[dict], list[str]]:
+    from cosod.evaluation import selection
+    from cosod.evaluation.export import tables
+
+    order = [r.method for r in reports]
+    parted = [sorted(rows, key=lambda r: order.index(r.method)) for rows in tables(reports).values()]
+    chosen = [selection.select(rows, measure) for rows in parted if measure in rows[0].keys]
+    if not chosen:
+        raise InputError(f"none of the protocols asked for has the measure '{measure}'; choose one with --protocol")
+    return [c.record() for c in chosen], [c.text() for c in chosen]
+
+
+def _bootstrap(reports, options) -> None:
+    from cosod.evaluation import bootstrap
+
+    for report in reports:
+        report.intervals = bootstrap.intervals(report, options["bootstrap"], options["seed"])
+
+
+def _compare(reports, name) -> str:
+    from cosod.evaluation import published
+
+    theirs = published.tables(name)[0].protocol
+    own = [r for r in reports if r.protocol == theirs]
+    if not own:
+        raise InputError(f"the papers' rows for {name} follow protocol {theirs}; add --protocol {theirs}")
+    several = len({r.set_name for r in own}) > 1
+    # E divides by one pixel less than there are: a perfect map has a little more than 1.
+    rows = {
+        f"{r.method} ({r.set_name})" if several else r.method: {k: min(v, 1.0) for k, v in r.all.items()} for r in own
+    }
+    return published.compare(name, rows, protocol=theirs)
+
+
+def _print(reports, texts, compared, extra, as_json) -> None:
+    from cosod.evaluation import export
+
+    for report in reports:
+        for warning in report.warnings:
+            where = ", ".join(part for part in (report.set_name, report.method) if part)
+            if report.protocol == reports[0].protocol:
+                click.echo(f"Warning: {where}: {warning}", err=True)
+    if as_json:
+        found = {"reports": export.summary(reports), **extra}
+        click.echo(json.dumps(found | ({"compare": compared} if compared else {}), indent=2, ensure_ascii=False))
+        return
+    click.echo(export.text(reports))
+    for text in (*texts, compared):
+        if text:
+            click.echo(text)
+
+
+def _write(reports, options) -> None:
+    from cosod.errors import ExtraError
+    from cosod.evaluation import figures, saving
+
+    written = saving.save(options["output"], reports, images=options["images"])
+    if options["figures"] is not False:
+        try:
+            written += figures.save(Path(options["output"]) / "figures", reports)
+        except ExtraError as error:
+            click.echo(f"No figures: {error}", err=True)
+    click.echo(f"Wrote {len(written)} files to {options['output']}; open {written[7]}", err=True)
+
+
+def _check_output(folder: Path) -> None:
+    """Make the folder before the work, so that a mistake in its name does not cost the figures."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror}; give another to -o") from error
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"cannot write to {folder}: permission denied; give another folder to -o")
+
+
+def _hold(context, drops: list[str]) -> None:
+    for drop in drops:
+        click.echo(f"Worse than expected: {drop}", err=True)
+    if drops:
+        context.exit(1)
+    click.echo("All figures are as expected or better.", err=True)

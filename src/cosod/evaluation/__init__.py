@@ -1,0 +1,22 @@
+"""Scores of maps against ground truth, and the papers' tables to set them beside."""
+
+import importlib
+
+__all__ = ["PROTOCOLS", "Report", "Totals", "evaluate", "evaluate_protocols", "measures"]
+
+# Imported when first used: the tables of the papers need neither OpenCV nor Pillow.
+_WHERE = {
+    "PROTOCOLS": "protocols",
+    "Report": "report",
+    "Totals": "totals",
+    "evaluate": "runner",
+    "evaluate_protocols": "runner",
+}
+
+
+def __getattr__(name: str):
+    if name in _WHERE:
+        return getattr(importlib.import_module(f"cosod.evaluation.{_WHERE[name]}"), name)
+    if name == "measures":
+        return importlib.import_module("cosod.evaluation.measures")
+    raise AttributeError(f"module 'cosod.evaluation' has no attribute {name!r}")

@@ -1,0 +1,292 @@
+"""The protocols behind the field's tables, each with its own definitions.
+
+A protocol scores one 8-bit map against one 8-bit truth of the same size, and turns sums over images into figures.
+Figures of two protocols differ in the third digit and never stand in one table.
+"""
+
+import abc
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from cosod.errors import InputError
+from cosod.evaluation import agreement, counts, curves, levels, structure
+from cosod.evaluation.totals import Scores, Totals
+from cosod.evaluation.weighted import weighted_f
+
+#: Measures where less is better; of all others more is.
+LOWER_IS_BETTER = frozenset({"mae"})
+_BINARY = np.array([0.0, 1.0])
+_EPS = np.spacing(1)
+
+
+class Protocol(abc.ABC):
+    """One set of definitions.
+
+    Attributes:
+        name: what every output calls it.
+        title: where it comes from, in a few words.
+        keys: the measures it has, in the order of tables.
+        resample: how a map of another size is brought to its truth's.
+    """
+
+    name: str
+    title: str
+    keys: tuple[str, ...]
+    resample = Image.Resampling.BILINEAR
+
+    @abc.abstractmethod
+    def score(self, pred: np.ndarray, truth: np.ndarray) -> Scores:
+        """Scores of one image; ``pred`` and ``truth`` are uint8, (H, W)."""
+
+    def figures(self, totals: Totals) -> dict[str, float]:
+        """Figures over the images of ``totals``: means, and what is read off the averaged curves."""
+        return self._ordered(totals.means() | self.from_curves(totals.mean_curves()))
+
+    def values(self, scores: Scores) -> dict[str, float]:
+        """Figures of one image, read off its own curves."""
+        return self._ordered(scores.values | self.from_curves(scores.curves))
+
+    def finished(self, mean: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Averaged curves, with those added that are taken of averages."""
+        return mean
+
+    def from_curves(self, mean: dict[str, np.ndarray]) -> dict[str, float]:
+        """The measures that averaged curves define."""
+        return {}
+
+    def _ordered(self, figures: dict[str, float]) -> dict[str, float]:
+        return {k: float(figures[k]) for k in self.keys if k in figures}
+
+
+class _WithCurves(Protocol):
+    def from_curves(self, mean):
+        if not mean:
+            return {}
+        return {
+            "max_f": mean["f"].max(),
+            "mean_f": mean["f"].mean(),
+            "max_e": mean["e"].max(),
+            "mean_e": mean["e"].mean(),
+            "ap": curves.average_precision(mean["precision"], mean["recall"]),
+            "auc": curves.area_under_roc(mean["recall"], mean["fpr"]),
+        }
+
+
+class Papers(_WithCurves):
+    """eval-co-sod, the toolbox of the CoSOD papers: truths are taken as they are, 255 thresholds."""
+
+    name = "papers"
+    title = "eval-co-sod, the CoSOD papers' toolbox"
+    keys = ("mae", "s", "max_f", "mean_f", "max_e", "mean_e", "ap", "auc")
+
+    def score(self, pred, truth):
+        binary = counts.is_binary(truth)
+        mask = truth if binary else np.where(truth >= 128, 255, 0).astype(np.uint8)
+        center = counts.centroid(mask)
+        height, width = truth.shape
+        row, column = (round(height / 2), round(width / 2)) if center is None else map(round, center)
+        parts = counts.quadrants(pred, mask, row, column)
+        table, values = (parts.sum(axis=0), _BINARY) if binary else counts.joint(pred, truth)
+        histogram = table.sum(axis=1)
+        low, high = levels.level_range(histogram)
+        scale = levels.black_scale(low, high)
+        share = float(table.sum(axis=0) @ values) / pred.size
+        if share in (0, 1):
+            mean = structure.mean_value(histogram, scale)
+            s = mean if share else 1 - mean
+        else:
+            s = max(0.0, structure.s_measure(parts, _areas(height, width, row, column), scale, 1e-20))
+        passing = levels.float_thresholds(low, high)
+        precision, recall, fpr = curves.rates(table, values, passing)
+        return Scores(
+            {"mae": _mae(table, values, levels.Scale(0, 255)), "s": s},
+            {
+                "precision": precision,
+                "recall": recall,
+                "fpr": fpr,
+                "f": curves.f_beta(precision, recall),
+                "e": curves.alignment(table, values, passing),
+            },
+        )
+
+
+class PySODMetrics(_WithCurves):
+    """PySODMetrics 1.6: truth > 128, the map stretched for every measure, 256 thresholds.
+
+    AP and AUC are none of that library's measures; they are read off its averaged curves as ``papers`` does.
+    """
+
+    name = "pysodmetrics"
+    title = "PySODMetrics 1.6"
+    keys = ("mae", "s", "max_f", "mean_f", "max_e", "mean_e", "ap", "auc", "wf", "adp_f", "adp_e")
+
+    def score(self, pred, truth):
+        mask = np.where(truth > 128, 255, 0).astype(np.uint8)
+        cut = _cut_after(mask, round)
+        view = _BinaryView.of(pred, mask, cut)
+        s = view.s_measure(cut)
+        threshold = min(2 * view.mean, 1.0)
+        passing = levels.truncated_thresholds(view.low, view.high)
+        precision, recall, fpr = curves.rates(view.table, _BINARY, passing)
+        return Scores(
+            {
+                "mae": _mae(view.table, _BINARY, view.scale),
+                "s": max(0.0, s) if view.mixed else s,
+                "wf": weighted_f(view.scale.values()[pred], mask > 0),
+                "adp_f": view.f_at(threshold),
+                "adp_e": view.e_at(threshold, strictly=False),
+            },
+            {
+                "precision": precision,
+                "recall": recall,
+                "fpr": fpr,
+                "f": curves.f_beta(precision, recall),
+                "e": curves.alignment_or_share(view.table, passing),
+            },
+        )
+
+
+class F3Net(Protocol):
+    """The MATLAB code of F3Net, behind the point-label papers: an all-black map or truth adds 0 to every sum."""
+
+    name = "f3net"
+    title = "F3Net's MATLAB code"
+    keys = ("mae", "s", "max_f", "wf", "adp_f", "adp_e")
+    resample = Image.Resampling.BICUBIC
+
+    def score(self, pred, truth):
+        mask = np.where(truth >= 128, 255, 0).astype(np.uint8)
+        if not pred.any() or not mask.any():
+            zeros = np.zeros(256)
+            values = {k: 0.0 for k in self.keys if k != "max_f"}
+            return Scores(values, {"precision": zeros, "recall": zeros, "fpr": zeros})
+        cut = _cut_after(mask, lambda x: math.floor(x + 0.5))
+        view = _BinaryView.of(pred, mask, cut)
+        precision, recall, fpr = curves.rates(view.table, _BINARY, levels.rounded_thresholds(view.low, view.high))
+        return Scores(
+            {
+                "mae": _mae(view.table, _BINARY, view.scale),
+                "s": view.s_measure(cut),
+                "wf": weighted_f(view.scale.values()[pred], mask > 0),
+                "adp_f": view.f_at(min(2 * view.mean, 1.0)),
+                "adp_e": view.e_at(2 * view.mean, strictly=True),
+            },
+            {"precision": precision, "recall": recall, "fpr": fpr},
+        )
+
+    def finished(self, mean):
+        # Precision and recall are averaged over images before F is taken of them, unlike in the other protocols.
+        return mean | {"f": curves.f_beta(mean["precision"], mean["recall"])} if mean else {}
+
+    def from_curves(self, mean):
+        return {"max_f": self.finished(mean)["f"].max()} if mean else {}
+
+
+@dataclass(frozen=True)
+class Coseg(Protocol):
+    """SSNM's P and J; ``all`` is the mean over images, as in the papers' tables.
+
+    Attributes:
+        cap: upper limit of the threshold min(mean + std, cap); UFO's variant has 0.5.
+        native: whether to score at the truth's own size instead of 224 x 224.
+        skip_empty: whether images without an object are left out; their values are NaN then.
+    """
+
+    name: str = "coseg"
+    title: str = "SSNM's evaluation code"
+    cap: float = 0.8
+    native: bool = False
+    skip_empty: bool = False
+    keys = ("p", "j")
+
+    def score(self, pred, truth):
+        if not self.native:
+            pred, truth = agreement.at_papers_size(pred), agreement.at_papers_size(truth)
+        objects = truth >= 128
+        if self.skip_empty and not objects.any():
+            return Scores({"p": math.nan, "j": math.nan})
+        p, j = agreement.precision_jaccard(agreement.binarise(pred, self.cap), objects)
+        return Scores({"p": p, "j": j})
+
+
+#: Name -> protocol.
+PROTOCOLS: dict[str, Protocol] = {
+    p.name: p
+    for p in (
+        Papers(),
+        PySODMetrics(),
+        Coseg(),
+        F3Net(),
+        Coseg("coseg-native", "SSNM's P and J at the truth's own size", native=True),
+        Coseg("coseg-ufo", "UFO's variant of P and J, threshold capped at 0.5", cap=0.5),
+    )
+}
+#: What ``--protocol all`` runs: the protocols themselves, without the variants of ``coseg``.
+MAIN = ("papers", "pysodmetrics", "coseg", "f3net")
+
+
+def get(name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in PROTOCOLS:
+        raise InputError(f"no protocol {name!r}; choose one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]
+
+
+@dataclass(frozen=True)
+class _BinaryView:
+    """A map against a binary truth, with the plain stretch: what PySODMetrics and the MATLAB code share."""
+
+    parts: np.ndarray
+    table: np.ndarray
+    low: int
+    high: int
+    scale: levels.Scale
+    mean: float
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, pred: np.ndarray, mask: np.ndarray, cut: tuple[int, int]) -> "_BinaryView":
+        parts = counts.quadrants(pred, mask, *cut)
+        table = parts.sum(axis=0)
+        low, high = levels.level_range(table.sum(axis=1))
+        scale = levels.plain_scale(low, high)
+        return cls(parts, table, low, high, scale, structure.mean_value(table.sum(axis=1), scale), pred.shape)
+
+    @property
+    def mixed(self) -> bool:
+        return bool(self.table.sum(axis=0).all())
+
+    def s_measure(self, cut: tuple[int, int]) -> float:
+        if self.mixed:
+            return structure.s_measure(self.parts, _areas(*self.shape, *cut), self.scale, _EPS)
+        return self.mean if self.table[:, 1].any() else 1 - self.mean
+
+    def f_at(self, threshold: float) -> float:
+        passing = np.searchsorted(self.scale.values(), [threshold], side="left")
+        precision, recall, _ = curves.rates(self.table, _BINARY, passing)
+        return float(curves.f_beta(precision, recall)[0])
+
+    def e_at(self, threshold: float, strictly: bool) -> float:
+        passing = np.searchsorted(self.scale.values(), [threshold], side="right" if strictly else "left")
+        return float(curves.alignment_or_share(self.table, passing)[0])
+
+
+def _cut_after(mask: np.ndarray, rounded) -> tuple[int, int]:
+    """First row and column after the centroid; MATLAB's 1:Y includes row Y. (0, 0) for an empty mask."""
+    center = counts.centroid(mask)
+    return (0, 0) if center is None else (rounded(center[0]) + 1, rounded(center[1]) + 1)
+
+
+def _areas(height: int, width: int, row: int, column: int) -> list[int]:
+    return [row * column, row * (width - column), (height - row) * column, (height - row) * (width - column)]
+
+
+def _mae(table: np.ndarray, values: np.ndarray, scale: levels.Scale) -> float:
+    return float((np.abs(scale.values()[:, None] - values) * table).sum() / table.sum())

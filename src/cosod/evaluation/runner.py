@@ -1,0 +1,209 @@
+"""Scoring whole folders: in chunks, over processes, with memory that the number of images hardly touches."""
+
+import concurrent.futures
+import dataclasses
+import itertools
+import multiprocessing
+import os
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from cosod.errors import ImageError, InputError
+from cosod.evaluation.notices import Notices, some
+from cosod.evaluation.pairs import Pair, Pairing, pair_up
+from cosod.evaluation.protocols import Coseg, Protocol, get
+from cosod.evaluation.reading import read_grey
+from cosod.evaluation.report import ImageTable, Report
+from cosod.evaluation.totals import Totals
+
+#: Pairs a worker takes at once. Fixed, so that sums are added in the same order whatever the number of workers.
+_CHUNK = 32
+#: Chunks for which starting one more process pays.
+_CHUNKS_A_WORKER = 6
+
+
+def evaluate(
+    pred: str | os.PathLike,
+    gt: str | os.PathLike,
+    protocol: str | Protocol = "papers",
+    *,
+    workers: int = 1,
+    skip_empty: bool = False,
+    progress: bool = False,
+    method: str = "",
+    set_name: str = "",
+) -> Report:
+    """Score a folder of maps against a folder of truths.
+
+    Args:
+        pred: maps, laid out as the truths are: ``<group>/<stem>.png``, or flat.
+        gt: truths; every truth counts, and one without a map counts as all black.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
+        workers: processes at most; 1 works in this one, as few images do anyway. With more, the calling script needs
+            the usual ``if __name__ == "__main__"`` guard.
+        skip_empty: leave images without any object out; only the ``coseg`` protocols can.
+        progress: show a bar on stderr.
+        method, set_name: names for the report.
+
+    Raises:
+        InputError: no pairs, no such protocol or folder, two files of one name, an option that does not fit.
+        ImageError: files that cannot be read, all of them named.
+    """
+    options = {"workers": workers, "skip_empty": skip_empty, "progress": progress}
+    return evaluate_protocols(pred, gt, [protocol], method=method, set_name=set_name, **options)[0]
+
+
+def evaluate_protocols(
+    pred: str | os.PathLike,
+    gt: str | os.PathLike,
+    protocols: Iterable[str | Protocol],
+    *,
+    workers: int = 1,
+    skip_empty: bool = False,
+    progress: bool = False,
+    method: str = "",
+    set_name: str = "",
+) -> list[Report]:
+    """As :func:`evaluate` for several protocols, each file read once; the reports are in their order."""
+    chosen = [_chosen(p, skip_empty) for p in dict.fromkeys(protocols)]
+    if workers < 1:
+        raise InputError(f"workers is {workers}; give 1 or more")
+    pairing = pair_up(pred, gt)
+    tables = [ImageTable(p.keys, pairing.pairs) for p in chosen]
+    groups: list[dict[str, Totals]] = [{} for _ in chosen]
+    notices, errors = Notices(), []
+    hidden = None if progress else True  # None: hidden where stderr is no terminal
+    with tqdm(total=len(pairing.pairs), desc=method or "scoring", unit="image", disable=hidden) as bar:
+        for part in _results(pairing.pairs, chosen, workers):
+            errors += part.errors
+            notices += part.notices
+            for i, table in enumerate(tables):
+                table.rows.extend(part.rows[i])
+                for group, totals in part.groups[i].items():
+                    groups[i][group] = groups[i][group] + totals if group in groups[i] else totals
+            bar.update(part.images)
+    if errors:
+        raise ImageError(_unreadable(errors))
+    warnings = _warnings(pairing, notices)
+    return [
+        Report(p, method, set_name, table, totals, pairing.missing, warnings)
+        for p, table, totals in zip(chosen, tables, groups, strict=True)
+    ]
+
+
+def _chosen(protocol: str | Protocol, skip_empty: bool) -> Protocol:
+    protocol = get(protocol) if isinstance(protocol, str) else protocol
+    if not skip_empty:
+        return protocol
+    if not isinstance(protocol, Coseg):
+        raise InputError(f"protocol {protocol.name!r} scores empty truths too; skip them with a coseg protocol only")
+    return dataclasses.replace(protocol, name=f"{protocol.name}-skip-empty", skip_empty=True)
+
+
+@dataclass
+class _Part:
+    """What one chunk gives; small enough to send between processes."""
+
+    images: int = 0
+    rows: list[array] = field(default_factory=list)
+    groups: list[dict[str, Totals]] = field(default_factory=list)
+    notices: Notices = field(default_factory=Notices)
+    errors: list[str] = field(default_factory=list)
+
+
+def _results(pairs: list[Pair], chosen: list[Protocol], workers: int) -> Iterator[_Part]:
+    chunks = (pairs[i : i + _CHUNK] for i in range(0, len(pairs), _CHUNK))
+    workers = min(workers, len(pairs) // (_CHUNK * _CHUNKS_A_WORKER))
+    if workers <= 1:
+        for chunk in chunks:
+            yield _score_chunk(chunk, chosen)
+        return
+    # Spawned, not forked: a fork of a process that has run PyTorch or OpenCV threads can hang.
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(workers, context, _single_threaded) as pool:
+        try:
+            waiting = [pool.submit(_score_chunk, c, chosen) for c in itertools.islice(chunks, 2 * workers)]
+            while waiting:
+                done = waiting.pop(0).result()
+                waiting += [pool.submit(_score_chunk, c, chosen) for c in itertools.islice(chunks, 1)]
+                yield done
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _single_threaded() -> None:
+    cv2.setNumThreads(1)
+
+
+def _score_chunk(pairs: list[Pair], chosen: list[Protocol]) -> _Part:
+    part = _Part(len(pairs), [array("d") for _ in chosen], [{} for _ in chosen])
+    for pair in pairs:
+        try:
+            pred, truth = _load(pair, part.notices)
+        except ImageError as error:
+            part.errors.append(str(error))
+            continue
+        fitted: dict[Image.Resampling, np.ndarray] = {}
+        for protocol, rows, groups in zip(chosen, part.rows, part.groups, strict=True):
+            if protocol.resample not in fitted:
+                fitted[protocol.resample] = fit(pred, truth.shape, protocol.resample)
+            scores = protocol.score(fitted[protocol.resample], truth)
+            groups.setdefault(pair.group, Totals()).add(scores)
+            values = protocol.values(scores)
+            rows.extend(values[k] for k in protocol.keys)
+    return part
+
+
+def fit(pred: np.ndarray, shape: tuple[int, int], resample: Image.Resampling) -> np.ndarray:
+    """A uint8 map at its truth's (H, W), resized in 8 bits by Pillow as the toolboxes do."""
+    if pred.shape == shape:
+        return pred
+    return np.asarray(Image.fromarray(pred).resize(shape[::-1], resample))
+
+
+def _load(pair: Pair, notices: Notices) -> tuple[np.ndarray, np.ndarray]:
+    truth, changed = read_grey(pair.truth)
+    if changed:
+        notices.note("colour_truth" if changed == "colour" else "depth", pair.key)
+    highest = int(truth.max())
+    if highest == 0:
+        notices.note("empty", pair.key)
+    elif highest == 1:
+        notices.note("zero_one", pair.key)
+    else:
+        grey = cv2.countNonZero(truth) - cv2.countNonZero(cv2.compare(truth, 255, cv2.CMP_EQ))
+        if grey:
+            notices.note("grey", pair.key, grey / truth.size)
+    if pair.prediction is None:
+        return np.zeros_like(truth), truth
+    pred, changed = read_grey(pair.prediction)
+    if changed:
+        notices.note("colour_map" if changed == "colour" else "depth", pair.key)
+    if pred.shape != truth.shape:
+        notices.note("resized", pair.key)
+    if pred.min() == pred.max():
+        notices.note("constant", pair.key)
+    return pred, truth
+
+
+def _unreadable(errors: list[str]) -> str:
+    if len(errors) == 1:
+        return errors[0]
+    return f"{len(errors)} files cannot be read: " + " | ".join(errors[:10]) + (" | ..." if len(errors) > 10 else "")
+
+
+def _warnings(pairing: Pairing, notices: Notices) -> list[str]:
+    missing, total = pairing.missing, len(pairing.pairs)
+    out = []
+    if missing:
+        out.append(f"{len(missing)} of {total} prediction(s) are missing and count as black: {some(missing)}")
+    if pairing.extra:
+        out.append(f"{len(pairing.extra)} prediction(s) have no truth and are left out: {some(pairing.extra)}")
+    return out + notices.sentences()
