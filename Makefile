@@ -14,7 +14,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(VENV)/ready
-	$(BIN)/cosod segment examples -o demo --save maps,masks,overlays --sheet demo/sheet.png --overwrite
+	$(BIN)/cosod segment examples/photos -o demo --save maps,masks,overlays --sheet demo/sheet.png --overwrite
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -184,7 +184,9 @@ def stone(parent, size, material, seed, at=(0, 0, 0), rotate=(0, 0, 0), rough=0.
             # A superquadric between ball and box, so that corners are worn.
             v /= (abs(v.x) ** 7 + abs(v.y) ** 7 + abs(v.z) ** 7) ** (1 / 7)
             v = Vector((v.x * size[0] / 2, v.y * size[1] / 2, (v.z + 1) * size[2] / 2))
-            vertices.append(v + rough * noise.noise_vector(v * 1.7 + Vector((seed, 0, 0))))
+            # Not noise_vector, which gives other numbers in every process.
+            away = [noise.noise(v * 1.7 + Vector((seed, shift, 0))) for shift in (0, 31, 62)]
+            vertices.append(v + rough * Vector(away))
     for i in range(n):
         for k in range(2 * n):
             a, b = i * 2 * n + k, i * 2 * n + (k + 1) % (2 * n)

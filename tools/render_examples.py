@@ -49,7 +49,7 @@ def fresh(scale, samples, threads):
 
 
 def write(scene, path, file_format, colour):
-    """Render into a file. Blender does not know every suffix rule, so the whole name is given."""
+    """Render into the file ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     settings = scene.render.image_settings
     settings.file_format, settings.color_mode, settings.quality = file_format, colour, QUALITY
@@ -58,6 +58,27 @@ def write(scene, path, file_format, colour):
     scene.render.use_file_extension = False
     scene.render.filepath = str(path.resolve())
     bpy.ops.render.render(write_still=True)
+    path.write_bytes(without_notes(path.read_bytes()))
+
+
+def without_notes(data):
+    """A JPEG or PNG file without its comments: Blender notes render times there, which differ from run to run."""
+    if data.startswith(b"\xff\xd8"):
+        out, at = [data[:2]], 2
+        while data[at + 1] != 0xDA:
+            end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+            # APP1 is Exif, FE a comment.
+            if data[at + 1] not in (0xE1, 0xFE):
+                out.append(data[at:end])
+            at = end
+        return b"".join([*out, data[at:]])
+    out, at = [data[:8]], 8
+    while at < len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] in (b"IHDR", b"IDAT", b"IEND"):
+            out.append(data[at:end])
+        at = end
+    return b"".join(out)
 
 
 def is_target(thing):

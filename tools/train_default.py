@@ -119,6 +119,17 @@ class Sampler:
         n = min(self.n, *(sum(map(len, pool)) for pool in pools))
         return [self._take(pool, n) for pool in pools]
 
+    def strangers(self, image, n):
+        """Ids of n images of groups that neither are the image's own nor share its broad name."""
+        own = self.names[self.label[image]]
+        word = self.word_of.get(own)
+        found = []
+        while len(found) < n:
+            name = self.names[self.rng.integers(len(self.names))]
+            if name != own and (word is None or self.word_of.get(name) != word):
+                found.append(int(self.rng.choice(self.groups[name])))
+        return found
+
     def _take(self, pool, n):
         """n images, the classes of a broad group as evenly as their sizes allow."""
         orders = [list(self.rng.permutation(ids)) for ids in pool]
@@ -168,6 +179,12 @@ def distract(image, mask, other, other_mask, rng):
         if rng.random() < 0.5:
             return torch.cat([own, strange], 2), torch.cat([own_mask, blank], 2)
         return torch.cat([strange, own], 2), torch.cat([blank, own_mask], 2)
+    return paste(image, mask, other, other_mask, rng)
+
+
+def paste(image, mask, other, other_mask, rng):
+    """The other's object over the image, where it covers at most a third of the own one."""
+    size = image.shape[-1]
     scale = float(rng.uniform(0.35, 0.7))
     s = int(size * scale)
     small, small_mask = (
@@ -186,17 +203,50 @@ def distract(image, mask, other, other_mask, rng):
     return image, mask
 
 
+def crowd(image, mask, strangers, rng):
+    """As :func:`distract`, with up to three images of as many groups: side by side, pasted, or in a square of four.
+
+    ``strangers`` are four pairs of image and mask. In the square the object is small and three others are as large.
+    """
+
+    def half(tensor, height, width):
+        return F.interpolate(tensor[None], (height, width), mode="bilinear", align_corners=False)[0]
+
+    size, kind = image.shape[-1], rng.random()
+    if kind < 0.4:
+        vertical = rng.random() < 0.4
+        h, w = (size // 2, size) if vertical else (size, size // 2)
+        parts = [(half(image, h, w), half(mask, h, w)), (half(strangers[0][0], h, w), torch.zeros(1, h, w))]
+        parts = parts[:: 1 if rng.random() < 0.5 else -1]
+        return tuple(torch.cat([part[k] for part in parts], 1 if vertical else 2) for k in (0, 1))
+    if kind < 0.7:
+        h = size // 2
+        place = int(rng.integers(4))
+        cells = [(half(i, h, h), torch.zeros(1, h, h)) for i, _ in strangers[:3]]
+        cells.insert(place, (half(image, h, h), half(mask, h, h)))
+        rows = [[torch.cat([cells[r][k], cells[r + 1][k]], 2) for k in (0, 1)] for r in (0, 2)]
+        return tuple(torch.cat([row[k] for row in rows], 1) for k in (0, 1))
+    for other, other_mask in strangers[: 1 + int(rng.integers(3))]:
+        image, mask = paste(image, mask, other, other_mask, rng)
+    return image, mask
+
+
 def load(images, masks, i):
     image = torch.from_numpy(images[i].copy()).permute(2, 0, 1).float() / 255
     return image, torch.from_numpy(masks[i].copy())[None].float() / 255
 
 
-def batch(images, masks, pair, size, distractors, rng):
+def batch(images, masks, pair, size, distractors, rng, sampler=None):
+    """Normalised images and masks of a pair of groups; with ``sampler`` the strangers come from all groups."""
     parts = [[augment(*load(images, masks, i), size, rng) for i in ids] for ids in pair]
     out = []
     for side, part in enumerate(parts):
         for image, mask in part:
-            if rng.random() < distractors:
+            if rng.random() < distractors and sampler is not None:
+                ids = sampler.strangers(pair[side][0], 4)
+                others = [augment(*load(images, masks, i), size, rng) for i in ids]
+                image, mask = crowd(image, mask, others, rng)
+            elif sampler is None and rng.random() < distractors:
                 other = parts[1 - side][rng.integers(len(parts[1 - side]))]
                 image, mask = distract(image, mask, *other, rng)
             out.append((image, mask))
@@ -235,15 +285,16 @@ def validate(network, images, masks, groups, held, size, seed):
     results = {}
     for kind in ("plain", "joined"):
         mae, iou = [], []
-        for k, name in enumerate(names):
+        for name in names:
             ids = groups[name][:24]
             x, y = zip(*(load(images, masks, i) for i in ids), strict=True)
             x, y = torch.stack(x), (torch.stack(y) > 0.5).float()
             if kind == "joined":
-                pool = groups[names[(k + 7) % len(names)]]
+                # Strangers of many groups: were they all of one, that group would be shared just as well.
+                others = [i for other in names if other != name for i in groups[other]]
                 joined = []
                 for image, mask in zip(x, y, strict=True):
-                    other, _ = load(images, masks, pool[rng.integers(len(pool))])
+                    other, _ = load(images, masks, others[rng.integers(len(others))])
                     left = rng.random() < 0.5
                     blank = torch.zeros_like(mask)
                     joined.append(
@@ -301,6 +352,7 @@ def main():
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--distractors", type=float, default=0.2, help="share of images with a distractor")
+    parser.add_argument("--strangers", choices=("pair", "any"), default="pair", help="where distractors come from")
     parser.add_argument("--broad", type=float, default=0.3, help="share of groups drawn from all of a broad class")
     parser.add_argument("--freeze", type=int, default=4, help="frozen stages of the backbone")
     parser.add_argument("--freeze-norm", type=float, default=0.7, help="share of the run after which all BN freezes")
@@ -348,7 +400,8 @@ def main():
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * rate(step / args.steps)
         pair = sampler.draw()
-        x, y = batch(images, masks, pair, args.size, args.distractors, rng)
+        strangers = sampler if args.strangers == "any" else None
+        x, y = batch(images, masks, pair, args.size, args.distractors, rng, strangers)
         classes = torch.tensor([sampler.label[i] for ids in pair for i in ids])
         with torch.autocast("cpu", torch.bfloat16):
             output = network(x)
