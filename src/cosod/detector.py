@@ -176,7 +176,8 @@ class Detector:
                 else:
                     batch = [image for _, image in islice(images, len(part))]
                     features = self.network.encode(self._tensor(batch))
-                output = self.network.decode(features, consensus)
+                start = number * self.batch
+                output = self.network.decode(features, consensus.part(slice(start, start + len(part))))
             yield part, torch.cat([output.probability, output.threshold], 1) if raw else output.maps
 
     def _tensor(self, images: list[np.ndarray]) -> Tensor:

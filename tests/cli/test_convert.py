@@ -44,6 +44,19 @@ def test_there_and_back(tmp_path, suffix):
     assert all(again[name].equal(state[name]) for name in state)
 
 
+def test_blocks_that_are_one_go_there_and_back(tmp_path):
+    state = to_published(create("ssnm_reference", groups=3, channels=8))
+    source, ours, back = tmp_path / "a.pth", tmp_path / "a.safetensors", tmp_path / "back.safetensors"
+    torch.save(state, source)
+    assert "is ssnm_reference with" in run(source, ours).output
+    assert run("--to-published", ours, back).exit_code == 0
+    from safetensors.torch import load_file
+
+    again = load_file(back)
+    assert set(again) == set(state)
+    assert all(again[name].equal(state[name]) for name in state)
+
+
 def test_does_not_overwrite(checkpoint, tmp_path):
     output = tmp_path / "out.safetensors"
     output.write_text("mine")

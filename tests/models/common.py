@@ -20,9 +20,15 @@ def plus_loss(output, truth, classes):
 
 
 class NetworkTests:
-    """Inherit, and set ``name``, ``options`` and ``loss`` (output, masks, classes -> dict with ``total``)."""
+    """Inherit, and set ``name``, ``options`` and ``loss`` (output, masks, classes -> dict with ``total``).
+
+    ``side`` is the images' side in pixels, ``stride`` that of the deepest feature, ``default_size`` the network's.
+    """
 
     name: str
+    side = SIZE
+    stride = 16
+    default_size = 256
     options: dict = {}  # noqa: RUF012
     loss = None
 
@@ -35,7 +41,7 @@ class NetworkTests:
     @pytest.fixture(scope="class")
     @classmethod
     def group(cls):
-        return images(1, N, SIZE)
+        return images(1, N, cls.side)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -47,17 +53,17 @@ class NetworkTests:
         with torch.no_grad():
             features = network.encode(group)
             consensus = network.consensus(features)
-        assert maps.shape == (N, 1, SIZE, SIZE)
+        assert maps.shape == (N, 1, self.side, self.side)
         assert maps.dtype == torch.float32
         assert maps.min() >= 0 and maps.max() <= 1
-        assert features.deep.shape[2:] == (SIZE // 16, SIZE // 16)
+        assert features.deep.shape[2:] == (self.side // self.stride, self.side // self.stride)
         assert consensus.vector.shape == (1, features.deep.shape[1], 1, 1)
-        assert network.size == 256 or self.name == "gconet"
+        assert network.size == self.default_size
 
     @torch.no_grad()
     def test_single_image(self, network, group):
         maps = network(group[:1]).maps
-        assert maps.shape == (1, 1, SIZE, SIZE)
+        assert maps.shape == (1, 1, self.side, self.side)
         assert maps.isfinite().all()
 
     @torch.no_grad()
@@ -75,8 +81,9 @@ class NetworkTests:
     def test_batches_are_the_whole(self, network, group, maps):
         parts = [network.encode(part) for part in group.split(3)]
         deep = torch.cat([part.deep for part in parts])
-        consensus = network.consensus(Features((), deep, (SIZE, SIZE)))
-        outputs = [network.decode(part, consensus) for part in parts]
+        consensus = network.consensus(Features((), deep, (self.side, self.side)))
+        ranges = (slice(0, 3), slice(3, N))
+        outputs = [network.decode(part, consensus.part(r)) for part, r in zip(parts, ranges, strict=True)]
         if network.whole_group_maps:
             together = network.confidence_map(
                 torch.cat([output.probability for output in outputs]), torch.cat([o.threshold for o in outputs])
@@ -108,8 +115,8 @@ class NetworkTests:
         network = create(self.name, groups=5, **self.options).train()
         output = network(group)
         assert output.sides[-1] is output.maps
-        assert output.contrast is None or output.contrast.shape == (2 * N, 1, SIZE, SIZE)
-        type(self).loss(output, masks(2, N, SIZE), torch.tensor([1, 1, 3, 3]))["total"].backward()
+        assert output.contrast is None or output.contrast.shape == (2 * N, 1, self.side, self.side)
+        type(self).loss(output, masks(2, N, self.side), torch.tensor([1, 1, 3, 3]))["total"].backward()
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name

@@ -117,6 +117,12 @@ def test_names():
         "gconet_plus_vgg16",
         "gconet_plus_resnet50",
         "gconet_plus_mobile",
+        "ssnm",
+        "ssnm_reference",
+        "ssnm_mobile",
+        "ssnm_hrnet_w18",
+        "ssnm_hrnet_w32",
+        "ssnm_hrnet_w48",
     }
     assert all(entry.description.endswith(".") for entry in REGISTRY.values())
     assert weights_file("gconet") is None

@@ -15,7 +15,7 @@ from cosod.errors import InputError, OutputError
 def command(source: Path, output: Path, reverse: bool, overwrite: bool):
     """Turn the published checkpoint SOURCE into the weights file OUTPUT of this package.
 
-    Checkpoints of GCoNet and GCoNet+ are recognised by what is in them, whatever they are called:
+    Checkpoints of GCoNet, GCoNet+ and SSNM are recognised by what is in them, whatever they are called:
 
     \b
         cosod convert final_gconet.pth gconet.safetensors
@@ -41,7 +41,9 @@ def command(source: Path, output: Path, reverse: bool, overwrite: bool):
             if output.suffix == ".safetensors":
                 from safetensors.torch import save_file
 
-                save_file({name: tensor.contiguous() for name, tensor in state.items()}, temporary)
+                # Copies: this format refuses entries that share memory, as SSNM's decoder blocks do.
+                whole_state = {n: t.clone(memory_format=torch.contiguous_format) for n, t in state.items()}
+                save_file(whole_state, temporary)
             else:
                 torch.save(state, temporary)
     else:

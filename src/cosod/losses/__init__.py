@@ -1,4 +1,4 @@
-"""Losses: each term a pure function, and the sums that train GCoNet and GCoNet+."""
+"""Losses: each term a pure function, and the sums that train GCoNet, GCoNet+ and SSNM."""
 
 from cosod.losses.groups import (
     adversarial_loss,
@@ -16,6 +16,7 @@ from cosod.losses.maps import (
     smooth_masks,
     ssim_loss,
 )
+from cosod.losses.ssnm import SSNMWeights, category_loss, smooth_l1_loss, ssnm_loss, weighted_bce_loss
 from cosod.losses.total import (
     GCoNetPlusWeights,
     GCoNetWeights,
@@ -28,9 +29,11 @@ __all__ = [
     "GCoNetPlusWeights",
     "GCoNetWeights",
     "MapWeights",
+    "SSNMWeights",
     "adversarial_loss",
     "bce_loss",
     "binary_loss",
+    "category_loss",
     "classification_loss",
     "focal_loss",
     "gconet_loss",
@@ -39,7 +42,10 @@ __all__ = [
     "mse_loss",
     "scale_consistency_loss",
     "semi_hard_triplet_loss",
+    "smooth_l1_loss",
     "smooth_masks",
     "ssim_loss",
+    "ssnm_loss",
     "symmetric_triplet_loss",
+    "weighted_bce_loss",
 ]

@@ -80,7 +80,8 @@ def gconet_loss(
     """GCoNet's loss (section 3.5, equation 5, with the factors of the published code).
 
     Args:
-        output: of a network in training mode, for 2 n images of two groups.
+        output: of a network in training mode, for 2 n images of two groups; terms whose training head the
+            network does not have are left out.
         masks: ``(2 n, 1, H, W)`` in {0, 1}.
         classes: ``(2 n,)``, index of each image's group in the training set.
 
@@ -89,11 +90,11 @@ def gconet_loss(
         ``classification``; and ``total``, their weighted sum.
     """
     weights = weights or GCoNetWeights()
-    terms = {
-        "iou": torch.stack([iou_loss(side, masks) for side in output.sides]).sum(),
-        "contrast": _contrast(output, masks),
-        "classification": classification_loss(output.classes, classes),
-    }
+    terms = {"iou": torch.stack([iou_loss(side, masks) for side in output.sides]).sum()}
+    if output.contrast is not None:
+        terms["contrast"] = _contrast(output, masks)
+    if output.classes is not None:
+        terms["classification"] = classification_loss(output.classes, classes)
     return terms | {"total": sum(getattr(weights, name) * term for name, term in terms.items())}
 
 

@@ -5,15 +5,18 @@ from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
 from cosod.models.mobile import GCoNetPlusMobile, MobileConfig
 from cosod.models.published import from_published, to_published
 from cosod.models.registry import create, names
+from cosod.models.ssnm import SSNM, SSNMConfig
 from cosod.models.weights import load, save
 
 __all__ = [
+    "SSNM",
     "GCoNet",
     "GCoNetConfig",
     "GCoNetPlus",
     "GCoNetPlusConfig",
     "GCoNetPlusMobile",
     "MobileConfig",
+    "SSNMConfig",
     "create",
     "from_published",
     "load",

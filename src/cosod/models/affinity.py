@@ -89,13 +89,14 @@ class GroupAffinity(nn.Module):
         key_channels: channels of query and key; C in the papers.
         pool: ``"mean"`` averages the attended feature over positions (the papers); ``"sum"`` adds it up, which
             keeps the consensus on the scale of the feature whatever the number of positions.
+        kernel: of query and key: 1 in the published code, 3 in the papers.
     """
 
-    def __init__(self, channels: int, key_channels: int | None = None, pool: str = "mean"):
+    def __init__(self, channels: int, key_channels: int | None = None, pool: str = "mean", kernel: int = 1):
         super().__init__()
         key_channels = key_channels or channels
-        self.query = nn.Conv2d(channels, key_channels, 1)
-        self.key = nn.Conv2d(channels, key_channels, 1)
+        self.query = nn.Conv2d(channels, key_channels, kernel, padding=kernel // 2)
+        self.key = nn.Conv2d(channels, key_channels, kernel, padding=kernel // 2)
         self.project = nn.Conv2d(channels, channels, 1)
         self.pool = pool
         for conv in (self.query, self.key, self.project):

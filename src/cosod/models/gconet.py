@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from cosod.models.affinity import GroupAffinity
 from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.layers import classifier, contrast_head, halves, own_and_other, resize
+from cosod.models.relation import MeanConsensus
 from cosod.models.vgg import VGG16
 
 
@@ -19,11 +20,20 @@ class GCoNetConfig:
         channels: channels of the decoder.
         groups: training groups that the auxiliary classifier tells apart (291 in DUTS_class).
         size: side in pixels to which images are resized, aspect not kept.
+        affinity: the consensus is formed by the group affinity module (GAM); without it, as in the ablation of
+            the paper (section 4.3), it is the mean of F over images and positions.
+        contrast: group collaborating module (GCM). Training only, as is the next one.
+        classification: auxiliary group classifier (ACM).
+        key_kernel: kernel of query and key in GAM: 1 in the published code, 3 in the paper.
     """
 
     channels: int = 64
     groups: int = 291
     size: int = 224
+    affinity: bool = True
+    contrast: bool = True
+    classification: bool = True
+    key_kernel: int = 1
 
 
 def _two(i: int, o: int, kernel: int = 3) -> nn.Sequential:
@@ -54,15 +64,17 @@ class GCoNet(CoSaliencyNetwork):
         c = config.channels
         *laterals, deep = VGG16.channels
         self.backbone = VGG16()
-        self.affinity = GroupAffinity(deep)
+        self.affinity = GroupAffinity(deep, kernel=config.key_kernel) if config.affinity else MeanConsensus()
         self.top = _two(deep, c, kernel=1)
         for level, channels in enumerate(laterals, start=1):
             self.add_module(f"lateral{level}", _two(channels, c))
             self.add_module(f"merge{level}", _two(c, c))
             self.add_module(f"predict{level}", _predict(c))
         # Training only.
-        self.classifier = classifier(deep, config.groups)
-        self.contrast = contrast_head(deep)
+        if config.classification:
+            self.classifier = classifier(deep, config.groups)
+        if config.contrast:
+            self.contrast = contrast_head(deep)
 
     def encode(self, images: Tensor) -> Features:
         *skips, deep = self.backbone(images)
@@ -92,9 +104,10 @@ class GCoNet(CoSaliencyNetwork):
         features = self.encode(images)
         first, second = (self.affinity(half).vector for half in features.deep.split(n))
         own, other = own_and_other(features.deep, first, second)
-        contrast = self.contrast(torch.cat([own, other]))
-        return self._decode(features, own)._replace(
-            classes=self.classifier(features.deep.mean(dim=(2, 3))),
-            contrast=resize(contrast.float(), features.size),
-            deep=features.deep,
-        )
+        output = self._decode(features, own)._replace(deep=features.deep)
+        if self.config.contrast:
+            contrast = self.contrast(torch.cat([own, other]))
+            output = output._replace(contrast=resize(contrast.float(), features.size))
+        if self.config.classification:
+            output = output._replace(classes=self.classifier(features.deep.mean(dim=(2, 3))))
+        return output

@@ -41,6 +41,7 @@ class GCoNetPlusConfig:
         backbone: ``vgg16_bn``, ``vgg16`` or ``resnet50``.
         relation: how the consensus is formed: ``gam`` (group affinity), ``ice``, ``non_local``, ``attention``,
             or ``none``.
+        key_kernel: kernel of query and key in ``gam``: 1 in the published code, 3 in the papers.
         lateral: lateral connections by one 1 x 1 convolution (``plain``) or by a ``resblk``.
         conv_after_resize: three more convolutions after each of the decoder's first four resizes.
         outputs: supervised outputs, 1 to 4: the result and the levels above it.
@@ -71,6 +72,7 @@ class GCoNetPlusConfig:
     contrast: bool = True
     groups: int = 291
     size: int = 256
+    key_kernel: int = 1
 
     def __post_init__(self):
         for field, choices in _CHOICES.items():
@@ -126,7 +128,7 @@ class GCoNetPlus(CoSaliencyNetwork):
         self.backbone = ResNet50() if config.backbone == "resnet50" else VGG16(config.backbone == "vgg16_bn")
         bn = config.backbone != "vgg16"
         *skips, deep = self.backbone.channels
-        self.relation = make_relation(config.relation, deep)
+        self.relation = make_relation(config.relation, deep, config.key_kernel)
         self.top = _resblk(deep, DECODER[0], bn)
         above = DECODER[0]
         for level, (skip, c) in enumerate(zip(reversed(skips), DECODER, strict=True)):

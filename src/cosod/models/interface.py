@@ -33,13 +33,23 @@ class Consensus(NamedTuple):
     """What the images of one group share.
 
     Attributes:
-        vector: one value a channel of ``Features.deep``, ``(1, C, 1, 1)``.
+        vector: one value a channel of ``Features.deep``, ``(1, C, 1, 1)``; ``(N, C, 1, 1)`` where the network cuts
+            a group into smaller ones (SSNM's reference form).
         attention: where in each image the consensus came from, ``(N, 1, H, W)``, every image summing to one;
             ``None`` where the relation module has no such map or the consensus was loaded from a file.
+        spatial: SSNM's spatial modulator, ``(N, 1, H, W)``, signed; ``None`` for all other networks and for a
+            consensus that was loaded from a file, which then only scales the features.
     """
 
     vector: Tensor
     attention: Tensor | None = None
+    spatial: Tensor | None = None
+
+    def part(self, images: slice) -> "Consensus":
+        """The consensus for some of the group's N images: what is kept image by image is cut to them."""
+        vector = self.vector if len(self.vector) == 1 else self.vector[images]
+        cut = (None if maps is None else maps[images] for maps in (self.attention, self.spatial))
+        return Consensus(vector, *cut)
 
 
 class Output(NamedTuple):
@@ -103,7 +113,7 @@ class CoSaliencyNetwork(nn.Module):
         raise NotImplementedError
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
-        """Maps of each image by itself, given the group's consensus."""
+        """Maps of each image by itself, given the group's consensus; of some of its images, its :meth:`part`."""
         raise NotImplementedError
 
     def forward(self, images: Tensor) -> Output:

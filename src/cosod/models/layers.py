@@ -31,15 +31,16 @@ def classifier(channels: int, groups: int) -> nn.Linear:
     return layer
 
 
-def halves(images: Tensor) -> int:
-    """Images in each of the two groups of a training batch.
+def halves(images: Tensor, groups: int = 2) -> int:
+    """Images in each of the groups of a training batch, which are two unless said otherwise.
 
     Raises:
-        InputError: the batch is empty or odd, so that it cannot be two groups of one size.
+        InputError: the batch is empty, or cannot be so many groups of one size.
     """
-    if len(images) == 0 or len(images) % 2:
-        raise InputError(f"a training batch is two groups of one size, not {len(images)} images; give an even number")
-    return len(images) // 2
+    if len(images) == 0 or len(images) % groups:
+        many, number = ("two", "an even number") if groups == 2 else (groups, f"a multiple of {groups}")
+        raise InputError(f"a training batch is {many} groups of one size, not {len(images)} images; give {number}")
+    return len(images) // groups
 
 
 def own_and_other(deep: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

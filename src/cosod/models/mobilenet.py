@@ -4,8 +4,6 @@ from torch import Tensor, nn
 
 #: (expansion, channels, blocks, stride) of the stages after the stem: Sandler et al., CVPR 2018, table 2.
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
-#: No stage goes below this stride: where it would, later layers are dilated instead.
-DEEPEST_STRIDE = 16
 
 
 def _conv_bn(i: int, o: int, kernel: int, stride: int = 1, groups: int = 1, dilation: int = 1) -> nn.Sequential:
@@ -31,9 +29,13 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """The convolutional stages of MobileNetV2 1.0, the last one dilated so that the deepest stride is 16.
+    """The convolutional stages of MobileNetV2 1.0, by default the last one dilated so that the deepest stride is 16.
 
     The 1 x 1 layer to 1,280 channels and the classifier of the original are left out.
+
+    Args:
+        deepest_stride: no stage goes below this stride: where it would, later layers are dilated instead. With 32
+            nothing is dilated, and ``deep`` has half the sides given below.
 
     Shapes (for images of 256 x 256): skips ``(N, 16, 128, 128)``, ``(N, 24, 64, 64)``, ``(N, 32, 32, 32)``,
     ``(N, 96, 16, 16)``; deep ``(N, 320, 16, 16)``.
@@ -45,14 +47,14 @@ class MobileNetV2(nn.Module):
     #: Index into ``features`` after which each skip is taken.
     skip_after = (1, 3, 6, 13)
 
-    def __init__(self):
+    def __init__(self, deepest_stride: int = 16):
         super().__init__()
         layers: list[nn.Module] = [_conv_bn(3, 32, 3, 2)]
         i, stride, dilation = 32, 2, 1
         for expansion, o, blocks, step in STAGES:
             for block in range(blocks):
                 wanted, following = (step if block == 0 else 1), dilation
-                if stride * wanted > DEEPEST_STRIDE:
+                if stride * wanted > deepest_stride:
                     # This layer keeps its grid; those after it reach as far as they would have with the stride.
                     following, wanted = dilation * wanted, 1
                 layers.append(InvertedResidual(i, o, wanted, expansion, dilation))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from cosod.errors import InputError, WeightsError
 from cosod.files import whole
+from cosod.models.hrnet import HEAD, HRNet
 from cosod.models.interface import CoSaliencyNetwork
 from cosod.models.mobilenet import MobileNetV2
 from cosod.models.published import check, read
@@ -67,7 +68,7 @@ def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None =
     Args:
         network: any network of this package.
         source: a local file, or a URL; by default the known file of the network's backbone, from the cache or
-            downloaded.
+            downloaded. For HRNet it must be given; its checkpoints are found under "HRNet-Image-Classification".
 
     Raises:
         WeightsError: the file cannot be had, is damaged, or is of another backbone.
@@ -112,6 +113,8 @@ def _kind(backbone: nn.Module) -> tuple[str, Callable[[str], str | None]]:
     if isinstance(backbone, MobileNetV2):
         last = f"features.{len(backbone.features)}."  # the layer to 1,280 channels
         return "mobilenet_v2", lambda key: None if key.startswith((last, "classifier.")) else key
+    if isinstance(backbone, HRNet):
+        return f"hrnet_w{backbone.width}", lambda key: None if key.startswith(HEAD) else key
     raise InputError(f"there are no ImageNet weights for a backbone {type(backbone).__name__}")
 
 

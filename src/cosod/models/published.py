@@ -33,7 +33,7 @@ def recognise(state: Mapping[str, Tensor], where: str = "the state dict") -> Rec
     for family in FAMILIES:
         if family.matches(state):
             return Recognised(family.label, family, family.config(state))
-    known = " and ".join(family.label for family in FAMILIES)
+    known = " or ".join(family.label for family in FAMILIES)
     raise WeightsError(
         f"{where} is not a checkpoint of {known}: its {len(state)} entries begin with {some(state)}; "
         "a file that this package saved needs no conversion"
@@ -75,7 +75,8 @@ def from_published(source: str | os.PathLike | Mapping[str, Any]) -> CoSaliencyN
 def to_published(network: CoSaliencyNetwork) -> dict[str, Tensor]:
     """The state dict that the published code loads, in its names and with the entries that it never uses.
 
-    These are zeros that share one number's memory, and ``torch.save`` writes no more than that number.
+    These are zeros that share one number's memory, and ``torch.save`` writes no more than that number. Where the
+    published code has one parameter under several names, these entries share their memory.
 
     Raises:
         WeightsError: the network, or an option of it, has no published counterpart.
@@ -83,6 +84,8 @@ def to_published(network: CoSaliencyNetwork) -> dict[str, Tensor]:
     family = next((family for family in FAMILIES if type(network) is family.network), None)
     if family is None:
         raise WeightsError(f"{type(network).__name__} has no published layout; save it in this package's format")
+    if getattr(network.config, "key_kernel", 1) != 1:
+        raise WeightsError(f"the published {family.label} has 1 x 1 queries and keys; save it in our own format")
     own = network.state_dict()
     state = {name: own[our].detach() for name, our in _names(network, family).items()}
     unused = family.unused(network.config)
@@ -169,5 +172,6 @@ def _names(network: CoSaliencyNetwork, family: Family) -> dict[str, str]:
         row = next((row for row in rows if our.startswith(row[0])), None)
         if row is None:
             raise WeightsError(f"the published {family.label} has no counterpart of {our}; save it in our own format")
-        names[row[1] + our.removeprefix(row[0])] = our
+        theirs = (row[1],) if isinstance(row[1], str) else row[1]
+        names |= {prefix + our.removeprefix(row[0]): our for prefix in theirs}
     return names

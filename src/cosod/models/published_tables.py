@@ -9,11 +9,12 @@ from torch import Tensor
 from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
 from cosod.models.interface import CoSaliencyNetwork
+from cosod.models.ssnm import LEVELS, SSNM, SSNMConfig
 from cosod.models.vgg import BLOCKS
 
 State = Mapping[str, Tensor]
-#: (prefix of our names, prefix of the published names); the first row that matches a name holds.
-Rows = list[tuple[str, str]]
+#: (prefix of our names, prefix or prefixes of the published names); the first row that matches a name holds.
+Rows = list[tuple[str, str | tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,35 @@ def _plus_unused(config: GCoNetPlusConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+# --- SSNM -----------------------------------------------------------------------------------------------------
+
+#: The published decoder blocks that are one block in its code, coarsest first, and the layers of a block.
+SHARED = ("concat4", "concat3", "concat2")
+LAYERS = (("reduce", "0"), ("merge", "2"), ("up", "4"))
+
+
+def _ssnm_config(state: State) -> SSNMConfig:
+    sizes = {}
+    weight = state.get("cls.0.weight")
+    if weight is not None and weight.ndim == 2:
+        groups, channels = weight.shape
+        sizes = {"groups": groups, "channels": None if channels == SSNMConfig().width else channels}
+    first = {name.removeprefix(SHARED[0]): tensor for name, tensor in state.items() if name.startswith(SHARED[0])}
+    pairs = [(tensor, state.get(other + rest, tensor)) for rest, tensor in first.items() for other in SHARED[1:]]
+    tied = all(one.equal(other) for one, other in pairs)
+    return SSNMConfig(form="reference", tied=None if tied else False, **sizes)
+
+
+def _ssnm_rows(config: SSNMConfig) -> Rows:
+    rows: Rows = [(f"backbone.conv{block}.", "base.") for block in range(1, len(BLOCKS) + 1)]
+    for level in LEVELS:
+        rows += [(f"lateral{level}.{part}.", f"incr_channel{part + 1}.{level - 1}.") for part in (0, 1)]
+        rows += [(f"block{level}.{ours}.", f"concat{level}.{theirs}.") for ours, theirs in LAYERS]
+    rows += [(f"block.{ours}.", tuple(f"{name}.{theirs}." for name in SHARED)) for ours, theirs in LAYERS]
+    parts = (("first", "sp1.0"), ("second", "sp2.0"), ("select", "cls_m.0"), ("classifier", "cls.0"))
+    return [*rows, *((f"semantic.{ours}.", f"{theirs}.") for ours, theirs in parts), ("mask.", "mask.")]
+
+
 FAMILIES = (
     Family(
         label="GCoNet",
@@ -171,5 +201,13 @@ FAMILIES = (
         config=_plus_config,
         rows=_plus_rows,
         unused=_plus_unused,
+    ),
+    Family(
+        label="SSNM",
+        network=SSNM,
+        matches=lambda state: "incr_channel1.0.weight" in state and "sp2.0.weight" in state,
+        config=_ssnm_config,
+        rows=_ssnm_rows,
+        unused=lambda config: {},
     ),
 )

@@ -12,6 +12,7 @@ from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
 from cosod.models.interface import CoSaliencyNetwork
 from cosod.models.mobile import GCoNetPlusMobile, MobileConfig
+from cosod.models.ssnm import SSNM, SSNMConfig
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,23 @@ REGISTRY: dict[str, Entry] = {
         "The default: a light GCoNet+ on MobileNetV2, images at 256.",
         packaged="gconet_plus_mobile.safetensors",
     ),
+    "ssnm": Entry(
+        SSNM,
+        SSNMConfig,
+        "SSNM (AAAI 2020) as its paper draws it, on VGG-16 with batch normalisation, images at 224.",
+        {"form": "paper", "backbone": "vgg16_bn"},
+    ),
+    "ssnm_reference": Entry(
+        SSNM,
+        SSNMConfig,
+        "SSNM as its published code and weights are: groups of five.",
+        {"form": "reference", "backbone": "vgg16_bn"},
+    ),
+    "ssnm_mobile": Entry(SSNM, SSNMConfig, "A light SSNM on MobileNetV2.", {"backbone": "mobilenet_v2"}),
+    **{
+        f"ssnm_hrnet_w{width}": Entry(SSNM, SSNMConfig, f"SSNM on HRNetV2-W{width}.", {"backbone": f"hrnet_w{width}"})
+        for width in (18, 32, 48)
+    },
 }
 
 

@@ -14,18 +14,18 @@ from cosod.models.affinity import GroupAffinity
 from cosod.models.interface import Consensus
 
 
-class _MeanConsensus(nn.Module):
-    """Base: :meth:`relate` gives F', the consensus is its mean."""
+class MeanConsensus(nn.Module):
+    """The consensus is the mean of F' over images and positions; here F' is F, derived classes relate."""
 
     def relate(self, deep: Tensor) -> Tensor:
-        """``(N, C, H, W)`` -> the same shape."""
-        raise NotImplementedError
+        """F -> F', ``(N, C, H, W)`` both."""
+        return deep
 
     def forward(self, deep: Tensor) -> Consensus:
         return Consensus(vector=self.relate(deep).mean(dim=(0, 2, 3), keepdim=True))
 
 
-class IntegrityEnhancement(_MeanConsensus):
+class IntegrityEnhancement(MeanConsensus):
     """Integrity channel enhancement (ICE) of ICON, Zhuge et al., TPAMI 2022, section 3.2, fed with F three times.
 
     The channels of F are re-weighted by how well each one's spatial pattern agrees with a global query.
@@ -53,7 +53,7 @@ class IntegrityEnhancement(_MeanConsensus):
         return value * (1 + self.gate(agreement)[:, :, None, None])
 
 
-class NonLocal(_MeanConsensus):
+class NonLocal(MeanConsensus):
     """Non-local block (Wang et al., CVPR 2018, section 3.3): embedded Gaussian, keys and values pooled 2 x 2.
 
     The last normalisation starts at zero, so that an untrained block passes F through.
@@ -76,7 +76,7 @@ class NonLocal(_MeanConsensus):
         return deep + self.project(gathered.transpose(1, 2).reshape(len(deep), -1, *deep.shape[-2:]))
 
 
-class PositionAttention(_MeanConsensus):
+class PositionAttention(MeanConsensus):
     """Multi-head attention between the positions of an image (Vaswani et al., NeurIPS 2017, section 3.2.2).
 
     Otherwise than the published code, which reshapes channels as if they were positions and makes query, key
@@ -100,14 +100,16 @@ class NoRelation(nn.Module):
         return Consensus(vector=deep.new_ones(1, deep.shape[1], 1, 1))
 
 
-def make_relation(name: str, channels: int) -> nn.Module:
+def make_relation(name: str, channels: int, key_kernel: int = 1) -> nn.Module:
     """The module of that name for F of ``channels``; called with F ``(N, C, H, W)`` it gives a ``Consensus``.
 
     Args:
         name: ``gam``, ``ice``, ``non_local``, ``attention`` or ``none``.
+        channels: C of F.
+        key_kernel: kernel of query and key in ``gam``.
     """
     if name == "gam":
-        return GroupAffinity(channels)
+        return GroupAffinity(channels, kernel=key_kernel)
     if name == "none":
         return NoRelation()
     modules = {"ice": IntegrityEnhancement, "non_local": NonLocal, "attention": PositionAttention}

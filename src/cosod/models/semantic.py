@@ -1,0 +1,57 @@
+"""The semantic modulator of SSNM: which channels a group shares, by hierarchical second-order pooling (HSP)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+#: Channels after the first and the second 1 x 1 convolution.
+FIRST, SECOND = 64, 32
+#: Positions of an image and images of a group as published, over which the published code sums.
+POSITIONS, IMAGES = 49, 5
+
+
+class SemanticModulator(nn.Module):
+    """One value a channel for each group: second-order pooling over positions, then over images, then a layer.
+
+    Args:
+        channels: C of the feature.
+        groups: categories of the classifier.
+        published: as in the published code: the matrix with a row for each image is read row by row into one with
+            a column for each image instead of being transposed, which mixes images and channels; and products are
+            summed as over 5 images of 7 x 7. Otherwise they are averaged.
+    """
+
+    def __init__(self, channels: int, groups: int, published: bool = False):
+        super().__init__()
+        self.published = published
+        self.first = nn.Conv2d(channels, FIRST, 1)
+        self.second = nn.Conv2d(FIRST * FIRST, SECOND, 1)
+        self.select = nn.Linear(SECOND * SECOND, channels)
+        self.classifier = nn.Linear(channels, groups)
+
+    @torch.no_grad()
+    def scale_start(self) -> None:
+        """Give sums the start of averages: the vector is of the fourth degree in ``first``."""
+        if self.published:
+            for parameter in self.first.parameters():
+                parameter.mul_((POSITIONS**2 * IMAGES) ** -0.25)
+
+    def forward(self, deep: Tensor) -> Tensor:
+        """Features of B groups of n images, ``(B, n, C, H, W)`` -> ``(B, C)``, not negative.
+
+        The logits of the group's categories are ``classifier`` of this.
+        """
+        batch, n = deep.shape[:2]
+        positions, images = (POSITIONS, IMAGES) if self.published else (1, 1)
+        first = F.relu(self.first(deep.flatten(0, 1))).flatten(2)
+        with torch.autocast(deep.device.type, enabled=False):  # sums of squares leave the range of half precision
+            first = first.float()
+            pooled = (first @ first.mT * (positions / first.shape[2])).view(batch, n, -1)
+            columns = self.columns(pooled).unsqueeze(3)
+            second = F.relu(F.conv2d(columns, self.second.weight.float(), self.second.bias.float())).squeeze(3)
+            again = (second @ second.mT * (images / n)).flatten(1)
+            return F.relu(F.linear(again, self.select.weight.float(), self.select.bias.float()))
+
+    def columns(self, pooled: Tensor) -> Tensor:
+        """``(B, n, D)`` -> ``(B, D, n)``: transposed, or as the published code reshapes it."""
+        return pooled.reshape(len(pooled), -1, pooled.shape[1]) if self.published else pooled.mT

@@ -1,0 +1,238 @@
+"""SSNM: Zhang et al., "Deep Object Co-segmentation via Spatial-Semantic Network Modulation", AAAI 2020."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cosod.errors import InputError
+from cosod.models.hrnet import HRNet
+from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output
+from cosod.models.layers import halves
+from cosod.models.mobilenet import MobileNetV2
+from cosod.models.semantic import SemanticModulator
+from cosod.models.spatial import REFERENCE_POSITIONS, SOLVERS, spatial_map
+from cosod.models.vgg import VGG16
+
+#: Images in a group of the published network.
+REFERENCE_GROUP = 5
+LEVELS = (1, 2, 3, 4)
+
+_CHOICES = {
+    "form": ("paper", "reference"),
+    "backbone": ("vgg16_bn", "mobilenet_v2", "hrnet_w18", "hrnet_w32", "hrnet_w48"),
+    "solver": SOLVERS,
+}
+
+
+@dataclass(frozen=True)
+class SSNMConfig:
+    """Options of :class:`SSNM`.
+
+    Attributes:
+        form: ``reference`` is the published code, ``paper`` what the paper draws: see :class:`SSNM`.
+        backbone: ``vgg16_bn``, ``mobilenet_v2``, or ``hrnet_w18``, ``hrnet_w32``, ``hrnet_w48``.
+        solver: of the spatial modulator: ``eigh``, the closed form, or ``reference``, the published code's 200
+            steps of Adam.
+        groups: categories that the classifier of the semantic modulator tells apart (78 of COCO as published).
+        size: side in pixels to which images are resized, aspect not kept.
+        channels: of the unified levels; 512 unless given, or 96 with ``mobilenet_v2``.
+        tied: the decoder's levels 4, 3 and 2 share one block; by default as the form says.
+    """
+
+    form: str = "paper"
+    backbone: str = "vgg16_bn"
+    solver: str = "eigh"
+    groups: int = 78
+    size: int = 224
+    channels: int | None = None
+    tied: bool | None = None
+
+    def __post_init__(self):
+        for field, choices in _CHOICES.items():
+            if getattr(self, field) not in choices:
+                raise InputError(f"{field} cannot be {getattr(self, field)!r}; choose one of {', '.join(choices)}")
+
+    @property
+    def width(self) -> int:
+        """Channels of the unified levels."""
+        return self.channels or (96 if self.backbone == "mobilenet_v2" else 512)
+
+    @property
+    def shared_blocks(self) -> bool:
+        """Whether levels 4, 3 and 2 of the decoder share one block."""
+        return self.form == "reference" if self.tied is None else self.tied
+
+
+class SSNM(CoSaliencyNetwork):
+    """``ssnm``: four levels modulated by the group, scaled by its semantics and shifted by its spatial maps.
+
+    The form ``reference`` is what the published weights need: both modulators read the coarsest level F_4; images
+    and channels are mixed up in the second pooling, so that the order of images counts; groups are taken in
+    fives, the last one completed with the group's first images; decoder blocks are shared. In the form ``paper``
+    the modulators read a fusion of all levels, the order does not count, a group has any size, and every level
+    has its own block. (That the semantic modulator reads the fusion too is ours: through the spatial maps goes no
+    gradient, and the fusion would never be trained.)
+
+    Shapes: ``encode`` gives four skips F_1 .. F_4 with C channels (``SSNMConfig.width``) at strides 4, 8, 16, 32,
+    and deep ``(N, C, H/32, W/32)``, which is F_4 or the fusion. In training mode ``classes`` are logits, for each
+    image those of its group.
+    """
+
+    def __init__(self, config: SSNMConfig | None = None):
+        super().__init__()
+        self.config = config = config or SSNMConfig()
+        self.size = config.size
+        self.backbone, channels = _make_backbone(config.backbone)
+        if config.backbone == "mobilenet_v2":  # of the ImageNet weights that the light networks start from
+            self.mean = self.std = (0.5, 0.5, 0.5)
+        c = config.width
+        for level, i in zip(LEVELS, channels, strict=True):
+            pair = [nn.Conv2d(i, c, 3, padding=1), nn.Conv2d(c, c, 3, padding=1)]  # as published: nothing between
+            convs = pair if config.backbone == "vgg16_bn" else [nn.Conv2d(i, c, 1)]
+            self.add_module(f"lateral{level}", nn.Sequential(*convs, nn.ReLU()))
+        if config.form == "paper":
+            self.fusion = Fusion(c)
+        self.semantic = SemanticModulator(c, config.groups, published=config.form == "reference")
+        if config.shared_blocks:
+            self.block = DecoderBlock(c)
+        else:
+            self.block4, self.block3, self.block2 = (DecoderBlock(c) for _ in range(3))
+        self.block1 = DecoderBlock(c, up=False)
+        self.mask = nn.Sequential(nn.Conv2d(c, 2, 3, padding=1), nn.ConvTranspose2d(2, 2, 8, 4, 2))
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Conv2d) and not name.startswith("backbone."):
+                nn.init.xavier_uniform_(module.weight)
+        self.semantic.scale_start()
+
+    def train(self, mode: bool = True):
+        """As usual, but the batch normalisation of MobileNetV2 keeps its statistics: see ``GCoNetPlusMobile``."""
+        super().train(mode)
+        if self.config.backbone == "mobilenet_v2":
+            for module in self.backbone.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
+
+    def encode(self, images: Tensor) -> Features:
+        levels = [self.get_submodule(f"lateral{n}")(p) for n, p in zip(LEVELS, self._pyramid(images), strict=True)]
+        deep = self.fusion(levels) if self.config.form == "paper" else levels[-1]
+        return Features(tuple(levels), deep, tuple(images.shape[-2:]))
+
+    def consensus(self, features: Features) -> Consensus:
+        consensus = self._modulators(features.deep.unsqueeze(0))
+        # In the form "paper" all images have the group's one vector.
+        return consensus if self.config.form == "reference" else consensus._replace(vector=consensus.vector[:1])
+
+    def decode(self, features: Features, consensus: Consensus) -> Output:
+        above = None
+        for level in reversed(LEVELS):
+            skip = features.skips[level - 1]
+            x = skip * consensus.vector.to(skip.dtype)
+            if consensus.spatial is not None:
+                x = x + _resize(consensus.spatial, skip).to(skip.dtype)
+            shared = self.config.shared_blocks and level > 1
+            above = self.get_submodule("block" if shared else f"block{level}")(x, above)
+        pair = self.mask(above).float()
+        # The softmax over two channels, of which the first is the foreground.
+        logits = pair[:, :1] - pair[:, 1:]
+        if logits.shape[-2:] != features.size:
+            logits = F.interpolate(logits, features.size, mode="bilinear", align_corners=False)
+        maps = logits.sigmoid()
+        return Output(maps, logits, (maps,))
+
+    def forward(self, images: Tensor, groups: int = 2) -> Output:
+        """As for every network; in training mode the batch may be any number of groups of one size."""
+        return self.forward_training(images, groups) if self.training else super().forward(images)
+
+    def forward_training(self, images: Tensor, groups: int = 2) -> Output:
+        n = halves(images, groups)
+        features = self.encode(images)
+        consensus = self._modulators(features.deep.unflatten(0, (groups, n)))
+        scores = self.semantic.classifier(consensus.vector.flatten(1))
+        return self.decode(features, consensus)._replace(classes=scores, deep=features.deep)
+
+    def _pyramid(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The backbone's outputs at strides 4, 8, 16 and 32."""
+        if isinstance(self.backbone, VGG16):
+            return tuple(F.max_pool2d(block, 2) for block in self.backbone(images)[1:])
+        if isinstance(self.backbone, MobileNetV2):
+            skips, deep = self.backbone(images)
+            return (*skips[1:], deep)
+        return self.backbone(images)
+
+    def _modulators(self, deep: Tensor) -> Consensus:
+        """Both modulators for G groups of n images, ``(G, n, C, H, W)``: a row for each of the G n images."""
+        groups, n = deep.shape[:2]
+        together = torch.arange(n).unsqueeze(0) if self.config.form == "paper" else fives(n)
+        deep = deep[:, together.to(deep.device)].flatten(0, 1)  # (G B, k, C, H, W): B parts with k images each
+        parts, k = together.shape
+        positions = k * deep[0, 0, 0].numel()
+        # Of unit length over a group; this keeps the published scale for groups and images of other sizes.
+        spatial = spatial_map(deep, self.config.solver) * (positions / REFERENCE_POSITIONS) ** 0.5
+        vector = self.semantic(deep).repeat_interleave(k, dim=0).unflatten(0, (groups, parts * k))
+        spatial = spatial.flatten(0, 1).unflatten(0, (groups, parts * k))
+        # Images stand in the parts in their own order; what completes the last part is at the end.
+        return Consensus(vector[:, :n].flatten(0, 1)[..., None, None], spatial=spatial[:, :n].flatten(0, 1))
+
+
+def fives(n: int) -> Tensor:
+    """How the published code cuts n images into groups: indices ``(ceil(n / 5), 5)``.
+
+    Five in a row; the last group is completed with the first images. Where there are not enough of them either
+    (n of 1 or 2, on which the published code fails), these are repeated.
+    """
+    number = -(-n // REFERENCE_GROUP) * REFERENCE_GROUP
+    return (torch.arange(number) % n).view(-1, REFERENCE_GROUP)
+
+
+class Fusion(nn.Module):
+    """The paper's fusion of levels: from the finest on, 1 x 1 convolution, down, plus the next; 1 x 1 at the end."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.down = nn.ModuleList(nn.Conv2d(channels, channels, 1) for _ in LEVELS[1:])
+        self.out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, levels: list[Tensor]) -> Tensor:
+        """F_1 .. F_4 -> a feature of the shape of F_4, not negative."""
+        x = levels[0]
+        for conv, level in zip(self.down, levels[1:], strict=True):
+            # Down first: it commutes with a 1 x 1 convolution, and costs a quarter so.
+            x = level + conv(F.adaptive_avg_pool2d(x, level.shape[-2:]))
+        return F.relu(self.out(x))
+
+
+class DecoderBlock(nn.Module):
+    """One level of the decoder: 1 x 1, plus the level above, 3 x 3, and twice the size."""
+
+    def __init__(self, channels: int, up: bool = True):
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, channels, 1)
+        self.merge = nn.Conv2d(channels, channels, 3, padding=1)
+        self.up = nn.ConvTranspose2d(channels, channels, 4, 2, 1) if up else nn.Identity()
+
+    def forward(self, x: Tensor, above: Tensor | None) -> Tensor:
+        """``(N, C, H, W)``, and the result of the level above -> ``(N, C, 2 H, 2 W)``, or H x W without ``up``."""
+        x = F.relu(self.reduce(x))
+        if above is not None:
+            x = x + _resize(above, x)
+        return self.up(F.relu(self.merge(x)))
+
+
+def _make_backbone(name: str) -> tuple[nn.Module, tuple[int, ...]]:
+    """The backbone, and its channels at strides 4, 8, 16, 32."""
+    if name == "vgg16_bn":
+        return VGG16(batch_norm=True), VGG16.channels[1:]
+    if name == "mobilenet_v2":
+        return MobileNetV2(deepest_stride=32), (*MobileNetV2.skip_channels[1:], MobileNetV2.deep_channels)
+    backbone = HRNet(int(name.removeprefix("hrnet_w")))
+    return backbone, backbone.channels
+
+
+def _resize(x: Tensor, like: Tensor) -> Tensor:
+    """To the height and width of another tensor, bilinear without aligned corners, as the published code does."""
+    if x.shape[-2:] == like.shape[-2:]:
+        return x
+    return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)
