@@ -25,6 +25,10 @@ class OutputError(CosodError):
     """A result that cannot be written."""
 
 
+class TrainingError(CosodError):
+    """A training run that cannot go on."""
+
+
 class ExtraError(CosodError):
     """A feature that needs an optional dependency which is not installed."""
 

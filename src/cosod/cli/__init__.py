@@ -12,6 +12,9 @@ from cosod.errors import CosodError
 VERBS = {
     "segment": "Find the object that the photos of a folder share, and write a map for each.",
     "evaluate": "Score maps against ground truth with the field's measures.",
+    "train": "Train a network by a recipe, or go on where a run was stopped.",
+    "ablate": "Train recipes over several seeds and print the table of their scores.",
+    "distract": "Make the distractor test of a set: each image beside one of another group.",
     "datasets": "List the field's data sets, or check a folder that holds one.",
     "models": "List the networks and where their weights are.",
     "convert": "Turn a published checkpoint into a weights file of this package.",

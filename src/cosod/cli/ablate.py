@@ -1,0 +1,65 @@
+"""``cosod ablate``: recipes over seeds, and their table."""
+
+from pathlib import Path
+
+import click
+
+from cosod.cli.train import overrides, recipe_options
+from cosod.errors import InputError
+
+#: The papers' four measures come first in every table.
+MEASURES = "max_e,s,max_f,mae"
+
+
+@click.command(short_help="Train recipes over several seeds and print the table of their scores.")
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
+@click.option("--seeds", default="1,2", show_default=True, help="By commas.")
+@click.option("--data", multiple=True, required=True, metavar="[NAME=]DIR", help="Training set; as in cosod train.")
+@click.option("--test", "tests", multiple=True, required=True, metavar="[NAME=]DIR", help="Set to score on; repeat.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder.")
+@click.option("--protocol", default="papers", show_default=True, help="Definitions of the measures.")
+@click.option("--measures", default=MEASURES, show_default=True, help="Columns of the table, by commas.")
+@click.option("--backbone", metavar="FILE", help="ImageNet weights of the backbone; 'none' starts from random ones.")
+@recipe_options
+@click.option("--workers", type=click.IntRange(0), help="Processes that prepare images.  [default: by the cores]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def command(recipes, seeds, data, tests, output, protocol, measures, backbone, workers, device, quiet, **changes):
+    """Train each RECIPE with each seed, score the results on the test sets, and print mean and standard deviation.
+
+    Given again, the command goes on: what is trained and scored is not done twice. The table is also written to
+    OUTPUT, as table.md and, with every measure and seed, table.csv.
+    """
+    from cosod.evaluation.protocols import get
+    from cosod.files import write_text
+    from cosod.training.ablation import ablate, as_csv, as_markdown, open_test
+    from cosod.training.recipe import load_recipe, nearest
+    from cosod.training.run import Job
+
+    keys = get(protocol).keys
+    chosen = [measure.strip() for measure in measures.split(",")]
+    if unknown := [measure for measure in chosen if measure not in keys]:
+        raise InputError(f"protocol {protocol} has no measure {unknown[0]!r}; {nearest(unknown[0], keys)}")
+    changed = overrides(**changes)
+    if backbone == "none":
+        changed["pretrained"] = False
+    loaded = [load_recipe(recipe, changed) for recipe in recipes]
+    start = Path(backbone) if backbone not in (None, "none") else None
+    job = Job(loaded[0], data, output, start, device=device, workers=workers, progress=not quiet)
+    numbers = _numbers(seeds)
+    sets = [open_test(test) for test in tests]
+    rows = ablate(loaded, numbers, sets, job, protocol, say=lambda line: click.echo(line, err=True))
+    table = as_markdown(rows, chosen, len(numbers))
+    write_text(output / "table.md", table + "\n")
+    write_text(output / "table.csv", as_csv(rows))
+    click.echo(table)
+
+
+def _numbers(seeds: str) -> list[int]:
+    try:
+        numbers = [int(seed) for seed in seeds.split(",")]
+    except ValueError:
+        raise InputError(f"--seeds {seeds}: give whole numbers by commas, for instance 1,2,3") from None
+    if len(set(numbers)) < len(numbers):
+        raise InputError(f"--seeds {seeds}: give each seed once")
+    return numbers

@@ -1,0 +1,107 @@
+"""``cosod train``: a recipe, a set of groups, a folder for the run."""
+
+from pathlib import Path
+
+import click
+
+from cosod.errors import InputError
+
+
+def recipe_options(function):
+    """The flags that change a recipe, for every command that takes one; :func:`overrides` reads them."""
+    flags = [
+        click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change any key; repeat for more."),
+        click.option("--epochs", type=int, help="Passes over the groups."),
+        click.option("--size", type=int, help="Side in pixels that images are resized to."),
+        click.option("--batch", type=int, help="Images of each of the two groups of a step, at most."),
+        click.option("--lr", type=float, help="Learning rate at its peak."),
+    ]
+    for flag in reversed(flags):
+        function = flag(function)
+    return function
+
+
+def overrides(changes, epochs=None, size=None, batch=None, lr=None, **more) -> dict:
+    """What the flags change, by the keys of a recipe.
+
+    Raises:
+        InputError: a ``--set`` without ``=``.
+    """
+    found = {}
+    if epochs is not None:
+        found |= {"epochs": epochs, "steps": 0}
+    named = {"size": size, "sampling.images": batch, "optimiser.lr": lr, **more}
+    found |= {key: value for key, value in named.items() if value is not None}
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise InputError(f"--set {change}: give KEY=VALUE, for instance --set steps=100")
+        found[key.strip()] = value.strip()
+    return found
+
+
+@click.command(short_help="Train a network by a recipe, or go on where a run was stopped.")
+@click.argument("recipe", required=False)
+@click.option("--list", "listing", is_flag=True, help="List the recipes and stop.")
+@click.option(
+    "--data", multiple=True, metavar="[NAME=]DIR", help="Training set; repeat to train on several sets jointly."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run.")
+@click.option("--backbone", metavar="FILE", help="ImageNet weights of the backbone; 'none' starts from random ones.")
+@click.option("--init", type=click.Path(path_type=Path), metavar="FILE", help="Weights file to start the network from.")
+@click.option("--replay", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="Order files to follow.")
+@click.option("--hold-out", metavar="N|FILE", help="Groups for validation: how many, or a file of names.")
+@recipe_options
+@click.option("--seed", type=int, help="Of everything random.")
+@click.option("--workers", type=click.IntRange(0), help="Processes that prepare images.  [default: by the cores]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option("--checkpoint-every", type=click.IntRange(1), default=250, show_default=True, help="Steps.")
+@click.option("--log-every", type=click.IntRange(1), default=25, show_default=True, help="Steps.")
+@click.option("--tensorboard", is_flag=True, help="Also write TensorBoard's event files.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def command(
+    recipe, listing, data, output, backbone, hold_out, seed, quiet, changes, epochs, size, batch, lr, **machine
+):
+    """Train a network by RECIPE: a name (see --list), or a TOML file with a `base`.
+
+    The folder of the run gets log.jsonl, checkpoint.pt, the order of the images, and at the end
+    weights.safetensors for `cosod segment --weights`. Given again, the command goes on from the last checkpoint, on
+    the CPU to the same numbers. On several GPUs: torchrun --nproc-per-node N -m cosod train ...
+    """
+    from cosod.training.recipe import load_recipe, recipe_names
+
+    if listing:
+        click.echo(_table([load_recipe(name) for name in recipe_names()]))
+        return
+    if not recipe or not data or output is None:
+        raise click.UsageError("give a recipe, --data and -o; the recipes are shown by --list")
+    changed = overrides(changes, epochs, size, batch, lr, seed=seed)
+    if hold_out is not None:
+        changed |= _held_out(hold_out)
+    if backbone == "none":
+        changed["pretrained"] = False
+    chosen = load_recipe(recipe, changed)
+
+    from cosod.training.loop import train
+    from cosod.training.run import Job
+
+    start = Path(backbone) if backbone not in (None, "none") else None
+    weights = train(Job(chosen, data, output, start, progress=not quiet, **machine))
+    click.echo(f"Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS -o OUTPUT", err=True)
+
+
+def _table(recipes) -> str:
+    width = max(len(recipe.name) for recipe in recipes)
+    return "\n".join(
+        f"{recipe.name:<{width}}  {recipe.description}\n{'':<{width}}  ({recipe.source})" for recipe in recipes
+    )
+
+
+def _held_out(text: str) -> dict:
+    if text.isdecimal():
+        return {"validation.held_out": int(text), "validation.names": []}
+    try:
+        names = Path(text).read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--hold-out {text}: give a number of groups, or a file of names ({error})") from error
+    return {"validation.names": [name.strip() for name in names if name.strip()]}

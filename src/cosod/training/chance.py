@@ -1,0 +1,48 @@
+"""Random choices that are the same on every machine, in every process, and after a resumed run.
+
+Each choice has a key (seed, epoch, pair, ...), and a generator made from it: nothing depends on what was drawn
+before. Only ``random()`` is used, the one method whose numbers Python promises to keep between versions.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+class Stream:
+    """Random numbers of one key: plain values, told apart by what they print as."""
+
+    def __init__(self, *key: int | str):
+        self._random = random.Random("/".join(map(str, key))).random
+
+    def share(self) -> float:
+        """Uniform in [0, 1)."""
+        return self._random()
+
+    def chance(self, probability: float) -> bool:
+        """True with the given probability; one number is drawn in any case."""
+        return self._random() < probability
+
+    def between(self, low: float, high: float) -> float:
+        """Uniform between ``low`` and ``high``."""
+        return low + (high - low) * self._random()
+
+    def below(self, n: int) -> int:
+        """A whole number from 0 to ``n - 1``."""
+        return int(self._random() * n)
+
+    def pick(self, items: Sequence[Item]) -> Item:
+        """One of ``items``."""
+        return items[self.below(len(items))]
+
+    def shuffled(self, items: Iterable[Item]) -> list[Item]:
+        """``items`` in random order."""
+        keyed = [(self._random(), place, item) for place, item in enumerate(items)]
+        return [item for _, _, item in sorted(keyed, key=lambda entry: entry[:2])]
+
+
+def torch_seed(*key: int | str) -> int:
+    """A seed for PyTorch's generators (dropout, new weights) from a key."""
+    return int(Stream(*key).share() * 2**53)

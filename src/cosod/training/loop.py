@@ -1,0 +1,154 @@
+"""The training loop. What a step sees is in :mod:`.sampler` and :mod:`.batches`, what it minimises in
+:mod:`.objective`, what it moves in :mod:`.optimiser`; what is kept of it in :mod:`.run`.
+"""
+
+import contextlib
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from cosod.errors import TrainingError
+from cosod.training.batches import Batch, Batches, iterate, usable_workers
+from cosod.training.chance import torch_seed
+from cosod.training.checkpoint import make_folder
+from cosod.training.journal import Journal
+from cosod.training.optimiser import freeze_statistics, set_rates
+from cosod.training.run import Job, Run, write_recipe
+from cosod.training.team import join, leave
+
+#: So many steps in a row without a finite gradient end a run: it learns nothing any more.
+MOST_SKIPPED = 50
+
+#: The pairs that one process takes in a step; of each pair a batch for every training set.
+Work = list[tuple[Batch, ...]]
+
+
+def train(job: Job) -> Path:
+    """Train as ``job`` says, or go on where its folder's checkpoint stands; returns the weights file.
+
+    On the CPU the weights are the same to the bit however often the run was stopped, and for any number of
+    workers.
+
+    Raises:
+        InputError: data, recipe or checkpoint do not fit; see :class:`cosod.training.run.Run`.
+        WeightsError: the backbone's weights cannot be had.
+        TrainingError: fifty steps in a row were not finite.
+        OutputError: something cannot be written; the last checkpoint is whole.
+    """
+    team = join(job.device)
+    try:
+        make_folder(job.output)
+        run = Run(job, team)
+        workers = usable_workers(job.workers)
+        journal = None
+        if team.leads:
+            write_recipe(job, list(run.validator.groups) if run.validator else [])
+            journal = Journal(job.output, run.step, run.total, job.log_every, job.tensorboard, job.progress)
+        in_a_row = 0
+        for work in _steps(run, workers):
+            factor = _set_modes_and_rates(run)
+            terms = one_step(run, work)
+            in_a_row = in_a_row + 1 if terms is None else 0
+            if in_a_row == MOST_SKIPPED:
+                raise TrainingError(
+                    f"{MOST_SKIPPED} steps in a row had no finite gradient (step {run.step}); "
+                    "lower lr, set clip, or use precision float32"
+                )
+            if journal:
+                rate = factor * run.optimiser.param_groups[-1]["peak"]
+                epoch = (run.step - 1) // run.steps_an_epoch
+                journal.step(run.step, terms or {}, epoch=epoch, lr=rate, skipped=run.skipped)
+                _look(run, journal)
+            team.wait()
+        if journal:
+            run.save(job.weights, journal.scores)
+            if run.skipped:
+                journal.say(f"{run.skipped} of {run.total} steps had no finite gradient and were skipped")
+            journal.close()
+        team.wait()
+        return job.weights
+    finally:
+        leave()
+
+
+def _steps(run: Run, workers: int) -> Iterator[Work]:
+    """The work of this process, step by step, to the end of the run; begins where the run stands."""
+    norm = (run.network.mean, run.network.std)
+    while run.step < run.total:
+        plan = run.plan_epoch()
+        epoch, done = divmod(run.step, run.steps_an_epoch)
+        last = min(run.steps_an_epoch, run.total - epoch * run.steps_an_epoch)
+        first = run.team.rank * run.local_pairs
+        indices = [step * run.pairs + first + number for step in range(done, last) for number in range(run.local_pairs)]
+        batches = Batches(run.sets, plan, run.recipe, epoch, norm)
+        made = iterate(batches, indices, workers, pin=run.team.device.type == "cuda")
+        for _ in range(done, last):
+            yield [next(made) for _ in range(run.local_pairs)]
+
+
+def _set_modes_and_rates(run: Run) -> float:
+    """Training mode with what the recipe freezes, and the rates of the step; returns the schedule's factor."""
+    settings = run.recipe.optimiser
+    progress = run.step / run.total
+    run.network.train()
+    if progress >= settings.freeze_statistics:
+        freeze_statistics(run.network)
+    return set_rates(run.optimiser, settings, run.epoch, progress)
+
+
+def one_step(run: Run, work: Work) -> dict[str, float] | None:
+    """One step of the optimiser: gradients of all pairs averaged, over ``work`` and over processes.
+
+    Returns:
+        The loss terms, means over all pairs of the step; ``None`` where the gradient was not finite: then neither
+        the weights nor the statistics have changed, and the step is counted as skipped.
+    """
+    before = [buffer.clone() for buffer in run.network.buffers()]
+    run.optimiser.zero_grad(set_to_none=True)
+    sums: dict[str, torch.Tensor] = {}
+    for number, batches in enumerate(work):
+        pair = run.team.rank * run.local_pairs + number
+        torch.manual_seed(torch_seed(run.recipe.seed, "step", run.step, pair))
+        batches = tuple(Batch(*(t.to(run.team.device, non_blocking=True) for t in batch)) for batch in batches)
+        # DDP averages the gradients over processes in the last backward pass of the step.
+        waits = number < len(work) - 1 and run.team.size > 1
+        with run.module.no_sync() if waits else contextlib.nullcontext():
+            total, terms = run.module(batches)
+            run.scaler.scale(total / len(work)).backward()
+        for name, value in terms.items():
+            sums[name] = sums.get(name, 0.0) + value / len(work)
+    run.scaler.unscale_(run.optimiser)
+    trained = [p for group in run.optimiser.param_groups for p in group["params"]]
+    norm = torch.nn.utils.clip_grad_norm_(trained, run.recipe.optimiser.clip or math.inf)
+    finite = bool(norm.isfinite())
+    if finite:
+        run.scaler.step(run.optimiser)
+        run.team.average_statistics(run.network)
+    else:
+        run.skipped += 1
+        for buffer, kept in zip(run.network.buffers(), before, strict=True):
+            buffer.copy_(kept)
+    run.scaler.update()
+    run.step += 1
+    if finite and run.average:
+        run.average.update(run.network, run.step)
+    if finite and run.judge:
+        for maps, masks in run.objective.seen:
+            run.judge.learn(run.step, maps, masks)
+    return run.team.mean(sums) if finite else None
+
+
+def _look(run: Run, journal: Journal) -> None:
+    """After a step: validation, weights and checkpoint where they are due."""
+    job, recipe = run.job, run.recipe
+    ends_epoch = run.step % run.steps_an_epoch == 0
+    ends = run.step == run.total
+    due = run.step % recipe.validation.every == 0 if recipe.validation.every else ends_epoch
+    if run.validator and (due or ends):
+        journal.validation(run.step, run.validator.scores(run.result))
+    if recipe.keep_epochs and ends_epoch and run.total - run.step < recipe.keep_epochs * run.steps_an_epoch:
+        run.save(job.output / "epochs" / f"epoch_{run.epoch - 1:04d}.safetensors", journal.scores)
+    if run.step % job.checkpoint_every == 0 or ends_epoch or ends:
+        run.write_checkpoint()

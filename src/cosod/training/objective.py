@@ -1,0 +1,60 @@
+"""A step's pairs of groups in, one number out: the module that is differentiated, and that DDP wraps."""
+
+import torch
+from torch import Tensor, nn
+
+from cosod.models.interface import CoSaliencyNetwork
+from cosod.training.batches import Batch
+from cosod.training.extras import Judge, scale_term
+from cosod.training.objectives import loss_of
+from cosod.training.recipe import Recipe
+
+PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Objective(nn.Module):
+    """The loss of one pair of groups from each training set, summed over the sets.
+
+    The network and its loss are one module, so that DDP sees which parameters the number depends on: a recipe may
+    have heads that no loss is on.
+    """
+
+    def __init__(self, network: CoSaliencyNetwork, recipe: Recipe, judge: Judge | None):
+        super().__init__()
+        self.network = network
+        self.recipe = recipe
+        self._loss = loss_of(recipe.loss)
+        self._judge = judge
+        #: Maps and masks of the last call, from which the judge learns.
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, batches: tuple[Batch, ...]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The sum over the sets, and its terms without factors, detached, for the log."""
+        self.seen = []
+        total = torch.zeros((), device=batches[0].images.device)
+        logged: dict[str, Tensor] = {}
+        for batch in batches:
+            terms = self._terms(batch)
+            total = total + terms["total"]
+            for name, value in terms.items():
+                logged[name] = logged.get(name, 0.0) + value.detach()
+        return total, logged
+
+    def _terms(self, batch: Batch) -> dict[str, Tensor]:
+        recipe = self.recipe
+        precision = PRECISIONS.get(recipe.optimiser.precision)
+        with torch.autocast(batch.images.device.type, precision, enabled=precision is not None):
+            output = self.network(batch.images)
+        drawn = torch.stack([side.sum() for side in output.sides]).sum()
+        if not bool(drawn.isfinite()):
+            return {"total": drawn}  # the binary cross entropy stops the program at NaN; the loop skips the step
+        terms = self._loss(output, batch.masks, batch.classes, recipe.weights)
+        if recipe.extras.scale:
+            with torch.autocast(batch.images.device.type, precision, enabled=precision is not None):
+                terms["scale"] = scale_term(self.network, batch.images, output.maps)
+            terms["total"] = terms["total"] + recipe.extras.scale * terms["scale"]
+        if self._judge is not None:
+            self.seen.append((output.maps.detach(), batch.masks))
+            terms["adversarial"] = self._judge.term(output.maps)
+            terms["total"] = terms["total"] + recipe.extras.adversarial * terms["adversarial"]
+        return terms

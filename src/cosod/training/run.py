@@ -1,0 +1,274 @@
+"""A training run: everything that steps change and checkpoints hold."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cosod.errors import InputError
+from cosod.files import write_text
+from cosod.models import create, loading, save
+from cosod.models.interface import CoSaliencyNetwork
+from cosod.models.pretrained import init_backbone
+from cosod.models.published import check
+from cosod.models.registry import entry
+from cosod.training import checkpoint
+from cosod.training.chance import torch_seed
+from cosod.training.extras import Judge
+from cosod.training.groups import TrainingSet, choose_held_out, read_groups, training_sets
+from cosod.training.neighbours import nearest_groups
+from cosod.training.objective import Objective
+from cosod.training.optimiser import Average, make_optimiser
+from cosod.training.order import Replay, write_order
+from cosod.training.recipe import Recipe, to_table
+from cosod.training.sampler import Pair, Plan, Sampler, joined
+from cosod.training.team import Team
+from cosod.training.validation import Validator
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recipe with its data and machine.
+
+    Attributes:
+        recipe: what to do.
+        data: folders of training sets, see :func:`cosod.training.groups.read_groups`.
+        output: folder of the run. A run that is there goes on.
+        backbone: file with the backbone's ImageNet weights; by default the known one is downloaded.
+        init: weights file of this package to start the whole network from.
+        replay: folders of order files to follow, one for each set; by default the sampler decides.
+        device: see :func:`cosod.detector.choose_device`.
+        workers: processes that prepare batches; changes speed, not results.
+        checkpoint_every, log_every: steps.
+        tensorboard: write its event files too.
+        progress: show a bar on a terminal.
+    """
+
+    recipe: Recipe
+    data: tuple[str, ...]
+    output: Path
+    backbone: Path | None = None
+    init: Path | None = None
+    replay: tuple[Path, ...] = ()
+    device: str = "auto"
+    workers: int | None = None
+    checkpoint_every: int = 250
+    log_every: int = 25
+    tensorboard: bool = False
+    progress: bool = True
+
+    @property
+    def checkpoint(self) -> Path:
+        """The run's checkpoint."""
+        return self.output / "checkpoint.pt"
+
+    @property
+    def weights(self) -> Path:
+        """The run's result."""
+        return self.output / "weights.safetensors"
+
+
+class Run:
+    """The state of a run, made new or from its checkpoint.
+
+    Attributes:
+        step: steps done; ``total`` of them make the run.
+        skipped: steps whose gradient was not finite.
+    """
+
+    def __init__(self, job: Job, team: Team):
+        recipe = self.recipe = job.recipe
+        self.job, self.team = job, team
+        if recipe.optimiser.precision == "fp16" and team.device.type != "cuda":
+            raise InputError(f"precision fp16 needs a GPU, not {team.device}; use --set precision=bf16")
+        self.sets, held_out = _read_data(job)
+        self.samplers = [Sampler(s, recipe.sampling, recipe.augment, recipe.seed, i) for i, s in enumerate(self.sets)]
+        self.validator = Validator(held_out, recipe) if held_out else None
+        self.local_pairs = team.share(recipe.sampling.pairs)
+        self.pairs = self.local_pairs * team.size
+        self.steps_an_epoch = -(-max(len(s.groups) for s in self.sets) // self.pairs)
+        self.total = recipe.steps or recipe.epochs * self.steps_an_epoch
+        self.plans = _plans(job, self.sets, self.samplers, -(-self.total // self.steps_an_epoch))
+        self.step = self.skipped = 0
+        self.nearest: list[dict[str, str]] = []
+        found = self._checkpoint()
+        self.network = _make_network(job, sum(len(s.groups) for s in self.sets), fresh=found is None)
+        self.network.to(team.device, memory_format=torch.channels_last).train()
+        settings = recipe.optimiser
+        self.optimiser = make_optimiser(self.network, recipe)
+        self.scaler = torch.amp.GradScaler(team.device.type, enabled=settings.precision == "fp16")
+        self.average = Average(self.network, settings.ema) if settings.ema else None
+        extras = recipe.extras
+        self.judge = Judge(recipe.side, settings.lr, extras.discriminator_every, team) if extras.adversarial else None
+        self.objective = Objective(self.network, recipe, self.judge)
+        if found:
+            self._restore(found)
+        self.module: nn.Module = self.objective
+        if team.size > 1:
+            ids = [team.device] if team.device.type == "cuda" else None
+            # Statistics are averaged after each step; buffers of process 0 would throw away what others saw.
+            self.module = nn.parallel.DistributedDataParallel(
+                self.objective, device_ids=ids, find_unused_parameters=True, broadcast_buffers=False
+            )
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next step is of, from 0."""
+        return self.step // self.steps_an_epoch
+
+    @property
+    def result(self) -> CoSaliencyNetwork:
+        """The network that is the result so far, in evaluation mode: the average where there is one."""
+        network = _new_network(self.recipe, self.network.config.groups)
+        network.load_state_dict(self.average.state if self.average else self.network.state_dict())
+        return network.to(self.team.device).eval()
+
+    def plan_epoch(self) -> list[tuple[Pair, ...]]:
+        """The pairs of the present epoch, over all processes; written to ``order`` in the run's folder."""
+        epoch = self.epoch
+        fresh = self.step % self.steps_an_epoch == 0
+        if self.recipe.sampling.partner == "hardest" and (fresh or not self.nearest):
+            found = [nearest_groups(self.network, s, self.recipe.side) for s in self.samplers]
+            self.nearest = self.team.agreed(found)
+        nearest = self.nearest or [{} for _ in self.sets]
+        plans = [plan(epoch, near) for plan, near in zip(self.plans, nearest, strict=True)]
+        if fresh and self.team.leads:
+            for number, (plan, data) in enumerate(zip(plans, self.sets, strict=True)):
+                folder = self.job.output / "order"
+                write_order(folder / str(number) if len(plans) > 1 else folder, epoch, plan, data)
+        return joined(plans, self.pairs)
+
+    def write_checkpoint(self) -> None:
+        """Write the run's state.
+
+        Random numbers need no more than the recipe's seed and the step: every choice has a key of its own, and
+        PyTorch's generator is seeded anew for each pair.
+        """
+        state = {
+            "recipe": to_table(self.recipe),
+            "data": self._data(),
+            "pairs": self.pairs,
+            "step": self.step,
+            "skipped": self.skipped,
+            "nearest": self.nearest,
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "average": self.average.state if self.average else {},
+            "judge": self.judge.state() if self.judge else {},
+        }
+        checkpoint.write(self.job.checkpoint, state)
+
+    def save(self, path: Path, scores: dict | None = None) -> None:
+        """Write the result so far as a weights file, with the recipe and the last validation in its description."""
+        extra = {
+            "recipe": to_table(self.recipe),
+            "data": self._data(),
+            "steps": self.step,
+            "skipped": self.skipped,
+            "validation": scores or {},
+        }
+        save(self.result, path, extra)
+
+    def _checkpoint(self) -> dict | None:
+        """The folder's checkpoint, if there is one, compared with this run."""
+        path = self.job.checkpoint
+        if not path.exists():
+            return None
+        found = checkpoint.read(path)
+        checkpoint.check_same(path, found["recipe"], to_table(self.recipe))
+        checkpoint.check_data(path, found["data"], self._data())
+        if found["pairs"] != self.pairs:
+            raise InputError(
+                f"{path} is of a run with {found['pairs']} pairs a step over all processes, not {self.pairs}; "
+                "start as many processes as then"
+            )
+        return found
+
+    def _restore(self, found: dict) -> None:
+        own = self.network.state_dict()
+        shapes = ({k: tuple(v.shape) for k, v in state.items()} for state in (own, found["network"]))
+        check(*shapes, f"{self.job.checkpoint}", optional=())
+        self.network.load_state_dict(found["network"])
+        self.optimiser.load_state_dict(found["optimiser"])
+        self.scaler.load_state_dict(found["scaler"])
+        if self.average:
+            for key, value in found["average"].items():
+                self.average.state[key].copy_(value)
+        if self.judge:
+            self.judge.restore(found["judge"])
+        self.step, self.skipped, self.nearest = found["step"], found["skipped"], found["nearest"]
+
+    def _data(self) -> list:
+        """What is trained on, for people and to tell whether it has changed."""
+        rows = []
+        for data in self.sets:
+            names = json.dumps([(item.group, item.image.name) for item in data.items]).encode()
+            rows.append([data.name, len(data.groups), len(data.items), hashlib.sha256(names).hexdigest()[:16]])
+        return rows
+
+
+def _read_data(job: Job) -> tuple[list[TrainingSet], dict]:
+    """The training sets, and the held-out groups of the first."""
+    recipe, wanted = job.recipe, job.recipe.validation
+    if len(job.data) < recipe.sets:
+        raise InputError(f"recipe {recipe.name} trains on {recipe.sets} sets, not {len(job.data)}; repeat --data")
+    found = [read_groups(where) for where in job.data]
+    groups = found[0][1]
+    held = []
+    if wanted.names or wanted.held_out:
+        held = choose_held_out(groups, wanted.names, wanted.held_out, recipe.seed)
+    return training_sets(found, held), {name: groups[name] for name in held}
+
+
+def _plans(job: Job, sets: list[TrainingSet], samplers: list[Sampler], epochs: int) -> list[Plan]:
+    if not job.replay:
+        return [sampler.plan for sampler in samplers]
+    if len(job.replay) != len(sets):
+        raise InputError(f"{len(job.replay)} folders of order files for {len(sets)} sets; give one for each")
+    replays = [Replay(folder, data) for folder, data in zip(job.replay, sets, strict=True)]
+    for replay in replays:
+        replay.check(epochs)
+    return [replay.plan for replay in replays]
+
+
+def _make_network(job: Job, groups: int, fresh: bool) -> CoSaliencyNetwork:
+    recipe = job.recipe
+    torch.manual_seed(torch_seed(recipe.seed, "weights"))
+    network = _new_network(recipe, groups)
+    if not fresh:
+        return network
+    if job.init is not None:
+        _start_from(network, job.init, recipe.network)
+    elif recipe.pretrained:
+        init_backbone(network, job.backbone)
+    return network
+
+
+def _new_network(recipe: Recipe, groups: int) -> CoSaliencyNetwork:
+    config = entry(recipe.network).config
+    size = {"size": recipe.side} if "size" in config.__dataclass_fields__ else {}
+    # TOML has lists where configurations have tuples.
+    options = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.options.items()}
+    return create(recipe.network, **options, groups=groups, **size)
+
+
+def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:
+    """All weights of a file, but the classifier's where it knows other groups."""
+    state = loading.load(path, expected=name).state_dict()
+    own = network.state_dict()
+    for key in ("classifier.weight", "classifier.bias"):
+        if key in own and (key not in state or state[key].shape != own[key].shape):
+            state[key] = own[key]
+    check(*({k: tuple(v.shape) for k, v in s.items()} for s in (own, state)), f"{path}", optional=())
+    network.load_state_dict(state)
+
+
+def write_recipe(job: Job, held_out: list[str]) -> None:
+    """``recipe.json`` and ``held_out.txt`` in the run's folder: what made it."""
+    write_text(job.output / "recipe.json", json.dumps(to_table(job.recipe), indent=2) + "\n")
+    if held_out:
+        write_text(job.output / "held_out.txt", "".join(f"{name}\n" for name in held_out))

@@ -1,0 +1,102 @@
+"""How well a network does on groups that were held out, looked at while it trains."""
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from cosod.data.images import read_image
+from cosod.data.tensors import shrink
+from cosod.evaluation.measures import s_measure
+from cosod.models.interface import CoSaliencyNetwork
+from cosod.training.chance import Stream
+from cosod.training.groups import Pairs
+from cosod.training.mixing import beside
+from cosod.training.recipe import Recipe
+
+#: Images encoded and decoded at once; bounds memory, changes no result.
+CHUNK = 32
+
+
+class Validator:
+    """Scores at the network's size: fast, for comparing a run with itself, and not those of the benchmarks.
+
+    Args:
+        groups: the held-out groups.
+        recipe: for sizes, options and seed.
+    """
+
+    def __init__(self, groups: dict[str, Pairs], recipe: Recipe):
+        self.groups = {name: list(pairs)[: recipe.validation.images] for name, pairs in groups.items()}
+        self.side, self.seed = recipe.side, recipe.seed
+        self.kinds = ("plain", "distractors") if recipe.validation.distractors else ("plain",)
+
+    def scores(self, network: CoSaliencyNetwork) -> dict[str, dict[str, float]]:
+        """``plain`` and, as the recipe says, ``distractors`` -> ``mae``, ``iou`` (at 0.5) and ``s``: means over
+        the images of each group, then over groups.
+        """
+        return {kind: self._scores(network, kind) for kind in self.kinds}
+
+    def _scores(self, network: CoSaliencyNetwork, kind: str) -> dict[str, float]:
+        names = list(self.groups)
+        rows = []
+        for place, name in enumerate(names):
+            examples = [self._read(*pair) for pair in self.groups[name]]
+            if kind == "distractors":
+                # With one group held out its own images are the strangers, better than none.
+                strangers = self.groups[names[(place + 1) % len(names)]]
+                stream = Stream(self.seed, "validation", name)
+                examples = [
+                    beside(*example, self._read(*stream.pick(strangers))[0], left=stream.chance(0.5))
+                    for example in examples
+                ]
+            images, masks = (torch.stack(part) for part in zip(*examples, strict=True))
+            rows.append(_score(predict(network, images), masks))
+        return {key: round(float(np.mean([row[key] for row in rows])), 5) for key in rows[0]}
+
+    def _read(self, image, mask) -> tuple[Tensor, Tensor]:
+        pixels = torch.from_numpy(shrink(read_image(image), self.side).copy()).permute(2, 0, 1).float() / 255
+        with Image.open(mask) as picture:
+            truth = picture.convert("L").resize((self.side, self.side), Image.Resampling.BILINEAR)
+        return pixels, torch.from_numpy((np.asarray(truth) > 127).astype(np.float32))[None]
+
+
+@torch.no_grad()
+def predict(network: CoSaliencyNetwork, images: Tensor) -> Tensor:
+    """Maps ``(N, 1, S, S)`` of one group of images ``(N, 3, S, S)`` in [0, 1]; the network's mode is kept."""
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    device = next(network.parameters()).device
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (network.mean, network.std))
+    features = [network.encode(((part - mean) / std).to(device)) for part in images.split(CHUNK)]
+    deep = torch.cat([f.deep for f in features])
+    consensus = network.consensus(features[0]._replace(skips=(), deep=deep))
+    places = range(0, len(images), CHUNK)
+    outputs = [network.decode(f, consensus.part(slice(i, i + CHUNK))) for i, f in zip(places, features, strict=True)]
+    if network.whole_group_maps:
+        parts = (torch.cat([o.probability for o in outputs]), torch.cat([o.threshold for o in outputs]))
+        maps = network.confidence_map(*parts)
+    else:
+        maps = torch.cat([o.maps for o in outputs])
+    _restore(modes)
+    return maps.float().cpu()
+
+
+def _restore(modes: dict[nn.Module, bool]) -> None:
+    for module, training in modes.items():
+        module.training = training
+
+
+def _score(maps: Tensor, masks: Tensor) -> dict[str, float]:
+    binary = maps > 0.5
+    truth = masks > 0.5
+    inter = (binary & truth).sum(dim=(1, 2, 3))
+    union = (binary | truth).sum(dim=(1, 2, 3))
+    # Nothing found where there is nothing is right.
+    iou = torch.where(union > 0, inter / union.clamp_min(1), 1.0)
+    pairs = zip(maps[:, 0].clamp(0, 1).numpy(), masks[:, 0].numpy(), strict=True)
+    return {
+        "mae": float((maps - masks).abs().mean()),
+        "iou": float(iou.mean()),
+        "s": float(np.mean([s_measure(one, other) for one, other in pairs])),
+    }

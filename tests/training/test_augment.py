@@ -1,0 +1,129 @@
+"""Changed images and masks, and images of two groups mixed."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cosod.errors import ImageError
+from cosod.training.augment import make_example
+from cosod.training.chance import Stream
+from cosod.training.groups import Item
+from cosod.training.mixing import beside, mix, paste
+from cosod.training.recipe import load_recipe
+from cosod.training.sampler import Shot
+from cosod.training.settings import Augment
+
+PLAIN = Augment(flip=0.0)
+
+
+@pytest.fixture(scope="module")
+def item(tmp_path_factory):
+    """A red square on grey, off the centre; the mask is the square."""
+    folder = tmp_path_factory.mktemp("item")
+    image = np.full((48, 64, 3), 110, np.uint8)
+    image[6:30, 8:32] = (200, 40, 40)
+    mask = np.zeros((48, 64), np.uint8)
+    mask[6:30, 8:32] = 255
+    Image.fromarray(image).save(folder / "a.png")
+    Image.fromarray(mask).save(folder / "a_gt.png")
+    return Item(folder / "a.png", folder / "a_gt.png", "g", 0)
+
+
+def make(item, augment=PLAIN, flip=False, angle=0.0, size=32, key=0):
+    return make_example(item, Shot(0, flip, angle), augment, size, Stream(key))
+
+
+def agreement(image, mask):
+    """IoU of the red region and the mask."""
+    red = (image[0] - image[1]) > 0.25
+    truth = mask[0] > 0.5
+    return float((red & truth).sum() / (red | truth).sum())
+
+
+@pytest.mark.parametrize("name", ["gconet_released", "gconet_plus_released", "gconet_plus_mobile"])
+def test_image_and_mask_move_together(item, name):
+    augment = load_recipe(name, {"colour": [1, 1], "brightness": [1, 1], "augment.contrast": [1, 1], "grey": 0}).augment
+    for key in range(12):
+        stream = Stream("shot", key)
+        shot = (stream.chance(0.5), stream.between(-augment.rotation, augment.rotation))
+        image, mask = make(item, augment, *shot, size=64, key=key)
+        assert image.shape == (3, 64, 64) and mask.shape == (1, 64, 64)
+        assert image.min() >= 0 and image.max() <= 1
+        assert set(mask.unique().tolist()) <= {0.0, 1.0}
+        assert agreement(image, mask) > 0.8
+
+
+def test_flip_and_angle_are_the_shots(item):
+    image, mask = make(item)
+    flipped, mirrored = make(item, flip=True)
+    torch.testing.assert_close(flipped, image.flip(2), atol=0.02, rtol=0)
+    torch.testing.assert_close(mirrored, mask.flip(2))
+    turned, _ = make(item, Augment(flip=0.0, resize_first=True), angle=90.0)
+    torch.testing.assert_close(turned, torch.rot90(image, 1, (1, 2)), atol=0.02, rtol=0)
+
+
+def test_a_crop_keeps_the_object(item):
+    shares = [float(make(item, Augment(crop=0.3), key=key)[1].mean()) for key in range(30)]
+    assert len(set(shares)) > 5
+    assert min(shares) > 0.05
+
+
+def test_options_of_the_code(item):
+    plain = make(item)[1]
+    pepper = make(item, Augment(flip=0.0, pepper=0.05))[1]
+    assert 0 < (pepper != plain).sum() <= 0.05 * plain.numel()
+    assert not torch.equal(make(item, Augment(border=30), key=1)[0], make(item)[0])
+    grey = make(item, Augment(grey=1.0))[0]
+    torch.testing.assert_close(grey[0], grey[2])
+    bright = make(item, Augment(brightness=(1.5, 1.5)))[0]
+    assert bright.mean() > make(item)[0].mean() * 1.3
+
+
+def test_damaged_masks_are_named(item, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG no")
+    with pytest.raises(ImageError, match=r"bad\.png: damaged"):
+        make(Item(item.image, tmp_path / "bad.png", "g", 0))
+
+
+def examples(n=40, size=32):
+    own = (torch.full((3, size, size), 0.2), torch.zeros(1, size, size))
+    own[0][:, 8:20, 8:20], own[1][:, 8:20, 8:20] = 0.9, 1.0
+    return [(own[0].clone(), own[1].clone()) for _ in range(n)]
+
+
+def strangers(size=32):
+    image, mask = torch.full((3, size, size), 0.5), torch.zeros(1, size, size)
+    image[:, 4:28, 4:28], mask[:, 4:28, 4:28] = 0.0, 1.0
+    return [(image, mask)]
+
+
+def test_beside_is_the_own_object_on_one_side():
+    (image, mask), (stranger, _) = examples(1)[0], strangers()[0]
+    left, left_mask = beside(image, mask, stranger, left=True)
+    right, right_mask = beside(image, mask, stranger, left=False)
+    assert left_mask[:, :, 16:].sum() == 0 and right_mask[:, :, :16].sum() == 0
+    torch.testing.assert_close(left[:, :, :16], right[:, :, 16:])
+    assert float(left_mask.sum()) == pytest.approx(float(mask.sum()) / 2, rel=0.1)
+
+
+def test_pasting_leaves_most_of_the_own_object():
+    changed = 0
+    for key in range(20):
+        (image, mask), (stranger, strange) = examples(1)[0], strangers()[0]
+        pasted, truth = paste(image, mask, stranger, strange, Stream(key))
+        assert truth.sum() >= 0.6 * mask.sum()
+        assert (pasted[:, truth[0] > 0] > 0.4).all()
+        changed += not torch.equal(pasted, image)
+    assert changed > 10
+
+
+def test_shares_of_mixed_images():
+    own = examples()
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(own, mix(own, strangers(), 0, 0, Stream(1)), strict=True))
+    absent = mix(own, strangers(), 0, 0.5, Stream(1))
+    empty = sum(float(mask.sum()) == 0 for _, mask in absent)
+    assert 10 < empty < 30
+    mixed = mix(own, strangers(), 0.5, 0, Stream(1))
+    assert 10 < sum(not torch.equal(a[0], b[0]) for a, b in zip(own, mixed, strict=True)) < 30
+    assert all(mask.sum() > 0 for _, mask in mixed)

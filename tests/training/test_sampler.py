@@ -1,0 +1,144 @@
+"""The order of training, and its files."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from cosod.errors import InputError
+from cosod.training.broad import BroadNames
+from cosod.training.chance import Stream
+from cosod.training.groups import Item, TrainingSet
+from cosod.training.order import COLUMNS, Replay, write_order
+from cosod.training.sampler import Sampler, joined
+from cosod.training.settings import Augment, Sampling
+
+PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "published_order"
+
+
+def made_set(sizes: dict[str, int], name="made") -> TrainingSet:
+    items, groups = [], {}
+    for label, (group, n) in enumerate(sizes.items()):
+        groups[group] = tuple(range(len(items), len(items) + n))
+        items += [Item(Path(f"/x/{group}/{i},b.jpg"), Path(f"/y/{group}/{i},b.png"), group, label) for i in range(n)]
+    return TrainingSet(name, tuple(items), groups)
+
+
+DATA = made_set({str(g): 3 + g % 7 for g in range(30)})
+AUGMENT = Augment(flip=0.5, rotation=90.0, rotation_share=0.7)
+
+
+def sampler(seed=1, data=DATA, **options) -> Sampler:
+    return Sampler(data, Sampling(**{"images": 6, **options}), AUGMENT, seed)
+
+
+def test_numbers_are_the_same_on_every_machine():
+    stream = Stream(7, "order", 0)
+    assert [round(stream.share(), 12) for _ in range(3)] == [0.063734854347, 0.421792996126, 0.41225525299]
+
+
+def test_every_group_once_with_one_other_and_the_right_images():
+    plan = sampler().plan(3)
+    assert [pair.first for pair in plan] == list(DATA.groups)
+    for pair in plan:
+        n = min(6, len(DATA.groups[pair.first]), len(DATA.groups[pair.second]))
+        items = [shot.item for shot in pair.shots]
+        assert pair.first != pair.second
+        assert len(set(items)) == 2 * n
+        assert set(items[:n]) <= set(DATA.groups[pair.first]) and set(items[n:]) <= set(DATA.groups[pair.second])
+        assert all(abs(shot.angle) <= 90 for shot in pair.shots)
+
+
+def test_plans_depend_on_seed_and_epoch_only():
+    assert sampler().plan(3) == sampler().plan(3)
+    assert sampler().plan(3) != sampler().plan(4)
+    assert sampler().plan(3) != sampler(seed=2).plan(3)
+    shuffled = [pair.first for pair in sampler(order="shuffled").plan(0)]
+    assert shuffled != list(DATA.groups) and sorted(shuffled) == sorted(DATA.groups)
+
+
+def test_fixed_partners_stay_and_hardest_are_those_given():
+    fixed = sampler(partner="fixed")
+    assert [pair.second for pair in fixed.plan(0)] == [pair.second for pair in fixed.plan(9)]
+    nearest = {group: str((int(group) + 1) % 30) for group in DATA.groups}
+    assert [pair.second for pair in sampler(partner="hardest").plan(0, nearest)] == list(nearest.values())
+
+
+def test_broad_groups_mix_classes_of_one_name_and_never_meet():
+    data = made_set({str(g): 2 for g in [*range(151, 161), 407, 436, 950]})
+    names = BroadNames(data.groups)
+    assert names.of["151"] == "dog" and names.of["407"] == "car" and "950" not in names.of
+    broad = sampler(data=data, broad=1.0, images=8)
+    for epoch in range(5):
+        for pair in broad.plan(epoch):
+            assert not names.alike(pair.first, pair.second)
+            n = len(pair.shots) // 2
+            if names.of.get(pair.first) == "dog" and names.of.get(pair.second) == "car":
+                assert n == 4
+                assert len({data.items[shot.item].group for shot in pair.shots[:n]}) == 4
+                assert {data.items[shot.item].group for shot in pair.shots[n:]} == {"407", "436"}
+
+
+def test_joint_plans_begin_again():
+    one, two = sampler().plan(0), sampler(data=made_set({"a": 3, "b": 4})).plan(0)
+    both = joined([one, two], pairs=4)
+    assert len(both) == 32
+    assert both[0] == (one[0], two[0]) and both[3] == (one[3], two[1])
+    assert both[30] == (one[0], two[0])
+
+
+def test_own_order_files_are_replayed(tmp_path):
+    plan = sampler().plan(5)
+    write_order(tmp_path, 5, plan, DATA)
+    assert Replay(tmp_path, DATA).plan(5) == plan
+    line = (tmp_path / "group_5.txt").read_text().splitlines()[0]
+    assert line.startswith("5:1:0,") and line.endswith(".jpg,")
+    with pytest.raises(InputError, match=r"cannot read the order file .*df_group_6\.csv"):
+        Replay(tmp_path, DATA).plan(6)
+
+
+def test_images_that_the_set_lacks_are_all_listed(tmp_path):
+    plan = sampler().plan(0)
+    write_order(tmp_path, 0, plan, DATA)
+    fewer = TrainingSet("fewer", DATA.items[:-5], DATA.groups)
+    with pytest.raises(InputError, match="images that fewer lacks") as caught:
+        Replay(tmp_path, fewer).plan(0)
+    used = {shot.item for pair in plan for shot in pair.shots}
+    assert str(caught.value).count("./data/images/made/") == len(used & set(range(len(DATA.items))[-5:]))
+
+
+def test_order_files_of_other_groups_are_refused(tmp_path):
+    write_order(tmp_path, 0, sampler().plan(0)[:-1], DATA)
+    with pytest.raises(InputError, match="has 29 steps, and made 30 groups to train on"):
+        Replay(tmp_path, DATA).plan(0)
+
+
+def test_damaged_order_files_are_named_with_their_line(tmp_path):
+    write_order(tmp_path, 0, sampler().plan(0), DATA)
+    path = tmp_path / "group_0.txt"
+    path.write_text(path.read_text() + "0:31:what\n")
+    with pytest.raises(InputError, match=r"group_0\.txt, line 31"):
+        Replay(tmp_path, DATA).plan(0)
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="needs the published order files")
+def test_published_order_is_replayed(tmp_path):
+    with (PUBLISHED / "df_group_0.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    named = sorted({tuple(row["img_path"].split("/")[-2:]) for row in rows})
+    groups, items = {}, []
+    for group, name in named:
+        groups[group] = (*groups.get(group, ()), len(items))
+        items.append(Item(Path(name), Path(name).with_suffix(".png"), group, len(groups) - 1))
+    data = TrainingSet("DUTS_class", tuple(items), groups)
+    plan = Replay(PUBLISHED, data).plan(0)
+    assert len(plan) == 291
+    assert sum(len(pair.shots) for pair in plan) == 8064
+    first = plan[0]
+    assert (first.first, first.second, len(first.shots)) == ("934", "186", 20)
+    assert items[first.shots[0].item].image.name == "n07697537_5561.jpg"
+    assert first.shots[0].angle == 64.36017866181726 and first.shots[0].flip is False
+    assert {items[shot.item].group for shot in first.shots[:10]} == {"934"}
+    write_order(tmp_path, 0, plan, data)
+    assert Replay(tmp_path, data).plan(0) == plan
