@@ -358,6 +358,7 @@ def main():
     parser.add_argument("--freeze-norm", type=float, default=0.7, help="share of the run after which all BN freezes")
     parser.add_argument("--held-out", type=int, default=30)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--stage", type=int, default=0, help="another order of the same groups, for a run with --init")
     parser.add_argument("--every", type=int, default=250, help="steps between checkpoints")
     args = parser.parse_args()
 
@@ -366,7 +367,7 @@ def main():
     images, masks, groups, held = build_cache(args.data, cache, args.held_out, args.seed)
     (args.output / "held_out.json").write_text(json.dumps(sorted(held, key=int)))
     torch.manual_seed(args.seed)
-    rng = np.random.default_rng(args.seed)
+    rng = np.random.default_rng([args.seed, args.stage] if args.stage else args.seed)
     sampler = Sampler(groups, held, args.images, args.broad, rng)
     network = GCoNetPlusMobile(MobileConfig(groups=len(sampler.names)))
     weights = torch.load(args.backbone, weights_only=True)
