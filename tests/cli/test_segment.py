@@ -179,7 +179,8 @@ def many(root, groups=8, images=4):
 def test_a_stopped_run_leaves_nothing_half_done_and_resumes(tmp_path, kind):
     source, out = many(tmp_path / "in"), tmp_path / "out"
     arguments = ["segment", source, "-o", out, "--json", "--size", "256", "--batch", "1"]
-    process = start(*arguments)
+    # A shell that starts the tests in the background has them ignore SIGINT, and children inherit that.
+    process = start(*arguments, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     for line in process.stdout:
         if json.loads(line)["event"] == "group":
             break
