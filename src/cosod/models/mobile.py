@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from cosod.models.affinity import GroupAffinity
 from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output
-from cosod.models.layers import halves
+from cosod.models.layers import halves, resize
 from cosod.models.mobilenet import MobileNetV2
 
 
@@ -34,10 +34,6 @@ class MobileConfig:
 
 def _conv(i: int, o: int, kernel: int = 3) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(i, o, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(o), nn.ReLU())
-
-
-def _resize(x: Tensor, size) -> Tensor:
-    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=True)
 
 
 class GCoNetPlusMobile(CoSaliencyNetwork):
@@ -115,16 +111,16 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
     def _decode(self, features: Features, modulated: Tensor) -> Output:
         x4, x8, x16 = features.skips
         p = self.top(modulated) + self.lateral16(x16)
-        p8 = _resize(self.block16(p), x8.shape[-2:]) + self.lateral8(x8)
-        p4 = _resize(self.block8(p8), x4.shape[-2:]) + self.lateral4(x4)
+        p8 = resize(self.block16(p), x8.shape[-2:]) + self.lateral8(x8)
+        p4 = resize(self.block8(p8), x4.shape[-2:]) + self.lateral4(x4)
         p4 = self.block4(p4)
         pair = torch.cat([self.probability(p4), self.threshold(p4)], dim=1).float().sigmoid()
-        probability, threshold = _resize(pair, features.size).split(1, dim=1)
+        probability, threshold = resize(pair, features.size).split(1, dim=1)
         logits = self.config.confidence * (probability - threshold)
         maps = logits.sigmoid()
         sides = ()
         if self.training:
-            sides = (_resize(self.side8(p8).float(), features.size).sigmoid(), maps)
+            sides = (resize(self.side8(p8).float(), features.size).sigmoid(), maps)
         return Output(maps=maps, logits=logits, sides=sides, probability=probability, threshold=threshold)
 
     def forward_training(self, images: Tensor) -> Output:
@@ -136,7 +132,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         modulated = self.modulate(features.deep, own)
         output = self._decode(features, modulated)
         crossed = self.modulate(features.deep, other)
-        contrast = _resize(self.contrast(torch.cat([modulated, crossed])).float(), features.size)
+        contrast = resize(self.contrast(torch.cat([modulated, crossed])).float(), features.size)
         mask = F.adaptive_avg_pool2d(output.maps, features.deep.shape[-2:]).to(features.deep.dtype)
         masked = (features.deep * mask).sum(dim=(2, 3)) / mask.sum(dim=(2, 3)).clamp_min(1.0)
         pooled = features.deep.mean(dim=(2, 3))
