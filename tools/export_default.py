@@ -1,33 +1,48 @@
-"""Turn checkpoints of ``train_default.py`` into the weights file of the package.
+"""Turn the results of training runs into the weights file of the package.
 
-    python tools/export_default.py runs/2/latest.pth runs/3/latest.pth -o gconet_plus_mobile.safetensors
+    python tools/export_default.py runs/1/weights.safetensors runs/2/weights.safetensors -o default.safetensors
 
-The moving averages of the runs are averaged once more with equal weights, which pays where one run started from the
-other and the batch normalisation was frozen. Stored as float16, with what ``cosod doctor`` compares its maps with.
+Several files are averaged with equal weights, which pays where one run started from the other and the statistics of
+its batch normalisation were frozen. Stored as float16, with what ``cosod doctor`` compares its maps with, and what each
+run said of itself. ``tools/calibrate_presence.py`` has to follow: its constants belong to the weights.
 """
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 import torch
 
 from cosod import doctor, models
-from cosod.models.mobile import GCoNetPlusMobile, MobileConfig
+from cosod.errors import InputError
+from cosod.models.mobile import GCoNetPlusMobile
+from cosod.models.weights import describe
+
+
+def averaged(paths: list[Path], keep: tuple[str, ...], confidence: float | None) -> GCoNetPlusMobile:
+    """The mean of networks that differ in nothing but their weights; what begins with ``keep`` is the last one's."""
+    networks = [models.load(path) for path in paths]
+    configs = {dataclasses.replace(network.config, confidence=0.0) for network in networks}
+    if len(configs) > 1:
+        raise InputError(f"{', '.join(map(str, paths))} are not of one configuration and cannot be averaged")
+    states = [network.state_dict() for network in networks]
+    mean = {k: torch.stack([s[k].float() for s in states]).mean(0).to(v.dtype) for k, v in states[-1].items()}
+    mean |= {k: v for k, v in states[-1].items() if k.startswith(keep)}
+    config = networks[-1].config
+    network = GCoNetPlusMobile(dataclasses.replace(config, confidence=confidence or config.confidence))
+    network.load_state_dict(mean)
+    return network.eval()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("checkpoints", type=Path, nargs="+")
+    parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--confidence", type=float, default=15.0, help="k of the confidence module from here on")
+    parser.add_argument("--keep", action="append", default=[], help="beginning of names that are not averaged")
+    parser.add_argument("--confidence", type=float, help="k of the confidence module from here on")
     args = parser.parse_args()
-    states = [torch.load(path, weights_only=True) for path in args.checkpoints]
-    averages = [state["ema"] for state in states]
-    mean = {k: torch.stack([a[k].float() for a in averages]).mean(0).to(v.dtype) for k, v in averages[-1].items()}
-    network = GCoNetPlusMobile(MobileConfig(groups=len(mean["classifier.bias"]), confidence=args.confidence))
-    network.load_state_dict(mean)
-    network.eval()
-    extra = {"steps": [state["step"] for state in states]}
+    network = averaged(args.weights, tuple(args.keep), args.confidence)
+    extra = {"made_of": [describe(path).extra for path in args.weights]}
     models.save(network, args.output, extra, torch.float16)
     extra["check"] = doctor.fingerprint(models.load(args.output))
     models.save(network, args.output, extra, torch.float16)

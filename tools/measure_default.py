@@ -12,17 +12,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-
 import cosod
 
-HELD_OUT, SEED = 30, 7  # as in train_default.py
+#: The groups of DUTS_class that training held out: `cosod train ... --hold-out tools/held_out.txt`.
+HELD_OUT = Path(__file__).with_name("held_out.txt")
 
 
-def held_out(duts: Path) -> list[str]:
+def held_out() -> list[str]:
     """Names of the held-out groups of DUTS_class."""
-    names = sorted(p.name for p in (duts / "gts").iterdir())
-    return sorted(np.random.default_rng(SEED).choice(names, HELD_OUT, replace=False).tolist(), key=int)
+    return HELD_OUT.read_text().split()
 
 
 def linked(source: Path, groups: list[str], target: Path) -> Path:
@@ -65,7 +63,7 @@ def main():
     if args.pascal:
         sets["PASCAL_coseg"] = args.pascal
     if args.duts:
-        sets["DUTS_class, 30 groups held out"] = linked(args.duts, held_out(args.duts), args.output / "held_out")
+        sets["DUTS_class, 30 groups held out"] = linked(args.duts, held_out(), args.output / "held_out")
     print("| set | P | J | S | E_max | F_max | MAE |\n|---|---|---|---|---|---|---|")
     for name, data in sets.items():
         joined = args.output / f"{data.name}-joined"

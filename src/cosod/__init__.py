@@ -7,11 +7,36 @@
 
 import importlib
 
-__all__ = ["Detector", "__version__", "errors", "evaluate", "load", "models"]
+__all__ = [
+    "Detector",
+    "GroupConsensus",
+    "__version__",
+    "apply",
+    "cutout",
+    "errors",
+    "evaluate",
+    "group",
+    "learn",
+    "load",
+    "models",
+    "segment_video",
+    "thumbnails",
+]
 __version__ = "0.1.0"
 
 # Imported when first used: ``import cosod`` and ``cosod --help`` do not wait for torch.
-_WHERE = {"load": "cosod.detector", "Detector": "cosod.detector", "evaluate": "cosod.evaluation"}
+_WHERE = {
+    "load": "cosod.detector",
+    "Detector": "cosod.detector",
+    "learn": "cosod.detector",
+    "apply": "cosod.detector",
+    "GroupConsensus": "cosod.consensus",
+    "cutout": "cosod.applications.cutouts",
+    "thumbnails": "cosod.applications.thumbnails",
+    "evaluate": "cosod.evaluation",
+    "group": "cosod.albums",
+    "segment_video": "cosod.video",
+}
 _MODULES = {"models", "errors"}
 
 

@@ -1,25 +1,46 @@
 """The predictor: a network, and everything between it and a folder of photos."""
 
+import functools
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from typing import NamedTuple, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cosod.data.images import MAX_PIXELS, ImageSource, read_image
-from cosod.data.tensors import shrink, to_batch, to_own_size
+from cosod.consensus import Facts, GroupConsensus, check_masks, marked_attention
+from cosod.data.images import MAX_PIXELS, ImageSource
+from cosod.data.inputs import Inputs, batched
+from cosod.data.tensors import to_batch, to_own_size
 from cosod.errors import DeviceError, ImageError, InputError, SingleImageWarning
-from cosod.models.interface import CoSaliencyNetwork, Features
+from cosod.models.interface import Consensus, CoSaliencyNetwork, Features
+from cosod.presence import Calibration, count, similarity
+from cosod.sharing import shared, shared_with_marks
 
 #: Bytes of encoder features that a group may keep between encoding and decoding. A larger group keeps its deepest
 #: features only and is encoded a second time, batch by batch, for decoding.
 FEATURE_BYTES = 1 << 30
-#: Bytes of shrunk images that a group may keep, so that the second pass need not read the files again.
-IMAGE_BYTES = 512 << 20
+OnError = Callable[[int, ImageError], None]
+
+
+class Result(NamedTuple):
+    """What was found in one image.
+
+    Attributes:
+        index: of the image in the list that was given.
+        map: co-saliency, float32 ``(H, W)`` in [0, 1] at the size of the upright image.
+        presence: probability that the shared object is in the image at all; None where the weights carry no
+            calibration (see :mod:`cosod.presence`) or the image has no group.
+        consensus: index of the consensus that was applied; 0 for a group with its own.
+    """
+
+    index: int
+    map: np.ndarray
+    presence: float | None
+    consensus: int = 0
 
 
 def choose_device(device: str = "auto") -> torch.device:
@@ -59,6 +80,27 @@ def load(name_or_path: str | os.PathLike = "default", device: str = "auto", **op
     return Detector(loading.load(name_or_path), device=str(chosen), **options)
 
 
+def learn(
+    images: Sequence[ImageSource],
+    masks: Sequence[ImageSource | None] | None = None,
+    detector: "Detector | None" = None,
+) -> GroupConsensus:
+    """What images share, to be kept and applied to others: :meth:`Detector.learn`, by default of the default model."""
+    return (detector or load()).learn(images, masks)
+
+
+def apply(
+    consensus: GroupConsensus | Sequence[GroupConsensus],
+    images: Sequence[ImageSource],
+    detector: "Detector | None" = None,
+) -> Iterator:
+    """Index and map (of several consensuses: maps) of each image by itself: :meth:`Detector.apply`."""
+    if detector is None:
+        first = consensus if isinstance(consensus, GroupConsensus) else next(iter(consensus), None)
+        detector = load(size=first and first.facts.size)
+    return detector.apply(consensus, images)
+
+
 class Detector:
     """Finds the object that a group of images shares.
 
@@ -91,6 +133,7 @@ class Detector:
         self.batch = batch
         self.max_pixels = max_pixels
         self.feature_bytes = feature_bytes
+        self.calibration = Calibration.read(network.extra)
 
     def segment(self, images: Sequence[ImageSource]) -> list[np.ndarray]:
         """Co-saliency maps of one group.
@@ -109,7 +152,7 @@ class Detector:
         return [maps[i] for i in range(len(maps))]
 
     def stream(
-        self, images: Sequence[ImageSource], on_error: Callable[[int, ImageError], None] | None = None
+        self, images: Sequence[ImageSource], on_error: OnError | None = None
     ) -> Iterator[tuple[int, np.ndarray]]:
         """As :meth:`segment`, one map after the other, for groups whose maps would not fit into memory.
 
@@ -121,19 +164,142 @@ class Detector:
         Yields:
             Index and map, in the order of ``images``.
         """
-        if isinstance(images, str | os.PathLike | np.ndarray) or not isinstance(images, Sequence):
-            raise InputError("a group is a list of images: detector.segment([image, image, ...])")
-        if not images:
-            raise InputError("no images; a group needs at least one, and two or more to have something in common")
-        yield from self._segment(_Inputs(images, self.size, self.max_pixels, on_error))
+        for result in self.results(images, on_error):
+            yield result.index, result.map
+
+    def results(
+        self,
+        images: Sequence[ImageSource],
+        on_error: OnError | None = None,
+        consensuses: Sequence[GroupConsensus] | None = None,
+    ) -> Iterator[Result]:
+        """As :meth:`stream` and :meth:`apply`, with all that is known of each image.
+
+        Args:
+            images: as for :meth:`segment`.
+            on_error: as for :meth:`stream`.
+            consensuses: to apply to each image by itself; by default the images are a group and form their own.
+
+        Yields:
+            For each image, in order, a :class:`Result` for each consensus.
+        """
+        _check_group(images)
+        if consensuses is None:
+            yield from self._segment(Inputs(images, self.size, self.max_pixels, on_error))
+            return
+        for consensus in consensuses:
+            self.check(consensus)
+        yield from self._apply(consensuses, Inputs(images, self.size, self.max_pixels, on_error, twice=False))
+
+    @overload
+    def apply(
+        self, consensus: GroupConsensus, images: Sequence[ImageSource], on_error: OnError | None = None
+    ) -> Iterator[tuple[int, np.ndarray]]: ...
+
+    @overload
+    def apply(
+        self, consensus: Sequence[GroupConsensus], images: Sequence[ImageSource], on_error: OnError | None = None
+    ) -> Iterator[tuple[int, list[np.ndarray]]]: ...
+
+    def apply(self, consensus, images, on_error=None):
+        """Find what a consensus stands for in each image by itself: any number of them, in little memory.
+
+        Args:
+            consensus: from :meth:`learn`, or several of them.
+            images: as for :meth:`segment`; they need have nothing in common.
+            on_error: as for :meth:`stream`.
+
+        Yields:
+            Index and map, in the order of ``images``; of several consensuses index and list of maps.
+
+        Raises:
+            InputError: the consensus is of another network, of other weights or of another working size.
+            ImageError: an image that cannot be read.
+        """
+        one = isinstance(consensus, GroupConsensus)
+        consensuses = [consensus] if one else list(consensus)
+        results = self.results(images, on_error, consensuses)
+        for found in batched(results, len(consensuses)):
+            yield found[0].index, found[0].map if one else [result.map for result in found]
 
     @torch.inference_mode()
-    def _first_pass(self, inputs: "_Inputs") -> tuple[list[int], Tensor, list[Features] | None]:
+    def learn(
+        self,
+        images: Sequence[ImageSource],
+        masks: Sequence[ImageSource | None] | None = None,
+        on_error: OnError | None = None,
+    ) -> GroupConsensus:
+        """What the images share, to be kept and applied to other images.
+
+        Args:
+            images: as for :meth:`segment`.
+            masks: for each image a mask of the object at the image's own size (a path, image or array, brighter than
+                half where the object is), or None. Marked images alone then say what the object is, and one of them
+                is enough. The others count as far as what resembles it is in them (not at all where presence is not
+                calibrated).
+            on_error: as for :meth:`stream`.
+
+        Raises:
+            InputError: no images; a mask that marks nothing or everything, or is of another size than its image; a
+                network whose consensus cannot be kept, or cannot be marked.
+            ImageError: an image that cannot be read.
+        """
+        _check_group(images)
+        masks = check_masks(masks, len(images))
+        inputs = Inputs(images, self.size, self.max_pixels, on_error, twice=False)
+        indices, deep, _ = self._first_pass(inputs, keep=False)
+        marks = {
+            row: marked_attention(masks[index], inputs.sizes[index], deep.shape[-2:], self.max_pixels).to(deep)
+            for row, index in enumerate(indices)
+            if masks[index] is not None
+        }
+        if any(mask is not None for mask in masks) and not marks:
+            raise InputError("none of the images with a mask could be read; mend them or mark others")
+        features = Features((), deep, (self.size, self.size))
+        if marks:
+            group = shared_with_marks(self.network, self.calibration, features, marks)
+        else:
+            group = shared(self.network, self.calibration, features)
+        vector = group.consensus.vector
+        if len(vector) != 1 or bool((vector == 1).all()):
+            raise InputError(f"{self.identity[0]} forms no consensus of a group to be kept; use another network")
+        presence = group.presence
+        facts = Facts(
+            *self.identity,
+            size=self.size,
+            images=len(indices),
+            marked=len(marks),
+            references=count(group.weights),
+            presence_mean=None if presence is None else float(presence.mean()),
+            presence_std=None if presence is None else float(presence.std(correction=0)),
+        )
+        return GroupConsensus(vector.flatten().float().cpu(), group.prototype.float().cpu(), facts)
+
+    @functools.cached_property
+    def identity(self) -> tuple[str, str]:
+        """Registered name of the network, and a hash of its configuration and weights."""
+        from cosod.models import loading, registry
+
+        return registry.name_of(self.network), loading.identity(self.network)
+
+    def check(self, consensus: GroupConsensus, name: str = "the consensus") -> None:
+        """Raises InputError unless ``consensus`` was learned with this network, these weights and this size."""
+        facts = consensus.facts
+        if (facts.model, facts.weights) != self.identity:
+            raise InputError(
+                f"{name} was learned with {facts.model} (weights {facts.weights}), this is {self.identity[0]} (weights "
+                f"{self.identity[1]}), and features of two networks do not compare; take that model, or learn it again"
+            )
+        if facts.size != self.size:
+            raise InputError(f"{name} was learned at {facts.size} pixels, this is {self.size}; give size {facts.size}")
+
+    @torch.inference_mode()
+    def _first_pass(self, inputs: Inputs, keep: bool = True) -> tuple[list[int], Tensor, list[Features] | None]:
         """Indices of the readable images, their deepest features, and all features where they may be kept."""
         indices: list[int] = []
         deep: list[Tensor] = []
-        kept: list[Features] | None = []
-        for part in _batched(inputs.read(range(len(inputs))), self.batch):
+        kept: list[Features] | None = [] if keep else None
+        for part in batched(inputs.read(range(len(inputs))), self.batch):
             features = self.network.encode(self._tensor([image for _, image in part]))
             indices += [index for index, _ in part]
             deep.append(features.deep)
@@ -149,27 +315,28 @@ class Detector:
             deep = [features.deep for features in kept]
         return indices, torch.cat(deep), kept
 
-    def _segment(self, inputs: "_Inputs") -> Iterator[tuple[int, np.ndarray]]:
+    def _segment(self, inputs: Inputs) -> Iterator[Result]:
         indices, deep, kept = self._first_pass(inputs)
         if len(indices) == 1:
             warnings.warn("one image has nothing to share: its map is plain saliency", SingleImageWarning, stacklevel=3)
-        with torch.inference_mode():
-            consensus = self.network.consensus(Features((), deep, (self.size, self.size)))
-        del deep
+        group = shared(self.network, self.calibration, Features((), deep, (self.size, self.size)))
+        consensus = group.consensus
+        presence = iter([None] * len(indices) if group.presence is None else group.presence.tolist())
+        del deep, group
         if self.network.whole_group_maps:
             maps = torch.cat([m for _, m in self._decoded(inputs, indices, kept, consensus, raw=True)])
             maps = self.network.confidence_map(*maps.split(1, dim=1))
-            parts = zip(_batched(indices, self.batch), maps.split(self.batch), strict=True)
+            parts = zip(batched(indices, self.batch), maps.split(self.batch), strict=True)
         else:
             parts = self._decoded(inputs, indices, kept, consensus)
         for part, maps in parts:
             for index, saliency in zip(part, maps, strict=True):
-                yield index, to_own_size(saliency, inputs.sizes[index])
+                yield Result(index, to_own_size(saliency, inputs.sizes[index]), next(presence))
 
     def _decoded(self, inputs, indices, kept, consensus, raw: bool = False) -> Iterator[tuple[list[int], Tensor]]:
         """Maps ``(n, 1, S, S)`` in batches; with ``raw`` probability and threshold ``(n, 2, S, S)`` instead."""
         images = None if kept is not None else inputs.read(indices, strict=True)
-        for number, part in enumerate(_batched(indices, self.batch)):
+        for number, part in enumerate(batched(indices, self.batch)):
             with torch.inference_mode():
                 if kept is not None:
                     features, kept[number] = kept[number], None  # freed as soon as it is decoded
@@ -180,53 +347,41 @@ class Detector:
                 output = self.network.decode(features, consensus.part(slice(start, start + len(part))))
             yield part, torch.cat([output.probability, output.threshold], 1) if raw else output.maps
 
+    def _apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
+        found = False
+        for part in batched(inputs.read(range(len(inputs))), self.batch):
+            found = True
+            with torch.inference_mode():
+                features = self.network.encode(self._tensor([image for _, image in part]))
+                each = [(self._maps(features, c), self._presence(features.deep, c)) for c in consensuses]
+            for row, (index, _) in enumerate(part):
+                size = inputs.sizes.pop(index)
+                for number, (maps, presence) in enumerate(each):
+                    yield Result(index, to_own_size(maps[row], size), presence[row], number)
+        if not found:
+            raise ImageError("none of the images could be read")
+
+    def _maps(self, features: Features, consensus: GroupConsensus) -> Tensor:
+        """Maps ``(n, 1, S, S)`` of images each by itself."""
+        vector = consensus.vector.to(features.deep)[None, :, None, None]
+        output = self.network.decode(features, Consensus(vector))
+        if not self.network.whole_group_maps:
+            return output.maps
+        pairs = zip(output.probability.split(1), output.threshold.split(1), strict=True)
+        return torch.cat([self.network.confidence_map(*pair) for pair in pairs])
+
+    def _presence(self, deep: Tensor, consensus: GroupConsensus) -> list[float | None]:
+        if self.calibration is None:
+            return [None] * len(deep)
+        alike = similarity(deep, consensus.prototype.to(deep))
+        return self.calibration.presence(alike, consensus.facts.references).tolist()
+
     def _tensor(self, images: list[np.ndarray]) -> Tensor:
         return to_batch(images, self.network.mean, self.network.std, self.device)
 
 
-class _Inputs:
-    """The images of a group, read ahead in threads, shrunk, and kept up to a bound."""
-
-    def __init__(self, sources: Sequence[ImageSource], size: int, max_pixels: int, on_error):
-        self.sources, self.size, self.max_pixels, self.on_error = sources, size, max_pixels, on_error
-        self.sizes: dict[int, tuple[int, int]] = {}
-        self._shrunk: dict[int, np.ndarray] = {}
-        self._keep = len(sources) * size * size * 3 <= IMAGE_BYTES
-
-    def __len__(self) -> int:
-        return len(self.sources)
-
-    def _load(self, index: int) -> np.ndarray | ImageError:
-        if index in self._shrunk:
-            return self._shrunk[index]
-        try:
-            image = read_image(self.sources[index], self.max_pixels)
-        except ImageError as error:
-            return error
-        self.sizes[index] = image.shape[:2]
-        return shrink(image, self.size)
-
-    def read(self, indices: Sequence[int], strict: bool = False) -> Iterator[tuple[int, np.ndarray]]:
-        """Index and shrunk image, in order; unreadable images are reported and left out, or raised if ``strict``."""
-        workers = min(4, os.cpu_count() or 1)
-        with ThreadPoolExecutor(workers, thread_name_prefix="cosod-read") as pool:
-            remaining = iter(indices)
-            pending = [(i, pool.submit(self._load, i)) for i in islice(remaining, 2 * workers)]
-            while pending:
-                index, future = pending.pop(0)
-                image = future.result()
-                pending += [(i, pool.submit(self._load, i)) for i in islice(remaining, 1)]
-                if isinstance(image, ImageError):
-                    if strict or self.on_error is None:
-                        raise image
-                    self.on_error(index, image)
-                    continue
-                if self._keep:
-                    self._shrunk[index] = image
-                yield index, image
-
-
-def _batched(items, n: int) -> Iterator[list]:
-    items = iter(items)
-    while part := list(islice(items, n)):
-        yield part
+def _check_group(images: Sequence[ImageSource]) -> None:
+    if isinstance(images, str | os.PathLike | np.ndarray) or not isinstance(images, Sequence):
+        raise InputError("a group is a list of images: detector.segment([image, image, ...])")
+    if not images:
+        raise InputError("no images; a group needs at least one, and two or more to have something in common")

@@ -25,18 +25,26 @@ def binarise(saliency: np.ndarray, threshold: float | str = 0.5) -> np.ndarray:
     Args:
         saliency: the map.
         threshold: a value in (0, 1), or ``"adaptive"``: twice the map's mean, at most 0.95 (GCoNet section 5,
-            "applications"). The adaptive one always finds something, in an image without the object too.
+            "applications"), or ``"coseg"``: :func:`coseg_threshold`. The last two always find something, in an
+            image without the object too.
     """
     check_threshold(threshold)
     if threshold == "adaptive":
         threshold = min(2 * float(saliency.mean()), 0.95)
+    elif threshold == "coseg":
+        threshold = coseg_threshold(saliency)
     return saliency > threshold
+
+
+def coseg_threshold(saliency: np.ndarray, cap: float = 0.8) -> float:
+    """Mean plus population standard deviation of a map, at most ``cap``, as SSNM's evaluation code has it."""
+    return min(float(saliency.mean() + saliency.std()), cap)
 
 
 def check_threshold(threshold: float | str) -> None:
     """Raises InputError for a threshold that :func:`binarise` does not take."""
-    if threshold != "adaptive" and not (isinstance(threshold, int | float) and 0 < threshold < 1):
-        raise InputError(f"threshold {threshold!r}: give a value between 0 and 1, or 'adaptive'")
+    if threshold not in ("adaptive", "coseg") and not (isinstance(threshold, int | float) and 0 < threshold < 1):
+        raise InputError(f"threshold {threshold!r}: give a value between 0 and 1, 'adaptive' or 'coseg'")
 
 
 def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

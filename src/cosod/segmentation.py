@@ -1,25 +1,33 @@
 """Segmenting folders into an output folder: results, what is done already, and what could not be read."""
 
-import hashlib
 import json
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
+import numpy as np
+
+from cosod.consensus import GroupConsensus
 from cosod.data.groups import Group
 from cosod.data.images import read_image
-from cosod.detector import Detector
+from cosod.detector import Detector, Result
 from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning
 from cosod.files import write_text
+from cosod.presence import ABSENT
+from cosod.records import RECORDS, file_states, fingerprint, read_record, record_of, refuse_foreign
 from cosod.results import binarise, check_threshold, overlay, save_image, to_8bit
 
 KINDS = ("maps", "masks", "overlays")
 #: Names in the output folder that no group may take.
 RESERVED = ("masks", "overlays")
-#: Folder of a record for each group, written last: its presence says that the group is finished.
-RECORDS = ".cosod"
+#: The verb in their records.
+VERB = "segment"
+#: What is done with images in which the object is not there: nothing, an empty map, or a line in the summary.
+ABSENT_KINDS = ("keep", "blank", "report")
+#: Images that are finished together where each is segmented by itself, so that a killed run need not start again.
+PART = 500
 
 
 @dataclass(frozen=True)
@@ -32,18 +40,23 @@ class Job:
             and ``overlays`` (``<output>/overlays/<group>/<stem>.jpg``).
         threshold: of masks and overlays, see :func:`cosod.results.binarise`.
         overwrite: redo groups that are finished already.
+        absent: one of :data:`ABSENT_KINDS`, for images whose presence is below one half; ``blank`` names them in the
+            summary too.
     """
 
     output: Path
     save: tuple[str, ...] = ("maps",)
     threshold: float | str = 0.5
     overwrite: bool = False
+    absent: str = "keep"
 
     def __post_init__(self):
         unknown = [k for k in self.save if k not in KINDS]
         if unknown or not self.save:
             raise InputError(f"--save {','.join(self.save) or '(nothing)'}: give any of {', '.join(KINDS)}")
         check_threshold(self.threshold)
+        if self.absent not in ABSENT_KINDS:
+            raise InputError(f"--absent {self.absent}: give one of {', '.join(ABSENT_KINDS)}")
 
     def target(self, kind: str, group: str, stem: str) -> Path:
         """Where a result is written."""
@@ -52,18 +65,22 @@ class Job:
 
     def record(self, group: str) -> Path:
         """The file that says that a group is finished."""
-        return self.output / RECORDS / f"{group}.json"
+        return record_of(self.output, group)
 
 
 @dataclass
 class Summary:
-    """Of one run: counts, and the images that could not be read, with the reason."""
+    """Of one run: counts, the images that could not be read, with the reason, and those without the object."""
 
     groups: int = 0
     skipped_groups: int = 0
     images: int = 0
     failed: list[dict[str, str]] = field(default_factory=list)
+    absent: list[dict] = field(default_factory=list)
     seconds: float = 0.0
+
+    def __add__(self, other: "Summary") -> "Summary":
+        return Summary(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def as_dict(self) -> dict:
         rate = self.images / self.seconds if self.seconds else 0.0
@@ -77,8 +94,22 @@ def check_output(folder: Path) -> None:
     probe.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class _Task:
+    """What is to be done with a group: a job, and the consensus to apply, or None for the group's own."""
+
+    job: Job
+    name: str | None = None
+    consensus: GroupConsensus | None = None
+
+
 def run(
-    detector: Detector, model: str, groups: list[Group], job: Job, report: Callable[[dict], None] = lambda event: None
+    detector: Detector,
+    model: str,
+    groups: list[Group],
+    job: Job,
+    report: Callable[[dict], None] = lambda event: None,
+    consensuses: Mapping[str, GroupConsensus] | None = None,
 ) -> Summary:
     """Segment every group and write its results.
 
@@ -91,33 +122,82 @@ def run(
         groups: from :func:`cosod.data.find_groups`.
         job: what to write.
         report: called with a dictionary for each ``event``: image, failed, warning, group, skipped.
+        consensuses: name -> consensus to apply to each image by itself, in place of what each group shares. Of
+            several, each writes to a folder of its name in the output.
+
+    Raises:
+        InputError: ``job.absent`` needs presence scores, and the network has none.
     """
+    if job.absent != "keep" and detector.calibration is None:
+        raise InputError(
+            f"--absent {job.absent} needs presence scores, for which these weights are not calibrated; use the "
+            "default network, or calibrate them with tools/calibrate_presence.py"
+        )
+    tasks = [_Task(job)]
+    if consensuses is not None:
+        several = len(consensuses) > 1
+        tasks = [_Task(replace(job, output=job.output / n) if several else job, n, c) for n, c in consensuses.items()]
     summary, start = Summary(), time.monotonic()
     for group in groups:
-        print_ = _fingerprint(detector, model, group, job)
-        record = job.record(group.name)
-        earlier = None if job.overwrite else _finished(record, print_, group, job)
-        if earlier is not None:
-            summary.skipped_groups += 1
-            summary.failed += earlier
-            report({"event": "skipped", "group": group.name, "images": len(group.images)})
-            continue
-        if record.exists():
-            write_text(record, "{}")  # not finished any more
-        failed = _segment_group(detector, group, job, report)
-        done = len(group.images) - len(failed)
-        summary.images += done
-        summary.failed += failed
-        if done:
-            summary.groups += 1
-            write_text(record, json.dumps({"fingerprint": print_, "failed": failed}))
-            report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})
+        for task in tasks:
+            refuse_foreign(task.job.output, group.name, VERB)
+    for group in groups:
+        parts = [(group.name, group)] if consensuses is None else list(_parts(group))
+        done = [_run_part(detector, model, part, record, tasks, report, summary) for record, part in parts]
+        summary.groups += any(done)
+        summary.skipped_groups += not any(d is not False for d in done)
     summary.seconds = time.monotonic() - start
     return summary
 
 
-def _segment_group(detector: Detector, group: Group, job: Job, report) -> list[dict[str, str]]:
+def _parts(group: Group) -> Iterator[tuple[str, Group]]:
+    """Names of records, and parts of a group."""
+    for number, first in enumerate(range(0, len(group.images), PART)):
+        some = slice(first, first + PART)
+        yield f"part {number}/{group.name}", Group(group.name, group.images[some], group.stems[some])
+
+
+def _run_part(
+    detector: Detector, model: str, group: Group, record: str, tasks: list[_Task], report, summary: Summary
+) -> bool | None:
+    """Whether images of the group were done; None if none could be read, False if all was finished already."""
+    prints = [_fingerprint(detector, model, group, task) for task in tasks]
+    pending, earlier = [], None
+    for task, print_ in zip(tasks, prints, strict=True):
+        stored = None if task.job.overwrite else _finished(task.job.record(record), print_, group, task.job)
+        if stored is None:
+            pending.append((task, print_))
+            continue
+        earlier = stored
+        summary.absent += stored["absent"]
+    if not pending:
+        summary.failed += earlier["failed"]
+        report({"event": "skipped", "group": group.name, "images": len(group.images)})
+        return False
+    for task, _ in pending:
+        if task.job.record(record).exists():
+            write_text(task.job.record(record), "{}")  # not finished any more
+    failed, absent = _segment_group(detector, group, [task for task, _ in pending], report)
+    summary.failed += failed
+    done = len(group.images) - len(failed)
+    summary.images += done
+    if not done:
+        return None
+    for number, (task, print_) in enumerate(pending):
+        summary.absent += absent[number]
+        stored = {"verb": VERB, "fingerprint": print_, "failed": failed, "absent": absent[number]}
+        write_text(task.job.record(record), json.dumps(stored))
+    report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})
+    return True
+
+
+def _segment_group(
+    detector: Detector, group: Group, tasks: list[_Task], report
+) -> tuple[list[dict[str, str]], list[list[dict]]]:
+    """The images that could not be read, and for each task those without the object."""
     failed: list[dict[str, str]] = []
+    absent: list[list[dict]] = [[] for _ in tasks]
+    own = tasks[0].consensus is None
 
     def on_error(index: int, error: ImageError) -> None:
         failed.append({"group": group.name, "image": str(group.images[index]), "error": str(error)})
@@ -126,25 +206,36 @@ def _segment_group(detector: Detector, group: Group, job: Job, report) -> list[d
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SingleImageWarning)  # reported as an event below
-            for index, saliency in detector.stream(group.images, on_error):
-                written = _write(saliency, group, index, job, detector.max_pixels)
-                report(
-                    {
-                        "event": "image",
-                        "group": group.name,
-                        "image": str(group.images[index]),
-                        "share": round(float((saliency > 0.5).mean()), 4),
-                        **{kind: str(path) for kind, path in written.items()},
-                    }
-                )
-        if len(group.images) - len(failed) == 1:
+            consensuses = None if own else [task.consensus for task in tasks]
+            for result in detector.results(group.images, on_error, consensuses):
+                task = tasks[result.consensus]
+                facts = _facts(group, task, result)
+                saliency = result.map
+                if task.job.absent != "keep" and result.presence is not None and result.presence < ABSENT:
+                    absent[result.consensus].append(facts)
+                    if task.job.absent == "blank":
+                        saliency = np.zeros_like(saliency)
+                written = _write(saliency, group, result.index, task.job, detector.max_pixels)
+                share = round(float((saliency > 0.5).mean()), 4)
+                places = {kind: str(path) for kind, path in written.items()}
+                report({"event": "image", **facts, "share": share, **places})
+        if own and len(group.images) - len(failed) == 1:
             message = "one image only, which has nothing to share: its map is plain saliency"
             report({"event": "warning", "group": group.name, "message": message})
     except ImageError as error:
         # None of the group's images could be read: each has been reported, the other groups go on.
         if len(failed) < len(group.images):
             raise CosodError(f"{error}: it changed while it was being processed; run again") from error
-    return failed
+    return failed, absent
+
+
+def _facts(group: Group, task: _Task, result: Result) -> dict:
+    facts = {"group": group.name, "image": str(group.images[result.index])}
+    if task.name is not None:
+        facts["consensus"] = task.name
+    if result.presence is not None:
+        facts["presence"] = round(result.presence, 4)
+    return facts
 
 
 def _write(saliency, group: Group, index: int, job: Job, max_pixels: int) -> dict[str, Path]:
@@ -160,29 +251,20 @@ def _write(saliency, group: Group, index: int, job: Job, max_pixels: int) -> dic
     return written
 
 
-def _fingerprint(detector: Detector, model: str, group: Group, job: Job) -> str:
+def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> str:
     """Changes whenever the group's results might."""
-    files = []
-    for path in group.images:
-        try:
-            state = path.stat()
-            files.append((str(path.name), state.st_size, state.st_mtime_ns))
-        except OSError:
-            files.append((str(path.name), None, None))
-    facts = (model, detector.size, sorted(job.save), job.threshold, files, group.stems)
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    job, consensus = task.job, task.consensus and task.consensus.fingerprint
+    facts = (model, detector.size, sorted(job.save), job.threshold, job.absent, consensus)
+    return fingerprint(*facts, file_states(group.images), group.stems)
 
 
-def _finished(record: Path, print_: str, group: Group, job: Job) -> list[dict[str, str]] | None:
-    """The failures of the earlier run that finished this group; None if it has to be done."""
-    try:
-        stored = json.loads(record.read_text(encoding="utf-8"))
-        if stored["fingerprint"] != print_:
-            return None
-        failed = {Path(entry["image"]).name for entry in stored["failed"]}
-    except (OSError, ValueError, KeyError, TypeError):
+def _finished(record: Path, print_: str, group: Group, job: Job) -> dict | None:
+    """The record of the earlier run that finished this group; None if it has to be done."""
+    stored = read_record(record)
+    if stored.get("fingerprint") != print_:
         return None
+    failed = {Path(entry["image"]).name for entry in stored["failed"]}
     for path, stem in zip(group.images, group.stems, strict=True):
         if path.name not in failed and not all(job.target(k, group.name, stem).exists() for k in job.save):
             return None
-    return stored["failed"]
+    return stored

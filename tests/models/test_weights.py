@@ -123,6 +123,8 @@ def test_names():
         "ssnm_hrnet_w18",
         "ssnm_hrnet_w32",
         "ssnm_hrnet_w48",
+        "f3net",
+        "saliency_mobile",
     }
     assert all(entry.description.endswith(".") for entry in REGISTRY.values())
     assert weights_file("gconet") is None

@@ -1,5 +1,7 @@
 """Changed images and masks, and images of two groups mixed."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from cosod.errors import ImageError
 from cosod.training.augment import make_example
 from cosod.training.chance import Stream
 from cosod.training.groups import Item
-from cosod.training.mixing import beside, mix, paste
+from cosod.training.mixing import beside, distract, mix, paste, square
 from cosod.training.recipe import load_recipe
 from cosod.training.sampler import Shot
 from cosod.training.settings import Augment
@@ -120,10 +122,42 @@ def test_pasting_leaves_most_of_the_own_object():
 
 def test_shares_of_mixed_images():
     own = examples()
-    assert all(torch.equal(a[0], b[0]) for a, b in zip(own, mix(own, strangers(), 0, 0, Stream(1)), strict=True))
-    absent = mix(own, strangers(), 0, 0.5, Stream(1))
-    empty = sum(float(mask.sum()) == 0 for _, mask in absent)
-    assert 10 < empty < 30
-    mixed = mix(own, strangers(), 0.5, 0, Stream(1))
-    assert 10 < sum(not torch.equal(a[0], b[0]) for a, b in zip(own, mixed, strict=True)) < 30
-    assert all(mask.sum() > 0 for _, mask in mixed)
+
+    def mixed(**shares):
+        return mix(own, strangers(), Augment(**shares), Stream(1))
+
+    def changed(result):
+        return sum(not torch.equal(a[0], b[0]) for a, b in zip(own, result, strict=True))
+
+    assert changed(mixed()) == 0
+    assert 10 < sum(float(mask.sum()) == 0 for _, mask in mixed(absent=0.5)) < 30
+    assert 10 < changed(mixed(distractors=0.5)) < 30
+    assert all(mask.sum() > 0 for _, mask in mixed(distractors=0.5))
+    # In a crowded group every image has a distractor, but where a pasted one found no place.
+    assert changed(mixed(crowded=1.0)) >= len(own) - 3
+
+
+def test_strangers_are_dealt_so_that_none_comes_twice():
+    own = examples(8)
+    colours = [torch.full((3, 32, 32), (place + 1) / 32) for place in range(30)]
+    cards = [(colour, torch.ones(1, 32, 32)) for colour in colours]
+    mixed = mix(own, cards, Augment(absent=1.0), Stream(2))
+    seen = {round(float(image[0, 0, 0]), 4) for image, _ in mixed}
+    assert len(seen) == len(own)
+
+
+def test_square_has_the_own_object_in_its_cell_alone():
+    image, mask = examples(1)[0]
+    others = [torch.full_like(image, level) for level in (0.1, 0.2, 0.3)]
+    joined, truth = square(image, mask, others, place=2)
+    assert joined.shape == image.shape and truth.shape == mask.shape
+    assert truth[:, :16].sum() == 0 and truth[:, :, 16:].sum() == 0 and truth[:, 16:, :16].sum() > 0
+    torch.testing.assert_close(joined[:, 16:, 16:], torch.full((3, 16, 16), 0.3))
+
+
+def test_every_kind_of_distractor_keeps_shapes_and_the_own_object():
+    image, mask = examples(1)[0]
+    for key in range(40):
+        crowd, truth = distract(image, mask, itertools.cycle(strangers()), Stream(key))
+        assert crowd.shape == image.shape and truth.shape == mask.shape
+        assert truth.sum() > 0.1 * mask.sum()

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from cosod.errors import InputError
-from cosod.training.groups import choose_held_out, read_groups, training_sets
-from tests.training.made import make_set
+from cosod.training.groups import choose_held_out, drawn, read_groups, training_sets
+from cosod.training.validation import Validator
+from tests.training.made import make_set, tiny_job
 
 
 def test_groups_labels_and_natural_order(tmp_path):
@@ -55,6 +56,18 @@ def test_one_group_or_none_is_refused(tmp_path):
     shutil.copytree(tmp_path / "b" / "gts" / "0", flat / "gts")
     with pytest.raises(InputError, match="has no groups"):
         read_groups(str(flat))
+
+
+def test_held_out_images_that_cannot_be_read_are_not_looked_at(tmp_path):
+    _, groups = read_groups(str(make_set(tmp_path / "a", sizes=(3, 3))))
+    for path in (groups["0"][1][1], *(image for image, _ in groups["1"])):
+        path.write_bytes(path.read_bytes()[:-30])
+    recipe = tiny_job(tmp_path, tmp_path).recipe
+    with pytest.warns(UserWarning, match=r"photo 1\.png: damaged"):
+        validator = Validator(drawn(groups, 2), recipe)
+    assert {name: len(pairs) for name, pairs in validator.groups.items()} == {"0": 1}
+    with pytest.warns(UserWarning), pytest.raises(InputError, match="none of the held-out images can be read"):
+        Validator({"1": groups["1"]}, recipe)
 
 
 def test_held_out_groups():

@@ -110,12 +110,16 @@ def test_a_replayed_run_is_the_same(straight, data, tmp_path):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_damaged_mask_ends_the_run_with_its_name(tmp_path, workers):
+def test_a_damaged_mask_is_told_once_and_a_damaged_group_ends_the_run(tmp_path, workers, capsys):
     data = make_set(tmp_path / "made", sizes=(2, 2))
-    path = data / "gts" / "1" / "photo 0.png"
-    path.write_bytes(path.read_bytes()[:-30])  # its header, which is looked at before, is whole
-    with pytest.raises(ImageError, match=r"photo 0\.png: damaged or truncated \(") as caught:
-        train(tiny_job(data, tmp_path / "run", workers=workers))
+    paths = [data / "gts" / "1" / f"photo {i}.png" for i in range(2)]
+    paths[0].write_bytes(paths[0].read_bytes()[:-30])  # its header, which is looked at before, is whole
+    train(tiny_job(data, tmp_path / "run", workers=workers))
+    assert capsys.readouterr().err.count(f"left out: {paths[0]}: damaged or truncated (") == 1
+    assert len(losses(tmp_path / "run")) == 6
+    paths[1].write_bytes(paths[1].read_bytes()[:-30])
+    with pytest.raises(ImageError, match=r"photo [01]\.png: damaged or truncated \(") as caught:
+        train(tiny_job(data, tmp_path / "second", workers=workers))
     assert "Traceback" not in str(caught.value)
 
 

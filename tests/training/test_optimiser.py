@@ -65,6 +65,22 @@ def test_schedules(settings, epoch, progress, factor):
     assert optimiser.param_groups[1]["lr"] == pytest.approx(1e-4 * factor)
 
 
+def test_decay_by_steps_and_a_method_made_anew():
+    settings = Optimiser(schedule="steps", decay=0.5, decay_steps=3, restart=True)
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimiser = torch.optim.Adam([{"params": [weight], "peak": 1.0, "lr": 1.0}])
+    known = []
+    for step in range(7):
+        set_rates(optimiser, settings, 0, 0.0, step)
+        known.append(len(optimiser.state))
+        weight.grad = torch.ones(2)
+        optimiser.step()
+    assert known == [0, 1, 1, 0, 1, 1, 0]
+    assert optimiser.param_groups[0]["lr"] == 0.25
+    with pytest.raises(InputError, match="restart is for schedule steps, not for cosine"):
+        Optimiser(schedule="cosine", restart=True)
+
+
 def test_average_follows_and_soon_forgets_its_start():
     network = torch.nn.BatchNorm1d(1)
     average = Average(network, 0.9)

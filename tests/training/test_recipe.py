@@ -7,7 +7,7 @@ from cosod.errors import InputError
 from cosod.losses import GCoNetPlusWeights, GCoNetWeights, MapWeights
 from cosod.models import create
 from cosod.training.objectives import loss_of
-from cosod.training.recipe import from_table, load_recipe, recipe_names, to_table
+from cosod.training.recipe import from_table, load_recipe, recipe_names, to_table, with_defaults
 from cosod.training.run import _new_network
 from tests.models.filled import images, masks
 
@@ -125,3 +125,10 @@ def test_files_that_are_no_recipes(tmp_path):
 def test_side_is_the_recipes_or_the_networks():
     assert load_recipe("gconet_released", {"size": 0}).side == create("gconet").size
     assert load_recipe("gconet_plus_mobile", {"size": 0}).side == 288
+
+
+def test_tables_of_older_runs_have_the_defaults_of_new_keys():
+    table = to_table(load_recipe("gconet_plus_mobile"))
+    older = table | {"sampling": {k: v for k, v in table["sampling"].items() if k not in ("groups", "fill")}}
+    assert older != table and with_defaults(older) == table
+    assert with_defaults({"gone": 1}) == {"gone": 1}

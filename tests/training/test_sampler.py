@@ -1,6 +1,7 @@
 """The order of training, and its files."""
 
 import csv
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -39,13 +40,14 @@ def test_numbers_are_the_same_on_every_machine():
 
 def test_every_group_once_with_one_other_and_the_right_images():
     plan = sampler().plan(3)
-    assert [pair.first for pair in plan] == list(DATA.groups)
+    assert [pair.groups[0] for pair in plan] == list(DATA.groups)
     for pair in plan:
-        n = min(6, len(DATA.groups[pair.first]), len(DATA.groups[pair.second]))
+        first, second = pair.groups
+        n = min(6, len(DATA.groups[first]), len(DATA.groups[second]))
         items = [shot.item for shot in pair.shots]
-        assert pair.first != pair.second
+        assert first != second
         assert len(set(items)) == 2 * n
-        assert set(items[:n]) <= set(DATA.groups[pair.first]) and set(items[n:]) <= set(DATA.groups[pair.second])
+        assert set(items[:n]) <= set(DATA.groups[first]) and set(items[n:]) <= set(DATA.groups[second])
         assert all(abs(shot.angle) <= 90 for shot in pair.shots)
 
 
@@ -53,15 +55,15 @@ def test_plans_depend_on_seed_and_epoch_only():
     assert sampler().plan(3) == sampler().plan(3)
     assert sampler().plan(3) != sampler().plan(4)
     assert sampler().plan(3) != sampler(seed=2).plan(3)
-    shuffled = [pair.first for pair in sampler(order="shuffled").plan(0)]
+    shuffled = [pair.groups[0] for pair in sampler(order="shuffled").plan(0)]
     assert shuffled != list(DATA.groups) and sorted(shuffled) == sorted(DATA.groups)
 
 
 def test_fixed_partners_stay_and_hardest_are_those_given():
     fixed = sampler(partner="fixed")
-    assert [pair.second for pair in fixed.plan(0)] == [pair.second for pair in fixed.plan(9)]
+    assert [pair.groups for pair in fixed.plan(0)] == [pair.groups for pair in fixed.plan(9)]
     nearest = {group: str((int(group) + 1) % 30) for group in DATA.groups}
-    assert [pair.second for pair in sampler(partner="hardest").plan(0, nearest)] == list(nearest.values())
+    assert [pair.groups for pair in sampler(partner="hardest").plan(0, nearest)] == list(nearest.items())
 
 
 def test_broad_groups_mix_classes_of_one_name_and_never_meet():
@@ -71,12 +73,49 @@ def test_broad_groups_mix_classes_of_one_name_and_never_meet():
     broad = sampler(data=data, broad=1.0, images=8)
     for epoch in range(5):
         for pair in broad.plan(epoch):
-            assert not names.alike(pair.first, pair.second)
+            first, second = pair.groups
+            assert not names.alike(first, second)
             n = len(pair.shots) // 2
-            if names.of.get(pair.first) == "dog" and names.of.get(pair.second) == "car":
+            if names.of.get(first) == "dog" and names.of.get(second) == "car":
                 assert n == 4
                 assert len({data.items[shot.item].group for shot in pair.shots[:n]}) == 4
                 assert {data.items[shot.item].group for shot in pair.shots[n:]} == {"407", "436"}
+
+
+def test_any_number_of_groups_meet():
+    for meeting in sampler(groups=4, images=3).plan(2):
+        assert len(set(meeting.groups)) == 4
+        for group, shots in zip(meeting.groups, meeting.parts(), strict=True):
+            assert len({shot.item for shot in shots} & set(DATA.groups[group])) == 3
+    few = made_set({"a": 3, "b": 3, "c": 3})
+    assert all(len(meeting.groups) == 3 for meeting in sampler(data=few, groups=4).plan(0))
+    assert all(len(meeting.groups) == 1 for meeting in sampler(groups=1).plan(0))
+    with pytest.raises(InputError, match="partner hardest is for pairs, not for 4 groups"):
+        sampler(groups=4, partner="hardest")
+
+
+def test_small_groups_are_filled_up_by_repeating():
+    data = made_set({"small": 2, "a": 9, "b": 9})
+    for meeting in sampler(data=data, groups=3, images=5, fill=True).plan(0):
+        parts = dict(zip(meeting.groups, meeting.parts(), strict=True))
+        assert all(len(part) == 5 for part in parts.values())
+        assert parts["small"] == (parts["small"][:2] * 3)[:5]
+        assert len({shot.item for shot in parts["small"]}) == 2 and len({shot.item for shot in parts["a"]}) == 5
+
+
+@pytest.mark.parametrize(
+    ("sizes", "options", "epoch", "digest"),
+    [
+        (None, {}, 3, "596b6ec7bbca74b0"),
+        (None, {"order": "shuffled", "partner": "fixed", "images": 4}, 1, "8f5ff1cc43d1ae22"),
+        ((*range(151, 161), 407, 436, 950), {"broad": 0.5, "images": 8}, 2, "4c7c2acecfbbbe89"),
+    ],
+)
+def test_plans_of_pairs_never_change(sizes, options, epoch, digest):
+    data = made_set({str(g): 2 + g % 5 for g in sizes}) if sizes else DATA
+    plan = sampler(data=data, **options).plan(epoch)
+    rows = [(*pair.groups, *((shot.item, shot.flip, shot.angle) for shot in pair.shots)) for pair in plan]
+    assert hashlib.sha256(repr(rows).encode()).hexdigest().startswith(digest)
 
 
 def test_joint_plans_begin_again():
@@ -91,6 +130,9 @@ def test_own_order_files_are_replayed(tmp_path):
     plan = sampler().plan(5)
     write_order(tmp_path, 5, plan, DATA)
     assert Replay(tmp_path, DATA).plan(5) == plan
+    more = sampler(groups=4, images=4, fill=True).plan(1)
+    write_order(tmp_path, 1, more, DATA)
+    assert Replay(tmp_path, DATA).plan(1) == more
     line = (tmp_path / "group_5.txt").read_text().splitlines()[0]
     assert line.startswith("5:1:0,") and line.endswith(".jpg,")
     with pytest.raises(InputError, match=r"cannot read the order file .*df_group_6\.csv"):
@@ -136,7 +178,7 @@ def test_published_order_is_replayed(tmp_path):
     assert len(plan) == 291
     assert sum(len(pair.shots) for pair in plan) == 8064
     first = plan[0]
-    assert (first.first, first.second, len(first.shots)) == ("934", "186", 20)
+    assert (first.groups, len(first.shots)) == (("934", "186"), 20)
     assert items[first.shots[0].item].image.name == "n07697537_5561.jpg"
     assert first.shots[0].angle == 64.36017866181726 and first.shots[0].flip is False
     assert {items[shot.item].group for shot in first.shots[:10]} == {"934"}

@@ -11,13 +11,21 @@ from cosod.errors import CosodError
 #: Verb -> its line in ``cosod --help``. The verb's module here has a click command named ``command``.
 VERBS = {
     "segment": "Find the object that the photos of a folder share, and write a map for each.",
+    "learn": "Keep what some photos share in a file.",
+    "apply": "Find what such a file stands for in any number of other photos.",
+    "cutout": "Cut the object that photos share out of each, on a new background or none.",
+    "thumbnails": "Crop photos around the object they share, all alike; boxes and masks for labelling tools.",
+    "group": "Sort an unsorted folder of photos into albums that share an object.",
     "evaluate": "Score maps against ground truth with the field's measures.",
     "train": "Train a network by a recipe, or go on where a run was stopped.",
     "ablate": "Train recipes over several seeds and print the table of their scores.",
+    "active": "Train from ten clicks an image: choose them, ask a person, learn.",
     "distract": "Make the distractor test of a set: each image beside one of another group.",
     "datasets": "List the field's data sets, or check a folder that holds one.",
+    "serve": "Open a web page where photos are dropped and the shared object is found.",
     "models": "List the networks and where their weights are.",
     "convert": "Turn a published checkpoint into a weights file of this package.",
+    "inspect": "Show what a network sees in groups, and the curves of training runs.",
     "doctor": "Print versions and devices, and check that the default model works here.",
 }
 

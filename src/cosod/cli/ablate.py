@@ -14,7 +14,8 @@ MEASURES = "max_e,s,max_f,mae"
 @click.command(short_help="Train recipes over several seeds and print the table of their scores.")
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
 @click.option("--seeds", default="1,2", show_default=True, help="By commas.")
-@click.option("--data", multiple=True, required=True, metavar="[NAME=]DIR", help="Training set; as in cosod train.")
+@click.option("--data", multiple=True, required=True, metavar="[NAME=]DIR|JSON", help="As in cosod train.")
+@click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Images of a COCO file not beside it.")
 @click.option("--test", "tests", multiple=True, required=True, metavar="[NAME=]DIR", help="Set to score on; repeat.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder.")
 @click.option("--protocol", default="papers", show_default=True, help="Definitions of the measures.")
@@ -24,7 +25,9 @@ MEASURES = "max_e,s,max_f,mae"
 @click.option("--workers", type=click.IntRange(0), help="Processes that prepare images.  [default: by the cores]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-def command(recipes, seeds, data, tests, output, protocol, measures, backbone, workers, device, quiet, **changes):
+def command(
+    recipes, seeds, data, images, tests, output, protocol, measures, backbone, workers, device, quiet, **changes
+):
     """Train each RECIPE with each seed, score the results on the test sets, and print mean and standard deviation.
 
     Given again, the command goes on: what is trained and scored is not done twice. The table is also written to
@@ -45,7 +48,7 @@ def command(recipes, seeds, data, tests, output, protocol, measures, backbone, w
         changed["pretrained"] = False
     loaded = [load_recipe(recipe, changed) for recipe in recipes]
     start = Path(backbone) if backbone not in (None, "none") else None
-    job = Job(loaded[0], data, output, start, device=device, workers=workers, progress=not quiet)
+    job = Job(loaded[0], data, output, start, images, device=device, workers=workers, progress=not quiet)
     numbers = _numbers(seeds)
     sets = [open_test(test) for test in tests]
     rows = ablate(loaded, numbers, sets, job, protocol, say=lambda line: click.echo(line, err=True))

@@ -67,10 +67,10 @@ def command(context, preds, gts, protocols, measure, checkpoints, more, **option
         extra["selection"], texts = _select(reports, measure)
     if options["bootstrap"]:
         _bootstrap(reports, options)
-    compared = _compare(reports, options["compare"]) if options["compare"] else None
-    _print(reports, texts, compared, extra, options["as_json"])
+    compared = _compare(reports, options["compare"]) if options["compare"] else {}
+    _print(reports, texts, compared.get("text"), extra, options["as_json"])
     if options["output"]:
-        _write(reports, options)
+        _write(reports, options, compared.get("markdown"))
     if options["write_expect"]:
         expect.write(options["write_expect"], reports, options["tolerance"] or 0.001)
     if options["expect"]:
@@ -167,7 +167,8 @@ def _bootstrap(reports, options) -> None:
         report.intervals = bootstrap.intervals(report, options["bootstrap"], options["seed"])
 
 
-def _compare(reports, name) -> str:
+def _compare(reports, name) -> dict[str, str]:
+    """The papers' table with one's own rows, as ``text`` and as ``markdown``; classes that it has columns for too."""
     from cosod.evaluation import published
 
     theirs = published.tables(name)[0].protocol
@@ -175,11 +176,13 @@ def _compare(reports, name) -> str:
     if not own:
         raise InputError(f"the papers' rows for {name} follow protocol {theirs}; add --protocol {theirs}")
     several = len({r.set_name for r in own}) > 1
-    # E divides by one pixel less than there are: a perfect map has a little more than 1.
-    rows = {
-        f"{r.method} ({r.set_name})" if several else r.method: {k: min(v, 1.0) for k, v in r.all.items()} for r in own
-    }
-    return published.compare(name, rows, protocol=theirs)
+    rows = {}
+    for report in own:
+        classes = {f"{k}/{group}": v for group, figures in report.groups.items() for k, v in figures.items()}
+        # E divides by one pixel less than there are: a perfect map has a little more than 1.
+        values = {k: min(v, 1.0) for k, v in (report.all | classes).items()}
+        rows[f"{report.method} ({report.set_name})" if several else report.method] = values
+    return {fmt: published.compare(name, rows, fmt, protocol=theirs) for fmt in ("text", "markdown")}
 
 
 def _print(reports, texts, compared, extra, as_json) -> None:
@@ -200,9 +203,10 @@ def _print(reports, texts, compared, extra, as_json) -> None:
             click.echo(text)
 
 
-def _write(reports, options) -> None:
+def _write(reports, options, compared: str | None) -> None:
     from cosod.errors import ExtraError
     from cosod.evaluation import figures, saving
+    from cosod.files import write_text
 
     written = saving.save(options["output"], reports, images=options["images"])
     if options["figures"] is not False:
@@ -210,6 +214,9 @@ def _write(reports, options) -> None:
             written += figures.save(Path(options["output"]) / "figures", reports)
         except ExtraError as error:
             click.echo(f"No figures: {error}", err=True)
+    if compared:
+        written.append(Path(options["output"]) / "compare.md")
+        write_text(written[-1], compared)
     click.echo(f"Wrote {len(written)} files to {options['output']}; open {written[7]}", err=True)
 
 

@@ -44,8 +44,12 @@ def overrides(changes, epochs=None, size=None, batch=None, lr=None, **more) -> d
 @click.argument("recipe", required=False)
 @click.option("--list", "listing", is_flag=True, help="List the recipes and stop.")
 @click.option(
-    "--data", multiple=True, metavar="[NAME=]DIR", help="Training set; repeat to train on several sets jointly."
+    "--data",
+    multiple=True,
+    metavar="[NAME=]DIR|JSON",
+    help="Training set, a folder or COCO's instances; repeat to train on several jointly.",
 )
+@click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Images of a COCO file not beside it.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run.")
 @click.option("--backbone", metavar="FILE", help="ImageNet weights of the backbone; 'none' starts from random ones.")
 @click.option("--init", type=click.Path(path_type=Path), metavar="FILE", help="Weights file to start the network from.")

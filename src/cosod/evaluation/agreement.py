@@ -6,6 +6,8 @@ P is the share of pixels, object and background, where map and truth agree: pixe
 import numpy as np
 from PIL import Image
 
+from cosod.results import coseg_threshold
+
 SIZE = 224
 
 
@@ -20,7 +22,7 @@ def binarise(levels: np.ndarray, cap: float = 0.8) -> np.ndarray:
         bool, (H, W).
     """
     values = levels / 255.0
-    return values > min(values.mean() + values.std(), cap)
+    return values > coseg_threshold(values, cap)
 
 
 def precision_jaccard(pred: np.ndarray, truth: np.ndarray) -> tuple[float, float]:

@@ -3,6 +3,8 @@
 GCoNet section 3.2 ("group affinity module", GAM); the same module serves GCoNet+ and the light network.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -81,6 +83,14 @@ class _BestMatch(torch.autograd.Function):
         return (grad_query * weight).view(n, p, c).transpose(1, 2), grad_key, None
 
 
+def image_mean(x: Tensor, weights: Tensor | None = None) -> Tensor:
+    """``(N, C, H, W)`` -> ``(1, C, 1, 1)``: mean over positions and images, these weighted by ``(N,)`` where given."""
+    if weights is None:
+        return x.mean(dim=(0, 2, 3), keepdim=True)
+    weights = (weights / weights.sum()).to(x.dtype)
+    return torch.einsum("nchw,n->c", x, weights)[None, :, None, None] / (x.shape[2] * x.shape[3])
+
+
 class GroupAffinity(nn.Module):
     """Attention from the group affinity, and the consensus that it gathers (GCoNet equations 1-4).
 
@@ -110,17 +120,59 @@ class GroupAffinity(nn.Module):
         scale = self.query.out_channels**-0.5
         return F.softmax(match.float() * scale, dim=1).to(deep.dtype).view(n, 1, h, w)
 
-    def forward(self, deep: Tensor, attention: Tensor | None = None) -> Consensus:
+    def forward(self, deep: Tensor, attention: Tensor | None = None, weights: Tensor | None = None) -> Consensus:
         """The consensus of the N images of one group.
 
         Args:
             deep: ``(N, C, H, W)``.
             attention: ``(N, 1, H, W)`` to use in place of the group's own, for a consensus from marked regions.
+            weights: ``(N,)`` of the images in the consensus; all the same by default.
         """
         if attention is None:
             attention = self.attention(deep)
         attended = deep * attention
         if self.pool == "sum":
             attended = attended.sum(dim=(2, 3), keepdim=True)
-        vector = self.project(attended).mean(dim=(0, 2, 3), keepdim=True)
-        return Consensus(vector=vector, attention=attention)
+        return Consensus(vector=image_mean(self.project(attended), weights), attention=attention)
+
+
+class CosineAffinity(nn.Module):
+    """Attention from cosine affinity and objectness, and the consensus that it gathers: the light network's own.
+
+    As :class:`GroupAffinity`, but one embedding of unit length serves as query and key. The best match of a position
+    in its own image is then always itself, a constant that the softmax does not see: what decides are the *other*
+    images. A second term says where a single image has an object at all, so that a background that all images share
+    (sky, grass) does not win, and a group of one has an attention too:
+    ``softmax(temperature * match + objectness)`` over the positions of each image.
+
+    Args:
+        channels: C of the deep feature.
+        embedding: channels of the embedding.
+    """
+
+    def __init__(self, channels: int, embedding: int):
+        super().__init__()
+        self.embed = nn.Conv2d(channels, embedding, 1)
+        self.objectness = nn.Sequential(nn.Conv2d(channels, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 1, 1))
+        self.project = nn.Conv2d(channels, channels, 1)
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(10.0)))
+        nn.init.orthogonal_(self.embed.weight.data.view(embedding, channels))
+        nn.init.zeros_(self.objectness[-1].weight)
+        for conv in (self.embed, self.objectness[0], self.objectness[-1], self.project):
+            nn.init.zeros_(conv.bias)
+
+    def attention(self, deep: Tensor) -> Tensor:
+        """``(N, C, H, W)`` of one group -> ``(N, 1, H, W)``, every image summing to one."""
+        n, _, h, w = deep.shape
+        unit = F.normalize(self.embed(deep).float().flatten(2), dim=1)
+        with torch.autocast(deep.device.type, enabled=False):
+            match = best_match(unit, unit) * (n / max(1, n - 1))  # the mean over the other images, but for a constant
+        logits = self.log_temperature.exp() * match + self.objectness(deep).float().flatten(1)
+        return F.softmax(logits, dim=1).to(deep.dtype).view(n, 1, h, w)
+
+    def forward(self, deep: Tensor, attention: Tensor | None = None, weights: Tensor | None = None) -> Consensus:
+        """The consensus of the N images of one group; arguments as of :meth:`GroupAffinity.forward`."""
+        if attention is None:
+            attention = self.attention(deep)
+        attended = (deep * attention).sum(dim=(2, 3), keepdim=True)
+        return Consensus(vector=image_mean(self.project(attended), weights), attention=attention)

@@ -83,6 +83,9 @@ class GCoNet(CoSaliencyNetwork):
     def consensus(self, features: Features) -> Consensus:
         return self.affinity(features.deep)
 
+    def gather(self, features: Features, attention: Tensor, weights: Tensor | None = None) -> Consensus:
+        return self.affinity(features.deep, attention, weights)
+
     def decode(self, features: Features, consensus: Consensus) -> Output:
         return self._decode(features, features.deep * consensus.vector)
 

@@ -173,6 +173,11 @@ class GCoNetPlus(CoSaliencyNetwork):
     def consensus(self, features: Features) -> Consensus:
         return self.relation(features.deep)
 
+    def gather(self, features: Features, attention: Tensor, weights: Tensor | None = None) -> Consensus:
+        if self.config.relation == "none":
+            return super().gather(features, attention, weights)
+        return self.relation(features.deep, attention, weights)
+
     def decode(self, features: Features, consensus: Consensus) -> Output:
         return self._decode(features, features.deep * consensus.vector)[0]
 

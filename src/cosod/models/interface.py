@@ -10,9 +10,13 @@ so that a large group can be encoded and decoded in batches, and a consensus can
 images that come later.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
+
+from cosod.errors import InputError
 
 
 class Features(NamedTuple):
@@ -65,6 +69,7 @@ class Output(NamedTuple):
         contrast: logits of the collaborating module, ``(2 N, 1, H, W)``: N of the images with their own
             group's consensus, then N with the other group's.
         deep, masked_deep: F, and F of the masked images, for the triplet loss.
+        attention: where each image's part of the consensus came from, as in :class:`Consensus`.
         refined: maps of the refiner, where there is one.
         response: sigmoid of the channel mean of the weighted F, resized to the images (GCoNet); it stands before
             ``sides`` in the list of maps that the published code returns, and is never supervised.
@@ -80,6 +85,7 @@ class Output(NamedTuple):
     contrast: Tensor | None = None
     deep: Tensor | None = None
     masked_deep: Tensor | None = None
+    attention: Tensor | None = None
     refined: Tensor | None = None
     response: Tensor | None = None
 
@@ -88,9 +94,15 @@ class CoSaliencyNetwork(nn.Module):
     """Base of all networks: composes the three steps; ``config`` is the network's frozen dataclass.
 
     ``mean`` and ``std`` (RGB, for values in [0, 1]) say how images are normalised before ``encode``; ``size``
-    is the side of the square that images are resized to by default.
+    is the side of the square that images are resized to by default, ``mask_threshold`` where masks are cut by default
+    (see :func:`cosod.results.binarise`). Where ``any_groups`` is true, ``forward`` takes a second argument, the number
+    of groups of a training batch, which otherwise are two.
     """
 
+    #: What the weights file said besides (see :func:`cosod.models.save`), where the weights came from one.
+    extra: Mapping[str, Any] = MappingProxyType({})
+    any_groups: bool = False
+    mask_threshold: float | str = 0.5
     size: int = 256
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -111,6 +123,22 @@ class CoSaliencyNetwork(nn.Module):
     def consensus(self, features: Features) -> Consensus:
         """The consensus of all N images, taken as one group; reads ``features.deep`` only."""
         raise NotImplementedError
+
+    def gather(self, features: Features, attention: Tensor, weights: Tensor | None = None) -> Consensus:
+        """The consensus that a given attention gathers, in place of the network's own.
+
+        Args:
+            features: of the N images; ``deep`` is read.
+            attention: ``(N, 1, H, W)``, every image summing to one: a marked region, for instance.
+            weights: ``(N,)`` of the images; all the same by default.
+
+        Raises:
+            InputError: this network's consensus comes from no such map.
+        """
+        raise InputError(
+            f"{type(self).__name__} forms its consensus without an attention map, so that nothing can be marked for "
+            "it; use the default network, GCoNet or GCoNet+"
+        )
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
         """Maps of each image by itself, given the group's consensus; of some of its images, its :meth:`part`."""

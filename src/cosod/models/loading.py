@@ -16,7 +16,8 @@ def load(name_or_path: str | os.PathLike = "default", expected: str | None = Non
 
     Args:
         name_or_path: ``"default"``, a network whose weights come with the package, or a weights file.
-        expected: name of the network that a weights file must hold.
+        expected: name of the network that a weights file must hold, or of one that it is a variant of (``ssnm`` of
+            ``ssnm_reference``).
 
     Raises:
         InputError: neither a known name nor a file.
@@ -40,11 +41,16 @@ def load(name_or_path: str | os.PathLike = "default", expected: str | None = Non
         raise WeightsError(f"{path}: no such file; check the path")
     else:
         raise InputError(f"no network is called {name!r}; there are: default, {', '.join(registry.names())}")
-    if expected and registry.name_of(network) != expected:
+    if expected and not _is(network, expected):
         raise WeightsError(
             f"{path}: holds {registry.name_of(network)}, not {expected}; leave --model out or give another file"
         )
     return network
+
+
+def _is(network: CoSaliencyNetwork, name: str) -> bool:
+    own = registry.name_of(network)
+    return own == name or (own.startswith(f"{name}_") and type(network) is registry.entry(name).network)
 
 
 def identity(network: CoSaliencyNetwork) -> str:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cosod.models.affinity import GroupAffinity
+from cosod.models.affinity import CosineAffinity
 from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.layers import halves, resize
 from cosod.models.mobilenet import MobileNetV2
@@ -18,7 +18,7 @@ class MobileConfig:
 
     Attributes:
         channels: channels of the feature that the consensus is formed on.
-        key_channels: channels of query and key in the group affinity.
+        key_channels: channels of the embedding that the group affinity compares.
         decoder: channels of the decoder at strides 16, 8 and 4.
         confidence: k of the confidence enhancement module, ``map = sigmoid(k (P - T))``. The papers' 300 makes
             the map all but binary and stops gradients; 10 spans (0.00005, 0.99995) and trains from scratch.
@@ -42,9 +42,10 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
     As GCoNet+: group affinity module on the deepest feature F, the consensus multiplied into F channel by
     channel, a top-down decoder with lateral connections, and two branches whose difference is the map
     (GCoNet+ section 3.3, CEM). Otherwise than there: F is a 1 x 1 projection of MobileNetV2's last stage at
-    stride 16; the decoder also sees the cosine between F and the consensus, position by position; the map is
-    made at stride 4 and resized; the masked classification pools F under the map instead of encoding the
-    masked image again.
+    stride 16; the affinity is a cosine, with a term for objectness (:class:`.affinity.CosineAffinity`), and its
+    attention is supervised in training; the decoder also sees the cosine between F and the consensus, position
+    by position; the map is made at stride 4 and resized; the masked classification pools F under the map instead
+    of encoding the masked image again.
     """
 
     size = 288  # best of 256, 288 and 320 on the held-out groups of DUTS_class
@@ -59,7 +60,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         s4, s8, s16 = MobileNetV2.skip_channels[1:]
         c = config.channels
         self.reduce = _conv(MobileNetV2.deep_channels, c, 1)
-        self.affinity = GroupAffinity(c, config.key_channels, pool="sum")
+        self.affinity = CosineAffinity(c, config.key_channels)
         self.top = nn.Sequential(_conv(c + 1, 64), _conv(64, c16))
         self.lateral16 = nn.Conv2d(s16, c16, 1)
         self.lateral8 = nn.Conv2d(s8, c8, 1)
@@ -98,6 +99,9 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
     def consensus(self, features: Features) -> Consensus:
         return self.affinity(features.deep)
 
+    def gather(self, features: Features, attention: Tensor, weights: Tensor | None = None) -> Consensus:
+        return self.affinity(features.deep, attention, weights)
+
     def modulate(self, deep: Tensor, vector: Tensor) -> Tensor:
         """F times the consensus, and the cosine of the two as one more channel: ``(N, C + 1, H, W)``."""
         weighted = deep * vector
@@ -126,8 +130,8 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
     def forward_training(self, images: Tensor) -> Output:
         n = halves(images)
         features = self.encode(images)
-        a, b = (self.affinity(half).vector for half in features.deep.split(n))
-        own = torch.cat([a.expand(n, -1, -1, -1), b.expand(n, -1, -1, -1)])
+        a, b = (self.affinity(half) for half in features.deep.split(n))
+        own = torch.cat([a.vector.expand(n, -1, -1, -1), b.vector.expand(n, -1, -1, -1)])
         other = own.roll(n, dims=0)
         modulated = self.modulate(features.deep, own)
         output = self._decode(features, modulated)
@@ -141,4 +145,5 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
             masked_classes=self.classifier(masked),
             contrast=contrast,
             deep=features.deep,
+            attention=torch.cat([a.attention, b.attention]),
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from cosod.models.f3net import F3Net, F3NetConfig
 from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
 from cosod.models.interface import CoSaliencyNetwork
@@ -185,6 +186,22 @@ def _ssnm_rows(config: SSNMConfig) -> Rows:
     return [*rows, *((f"semantic.{ours}.", f"{theirs}.") for ours, theirs in parts), ("mask.", "mask.")]
 
 
+# --- F3Net ----------------------------------------------------------------------------------------------------
+
+
+def _f3net_rows(config: F3NetConfig) -> Rows:
+    rows: Rows = [("backbone.conv1.0.", "bkbone.conv1."), ("backbone.conv1.1.", "bkbone.bn1.")]
+    rows += [(f"backbone.conv{number}.", f"bkbone.layer{number - 1}.") for number in (2, 3, 4, 5)]
+    rows += [(f"squeeze.{number - 2}.", f"squeeze{number}.") for number in (2, 3, 4, 5)]
+    for cfm in [f"decoder{number}.cfm{levels}" for number in (1, 2) for levels in (45, 34, 23)]:
+        for number in (1, 2, 3, 4):
+            for ours, theirs in (("fine", "h"), ("coarse", "v")):
+                rows.append((f"{cfm}.{ours}.{number - 1}.0.", f"{cfm}.conv{number}{theirs}."))
+                rows.append((f"{cfm}.{ours}.{number - 1}.1.", f"{cfm}.bn{number}{theirs}."))
+    rows += [(f"result{number}.", f"linearp{number}.") for number in (1, 2)]
+    return rows + [(f"levels.{number - 2}.", f"linearr{number}.") for number in (2, 3, 4, 5)]
+
+
 FAMILIES = (
     Family(
         label="GCoNet",
@@ -208,6 +225,14 @@ FAMILIES = (
         matches=lambda state: "incr_channel1.0.weight" in state and "sp2.0.weight" in state,
         config=_ssnm_config,
         rows=_ssnm_rows,
+        unused=lambda config: {},
+    ),
+    Family(
+        label="F3Net",
+        network=F3Net,
+        matches=lambda state: "bkbone.conv1.weight" in state and "linearp2.weight" in state,
+        config=lambda state: F3NetConfig(classes=len(state["linearp2.weight"])),
+        rows=_f3net_rows,
         unused=lambda config: {},
     ),
 )

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from cosod.errors import InputError
+from cosod.models.f3net import F3Net, F3NetConfig
 from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
 from cosod.models.interface import CoSaliencyNetwork
 from cosod.models.mobile import GCoNetPlusMobile, MobileConfig
+from cosod.models.saliency_mobile import SaliencyMobile, SaliencyMobileConfig
 from cosod.models.ssnm import SSNM, SSNMConfig
 
 
@@ -69,6 +71,10 @@ REGISTRY: dict[str, Entry] = {
         f"ssnm_hrnet_w{width}": Entry(SSNM, SSNMConfig, f"SSNM on HRNetV2-W{width}.", {"backbone": f"hrnet_w{width}"})
         for width in (18, 32, 48)
     },
+    "f3net": Entry(F3Net, F3NetConfig, "F3Net (AAAI 2020) on ResNet-50, each image by itself, at 352."),
+    "saliency_mobile": Entry(
+        SaliencyMobile, SaliencyMobileConfig, "A light network for clicks: MobileNetV2, each image by itself, at 224."
+    ),
 }
 
 

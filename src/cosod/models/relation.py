@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cosod.errors import InputError
-from cosod.models.affinity import GroupAffinity
+from cosod.models.affinity import GroupAffinity, image_mean
 from cosod.models.interface import Consensus
 
 
@@ -21,8 +21,12 @@ class MeanConsensus(nn.Module):
         """F -> F', ``(N, C, H, W)`` both."""
         return deep
 
-    def forward(self, deep: Tensor) -> Consensus:
-        return Consensus(vector=self.relate(deep).mean(dim=(0, 2, 3), keepdim=True))
+    def forward(self, deep: Tensor, attention: Tensor | None = None, weights: Tensor | None = None) -> Consensus:
+        """As :meth:`cosod.models.affinity.GroupAffinity.forward`; by default every position counts the same."""
+        related = self.relate(deep)
+        if attention is not None:
+            related = (related * attention).sum(dim=(2, 3), keepdim=True)
+        return Consensus(vector=image_mean(related, weights), attention=attention)
 
 
 class IntegrityEnhancement(MeanConsensus):

@@ -80,6 +80,10 @@ class SSNM(CoSaliencyNetwork):
     image those of its group.
     """
 
+    #: Its loss favours the background, so that its maps are seldom above one half.
+    mask_threshold = "coseg"
+    any_groups = True
+
     def __init__(self, config: SSNMConfig | None = None):
         super().__init__()
         self.config = config = config or SSNMConfig()

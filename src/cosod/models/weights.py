@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from cosod.errors import InputError, WeightsError
 from cosod.files import whole
@@ -60,11 +61,21 @@ def save(
     for name, tensor in network.state_dict().items():
         wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
         tensors[name] = tensor.detach().to("cpu", wanted).contiguous()
-    with whole(path) as temporary:
-        try:
-            save_file(tensors, temporary, metadata)
-        except SafetensorError as error:  # how this library reports a full disk
-            raise OSError(str(error)) from error
+    _write(tensors, path, metadata)
+
+
+def annotate(path: str | os.PathLike, **extra: Any) -> None:
+    """Add extra values to a weights file, or replace those of the same names; its tensors stay as they are.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or not of this package.
+        OutputError: the file cannot be written.
+    """
+    description = describe(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    _write(tensors, path, metadata | {"cosod_extra": json.dumps(description.extra | extra)})
 
 
 def load(path: str | os.PathLike) -> CoSaliencyNetwork:
@@ -88,6 +99,14 @@ def describe(path: str | os.PathLike) -> Description:
     return description
 
 
+def _write(tensors: dict[str, Tensor], path: str | os.PathLike, metadata: dict[str, str]) -> None:
+    with whole(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata)
+        except SafetensorError as error:  # how this library reports a full disk
+            raise OSError(str(error)) from error
+
+
 def _read(path: str | os.PathLike, with_tensors: bool) -> tuple[CoSaliencyNetwork | None, Description]:
     path = Path(path)
     if not path.is_file():
@@ -108,6 +127,7 @@ def _read(path: str | os.PathLike, with_tensors: bool) -> tuple[CoSaliencyNetwor
     shapes = ({name: tuple(tensor.shape) for name, tensor in tensors.items()} for tensors in (own, state))
     check(*shapes, f"{path}, saved as {description.name},", optional=())
     network.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in state.items()})
+    network.extra = description.extra
     return network.eval(), description
 
 

@@ -22,7 +22,7 @@ from cosod.models.weights import describe
 from cosod.segmentation import Job as SegmentJob
 from cosod.segmentation import run as segment
 from cosod.training.loop import train
-from cosod.training.recipe import Recipe, to_table
+from cosod.training.recipe import Recipe, to_table, with_defaults
 from cosod.training.run import Job
 
 
@@ -149,7 +149,7 @@ def as_csv(rows: Sequence[Row]) -> str:
 def _is_trained(job: Job) -> bool:
     """Whether the run's weights are there and are of this very recipe."""
     try:
-        return describe(job.weights).extra.get("recipe") == to_table(job.recipe)
+        return with_defaults(describe(job.weights).extra.get("recipe", {})) == to_table(job.recipe)
     except WeightsError:
         return False
 

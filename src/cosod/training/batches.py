@@ -11,27 +11,38 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from cosod.errors import CosodError
+from cosod.errors import CosodError, ImageError
 from cosod.training.augment import make_example
+from cosod.training.broad import BroadNames
 from cosod.training.chance import Stream
-from cosod.training.groups import TrainingSet
-from cosod.training.mixing import mix
+from cosod.training.groups import TrainingSet, in_common
+from cosod.training.mixing import Example, mix
 from cosod.training.recipe import Recipe
-from cosod.training.sampler import Pair
+from cosod.training.sampler import Meeting, Shot
 
 
 class Batch(NamedTuple):
-    """Two groups of n images, ready for the network.
+    """G groups of n images, ready for the network.
 
     Attributes:
-        images: ``(2 n, 3, S, S)``, normalised.
-        masks: ``(2 n, 1, S, S)`` in {0, 1}.
-        classes: ``(2 n,)`` int64, label of each image's group.
+        images: ``(G n, 3, S, S)``, normalised.
+        masks: ``(G n, 1, S, S)`` in {0, 1}.
+        classes: ``(G n,)`` int64, label of each image's group.
+        shared: ``(G n, labels)`` in {0, 1}: the labels of :func:`cosod.training.groups.in_common`.
+        groups: G.
+        lost: a sentence for each image that could not be read; another one of its group stands in.
     """
 
     images: Tensor
     masks: Tensor
     classes: Tensor
+    shared: Tensor
+    groups: int = 2
+    lost: tuple[str, ...] = ()
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self[:4]), *self[4:])
 
 
 class Batches(Dataset):
@@ -39,20 +50,24 @@ class Batches(Dataset):
 
     Args:
         sets: the training sets.
-        pairs: the epoch's pairs, a tuple with one of each set an entry (:func:`cosod.training.sampler.joined`).
+        plan: the epoch's meetings, a tuple with one of each set an entry (:func:`cosod.training.sampler.joined`).
         recipe: for size, augmentation and seed.
         epoch: part of the key of all random choices.
         norm: mean and standard deviation of the network's input.
     """
 
     def __init__(
-        self, sets: Sequence[TrainingSet], pairs: Sequence[tuple[Pair, ...]], recipe: Recipe, epoch: int, norm
+        self, sets: Sequence[TrainingSet], plan: Sequence[tuple[Meeting, ...]], recipe: Recipe, epoch: int, norm
     ):
-        self.sets, self.pairs, self.recipe, self.epoch = sets, pairs, recipe, epoch
+        # Every worker gets a copy, so only what the epoch needs; strangers may be any image.
+        used = [{shot.item for meeting in each for shot in meeting.shots} for each in zip(*plan, strict=True)]
+        self.sets = sets if recipe.augment.strangers else [s.part(i) for s, i in zip(sets, used, strict=True)]
+        self.plan, self.recipe, self.epoch = plan, recipe, epoch
+        self._broad = BroadNames(name for data in sets for name in data.groups)
         self._mean, self._std = (torch.tensor(v).view(1, 3, 1, 1) for v in norm)
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self.plan)
 
     def __getitem__(self, index: int) -> "tuple[Batch, ...] | CosodError":
         try:
@@ -61,24 +76,64 @@ class Batches(Dataset):
             return error  # raised in a worker it would arrive with a traceback for its message
 
     def _batch(self, index: int, number: int) -> Batch:
-        recipe, data, pair = self.recipe, self.sets[number], self.pairs[index][number]
+        recipe, data, meeting = self.recipe, self.sets[number], self.plan[index][number]
         key = (recipe.seed, number, self.epoch, index)
-        examples = [
-            make_example(data.items[shot.item], shot, recipe.augment, recipe.side, Stream(*key, "image", place))
-            for place, shot in enumerate(pair.shots)
-        ]
-        n = len(examples) // 2
-        if recipe.augment.distractors or recipe.augment.absent:
-            shares = (recipe.augment.distractors, recipe.augment.absent)
-            first, second = examples[:n], examples[n:]
-            examples = mix(first, second, *shares, Stream(*key, "mix 1"))
-            examples += mix(second, first, *shares, Stream(*key, "mix 2"))
-        images = torch.stack([image for image, _ in examples])
-        return Batch(
-            images.sub_(self._mean).div_(self._std),
-            torch.stack([mask for _, mask in examples]),
-            torch.tensor([data.items[shot.item].label for shot in pair.shots]),
-        )
+        shared = torch.zeros(len(meeting.shots), sum(len(s.groups) for s in self.sets))
+        groups: list[list[Example]] = []
+        lost: list[str] = []
+        for part in meeting.parts():
+            first = sum(map(len, groups))
+            common = in_common([data.items[shot.item] for shot in part])
+            for place, labels in enumerate(common, start=first):
+                shared[place, list(labels.values())] = 1
+            streams = [Stream(*key, "image", first + place) for place in range(len(part))]
+            groups.append(self._examples(part, common, data, streams, lost))
+        if recipe.augment.mixes:
+            groups = self._mixed(groups, meeting, data, key)
+        images, masks = zip(*(example for group in groups for example in group), strict=True)
+        classes = torch.tensor([data.items[shot.item].label for shot in meeting.shots])
+        pixels = torch.stack(images).sub_(self._mean).div_(self._std)
+        return Batch(pixels, torch.stack(masks), classes, shared, len(groups), tuple(lost))
+
+    def _examples(self, shots, common, data: TrainingSet, streams: list[Stream], lost: list[str]) -> list[Example]:
+        """One group's examples; for an image that cannot be read the next one that can, and a sentence in ``lost``.
+
+        Raises:
+            ImageError: none of them can be read.
+        """
+        made: list[Example | ImageError] = []
+        for shot, names, stream in zip(shots, common, streams, strict=True):
+            try:
+                item = data.items[shot.item].opened(names)
+                made.append(make_example(item, shot, self.recipe.augment, self.recipe.side, stream))
+            except ImageError as error:
+                made.append(error)
+        whole = [example for example in made if not isinstance(example, ImageError)]
+        if not whole:
+            raise made[0]
+        lost += [str(error) for error in made if isinstance(error, ImageError)]
+        return [whole[place % len(whole)] if isinstance(e, ImageError) else e for place, e in enumerate(made)]
+
+    def _mixed(self, groups: list[list[Example]], meeting: Meeting, data: TrainingSet, key: tuple):
+        """The examples of all groups with strangers among them: of other groups, or by default of the next one."""
+        augment = self.recipe.augment
+        places = range(1, 1 + len(groups))
+        others = groups[1:] + groups[:1]
+        if augment.strangers:
+            found = [self._strangers(meeting, data, (*key, "strangers", place)) for place in places]
+            others = [strangers or other for strangers, other in zip(found, others, strict=True)]
+        parts = zip(groups, others, places, strict=True)
+        return [mix(own, other, augment, Stream(*key, f"mix {place}")) for own, other, place in parts]
+
+    def _strangers(self, meeting: Meeting, data: TrainingSet, key: tuple) -> list[Example]:
+        """One image of each of some groups that are neither of the meeting nor of their everyday names."""
+        recipe, stream = self.recipe, Stream(*key)
+        met = meeting.groups
+        names = [g for g in data.groups if g not in met and not any(self._broad.alike(g, own) for own in met)]
+        chosen = stream.shuffled(names)[: recipe.augment.strangers]
+        shots = [Shot(stream.pick(data.groups[name]), stream.chance(recipe.augment.flip), 0.0) for name in chosen]
+        streams = [Stream(*key, place) for place in range(len(shots))]
+        return self._examples(shots, [[name] for name in chosen], data, streams, []) if shots else []
 
 
 def usable_workers(wanted: int | None) -> int:

@@ -1,19 +1,21 @@
 """Two losses of the GCoNet+ code that need more than the network's output: by scale, and adversarial."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from cosod.losses import adversarial_loss, scale_consistency_loss
 from cosod.models.discriminator import Discriminator
-from cosod.models.interface import CoSaliencyNetwork
+from cosod.models.interface import Output
 from cosod.training.team import Team
 
 #: Sides of the small images of the scale loss, as a share of the images'.
 SHRUNK = 0.25
 
 
-def scale_term(network: CoSaliencyNetwork, images: Tensor, maps: Tensor) -> Tensor:
+def scale_term(network: Callable[[Tensor], Output], images: Tensor, maps: Tensor) -> Tensor:
     """Self-supervision by scale: the maps of the images at a quarter of their size against ``maps``, shrunk."""
     small = F.interpolate(images, scale_factor=SHRUNK, mode="bilinear", align_corners=True)
     return scale_consistency_loss(network(small).maps, maps)

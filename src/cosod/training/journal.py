@@ -5,6 +5,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -40,6 +41,7 @@ class Journal:
             total=total, initial=start, unit="step", disable=None if progress else True, dynamic_ncols=True
         )
         self._sums: dict[str, float] = {}
+        self._lost: set[str] = set()
         self._count, self._since = 0, time.monotonic()
 
     def step(self, step: int, terms: dict[str, float], **facts: float) -> None:
@@ -62,6 +64,13 @@ class Journal:
         text = "; ".join(f"{kind}: " + " ".join(f"{k} {v:.4f}" for k, v in row.items()) for kind, row in scores.items())
         self.say(f"step {step}, held out, {text}")
         self._since = time.monotonic()
+
+    def lost(self, messages: Iterable[str]) -> None:
+        """Say, once for each, which images could not be read; others of their groups stand in."""
+        for message in messages:
+            if message not in self._lost:
+                self._lost.add(message)
+                self.say(f"left out: {message}")
 
     def say(self, text: str) -> None:
         """A line for the user that does not break the bar."""

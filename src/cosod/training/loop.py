@@ -57,6 +57,7 @@ def train(job: Job) -> Path:
                     "lower lr, set clip, or use precision float32"
                 )
             if journal:
+                journal.lost(message for batches in work for batch in batches for message in batch.lost)
                 rate = factor * run.optimiser.param_groups[-1]["peak"]
                 epoch = (run.step - 1) // run.steps_an_epoch
                 journal.step(run.step, terms or {}, epoch=epoch, lr=rate, skipped=run.skipped)
@@ -95,7 +96,7 @@ def _set_modes_and_rates(run: Run) -> float:
     run.network.train()
     if progress >= settings.freeze_statistics:
         freeze_statistics(run.network)
-    return set_rates(run.optimiser, settings, run.epoch, progress)
+    return set_rates(run.optimiser, settings, run.epoch, progress, run.step)
 
 
 def one_step(run: Run, work: Work) -> dict[str, float] | None:
@@ -111,7 +112,7 @@ def one_step(run: Run, work: Work) -> dict[str, float] | None:
     for number, batches in enumerate(work):
         pair = run.team.rank * run.local_pairs + number
         torch.manual_seed(torch_seed(run.recipe.seed, "step", run.step, pair))
-        batches = tuple(Batch(*(t.to(run.team.device, non_blocking=True) for t in batch)) for batch in batches)
+        batches = tuple(batch.to(run.team.device) for batch in batches)
         # DDP averages the gradients over processes in the last backward pass of the step.
         waits = number < len(work) - 1 and run.team.size > 1
         with run.module.no_sync() if waits else contextlib.nullcontext():

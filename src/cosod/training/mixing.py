@@ -1,17 +1,24 @@
 """Images of two groups mixed, so that a network that ignores the group cannot do well.
 
 Most photos of the training sets show one salient object, which a network can find without looking at the group.
-Here something of the other group comes into an image, and the truth stays the image's own object.
+Here something of another group comes into an image, and the truth stays the image's own object. In some groups it
+does so in every image, as in the distractor test: what is shared is then all that tells the own object from others.
 """
+
+import itertools
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from cosod.training.chance import Stream
+from cosod.training.settings import Augment
 
-#: Of all mixed images, those where two stand side by side; into the others an object is pasted.
-SIDE_BY_SIDE = 0.5
+#: Of the images that get a distractor: in squares of two, in squares of four; into the others something is pasted.
+BESIDE, SQUARE = 0.45, 0.25
+#: Of the squares of two, those where one image is above the other.
+STACKED = 0.3
 #: Side of a pasted image, as a share of the image's.
 PASTED = (0.35, 0.7)
 #: Share of the own object that a pasted one may cover.
@@ -21,26 +28,61 @@ TRIES = 6
 Example = tuple[Tensor, Tensor]
 
 
-def mix(own: list[Example], other: list[Example], distractors: float, absent: float, stream: Stream) -> list[Example]:
-    """The examples of one group with distractors from the other.
+def mix(own: list[Example], strangers: list[Example], augment: Augment, stream: Stream) -> list[Example]:
+    """The examples of one group with distractors from others.
+
+    Strangers are dealt out like cards, so that no group shares one while there are enough of them.
 
     Args:
-        own, other: image ``(3, S, S)`` and mask ``(1, S, S)`` of each example.
-        distractors: share that gets a distractor.
-        absent: share that is replaced by an image of the other group, its mask empty.
+        own, strangers: image ``(3, S, S)`` and mask ``(1, S, S)`` of each example.
+        augment: says how many images get a distractor, and how many are replaced by a stranger.
     """
+    dealt = itertools.chain.from_iterable(stream.shuffled(strangers) for _ in itertools.count())
+    share = 1.0 if stream.chance(augment.crowded) else augment.distractors
     mixed = []
     for image, mask in own:
-        stranger, strange_mask = stream.pick(other)
-        if stream.chance(absent):
-            image, mask = stranger, torch.zeros_like(mask)
-        elif stream.chance(distractors):
-            if stream.chance(SIDE_BY_SIDE):
-                image, mask = beside(image, mask, stranger, left=stream.chance(0.5))
-            else:
-                image, mask = paste(image, mask, stranger, strange_mask, stream)
+        if stream.chance(augment.absent):
+            image, _ = next(dealt)
+            mask = torch.zeros_like(mask)
+        elif stream.chance(share):
+            image, mask = distract(image, mask, dealt, stream)
         mixed.append((image, mask))
     return mixed
+
+
+def distract(image: Tensor, mask: Tensor, strangers: Iterator[Example], stream: Stream) -> Example:
+    """One to three strangers come into the image; the truth stays its own object."""
+    kind = stream.share()
+    if kind < BESIDE:
+        stranger, _ = next(strangers)
+        first = stream.chance(0.5)
+        if stream.chance(STACKED):
+            turned = beside(image.mT, mask.mT, stranger.mT, first)
+            return tuple(part.mT.contiguous() for part in turned)
+        return beside(image, mask, stranger, first)
+    if kind < BESIDE + SQUARE:
+        return square(image, mask, [next(strangers)[0] for _ in range(3)], stream.below(4))
+    for _ in range(1 + stream.below(3)):
+        image, mask = paste(image, mask, *next(strangers), stream)
+    return image, mask
+
+
+def square(image: Tensor, mask: Tensor, strangers: list[Tensor], place: int) -> Example:
+    """Four images in the square of one, the own one in the cell ``place``, counted by rows."""
+    size = image.shape[-1]
+    spans = (size // 2, size - size // 2)
+    cells = [(spans[number // 2], spans[number % 2]) for number in range(4)]
+    images = list(strangers)
+    images.insert(place, image)
+    images = [_resize(part, cell) for part, cell in zip(images, cells, strict=True)]
+    masks = [mask.new_zeros(1, *cell) for cell in cells]
+    masks[place] = _resize(mask, cells[place]).gt(0.5).float()
+    return _joined(images), _joined(masks)
+
+
+def _joined(cells: list[Tensor]) -> Tensor:
+    """Four cells by rows as one."""
+    return torch.cat([torch.cat(cells[:2], 2), torch.cat(cells[2:], 2)], 1)
 
 
 def beside(image: Tensor, mask: Tensor, stranger: Tensor, left: bool) -> Example:

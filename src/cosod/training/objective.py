@@ -1,19 +1,19 @@
-"""A step's pairs of groups in, one number out: the module that is differentiated, and that DDP wraps."""
+"""A step's groups in, one number out: the module that is differentiated, and that DDP wraps."""
 
 import torch
 from torch import Tensor, nn
 
-from cosod.models.interface import CoSaliencyNetwork
+from cosod.models.interface import CoSaliencyNetwork, Output
 from cosod.training.batches import Batch
 from cosod.training.extras import Judge, scale_term
-from cosod.training.objectives import loss_of
+from cosod.training.objectives import OF_ALL_SHARED, loss_of
 from cosod.training.recipe import Recipe
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Objective(nn.Module):
-    """The loss of one pair of groups from each training set, summed over the sets.
+    """The loss of groups that meet, of each training set, summed over the sets.
 
     The network and its loss are one module, so that DDP sees which parameters the number depends on: a recipe may
     have heads that no loss is on.
@@ -43,15 +43,20 @@ class Objective(nn.Module):
     def _terms(self, batch: Batch) -> dict[str, Tensor]:
         recipe = self.recipe
         precision = PRECISIONS.get(recipe.optimiser.precision)
+
+        def run(images: Tensor) -> Output:
+            return self.network(images, batch.groups) if self.network.any_groups else self.network(images)
+
         with torch.autocast(batch.images.device.type, precision, enabled=precision is not None):
-            output = self.network(batch.images)
+            output = run(batch.images)
         drawn = torch.stack([side.sum() for side in output.sides]).sum()
         if not bool(drawn.isfinite()):
             return {"total": drawn}  # the binary cross entropy stops the program at NaN; the loop skips the step
-        terms = self._loss(output, batch.masks, batch.classes, recipe.weights)
+        classes = batch.shared if recipe.loss in OF_ALL_SHARED else batch.classes
+        terms = self._loss(output, batch.masks, classes, recipe.weights)
         if recipe.extras.scale:
             with torch.autocast(batch.images.device.type, precision, enabled=precision is not None):
-                terms["scale"] = scale_term(self.network, batch.images, output.maps)
+                terms["scale"] = scale_term(run, batch.images, output.maps)
             terms["total"] = terms["total"] + recipe.extras.scale * terms["scale"]
         if self._judge is not None:
             self.seen.append((output.maps.detach(), batch.masks))

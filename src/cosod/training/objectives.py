@@ -8,11 +8,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cosod.losses import bce_loss, classification_loss, focal_loss, gconet_loss, gconet_plus_loss, iou_loss
+from cosod.losses import (
+    bce_loss,
+    classification_loss,
+    focal_loss,
+    gconet_loss,
+    gconet_plus_loss,
+    iou_loss,
+    ssnm_loss,
+)
 from cosod.models.interface import Output
 
 #: ``loss(output, masks, classes, weights)`` -> terms without factors, and their weighted sum as ``total``.
 Loss = Callable[[Output, Tensor, Tensor, Any], dict[str, Tensor]]
+
+#: Losses whose ``classes`` are all labels that a group shares, ``(N, labels)``, and not the one label of each image.
+OF_ALL_SHARED = frozenset({"ssnm"})
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,7 @@ class MobileWeights:
     classification: float = 0.1
     masked_classification: float = 0.1
     contrast: float = 2.0
+    attention: float = 0.3
 
 
 def mobile_loss(
@@ -53,10 +65,24 @@ def mobile_loss(
         "classification": classification_loss(output.classes, classes),
         "masked_classification": classification_loss(output.masked_classes, classes),
         "contrast": focal_loss(output.contrast, torch.cat([masks, torch.zeros_like(masks)])),
+        "attention": attention_loss(output.attention, masks),
     }
     return terms | {"total": sum(getattr(weights, name) * term for name, term in terms.items())}
 
 
+def attention_loss(attention: Tensor, masks: Tensor) -> Tensor:
+    """How little of the attention lies on the object: ``-log`` of its share there, mean over images that have one.
+
+    Args:
+        attention: ``(N, 1, h, w)``, every image summing to one.
+        masks: ``(N, 1, H, W)`` in {0, 1}.
+    """
+    inside = F.adaptive_avg_pool2d(masks, attention.shape[-2:])
+    share = (attention.float() * inside).sum(dim=(1, 2, 3))
+    present = masks.flatten(1).amax(dim=1)
+    return -(present * share.clamp_min(1e-4).log()).sum() / present.sum().clamp_min(1)
+
+
 def loss_of(name: str) -> Loss:
     """The loss of that name in a recipe."""
-    return {"gconet": gconet_loss, "gconet_plus": gconet_plus_loss, "mobile": mobile_loss}[name]
+    return {"gconet": gconet_loss, "gconet_plus": gconet_plus_loss, "mobile": mobile_loss, "ssnm": ssnm_loss}[name]

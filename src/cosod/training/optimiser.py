@@ -40,7 +40,9 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return kind(groups, betas=settings.betas, weight_decay=settings.weight_decay)
 
 
-def set_rates(optimiser: torch.optim.Optimizer, settings: Optimiser, epoch: int, progress: float) -> float:
+def set_rates(
+    optimiser: torch.optim.Optimizer, settings: Optimiser, epoch: int, progress: float, step: int = 0
+) -> float:
     """Set the rates for a step, and return the schedule's factor.
 
     Args:
@@ -48,13 +50,17 @@ def set_rates(optimiser: torch.optim.Optimizer, settings: Optimiser, epoch: int,
         settings: of the recipe.
         epoch: from 0.
         progress: share of the run that is done.
+        step: from 0.
     """
     if settings.schedule == "steps":
-        factor = settings.decay ** (epoch // settings.decay_epochs)
+        decays = step // settings.decay_steps if settings.decay_steps else epoch // settings.decay_epochs
+        factor = settings.decay**decays
     elif settings.schedule == "cosine":
         factor = _cosine(progress, settings.warmup)
     else:
         factor = 1.0
+    if settings.restart and any(group["lr"] != group["peak"] * factor for group in optimiser.param_groups):
+        optimiser.state.clear()
     for group in optimiser.param_groups:
         group["lr"] = group["peak"] * factor
     return factor

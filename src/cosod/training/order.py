@@ -1,9 +1,10 @@
 """Order files: what an epoch showed to the network, in the format in which GCoNet's authors published theirs.
 
 ``group_<epoch>.txt`` has a line for each step, ``epoch:step:a,b:path,path,...,`` with the n images of group a, then
-those of group b. ``df_group_<epoch>.csv`` has a row for each of these images with its ``angle`` and ``flip``, found
-by ``img_path`` and ``item`` (= a). The published rows also have ``img_1`` to ``img_3``, sums over pixels by which the
-authors compared machines; they are not read, and written empty.
+those of group b; ``a,b,c,d`` where four groups meet. ``df_group_<epoch>.csv`` has a row for each of these images with
+its ``angle`` and ``flip``, found by ``img_path`` and ``item`` (= a); ``other_item`` is b, or ``b,c,d``. The published
+rows also have ``img_1`` to ``img_3``, sums over pixels by which the authors compared machines; they are not read, and
+written empty.
 """
 
 import csv
@@ -15,12 +16,12 @@ from pathlib import Path
 from cosod.errors import InputError
 from cosod.files import write_text
 from cosod.training.groups import TrainingSet
-from cosod.training.sampler import Pair, Shot
+from cosod.training.sampler import Meeting, Shot
 
 COLUMNS = ("img_3", "angle", "img_2", "flip", "img_1", "img_path", "item", "other_item")
 
 
-def write_order(folder: str | os.PathLike, epoch: int, plan: list[Pair], data: TrainingSet) -> None:
+def write_order(folder: str | os.PathLike, epoch: int, plan: list[Meeting], data: TrainingSet) -> None:
     """Write the two files of an epoch, each whole or not at all.
 
     Paths are ``./data/images/<set>/<group>/<file>`` whatever the machine, as in the published files.
@@ -30,12 +31,12 @@ def write_order(folder: str | os.PathLike, epoch: int, plan: list[Pair], data: T
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(COLUMNS)
-    for step, pair in enumerate(plan, start=1):
-        a, b = numbers[pair.first], numbers[pair.second]
-        paths = [_published_path(data, shot.item) for shot in pair.shots]
-        lines.append(f"{epoch}:{step}:{a},{b}:{','.join(paths)},\n")
-        for path, shot in zip(paths, pair.shots, strict=True):
-            rows.writerow(("", repr(shot.angle), "", int(shot.flip), "", path, a, b))
+    for step, meeting in enumerate(plan, start=1):
+        first, *others = [str(numbers[group]) for group in meeting.groups]
+        paths = [_published_path(data, shot.item) for shot in meeting.shots]
+        lines.append(f"{epoch}:{step}:{','.join([first, *others])}:{','.join(paths)},\n")
+        for path, shot in zip(paths, meeting.shots, strict=True):
+            rows.writerow(("", repr(shot.angle), "", int(shot.flip), "", path, first, ",".join(others)))
     write_text(Path(folder) / f"group_{epoch}.txt", "".join(lines))
     write_text(Path(folder) / f"df_group_{epoch}.csv", table.getvalue())
 
@@ -65,8 +66,8 @@ class Replay:
                         f"{self.folder} has no {name}, and the run has {epochs} epochs; give fewer --epochs"
                     )
 
-    def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Pair]:
-        """The pairs of an epoch, in the order of the file.
+    def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Meeting]:
+        """The meetings of an epoch, in the order of the file.
 
         Raises:
             InputError: the epoch's files are missing or damaged, name images that the set does not have (all of
@@ -79,12 +80,15 @@ class Replay:
         for number, line in enumerate(self._read(steps).splitlines(), start=1):
             try:
                 _, _, groups, names = line.split(":", 3)
-                a, _ = groups.split(",")
+                first, *others = groups.split(",")
                 paths = [path for path in names.split(",") if path]
-                shots = [self._shot(path, changes[path, a], unknown) for path in paths]
+                n, rest = divmod(len(paths), 1 + len(others))
+                if rest or not n:
+                    raise ValueError(f"{len(paths)} images for {1 + len(others)} groups")
+                shots = [self._shot(path, changes[path, first], unknown) for path in paths]
             except (ValueError, KeyError) as error:
                 raise InputError(f"{steps}, line {number}: not epoch:step:a,b:path,... ({error})") from error
-            plan.append(Pair(_place(paths[0])[0], _place(paths[-1])[0], tuple(shots)))
+            plan.append(Meeting(tuple(_place(path)[0] for path in paths[::n]), tuple(shots)))
         if unknown:
             listed = "\n".join(f"  {path}" for path in dict.fromkeys(unknown))
             raise InputError(f"{steps} names {len(set(unknown))} images that {self.data.name} lacks:\n{listed}")

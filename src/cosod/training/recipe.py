@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from cosod.errors import InputError
-from cosod.losses import GCoNetPlusWeights, GCoNetWeights
+from cosod.losses import GCoNetPlusWeights, GCoNetWeights, SSNMWeights
 from cosod.models.registry import entry
 from cosod.training.objectives import MobileWeights
 from cosod.training.settings import (
@@ -25,7 +25,7 @@ from cosod.training.settings import (
 )
 
 #: Loss -> its factors.
-LOSSES = {"gconet": GCoNetWeights, "gconet_plus": GCoNetPlusWeights, "mobile": MobileWeights}
+LOSSES = {"gconet": GCoNetWeights, "gconet_plus": GCoNetPlusWeights, "mobile": MobileWeights, "ssnm": SSNMWeights}
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Recipe:
         network: registered name.
         options: options of the network's configuration; ``groups`` and ``size`` are set by the run.
         size: side in pixels that images are resized to; 0 is the network's own.
-        sets: training sets it needs; a step draws a pair from each and sums the losses.
-        loss: ``gconet``, ``gconet_plus`` or ``mobile``, and ``weights`` its factors.
+        sets: training sets it needs; a step draws groups from each and sums the losses.
+        loss: ``gconet``, ``gconet_plus``, ``mobile`` or ``ssnm``, and ``weights`` its factors.
         epochs: passes over the groups (of the set with the most groups).
         steps: where not 0, the length of the run in steps, in place of ``epochs``.
         seed: of everything random.
@@ -54,7 +54,7 @@ class Recipe:
     size: int = 0
     sets: int = 1
     loss: str = "gconet"
-    weights: GCoNetWeights | GCoNetPlusWeights | MobileWeights = field(default_factory=GCoNetWeights)
+    weights: GCoNetWeights | GCoNetPlusWeights | MobileWeights | SSNMWeights = field(default_factory=GCoNetWeights)
     epochs: int = 50
     steps: int = 0
     seed: int = 0
@@ -72,6 +72,10 @@ class Recipe:
         for option in self.options:
             if option not in known:
                 raise InputError(f"{self.network} has no option {option!r}; {nearest(option, known)}")
+        if self.sampling.groups != 2 and not entry(self.network).network.any_groups:
+            raise InputError(
+                f"{self.network} takes pairs of groups, not {self.sampling.groups}; leave sampling.groups 2"
+            )
         if self.size and (self.size < 32 or self.size % 16):
             raise InputError(f"size {self.size}: give a multiple of 16, at least 32")
         for name, least in (("sets", 1), ("epochs", 1), ("steps", 0), ("keep_epochs", 0)):
@@ -132,6 +136,14 @@ def to_table(recipe: Recipe) -> dict[str, Any]:
         return list(map(plain, value)) if isinstance(value, tuple | list) else value
 
     return plain(dataclasses.asdict(recipe))
+
+
+def with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table of :func:`to_table`, written before a key was added, with that key's default, which is what was done."""
+    try:
+        return to_table(from_table(table))
+    except InputError:  # a key that there no longer is: it stands as it was
+        return dict(table)
 
 
 def _folder():

@@ -18,13 +18,13 @@ from cosod.models.registry import entry
 from cosod.training import checkpoint
 from cosod.training.chance import torch_seed
 from cosod.training.extras import Judge
-from cosod.training.groups import TrainingSet, choose_held_out, read_groups, training_sets
+from cosod.training.groups import TrainingSet, choose_held_out, drawn, read_set, training_sets
 from cosod.training.neighbours import nearest_groups
 from cosod.training.objective import Objective
 from cosod.training.optimiser import Average, make_optimiser
 from cosod.training.order import Replay, write_order
-from cosod.training.recipe import Recipe, to_table
-from cosod.training.sampler import Pair, Plan, Sampler, joined
+from cosod.training.recipe import Recipe, to_table, with_defaults
+from cosod.training.sampler import Meeting, Plan, Sampler, joined
 from cosod.training.team import Team
 from cosod.training.validation import Validator
 
@@ -35,8 +35,9 @@ class Job:
 
     Attributes:
         recipe: what to do.
-        data: folders of training sets, see :func:`cosod.training.groups.read_groups`.
+        data: training sets, see :func:`cosod.training.groups.read_set`.
         output: folder of the run. A run that is there goes on.
+        images: folder with the images of sets that are COCO files, where they are not found beside these.
         backbone: file with the backbone's ImageNet weights; by default the known one is downloaded.
         init: weights file of this package to start the whole network from.
         replay: folders of order files to follow, one for each set; by default the sampler decides.
@@ -51,6 +52,7 @@ class Job:
     data: tuple[str, ...]
     output: Path
     backbone: Path | None = None
+    images: Path | None = None
     init: Path | None = None
     replay: tuple[Path, ...] = ()
     device: str = "auto"
@@ -126,8 +128,8 @@ class Run:
         network.load_state_dict(self.average.state if self.average else self.network.state_dict())
         return network.to(self.team.device).eval()
 
-    def plan_epoch(self) -> list[tuple[Pair, ...]]:
-        """The pairs of the present epoch, over all processes; written to ``order`` in the run's folder."""
+    def plan_epoch(self) -> list[tuple[Meeting, ...]]:
+        """The meetings of the present epoch, over all processes; written to ``order`` in the run's folder."""
         epoch = self.epoch
         fresh = self.step % self.steps_an_epoch == 0
         if self.recipe.sampling.partner == "hardest" and (fresh or not self.nearest):
@@ -179,7 +181,7 @@ class Run:
         if not path.exists():
             return None
         found = checkpoint.read(path)
-        checkpoint.check_same(path, found["recipe"], to_table(self.recipe))
+        checkpoint.check_same(path, with_defaults(found["recipe"]), to_table(self.recipe))
         checkpoint.check_data(path, found["data"], self._data())
         if found["pairs"] != self.pairs:
             raise InputError(
@@ -216,12 +218,12 @@ def _read_data(job: Job) -> tuple[list[TrainingSet], dict]:
     recipe, wanted = job.recipe, job.recipe.validation
     if len(job.data) < recipe.sets:
         raise InputError(f"recipe {recipe.name} trains on {recipe.sets} sets, not {len(job.data)}; repeat --data")
-    found = [read_groups(where) for where in job.data]
+    found = [read_set(where, recipe.sampling, job.images) for where in job.data]
     groups = found[0][1]
     held = []
     if wanted.names or wanted.held_out:
         held = choose_held_out(groups, wanted.names, wanted.held_out, recipe.seed)
-    return training_sets(found, held), {name: groups[name] for name in held}
+    return training_sets(found, held), drawn({name: groups[name] for name in held}, wanted.images)
 
 
 def _plans(job: Job, sets: list[TrainingSet], samplers: list[Sampler], epochs: int) -> list[Plan]:
@@ -260,8 +262,9 @@ def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:
     """All weights of a file, but the classifier's where it knows other groups."""
     state = loading.load(path, expected=name).state_dict()
     own = network.state_dict()
-    for key in ("classifier.weight", "classifier.bias"):
-        if key in own and (key not in state or state[key].shape != own[key].shape):
+    for key in own:
+        classifies = key.endswith(("classifier.weight", "classifier.bias"))
+        if classifies and (key not in state or state[key].shape != own[key].shape):
             state[key] = own[key]
     check(*({k: tuple(v.shape) for k, v in s.items()} for s in (own, state)), f"{path}", optional=())
     network.load_state_dict(state)

@@ -17,20 +17,24 @@ class Shot(NamedTuple):
     angle: float
 
 
-class Pair(NamedTuple):
-    """Two groups that meet: their names, and n images of the first, then n of the second."""
+class Meeting(NamedTuple):
+    """Groups that meet in a batch, two of them or more: their names, and n images of the first, n of the second, ..."""
 
-    first: str
-    second: str
+    groups: tuple[str, ...]
     shots: tuple[Shot, ...]
+
+    def parts(self) -> list[tuple[Shot, ...]]:
+        """The images of each group."""
+        n = len(self.shots) // len(self.groups)
+        return [self.shots[i : i + n] for i in range(0, len(self.shots), n)]
 
 
 class Sampler:
-    """The pairs of every epoch for one training set.
+    """The meetings of every epoch for one training set.
 
-    Each group is the first of one pair an epoch; n is the least of ``sampling.images`` and both groups' sizes
-    (gconet.md section 6). All choices have a key of their own, so that an epoch can be planned by any process
-    without the epochs before it.
+    Each group is the first of one meeting an epoch; n is the least of ``sampling.images`` and the groups' sizes,
+    unless smaller groups are filled up. All choices have a key of their own, so that an epoch can be planned by
+    any process without the epochs before it.
 
     Args:
         data: the set.
@@ -45,8 +49,8 @@ class Sampler:
         self.names = list(data.groups)
         self.broad = BroadNames(self.names if sampling.broad else ())
 
-    def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Pair]:
-        """The pairs of an epoch, in order.
+    def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Meeting]:
+        """The meetings of an epoch, in order.
 
         Args:
             epoch: from 0.
@@ -55,25 +59,33 @@ class Sampler:
         order = self.names
         if self.sampling.order == "shuffled":
             order = Stream(*self._key, "order", epoch).shuffled(order)
-        return [self._pair(epoch, group, nearest or {}) for group in order]
+        return [self._meeting(epoch, group, nearest or {}) for group in order]
 
-    def partners(self, group: str) -> list[str]:
-        """The groups that may be paired with ``group``: none of the same everyday name, if there is a choice."""
-        others = [name for name in self.names if name != group]
-        return [name for name in others if not self.broad.alike(name, group)] or others
+    def partners(self, *groups: str) -> list[str]:
+        """The groups that may meet all of ``groups``: none of the same everyday name, if there is a choice."""
+        others = [name for name in self.names if name not in groups]
+        return [name for name in others if not any(self.broad.alike(name, group) for group in groups)] or others
 
-    def _pair(self, epoch: int, group: str, nearest: Mapping[str, str]) -> Pair:
+    def _meeting(self, epoch: int, group: str, nearest: Mapping[str, str]) -> Meeting:
         kind = self.sampling.partner
+        groups = [group]
         if kind == "hardest" and group in nearest:
-            other = nearest[group]
+            groups.append(nearest[group])
         else:
-            when = "always" if kind == "fixed" else epoch
-            other = Stream(*self._key, "partner", group, when).pick(self.partners(group))
+            stream = Stream(*self._key, "partner", group, "always" if kind == "fixed" else epoch)
+            # All groups of a set that has fewer than wanted.
+            while len(groups) < self.sampling.groups and (others := self.partners(*groups)):
+                groups.append(stream.pick(others))
         stream = Stream(*self._key, "images", group, epoch)
-        pools = [self._pool(stream, name) for name in (group, other)]
-        n = min(self.sampling.images, *(sum(map(len, pool)) for pool in pools))
-        chosen = [item for pool in pools for item in _evenly(stream, pool, n)]
-        return Pair(group, other, tuple(self._shot(stream, item) for item in chosen))
+        pools = [self._pool(stream, name) for name in groups]
+        n = self.sampling.images
+        if not self.sampling.fill:
+            n = min(n, *(sum(map(len, pool)) for pool in pools))
+        chosen = [_evenly(stream, pool, n) for pool in pools]
+        parts = [[self._shot(stream, item) for item in items] for items in chosen]
+        # Whole shots are repeated: order files tell the images of a step apart by their path.
+        shots = (part[i % len(part)] for part in parts for i in range(n))
+        return Meeting(tuple(groups), tuple(shots))
 
     def _pool(self, stream: Stream, group: str) -> list[Sequence[int]]:
         """The images to draw from, class by class: the group's, or those of all classes of its everyday name."""
@@ -88,8 +100,8 @@ class Sampler:
         return Shot(item, flip, angle if turned else 0.0)
 
 
-def joined(plans: Sequence[list[Pair]], pairs: int) -> list[tuple[Pair, ...]]:
-    """The plans of several sets as one: each entry has a pair of every set.
+def joined(plans: Sequence[list[Meeting]], pairs: int) -> list[tuple[Meeting, ...]]:
+    """The plans of several sets as one: each entry has a meeting of every set.
 
     A shorter plan begins again, and so does the whole where its length is no multiple of ``pairs``, the number
     that a step takes.
@@ -100,7 +112,8 @@ def joined(plans: Sequence[list[Pair]], pairs: int) -> list[tuple[Pair, ...]]:
 
 
 def _evenly(stream: Stream, pool: list[Sequence[int]], n: int) -> list[int]:
-    """n items, the classes of the pool as evenly as their sizes allow."""
+    """n items, or all where there are fewer, the classes of the pool as evenly as their sizes allow."""
+    n = min(n, sum(map(len, pool)))
     orders = stream.shuffled([stream.shuffled(items) for items in pool])
     taken: list[int] = []
     while len(taken) < n:
@@ -111,4 +124,4 @@ def _evenly(stream: Stream, pool: list[Sequence[int]], n: int) -> list[int]:
 
 
 #: Something that gives the plan of an epoch: :meth:`Sampler.plan`, or order files that are replayed.
-Plan = Callable[[int, Mapping[str, str] | None], list[Pair]]
+Plan = Callable[[int, Mapping[str, str] | None], list[Meeting]]

@@ -30,28 +30,42 @@ class Sampling:
     """Which images a step sees; see :mod:`cosod.training.sampler`.
 
     Attributes:
-        images: images of each of the two groups of a step, at most.
-        order: an epoch takes every group once as the first of a pair: ``listed``, in the order of their names
+        groups: groups that meet in a batch: a pair, or more where the network takes more (SSNM: 4).
+        images: images of each of these groups, at most.
+        fill: a group of fewer images is filled up by repeating them; otherwise all groups of the batch get fewer.
+        order: an epoch takes every group once as the first of a batch: ``listed``, in the order of their names
             (the published code), or ``shuffled``.
-        partner: the second group of a pair: ``random``; ``fixed``, the same in every epoch; or ``hardest``, the
+        partner: the other groups of a batch: ``random``; ``fixed``, the same in every epoch; or ``hardest``, the
             one whose consensus is nearest, found anew before each epoch (GCoNet's authors suggest both).
-        pairs: pairs of groups in a step, over all processes; their gradients are averaged.
+        pairs: batches in a step (pairs of groups, or of more), over all processes; their gradients are averaged.
         broad: share of groups that are drawn from all classes of one everyday name (:mod:`.broad`); it also
-            keeps two groups of one such name from being a pair.
+            keeps groups of one such name from meeting.
+        coco_area: of COCO annotations, the pixels that an instance needs more of to put its image into the group
+            of its category.
+        coco_images: of COCO annotations, the fewest images of a category that is trained on.
     """
 
+    groups: int = 2
     images: int = 16
+    fill: bool = False
     order: str = "listed"
     partner: str = "random"
     pairs: int = 1
     broad: float = 0.0
+    coco_area: int = 4000
+    coco_images: int = 100
 
     def __post_init__(self):
+        check_at_least("groups", self.groups, 1)
         check_at_least("images", self.images, 2)
+        check_at_least("coco_area", self.coco_area, 0)
+        check_at_least("coco_images", self.coco_images, 2)
         check_at_least("pairs", self.pairs, 1)
         check_share("broad", self.broad)
         check_choice("order", self.order, ("listed", "shuffled"))
         check_choice("partner", self.partner, ("random", "fixed", "hardest"))
+        if self.partner == "hardest" and self.groups != 2:
+            raise InputError(f"partner hardest is for pairs, not for {self.groups} groups; use random or fixed")
 
 
 @dataclass(frozen=True)
@@ -69,8 +83,11 @@ class Augment:
         brightness, contrast, colour, sharpness: ranges of Pillow's enhancements; 1 to 1 is off.
         grey: share of images without colour.
         pepper: share of the mask's pixels that become 0 or 1 (GCoNet+ code's option; 0.0015 there).
-        distractors: share of images that get something of the other group into them (:mod:`.mixing`).
-        absent: share of images replaced by one of the other group, with an empty mask.
+        distractors: share of images that get something of another group into them (:mod:`.mixing`).
+        crowded: share of groups in which every image does.
+        absent: share of images replaced by one of another group, with an empty mask.
+        strangers: images of as many other groups that are read for each group to be its distractors; with 0 they
+            come from the other group of the pair.
     """
 
     flip: float = 0.5
@@ -87,14 +104,22 @@ class Augment:
     grey: float = 0.0
     pepper: float = 0.0
     distractors: float = 0.0
+    crowded: float = 0.0
     absent: float = 0.0
+    strangers: int = 0
 
     def __post_init__(self):
-        for name in ("flip", "rotation_share", "crop", "grey", "pepper", "distractors", "absent"):
+        for name in ("flip", "rotation_share", "crop", "grey", "pepper", "distractors", "crowded", "absent"):
             check_share(name, getattr(self, name))
         check_at_least("crop", self.crop, 0.1)
         check_at_least("border", self.border, 0)
+        check_at_least("strangers", self.strangers, 0)
         check_choice("resample", self.resample, ("nearest", "bilinear", "bicubic"))
+
+    @property
+    def mixes(self) -> bool:
+        """Whether images of other groups come into a group's own."""
+        return bool(self.distractors or self.crowded or self.absent)
 
 
 @dataclass(frozen=True)
@@ -111,9 +136,10 @@ class Optimiser:
         trained: ... except those that begin so.
         freeze_norm: beginnings of names of batch normalisations whose scale and shift do not move.
         freeze_statistics: share of the run after which the statistics of all batch normalisations stay; 1 is off.
-        schedule: ``steps`` (x ``decay`` every ``decay_epochs`` epochs), ``cosine`` (up over the share ``warmup``
-            of the run, then down to 0), or ``constant``.
-        decay, decay_epochs, warmup: see ``schedule``.
+        schedule: ``steps`` (x ``decay`` every ``decay_epochs`` epochs, or every ``decay_steps`` steps where that is
+            not 0), ``cosine`` (up over the share ``warmup`` of the run, then down to 0), or ``constant``.
+        decay, decay_epochs, decay_steps, warmup: see ``schedule``.
+        restart: the method forgets its moments at each decay (SSNM's code makes it anew).
         clip: largest norm of the gradient; 0 is off.
         precision: ``float32``, or autocast in ``bf16`` or ``fp16`` (CUDA only); losses are in float32.
         ema: decay of the moving average of the weights, which then is the result; 0 is off.
@@ -132,6 +158,8 @@ class Optimiser:
     schedule: str = "constant"
     decay: float = 0.1
     decay_epochs: int = 50
+    decay_steps: int = 0
+    restart: bool = False
     warmup: float = 0.1
     clip: float = 0.0
     precision: str = "float32"
@@ -147,6 +175,9 @@ class Optimiser:
             raise InputError(f"lr cannot be {self.lr}; give a rate above 0")
         check_at_least("clip", self.clip, 0)
         check_at_least("decay_epochs", self.decay_epochs, 1)
+        check_at_least("decay_steps", self.decay_steps, 0)
+        if self.restart and self.schedule != "steps":
+            raise InputError(f"restart is for schedule steps, not for {self.schedule}; leave it out")
 
 
 @dataclass(frozen=True)

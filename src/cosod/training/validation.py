@@ -1,5 +1,7 @@
 """How well a network does on groups that were held out, looked at while it trains."""
 
+import warnings
+
 import numpy as np
 import torch
 from PIL import Image
@@ -7,10 +9,13 @@ from torch import Tensor, nn
 
 from cosod.data.images import read_image
 from cosod.data.tensors import shrink
+from cosod.errors import ImageError, InputError
 from cosod.evaluation.measures import s_measure
 from cosod.models.interface import CoSaliencyNetwork
+from cosod.results import binarise
+from cosod.training.augment import read_mask
 from cosod.training.chance import Stream
-from cosod.training.groups import Pairs
+from cosod.training.groups import Item, Pairs
 from cosod.training.mixing import beside
 from cosod.training.recipe import Recipe
 
@@ -27,37 +32,50 @@ class Validator:
     """
 
     def __init__(self, groups: dict[str, Pairs], recipe: Recipe):
-        self.groups = {name: list(pairs)[: recipe.validation.images] for name, pairs in groups.items()}
         self.side, self.seed = recipe.side, recipe.seed
+        readable = {name: self._readable(pairs[: recipe.validation.images]) for name, pairs in groups.items()}
+        self.groups = {name: pairs for name, pairs in readable.items() if pairs}
+        if not self.groups:
+            raise InputError("none of the held-out images can be read; mend them, or hold out other groups")
         self.kinds = ("plain", "distractors") if recipe.validation.distractors else ("plain",)
 
     def scores(self, network: CoSaliencyNetwork) -> dict[str, dict[str, float]]:
-        """``plain`` and, as the recipe says, ``distractors`` -> ``mae``, ``iou`` (at 0.5) and ``s``: means over
-        the images of each group, then over groups.
+        """``plain`` and, as the recipe says, ``distractors`` -> ``mae``, ``iou`` (of masks, cut where the
+        network's are by default) and ``s``: means over the images of each group, then over groups.
         """
         return {kind: self._scores(network, kind) for kind in self.kinds}
 
     def _scores(self, network: CoSaliencyNetwork, kind: str) -> dict[str, float]:
-        names = list(self.groups)
         rows = []
-        for place, name in enumerate(names):
-            examples = [self._read(*pair) for pair in self.groups[name]]
+        for name, pairs in self.groups.items():
+            examples = [self._read(*pair) for pair in pairs]
             if kind == "distractors":
-                # With one group held out its own images are the strangers, better than none.
-                strangers = self.groups[names[(place + 1) % len(names)]]
+                # Of many groups: were they all of one, that group would be shared just as well. With one group held
+                # out its own images are the strangers, better than none.
+                strangers = [p for other, found in self.groups.items() if other != name for p in found] or pairs
                 stream = Stream(self.seed, "validation", name)
                 examples = [
                     beside(*example, self._read(*stream.pick(strangers))[0], left=stream.chance(0.5))
                     for example in examples
                 ]
             images, masks = (torch.stack(part) for part in zip(*examples, strict=True))
-            rows.append(_score(predict(network, images), masks))
+            rows.append(_score(predict(network, images), masks, network.mask_threshold))
         return {key: round(float(np.mean([row[key] for row in rows])), 5) for key in rows[0]}
+
+    def _readable(self, pairs: Pairs) -> list:
+        """Those that can be read: found out at once, and not by an error in the middle of a run."""
+        found = []
+        for pair in pairs:
+            try:
+                self._read(*pair)
+                found.append(pair)
+            except ImageError as error:
+                warnings.warn(f"held out, and not looked at: {error}", stacklevel=3)
+        return found
 
     def _read(self, image, mask) -> tuple[Tensor, Tensor]:
         pixels = torch.from_numpy(shrink(read_image(image), self.side).copy()).permute(2, 0, 1).float() / 255
-        with Image.open(mask) as picture:
-            truth = picture.convert("L").resize((self.side, self.side), Image.Resampling.BILINEAR)
+        truth = read_mask(Item(image, mask, "", 0)).resize((self.side, self.side), Image.Resampling.BILINEAR)
         return pixels, torch.from_numpy((np.asarray(truth) > 127).astype(np.float32))[None]
 
 
@@ -87,8 +105,8 @@ def _restore(modes: dict[nn.Module, bool]) -> None:
         module.training = training
 
 
-def _score(maps: Tensor, masks: Tensor) -> dict[str, float]:
-    binary = maps > 0.5
+def _score(maps: Tensor, masks: Tensor, threshold: float | str) -> dict[str, float]:
+    binary = torch.stack([torch.from_numpy(binarise(one.numpy(), threshold)) for one in maps])
     truth = masks > 0.5
     inter = (binary & truth).sum(dim=(1, 2, 3))
     union = (binary | truth).sum(dim=(1, 2, 3))

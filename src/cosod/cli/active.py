@@ -1,0 +1,33 @@
+"""``cosod active``: clicks in place of masks. One file a subcommand, imported when it is called."""
+
+import importlib
+
+import click
+
+#: Subcommand -> its line in ``cosod active --help``. ``cosod.cli.active_<name>`` has a click command ``command``.
+COMMANDS = {
+    "run": "Simulate: masks answer for a person; train on ten clicks an image.",
+    "table": "Run several set-ups over seeds, and print the table of their scores.",
+    "query": "Write the points that a person should answer next.",
+    "label": "Open the page on which a person answers the points.",
+    "import": "Add the answers of a file to a run.",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx):
+        return list(COMMANDS)
+
+    def get_command(self, ctx, name):
+        if name not in COMMANDS:
+            return None
+        return importlib.import_module(f"cosod.cli.active_{name}").command
+
+    def format_commands(self, ctx, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands)
+def command():
+    """Train a saliency network from ten clicks an image, chosen by the network itself (ASTE-AL)."""

@@ -1,0 +1,48 @@
+"""``cosod active import``: answers from a file into a run."""
+
+from pathlib import Path
+
+import click
+
+#: Problems shown one by one.
+SHOWN = 20
+
+
+@click.command(short_help="Add the answers of a file to a run.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("answers", type=click.Path(path_type=Path))
+@click.option("--leave-out", is_flag=True, help="Add what fits although other answers of the file do not.")
+def command(run, answers, leave_out):
+    """Add the ANSWERS of people to the points of a RUN: answers.json of the label page, a JSON export of Label Studio,
+    or the XML of CVAT for images 1.1.
+
+    Answers that contradict each other or earlier ones, lie outside their image or were not asked for are listed. Then
+    nothing is added, and the exit code is 1; with --leave-out the others are.
+    """
+    from cosod.active.answers import merge, read_answers
+    from cosod.active.state import State
+
+    state = State(run)
+    pool = state.pool()
+    asked = [state.queries(number, pool) for number in range(state.rounds())]
+    merged = merge(read_answers(answers, pool), state.points(pool), asked, pool)
+    for problem in merged.problems[:SHOWN]:
+        click.echo(f"  {problem}", err=True)
+    if (more := len(merged.problems) - SHOWN) > 0:
+        click.echo(f"  and {more} more", err=True)
+    if merged.problems and not leave_out:
+        click.echo(
+            f"Error: {answers}: {len(merged.problems)} answers do not fit, see above; nothing was added. "
+            "Correct them, or give --leave-out",
+            err=True,
+        )
+        raise click.exceptions.Exit(1)
+    if merged.new:
+        merged.points.save(state.points_file)
+    click.echo(
+        f"Answers added: {merged.new}, known already: {merged.known}, still open in {answers}: {merged.unanswered}, "
+        f"left out: {len(merged.problems)}",
+        err=True,
+    )
+    if merged.problems:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,57 @@
+"""``cosod active label``: the local page on which a person answers the points."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Open the page on which the points are answered.")
+@click.argument("source", metavar="RUN|QUERIES", type=click.Path(path_type=Path))
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of the images of a QUERIES file.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Answers to QUERIES.  [default: answers.json]")
+@click.option("--port", type=click.IntRange(0, 65535), default=8620, show_default=True, help="0 takes any free one.")
+@click.option("--open", "opened", is_flag=True, help="Also open the page in the browser.")
+def command(source, images, output, port, opened):
+    """Serve the page on which the points asked for are answered, to this machine only.
+
+    With the folder of a RUN, the answers become points of the run at once. With a queries.json that
+    `cosod active query -o` wrote, they go to answers.json beside it, for `cosod active import`. Every answer is in
+    the file before the next; the page may be closed and opened again, and be open twice. Ctrl-C ends the program.
+    """
+    from cosod.active.server import Server
+
+    session = _session(source, images, output)
+    then = f"query {source}" if source.is_dir() else f"import RUN {session.path}"
+    with Server(session, port) as server:
+        total = len(session.asked)
+        click.echo(f"{session.answered} of {total} points are answered. Answer the others at {server.url}", err=True)
+        if opened:
+            click.launch(server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo(
+                f"\n{session.answered} of {total} points are answered. Go on with: cosod active {then}", err=True
+            )
+
+
+def _session(source: Path, images: Path | None, output: Path | None):
+    from cosod.active.points import unanswered
+    from cosod.active.queries import read_queries
+    from cosod.active.session import Session
+    from cosod.active.state import State
+    from cosod.errors import InputError
+
+    if not source.is_dir():
+        return Session(*read_queries(source, images), output or source.with_name("answers.json"))
+    if images or output:
+        raise InputError("--images and -o belong to a QUERIES file; a run knows its images and keeps its answers")
+    state = State(source)
+    pool = state.pool()
+    *earlier, last = [state.queries(number, pool) for number in range(state.rounds())] or [{}]
+    known = state.points(pool)
+    asked = {image: list(points) for image, points in last.items()}
+    for queries in earlier:
+        for image, points in unanswered(queries, known).items():
+            asked.setdefault(image, []).extend(points)
+    return Session(pool, asked, state.points_file)

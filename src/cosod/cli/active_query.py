@@ -1,0 +1,57 @@
+"""``cosod active query``: the points that a person should answer next."""
+
+from pathlib import Path
+
+import click
+
+from cosod.cli.active_run import changed, read_pool, report_failed, say, start_of
+
+
+@click.command(short_help="Write the points that a person should answer next.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), help="Images of a new RUN.")
+@click.option("--subset", type=click.IntRange(1), help="Images of a new RUN to take, by chance.  [default: all]")
+@click.option("--preset", help="Set-up of a new RUN; see `cosod active run --list`.  [default: paper10]")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting of a new RUN; repeatable.")
+@click.option("--seed", type=int, help="Of everything random in a new RUN.  [default: 0]")
+@click.option("--backbone", metavar="FILE", help="ImageNet weights; 'none' starts from random ones.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option("--give-up", is_flag=True, help="Go on although some points of this round are not answered.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write the points to this folder.")
+@click.option("--format", "formats", help="What to write there, by commas: json, labelstudio, cvat.  [default: json]")
+@click.option("--image-url", metavar="URL", help="What comes before an image's name in Label Studio's tasks.")
+def command(run, data, subset, preset, changes, seed, backbone, device, give_up, output, formats, image_url):
+    """Choose the next points of every image of RUN, for a person to answer.
+
+    A new RUN begins with --data and points by chance. When the points of a round are answered, by `cosod active label`
+    or `cosod active import`, the command trains on them and asks for the next; after the last round it trains the
+    final network, whose weights.safetensors `cosod segment --weights` takes. Points that still wait for an answer are
+    given again.
+    """
+    from cosod.active.queries import LOCAL_FILES, check_formats, write_queries
+
+    if output is None and (formats or image_url):
+        raise click.UsageError("--format and --image-url say what is written to a folder; give -o FOLDER")
+    if data is None and (subset or preset or changes or seed is not None):
+        raise click.UsageError("--subset, --preset, --set and --seed are of a new run; give --data FOLDER with them")
+    wanted = check_formats((formats or "json").split(","))  # before what takes long
+
+    from cosod.active.loop import Loop
+    from cosod.active.settings import load_preset
+
+    pool, settings, failed = None, None, []
+    if data is not None:
+        settings = load_preset(preset or "paper10", changed(changes) | {"seed": seed or 0})
+        pool, failed = read_pool(data, subset)
+    loop = Loop.open(run, pool, settings, device, backbone=start_of(backbone), say=say)
+    queries = loop.asked(give_up)
+    if not queries:
+        weights = loop.finish()
+        say(f"All rounds are answered. Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS")
+    else:
+        points = sum(map(len, queries.values()))
+        say(f"{points} points in {len(queries)} images wait for an answer: cosod active label {run}")
+        if output:
+            for path in write_queries(output, loop.pool, queries, wanted, image_url or LOCAL_FILES):
+                click.echo(path)
+    report_failed(failed)

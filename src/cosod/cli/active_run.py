@@ -1,0 +1,106 @@
+"""``cosod active run``: the whole loop, with masks in the place of a person."""
+
+from pathlib import Path
+
+import click
+
+from cosod.errors import InputError
+
+
+def run_options(function):
+    """The flags that ``run`` and ``table`` share."""
+    flags = [
+        click.option("--data", required=True, type=click.Path(path_type=Path), help="Pool: images and their masks."),
+        click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the results."),
+        click.option("--subset", type=click.IntRange(1), help="Images to take, by chance.  [default: all]"),
+        click.option("--backbone", metavar="FILE", help="ImageNet weights; 'none' starts from random ones."),
+        click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting; repeat for more."),
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."),
+    ]
+    for flag in reversed(flags):
+        function = flag(function)
+    return function
+
+
+def _list_presets(context, parameter, wanted) -> None:
+    if wanted:
+        from cosod.active.settings import presets
+
+        click.echo("\n".join(f"{name:<20} {line}" for name, line in presets().items()))
+        context.exit()
+
+
+@click.command(short_help="Simulate the loop with masks in the place of a person.")
+@run_options
+@click.option("--preset", default="paper10", show_default=True, help="The set-up; see --list.")
+@click.option(
+    "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list_presets, help="List the presets and stop."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
+@click.option("--test", type=click.Path(path_type=Path), help="Score the result on this folder of images and masks.")
+def command(data, output, subset, backbone, changes, device, preset, seed, test):
+    """Choose clicks in a pool, answer them from its masks, and train on them.
+
+    The pool is a folder with images/ and gts/, in folders or not. The run's folder gets points.json with the clicks
+    and weights.safetensors, which `cosod segment --weights` takes. Given again, the command goes on where it was
+    stopped, on the CPU to the same numbers.
+    """
+    from cosod.active.loop import Loop
+    from cosod.active.scores import MEASURES, score
+    from cosod.active.settings import load_preset
+
+    settings = load_preset(preset, changed(changes) | {"seed": seed})
+    check_test(test)
+    pool, failed = read_pool(data, subset)
+    weights = Loop.open(output, pool, settings, device, backbone=start_of(backbone), say=say).run()
+    say(f"Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS -o OUTPUT")
+    if test:
+        scores = score(weights, test, output / "maps", settings.training.size, device)
+        click.echo(" ".join(f"{name} {scores[name]:.4f}" for name in MEASURES))
+    report_failed(failed)
+
+
+def changed(changes: tuple[str, ...]) -> dict[str, str]:
+    """``KEY=VALUE`` of ``--set`` by key.
+
+    Raises:
+        InputError: one without ``=``.
+    """
+    if wrong := [change for change in changes if "=" not in change]:
+        raise InputError(f"--set {wrong[0]}: give KEY=VALUE, for instance --set training.steps=100")
+    return {key.strip(): value.strip() for key, _, value in (change.partition("=") for change in changes)}
+
+
+def read_pool(data: Path, subset: int | None):
+    """The pool of a folder, and the errors of images that cannot be read and are left out."""
+    from cosod.active.pool import Pool
+
+    failed: list[Exception] = []
+    return Pool.scan(data, subset, on_error=failed.append), failed
+
+
+def check_test(test: Path | None) -> None:
+    """Raises InputError, before hours of work, where ``--test`` has no images or masks."""
+    from cosod.active.pool import Pool
+
+    if test is not None:
+        Pool.scan(test, subset=1).masks()
+
+
+def start_of(backbone: str | None) -> Path | None:
+    """The file of ``--backbone``."""
+    return None if backbone is None else Path(backbone)
+
+
+def say(line: str) -> None:
+    """A line for the person that waits."""
+    click.echo(line, err=True)
+
+
+def report_failed(failed: list[Exception]) -> None:
+    """The images that were left out; exit code 1 if there are any."""
+    if failed:
+        click.echo(f"{len(failed)} images could not be read and were left out:", err=True)
+        for error in failed:
+            click.echo(f"  {error}", err=True)
+        raise click.exceptions.Exit(1)

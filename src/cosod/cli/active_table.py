@@ -1,0 +1,39 @@
+"""``cosod active table``: set-ups side by side, as shares of full supervision."""
+
+from pathlib import Path
+
+import click
+
+from cosod.cli.active_run import changed, check_test, read_pool, report_failed, run_options, say, start_of
+
+ROWS = "full,random10,margin10,paper10,paper10_no_attack,paper10_no_ensemble,paper10_no_diversity,paper10_regions"
+
+
+@click.command(short_help="Run several set-ups over seeds, and print the table of their scores.")
+@run_options
+@click.option("--test", required=True, type=click.Path(path_type=Path), help="Folder of images and masks to score on.")
+@click.option("--presets", default=ROWS, show_default=True, help="The rows, by commas; see `cosod active run --list`.")
+@click.option("--seeds", default="0,1", show_default=True, help="By commas.")
+def command(data, output, subset, backbone, changes, device, test, presets, seeds):
+    """Run every set-up with every seed on one pool, score the final networks on a test set, and print the table.
+
+    What is finished in OUTPUT is not done again. Settings changed by --set hold for every row. The table is also
+    written to OUTPUT/table.md.
+    """
+    from cosod.active.scores import Row, as_markdown, measure
+    from cosod.active.settings import load_preset
+    from cosod.errors import InputError
+    from cosod.files import write_text
+
+    try:
+        numbers = [int(seed) for seed in seeds.split(",")]
+    except ValueError as error:
+        raise InputError(f"--seeds {seeds}: give whole numbers by commas") from error
+    rows = [Row(name, load_preset(name, changed(changes))) for name in presets.split(",")]
+    check_test(test)
+    pool, failed = read_pool(data, subset)
+    measure(rows, numbers, pool, test, output, start_of(backbone), device, say)
+    table = as_markdown(rows)
+    write_text(output / "table.md", table + "\n")
+    click.echo(table)
+    report_failed(failed)

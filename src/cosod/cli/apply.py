@@ -1,0 +1,59 @@
+"""``cosod apply``: find in photos what a kept consensus stands for."""
+
+import dataclasses
+from pathlib import Path
+
+import click
+
+from cosod.cli.options import find_inputs, finish, network_options, open_detector, progress, threshold_value, words
+
+
+@click.command(short_help="Find what `cosod learn` kept in any number of photos.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CONSENSUS... PHOTOS...")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@click.option("--save", default="maps", show_default=True, help="What to write: maps, masks, overlays (by commas).")
+@network_options()
+@click.option("--threshold", help="Of masks and overlays: 0 to 1, adaptive or coseg.  [default: the network's]")
+@click.option(
+    "--absent",
+    default="keep",
+    show_default=True,
+    help="Photos without the object: keep their maps, blank them, or report them.",
+)
+@click.option("--overwrite", is_flag=True, help="Redo photos that are finished already.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output: each image, then the summary.")
+def command(paths, output, save, threshold, absent, overwrite, as_json, working_size, **network):
+    """Find in each photo by itself what a consensus stands for: files ending in .consensus, then photos and folders.
+
+    Maps are 8-bit, at the size of the photo: OUTPUT/<folder>/<photo>.png. With several consensuses each photo gets a
+    map for each: OUTPUT/<consensus>/<folder>/<photo>.png.
+
+    A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the end,
+    with exit code 1; all others are done.
+    """
+    from cosod.consensus import GroupConsensus
+    from cosod.data.groups import unique_names
+    from cosod.errors import InputError
+    from cosod.records import RECORDS
+    from cosod.segmentation import RESERVED, Job, run
+
+    files = [path for path in paths if path.suffix == ".consensus"]
+    photos = tuple(path for path in paths if path.suffix != ".consensus")
+    if not files or not photos:
+        missing = "files ending in .consensus (from cosod learn)" if not files else "photos or folders of photos"
+        raise InputError(f"nothing to apply: give {missing} too, as: cosod apply bottle.consensus photos/ -o out/")
+    job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent)
+    names = unique_names([path.stem for path in files], (*RESERVED, RECORDS))
+    consensuses = {name: GroupConsensus.load(path) for name, path in zip(names, files, strict=True)}
+    groups = find_inputs(photos, output)
+    first = next(iter(consensuses.values()))
+    detector, identity = open_detector(working_size=working_size or first.facts.size, **network)
+    for path, consensus in zip(files, consensuses.values(), strict=True):
+        detector.check(consensus, str(path))
+    if threshold is None:
+        job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
+    total = sum(len(group.images) for group in groups)
+    click.echo(f"{total} images, {len(consensuses)} consensuses; {first.facts.model} at {detector.size} px", err=True)
+    with progress(total * len(consensuses), as_json) as report:
+        summary = run(detector, identity, groups, job, report, consensuses)
+    finish(summary, output, as_json)

@@ -1,0 +1,70 @@
+"""``cosod cutout``: the object that photos share, cut out of each."""
+
+from pathlib import Path
+
+import click
+
+from cosod.cli.options import (
+    find_inputs,
+    finish,
+    map_source,
+    network_options,
+    progress,
+    size_value,
+    threshold_value,
+)
+
+
+@click.command(short_help="Cut the object that photos share out of each.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@click.option("--maps", type=click.Path(path_type=Path), help="Start from the maps that `cosod segment` wrote here.")
+@click.option(
+    "--method",
+    default="grabcut",
+    show_default=True,
+    help="grabcut: outline by map and colours; threshold: by the map alone; alpha: the map is the opacity.",
+)
+@click.option("--threshold", default="adaptive", show_default=True, help="Of the map: 0 to 1, or 'adaptive'.")
+@click.option(
+    "--background",
+    help="Colour (white, '#f4f4f4'), gradient (white:#ccc), image file, or blur.  [default: transparent]",
+)
+@click.option("--size", metavar="WxH", help="Fit the object into results of this size.  [default: as in the photo]")
+@click.option(
+    "--padding", type=float, help="Free margin, a share of the shorter side; without --size, trims to the object."
+)
+@click.option("--align", default="centre", show_default=True, help="With --size: centre or bottom.")
+@click.option("--format", "format_", default="png", show_default=True, help="png, webp, or jpg with a background.")
+@network_options(size="--working-size")
+@click.option("--overwrite", is_flag=True, help="Redo groups that are finished already.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output: each image, then the summary.")
+def command(
+    paths, output, maps, method, threshold, background, size, padding, align, format_, overwrite, as_json, **network
+):
+    """Cut the object that the photos of each group share out of each photo: OUTPUT/<group>/<photo>.png, transparent
+    around the object, with soft edges and without the old background's colours.
+
+    Groups are found as by `cosod segment`. For a shop's list: --background white --size 1200x1200.
+
+    A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the
+    end, with exit code 1; all others are done.
+    """
+    from cosod.applications.backgrounds import background as check_background
+    from cosod.applications.cutouts import CutoutOptions
+    from cosod.applications.folders import run
+    from cosod.applications.jobs import CutoutJob
+
+    if background is not None:
+        check_background(background)
+    options = CutoutOptions(
+        method, threshold_value(threshold), background, size_value(size) if size else None, padding, align
+    )
+    job = CutoutJob(output, options, format_, overwrite)
+    groups = find_inputs(paths, output, maps)
+    source = map_source(maps, **network)
+    total = sum(len(group.images) for group in groups)
+    click.echo(f"{total} images in {len(groups)} groups", err=True)
+    with progress(total, as_json) as report:
+        summary = run(job, source, groups, report)
+    finish(summary, output, as_json)

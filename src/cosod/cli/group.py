@@ -1,0 +1,76 @@
+"""``cosod group``: from an unsorted folder of photos to albums that share an object."""
+
+import json
+from pathlib import Path
+
+import click
+
+from cosod.cli.options import network_options, open_detector, progress, words
+
+
+@click.command(short_help="Sort photos into albums that share an object.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the albums.")
+@click.option("--copy", is_flag=True, help="Copy the photos instead of linking to them.")
+@click.option("--segment/--no-segment", default=True, show_default=True, help="Find each album's object too.")
+@click.option("--save", default="maps", show_default=True, help="With --segment: maps, masks, overlays (by commas).")
+@click.option("--smallest", type=int, default=2, show_default=True, help="Photos that make an album.")
+@network_options()
+@click.option("--overwrite", is_flag=True, help="Sort again where the folder holds albums of other photos or options.")
+@click.option("--json", "as_json", is_flag=True, help="The albums as JSON on standard output.")
+def command(paths, output, copy, segment, save, smallest, overwrite, as_json, **network):
+    """Sort the photos under PATH, at any depth, into albums whose photos share an object.
+
+    OUTPUT/album-001 is the largest album, and so on; photos that share their object with no other are in
+    OUTPUT/leftovers. Albums hold links to the photos, or copies with --copy; albums.jpg shows and albums.json lists
+    them. Each album is then segmented as a group: OUTPUT/results/<album>/<photo>.png.
+
+    Your photos are not touched. A run that was stopped goes on where it was when given again. Photos that cannot be
+    read are left out and reported at the end, with exit code 1.
+    """
+    from tqdm import tqdm
+
+    from cosod.albums.job import RESULTS, AlbumJob, find_photos, sort_photos
+    from cosod.errors import InputError
+    from cosod.segmentation import Job, check_output, run
+
+    job = AlbumJob(output, copy, overwrite, smallest)
+    results = Job(output / RESULTS, words(save), overwrite=overwrite)
+    if any(p.resolve() == output.resolve() for p in paths):
+        raise InputError(f"{output} is an input too; give another folder for the albums")
+    photos = find_photos(paths, output)
+    check_output(output)
+    detector, identity = open_detector(**network)
+    with tqdm(total=len(photos), unit="img", desc="describing", disable=None, dynamic_ncols=True) as bar:
+        found = sort_photos(detector, identity, photos, job, bar.update)
+    failed = list(found.failed)
+    if segment and found.albums:
+        total = sum(len(album.images) for album in found.albums)
+        with progress(total, as_json=False) as report:
+            summary = run(detector, identity, list(found.albums), results, report)
+        failed += [{"image": entry["image"], "error": entry["error"]} for entry in summary.failed]
+    if as_json:
+        albums = {album.name: [str(photo) for photo in album.images] for album in found.albums}
+        shown = {"albums": albums, "leftovers": [str(p) for p in found.leftovers], "failed": failed}
+        click.echo(json.dumps(shown, ensure_ascii=False))
+    _print_found(found, output)
+    if failed:
+        click.echo(f"{len(failed)} photos could not be read:", err=True)
+        for entry in failed:
+            click.echo(f"  {entry['error']}", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _print_found(found, output: Path) -> None:
+    rest = len(found.leftovers)
+    if not found.albums:
+        line = f"No two of the {rest} photos share an object: all are in {output / 'leftovers'}"
+        click.echo(
+            line if rest > 1 else f"One photo has no other to share an object with: {output / 'leftovers'}", err=True
+        )
+        return
+    sizes = ", ".join(str(len(album.images)) for album in found.albums[:10]) + (
+        ", ..." if len(found.albums) > 10 else ""
+    )
+    line = f"{len(found.albums)} albums of {sizes} photos, {rest} leftovers. Albums in {output}, shown in albums.jpg"
+    click.echo(line + (" (sorted by an earlier run)" if found.earlier else ""), err=True)

@@ -1,0 +1,112 @@
+"""``cosod inspect``: what a network makes of groups of photos, and how training runs went, as PNG files."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Show what a network sees in groups, and the curves of training runs.")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@click.option("--show", help="Of consensus, attention, activation, decoder (by commas).  [default: all there are]")
+@click.option("--images", type=int, default=8, show_default=True, help="Photos of a group on a sheet, at most.")
+@click.option(
+    "--run",
+    "--curves",
+    "runs",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of a training run: draw its learning curves; repeat to compare.",
+)
+@click.option("--model", default="default", show_default=True, help="A network, see `cosod models`.")
+@click.option("--weights", type=click.Path(path_type=Path), help="A weights file in place of the package's own.")
+@click.option("--size", type=int, help="Side in pixels that images are resized to.  [default: the network's]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option("--batch", type=int, default=8, show_default=True, help="Images at once; changes memory, not results.")
+@click.option("--max-pixels", type=int, help="Refuse larger images.  [default: 200 million]")
+def command(paths, output, show, images, runs, **machine):
+    """Show what a network makes of the groups in PATHs, read as by `cosod segment`; and how training runs went.
+
+    \b
+    cosod inspect photos/ -o seen/
+    cosod inspect photos/ -o seen/ --show consensus,decoder --weights run/weights.safetensors
+    cosod inspect --run runs/one --run runs/two -o curves/
+
+    OUTPUT gets consensus/ (t-SNE and cosines of the groups' consensus vectors, tables), and for each group
+    attention/<group>.png, activation/<group>.png and decoder/<group>.png; of runs learning_curves.png and .csv.
+    Photos that cannot be read are reported at the end, with exit code 1; all others are done.
+    """
+    from cosod.errors import InputError
+
+    if not paths and not runs:
+        raise click.UsageError("give folders of photos, or --run with the folder of a training run")
+    if any(path.resolve() == output.resolve() for path in (*paths, *runs)):
+        raise InputError(f"{output} is an input too; give another folder for the results")
+    if runs:
+        _draw_curves(runs, output)
+    if paths:
+        kinds = None if show is None else [kind.strip() for kind in show.split(",") if kind.strip()]
+        _inspect(paths, output, kinds, images, **machine)
+
+
+def _draw_curves(runs, output: Path) -> None:
+    from cosod.inspection import plots
+    from cosod.inspection.curves import draw, read_runs
+
+    plots.check()
+    found = read_runs(runs)
+    written = draw(found, output)
+    for run in found:
+        if run.damaged:
+            click.echo(f"{run.name}: damaged lines of its log that were left out: {run.damaged}", err=True)
+    click.echo(f"Curves of {len(found)} runs in {' and '.join(map(str, written))}", err=True)
+
+
+def _inspect(paths, output: Path, kinds, images: int, model, weights, size, device, batch, max_pixels) -> None:
+    from tqdm import tqdm
+
+    from cosod.data.groups import find_groups
+    from cosod.data.images import MAX_PIXELS
+    from cosod.detector import Detector
+    from cosod.inspection.run import inspect
+    from cosod.models import loading, registry
+
+    groups = find_groups(paths, exclude=[output])
+    named = model if model != "default" else None
+    network = loading.load(weights or model, expected=named if weights else None)
+    detector = Detector(network, device, size, batch, max_pixels or MAX_PIXELS)
+    total = sum(len(group.images) for group in groups)
+    where = f"{registry.name_of(network)} at {detector.size} px on {detector.device}"
+    click.echo(f"{total} images in {len(groups)} groups; {where}", err=True)
+    with tqdm(total=total, unit="img", disable=None, dynamic_ncols=True) as bar:
+
+        def report(event):
+            if event["event"] == "image":
+                bar.update()
+
+        found = inspect(detector, groups, output, kinds, images, report)
+    for notice in found.notices:
+        click.echo(f"Note: {notice}", err=True)
+    for line in _summary_lines(found.summary):
+        click.echo(line)
+    click.echo(f"{len(found.written)} files in {output}", err=True)
+    if found.failed:
+        click.echo(f"{len(found.failed)} images could not be read:", err=True)
+        for failure in found.failed:
+            click.echo(f"  {failure['error']}", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _summary_lines(summary: dict) -> list[str]:
+    """The figures that tell groups apart, in words; those that are not known are left out."""
+    words = {
+        "mean_cosine_of_groups": "mean cosine of different groups' consensus",
+        "mean_cosine_with_own": "mean cosine of images with their own group's",
+        "mean_cosine_with_nearest_other": "mean cosine of images with the nearest other group's",
+        "margin": "own less nearest other",
+    }
+    lines = [f"{text:<54} {summary[key]:.3f}" for key, text in words.items() if summary.get(key) is not None]
+    if summary.get("nearest_is_own") is not None:
+        lines.append(f"{'images nearer to their own group than to any other':<54} {summary['nearest_is_own']:.1%}")
+    return lines

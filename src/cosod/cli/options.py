@@ -1,0 +1,140 @@
+"""What the verbs that work on folders of photos share: options, the detector, progress and the summary."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+
+def network_options(size: str = "--size") -> Callable:
+    """Options that choose network and device, as arguments of the command; ``size`` names the working size's."""
+    options = [
+        click.option("--model", default="default", show_default=True, help="A network, see `cosod models`."),
+        click.option("--weights", type=click.Path(path_type=Path), help="Weights in place of the package's own."),
+        click.option(
+            size, "working_size", type=int, help="Side in pixels that images are resized to.  [default: the network's]"
+        ),
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."),
+        click.option(
+            "--batch", type=int, default=8, show_default=True, help="Images at once; changes memory, not results."
+        ),
+        click.option("--max-pixels", type=int, help="Refuse larger images.  [default: 200 million]"),
+    ]
+
+    def add(function):
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+def open_detector(
+    model: str, weights: Path | None, working_size: int | None, device: str, batch: int, max_pixels: int | None
+):
+    """The detector that :func:`network_options` describe, and the identity of its network and weights."""
+    from cosod.data.images import MAX_PIXELS
+    from cosod.detector import Detector
+    from cosod.models import loading
+
+    named = model if model != "default" else None
+    network = loading.load(weights or model, expected=named if weights else None)
+    return Detector(network, device, working_size, batch, max_pixels or MAX_PIXELS), loading.identity(network)
+
+
+def map_source(maps: Path | None, max_pixels: int | None, **network):
+    """Where maps come from: the folder of an earlier run, or the detector that :func:`network_options` describe."""
+    from cosod.applications.sources import DetectedMaps, StoredMaps
+    from cosod.data.images import MAX_PIXELS
+
+    if maps is not None:
+        return StoredMaps(maps, max_pixels or MAX_PIXELS)
+    return DetectedMaps(*open_detector(max_pixels=max_pixels, **network))
+
+
+def find_inputs(paths: tuple[Path, ...], output: Path, maps: Path | None = None):
+    """The groups under ``paths``, once it is clear that ``output`` can be written and is none of them, nor ``maps``."""
+    from cosod.data.groups import find_groups
+    from cosod.errors import InputError
+    from cosod.segmentation import RESERVED, check_output
+
+    if any(p.resolve() == output.resolve() for p in paths):
+        raise InputError(f"{output} is an input too; give another folder for the results")
+    if maps is not None and maps.resolve() == output.resolve():
+        raise InputError(f"{output} holds the maps; give another folder for the results")
+    groups = find_groups(paths, exclude=[output, *([maps] if maps else [])], reserved=RESERVED)
+    check_output(output)
+    return groups
+
+
+def threshold_value(text: str) -> float | str:
+    """A threshold as :func:`cosod.results.binarise` takes it; words are left for it to judge."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def size_value(text: str) -> tuple[int, int]:
+    """``800x600`` as width and height, ``800`` as a square."""
+    from cosod.errors import InputError
+
+    numbers = text.lower().split("x")
+    if len(numbers) > 2 or not all(number.isdigit() for number in numbers):
+        raise InputError(f"--size {text}: give WIDTHxHEIGHT in pixels, as 800x600, or one number")
+    return int(numbers[0]), int(numbers[-1])
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A list written with commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@contextlib.contextmanager
+def progress(total: int, as_json: bool) -> Iterator[Callable[[dict], None]]:
+    """A progress bar; gives the function that a run reports its events to."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="img", disable=None, dynamic_ncols=True) as bar:
+
+        def report(event: dict) -> None:
+            if as_json:
+                click.echo(json.dumps(event, ensure_ascii=False))
+            kind = event["event"]
+            if kind == "skipped":
+                bar.total -= event["images"]
+                bar.refresh()
+            elif kind in ("image", "failed"):
+                bar.update()
+            if kind == "warning":
+                tqdm.write(f"Warning: {event['group']}: {event['message']}", file=sys.stderr)
+            for note in event.get("notes", ()):
+                tqdm.write(f"Note: {event['image']}: {note}", file=sys.stderr)
+
+        yield report
+
+
+def finish(summary, output: Path, as_json: bool) -> None:
+    """Prints the summary of a run; images that could not be used are listed and make the exit code 1."""
+    facts = summary.as_dict()
+    if as_json:
+        click.echo(json.dumps({"event": "summary", **facts}, ensure_ascii=False))
+    line = f"{summary.images} images in {summary.groups} groups done in {summary.seconds:.1f} s"
+    if summary.images:
+        line += f" ({facts['images_per_second']:.1f} images/s)"
+    if summary.skipped_groups:
+        line += f"; {summary.skipped_groups} groups were finished already (--overwrite redoes them)"
+    click.echo(f"{line}. Results in {output}", err=True)
+    if summary.absent:
+        click.echo(f"{len(summary.absent)} images are without the object:", err=True)
+        for entry in summary.absent:
+            of = f", {entry['consensus']}" if "consensus" in entry else ""
+            click.echo(f"  {entry['image']} (presence {entry['presence']:.2f}{of})", err=True)
+    if summary.failed:
+        click.echo(f"{len(summary.failed)} images could not be read:", err=True)
+        for failure in summary.failed:
+            click.echo(f"  {failure['error']}", err=True)
+        raise click.exceptions.Exit(1)

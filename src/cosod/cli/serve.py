@@ -1,0 +1,71 @@
+"""``cosod serve``: the web page and HTTP API on this machine."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Open a web page where photos are dropped and the shared object is found.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Answer to this host name too, as a proxy's.")
+@click.option("--model", default="default", show_default=True, help="A network, see `cosod models`.")
+@click.option("--weights", type=click.Path(path_type=Path), help="A weights file in place of the package's own.")
+@click.option("--size", type=int, help="Side in pixels that images are resized to.  [default: the network's]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option("--batch", type=int, default=8, show_default=True, help="Images at once; changes memory, not results.")
+@click.option("--max-photos", type=int, default=200, show_default=True, help="Photos in a group.")
+@click.option("--max-megabytes", type=int, default=50, show_default=True, help="Size of one photo's file.")
+@click.option("--max-pixels", type=int, default=50_000_000, show_default=True, help="Pixels of one photo.")
+@click.option("--keep", type=float, default=60, show_default=True, help="Minutes until unused photos are deleted.")
+def command(host, port, allow_host, model, weights, size, device, batch, max_photos, max_megabytes, max_pixels, keep):
+    """Serve a web page where photos that share an object are dropped and the object is found in each, and the same
+    as an HTTP API (described at /api.html).
+
+    Photos stay on this machine, in a temporary folder, until the page is closed, they are not used for a while, or
+    the server ends (Ctrl-C).
+    """
+    from cosod.errors import ExtraError
+
+    try:
+        import fastapi  # noqa: F401
+        import python_multipart  # noqa: F401
+        import uvicorn
+    except ImportError as error:
+        raise ExtraError("cosod serve", "serve") from error
+
+    from cosod.detector import Detector
+    from cosod.models import loading
+    from cosod.serve.app import create_app
+    from cosod.serve.guard import is_loopback
+    from cosod.serve.limits import Limits
+
+    limits = Limits(photos=max_photos, file_bytes=max_megabytes << 20, pixels=max_pixels, keep_seconds=keep * 60)
+    listening = _listen(host, port)
+    named = model if model != "default" else None
+    network = loading.load(weights or model, expected=named if weights else None)
+    detector = Detector(network, device, size, batch, limits.pixels)
+    app = create_app(detector, limits, host, allow_host)
+    if not is_loopback(host):
+        click.echo("Warning: anybody who reaches this address can use the page; it has no passwords.", err=True)
+    shown = f"[{host}]" if ":" in host else host
+    click.echo(f"Open http://{shown}:{listening.getsockname()[1]} in a browser; Ctrl-C ends it.", err=True)
+    config = uvicorn.Config(
+        app, log_level="warning", server_header=False, limit_concurrency=200, timeout_graceful_shutdown=3
+    )
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int):
+    """A socket that listens, or the error in one sentence."""
+    import socket
+
+    from cosod.errors import InputError
+
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise InputError(
+            f"cannot listen at {host} port {port}: {error.strerror or error}; give another --port"
+        ) from None

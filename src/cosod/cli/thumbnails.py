@@ -1,0 +1,69 @@
+"""``cosod thumbnails``: crops of photos that show their shared object alike, and labels."""
+
+from pathlib import Path
+
+import click
+
+from cosod.cli.options import (
+    find_inputs,
+    finish,
+    map_source,
+    network_options,
+    progress,
+    size_value,
+    threshold_value,
+    words,
+)
+
+
+@click.command(short_help="Crop photos around the object they share, all alike.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@click.option("--maps", type=click.Path(path_type=Path), help="Start from the maps that `cosod segment` wrote here.")
+@click.option("--size", metavar="WxH", default="320x320", show_default=True, help="Of every thumbnail.")
+@click.option("--fill", type=float, help="Share of the thumbnail that the object takes.  [default: chosen, .65 to .9]")
+@click.option(
+    "--edges",
+    default="extend",
+    show_default=True,
+    help="Where a crop leaves its photo: extend the background, or keep the crop inside the photo.",
+)
+@click.option("--threshold", default="adaptive", show_default=True, help="Of the map: 0 to 1, or 'adaptive'.")
+@click.option("--sheet", type=click.Path(path_type=Path), help="Also write one picture of all thumbnails.")
+@click.option("--labels", default="", help="Also write the objects' boxes for labelling tools: coco, yolo (by commas).")
+@click.option("--masks", default="none", show_default=True, help="In the labels: none, rle (COCO) or polygons.")
+@click.option("--each-part", is_flag=True, help="In the labels: a box for each separate part of the object.")
+@network_options(size="--working-size")
+@click.option("--overwrite", is_flag=True, help="Redo groups that are finished already.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output: each image, then the summary.")
+def command(
+    paths, output, maps, size, fill, edges, threshold, sheet, labels, masks, each_part, overwrite, as_json, **network
+):
+    """Crop the photos of each group around the object they share: OUTPUT/<group>/<photo>.jpg, all of one size, with
+    the object as large and at the same place in each. The object is never cut: where a crop would leave its photo,
+    the background is continued (--edges inside moves the crop instead).
+
+    Groups are found as by `cosod segment`. Labels are of the photos: OUTPUT/coco.json, OUTPUT/labels/ for YOLO, with
+    the group's name as the object's class.
+
+    A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the
+    end, with exit code 1; all others are done.
+    """
+    from cosod.applications.folders import run
+    from cosod.applications.jobs import ThumbnailJob
+    from cosod.applications.thumbnails import ThumbnailOptions
+
+    options = ThumbnailOptions(size_value(size), threshold_value(threshold), fill, edges)
+    job = ThumbnailJob(output, options, words(labels), masks, each_part, overwrite)
+    groups = find_inputs(paths, output, maps)
+    job.check_names(groups)
+    source = map_source(maps, **network)
+    total = sum(len(group.images) for group in groups)
+    click.echo(f"{total} images in {len(groups)} groups", err=True)
+    with progress(total, as_json) as report:
+        summary = run(job, source, groups, report)
+    for file in job.write_labels(groups):
+        click.echo(f"Labels in {file}", err=True)
+    if sheet:
+        job.write_sheet(groups, sheet)
+    finish(summary, output, as_json)

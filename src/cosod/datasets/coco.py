@@ -1,0 +1,256 @@
+"""COCO's annotations of instances: read from their JSON, checked, and drawn as masks.
+
+A picture belongs to the groups of its categories. Which of them a mask shows is asked when it is drawn: images that
+meet in a group may share more than the category that they were drawn for.
+"""
+
+import io
+import json
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from cosod.errors import InputError
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One instance.
+
+    Attributes:
+        category: its name.
+        area: in pixels.
+        crowd: whether it stands for a crowd.
+        outline: polygons ``(k, 2)`` float32 of x and y, a pixel's corners being whole numbers; or the run lengths
+            ``(k,)`` int32 of background and object in turn, column by column.
+    """
+
+    category: str
+    area: float
+    crowd: bool
+    outline: tuple[np.ndarray, ...] | np.ndarray
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image of the file: its name, relative to the folder of images, its size, and all instances."""
+
+    file: str
+    height: int
+    width: int
+    shapes: tuple[Shape, ...]
+
+    def large(self, area: float) -> frozenset[str]:
+        """The categories with an instance of more than ``area`` pixels that is no crowd."""
+        return frozenset(shape.category for shape in self.shapes if shape.area > area and not shape.crowd)
+
+    def mask(self, categories: Collection[str]) -> np.ndarray:
+        """All instances of some categories, large or small, crowds too: ``(H, W)`` bool."""
+        canvas = np.zeros((self.height, self.width), bool)
+        for shape in self.shapes:
+            if shape.category not in categories:
+                continue
+            if isinstance(shape.outline, np.ndarray):
+                canvas |= _filled_runs(shape.outline, canvas.shape)
+            else:
+                for polygon in shape.outline:
+                    _fill(canvas, polygon)
+        return canvas
+
+    def drawn(self, categories: Collection[str]) -> io.BytesIO:
+        """:meth:`mask` as a file in memory that Pillow opens as it opens one on disk, any number of times."""
+        file = io.BytesIO()
+        Image.fromarray(self.mask(categories)).save(file, "PNG", compress_level=1)
+        return file
+
+
+@dataclass
+class Instances:
+    """What a file of annotations holds.
+
+    Attributes:
+        categories: names, by their ids: a classifier of published weights has its rows in this order.
+        pictures: by their ids; those without an instance too.
+        left_out: what cannot be used -> how often.
+    """
+
+    categories: list[str]
+    pictures: list[Picture]
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+def read_instances(path: str | os.PathLike) -> Instances:
+    """The annotations of a JSON file in COCO's format (``images``, ``annotations``, ``categories``).
+
+    Polygons and run lengths, plain or compressed, are understood. An annotation that cannot be used is left out
+    and counted: of an unknown image or category, without an outline, or with one that does not fit the image.
+
+    Raises:
+        InputError: the file cannot be read or is not of this format.
+    """
+    table = _load(Path(path))
+    found = Instances([], [])
+    names: dict[int, str] = {}
+    for entry in sorted(_rows(table, "categories", path), key=lambda entry: _id(entry, "categories", path)):
+        names[entry["id"]] = _name(entry.get("name"), names, path)
+    found.categories = list(names.values())
+    shapes: dict[int, list[Shape]] = {_id(entry, "images", path): [] for entry in _rows(table, "images", path)}
+    sizes = {entry["id"]: _size(entry, path) for entry in table["images"]}
+    for entry in _rows(table, "annotations", path):
+        try:
+            image, name = entry["image_id"], names[entry["category_id"]]
+            outline = _outline(entry["segmentation"], sizes[image])
+            area = float(entry["area"])
+        except _Unusable as error:
+            why = str(error)
+        except (KeyError, TypeError, ValueError) as error:
+            why = f"unknown or missing {error}" if isinstance(error, KeyError) else "damaged entry"
+        else:
+            shapes[image].append(Shape(name, area, bool(entry.get("iscrowd")), outline))
+            continue
+        found.left_out[why] = found.left_out.get(why, 0) + 1
+    for entry in sorted(table["images"], key=lambda entry: entry["id"]):
+        found.pictures.append(Picture(_file(entry, path), *sizes[entry["id"]], tuple(shapes[entry["id"]])))
+    return found
+
+
+def find_images(path: Path, pictures: list[Picture]) -> Path:
+    """The folder with the images of a file of annotations, of the usual places about it.
+
+    For ``coco/annotations/instances_train2017.json`` these are ``coco/train2017``, ``coco/images/train2017``, ...
+
+    Raises:
+        InputError: the images are in none of them.
+    """
+    split = path.stem.rpartition("_")[2]
+    above = path.absolute().parent
+    places = [up / name for up in (above, above.parent) for name in (split, f"images/{split}", "images", "")]
+    for place in places:
+        if any((place / picture.file).is_file() for picture in pictures[:100]):
+            return place
+    tried = ", ".join(map(str, dict.fromkeys(places)))
+    raise InputError(f"the images of {path} are in none of {tried}; give their folder with --images")
+
+
+class _Unusable(Exception):
+    """Why one annotation is left out."""
+
+
+def _load(path: Path) -> dict:
+    try:
+        table = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; check the path") from error
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        raise InputError(f"{path} is no JSON ({error}); give a COCO file of instances") from error
+    wanted = ("images", "annotations", "categories")
+    if not isinstance(table, dict) or not all(isinstance(table.get(key), list) for key in wanted):
+        raise InputError(f"{path} has no lists {', '.join(wanted)}; give a COCO file of instances")
+    return table
+
+
+def _rows(table: dict, key: str, path) -> list[dict]:
+    rows = table[key]
+    if not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"{path}: {key} holds something that is no entry; give a COCO file of instances")
+    return rows
+
+
+def _id(entry: dict, key: str, path) -> int:
+    if not isinstance(entry.get("id"), int):
+        raise InputError(f"{path}: an entry of {key} has no whole number as its id; give a COCO file of instances")
+    return entry["id"]
+
+
+def _name(name: object, known: dict[int, str], path) -> str:
+    if not isinstance(name, str) or not name or name in known.values():
+        raise InputError(f"{path}: {name!r} is no name of a category, or that of two; correct the file")
+    return name
+
+
+def _size(entry: dict, path) -> tuple[int, int]:
+    size = entry.get("height"), entry.get("width")
+    if not all(isinstance(side, int) and 0 < side < 1 << 16 for side in size):
+        raise InputError(f"{path}: image {entry['id']} has no height and width in pixels; correct the file")
+    return size
+
+
+def _file(entry: dict, path) -> str:
+    name = entry.get("file_name")
+    if not isinstance(name, str) or not name or "\\" in name:
+        raise InputError(f"{path}: image {entry['id']} has no file_name; correct the file")
+    place = PurePosixPath(name)
+    if place.is_absolute() or ".." in place.parts:
+        raise InputError(f"{path}: image {entry['id']} lies outside of the folder of images ({name}); correct the file")
+    return name
+
+
+def _outline(segmentation: object, size: tuple[int, int]) -> tuple[np.ndarray, ...] | np.ndarray:
+    if isinstance(segmentation, list):
+        polygons = [np.asarray(flat, np.float32) for flat in segmentation]
+        if not polygons or any(p.ndim != 1 or len(p) < 6 or len(p) % 2 for p in polygons):
+            raise _Unusable("no outline")
+        if not all(np.isfinite(p).all() and np.abs(p).max() < 1 << 17 for p in polygons):
+            raise _Unusable("outline far out of the image")
+        return tuple(p.reshape(-1, 2) for p in polygons)
+    counts = segmentation["counts"]
+    runs = np.asarray(run_lengths(counts) if isinstance(counts, str) else counts, np.int64)
+    height, width = segmentation["size"]
+    if (height, width) != size or runs.ndim != 1 or (runs < 0).any() or runs.sum() != height * width:
+        raise _Unusable("run lengths of another size than the image")
+    return runs.astype(np.int32)
+
+
+def run_lengths(text: str) -> list[int]:
+    """The numbers of a compressed COCO mask.
+
+    Each is written in digits of five bits, the lowest first, as characters from ``0`` on; 32 is added to a digit that
+    another follows. The last one carries the sign as in two's complement. From the fourth on, a number is the
+    difference to the one two places before.
+    """
+    numbers: list[int] = []
+    number = shift = 0
+    for character in text:
+        digit = ord(character) - 48
+        if not 0 <= digit < 64:
+            raise _Unusable("damaged run lengths")
+        number |= (digit & 31) << shift
+        shift += 5
+        if digit < 32:
+            if digit & 16:
+                number -= 1 << shift
+            numbers.append(number + (numbers[-2] if len(numbers) > 2 else 0))
+            number = shift = 0
+    if shift:
+        raise _Unusable("damaged run lengths")
+    return numbers
+
+
+def _filled_runs(runs: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    values = np.arange(len(runs)) % 2 == 1
+    return np.repeat(values, runs).reshape(shape[::-1]).T
+
+
+def _fill(canvas: np.ndarray, polygon: np.ndarray) -> None:
+    """Set the pixels whose middles are inside of a polygon.
+
+    OpenCV and Pillow set those under its edges too, which makes an object half a pixel larger on every side.
+    """
+    height, width = canvas.shape
+    start = polygon.astype(np.float64)
+    end = np.roll(start, -1, axis=0)
+    rows = np.ceil(np.stack([start[:, 1], end[:, 1]]) - 0.5).clip(0, height).astype(int)
+    first, count = rows.min(axis=0), np.ptp(rows, axis=0)
+    # Every edge once for each row whose middle it crosses.
+    edge = np.repeat(np.arange(len(start)), count)
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
+    share = (row + 0.5 - start[edge, 1]) / (end - start)[edge, 1]
+    column = np.ceil(start[edge, 0] + share * (end - start)[edge, 0] - 0.5).clip(0, width).astype(int)
+    top, bottom = rows.min(), rows.max()
+    crossings = np.zeros((bottom - top, width + 1), bool)
+    np.logical_xor.at(crossings, (row - top, column), True)
+    canvas[top:bottom] |= np.logical_xor.accumulate(crossings[:, :width], axis=1)

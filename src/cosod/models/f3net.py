@@ -1,0 +1,113 @@
+"""F3Net (Wei et al., AAAI 2020): cross feature module and cascaded feedback decoder on ResNet-50."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cosod.models.interface import Features
+from cosod.models.resnet import ResNet50
+from cosod.models.saliency import Saliency, SaliencyNetwork, check_classes, enlarge
+
+#: Channels of everything after the backbone.
+WIDTH = 64
+
+
+@dataclass(frozen=True)
+class F3NetConfig:
+    """Options of :class:`F3Net`.
+
+    Attributes:
+        classes: channels of every head; 1 as published, for masks, and 2 for clicks (ASTE-AL).
+    """
+
+    classes: int = 1
+
+    def __post_init__(self):
+        check_classes(self.classes)
+
+
+def _conv(i: int, o: int, kernel: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(i, o, kernel, padding=kernel // 2), nn.BatchNorm2d(o), nn.ReLU())
+
+
+class CrossFeature(nn.Module):
+    """CFM, section 3.2: a finer and a coarser feature select what they agree on, and each takes it in."""
+
+    def __init__(self):
+        super().__init__()
+        self.fine = nn.ModuleList(_conv(WIDTH, WIDTH, 3) for _ in range(4))
+        self.coarse = nn.ModuleList(_conv(WIDTH, WIDTH, 3) for _ in range(4))
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """Two features of ``(N, 64, ., .)`` -> both refined, at the size of the finer."""
+        a = self.fine[0](fine)
+        b = self.coarse[0](enlarge(coarse, fine.shape[-2:]))
+        agreed = self.fine[1](a) * self.coarse[1](b)
+        return (
+            self.fine[3](self.fine[2](agreed) + a),
+            self.coarse[3](self.coarse[2](agreed) + b),
+        )
+
+
+class Decoder(nn.Module):
+    """One sub-decoder of the cascade, section 3.3: three cross feature modules, coarse to fine."""
+
+    def __init__(self):
+        super().__init__()
+        self.cfm45, self.cfm34, self.cfm23 = CrossFeature(), CrossFeature(), CrossFeature()
+
+    def forward(self, levels: tuple[Tensor, ...], feedback: Tensor | None = None) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Features of levels 2 to 5, and the last decoder's result -> the refined levels, and this one's result."""
+        x2, x3, x4, x5 = levels
+        if feedback is not None:
+            x2, x3, x4, x5 = (x + enlarge(feedback, x.shape[-2:]) for x in levels)
+        x4, coarse = self.cfm45(x4, x5)
+        x3, coarse = self.cfm34(x3, coarse)
+        x2, result = self.cfm23(x2, coarse)
+        return (x2, x3, x4, x5), result
+
+
+class F3Net(SaliencyNetwork):
+    """``f3net``: published with one channel a head, here also with two.
+
+    Maps in the order of the published code: of both decoders (the second is the result and stands first here), then
+    of the second decoder's levels 2 to 5. The dense feature is the second decoder's result, 64 channels at stride 4.
+    """
+
+    size = 352
+    mean = (124.55 / 255, 118.90 / 255, 102.94 / 255)
+    std = (56.77 / 255, 55.97 / 255, 57.50 / 255)
+    stem = ("backbone.conv1.",)  # in no group of the published optimiser
+
+    def __init__(self, config: F3NetConfig | None = None):
+        super().__init__()
+        self.config = config = config or F3NetConfig()
+        self.backbone = ResNet50()
+        self.squeeze = nn.ModuleList(_conv(channels, WIDTH, 1) for channels in ResNet50.channels[1:])
+        self.decoder1, self.decoder2 = Decoder(), Decoder()
+        self.result1, self.result2 = (nn.Conv2d(WIDTH, config.classes, 3, padding=1) for _ in range(2))
+        self.levels = nn.ModuleList(nn.Conv2d(WIDTH, config.classes, 3, padding=1) for _ in range(4))
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Conv2d) and not name.startswith("backbone."):
+                nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+                nn.init.zeros_(module.bias)
+
+    def encode(self, images: Tensor) -> Features:
+        # The pooling that this package's ResNet-50 leaves out: F3Net's deepest stride is 32.
+        x = F.max_pool2d(self.backbone.conv1(images), 3, 2, 1)
+        levels = []
+        for block, squeeze in zip(self._blocks(), self.squeeze, strict=True):
+            x = block(x)
+            levels.append(squeeze(x))
+        return Features(tuple(levels[:-1]), levels[-1], tuple(images.shape[-2:]))
+
+    def heads(self, features: Features) -> Saliency:
+        levels, first = self.decoder1((*features.skips, features.deep))
+        levels, second = self.decoder2(levels, first)
+        maps = [self.result2(second), self.result1(first)]
+        maps += [head(level) for head, level in zip(self.levels, levels, strict=True)]
+        return Saliency(tuple(maps), (0.5, 0.5, 0.5, 0.25, 0.125, 0.0625), second)
+
+    def _blocks(self) -> tuple[nn.Module, ...]:
+        return self.backbone.conv2, self.backbone.conv3, self.backbone.conv4, self.backbone.conv5

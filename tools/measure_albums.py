@@ -1,0 +1,88 @@
+"""Measure how well albums are found, and make the background that the package's descriptors are whitened by.
+
+    python tools/measure_albums.py --duts DUTS_class [--pascal PASCAL_coseg] [--weights FILE]
+    python tools/measure_albums.py --duts DUTS_class --calibrate
+
+The photos of all groups of a set are mixed, sorted by ``cosod.group``'s steps, and compared with the groups: adjusted
+Rand index and normalised mutual information, a leftover being an album of its own. Of DUTS_class the 30 groups are
+taken that training held out; since some of these are breeds of one animal, a second line counts all classes of one
+everyday name as one group. ``--calibrate`` belongs after every change of the default weights: it describes four photos
+of each other group of DUTS_class and writes the background beside the weights.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from measure_default import held_out
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+from cosod.albums.clustering import Grouping, cluster
+from cosod.albums.descriptors import Background, background_file, background_of, describe, embed
+from cosod.data.images import SUFFIXES
+from cosod.detector import Detector, load
+from cosod.models import loading, registry
+from cosod.training.broad import BroadNames
+
+#: Photos of each group, and principal components, of a background.
+PHOTOS, DIMENSIONS = 4, 128
+SEED = 1
+
+
+def photos(root: Path, groups: list[str]) -> tuple[list[Path], list[str]]:
+    """All photos of some groups of a set, and the group of each."""
+    files = {g: sorted(p for p in (root / "images" / g).iterdir() if p.suffix.lower() in SUFFIXES) for g in groups}
+    return [p for g in groups for p in files[g]], [g for g in groups for _ in files[g]]
+
+
+def calibrate(detector: Detector, duts: Path) -> None:
+    """Write the background of the default weights, from groups that are not held out."""
+    held = set(held_out())
+    rng = np.random.default_rng(SEED)
+    chosen = []
+    for group in sorted((p.name for p in (duts / "images").iterdir() if p.name not in held), key=int):
+        files = photos(duts, [group])[0]
+        chosen += [files[i] for i in rng.permutation(len(files))[:PHOTOS]]
+    _, descriptors = describe(detector, chosen)
+    path = background_file(registry.name_of(detector.network))
+    Background.of(descriptors, DIMENSIONS, loading.identity(detector.network)).save(path)
+    print(f"{path}: from {len(chosen)} photos")
+
+
+def measure(name: str, truths: dict[str, list[str]], vectors: np.ndarray, options: Grouping) -> None:
+    """Print a row of the table for each kind of truth."""
+    labels = cluster(vectors, options)
+    alone = [label if label >= 0 else -1 - row for row, label in enumerate(labels)]
+    for kind, truth in truths.items():
+        scores = [f(truth, alone) for f in (adjusted_rand_score, normalized_mutual_info_score)]
+        counts = f"{len(labels)} | {len(set(truth))} | {labels.max() + 1} | {(labels < 0).sum()}"
+        print(f"| {name}{kind} | {counts} | {scores[0]:.3f} | {scores[1]:.3f} |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--duts", type=Path)
+    parser.add_argument("--pascal", type=Path)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--calibrate", action="store_true")
+    args = parser.parse_args()
+    detector = load(args.weights or "default")
+    if args.calibrate:
+        calibrate(detector, args.duts)
+    background = background_of(detector.network)
+    if background is not None and background.weights != loading.identity(detector.network):
+        print("The background was made with other weights; run --calibrate")
+    options = Grouping.plain() if background is None else Grouping()
+    print("| set | photos | groups | albums | leftovers | ARI | NMI |\n|---|---|---|---|---|---|---|")
+    if args.duts:
+        files, groups = photos(args.duts, held_out())
+        names = BroadNames(p.name for p in (args.duts / "images").iterdir()).of
+        truths = {", classes": groups, ", everyday names": [names.get(g, g) for g in groups]}
+        measure("DUTS_class, 30 groups held out", truths, embed(describe(detector, files)[1], background), options)
+    if args.pascal:
+        files, groups = photos(args.pascal, sorted(p.name for p in (args.pascal / "images").iterdir()))
+        measure("PASCAL_coseg", {"": groups}, embed(describe(detector, files)[1], background), options)
+
+
+if __name__ == "__main__":
+    main()
