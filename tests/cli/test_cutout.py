@@ -1,0 +1,122 @@
+"""``cosod cutout`` as a person uses it: results, resuming, bad input."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cosod.cli import main
+from tests.applications.made import write_groups
+
+
+def cosod(*arguments):
+    with pytest.raises(SystemExit) as ended:
+        main([str(a) for a in arguments])
+    return ended.value.code
+
+
+def files(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and ".cosod" not in p.parts)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return write_groups(tmp_path)
+
+
+def test_cut_outs_have_alpha_and_the_photos_size(photos, tmp_path):
+    assert cosod("cutout", photos, "-o", tmp_path / "out", "--maps", tmp_path / "maps") == 0
+    assert files(tmp_path / "out") == ["red balls/0.png", "red balls/1.png", "ü/0.png", "ü/1.png"]
+    with Image.open(tmp_path / "out" / "ü" / "1.png") as stored:
+        assert stored.mode == "RGBA" and stored.size == (80, 60)
+        alpha = np.asarray(stored)[..., 3]
+    assert alpha[30, 42] == 255 and alpha[2, 2] == 0
+
+
+def test_maps_are_made_where_none_are_given(photos, tmp_path):
+    assert cosod("cutout", photos / "ü", "-o", tmp_path / "out", "--working-size", 64, "--method", "alpha") == 0
+    assert files(tmp_path / "out") == ["ü/0.png", "ü/1.png"]
+
+
+@pytest.mark.parametrize(("ending", "mode"), [("webp", "RGBA"), ("jpg", "RGB")])
+def test_formats_sizes_and_backgrounds(photos, tmp_path, ending, mode):
+    more = ["--background", "white:#ccc"] if mode == "RGB" else []
+    run = ["cutout", photos / "ü", "-o", tmp_path / "out", "--maps", tmp_path / "maps", "--format", ending]
+    assert cosod(*run, "--size", "50x40", *more) == 0
+    with Image.open(tmp_path / "out" / "ü" / f"0.{ending}") as stored:
+        assert stored.mode == mode and stored.size == (50, 40)
+
+
+def test_finished_groups_are_skipped_until_something_changes(photos, tmp_path, capsys):
+    run = ["cutout", photos, "-o", tmp_path / "out", "--maps", tmp_path / "maps", "--json"]
+
+    def summary(*more):
+        capsys.readouterr()
+        assert cosod(*run, *more) == 0
+        last = json.loads(capsys.readouterr().out.splitlines()[-1])
+        return last["groups"], last["skipped_groups"]
+
+    assert summary() == (2, 0)
+    assert summary() == (0, 2)
+    assert summary("--overwrite") == (2, 0)
+    (tmp_path / "out" / "ü" / "1.png").unlink()
+    assert summary() == (1, 1), "a result is missing"
+    Image.new("L", (80, 60), 255).save(tmp_path / "maps" / "ü" / "0.png")
+    assert summary() == (1, 1), "a map changed"
+    assert summary("--method", "threshold") == (2, 0), "another result is wanted"
+    Image.new("RGB", (80, 60), "green").save(tmp_path / "behind.png")
+    assert summary("--background", tmp_path / "behind.png") == (2, 0)
+    Image.new("RGB", (81, 60), "blue").save(tmp_path / "behind.png")
+    assert summary("--background", tmp_path / "behind.png") == (2, 0), "the picture behind changed"
+
+
+def test_bad_images_are_reported_and_the_rest_is_done(photos, tmp_path, capsys):
+    (photos / "ü" / "text.png").write_text("no image")
+    Image.new("L", (30, 60)).save(tmp_path / "maps" / "ü" / "0.png")
+    (tmp_path / "maps" / "red balls" / "1.png").unlink()
+    for run in range(2):
+        assert cosod("cutout", photos, "-o", tmp_path / "out", "--maps", tmp_path / "maps") == 1
+        shown = capsys.readouterr().err
+        assert "text.png" in shown and "the map of another image" in shown and "has no map" in shown, run
+        assert files(tmp_path / "out") == ["red balls/0.png", "ü/1.png"]
+
+
+def test_a_photo_without_the_object_is_noted(photos, tmp_path, capsys):
+    Image.new("L", (80, 60)).save(tmp_path / "maps" / "ü" / "0.png")
+    assert cosod("cutout", photos / "ü", "-o", tmp_path / "out", "--maps", tmp_path / "maps", "--json") == 0
+    shown = capsys.readouterr()
+    assert "no object was found" in shown.err
+    assert "no object was found" in json.loads(shown.out.splitlines()[0])["notes"][0]
+
+
+def test_results_of_another_command_are_not_overwritten(photos, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert cosod("thumbnails", photos, "-o", out, "--maps", tmp_path / "maps") == 0
+    before = files(out)
+    assert cosod("cutout", photos, "-o", out, "--maps", tmp_path / "maps") == 1
+    assert "results of cosod thumbnails" in capsys.readouterr().err and files(out) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "{photos}"], "give another folder"),
+        (["-o", "{out}", "--maps", "{none}"], "no such folder"),
+        (["-o", "{maps}", "--maps", "{maps}"], "holds the maps"),
+        (["-o", "{out}", "--method", "magic"], "method 'magic'"),
+        (["-o", "{out}", "--threshold", "otsu"], "threshold"),
+        (["-o", "{out}", "--background", "whte"], "background 'whte'"),
+        (["-o", "{out}", "--size", "big"], "--size big"),
+        (["-o", "{out}", "--size", "1x2x3"], "--size 1x2x3"),
+        (["-o", "{out}", "--padding", "0.7"], "padding 0.7"),
+        (["-o", "{out}", "--align", "left"], "align 'left'"),
+        (["-o", "{out}", "--format", "gif"], "format 'gif'"),
+        (["-o", "{out}", "--format", "jpg"], "JPEG knows no transparency"),
+    ],
+)
+def test_wrong_arguments_are_one_sentence(photos, tmp_path, capsys, arguments, message):
+    places = {name: str(tmp_path / name) for name in ("photos", "maps", "out", "none")}
+    assert cosod("cutout", photos, *(a.format(**places) for a in arguments)) == 1
+    shown = capsys.readouterr().err.strip().splitlines()
+    assert message in shown[-1] and shown[-1].startswith("Error: ")
