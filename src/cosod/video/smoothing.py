@@ -1,0 +1,76 @@
+"""Maps that do not flicker: smoothing over time along the motion of the picture."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cosod.errors import InputError
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """Options of :class:`Smoother`.
+
+    Attributes:
+        strength: weight of the past where the picture is predicted perfectly, 0 (off) to below 1.
+        tolerance: difference of colour levels between the moved earlier frame and this one at which the past counts
+            only 1 / e of that.
+        cut: share of pixels that the motion does not explain from which on a frame begins a new scene.
+    """
+
+    strength: float = 0.7
+    tolerance: float = 16.0
+    cut: float = 0.5
+
+    def __post_init__(self):
+        if not 0 <= self.strength < 1:
+            raise InputError(f"smoothing {self.strength}: give a value from 0 (off) to below 1")
+
+
+class Smoother:
+    """Exponential smoothing of maps along optical flow.
+
+    Each map is mixed with the smoothed map before it, moved along the flow (DIS, Kroeger et al., ECCV 2016) from this
+    frame to the last. The past has little weight where the moved last frame does not look like this one, none where
+    the flow there and back does not return (uncovered background, flow gone wrong), and none at all after a cut.
+    """
+
+    def __init__(self, options: Smoothing | None = None):
+        self.options = options or Smoothing()
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __call__(self, frame: np.ndarray, saliency: np.ndarray) -> np.ndarray:
+        """The smoothed map of the next frame.
+
+        Args:
+            frame: RGB uint8 ``(S, S, 3)``.
+            saliency: its map, float32 ``(S, S)`` in [0, 1].
+
+        Returns:
+            float32 ``(S, S)`` in [0, 1].
+        """
+        if self._last is not None and self.options.strength:
+            saliency = self._mixed(frame, saliency, *self._last)
+        self._last = frame, saliency
+        return saliency
+
+    def _mixed(self, frame, saliency, last_frame, last_saliency) -> np.ndarray:
+        grey, last_grey = (cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in (frame, last_frame))
+        flow, forth = self._flow.calc(grey, last_grey, None), self._flow.calc(last_grey, grey, None)
+        height, width = grey.shape
+        x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        x, y = x + flow[..., 0], y + flow[..., 1]
+
+        def moved(image: np.ndarray) -> np.ndarray:
+            return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+        error = cv2.blur(cv2.absdiff(moved(last_frame), frame).astype(np.float32), (5, 5)).max(axis=2)
+        if (error > self.options.tolerance).mean() > self.options.cut:
+            return saliency
+        inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+        # Where there and back is not the same way, something was uncovered or the flow is wrong.
+        returns = np.linalg.norm(flow + moved(forth), axis=2) < 1
+        weight = self.options.strength * np.exp(-error / self.options.tolerance) * (inside & returns)
+        return (weight * moved(last_saliency) + (1 - weight) * saliency).astype(np.float32)
