@@ -1,0 +1,329 @@
+// The page: photos in, the group's job, results as they come.
+
+import { Card } from "./card.js";
+import { dropped, ofFolder, pasted } from "./files.js";
+import { asMask, mark } from "./marking.js";
+import * as server from "./server.js";
+
+const $ = (selector) => document.querySelector(selector);
+const cards = [];
+const UPLOADS = 3; // at once
+const POLL = 300; // milliseconds
+
+let group = null;
+let limits = null;
+let searching = false; // a job is being started or runs
+let wanted = 0; // counts the searches that were asked for; an older one gives way
+let stale = false; // photos or marks changed since the results
+let adding = Promise.resolve();
+
+// ------------------------------------------------------------------------------------------------ adding photos
+
+/** Take files in: cards at once, uploads behind them, and a search when all are there. */
+function add(files) {
+  files = admitted(files);
+  if (!files.length) return;
+  const fresh = files.map((file) => new Card(file, { mark: markOn, remove }));
+  cards.push(...fresh);
+  $("#cards").append(...fresh.map((card) => card.element));
+  showPlaces();
+  tell(fresh.length === 1 ? "Adding a photo" : `Adding ${fresh.length} photos`);
+  progress(0);
+  const reading = inTurn(fresh, (card) => card.read(), 1).then(showAll);
+  adding = adding.then(() => reading).then(() => upload(fresh)).then(search);
+}
+
+function admitted(files) {
+  const refused = [];
+  const kept = [...files].filter((file) => {
+    if (!limits || file.size <= limits.file_bytes) return true;
+    refused.push(`${file.name}: larger than ${Math.round(limits.file_bytes / 2 ** 20)} MB`);
+    return false;
+  });
+  const room = limits ? Math.max(0, limits.photos - cards.length) : kept.length;
+  if (kept.length > room) refused.push(`${kept.length - room} photos left out: a group has at most ${limits.photos}`);
+  complain(refused);
+  return kept.slice(0, room);
+}
+
+async function upload(fresh) {
+  const refused = [];
+  await attempt(async () => {
+    group ??= await server.createGroup();
+    let done = 0;
+    await inTurn(fresh, async (card) => {
+      if (!cards.includes(card)) return; // removed meanwhile
+      try {
+        card.id = (await server.upload(group, card.file)).id;
+        await card.readFromServer(group);
+        card.redraw();
+        if (!cards.includes(card)) await server.removePhoto(group, card.id);
+      } catch (error) {
+        if (error.status !== 422) throw error;
+        refused.push(error.message);
+        drop(card);
+      }
+      progress(++done / fresh.length / 3);
+    }, UPLOADS);
+  });
+  complain(refused);
+}
+
+/** `work` on every item, `most` at a time. */
+async function inTurn(items, work, most) {
+  const queue = [...items];
+  const lane = async () => {
+    while (queue.length) await work(queue.shift());
+  };
+  await Promise.all(Array.from({ length: most }, lane));
+}
+
+// ------------------------------------------------------------------------------------------------ searching
+
+/** Run the group's job and show each map as it comes; a search that is asked for later takes over. */
+async function search() {
+  if (!cards.some((card) => card.id)) return settle(cards.length ? "" : "Add photos to begin");
+  const mine = ++wanted;
+  searching = true;
+  stale = false;
+  for (const card of cards) {
+    card.fail("");
+    card.busy = true;
+  }
+  showState();
+  const ended = await attempt(async () => {
+    await sendMarks();
+    const first = await begin(mine);
+    return first && follow(first, mine);
+  });
+  if (mine !== wanted) return;
+  searching = false;
+  for (const card of cards) {
+    card.busy = false;
+    card.redraw();
+  }
+  settle(ended ? conclusion(ended) : "");
+}
+
+/** Start the job: wait where the server is full, bring the photos again where it has deleted them. */
+async function begin(mine) {
+  while (mine === wanted) {
+    try {
+      return await server.startJob(group);
+    } catch (error) {
+      if (error.status === 503) {
+        tell("The server is busy; waiting for a place");
+        await pause(1000 * (error.retryAfter || 2));
+      } else if (error.status === 404 && cards.some((card) => card.id)) {
+        tell("The server has deleted the photos after a while; sending them again");
+        group = null;
+        for (const card of cards) Object.assign(card, { id: null, paintSent: !card.paint });
+        await upload(cards);
+        await sendMarks();
+      } else throw error;
+    }
+  }
+}
+
+async function follow(job, mine) {
+  const shown = new Set();
+  tell("Looking for what the photos share");
+  for (;;) {
+    for (const id of job.done) {
+      const card = cards.find((other) => other.id === id);
+      if (shown.has(id) || !card) continue;
+      shown.add(id);
+      card.presence = job.presence[id];
+      await card.readMap(group);
+      if (mine !== wanted) return null;
+    }
+    for (const [id, reason] of Object.entries(job.failed)) cards.find((card) => card.id === id)?.fail(reason);
+    progress((1 + job.read / job.total + job.done.length / job.total) / 3);
+    showState();
+    if (job.state !== "waiting" && job.state !== "running") return job;
+    await pause(POLL);
+    if (mine !== wanted) return null;
+    job = await server.readJob(group);
+  }
+}
+
+function conclusion(job) {
+  if (job.state === "cancelled") return "Stopped";
+  if (job.state === "failed") {
+    complain([job.message]);
+    return "Not found";
+  }
+  const photos = job.done.length === 1 ? "1 photo" : `${job.done.length} photos`;
+  return job.message || `Done: ${photos}`;
+}
+
+async function stop() {
+  await attempt(() => server.cancelJob(group));
+}
+
+// ------------------------------------------------------------------------------------------------ changing the group
+
+function remove(card) {
+  const next = card.element.nextElementSibling ?? card.element.previousElementSibling;
+  drop(card);
+  if (card.id) attempt(() => server.removePhoto(group, card.id));
+  if (!cards.length) return startOver();
+  next.querySelector(".remove").focus();
+  changed(`${card.name} removed`);
+}
+
+function drop(card) {
+  const index = cards.indexOf(card);
+  if (index >= 0) cards.splice(index, 1);
+  card.close();
+  showPlaces();
+}
+
+async function markOn(card) {
+  if (!card.photo) return;
+  const painted = await mark(card);
+  if (painted === undefined) return;
+  card.paint = painted;
+  card.paintSent = false;
+  card.redraw();
+  changed(painted ? `${card.name} marked` : `${card.name}: no mark`);
+}
+
+async function sendMarks() {
+  for (const card of cards.filter((other) => other.id && !other.paintSent)) {
+    await server.setMark(group, card.id, card.paint && (await asMask(card.paint)));
+    card.paintSent = true;
+  }
+}
+
+function changed(what) {
+  stale = true;
+  tell(searching ? what : `${what}. Find again to take it into account.`);
+  showState();
+}
+
+function startOver() {
+  wanted++;
+  searching = stale = false;
+  if (group) server.deleteGroup(group);
+  group = null;
+  cards.splice(0).forEach((card) => card.close());
+  complain([], true);
+  showPlaces();
+  settle("");
+  $("#drop .button").focus();
+}
+
+// ------------------------------------------------------------------------------------------------ what is shown
+
+const view = () => $("[name=view]:checked").value;
+const threshold = () => Number($("#threshold").value);
+
+function showAll() {
+  $("#threshold-value").value = threshold().toFixed(2);
+  $("#threshold").disabled = ["photo", "map"].includes(view());
+  $("#cards").dataset.view = view();
+  showState();
+}
+
+function showPlaces() {
+  $("#drop").hidden = cards.length > 0;
+  $("#work").hidden = !cards.length;
+}
+
+function showState() {
+  const found = cards.some((card) => card.map);
+  const find = $("#find");
+  find.textContent = searching ? "Stop" : found ? "Find again" : "Find the object";
+  find.disabled = !searching && !cards.some((card) => card.id);
+  find.classList.toggle("main", searching || stale || !found);
+  const zip = $("#zip");
+  const ready = found && !searching;
+  zip.setAttribute("aria-disabled", String(!ready));
+  if (ready) zip.href = server.zipAddress(group, threshold());
+  else zip.removeAttribute("href");
+  for (const card of cards) card.show(group, view(), threshold());
+}
+
+function settle(text) {
+  $("#progress").hidden = true;
+  tell(text);
+  showState();
+}
+
+function progress(value) {
+  $("#progress").hidden = false;
+  $("#progress").value = value;
+}
+
+function tell(text) {
+  if ($("#status").textContent !== text) $("#status").textContent = text;
+}
+
+/** List what went wrong, below what is listed already. */
+function complain(messages, anew = false) {
+  const list = $("#problems ul");
+  if (anew) list.replaceChildren();
+  for (const message of messages) {
+    const item = document.createElement("li");
+    item.textContent = message;
+    list.append(item);
+  }
+  $("#problems").hidden = !list.children.length;
+}
+
+/** The work's result; an error of the server becomes a message, and undefined. */
+async function attempt(work) {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof server.ServerError)) throw error;
+    complain([error.message]);
+    return undefined;
+  }
+}
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// ------------------------------------------------------------------------------------------------ wiring
+
+for (const button of document.querySelectorAll("[data-pick]"))
+  button.addEventListener("click", () => $(`#pick-${button.dataset.pick}`).click());
+$("#pick-photos").addEventListener("change", (event) => {
+  add(event.target.files);
+  event.target.value = "";
+});
+$("#pick-folder").addEventListener("change", (event) => {
+  add(ofFolder(event.target.files));
+  event.target.value = "";
+});
+$("#find").addEventListener("click", () => (searching ? stop() : search()));
+$("#clear").addEventListener("click", startOver);
+$("#problems button").addEventListener("click", () => complain([], true));
+$("#threshold").addEventListener("input", showAll);
+for (const choice of document.querySelectorAll("[name=view]")) choice.addEventListener("change", showAll);
+
+const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+document.addEventListener("dragover", (event) => {
+  if (!holdsFiles(event)) return;
+  event.preventDefault();
+  document.body.classList.add("dragging");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dragging");
+});
+document.addEventListener("drop", async (event) => {
+  if (!holdsFiles(event)) return;
+  event.preventDefault();
+  document.body.classList.remove("dragging");
+  add(await dropped(event.dataTransfer));
+});
+document.addEventListener("paste", (event) => add(pasted(event)));
+addEventListener("pagehide", () => {
+  if (group) server.deleteGroup(group);
+});
+addEventListener("pageshow", (event) => {
+  if (event.persisted && cards.length) search(); // back again: the photos are sent anew
+});
+
+limits = (await attempt(server.limits)) ?? null;
