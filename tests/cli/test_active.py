@@ -1,0 +1,84 @@
+"""``cosod active``: the group, the loop from the command line, and its errors."""
+
+import subprocess
+import sys
+
+import pytest
+
+from cosod.cli import main
+from tests.active.made import TINY, make_pool
+
+
+@pytest.fixture
+def cosod(capsys):
+    """Runs a command; returns exit code, standard output, standard error."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return stopped.value.code, out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    return make_pool(tmp_path_factory.mktemp("pool"))
+
+
+def options(**more):
+    changed = [f"{key}={value}" for key, value in (TINY | more).items()]
+    return [part for change in changed for part in ("--set", change)] + ["--backbone", "none", "--device", "cpu"]
+
+
+def test_help_is_instant():
+    code = "import sys; from cosod.cli.active import command; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_subcommands_are_listed(cosod):
+    code, out, _ = cosod("active", "--help")
+    assert code == 0 and all(name in out for name in ("run", "table", "query", "label", "import"))
+
+
+def test_presets_are_listed(cosod):
+    code, out, _ = cosod("active", "run", "--list")
+    assert code == 0 and "paper10" in out and "random10" in out
+
+
+def test_run_scores_and_goes_on(cosod, pool, tmp_path):
+    arguments = ("active", "run", "--data", pool, "-o", tmp_path, "--preset", "random10", "--test", pool, *options())
+    code, out, err = cosod(*arguments)
+    assert code == 0 and out.startswith("max_f ") and "40 clicks of 4 images" in err
+    again = cosod(*arguments)
+    assert again[1] == out and "stage" not in again[2]
+
+
+def test_table(cosod, pool, tmp_path):
+    arguments = ("--data", pool, "-o", tmp_path, "--test", pool, "--presets", "random10", "--seeds", "3", *options())
+    code, out, _ = cosod("active", "table", *arguments)
+    assert code == 0 and "| random10 | 10 |" in out
+    assert (tmp_path / "table.md").read_text() == out
+
+
+def test_bad_image_is_left_out_and_reported(cosod, tmp_path):
+    folder = make_pool(tmp_path / "pool")
+    (folder / "images/3.png").write_bytes(b"nothing")
+    code, _, err = cosod("active", "run", "--data", folder, "-o", tmp_path / "run", "--preset", "random10", *options())
+    assert code == 1 and "1 images could not be read" in err and "30 clicks of 3 images" in err
+    assert (tmp_path / "run/weights.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--preset", "random11"), "did you mean 'random10'"),
+        (("--set", "rounds"), "give KEY=VALUE"),
+        (("--set", "attack.stepz=1"), "did you mean 'steps'"),
+        (("--test", "nowhere"), "nowhere"),
+    ],
+)
+def test_errors(cosod, pool, tmp_path, more, message):
+    code, _, err = cosod("active", "run", "--data", pool, "-o", tmp_path, "--preset", "random10", *options(), *more)
+    assert code == 1 and message in err
