@@ -105,6 +105,10 @@ def test_comparing_with_the_papers(run, data):
     found = json.loads(out)
     assert found["reports"][0]["protocol"] == "coseg"
     assert "mine" in found["compare"]
+    written = data / "scores"
+    _, out, _ = run("--pred", data / "good", "--gt", data / "gt", "--compare", "voc", "-o", written, "--no-figures")
+    assert "J dog" in out and "J cup" not in out and "J horse" not in out
+    assert "| → good |" in (written / "compare.md").read_text()
     code, _, err = run("--pred", data / "good", "--gt", data / "gt", "--compare", "msrc", "--protocol", "papers")
     assert (code, "add --protocol coseg" in err) == (1, True)
     code, _, err = run("--pred", data / "good", "--gt", data / "gt", "--compare", "nothing")
