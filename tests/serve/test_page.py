@@ -60,6 +60,8 @@ def opened(browser, server):
         page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
         page.on("request", lambda request: troubles.append(request.url) if _elsewhere(request.url, server) else None)
         page.goto(f"http://127.0.0.1:{server.port}/")
+        # Before the first frame is shown a browser may drop keys, which no person could press by then.
+        page.evaluate("() => new Promise(shown => requestAnimationFrame(() => requestAnimationFrame(shown)))")
         return page
 
     yield open_page
