@@ -51,7 +51,9 @@ def command(paths, output, save, threshold, absent, overwrite, sheet, as_json, *
         job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
     total = sum(len(group.images) for group in groups)
     where = f"{registry.name_of(detector.network)} at {detector.size} px on {detector.device}"
-    click.echo(f"{total} images in {len(groups)} groups; {where}", err=True)
+    found = [f"{total} images in {len(groups)} groups"] if groups else []
+    found += [f"{len(clips)} video clip{'s' if len(clips) > 1 else ''}"] if clips else []
+    click.echo(f"{' and '.join(found)}; {where}", err=True)
     with progress(total, as_json) as report:
         summary = run(detector, identity, groups, job, report)
         if clips:
