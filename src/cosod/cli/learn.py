@@ -36,7 +36,8 @@ def command(paths, output, masks, **network):
     learned = detector.learn(images, marks, lambda index, error: failed.append(error))
     learned.save(output)
     marked = f", {learned.facts.marked} of them marked" if learned.facts.marked else ""
-    click.echo(f"Learned from {learned.facts.images} photos{marked}: {output}", err=True)
+    photos = "1 photo" if learned.facts.images == 1 else f"{learned.facts.images} photos"
+    click.echo(f"Learned from {photos}{marked}: {output}", err=True)
     if learned.facts.images == 1 and not learned.facts.marked:
         click.echo("Warning: one photo has nothing to share: what stands out in it was learned; mark it", err=True)
     if failed:
