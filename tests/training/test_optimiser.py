@@ -5,7 +5,8 @@ import torch
 
 from cosod.errors import InputError
 from cosod.models import create
-from cosod.training.optimiser import Average, freeze_statistics, make_optimiser, set_rates
+from cosod.models.layers import keep_statistics
+from cosod.training.optimiser import Average, make_optimiser, set_rates
 from cosod.training.recipe import load_recipe
 from cosod.training.settings import Optimiser
 
@@ -94,6 +95,6 @@ def test_average_follows_and_soon_forgets_its_start():
 
 def test_frozen_statistics_stay():
     network = torch.nn.Sequential(torch.nn.BatchNorm1d(2)).train()
-    freeze_statistics(network)
+    keep_statistics(network)
     network(torch.randn(8, 2) + 5)
     assert network[0].running_mean.abs().max() == 0

@@ -13,7 +13,7 @@ from cosod.active.labels import MODES
 from cosod.active.selection import Selection
 from cosod.active.stage import Training
 from cosod.errors import InputError
-from cosod.training.recipe import nearest
+from cosod.training.recipe import nearest, of_kind, parsed
 
 #: How many superpixels an image is cut into, about.
 REGIONS = 450
@@ -91,7 +91,7 @@ def load_preset(name: str, changes: Mapping[str, Any] | None = None) -> Settings
             inner = inner.setdefault(parent, {})
             if not isinstance(inner, dict):
                 raise InputError(f"{key}: {parent} is a single value; write {parent}=...")
-        inner[last] = _parsed(value)
+        inner[last] = parsed(value)
     return from_table(table)
 
 
@@ -128,22 +128,7 @@ def _build(cls: type, table: Mapping[str, Any], where: str) -> Any:
 def _value(kind: Any, value: Any, key: str) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
         return _build(kind, value, f"the settings of {key}")
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-        raise InputError(f"{key} is {words.get(kind, 'a table of values')}, not {value!r}")
-    return value
-
-
-def _parsed(value: Any) -> Any:
-    """Text as TOML reads it, or as it is: ``0.5``, ``true``, ``margin``."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return value
+    return of_kind(kind, value, key)
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -5,23 +5,13 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import find_inputs, finish, network_options, open_detector, progress, threshold_value, words
+from cosod.cli.options import find_inputs, finish, map_options, open_detector, progress, threshold_value, words
 
 
 @click.command(short_help="Find what `cosod learn` kept in any number of photos.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CONSENSUS... PHOTOS...")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
-@click.option("--save", default="maps", show_default=True, help="What to write: maps, masks, overlays (by commas).")
-@network_options()
-@click.option("--threshold", help="Of masks and overlays: 0 to 1, adaptive or coseg.  [default: the network's]")
-@click.option(
-    "--absent",
-    default="keep",
-    show_default=True,
-    help="Photos without the object: keep their maps, blank them, or report them.",
-)
-@click.option("--overwrite", is_flag=True, help="Redo photos that are finished already.")
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output: each image, then the summary.")
+@map_options
 def command(paths, output, save, threshold, absent, overwrite, as_json, working_size, **network):
     """Find in each photo by itself what a consensus stands for: files ending in .consensus, then photos and folders.
 

@@ -10,6 +10,7 @@ from cosod.cli.options import (
     map_source,
     network_options,
     progress,
+    run_options,
     size_value,
     threshold_value,
 )
@@ -37,8 +38,7 @@ from cosod.cli.options import (
 @click.option("--align", default="centre", show_default=True, help="With --size: centre or bottom.")
 @click.option("--format", "format_", default="png", show_default=True, help="png, webp, or jpg with a background.")
 @network_options(size="--working-size")
-@click.option("--overwrite", is_flag=True, help="Redo groups that are finished already.")
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output: each image, then the summary.")
+@run_options
 def command(
     paths, output, maps, method, threshold, background, size, padding, align, format_, overwrite, as_json, **network
 ):

@@ -32,6 +32,31 @@ def network_options(size: str = "--size") -> Callable:
     return add
 
 
+def run_options(function: Callable) -> Callable:
+    """Options of every command that goes on where it was stopped and reports as it goes."""
+    lines = "JSON lines on standard output: each image, then the summary."
+    function = click.option("--json", "as_json", is_flag=True, help=lines)(function)
+    return click.option("--overwrite", is_flag=True, help="Redo what is finished already.")(function)
+
+
+def map_options(function: Callable) -> Callable:
+    """Options of the commands that write maps: what is written, and how; with :func:`run_options`."""
+    options = [
+        click.option("--threshold", help="Of masks and overlays: 0 to 1, adaptive or coseg.  [default: the network's]"),
+        click.option(
+            "--absent",
+            default="keep",
+            show_default=True,
+            help="Photos without the object: keep their maps, blank them, or report them.",
+        ),
+    ]
+    function = run_options(function)
+    for option in reversed(options):
+        function = option(function)
+    what = "What to write: maps, masks, overlays (by commas)."
+    return click.option("--save", default="maps", show_default=True, help=what)(network_options()(function))
+
+
 def open_detector(
     model: str, weights: Path | None, working_size: int | None, device: str, batch: int, max_pixels: int | None
 ):

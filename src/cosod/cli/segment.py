@@ -5,26 +5,16 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import find_inputs, finish, network_options, open_detector, progress, threshold_value, words
+from cosod.cli.options import find_inputs, finish, map_options, open_detector, progress, threshold_value, words
 
 
 @click.command(short_help="Find the object that the photos of a folder share.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
-@click.option("--save", default="maps", show_default=True, help="What to write: maps, masks, overlays (by commas).")
-@network_options()
-@click.option("--threshold", help="Of masks and overlays: 0 to 1, adaptive or coseg.  [default: the network's]")
-@click.option(
-    "--absent",
-    default="keep",
-    show_default=True,
-    help="Photos without the shared object: keep their maps, blank them, or report them.",
-)
-@click.option("--overwrite", is_flag=True, help="Redo groups that are finished already.")
+@map_options
 @click.option(
     "--sheet", type=click.Path(path_type=Path), help="Also write one picture that shows results of all groups."
 )
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output: each image, then the summary.")
 def command(paths, output, save, threshold, absent, overwrite, sheet, as_json, **network):
     """Find the object that the photos of each group share, and write a map for each photo.
 

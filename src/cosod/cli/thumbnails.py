@@ -10,6 +10,7 @@ from cosod.cli.options import (
     map_source,
     network_options,
     progress,
+    run_options,
     size_value,
     threshold_value,
     words,
@@ -34,8 +35,7 @@ from cosod.cli.options import (
 @click.option("--masks", default="none", show_default=True, help="In the labels: none, rle (COCO) or polygons.")
 @click.option("--each-part", is_flag=True, help="In the labels: a box for each separate part of the object.")
 @network_options(size="--working-size")
-@click.option("--overwrite", is_flag=True, help="Redo groups that are finished already.")
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output: each image, then the summary.")
+@run_options
 def command(
     paths, output, maps, size, fill, edges, threshold, sheet, labels, masks, each_part, overwrite, as_json, **network
 ):

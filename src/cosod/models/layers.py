@@ -6,6 +6,16 @@ from torch.nn import functional as F
 
 from cosod.errors import InputError
 
+#: The one common ancestor of all kinds of batch normalisation, the synchronised one included.
+BATCH_NORM = nn.modules.batchnorm._BatchNorm
+
+
+def keep_statistics(module: nn.Module) -> None:
+    """All batch normalisation of ``module`` in evaluation mode: its statistics stay."""
+    for part in module.modules():
+        if isinstance(part, BATCH_NORM):
+            part.eval()
+
 
 def resize(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
     """``(N, C, H, W)`` to ``(N, C, *size)``, bilinear with aligned corners, as all networks of this family do."""

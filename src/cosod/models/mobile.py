@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from cosod.models.affinity import CosineAffinity
 from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output
-from cosod.models.layers import halves, resize
+from cosod.models.layers import halves, keep_statistics, resize
 from cosod.models.mobilenet import MobileNetV2
 
 
@@ -87,9 +87,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         Batches sorted by group would ruin them.
         """
         super().train(mode)
-        for module in self.backbone.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
+        keep_statistics(self.backbone)
         return self
 
     def encode(self, images: Tensor) -> Features:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from cosod.models.interface import Features
+from cosod.models.layers import keep_statistics
 from cosod.models.mobilenet import MobileNetV2
 from cosod.models.saliency import Saliency, SaliencyNetwork, check_classes, enlarge
 
@@ -56,9 +57,7 @@ class SaliencyMobile(SaliencyNetwork):
     def train(self, mode: bool = True):
         """As usual, but the backbone's batch normalisation keeps its ImageNet statistics."""
         super().train(mode)
-        for module in self.backbone.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
+        keep_statistics(self.backbone)
         return self
 
     def encode(self, images: Tensor) -> Features:

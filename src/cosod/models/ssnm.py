@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from cosod.errors import InputError
 from cosod.models.hrnet import HRNet
 from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output
-from cosod.models.layers import halves
+from cosod.models.layers import halves, keep_statistics
 from cosod.models.mobilenet import MobileNetV2
 from cosod.models.semantic import SemanticModulator
 from cosod.models.spatial import REFERENCE_POSITIONS, SOLVERS, spatial_map
@@ -114,9 +114,7 @@ class SSNM(CoSaliencyNetwork):
         """As usual, but the batch normalisation of MobileNetV2 keeps its statistics: see ``GCoNetPlusMobile``."""
         super().train(mode)
         if self.config.backbone == "mobilenet_v2":
-            for module in self.backbone.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
+            keep_statistics(self.backbone)
         return self
 
     def encode(self, images: Tensor) -> Features:

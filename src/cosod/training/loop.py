@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 
 from cosod.errors import TrainingError
+from cosod.models.layers import keep_statistics
 from cosod.training.batches import Batch, Batches, iterate, usable_workers
 from cosod.training.chance import torch_seed
 from cosod.training.checkpoint import make_folder
 from cosod.training.journal import Journal
-from cosod.training.optimiser import freeze_statistics, set_rates
+from cosod.training.optimiser import set_rates
 from cosod.training.run import Job, Run, write_recipe
 from cosod.training.team import join, leave
 
@@ -95,7 +96,7 @@ def _set_modes_and_rates(run: Run) -> float:
     progress = run.step / run.total
     run.network.train()
     if progress >= settings.freeze_statistics:
-        freeze_statistics(run.network)
+        keep_statistics(run.network)
     return set_rates(run.optimiser, settings, run.epoch, progress, run.step)
 
 

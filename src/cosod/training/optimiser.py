@@ -1,4 +1,4 @@
-"""What is learnt and how fast: parameter groups, rate schedules, frozen statistics, and the average of the weights."""
+"""What is learnt and how fast: parameter groups, rate schedules, and the average of the weights."""
 
 import math
 from collections.abc import Sequence
@@ -7,11 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from cosod.errors import InputError
+from cosod.models.layers import BATCH_NORM
 from cosod.training.recipe import Recipe, nearest
 from cosod.training.settings import Optimiser
-
-#: The one common ancestor of all kinds of batch normalisation, the synchronised one included.
-NORM = nn.modules.batchnorm._BatchNorm
 
 
 def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -66,13 +64,6 @@ def set_rates(
     return factor
 
 
-def freeze_statistics(network: nn.Module) -> None:
-    """All batch normalisation in evaluation mode: its statistics stay."""
-    for module in network.modules():
-        if isinstance(module, NORM):
-            module.eval()
-
-
 class Average:
     """Exponential moving average of a network's weights and statistics.
 
@@ -114,7 +105,7 @@ def _freeze(network: nn.Module, settings: Optimiser) -> None:
         if name.startswith(settings.frozen) and not name.startswith(settings.trained):
             parameter.requires_grad_(False)
     for name, module in network.named_modules():
-        if isinstance(module, NORM) and f"{name}.".startswith(settings.freeze_norm):
+        if isinstance(module, BATCH_NORM) and f"{name}.".startswith(settings.freeze_norm):
             for parameter in module.parameters():
                 parameter.requires_grad_(False)
 

@@ -118,7 +118,7 @@ def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = 
     """
     table, where = _table(str(name_or_path), ())
     for key, value in (overrides or {}).items():
-        _put(table, _full_name(key, table), _parsed(value))
+        _put(table, _full_name(key, table), parsed(value))
     return from_table(table, where)
 
 
@@ -216,11 +216,16 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         return tuple(_value(part, v, where) for v in value)
     if get_origin(kind) in (dict, types.UnionType):
         return value
+    return of_kind(kind, value, where)
+
+
+def of_kind(kind: type, value: Any, name: str) -> Any:
+    """``value``, whole numbers as ``float`` where that is wanted; raises ``InputError`` where it is of another kind."""
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-        raise InputError(f"{where} is {words[kind]}, not {value!r}")
+        raise InputError(f"{name} is {words.get(kind, 'a table of values')}, not {value!r}")
     return value
 
 
@@ -255,7 +260,7 @@ def _put(table: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
     table[last] = value
 
 
-def _parsed(value: Any) -> Any:
+def parsed(value: Any) -> Any:
     """Text as TOML reads it, or as it is: ``0.5``, ``true``, ``[1, 2]``, ``cosine``."""
     if not isinstance(value, str):
         return value
