@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from cosod.active.losses import mask_loss, partial_cross_entropy, point_loss, structure_loss
+from cosod.active.losses import local_coherence, mask_loss, partial_cross_entropy, point_loss, structure_loss
 from cosod.models.saliency import Saliency
 from tests.models.filled import masks
 
@@ -70,3 +70,30 @@ def test_deep_supervision_weights_every_map():
     xy, labels = torch.rand(1, 5, 2), torch.tensor([[0, 1, 1, 0, 1]])
     expected = partial_cross_entropy(maps[0], xy, labels) + partial_cross_entropy(maps[1], xy, labels) / 2
     torch.testing.assert_close(point_loss(output, xy, labels), expected)
+
+
+def test_local_coherence_by_hand():
+    """Two columns of two rows: with radius 1 every pair is a neighbour, and only colours tell them apart."""
+    maps = torch.tensor([[[[1.0, 0.0], [0.5, 0.0]]]])
+    images = torch.zeros(1, 3, 2, 2)
+    images[..., 1] = 0.1  # the right column
+    across = math.exp(-3 * 0.01 / (2 * 0.01) - 1 / 72)
+    down = math.exp(-1 / 72)
+    diagonal = math.exp(-3 * 0.01 / (2 * 0.01) - 2 / 72)
+    pairs = across * (1 + 0.5) + down * (0.5 + 0) + diagonal * (1 + 0.5)
+    assert local_coherence(maps, images, radius=1).item() == pytest.approx(2 * pairs / 4, rel=1e-5)
+
+
+def test_local_coherence_is_against_every_neighbour():
+    """As the published form: all differences within a window around each position, zero beyond the border."""
+    maps, images = torch.rand(2, 1, 6, 7), torch.rand(2, 3, 24, 28) * 0.2
+    small = F.adaptive_avg_pool2d(images, (6, 7))
+    total = 0.0
+    for y in range(6):
+        for x in range(7):
+            for v in range(max(0, y - 2), min(6, y + 3)):
+                for u in range(max(0, x - 2), min(7, x + 3)):
+                    unlike = (small[:, :, y, x] - small[:, :, v, u]).square().sum(dim=1)
+                    weight = torch.exp(-unlike / 0.02 - ((y - v) ** 2 + (x - u) ** 2) / 72)
+                    total += (weight * (maps[:, 0, y, x] - maps[:, 0, v, u]).abs()).sum()
+    torch.testing.assert_close(local_coherence(maps, images), total / (2 * 6 * 7))

@@ -1,16 +1,15 @@
 """The trajectory ensemble: several moments of one training run in place of several runs (ATAL)."""
 
 import copy
-import itertools
 import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cosod.active.images import normalised
 from cosod.errors import InputError
+from cosod.models.fast import fold
 from cosod.models.saliency import SaliencyNetwork, enlarge, salient
 
 RULES = ("cycles", "last")
@@ -70,18 +69,9 @@ def members(network: SaliencyNetwork, snapshots: list[State]) -> list[SaliencyNe
     for state in snapshots:
         member = copy.deepcopy(network)
         member.load_state_dict(state)
-        _fuse(member.eval().requires_grad_(False))
+        fold(member.eval().requires_grad_(False))
         result.append(member.to(memory_format=torch.channels_last))
     return result
-
-
-def _fuse(network: nn.Module) -> None:
-    """Batch normalisation into the convolution before it: the same answers and gradients, a quarter faster."""
-    for layers in network.modules():
-        if isinstance(layers, nn.Sequential):
-            for i, (one, following) in enumerate(itertools.pairwise(layers)):
-                if isinstance(one, nn.Conv2d) and isinstance(following, nn.BatchNorm2d):
-                    layers[i], layers[i + 1] = fuse_conv_bn_eval(one, following), nn.Identity()
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ from cosod.active.labels import Targets, oracle, superpixels, targets
 from cosod.active.points import PointSet, Queries, unanswered
 from cosod.active.pool import Pool
 from cosod.active.selection import random_queries, select
+from cosod.active.self_training import said_masks
 from cosod.active.settings import REGIONS, Settings
 from cosod.active.stage import PRECISIONS, Report, train_stage
 from cosod.active.state import State
@@ -184,8 +185,15 @@ class Loop:
         training = self.settings.training
         if not training.final_steps:
             raise InputError("training.final_steps is 0: this run has no final network")
-        network = self._new("final")
-        report = self._train(network, "final", training.final_steps, lambda s: triangle(s, training.final_steps))
+        truth, network = self.truth(), self._new("final")
+        clicked = isinstance(truth, Targets)
+        # Masks need no pretended ones: the same number of steps goes into one network.
+        report = self._train(network, "final", truth, training.final_steps + (0 if clicked else training.self_steps))
+        if clicked and training.self_steps:
+            precision = PRECISIONS[training.precision]
+            masks = said_masks(network, self.material.images, truth, training.size, precision)
+            network = self._new("self", classes=1)
+            self._train(network, "self", masks, training.self_steps)
         facts = of_settings.to_table(self.settings)
         weights.save(network, path, {"active": facts, "pool": self.pool.fingerprint, "clicks": report.clicks})
         return path
@@ -237,7 +245,7 @@ class Loop:
                 if step in moments:
                     snapshots.append(snapshot(network))
 
-            self._train(network, number, training.steps, lambda s: ensemble.rate(s, training.steps), keep)
+            self._train(network, number, self.truth(), training.steps, ensemble.rate, keep)
             checkpoint.write(file, {"snapshots": snapshots})
             if number:
                 self.state.model_file(number - 1).unlink(missing_ok=True)  # nothing reads it any more
@@ -250,19 +258,27 @@ class Loop:
             network.load_state_dict(published.read(self.state.model_file(number - 1))["snapshots"][-1])
         return network
 
-    def _new(self, stage: int | str) -> SaliencyNetwork:
-        """A network with ImageNet's backbone and new decoder."""
+    def _new(self, stage: int | str, classes: int | None = None) -> SaliencyNetwork:
+        """A network with ImageNet's backbone and new decoder; by default with the classes of the run's labels."""
         training = self.settings.training
         torch.manual_seed(torch_seed(self.settings.seed, "weights", stage if not training.warm else "first"))
-        network = create(training.network, classes=1 if self.settings.labels == "masks" else 2)
+        network = create(training.network, classes=classes or (1 if self.settings.labels == "masks" else 2))
         if self.backbone != Path("none"):
             init_backbone(network, self.backbone)
         return network.to(self.device)
 
-    def _train(self, network, stage: int | str, steps: int, rate, after_step=lambda step: None) -> Report:
-        truth = self.truth()
+    def _train(
+        self,
+        network,
+        stage: int | str,
+        truth: Targets | Tensor,
+        steps: int,
+        rate=triangle,
+        after_step=lambda step: None,
+    ) -> Report:
         share = truth.share if isinstance(truth, Targets) else 1.0
         seen = f"{int(truth.clicks.sum())} clicks" if isinstance(truth, Targets) else "masks"
+        seen = "its own masks" if stage == "self" else seen
         self.say(f"stage {stage}: {steps} steps on {seen} of {len(self.pool)} images ({share:.3%} of their pixels)")
         key = (self.settings.seed, "stage", stage)
         with _bar(steps, "step") as bar:
@@ -272,7 +288,14 @@ class Loop:
                 bar.update()
 
             report = train_stage(
-                network, self.material.images, truth, self.settings.training, steps, rate, key, stepped
+                network,
+                self.material.images,
+                truth,
+                self.settings.training,
+                steps,
+                lambda step: rate(step, steps),
+                key,
+                stepped,
             )
         row = report._asdict() | {"stage": stage, "labelled_share": share, "labels": self.settings.labels}
         write_text(self.state.folder / f"stage-{stage}.json", json.dumps(row) + "\n")

@@ -48,6 +48,34 @@ def structure_loss(logits: Tensor, masks: Tensor, bug_compatible: bool = False) 
     return (entropy + 1 - (both + 1) / (either + 1)).mean()
 
 
+def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, colour: float = 0.1, reach: float = 6.0) -> Tensor:
+    """How much maps differ between neighbours that look alike: what clicks say spreads as far as the colour goes.
+
+    For every pair of positions at most ``radius`` rows and columns apart, the difference of the map weighs
+    ``exp(-d^2 / 2 reach^2 - c^2 / 2 colour^2)``, d their distance and c that of their colours: the local saliency
+    coherence loss of weakly supervised saliency from scribbles (Yu et al., AAAI 2021, equations 3 to 5). Summed over
+    the neighbours, mean over positions and images.
+
+    Args:
+        maps: ``(N, 1, h, w)`` in [0, 1].
+        images: ``(N, 3, H, W)`` in [0, 1]; averaged to the size of the maps.
+        radius: of the neighbourhood.
+        colour: distance of colours that still count as alike.
+        reach: distance in positions at which neighbours count less.
+    """
+    n, _, height, width = maps.shape
+    images = F.adaptive_avg_pool2d(images, (height, width))
+    total = maps.new_zeros(())
+    for dy in range(radius + 1):
+        for dx in range(-radius if dy else 1, radius + 1):  # every pair once
+            one = (..., slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
+            other = (..., slice(dy, height), slice(max(0, dx), width - max(0, -dx)))
+            unlike = (images[one] - images[other]).square().sum(dim=1, keepdim=True)
+            weight = torch.exp(-unlike / (2 * colour**2) - (dx * dx + dy * dy) / (2 * reach**2))
+            total = total + 2 * (weight * (maps[one] - maps[other]).abs()).sum()
+    return total / (n * height * width)
+
+
 def deep_supervision(output: Saliency, loss: Callable[[Tensor], Tensor]) -> Tensor:
     """The weighted sum of ``loss`` over all of a network's maps."""
     return sum(weight * loss(logits) for weight, logits in zip(output.weights, output.logits, strict=True))

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from cosod.active.images import draw_view, normalised
 from cosod.active.labels import Targets
-from cosod.active.losses import mask_loss, point_loss
+from cosod.active.losses import local_coherence, mask_loss, point_loss
 from cosod.errors import InputError, TrainingError
 from cosod.models.registry import entry
-from cosod.models.saliency import SaliencyNetwork
+from cosod.models.saliency import SaliencyNetwork, salient
 from cosod.training.chance import torch_seed
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -28,6 +28,8 @@ class Training:
         network: a registered network for single images.
         steps: of the stage after each round but the last.
         final_steps: of the final network, which begins anew from ImageNet on all clicks (0: no final network).
+        self_steps: of one more network, from ImageNet too, on the masks that the final one gives of the pool (see
+            :mod:`cosod.active.self_training`; 0: none). It is the result then. With masks, added to final_steps.
         warm: whether a stage goes on from the one before; else it begins anew too.
         size: side of the square that images are trained and tested at.
         side: side that images are kept in memory at.
@@ -38,12 +40,14 @@ class Training:
         momentum, weight_decay: of SGD, with Nesterov's momentum.
         crop: share of an image's sides that is cut off at most.
         precision: ``bfloat16`` (autocast) or ``float32``.
+        coherence: weight of :func:`cosod.active.losses.local_coherence` beside the clicks' loss; 0 is none.
         bug_compatible: see :func:`cosod.active.losses.structure_loss`.
     """
 
     network: str = "saliency_mobile"
     steps: int = 150
     final_steps: int = 1000
+    self_steps: int = 0
     warm: bool = True
     size: int = 192
     side: int = 224
@@ -55,6 +59,7 @@ class Training:
     weight_decay: float = 5e-4
     crop: float = 0.125
     precision: str = "bfloat16"
+    coherence: float = 0.0
     bug_compatible: bool = False
 
     def __post_init__(self):
@@ -62,8 +67,10 @@ class Training:
             raise InputError(f"training: {self.network} is a network for groups; give f3net or saliency_mobile")
         if self.precision not in PRECISIONS:
             raise InputError(f"training: precision {self.precision!r}; give {' or '.join(PRECISIONS)}")
-        if min(self.steps, self.batch, self.side) < 1 or self.final_steps < 0:
-            raise InputError("training: give steps, batch and side of at least 1, and final_steps of at least 0")
+        if min(self.steps, self.batch, self.side) < 1 or min(self.final_steps, self.self_steps) < 0:
+            raise InputError(
+                "training: give steps, batch and side of at least 1, and final_steps and self_steps of at least 0"
+            )
         if self.size < 32 or self.size % 32:
             raise InputError(f"training: size {self.size}; give a multiple of 32")
         if not 0 <= self.crop < 1:
@@ -121,6 +128,9 @@ def train_stage(
             output = network.saliency(normalised(batch.images, network))
         if batch.masks is None:
             loss = point_loss(output, batch.xy, batch.labels)
+            if settings.coherence:
+                maps = salient(output.logits[0].float())
+                loss = loss + settings.coherence * local_coherence(maps, batch.images)
         else:
             loss = mask_loss(output, batch.masks, settings.bug_compatible)
         optimiser.zero_grad()

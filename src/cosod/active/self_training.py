@@ -1,0 +1,50 @@
+"""Self-training: a network's own maps of the pool as the masks of the next one (what the method's author did last)."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cosod.active.ensemble import mean_probability, members, snapshot
+from cosod.active.labels import Targets
+from cosod.models.saliency import SaliencyNetwork
+
+
+def said_masks(
+    network: SaliencyNetwork,
+    images: Tensor,
+    clicks: Targets,
+    size: int,
+    precision: torch.dtype = torch.float32,
+    batch: int = 16,
+) -> Tensor:
+    """What a network says of the pool, as masks to train another one on.
+
+    Image and mirrored image are averaged and cut at one half; a labelled pixel is what its label says.
+
+    Args:
+        network: trained on clicks.
+        images: ``(N, S, S, 3)`` uint8.
+        clicks: the labelled points.
+        size: side of the square that the network looks at.
+        precision: of the network's arithmetic.
+        batch: images at once.
+
+    Returns:
+        ``(N, S, S)`` uint8, 0 or 255.
+    """
+    side = images.shape[1]
+    networks = members(network, [snapshot(network)])
+    device = next(network.parameters()).device
+    masks = torch.empty(images.shape[:3], dtype=torch.uint8)
+    for start in range(0, len(images), batch):
+        pixels = images[start : start + batch].to(device).permute(0, 3, 1, 2).float() / 255
+        pixels = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
+        both = torch.stack([pixels, pixels.flip(3)])
+        maps = [mean_probability(networks, view, precision) for view in both]
+        mean = F.interpolate((maps[0] + maps[1].flip(3)) / 2, (side, side), mode="bilinear")
+        masks[start : start + batch] = (mean[:, 0] >= 0.5).to(torch.uint8).cpu() * 255
+    known = clicks.labels >= 0
+    cells = ((clicks.xy + 1) / 2 * side).long().clamp(0, side - 1)
+    image = torch.arange(len(images))[:, None].expand_as(known)
+    masks[image[known], cells[..., 1][known], cells[..., 0][known]] = (clicks.labels[known] * 255).to(torch.uint8)
+    return masks

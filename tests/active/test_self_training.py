@@ -1,0 +1,52 @@
+"""A network's own maps as masks."""
+
+import json
+
+import torch
+from torch import nn
+
+from cosod.active.labels import Targets
+from cosod.active.self_training import said_masks
+from cosod.models import load
+from cosod.models.saliency import Saliency
+from tests.active.made import tiny_loop
+
+
+class Bright(nn.Module):
+    """Salient is what is bright."""
+
+    mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(20.0))
+
+    def saliency(self, images):
+        return Saliency(((images.mean(dim=1, keepdim=True) - 0.5) * self.scale,), (1.0,), images)
+
+
+def test_masks_are_the_maps_but_for_the_clicks():
+    images = torch.zeros(3, 64, 64, 3, dtype=torch.uint8)
+    images[:, 16:48, 8:40] = 255
+    xy = torch.tensor([[-1 + 2 * 2.5 / 64, -1 + 2 * 5.5 / 64], [-1 + 2 * 20.5 / 64, -1 + 2 * 30.5 / 64]])
+    labels = torch.tensor([[1, 0], [1, -1], [-1, -1]], dtype=torch.int8)
+    clicks = Targets(xy.expand(3, 2, 2), labels, labels >= 0, 0.0)
+    masks = said_masks(Bright(), images, clicks, size=64, batch=2)
+    expected = images[..., 0].clone()
+    expected[0, 5, 2], expected[0, 30, 20], expected[1, 5, 2] = 255, 0, 255
+    assert masks.dtype == torch.uint8
+    torch.testing.assert_close(masks, expected)
+
+
+def test_a_run_ends_with_a_network_trained_on_masks(tmp_path, pool_folder):
+    loop = tiny_loop(tmp_path / "run", pool_folder, "random10", training__self_steps=2)
+    network = load(loop.run())
+    assert network.config.classes == 1
+    rows = [json.loads((loop.state.folder / f"stage-{stage}.json").read_text()) for stage in ("final", "self")]
+    assert [row["steps"] for row in rows] == [2, 2]
+    assert rows[0]["clicks"] == 40  # what the run cost
+    assert load(loop.finish()).config.classes == 1
+    other = tiny_loop(tmp_path / "other", pool_folder, "full", training__self_steps=2)
+    other.run()
+    assert not (other.state.folder / "stage-self.json").exists()  # masks need no pretended ones
+    assert json.loads((other.state.folder / "stage-final.json").read_text())["steps"] == 4
