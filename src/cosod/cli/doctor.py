@@ -20,6 +20,7 @@ def command(as_json):
     network = loading.load()
     expected = weights.describe(path).extra["check"]
     facts["deviation"] = {name: round(doctor.deviation(network, expected, name), 5) for name in facts["devices"]}
+    facts["precision"] = {name: _precision(network, name) for name in facts["devices"]}
     facts["healthy"] = all(value <= doctor.TOLERANCE for value in facts["deviation"].values())
     if as_json:
         click.echo(json.dumps(facts))
@@ -31,5 +32,14 @@ def command(as_json):
         for name, value in facts["deviation"].items():
             verdict = "as expected" if value <= doctor.TOLERANCE else "NOT as expected"
             click.echo(f"{'check on ' + name:<24} {verdict} (largest deviation {value}, allowed {doctor.TOLERANCE})")
+        for name, precision in facts["precision"].items():
+            click.echo(f"{'precision on ' + name:<24} {precision}")
     if not facts["healthy"]:
         raise click.exceptions.Exit(1)
+
+
+def _precision(network, device: str) -> str:
+    """What ``--precision auto`` takes there."""
+    from cosod.detector import Detector
+
+    return Detector(network, device, precision="auto").precision

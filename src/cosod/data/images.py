@@ -9,8 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from cosod.errors import ImageError, InputError
+from cosod.paths import as_path, is_remote, open_binary
 
 #: Files with these endings are taken for images when a folder is searched.
 SUFFIXES = frozenset(
@@ -19,6 +21,9 @@ SUFFIXES = frozenset(
 
 #: Images of more pixels are refused unless the caller raises the limit (600 MB as RGB).
 MAX_PIXELS = 200_000_000
+
+#: Sides of a reduced image (see :func:`read_reduced`), at least, in sides of the square that it is shrunk to.
+OVERSAMPLING = 1.25
 
 ImageSource = str | os.PathLike | Image.Image | np.ndarray
 
@@ -29,8 +34,8 @@ def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """An image as ``(H, W, 3)`` uint8 RGB, upright.
 
     Args:
-        source: a path, a Pillow image, or an array: ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or ``(H, W, 4)`` of
-            uint8, uint16, bool, or floats in [0, 1].
+        source: a path or URL (see :mod:`cosod.paths`), a Pillow image, or an array: ``(H, W)``, ``(H, W, 1)``,
+            ``(H, W, 3)`` or ``(H, W, 4)`` of uint8, uint16, bool, or floats in [0, 1].
         max_pixels: larger images are refused before they are decoded.
 
     The EXIF orientation is applied, so that the result is what viewers show. Transparency is laid over white,
@@ -41,20 +46,44 @@ def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         ImageError: the file is missing, no image, damaged, or larger than ``max_pixels``.
         InputError: an array or object of another kind.
     """
+    return _read(source, max_pixels, None)[0]
+
+
+def read_reduced(source: ImageSource, side: int, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, tuple[int, int]]:
+    """An image that is going to be shrunk to a square of ``side`` pixels, and its height and width.
+
+    As :func:`read_image`, but a JPEG file is decoded at a half, a quarter or an eighth of its size (its coefficients
+    allow that) as long as both sides stay at least :data:`OVERSAMPLING` times ``side``: in about half the time.
+
+    Returns:
+        ``(H', W', 3)`` uint8 RGB, upright, and the upright ``(H, W)`` of the whole image.
+    """
+    return _read(source, max_pixels, int(OVERSAMPLING * side))
+
+
+def _read(source: ImageSource, max_pixels: int, at_least: int | None) -> tuple[np.ndarray, tuple[int, int]]:
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        array = _from_array(source)
+        return array, array.shape[:2]
     if isinstance(source, Image.Image):
         _check_size(source.size, max_pixels, "the image given")
-        return _from_pillow(source)
-    if not isinstance(source, str | os.PathLike):
+        array = _from_pillow(source)
+        return array, array.shape[:2]
+    if not isinstance(source, str | os.PathLike) and not is_remote(source):
         raise InputError(f"cannot read an image from {type(source).__name__}; give a path, a Pillow image or an array")
-    path = Path(source)
+    path = as_path(source)
     try:
         with _open(path) as image:
             _check_size(image.size, max_pixels, str(path))
-            return _from_pillow(image)
+            width, height = image.size
+            if at_least and isinstance(image, JpegImageFile) and image.draft(None, (at_least, at_least)):
+                array = _from_pillow(image)
+                return array, (width, height) if _turned(image) else (height, width)
+            array = _from_pillow(image)
+            return array, array.shape[:2]
     except UnidentifiedImageError:
-        return _read_by_opencv(path, max_pixels)
+        array = _read_by_opencv(path, max_pixels)
+        return array, array.shape[:2]
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file; check the path") from None
     except IsADirectoryError:
@@ -72,13 +101,21 @@ def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 def image_size(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Height and width of the upright image, from its header alone; raises as :func:`read_image`."""
     try:
-        with _open(Path(path)) as image:
+        with _open(as_path(path)) as image:
             width, height = image.size
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            turned = _turned(image)
     except Exception:
         height, width = read_image(path, max_pixels).shape[:2]
         return height, width
     return (width, height) if turned else (height, width)
+
+
+def _turned(image: Image.Image) -> bool:
+    """Whether the upright image has the stored one's height for its width."""
+    try:
+        return image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    except Exception:  # damaged EXIF data, which turns nothing
+        return False
 
 
 @contextlib.contextmanager
@@ -87,7 +124,7 @@ def _open(path: Path) -> Iterator[Image.Image]:
 
     Pillow is handed a file, not a path, for which it maps uncompressed TIFF into memory and gets turned ones wrong.
     """
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         with _pillow_limit:
             before = Image.MAX_IMAGE_PIXELS
             Image.MAX_IMAGE_PIXELS = None
@@ -174,7 +211,8 @@ def _from_array(array: np.ndarray) -> np.ndarray:
 
 def _read_by_opencv(path: Path, max_pixels: int) -> np.ndarray:
     """Kinds that Pillow does not know and OpenCV does: TIFF with 16 bits a colour, above all."""
-    data = np.fromfile(path, np.uint8)
+    with open_binary(path) as file:
+        data = np.frombuffer(file.read(), np.uint8)
     array = None
     if data[:4].tobytes() in (b"II*\0", b"MM\0*"):
         try:

@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from cosod.data.images import ImageSource, read_image
+from cosod.data.images import ImageSource, read_reduced
 from cosod.data.tensors import shrink
 from cosod.errors import ImageError
 
@@ -27,6 +27,7 @@ class Inputs:
 
     Attributes:
         sizes: index -> height and width of the images read so far.
+        failed: indices of the images that could not be read; they are not tried again.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Inputs:
     ):
         self.sources, self.size, self.max_pixels, self.on_error = sources, size, max_pixels, on_error
         self.sizes: dict[int, tuple[int, int]] = {}
+        self.failed: set[int] = set()
         self._shrunk: dict[int, np.ndarray] = {}
         self._keep = twice and len(sources) * size * size * 3 <= IMAGE_BYTES
 
@@ -49,17 +51,16 @@ class Inputs:
         if index in self._shrunk:
             return self._shrunk[index]
         try:
-            image = read_image(self.sources[index], self.max_pixels)
+            image, self.sizes[index] = read_reduced(self.sources[index], self.size, self.max_pixels)
         except ImageError as error:
             return error
-        self.sizes[index] = image.shape[:2]
         return shrink(image, self.size)
 
     def read(self, indices: Sequence[int], strict: bool = False) -> Iterator[tuple[int, np.ndarray]]:
         """Index and shrunk image, in order; unreadable images are reported and left out, or raised if ``strict``."""
         workers = min(4, os.cpu_count() or 1)
         with ThreadPoolExecutor(workers, thread_name_prefix="cosod-read") as pool:
-            remaining = iter(indices)
+            remaining = (i for i in indices if i not in self.failed)
             pending = [(i, pool.submit(self._load, i)) for i in islice(remaining, 2 * workers)]
             while pending:
                 index, future = pending.pop(0)
@@ -68,6 +69,7 @@ class Inputs:
                 if isinstance(image, ImageError):
                     if strict or self.on_error is None:
                         raise image
+                    self.failed.add(index)
                     self.on_error(index, image)
                     continue
                 if self._keep:
