@@ -1,4 +1,4 @@
-"""A group of a thousand images stays within 3 GiB, and its maps are those of one big batch."""
+"""Groups of a thousand images: compared exactly they stay within 3 GiB, with references they take no more than few."""
 
 import json
 import subprocess
@@ -14,8 +14,10 @@ CHILD = textwrap.dedent(
     import json, resource, sys
     import numpy as np
     import cosod
+    from cosod.references import Sampling
     paths, options, keep = json.loads(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
-    detector = cosod.load(device="cpu", **options)
+    sampling = Sampling(**options.pop("sampling", {}))
+    detector = cosod.load(device="cpu", sampling=sampling, **options)
     kept = [m for i, m in detector.stream(paths) if i in keep]
     np.save(sys.argv[4], np.stack(kept))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
@@ -47,7 +49,7 @@ def photos(tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_thousand_images_within_3_gib(photos, tmp_path):
-    peak, maps = run((photos * 25)[:1000], tmp_path / "maps.npy", [0, 39])
+    peak, maps = run((photos * 25)[:1000], tmp_path / "maps.npy", [0, 39], sampling={"references": 0})
     assert peak < 3, f"{peak:.2f} GiB"
     # Every photo stands 25 times in the group, so that the group of 40 has the same consensus.
     _, few = run(photos, tmp_path / "few.npy", [0, 39], batch=40)
@@ -55,8 +57,21 @@ def test_a_thousand_images_within_3_gib(photos, tmp_path):
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_group(photos, tmp_path):
-    """Beyond the bound on kept features, a group four times as large needs only its deepest features more."""
-    small, _ = run(photos * 2, tmp_path / "a.npy", [0], feature_bytes=0)
-    large, _ = run(photos * 8, tmp_path / "b.npy", [0], feature_bytes=0)
-    assert large - small < 0.5, f"{small:.2f} GiB -> {large:.2f} GiB"
+def test_compared_exactly_a_group_needs_only_its_deepest_features(photos, tmp_path):
+    """Beyond the bound on kept features, that is: 75 MiB for 240 images more, while all features take 300."""
+    exact = {"references": 0}
+    small, _ = run(photos * 2, tmp_path / "a.npy", [0], feature_bytes=0, sampling=exact)
+    large, _ = run(photos * 8, tmp_path / "b.npy", [0], feature_bytes=0, sampling=exact)
+    assert large - small < 0.25, f"{small:.2f} GiB -> {large:.2f} GiB"
+
+
+@pytest.mark.slow
+def test_with_references_memory_does_not_grow_with_the_group(photos, tmp_path):
+    """Each image adds a vector of 768 bytes, its attention and its size; its deepest features alone would be 48 KiB."""
+    options = {"feature_bytes": 0, "size": 128, "sampling": {"references": 16, "exact_up_to": 100}}
+    small, _ = run(photos * 5, tmp_path / "a.npy", [0], **options)
+    large, maps = run(photos * 50, tmp_path / "b.npy", [0, 39], **options)
+    assert 1024 * (large - small) < 40, f"{small:.3f} GiB -> {large:.3f} GiB"
+    # Every photo stands 50 times in the group, so that the group of 40 has the same consensus.
+    _, few = run(photos, tmp_path / "few.npy", [0, 39], size=128)
+    np.testing.assert_allclose(maps, few, atol=0.1)

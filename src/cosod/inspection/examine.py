@@ -15,6 +15,7 @@ from cosod.data.tensors import shrink, to_batch
 from cosod.detector import Detector
 from cosod.errors import ImageError
 from cosod.inspection.decoder import caught_levels
+from cosod.models.affinity import affinity_of
 from cosod.models.interface import Consensus, CoSaliencyNetwork, Features
 
 #: Longest side in pixels at which photos are kept for the sheets.
@@ -74,14 +75,6 @@ class _Read:
     index: int
     picture: np.ndarray
     square: np.ndarray
-
-
-def affinity_of(network: CoSaliencyNetwork) -> nn.Module | None:
-    """The network's group affinity module, where it has one: called with F and an attention it gives a consensus.
-
-    It is known by its method ``attention``, which all modules of :mod:`cosod.models.affinity` have.
-    """
-    return next((module for module in network.modules() if hasattr(type(module), "attention")), None)
 
 
 def classifier_of(network: CoSaliencyNetwork) -> nn.Linear | None:

@@ -4,6 +4,8 @@ GCoNet section 3.2 ("group affinity module", GAM); the same module serves GCoNet
 """
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +34,29 @@ def best_match(query: Tensor, key: Tensor, block_entries: int = BLOCK_ENTRIES) -
     Returns:
         ``(N, P)``, unscaled.
     """
+    if torch.jit.is_tracing() or isinstance(query.shape[0], torch.SymInt):
+        return _whole_best_match(query, key)
+    wanted = torch.is_grad_enabled() and (query.requires_grad or key.requires_grad)
+    if query.is_cuda and not wanted and (fused := _fused(query.device)):
+        return fused(query, key)
     return _BestMatch.apply(query, key, block_entries)
+
+
+def _fused(device: torch.device) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """The kernel for NVIDIA GPUs, where Triton is there, as it is with torch for CUDA on Linux, and it works."""
+    try:
+        from cosod.models import affinity_kernel
+    except ImportError:
+        return None
+    return affinity_kernel.fused_best_match if affinity_kernel.works(device) else None
+
+
+def _whole_best_match(query: Tensor, key: Tensor) -> Tensor:
+    """As :func:`best_match`, from the whole matrix: for graphs, in which no loop runs over a group of any size."""
+    n, c, p = query.shape
+    m, _, keys = key.shape
+    scores = query.transpose(1, 2).reshape(n * p, c) @ key.transpose(0, 1).reshape(c, m * keys)
+    return scores.view(n * p, m, keys).amax(dim=2).float().mean(dim=1).view(n, p).to(query.dtype)
 
 
 class _BestMatch(torch.autograd.Function):
@@ -91,6 +115,33 @@ def image_mean(x: Tensor, weights: Tensor | None = None) -> Tensor:
     return torch.einsum("nchw,n->c", x, weights)[None, :, None, None] / (x.shape[2] * x.shape[3])
 
 
+class References(NamedTuple):
+    """Images that the images of a large group are matched against, in place of the whole group.
+
+    Attributes:
+        keys: of R of the group's images, ``(R, K, P)``: the affinity's ``keys`` times the image's weight (how many
+            images it stands for), as the best match with w times a key is w times the best match with the key.
+        weight: sum of the R weights.
+        images: N, how many the group has.
+    """
+
+    keys: Tensor
+    weight: float
+    images: int
+
+
+def _reference_match(query: Tensor, references: References, own: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted sum over the references of each position's best match, ``(n, P)``; weight of the others, ``(n, 1)``."""
+    others = references.weight - own
+    others = torch.where(others > 0, others, 1.0)  # where an image is the only reference
+    return best_match(query, references.keys).float() * len(references.keys), others[:, None]
+
+
+def affinity_of(network: nn.Module) -> "GroupAffinity | CosineAffinity | None":
+    """The module of a network that compares every image of a group with every other, where it has one."""
+    return next((m for m in network.modules() if isinstance(m, GroupAffinity | CosineAffinity)), None)
+
+
 class GroupAffinity(nn.Module):
     """Attention from the group affinity, and the consensus that it gathers (GCoNet equations 1-4).
 
@@ -113,10 +164,34 @@ class GroupAffinity(nn.Module):
             nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
             nn.init.zeros_(conv.bias)
 
-    def attention(self, deep: Tensor) -> Tensor:
-        """``(N, C, H, W)`` of one group -> ``(N, 1, H, W)``, every image summing to one."""
+    def keys(self, deep: Tensor) -> Tensor:
+        """What other images are matched against: F ``(N, C, H, W)`` -> ``(N, K, H W)``."""
+        return self.key(deep).flatten(2)
+
+    def attention(self, deep: Tensor, references: References | None = None, own: Tensor | None = None) -> Tensor:
+        """Where in each image the best matches of the group are.
+
+        Args:
+            deep: F of one group, ``(N, C, H, W)``; with references of any n of its images.
+            references: to match against in place of the whole group. The mean over the images other than a position's
+                own is then the weighted mean over those of them that are references, and its own image counts one
+                N-th, as in the whole group: with all N images as references the result is the same.
+            own: ``(n,)``, the weights that these images have as references, 0 where they are none; needed with
+                ``references``.
+
+        Returns:
+            ``(N, 1, H, W)``, every image summing to one.
+        """
         n, _, h, w = deep.shape
-        match = best_match(self.query(deep).flatten(2), self.key(deep).flatten(2))
+        query, key = self.query(deep).flatten(2), self.keys(deep)
+        if references is None:
+            match = best_match(query, key)
+        else:
+            pairs = zip(query.split(1), key.split(1), strict=True)
+            itself = torch.cat([best_match(q, k) for q, k in pairs]).float()
+            total, others = _reference_match(query, references, own)
+            rest = (total - own[:, None] * itself) / others
+            match = (itself + (references.images - 1) * rest) / references.images
         scale = self.query.out_channels**-0.5
         return F.softmax(match.float() * scale, dim=1).to(deep.dtype).view(n, 1, h, w)
 
@@ -134,6 +209,17 @@ class GroupAffinity(nn.Module):
         if self.pool == "sum":
             attended = attended.sum(dim=(2, 3), keepdim=True)
         return Consensus(vector=image_mean(self.project(attended), weights), attention=attention)
+
+    def gathered(self, vectors: Tensor, positions: int, weights: Tensor | None = None) -> Tensor:
+        """The consensus vector ``(1, C, 1, 1)`` from F of each image added up under its attention.
+
+        Args:
+            vectors: ``(N, C)``, see :func:`cosod.presence.pooled`.
+            positions: H W of the F that they come from.
+            weights: as for :meth:`forward`.
+        """
+        scale = 1.0 if self.pool == "sum" else 1 / positions
+        return image_mean(self.project(scale * vectors[:, :, None, None]), weights)
 
 
 class CosineAffinity(nn.Module):
@@ -161,12 +247,22 @@ class CosineAffinity(nn.Module):
         for conv in (self.embed, self.objectness[0], self.objectness[-1], self.project):
             nn.init.zeros_(conv.bias)
 
-    def attention(self, deep: Tensor) -> Tensor:
-        """``(N, C, H, W)`` of one group -> ``(N, 1, H, W)``, every image summing to one."""
+    def keys(self, deep: Tensor) -> Tensor:
+        """What other images are matched against: F ``(N, C, H, W)`` -> ``(N, K, H W)`` of unit length."""
+        return F.normalize(self.embed(deep).float().flatten(2), dim=1)
+
+    def attention(self, deep: Tensor, references: References | None = None, own: Tensor | None = None) -> Tensor:
+        """Where in each image the best matches of the group and the objects are; as :meth:`GroupAffinity.attention`."""
         n, _, h, w = deep.shape
-        unit = F.normalize(self.embed(deep).float().flatten(2), dim=1)
+        unit = self.keys(deep)
         with torch.autocast(deep.device.type, enabled=False):
-            match = best_match(unit, unit) * (n / max(1, n - 1))  # the mean over the other images, but for a constant
+            # The mean over the other images, but for a constant: the match with the own image.
+            if references is None:
+                images = torch.ones_like(unit[:, 0, 0]).sum()  # a tensor, so that a graph knows groups of other sizes
+                match = best_match(unit, unit) * (images / (images - 1).clamp_min(1))
+            else:
+                total, others = _reference_match(unit, references, own)
+                match = total / others
         logits = self.log_temperature.exp() * match + self.objectness(deep).float().flatten(1)
         return F.softmax(logits, dim=1).to(deep.dtype).view(n, 1, h, w)
 
@@ -176,3 +272,7 @@ class CosineAffinity(nn.Module):
             attention = self.attention(deep)
         attended = (deep * attention).sum(dim=(2, 3), keepdim=True)
         return Consensus(vector=image_mean(self.project(attended), weights), attention=attention)
+
+    def gathered(self, vectors: Tensor, positions: int, weights: Tensor | None = None) -> Tensor:
+        """The consensus vector from F of each image added up under its attention: :meth:`GroupAffinity.gathered`."""
+        return image_mean(self.project(vectors[:, :, None, None]), weights)
