@@ -104,7 +104,8 @@ def resemblance(vectors: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     weighted = vectors * weights[:, None]
     rest = (weights.sum() - weights).clamp_min(1e-6)
     squares = ((weights**2).sum() - weights**2).clamp_min(1e-12)
-    alike = F.cosine_similarity(vectors, weighted.sum(dim=0) - weighted)
+    others = weighted.sum(dim=0) - weighted
+    alike = (F.normalize(vectors, dim=1) * F.normalize(others, dim=1)).sum(dim=1)
     return alike, (rest**2 / squares).clamp_min(1.0)
 
 
@@ -118,7 +119,7 @@ def group_presence(calibration: Calibration, vectors: Tensor) -> Tensor:
         calibration: of the network.
         vectors: F of each image under the group's attention, ``(N, C)``.
     """
-    weights = vectors.new_ones(len(vectors))
+    weights = torch.ones_like(vectors[:, 0])
     for _ in range(ROUNDS):
         presence = calibration.presence(*resemblance(vectors, weights))
         weights = presence.clamp_min(FLOOR)

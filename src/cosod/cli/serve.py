@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.options import engine_options
+
 
 @click.command(short_help="Open a web page where photos are dropped and the shared object is found.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
@@ -14,11 +16,27 @@ import click
 @click.option("--size", type=int, help="Side in pixels that images are resized to.  [default: the network's]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option("--batch", type=int, default=8, show_default=True, help="Images at once; changes memory, not results.")
+@engine_options
 @click.option("--max-photos", type=int, default=200, show_default=True, help="Photos in a group.")
 @click.option("--max-megabytes", type=int, default=50, show_default=True, help="Size of one photo's file.")
 @click.option("--max-pixels", type=int, default=50_000_000, show_default=True, help="Pixels of one photo.")
 @click.option("--keep", type=float, default=60, show_default=True, help="Minutes until unused photos are deleted.")
-def command(host, port, allow_host, model, weights, size, device, batch, max_photos, max_megabytes, max_pixels, keep):
+def command(
+    host,
+    port,
+    allow_host,
+    model,
+    weights,
+    size,
+    device,
+    batch,
+    backend,
+    precision,
+    max_photos,
+    max_megabytes,
+    max_pixels,
+    keep,
+):
     """Serve a web page where photos that share an object are dropped and the object is found in each, and the same
     as an HTTP API (described at /api.html).
 
@@ -35,16 +53,17 @@ def command(host, port, allow_host, model, weights, size, device, batch, max_pho
         raise ExtraError("cosod serve", "serve") from error
 
     from cosod.detector import Detector
-    from cosod.models import loading
+    from cosod.models import fast, loading
     from cosod.serve.app import create_app
     from cosod.serve.guard import is_loopback
     from cosod.serve.limits import Limits
 
     limits = Limits(photos=max_photos, file_bytes=max_megabytes << 20, pixels=max_pixels, keep_seconds=keep * 60)
     listening = _listen(host, port)
+    fast.prefer_kept_memory()
     named = model if model != "default" else None
     network = loading.load(weights or model, expected=named if weights else None)
-    detector = Detector(network, device, size, batch, limits.pixels)
+    detector = Detector(network, device, size, batch, limits.pixels, backend=backend, precision=precision)
     app = create_app(detector, limits, host, allow_host)
     if not is_loopback(host):
         click.echo("Warning: anybody who reaches this address can use the page; it has no passwords.", err=True)

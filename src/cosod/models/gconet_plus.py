@@ -199,9 +199,9 @@ class GCoNetPlus(CoSaliencyNetwork):
         difference = probability - threshold
         k = self.config.confidence
         if k == "released":
-            # Chosen by a tensor operation, so that the choice is traced and waits for no device.
-            low = difference.detach().amin() < RELEASED_LIMIT
-            k = torch.where(low, RELEASED_FALLBACK, RELEASED_K).to(difference.dtype)
+            # Chosen by tensor operations, so that the choice is traced and waits for no device.
+            low = difference.detach().min() < RELEASED_LIMIT
+            k = RELEASED_K + (RELEASED_FALLBACK - RELEASED_K) * low.to(difference.dtype)
         return k * difference
 
     def _decode(self, features: Features, weighted: Tensor) -> tuple[Output, Tensor]:

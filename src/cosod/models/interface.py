@@ -12,7 +12,7 @@ images that come later.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
@@ -88,6 +88,19 @@ class Output(NamedTuple):
     attention: Tensor | None = None
     refined: Tensor | None = None
     response: Tensor | None = None
+
+
+class Steps(Protocol):
+    """The two steps of a network that cost time, and that another engine may do in its place.
+
+    The consensus between them always comes from the network itself.
+    """
+
+    def encode(self, images: Tensor) -> Features:
+        """As :meth:`CoSaliencyNetwork.encode`."""
+
+    def decode(self, features: Features, consensus: Consensus) -> Output:
+        """As :meth:`CoSaliencyNetwork.decode`: maps, and probability and threshold where the network has them."""
 
 
 class CoSaliencyNetwork(nn.Module):

@@ -49,4 +49,5 @@ class Refiner(nn.Module):
         for block in self.up:
             level = levels.pop()
             x = block(torch.cat([resize(x, level.shape[-2:]), level], dim=1))
-        return torch.logit(maps, eps=0.01) + self.leave(x)
+        eased = maps.clamp(0.01, 0.99)
+        return (eased / (1 - eased)).log() + self.leave(x)  # the logit, in operations that every format has
