@@ -4,24 +4,28 @@ import functools
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from typing import NamedTuple, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from cosod.backends import check_backend, open_steps
 from cosod.consensus import Facts, GroupConsensus, check_masks, marked_attention
 from cosod.data.images import MAX_PIXELS, ImageSource
 from cosod.data.inputs import Inputs, batched
 from cosod.data.tensors import to_batch, to_own_size
+from cosod.encoded import EncodedGroup
 from cosod.errors import DeviceError, ImageError, InputError, SingleImageWarning
-from cosod.models.interface import Consensus, CoSaliencyNetwork, Features
+from cosod.models.fast import FastSteps, check_precision, has_bfloat16
+from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Steps
+from cosod.models.mirrored import MirroredSteps
 from cosod.presence import Calibration, count, similarity
+from cosod.references import Sampling
 from cosod.sharing import shared, shared_with_marks
 
-#: Bytes of encoder features that a group may keep between encoding and decoding. A larger group keeps its deepest
-#: features only and is encoded a second time, batch by batch, for decoding.
+#: Bytes of encoder features that a group may keep between encoding and decoding. What exceeds them is encoded a second
+#: time, batch by batch, for decoding.
 FEATURE_BYTES = 1 << 30
 OnError = Callable[[int, ImageError], None]
 
@@ -110,7 +114,15 @@ class Detector:
         size: side of the square that images are resized to; the network's own by default.
         batch: images encoded or decoded at once; bounds memory, changes no result.
         max_pixels: larger images are refused (see :func:`cosod.data.read_image`).
-        feature_bytes: see :data:`FEATURE_BYTES`.
+        feature_bytes: see :data:`FEATURE_BYTES`; 0 keeps nothing of a group between encoding and decoding, its images
+            neither.
+        precision: ``float32``; ``bfloat16``, half the time on processors that compute in it, for maps that differ a
+            little; or ``auto``, the second where it pays and a probe shows little difference (see
+            :func:`cosod.doctor.probed_precision`).
+        sampling: when, and with which of its images, a large group is compared in place of all of them.
+        backend: what computes features and maps: ``torch``, or on the CPU ``onnxruntime`` or ``openvino``, both in
+            float32. For these the network is converted once and kept in the cache (see :mod:`cosod.backends`).
+        flip: look at every image mirrored too, and average: slightly better maps for twice the time.
     """
 
     def __init__(
@@ -121,18 +133,33 @@ class Detector:
         batch: int = 8,
         max_pixels: int = MAX_PIXELS,
         feature_bytes: int = FEATURE_BYTES,
+        precision: str = "float32",
+        sampling: Sampling | None = None,
+        backend: str = "torch",
+        flip: bool = False,
     ):
         size = size or network.size
         if size < 32 or size % 16:
             raise InputError(f"size {size}: give a multiple of 16, at least 32")
         if batch < 1:
             raise InputError(f"batch {batch}: give at least 1")
-        self.device = choose_device(device)
+        check_backend(backend, device, precision)
+        self.device = choose_device(device if backend == "torch" else "cpu")
         self.network = network.eval().to(self.device, memory_format=torch.channels_last)
+        self.precision = _precision(precision, self.network, self.device) if backend == "torch" else "float32"
+        self.steps: Steps
+        if backend == "torch":
+            self.steps = FastSteps(self.network, self.device, self.precision)
+        else:
+            self.steps = open_steps(backend, self.network, size)
+        self.flip = flip
+        if flip:
+            self.steps = MirroredSteps(self.steps)
         self.size = size
         self.batch = batch
         self.max_pixels = max_pixels
         self.feature_bytes = feature_bytes
+        self.sampling = sampling or Sampling()
         self.calibration = Calibration.read(network.extra)
 
     def segment(self, images: Sequence[ImageSource]) -> list[np.ndarray]:
@@ -185,7 +212,8 @@ class Detector:
         """
         _check_group(images)
         if consensuses is None:
-            yield from self._segment(Inputs(images, self.size, self.max_pixels, on_error))
+            twice = self.feature_bytes > 0
+            yield from self._segment(Inputs(images, self.size, self.max_pixels, on_error, twice))
             return
         for consensus in consensuses:
             self.check(consensus)
@@ -247,19 +275,17 @@ class Detector:
         _check_group(images)
         masks = check_masks(masks, len(images))
         inputs = Inputs(images, self.size, self.max_pixels, on_error, twice=False)
-        indices, deep, _ = self._first_pass(inputs, keep=False)
-        marks = {
-            row: marked_attention(masks[index], inputs.sizes[index], deep.shape[-2:], self.max_pixels).to(deep)
-            for row, index in enumerate(indices)
-            if masks[index] is not None
-        }
-        if any(mask is not None for mask in masks) and not marks:
-            raise InputError("none of the images with a mask could be read; mend them or mark others")
-        features = Features((), deep, (self.size, self.size))
-        if marks:
-            group = shared_with_marks(self.network, self.calibration, features, marks)
+        # Nothing is decoded: the deepest features are all that may be needed again.
+        encoded = EncodedGroup(inputs, self._deep, self.batch, self.feature_bytes)
+        marked = [index for index, mask in enumerate(masks) if mask is not None]
+        if marked:
+
+            def mark(index: int, grid: tuple[int, int]) -> Tensor:
+                return marked_attention(masks[index], inputs.sizes[index], grid, self.max_pixels)
+
+            group = shared_with_marks(self.network, self.calibration, encoded, marked, mark)
         else:
-            group = shared(self.network, self.calibration, features)
+            group = shared(self.network, self.calibration, encoded, self.sampling)
         vector = group.consensus.vector
         if len(vector) != 1 or bool((vector == 1).all()):
             raise InputError(f"{self.identity[0]} forms no consensus of a group to be kept; use another network")
@@ -267,8 +293,8 @@ class Detector:
         facts = Facts(
             *self.identity,
             size=self.size,
-            images=len(indices),
-            marked=len(marks),
+            images=len(group.indices),
+            marked=sum(index not in inputs.failed for index in marked),
             references=count(group.weights),
             presence_mean=None if presence is None else float(presence.mean()),
             presence_std=None if presence is None else float(presence.std(correction=0)),
@@ -293,66 +319,45 @@ class Detector:
         if facts.size != self.size:
             raise InputError(f"{name} was learned at {facts.size} pixels, this is {self.size}; give size {facts.size}")
 
-    @torch.inference_mode()
-    def _first_pass(self, inputs: Inputs, keep: bool = True) -> tuple[list[int], Tensor, list[Features] | None]:
-        """Indices of the readable images, their deepest features, and all features where they may be kept."""
-        indices: list[int] = []
-        deep: list[Tensor] = []
-        kept: list[Features] | None = [] if keep else None
-        for part in batched(inputs.read(range(len(inputs))), self.batch):
-            features = self.network.encode(self._tensor([image for _, image in part]))
-            indices += [index for index, _ in part]
-            deep.append(features.deep)
-            if not indices[: -len(part)]:
-                each = sum(t.nbytes for t in (*features.skips, features.deep)) / len(part)
-                if each * len(inputs) > self.feature_bytes:
-                    kept = None
-            if kept is not None:
-                kept.append(features)
-        if not indices:
-            raise ImageError("none of the images could be read")
-        if kept is not None:
-            deep = [features.deep for features in kept]
-        return indices, torch.cat(deep), kept
-
     def _segment(self, inputs: Inputs) -> Iterator[Result]:
-        indices, deep, kept = self._first_pass(inputs)
+        encoded = EncodedGroup(inputs, self._encode, self.batch, self.feature_bytes)
+        indices, consensus, _, _, presence = shared(self.network, self.calibration, encoded, self.sampling)
         if len(indices) == 1:
             warnings.warn("one image has nothing to share: its map is plain saliency", SingleImageWarning, stacklevel=3)
-        group = shared(self.network, self.calibration, Features((), deep, (self.size, self.size)))
-        consensus = group.consensus
-        presence = iter([None] * len(indices) if group.presence is None else group.presence.tolist())
-        del deep, group
+        presence = iter([None] * len(indices) if presence is None else presence.tolist())
         if self.network.whole_group_maps:
-            maps = torch.cat([m for _, m in self._decoded(inputs, indices, kept, consensus, raw=True)])
+            maps = torch.cat([m for _, m in self._decoded(encoded, indices, consensus, raw=True)])
             maps = self.network.confidence_map(*maps.split(1, dim=1))
             parts = zip(batched(indices, self.batch), maps.split(self.batch), strict=True)
         else:
-            parts = self._decoded(inputs, indices, kept, consensus)
+            parts = self._decoded(encoded, indices, consensus)
         for part, maps in parts:
             for index, saliency in zip(part, maps, strict=True):
                 yield Result(index, to_own_size(saliency, inputs.sizes[index]), next(presence))
 
-    def _decoded(self, inputs, indices, kept, consensus, raw: bool = False) -> Iterator[tuple[list[int], Tensor]]:
+    def _decoded(
+        self, encoded: EncodedGroup, indices: list[int], consensus: Consensus, raw: bool = False
+    ) -> Iterator[tuple[list[int], Tensor]]:
         """Maps ``(n, 1, S, S)`` in batches; with ``raw`` probability and threshold ``(n, 2, S, S)`` instead."""
-        images = None if kept is not None else inputs.read(indices, strict=True)
-        for number, part in enumerate(batched(indices, self.batch)):
+        start = 0
+        for part, features in encoded.batches(indices, last=True):
             with torch.inference_mode():
-                if kept is not None:
-                    features, kept[number] = kept[number], None  # freed as soon as it is decoded
-                else:
-                    batch = [image for _, image in islice(images, len(part))]
-                    features = self.network.encode(self._tensor(batch))
-                start = number * self.batch
-                output = self.network.decode(features, consensus.part(slice(start, start + len(part))))
+                output = self.steps.decode(features, consensus.part(slice(start, start + len(part))))
+            start += len(part)
             yield part, torch.cat([output.probability, output.threshold], 1) if raw else output.maps
+
+    def _encode(self, images: list[np.ndarray]) -> Features:
+        return self.steps.encode(self._tensor(images))
+
+    def _deep(self, images: list[np.ndarray]) -> Features:
+        return self._encode(images)._replace(skips=())
 
     def _apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
         found = False
         for part in batched(inputs.read(range(len(inputs))), self.batch):
             found = True
             with torch.inference_mode():
-                features = self.network.encode(self._tensor([image for _, image in part]))
+                features = self._encode([image for _, image in part])
                 each = [(self._maps(features, c), self._presence(features.deep, c)) for c in consensuses]
             for row, (index, _) in enumerate(part):
                 size = inputs.sizes.pop(index)
@@ -364,7 +369,7 @@ class Detector:
     def _maps(self, features: Features, consensus: GroupConsensus) -> Tensor:
         """Maps ``(n, 1, S, S)`` of images each by itself."""
         vector = consensus.vector.to(features.deep)[None, :, None, None]
-        output = self.network.decode(features, Consensus(vector))
+        output = self.steps.decode(features, Consensus(vector))
         if not self.network.whole_group_maps:
             return output.maps
         pairs = zip(output.probability.split(1), output.threshold.split(1), strict=True)
@@ -378,6 +383,15 @@ class Detector:
 
     def _tensor(self, images: list[np.ndarray]) -> Tensor:
         return to_batch(images, self.network.mean, self.network.std, self.device)
+
+
+def _precision(wanted: str, network: CoSaliencyNetwork, device: torch.device) -> str:
+    check_precision(wanted)
+    if wanted != "auto":
+        return wanted
+    from cosod.doctor import probed_precision
+
+    return probed_precision(network, str(device)) if has_bfloat16(device) else "float32"
 
 
 def _check_group(images: Sequence[ImageSource]) -> None:

@@ -2,53 +2,80 @@
 
 import contextlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from cosod.errors import OutputError
+from cosod import paths
+from cosod.errors import CosodError, OutputError
 
 
 @contextlib.contextmanager
-def whole(path: str | os.PathLike) -> Iterator[Path]:
-    """A temporary path beside ``path`` that replaces it when the block ends without an error.
+def whole(path: str | os.PathLike | Any) -> Iterator[Path]:
+    """A temporary local path that replaces ``path`` when the block ends without an error.
 
     The folder is made where it is missing. After an error, Ctrl-C included, the temporary file is gone and
-    what stood at ``path`` before is untouched.
+    what stood at ``path`` before is untouched. May be used by many threads and processes at once.
+
+    Args:
+        path: a path, or the URL or ``UPath`` of an object in a store (see :mod:`cosod.paths`).
 
     Raises:
         OutputError: the folder or the file cannot be written (read-only, no space left, ...).
     """
-    path = Path(path)
-    temporary = None
+    path = paths.as_path(path)
+    with _whole_object(path) if paths.is_remote(path) else _whole_file(path) as temporary:
+        yield temporary
+
+
+@contextlib.contextmanager
+def _whole_file(path: Path) -> Iterator[Path]:
+    temporary = path.parent / f".{secrets.token_hex(8)}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary.touch(exist_ok=False)  # with the rights that new files get here
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}; check space and permissions") from error
     finally:
-        if temporary is not None:
+        with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+@contextlib.contextmanager
+def _whole_object(path: Any) -> Iterator[Path]:
+    """The same in a store, which shows an object once it is there whole: written here, then put there."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="cosod-") as folder:
+            temporary = Path(folder) / "whole"
+            temporary.touch()
+            yield temporary
+            _put(temporary, path)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}; check the space for temporary files"
+        ) from error
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
+def _put(file: Path, path: Any) -> None:
+    try:
+        paths.put(file, path)
+    except CosodError:
+        raise
+    except Exception as error:  # stores raise errors of their own kinds
+        raise OutputError(f"cannot write {path}: {error}; check its name and your credentials") from error
+
+
+def write_text(path: str | os.PathLike | Any, text: str) -> None:
     """``text`` as UTF-8 to ``path``, whole or not at all."""
     with whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+def write_bytes(path: str | os.PathLike | Any, data: bytes) -> None:
     """``data`` to ``path``, whole or not at all."""
     with whole(path) as temporary:
         temporary.write_bytes(data)

@@ -8,8 +8,10 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from cosod.errors import InputError
+from cosod.paths import Entry, entries, is_remote, open_binary
 
 #: Folder of the records in an output folder.
 RECORDS = ".cosod"
@@ -21,9 +23,14 @@ def record_of(output: Path, name: str) -> Path:
 
 
 def read_record(path: Path) -> dict:
-    """A record; empty if there is none, or it is damaged."""
+    """A record; empty if there is none, or it is damaged.
+
+    Raises:
+        InputError: the store that it is in does not answer.
+    """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        with open_binary(path) as file:
+            stored = json.loads(file.read())
     except (OSError, ValueError):
         return {}
     return stored if isinstance(stored, dict) else {}
@@ -41,10 +48,22 @@ def fingerprint(*facts: object) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def file_states(paths: Iterable[Path]) -> list[tuple[str, int | None, int | None]]:
-    """Name, size and time of files, by which a changed one is known; of a missing one the name alone."""
+def file_states(paths: Iterable[Path]) -> list[tuple[str, int | None, int | str | None]]:
+    """Name, size and time of files, by which a changed one is known; of a missing one the name alone.
+
+    Of an object in a store its version, where the store has one, stands for the time; a store is asked once for each
+    folder.
+    """
     states = []
+    listed: dict[Any, dict[str, Entry]] = {}
     for path in paths:
+        if is_remote(path):
+            folder = path.parent
+            if folder not in listed:
+                listed[folder] = {entry.name: entry for entry in entries(folder)}
+            found = listed[folder].get(path.name)
+            states.append((path.name, found and found.size, found and found.version))
+            continue
         try:
             state = path.stat()
             states.append((path.name, state.st_size, state.st_mtime_ns))

@@ -1,9 +1,11 @@
 """Segmenting folders into an output folder: results, what is done already, and what could not be read."""
 
+import contextlib
+import functools
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -15,13 +17,15 @@ from cosod.data.images import read_image
 from cosod.detector import Detector, Result
 from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning
 from cosod.files import write_text
+from cosod.paths import all_there, is_remote, remove
 from cosod.presence import ABSENT
 from cosod.records import RECORDS, file_states, fingerprint, read_record, record_of, refuse_foreign
 from cosod.results import binarise, check_threshold, overlay, save_image, to_8bit
+from cosod.writing import Writer
 
 KINDS = ("maps", "masks", "overlays")
 #: Names in the output folder that no group may take.
-RESERVED = ("masks", "overlays")
+RESERVED = ("masks", "overlays", "manifest.json")
 #: The verb in their records.
 VERB = "segment"
 #: What is done with images in which the object is not there: nothing, an empty map, or a line in the summary.
@@ -91,7 +95,8 @@ def check_output(folder: Path) -> None:
     """Raises OutputError if results cannot be written to ``folder``, before any work is done."""
     probe = folder / RECORDS / "writable"
     write_text(probe, "")
-    probe.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # a store may let objects be written and not removed
+        remove(probe)
 
 
 @dataclass(frozen=True)
@@ -110,11 +115,13 @@ def run(
     job: Job,
     report: Callable[[dict], None] = lambda event: None,
     consensuses: Mapping[str, GroupConsensus] | None = None,
+    finished: Callable[[Group, Summary], None] = lambda group, summary: None,
 ) -> Summary:
     """Segment every group and write its results.
 
     Finished groups (same images, model and options) are skipped unless ``job.overwrite``. An image that cannot
-    be read is left out and reported; an output that cannot be written ends the run.
+    be read is left out and reported; an output that cannot be written ends the run. Results are written in threads
+    while the network goes on; a group's record is written once all its results are.
 
     Args:
         detector: the predictor.
@@ -124,109 +131,143 @@ def run(
         report: called with a dictionary for each ``event``: image, failed, warning, group, skipped.
         consensuses: name -> consensus to apply to each image by itself, in place of what each group shares. Of
             several, each writes to a folder of its name in the output.
+        finished: called with each group and its own summary, once its results and its record are written.
 
     Raises:
         InputError: ``job.absent`` needs presence scores, and the network has none.
     """
-    if job.absent != "keep" and detector.calibration is None:
-        raise InputError(
-            f"--absent {job.absent} needs presence scores, for which these weights are not calibrated; use the "
-            "default network, or calibrate them with tools/calibrate_presence.py"
-        )
+    check_absent(detector, job)
     tasks = [_Task(job)]
     if consensuses is not None:
         several = len(consensuses) > 1
         tasks = [_Task(replace(job, output=job.output / n) if several else job, n, c) for n, c in consensuses.items()]
     summary, start = Summary(), time.monotonic()
-    for group in groups:
-        for task in tasks:
-            refuse_foreign(task.job.output, group.name, VERB)
-    for group in groups:
-        parts = [(group.name, group)] if consensuses is None else list(_parts(group))
-        done = [_run_part(detector, model, part, record, tasks, report, summary) for record, part in parts]
-        summary.groups += any(done)
-        summary.skipped_groups += not any(d is not False for d in done)
+    with Writer() as writer:
+        work = _Run(detector, model, tasks, writer, report)
+        if not is_remote(job.output):  # a store takes long to tell of all groups, and is asked when their turn comes
+            for group in groups:
+                work.refuse_foreign(group)
+        for group in groups:
+            part = work.group(group)
+            summary += part
+            writer.then(functools.partial(finished, group, part))
     summary.seconds = time.monotonic() - start
     return summary
 
 
-def _parts(group: Group) -> Iterator[tuple[str, Group]]:
-    """Names of records, and parts of a group."""
-    for number, first in enumerate(range(0, len(group.images), PART)):
-        some = slice(first, first + PART)
-        yield f"part {number}/{group.name}", Group(group.name, group.images[some], group.stems[some])
+def check_absent(detector: Detector, job: Job) -> None:
+    """Raises InputError where ``job.absent`` needs presence scores, and the network has none."""
+    if job.absent != "keep" and detector.calibration is None:
+        raise InputError(
+            f"--absent {job.absent} needs presence scores, for which these weights are not calibrated; use the "
+            "default network, or calibrate them with tools/calibrate_presence.py"
+        )
 
 
-def _run_part(
-    detector: Detector, model: str, group: Group, record: str, tasks: list[_Task], report, summary: Summary
-) -> bool | None:
-    """Whether images of the group were done; None if none could be read, False if all was finished already."""
-    prints = [_fingerprint(detector, model, group, task) for task in tasks]
-    pending, earlier = [], None
-    for task, print_ in zip(tasks, prints, strict=True):
-        stored = None if task.job.overwrite else _finished(task.job.record(record), print_, group, task.job)
-        if stored is None:
-            pending.append((task, print_))
-            continue
-        earlier = stored
-        summary.absent += stored["absent"]
-    if not pending:
-        summary.failed += earlier["failed"]
-        report({"event": "skipped", "group": group.name, "images": len(group.images)})
-        return False
-    for task, _ in pending:
-        if task.job.record(record).exists():
-            write_text(task.job.record(record), "{}")  # not finished any more
-    failed, absent = _segment_group(detector, group, [task for task, _ in pending], report)
-    summary.failed += failed
-    done = len(group.images) - len(failed)
-    summary.images += done
-    if not done:
-        return None
-    for number, (task, print_) in enumerate(pending):
-        summary.absent += absent[number]
-        stored = {"verb": VERB, "fingerprint": print_, "failed": failed, "absent": absent[number]}
-        write_text(task.job.record(record), json.dumps(stored))
-    report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})
-    return True
+def in_parts(group: Group) -> list[Group]:
+    """Parts of a group whose images are done each by itself."""
+    if group.part is not None:
+        return [group]
+    cuts = [slice(first, first + PART) for first in range(0, len(group.images), PART)]
+    return [Group(group.name, group.images[cut], group.stems[cut], number) for number, cut in enumerate(cuts)]
 
 
-def _segment_group(
-    detector: Detector, group: Group, tasks: list[_Task], report
-) -> tuple[list[dict[str, str]], list[list[dict]]]:
-    """The images that could not be read, and for each task those without the object."""
-    failed: list[dict[str, str]] = []
-    absent: list[list[dict]] = [[] for _ in tasks]
-    own = tasks[0].consensus is None
+class _Run:
+    """What all groups of a run have in common."""
 
-    def on_error(index: int, error: ImageError) -> None:
-        failed.append({"group": group.name, "image": str(group.images[index]), "error": str(error)})
-        report({"event": "failed", **failed[-1]})
+    def __init__(self, detector: Detector, model: str, tasks: list[_Task], writer: Writer, report):
+        self.detector, self.model, self.tasks, self.writer, self._report = detector, model, tasks, writer, report
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SingleImageWarning)  # reported as an event below
-            consensuses = None if own else [task.consensus for task in tasks]
-            for result in detector.results(group.images, on_error, consensuses):
-                task = tasks[result.consensus]
-                facts = _facts(group, task, result)
-                saliency = result.map
-                if task.job.absent != "keep" and result.presence is not None and result.presence < ABSENT:
-                    absent[result.consensus].append(facts)
-                    if task.job.absent == "blank":
-                        saliency = np.zeros_like(saliency)
-                written = _write(saliency, group, result.index, task.job, detector.max_pixels)
-                share = round(float((saliency > 0.5).mean()), 4)
-                places = {kind: str(path) for kind, path in written.items()}
-                report({"event": "image", **facts, "share": share, **places})
-        if own and len(group.images) - len(failed) == 1:
-            message = "one image only, which has nothing to share: its map is plain saliency"
-            report({"event": "warning", "group": group.name, "message": message})
-    except ImageError as error:
-        # None of the group's images could be read: each has been reported, the other groups go on.
-        if len(failed) < len(group.images):
-            raise CosodError(f"{error}: it changed while it was being processed; run again") from error
-    return failed, absent
+    def report(self, event: dict) -> None:
+        """In its place among the events of results that are being written."""
+        self.writer.then(functools.partial(self._report, event))
+
+    def refuse_foreign(self, group: Group) -> None:
+        """Raises InputError where results of another command would be overwritten."""
+        for task in self.tasks:
+            refuse_foreign(task.job.output, group.name, VERB)
+
+    def group(self, group: Group) -> Summary:
+        """Segment one group; its results are in the writer's hands when this returns."""
+        summary, start = Summary(), time.monotonic()
+        self.refuse_foreign(group)
+        own = self.tasks[0].consensus is None
+        done = [self._part(part, summary) for part in ([group] if own else in_parts(group))]
+        summary.groups += any(done)
+        summary.skipped_groups += not any(d is not False for d in done)
+        summary.seconds = time.monotonic() - start
+        return summary
+
+    def _part(self, group: Group, summary: Summary) -> bool | None:
+        """Whether images of the group were done; None if none could be read, False if all was finished already."""
+        record = group.name if group.part is None else f"part {group.part}/{group.name}"
+        prints = [_fingerprint(self.detector, self.model, group, task) for task in self.tasks]
+        pending, earlier = [], None
+        for task, print_ in zip(self.tasks, prints, strict=True):
+            stored = None if task.job.overwrite else _finished(task.job.record(record), print_, group, task.job)
+            if stored is None:
+                pending.append((task, print_))
+                continue
+            earlier = stored
+            summary.absent += stored["absent"]
+        if not pending:
+            summary.failed += earlier["failed"]
+            self.report({"event": "skipped", "group": group.name, "images": len(group.images)})
+            return False
+        for task, _ in pending:
+            if task.job.record(record).exists():
+                write_text(task.job.record(record), "{}")  # not finished any more
+        failed, absent = self._segment(group, [task for task, _ in pending])
+        summary.failed += failed
+        done = len(group.images) - len(failed)
+        summary.images += done
+        if not done:
+            return None
+        stored = []
+        for number, (task, print_) in enumerate(pending):
+            summary.absent += absent[number]
+            facts = {"verb": VERB, "fingerprint": print_, "failed": failed, "absent": absent[number]}
+            stored.append((task.job.record(record), json.dumps(facts)))
+        self.writer.then(lambda: [write_text(path, text) for path, text in stored])
+        self.report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})
+        return True
+
+    def _segment(self, group: Group, tasks: list[_Task]) -> tuple[list[dict[str, str]], list[list[dict]]]:
+        """The images that could not be read, and for each task those without the object."""
+        failed: list[dict[str, str]] = []
+        absent: list[list[dict]] = [[] for _ in tasks]
+        own = tasks[0].consensus is None
+
+        def on_error(index: int, error: ImageError) -> None:
+            failed.append({"group": group.name, "image": str(group.images[index]), "error": str(error)})
+            self.report({"event": "failed", **failed[-1]})
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SingleImageWarning)  # reported as an event below
+                consensuses = None if own else [task.consensus for task in tasks]
+                for result in self.detector.results(group.images, on_error, consensuses):
+                    task = tasks[result.consensus]
+                    facts = _facts(group, task, result)
+                    saliency = result.map
+                    if task.job.absent != "keep" and result.presence is not None and result.presence < ABSENT:
+                        absent[result.consensus].append(facts)
+                        if task.job.absent == "blank":
+                            saliency = np.zeros_like(saliency)
+                    self._write(saliency, group, result.index, task.job, facts)
+            if own and len(group.images) - len(failed) == 1:
+                message = "one image only, which has nothing to share: its map is plain saliency"
+                self.report({"event": "warning", "group": group.name, "message": message})
+        except ImageError as error:
+            # None of the group's images could be read: each has been reported, the other groups go on.
+            if len(failed) < len(group.images):
+                raise CosodError(f"{error}: it changed while it was being processed; run again") from error
+        return failed, absent
+
+    def _write(self, saliency: np.ndarray, group: Group, index: int, job: Job, facts: dict) -> None:
+        """Hand a map over to be written, and its event to be reported when it is."""
+        write = functools.partial(_write, saliency, group, index, job, self.detector.max_pixels)
+        self.writer.put(write, lambda told: self._report({"event": "image", **facts, **told}), saliency.nbytes)
 
 
 def _facts(group: Group, task: _Task, result: Result) -> dict:
@@ -238,7 +279,8 @@ def _facts(group: Group, task: _Task, result: Result) -> dict:
     return facts
 
 
-def _write(saliency, group: Group, index: int, job: Job, max_pixels: int) -> dict[str, Path]:
+def _write(saliency: np.ndarray, group: Group, index: int, job: Job, max_pixels: int) -> dict:
+    """Write an image's results; its share of the map, and where they are, for the event."""
     written = {kind: job.target(kind, group.name, group.stems[index]) for kind in job.save}
     if "maps" in written:
         save_image(to_8bit(saliency), written["maps"])
@@ -247,14 +289,25 @@ def _write(saliency, group: Group, index: int, job: Job, max_pixels: int) -> dic
         if "masks" in written:
             save_image(mask, written["masks"])
         if "overlays" in written:
-            save_image(overlay(read_image(group.images[index], max_pixels), mask), written["overlays"])
-    return written
+            save_image(overlay(_read_again(group.images[index], max_pixels), mask), written["overlays"])
+    places = {kind: str(path) for kind, path in written.items()}
+    return {"share": round(float((saliency > 0.5).mean()), 4), **places}
+
+
+def _read_again(path: Path, max_pixels: int) -> np.ndarray:
+    try:
+        return read_image(path, max_pixels)
+    except ImageError as error:
+        raise CosodError(f"{error}: it changed while it was being processed; run again") from error
 
 
 def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> str:
     """Changes whenever the group's results might."""
     job, consensus = task.job, task.consensus and task.consensus.fingerprint
-    facts = (model, detector.size, sorted(job.save), job.threshold, job.absent, consensus)
+    network = (model, detector.size, detector.precision, detector.flip)
+    facts = (*network, sorted(job.save), job.threshold, job.absent, consensus)
+    if consensus is None and detector.sampling.applies_to(len(group.images)):
+        facts += (detector.sampling.references, detector.sampling.by, detector.sampling.seed)
     return fingerprint(*facts, file_states(group.images), group.stems)
 
 
@@ -264,7 +317,5 @@ def _finished(record: Path, print_: str, group: Group, job: Job) -> dict | None:
     if stored.get("fingerprint") != print_:
         return None
     failed = {Path(entry["image"]).name for entry in stored["failed"]}
-    for path, stem in zip(group.images, group.stems, strict=True):
-        if path.name not in failed and not all(job.target(k, group.name, stem).exists() for k in job.save):
-            return None
-    return stored
+    stems = [s for path, s in zip(group.images, group.stems, strict=True) if path.name not in failed]
+    return stored if all_there(job.target(k, group.name, stem) for k in job.save for stem in stems) else None

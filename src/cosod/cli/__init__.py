@@ -11,6 +11,7 @@ from cosod.errors import CosodError
 #: Verb -> its line in ``cosod --help``. The verb's module here has a click command named ``command``.
 VERBS = {
     "segment": "Find the object that the photos of a folder share, and write a map for each.",
+    "shards": "Show how far the shards of a run are, and merge their manifests.",
     "learn": "Keep what some photos share in a file.",
     "apply": "Find what such a file stands for in any number of other photos.",
     "cutout": "Cut the object that photos share out of each, on a new background or none.",
@@ -25,6 +26,7 @@ VERBS = {
     "serve": "Open a web page where photos are dropped and the shared object is found.",
     "models": "List the networks and where their weights are.",
     "convert": "Turn a published checkpoint into a weights file of this package.",
+    "export": "Write a network as ONNX, OpenVINO or TorchScript, for other programs.",
     "inspect": "Show what a network sees in groups, and the curves of training runs.",
     "doctor": "Print versions and devices, and check that the default model works here.",
 }

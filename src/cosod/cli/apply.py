@@ -1,37 +1,56 @@
 """``cosod apply``: find in photos what a kept consensus stands for."""
 
 import dataclasses
-from pathlib import Path
 
 import click
 
-from cosod.cli.options import find_inputs, finish, map_options, open_detector, progress, threshold_value, words
+from cosod.cli.options import (
+    PathOrURL,
+    find_inputs,
+    finish,
+    map_options,
+    open_detector,
+    progress,
+    shard_option,
+    threshold_value,
+    words,
+)
 
 
 @click.command(short_help="Find what `cosod learn` kept in any number of photos.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CONSENSUS... PHOTOS...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@click.argument("paths", nargs=-1, required=True, type=PathOrURL(), metavar="CONSENSUS... PHOTOS...")
+@click.option("-o", "--output", required=True, type=PathOrURL(), help="Folder for the results.")
 @map_options
-def command(paths, output, save, threshold, absent, overwrite, as_json, working_size, **network):
+@shard_option
+def command(paths, output, save, threshold, absent, overwrite, shard, as_json, working_size, **network):
     """Find in each photo by itself what a consensus stands for: files ending in .consensus, then photos and folders.
 
     Maps are 8-bit, at the size of the photo: OUTPUT/<folder>/<photo>.png. With several consensuses each photo gets a
     map for each: OUTPUT/<consensus>/<folder>/<photo>.png.
 
+    PHOTOS and OUTPUT may be URLs of object stores, as s3://bucket/photos.
+
     A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the end,
     with exit code 1; all others are done.
     """
+    from cosod.cluster.manifest import sharded
+    from cosod.cluster.shards import Shard
     from cosod.consensus import GroupConsensus
     from cosod.data.groups import unique_names
     from cosod.errors import InputError
+    from cosod.paths import is_remote
     from cosod.records import RECORDS
-    from cosod.segmentation import RESERVED, Job, run
+    from cosod.segmentation import RESERVED, Job, in_parts, run
 
     files = [path for path in paths if path.suffix == ".consensus"]
     photos = tuple(path for path in paths if path.suffix != ".consensus")
     if not files or not photos:
         missing = "files ending in .consensus (from cosod learn)" if not files else "photos or folders of photos"
         raise InputError(f"nothing to apply: give {missing} too, as: cosod apply bottle.consensus photos/ -o out/")
+    for path in files:
+        if is_remote(path):
+            raise InputError(f"{path}: a consensus is read from a local disk only; copy it to one")
+    part = Shard.parse(shard) if shard else None
     job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent)
     names = unique_names([path.stem for path in files], (*RESERVED, RECORDS))
     consensuses = {name: GroupConsensus.load(path) for name, path in zip(names, files, strict=True)}
@@ -42,8 +61,15 @@ def command(paths, output, save, threshold, absent, overwrite, as_json, working_
         detector.check(consensus, str(path))
     if threshold is None:
         job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
-    total = sum(len(group.images) for group in groups)
-    click.echo(f"{total} images, {len(consensuses)} consensuses; {first.facts.model} at {detector.size} px", err=True)
-    with progress(total * len(consensuses), as_json) as report:
-        summary = run(detector, identity, groups, job, report, consensuses)
+    if part:
+        groups = [some for group in groups for some in in_parts(group)]
+    facts = {"model": identity, "size": detector.size, "save": sorted(job.save), "threshold": job.threshold}
+    facts |= {"absent": absent, "consensuses": {name: kept.fingerprint for name, kept in consensuses.items()}}
+    with sharded(part, output, groups, facts) as (groups, finished):
+        total = sum(len(group.images) for group in groups)
+        click.echo(
+            f"{total} images, {len(consensuses)} consensuses; {first.facts.model} at {detector.size} px", err=True
+        )
+        with progress(total * len(consensuses), as_json) as report:
+            summary = run(detector, identity, groups, job, report, consensuses, finished)
     finish(summary, output, as_json)

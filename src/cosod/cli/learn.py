@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import network_options, open_detector
+from cosod.cli.options import group_options, network_options, open_detector
 
 
 @click.command(short_help="Keep what some photos share in a file, for `cosod apply`.")
@@ -18,6 +18,7 @@ from cosod.cli.options import network_options, open_detector
     help="A mask of the object in one of the photos, white on black; may be given for several.",
 )
 @network_options()
+@group_options
 def command(paths, output, masks, **network):
     """Learn what photos share, and keep it: `cosod apply` finds it in any number of other photos.
 

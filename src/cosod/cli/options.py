@@ -9,11 +9,31 @@ from pathlib import Path
 import click
 
 
+class PathOrURL(click.ParamType):
+    """A path, or the URL of a folder or object in a store; click's own type would make ``s3:/`` of ``s3://``."""
+
+    name = "path"
+
+    def convert(self, value, param, ctx):
+        from cosod.paths import as_path
+
+        return as_path(value)
+
+
+def engine_options(function: Callable) -> Callable:
+    """Options that say by what, and how exactly, the network is computed."""
+    what = "float32, bfloat16, or auto: bfloat16 where it is faster and close."
+    function = click.option("--precision", default="auto", show_default=True, help=what)(function)
+    what = "torch, onnxruntime or openvino."
+    return click.option("--backend", default="torch", show_default=True, help=what)(function)
+
+
 def network_options(size: str = "--size") -> Callable:
     """Options that choose network and device, as arguments of the command; ``size`` names the working size's."""
     options = [
         click.option("--model", default="default", show_default=True, help="A network, see `cosod models`."),
         click.option("--weights", type=click.Path(path_type=Path), help="Weights in place of the package's own."),
+        click.option("--flip", is_flag=True, help="Look at mirrored photos too: better maps, twice the time."),
         click.option(
             size, "working_size", type=int, help="Side in pixels that images are resized to.  [default: the network's]"
         ),
@@ -25,11 +45,18 @@ def network_options(size: str = "--size") -> Callable:
     ]
 
     def add(function):
+        function = engine_options(function)
         for option in reversed(options):
             function = option(function)
         return function
 
     return add
+
+
+def group_options(function: Callable) -> Callable:
+    """Options of the commands that form the consensus of a group; with :func:`network_options`."""
+    what = "Compare each photo of a group of more than 200 with so many of them; 0: with all.  [default: 128]"
+    return click.option("--references", type=int, help=what)(function)
 
 
 def run_options(function: Callable) -> Callable:
@@ -57,17 +84,33 @@ def map_options(function: Callable) -> Callable:
     return click.option("--save", default="maps", show_default=True, help=what)(network_options()(function))
 
 
+def shard_option(function: Callable) -> Callable:
+    """The option of commands that may do a part of a run; see :mod:`cosod.cluster.shards`."""
+    return click.option("--shard", metavar="I/N", help="Do part I of N only; see `cosod shards`.")(function)
+
+
 def open_detector(
-    model: str, weights: Path | None, working_size: int | None, device: str, batch: int, max_pixels: int | None
+    model: str,
+    weights: Path | None,
+    working_size: int | None,
+    device: str,
+    batch: int,
+    max_pixels: int | None,
+    references: int | None = None,
+    **options,
 ):
     """The detector that :func:`network_options` describe, and the identity of its network and weights."""
     from cosod.data.images import MAX_PIXELS
     from cosod.detector import Detector
-    from cosod.models import loading
+    from cosod.models import fast, loading
+    from cosod.references import Sampling
 
+    fast.prefer_kept_memory()
     named = model if model != "default" else None
     network = loading.load(weights or model, expected=named if weights else None)
-    return Detector(network, device, working_size, batch, max_pixels or MAX_PIXELS), loading.identity(network)
+    sampling = Sampling() if references is None else Sampling(references)
+    detector = Detector(network, device, working_size, batch, max_pixels or MAX_PIXELS, sampling=sampling, **options)
+    return detector, loading.identity(network)
 
 
 def map_source(maps: Path | None, max_pixels: int | None, **network):

@@ -1,21 +1,38 @@
 """``cosod segment``: from folders of photos to maps."""
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import click
 
-from cosod.cli.options import find_inputs, finish, map_options, open_detector, progress, threshold_value, words
+from cosod.cli.options import (
+    PathOrURL,
+    find_inputs,
+    finish,
+    group_options,
+    map_options,
+    open_detector,
+    progress,
+    shard_option,
+    threshold_value,
+    words,
+)
 
 
 @click.command(short_help="Find the object that the photos of a folder share.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@click.argument("paths", nargs=-1, required=True, type=PathOrURL(), metavar="PATH...")
+@click.option("-o", "--output", required=True, type=PathOrURL(), help="Folder for the results.")
 @map_options
-@click.option(
-    "--sheet", type=click.Path(path_type=Path), help="Also write one picture that shows results of all groups."
-)
-def command(paths, output, save, threshold, absent, overwrite, sheet, as_json, **network):
+@group_options
+@click.option("--sheet", type=PathOrURL(), help="Also write one picture that shows results of all groups.")
+@shard_option
+@click.option("--engine", default="local", show_default=True, help="local, or ray: on a cluster.")
+@click.option("--workers", type=int, help="With --engine ray: detectors at work.  [default: one a machine or GPU]")
+@click.option("--address", help="With --engine ray: a running cluster, as auto.  [default: Ray on this machine]")
+def command(
+    paths, output, save, threshold, absent, overwrite, sheet, shard, engine, workers, address, as_json, **network
+):
     """Find the object that the photos of each group share, and write a map for each photo.
 
     A folder of images is one group; a folder of folders is one group each; single files are one group. Maps are
@@ -23,34 +40,71 @@ def command(paths, output, save, threshold, absent, overwrite, sheet, as_json, *
 
     The frames of a video file are a group too: OUTPUT/<clip>/000001.png and so on, overlays as one video.
 
+    PATH and OUTPUT may be URLs of object stores, as s3://bucket/photos.
+
     A run that was stopped goes on where it was when given again: finished groups are skipped. Photos that cannot
     be read are reported at the end, with exit code 1; all others are done.
     """
+    from cosod.cluster.manifest import sharded
+    from cosod.cluster.shards import Shard
     from cosod.errors import InputError
     from cosod.models import registry
     from cosod.segmentation import Job, run
     from cosod.video.job import run_clips, split
 
     job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent)
+    part = Shard.parse(shard) if shard else None
     if sheet and "maps" not in job.save:
         raise InputError("--sheet shows the maps that are written; add maps to --save")
+    if engine not in ("local", "ray"):
+        raise InputError(f"--engine {engine}: give local or ray")
+    if engine == "local" and (workers is not None or address):
+        raise InputError("--workers and --address are of --engine ray; add it")
     clips, paths = split(paths)
+    _check_places(clips, output, sheet, part, engine)
     groups = find_inputs(paths, output) if paths else []
-    detector, identity = open_detector(**network)
+    on_ray, here = None, network
+    if engine == "ray":
+        from cosod.cluster.engine import Engine
+
+        on_ray = Engine(functools.partial(open_detector, **network), workers, address, network["device"])
+        here = network | {"device": "cpu", "precision": "float32"}  # opened for its facts alone
+    detector, identity = open_detector(**here)
     if threshold is None:
         job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
-    total = sum(len(group.images) for group in groups)
-    where = f"{registry.name_of(detector.network)} at {detector.size} px on {detector.device}"
-    found = [f"{total} images in {len(groups)} groups"] if groups else []
-    found += [f"{len(clips)} video clip{'s' if len(clips) > 1 else ''}"] if clips else []
-    click.echo(f"{' and '.join(found)}; {where}", err=True)
-    with progress(total, as_json) as report:
-        summary = run(detector, identity, groups, job, report)
-        if clips:
-            summary += run_clips(detector, identity, clips, job, report, [group.name for group in groups])
+    facts = {"model": identity, "size": detector.size, "save": sorted(job.save), "threshold": job.threshold}
+    with sharded(part, output, groups, facts | {"absent": absent}) as (groups, finished):
+        total = sum(len(group.images) for group in groups)
+        where = f"{registry.name_of(detector.network)} at {detector.size} px on {on_ray or detector.device}"
+        found = [f"{total} images in {len(groups)} groups"] if groups or part else []
+        found += [f"{len(clips)} video clip{'s' if len(clips) > 1 else ''}"] if clips else []
+        click.echo(f"{' and '.join(found)}; {where}", err=True)
+        with progress(total, as_json) as report:
+            if on_ray:
+                summary = on_ray.run(detector, identity, groups, job, report, finished)
+            else:
+                summary = run(detector, identity, groups, job, report, finished=finished)
+            if clips:
+                summary += run_clips(detector, identity, clips, job, report, [group.name for group in groups])
     if sheet and groups:
         _write_sheet(sheet, groups, job)
     finish(summary, output, as_json)
+
+
+def _check_places(clips, output, sheet, part, engine: str) -> None:
+    """Raises InputError for what cannot be done in an object store, in shards or on Ray."""
+    from cosod.errors import InputError
+    from cosod.paths import is_remote
+
+    if clips and (part or engine != "local"):
+        raise InputError(
+            f"{clips[0]}: videos are done on one machine; give them to a run of their own without --shard and --engine"
+        )
+    for place in (*clips, *([output] if clips else [])):
+        if is_remote(place):
+            raise InputError(f"{place}: videos are read and written on local disks only; copy it to one")
+    if sheet and (is_remote(sheet) or is_remote(output)):
+        raise InputError("--sheet reads and writes local files only; leave it out, or give a local folder with -o")
 
 
 def _write_sheet(sheet: Path, groups, job) -> None:

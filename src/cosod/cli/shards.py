@@ -1,0 +1,54 @@
+"""``cosod shards``: how far the shards of a run are."""
+
+import json
+
+import click
+
+from cosod.cli.options import PathOrURL
+
+
+@click.command(short_help="Show how far the shards of a run are, and merge their manifests.")
+@click.argument("output", type=PathOrURL(), metavar="OUTPUT")
+@click.option("--json", "as_json", is_flag=True, help="The merged manifest as JSON on standard output.")
+def command(output, as_json):
+    """Show what the shards in OUTPUT (of cosod segment --shard) have done, and what is missing.
+
+    Once all have finished, OUTPUT/manifest.json lists every group and every photo that could not be read. The exit
+    code is 1 where a shard is missing or unfinished, or photos could not be read.
+    """
+    from cosod.cluster.merging import MANIFEST, merge
+
+    merged = merge(output)
+    if as_json:
+        click.echo(json.dumps(merged, ensure_ascii=False))
+    else:
+        _print_table(merged)
+    missing = [f"{number}/{merged['shards']}" for number in merged["missing"]]
+    unfinished = [f"{number}/{merged['shards']}" for number in merged["unfinished"]]
+    if missing:
+        click.echo(f"Never begun: {', '.join(missing)}.", err=True)
+    if unfinished:
+        click.echo(f"Running or stopped: {', '.join(unfinished)}. Give a stopped one again, it goes on.", err=True)
+    if not missing and not unfinished:
+        click.echo(f"All shards have finished; their groups are listed in {output / MANIFEST}", err=True)
+    if merged["failed"]:
+        click.echo(f"{len(merged['failed'])} images could not be read:", err=True)
+        for entry in merged["failed"]:
+            click.echo(f"  {entry['error']}", err=True)
+    if missing or unfinished or merged["failed"]:
+        raise click.exceptions.Exit(1)
+
+
+def _print_table(merged: dict) -> None:
+    click.echo(f"{'shard':>7}  {'state':<9} {'groups':>15} {'images':>19} {'failed':>7}  last word")
+    rows = {row["shard"]: row for row in merged["rows"]}
+    for number in range(1, merged["shards"] + 1):
+        name = f"{number}/{merged['shards']}"
+        if number not in rows:
+            click.echo(f"{name:>7}  missing")
+            continue
+        row = rows[number]
+        groups = f"{row['groups_done']} of {row['groups']}"
+        images = f"{row['images_done']} of {row['images']}"
+        line = f"{name:>7}  {row['state']:<9} {groups:>15} {images:>19} {row['failed']:>7}  {row['updated']}"
+        click.echo(line)
