@@ -56,9 +56,12 @@ def main():
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--size", type=int)
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--flip", action="store_true")
     args = parser.parse_args()
     options = ["--weights", args.weights] if args.weights else []
     options += ["--size", args.size] if args.size else []
+    options += ["--precision", args.precision, *(["--flip"] if args.flip else [])]
     sets = {}
     if args.pascal:
         sets["PASCAL_coseg"] = args.pascal

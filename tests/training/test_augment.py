@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from cosod.errors import ImageError
-from cosod.training.augment import make_example
+from cosod.training.augment import make_example, opened
 from cosod.training.chance import Stream
 from cosod.training.groups import Item
 from cosod.training.mixing import beside, distract, mix, paste, square
@@ -54,6 +54,45 @@ def test_image_and_mask_move_together(item, name):
         assert image.min() >= 0 and image.max() <= 1
         assert set(mask.unique().tolist()) <= {0.0, 1.0}
         assert agreement(image, mask) > 0.8
+
+
+@pytest.fixture(scope="module", params=["jpg", "png"])
+def photo(request, tmp_path_factory):
+    """As ``item``, ten times as large."""
+    folder = tmp_path_factory.mktemp("photo")
+    image = np.full((480, 640, 3), 110, np.uint8)
+    image[60:300, 80:320] = (200, 40, 40)
+    mask = np.zeros((480, 640), np.uint8)
+    mask[60:300, 80:320] = 255
+    Image.fromarray(image).save(folder / f"a.{request.param}")
+    Image.fromarray(mask).save(folder / "a_gt.png")
+    return Item(folder / f"a.{request.param}", folder / "a_gt.png", "g", 0)
+
+
+def test_large_photos_give_what_small_ones_do(photo, item):
+    augment = Augment(crop=0.8)
+    large, mask = make(photo, augment)
+    small, _ = make(item, augment)
+    assert agreement(large, mask) > 0.9
+    assert (large - small).abs().mean() < 0.05  # chance was asked the same way
+
+
+@pytest.mark.parametrize(
+    "size, changes, whole", [(32, {}, False), (128, {}, True), (64, {"crop": 0.4}, True), (32, {"border": 5}, True)]
+)
+def test_large_photos_are_averaged_down_where_they_can_be(photo, size, changes, whole):
+    augment = Augment(**changes)
+    image, mask = opened(photo, augment, size)
+    assert image.size == mask.size
+    assert (image.size == (640, 480)) == whole
+    assert min(image.size) * augment.crop >= 2 * size
+    assert np.asarray(mask).mean() == pytest.approx(255 * 240 * 240 / (640 * 480), rel=0.03)
+
+
+def test_a_mask_of_another_size_leaves_the_photo_whole(photo, item):
+    image, mask = opened(Item(photo.image, item.mask, "g", 0), Augment(), 32)
+    assert image.size == (640, 480)
+    assert mask.size == (64, 48)
 
 
 def test_flip_and_angle_are_the_shots(item):

@@ -1,11 +1,13 @@
 """One image and its mask, changed and made ready for the network."""
 
+import math
+
 import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
-from cosod.data.images import read_image
+from cosod.data.images import read_image, read_reduced
 from cosod.errors import ImageError
 from cosod.training.chance import Stream
 from cosod.training.groups import Item
@@ -19,6 +21,8 @@ _ROTATIONS = {
 }
 #: A random crop that keeps less of the object than this is not taken.
 KEPT_OBJECT = 0.5
+#: Sides of the network's input that the least crop of a large image keeps after it was averaged down.
+SPARE = 2
 
 
 def read_mask(item: Item) -> Image.Image:
@@ -39,7 +43,7 @@ def make_example(item: Item, shot: Shot, augment: Augment, size: int, stream: St
         The image ``(3, size, size)`` and its mask ``(1, size, size)``, float32; the image in [0, 1], the mask in
         {0, 1}.
     """
-    image, mask = Image.fromarray(read_image(item.image)), read_mask(item)
+    image, mask = opened(item, augment, size)
     if augment.resize_first:
         image, mask = _resized(image, mask, size, Image.Resampling.NEAREST)
     if shot.flip:
@@ -55,6 +59,26 @@ def make_example(item: Item, shot: Shot, augment: Augment, size: int, stream: St
         truth = _peppered(truth, augment.pepper, stream)
     pixels = torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy()).float().div_(255)
     return pixels, torch.from_numpy(truth.astype(np.float32))[None]
+
+
+def opened(item: Item, augment: Augment, size: int) -> tuple[Image.Image, Image.Image]:
+    """An image and its mask; those much larger than the network's input averaged down, as far as :data:`SPARE` allows.
+
+    What is done to an image would cost more than the network's step at the size of today's photos. A border in pixels
+    means those of the photo, which then stays whole.
+    """
+    side = math.ceil(SPARE * size / augment.crop)
+    if augment.border:
+        return Image.fromarray(read_image(item.image)), read_mask(item)
+    pixels, (height, width) = read_reduced(item.image, side)
+    mask = read_mask(item)
+    if mask.size != (width, height):
+        return Image.fromarray(read_image(item.image)), mask
+    image = Image.fromarray(pixels)
+    factor = min(image.size) // side
+    if factor > 1:
+        image = image.reduce(factor)
+    return image, mask if mask.size == image.size else mask.resize(image.size, Image.Resampling.BOX)
 
 
 def _resized(image: Image.Image, mask: Image.Image, size: int, mask_by: Image.Resampling):

@@ -1,0 +1,145 @@
+"""What published research code does with a group, restated plainly on this package's weights, to compare speed with.
+
+Float32, contiguous memory (NCHW), the whole group in one batch, batch normalisation as a layer of its own, the affinity
+of all positions to all positions held as one matrix, and, as in GCoNet+'s forward, the encoder once more on the images
+under the network's own mask, for a classifier whose answer nothing reads. The maps are those of the package's networks.
+"""
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cosod.errors import InputError
+from cosod.models.gconet import GCoNet, GCoNetConfig
+from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
+from cosod.models.interface import CoSaliencyNetwork
+from cosod.models.mobile import GCoNetPlusMobile
+
+
+class Straightforward:
+    """The plain forward pass of a network.
+
+    Args:
+        network: GCoNet or GCoNet+ on VGG with the options of the papers, or the light network; it is copied.
+        device: where to compute.
+        second_pass: encode the masked images too, as GCoNet+'s published code does whenever it is run. GCoNet has no
+            such pass, whatever is said here.
+
+    Raises:
+        InputError: another network, or other options.
+    """
+
+    def __init__(self, network: CoSaliencyNetwork, device: str | torch.device = "cpu", second_pass: bool = True):
+        self._forward = _forward_of(network)
+        self.network = copy.deepcopy(network).float().eval().to(device, memory_format=torch.contiguous_format)
+        self.second_pass = second_pass
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Normalised images of one group ``(N, 3, H, W)`` -> maps ``(N, 1, H, W)`` in [0, 1]."""
+        return self._forward(self.network, images, self.second_pass)
+
+
+def _forward_of(network: CoSaliencyNetwork) -> Callable[[nn.Module, Tensor, bool], Tensor]:
+    config = network.config
+    if isinstance(network, GCoNetPlusMobile):
+        return _mobile
+    if isinstance(network, GCoNet) and config.affinity == GCoNetConfig.affinity:
+        return _gconet
+    switches = ("relation", "conv_after_resize", "confidence_module", "refiner", "masked_classification", "mask_merge")
+    if (
+        isinstance(network, GCoNetPlus)
+        and config.backbone != "resnet50"
+        and config.confidence != "released"
+        and all(getattr(config, name) == getattr(GCoNetPlusConfig, name) for name in switches)
+    ):
+        return _gconet_plus
+    raise InputError(f"{type(network).__name__} with these options has no straightforward version; take gconet_plus")
+
+
+def _gconet(network: GCoNet, images: Tensor, _second_pass: bool) -> Tensor:
+    *skips, deep = _vgg(network.backbone, images)
+    p = network.top(deep * _consensus(network.affinity, deep))
+    maps = []
+    for level in (4, 3, 2, 1):
+        skip = skips[level - 1]
+        p = _resized(p, skip) + getattr(network, f"lateral{level}")(skip)
+        p = getattr(network, f"merge{level}")(p)
+        maps.append(_resized(torch.sigmoid(getattr(network, f"predict{level}")(p)), images))
+    return maps[-1]
+
+
+def _gconet_plus(network: GCoNetPlus, images: Tensor, second_pass: bool) -> Tensor:
+    *skips, deep = _vgg(network.backbone, images)
+    p = network.top(deep * _consensus(network.relation, deep))
+    for level in (5, 4, 3, 2):
+        skip = skips[level - 2]
+        p = _resized(getattr(network, f"block{level}")(p), skip) + getattr(network, f"lateral{level}")(skip)
+    p = _resized(network.block1(p), images)
+    probability, threshold = torch.sigmoid(network.probability(p)), torch.sigmoid(network.threshold(p))
+    maps = 1 / (1 + torch.exp(-network.config.confidence * (probability - threshold)))
+    if second_pass:
+        masked = _vgg(network.backbone, images * torch.sigmoid(network.mask(p)))[-1]
+        network.classifier(masked.mean(dim=(2, 3)))
+    return maps
+
+
+def _mobile(network: GCoNetPlusMobile, images: Tensor, second_pass: bool) -> Tensor:
+    (_, x4, x8, x16), deep = network.backbone(images)
+    deep = network.reduce(deep)
+    vector = _cosine_consensus(network.affinity, deep)
+    weighted = deep * vector
+    cosine = F.cosine_similarity(deep, vector.expand_as(deep), dim=1)[:, None]
+    p = network.top(torch.cat([weighted, cosine], dim=1)) + network.lateral16(x16)
+    p = _resized(network.block16(p), x8) + network.lateral8(x8)
+    p = _resized(network.block8(p), x4) + network.lateral4(x4)
+    p = network.block4(p)
+    probability = _resized(torch.sigmoid(network.probability(p)), images)
+    threshold = _resized(torch.sigmoid(network.threshold(p)), images)
+    maps = 1 / (1 + torch.exp(-network.config.confidence * (probability - threshold)))
+    if second_pass:
+        masked = network.reduce(network.backbone(images * maps)[1])
+        network.classifier(masked.mean(dim=(2, 3)))
+    return maps
+
+
+def _vgg(backbone: nn.Module, images: Tensor) -> list[Tensor]:
+    outputs = []
+    for block in (backbone.conv1, backbone.conv2, backbone.conv3, backbone.conv4, backbone.conv5):
+        images = block(images)
+        outputs.append(images)
+    return outputs
+
+
+def _best_match(query: Tensor, key: Tensor) -> Tensor:
+    """``(N, C, P)`` twice -> ``(N, P)``: all affinities at once, maximum over each image, mean over the images."""
+    n, c, positions = query.shape
+    rows = query.permute(0, 2, 1).reshape(n * positions, c)
+    columns = key.permute(1, 0, 2).reshape(c, n * positions)
+    affinity = torch.matmul(rows, columns).view(n * positions, n, positions)
+    return affinity.max(dim=2).values.mean(dim=1).view(n, positions)
+
+
+def _consensus(module: nn.Module, deep: Tensor) -> Tensor:
+    """The group affinity module of the papers: ``(N, C, H, W)`` -> ``(1, C, 1, 1)``."""
+    n, c, h, w = deep.shape
+    match = _best_match(module.query(deep).flatten(2), module.key(deep).flatten(2))
+    attention = torch.softmax(match * c**-0.5, dim=1).view(n, 1, h, w)
+    return module.project(deep * attention).mean(dim=(0, 2, 3), keepdim=True)
+
+
+def _cosine_consensus(module: nn.Module, deep: Tensor) -> Tensor:
+    """The light network's: unit vectors as query and key, the other images only, and objectness."""
+    n, _, h, w = deep.shape
+    unit = F.normalize(module.embed(deep).flatten(2), dim=1)
+    others = _best_match(unit, unit) * n / max(1, n - 1)
+    logits = module.log_temperature.exp() * others + module.objectness(deep).flatten(1)
+    attention = torch.softmax(logits, dim=1).view(n, 1, h, w)
+    return module.project((deep * attention).sum(dim=(2, 3), keepdim=True)).mean(dim=0, keepdim=True)
+
+
+def _resized(x: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=True)

@@ -1,0 +1,117 @@
+"""The programs that measure folders and training: their parts do the work that is measured."""
+
+import dataclasses
+
+import folder
+import numpy as np
+import pytest
+import torch
+import training_speed
+from lines import Found
+from PIL import Image
+from training_speed import Turn
+
+from cosod.training import Job, load_recipe
+from cosod.training.batches import Batches
+from cosod.training.loop import one_step
+from cosod.training.run import Run
+from cosod.training.team import join
+from tests.training.made import TINY, make_set
+
+
+@pytest.fixture(autouse=True)
+def allocator(monkeypatch):
+    """Left as it is: other tests of this process measure memory."""
+    monkeypatch.setattr("cosod.models.fast.prefer_kept_memory", lambda: True)
+
+
+@pytest.fixture(scope="module")
+def jpegs(tmp_path_factory):
+    """Three photos of one megapixel."""
+    path = tmp_path_factory.mktemp("folder") / "photos"
+    folder.write_photos(path, folder.photos(None, 3))
+    return path
+
+
+def test_photos_are_jpegs_of_one_megapixel(jpegs, tmp_path):
+    found = sorted(jpegs.iterdir())
+    assert [p.name for p in found] == ["0000.jpg", "0001.jpg", "0002.jpg"]
+    for path in found:
+        with Image.open(path) as image:
+            assert image.format == "JPEG"
+            assert 0.95e6 < image.width * image.height < 1.05e6
+        assert path.stat().st_size > 100_000  # texture as in photos, so that decoding takes as long
+    Image.new("RGB", (300, 100), (10, 200, 30)).save(tmp_path / "wide.png")
+    made = list(folder.photos(tmp_path, 2))
+    assert len(made) == 2
+    assert made[0].size == (folder.WIDTH, folder.HEIGHT)
+    assert np.asarray(made[1]).mean(axis=(0, 1)).round().tolist() == [10, 200, 30]
+
+
+@pytest.mark.parametrize("part", ["reading", "network", "writing", "run"])
+def test_parts_of_a_folder_are_done(part, jpegs, monkeypatch):
+    monkeypatch.setattr(folder, "READY", 2)
+    case = folder.Case(jpegs, "default", (("device", "cpu"),))
+    assert folder.PARTS[part](case)() > 0
+
+
+@pytest.mark.slow
+def test_the_command_is_run(jpegs):
+    seconds, memory = folder.command(folder.Case(jpegs, "default", (("device", "cpu"),)))()
+    assert seconds > 0
+    assert memory > 100e6
+
+
+def test_run_is_compared_with_the_longer_part():
+    gb = 10**9
+    found = {
+        "reading": Found([2.0, 1.0], gb),
+        "network": Found([4.0, 5.0], gb),
+        "writing": None,
+        "run": Found([5.0, 6.0], 2 * gb),
+        "command": Found([(10.0, 3 * gb), (8.0, gb)], 0),
+    }
+    assert folder.rows_of(found, 20) == [
+        ["reading", "1.00", "20.0", "1.00 GB", ""],
+        ["network", "4.00", "5.0", "1.00 GB", ""],
+        ["run", "5.00", "4.0", "2.00 GB", "1.25"],
+        ["command", "8.00", "2.5", "3.00 GB", "2.00"],
+    ]
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    data = make_set(tmp_path_factory.mktemp("training") / "set")
+    return training_speed.Case("gconet_plus_mobile", tuple(TINY.items()), str(data), 0, 2, "cpu")
+
+
+@pytest.mark.parametrize("workers", [None, 0, 1])
+def test_a_turn_of_training(case, workers):
+    turn = training_speed.prepare(dataclasses.replace(case, workers=workers))()
+    assert turn.images == 2 * 2 * 3
+    assert 0 < turn.waited < turn.seconds
+
+
+def test_the_plain_loop_learns_what_ours_does(case, tmp_path):
+    plain = training_speed.make_run(dataclasses.replace(case, workers=None), tmp_path / "plain", join("cpu"))
+    recipe = load_recipe(case.recipe, {**TINY, "optimiser.precision": "float32"})
+    ours = Run(Job(recipe, (case.data,), tmp_path / "ours", device="cpu", progress=False), join("cpu"))
+    start = {name: value.clone() for name, value in ours.network.state_dict().items()}
+    batches = Batches(ours.sets, ours.plan_epoch(), recipe, 0, (ours.network.mean, ours.network.std))
+    assert plain.network.backbone.features[4].conv[0][0].weight.is_contiguous()
+    training_speed.plain_step(plain, batches[0])
+    one_step(ours, [batches[0]])
+    moved = 0
+    for name, value in plain.network.state_dict().items():
+        torch.testing.assert_close(value, ours.network.state_dict()[name], atol=1e-4, rtol=1e-3)
+        moved += not torch.equal(value, start[name])
+    assert moved > 20
+
+
+def test_training_is_compared_with_the_plain_loop(case):
+    cases = [dataclasses.replace(case, workers=workers) for workers in (None, 1, 2)]
+    found = [Found([Turn(4.0, 1.0, 40), Turn(2.0, 0.5, 40)], 1), Found([Turn(1.0, 0.01, 40)], 1), None]
+    assert training_speed.rows_of(cases, found) == [
+        ["plain", "float32", "0", "20.0", "1000", "25.0%", "1.00"],
+        ["ours", "float32", "1", "40.0", "500", "1.0%", "2.00"],
+    ]
