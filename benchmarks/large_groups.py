@@ -47,7 +47,7 @@ EVERY = 4
 
 def deviation(duts: Path, seeds: int) -> None:
     detector = cosod.load(device="cpu")
-    print(heading(sys.argv), end="\n\n", flush=True)
+    print(heading(["python", *sys.argv]), end="\n\n", flush=True)
     print("| group | references | mean difference | largest in an image | largest | S | J |")
     print("|---|---|---|---|---|---|---|")
     for name, photos, measured in large_groups(duts):
@@ -106,7 +106,7 @@ def row(name: str, how: str, found: list[tuple[float, ...]]) -> str:
 
 
 def growth(photos: Path, output: Path, sizes: list[int], exact_to: int, side: int) -> None:
-    print(heading(sys.argv), end="\n\n", flush=True)
+    print(heading(["python", *sys.argv]), end="\n\n", flush=True)
     print(
         "| images in the group | compared with | CPU seconds | ms an image | peak memory, MiB |\n|---|---|---|---|---|"
     )

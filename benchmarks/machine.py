@@ -3,6 +3,7 @@
 import datetime
 import os
 import platform
+import shlex
 import subprocess
 from collections.abc import Sequence
 from importlib import metadata
@@ -71,7 +72,7 @@ def versions() -> str:
 
 def heading(command: Sequence[str], device: str = "cpu") -> str:
     """What stands before a table of figures, in Markdown: command, machine, versions and date."""
-    rows = [f"`{' '.join(command)}`", "", f"{processor()}; {memory()}; {platform.system()} {platform.release()}."]
+    rows = [f"`{shlex.join(command)}`", "", f"{processor()}; {memory()}; {platform.system()} {platform.release()}."]
     if device.startswith("cuda"):
         rows.append(f"GPU: {gpus() or 'unknown'}.")
     return "\n".join([*rows, f"{versions()}. {datetime.date.today().isoformat()}."])

@@ -109,7 +109,8 @@ def group_maps(detector: Detector, inputs: Ready) -> Iterator[Tensor]:
         return detector.steps.encode(torch.cat(images).contiguous(memory_format=torch.channels_last))
 
     encoded = EncodedGroup(inputs, encode, detector.batch, detector.feature_bytes)
-    found = shared(detector.network, detector.calibration, encoded, detector.sampling)
+    precision = getattr(torch, detector.precision)
+    found = shared(detector.network, detector.calibration, encoded, detector.sampling, precision)
     start = 0
     for part, features in encoded.batches(found.indices, last=True):
         with torch.inference_mode():

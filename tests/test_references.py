@@ -185,6 +185,15 @@ def test_spread_finds_the_rare_kind_and_weighs_by_kind():
     assert sorted(same) == [0, 1, 2, 3, 4] and weights.tolist() == [1.0] * 5
 
 
+def test_matches_in_bfloat16_are_near(light):
+    of = detector(light, 6)
+    exact, near = (
+        shared(light, of.calibration, encoded(of, scenes(20)), of.sampling, p).consensus.vector.flatten()
+        for p in (torch.float32, torch.bfloat16)
+    )
+    assert 0 < (exact - near).norm() < 0.01 * exact.norm()
+
+
 def test_groups_up_to_the_stated_size_are_exact(light):
     sampling = Sampling()
     assert not sampling.applies_to(sampling.exact_up_to) and sampling.applies_to(sampling.exact_up_to + 1)

@@ -22,7 +22,7 @@ from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Steps
 from cosod.models.mirrored import MirroredSteps
 from cosod.presence import Calibration, count, similarity
 from cosod.references import Sampling
-from cosod.sharing import shared, shared_with_marks
+from cosod.sharing import Shared, shared, shared_with_marks
 
 #: Bytes of encoder features that a group may keep between encoding and decoding. What exceeds them is encoded a second
 #: time, batch by batch, for decoding.
@@ -117,8 +117,8 @@ class Detector:
         feature_bytes: see :data:`FEATURE_BYTES`; 0 keeps nothing of a group between encoding and decoding, its images
             neither.
         precision: ``float32``; ``bfloat16``, half the time on processors that compute in it, for maps that differ a
-            little; or ``auto``, the second where it pays and a probe shows little difference (see
-            :func:`cosod.doctor.probed_precision`).
+            little on the whole and visibly in places; or ``auto``, the second where it pays and no pixel of a probe
+            differs by more than 2/255 (see :func:`cosod.doctor.probed_precision`).
         sampling: when, and with which of its images, a large group is compared in place of all of them.
         backend: what computes features and maps: ``torch``, or on the CPU ``onnxruntime`` or ``openvino``, both in
             float32. For these the network is converted once and kept in the cache (see :mod:`cosod.backends`).
@@ -285,7 +285,7 @@ class Detector:
 
             group = shared_with_marks(self.network, self.calibration, encoded, marked, mark)
         else:
-            group = shared(self.network, self.calibration, encoded, self.sampling)
+            group = self._shared(encoded)
         vector = group.consensus.vector
         if len(vector) != 1 or bool((vector == 1).all()):
             raise InputError(f"{self.identity[0]} forms no consensus of a group to be kept; use another network")
@@ -321,7 +321,7 @@ class Detector:
 
     def _segment(self, inputs: Inputs) -> Iterator[Result]:
         encoded = EncodedGroup(inputs, self._encode, self.batch, self.feature_bytes)
-        indices, consensus, _, _, presence = shared(self.network, self.calibration, encoded, self.sampling)
+        indices, consensus, _, _, presence = self._shared(encoded)
         if len(indices) == 1:
             warnings.warn("one image has nothing to share: its map is plain saliency", SingleImageWarning, stacklevel=3)
         presence = iter([None] * len(indices) if presence is None else presence.tolist())
@@ -345,6 +345,9 @@ class Detector:
                 output = self.steps.decode(features, consensus.part(slice(start, start + len(part))))
             start += len(part)
             yield part, torch.cat([output.probability, output.threshold], 1) if raw else output.maps
+
+    def _shared(self, encoded: EncodedGroup) -> Shared:
+        return shared(self.network, self.calibration, encoded, self.sampling, getattr(torch, self.precision))
 
     def _encode(self, images: list[np.ndarray]) -> Features:
         return self.steps.encode(self._tensor(images))

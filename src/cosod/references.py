@@ -45,12 +45,16 @@ class Sampling:
 
 @torch.inference_mode()
 def choose(
-    affinity: GroupAffinity | CosineAffinity, group: EncodedGroup, sampling: Sampling
+    affinity: GroupAffinity | CosineAffinity,
+    group: EncodedGroup,
+    sampling: Sampling,
+    precision: torch.dtype = torch.float32,
 ) -> tuple[References, dict[int, float]]:
     """The references of a group, and their weights by their indices in it.
 
     Which they are depends on the number of images and their order and, by ``spread``, on the images; what cannot be
-    read is passed over.
+    read is passed over. In bfloat16 comparing takes half the time; the single matches are rounded, to one part in 500,
+    and their mean over the references hardly.
 
     Raises:
         ImageError: none of the images could be read.
@@ -75,7 +79,7 @@ def choose(
         rows, weights = list(range(len(candidates))), candidates.new_ones(len(candidates))
     weighted = torch.stack([keys[row] for row in rows])
     weighted *= weights[:, None, None].to(weighted)
-    found = References(weighted, float(weights.sum()), len(group) - len(group.inputs.failed))
+    found = References(weighted.to(precision), float(weights.sum()), len(group) - len(group.inputs.failed))
     return found, dict(zip([indices[row] for row in rows], weights.tolist(), strict=True))
 
 

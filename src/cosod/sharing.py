@@ -38,18 +38,22 @@ class Shared(NamedTuple):
 
 
 def shared(
-    network: CoSaliencyNetwork, calibration: Calibration | None, group: EncodedGroup, sampling: Sampling
+    network: CoSaliencyNetwork,
+    calibration: Calibration | None,
+    group: EncodedGroup,
+    sampling: Sampling,
+    precision: torch.dtype = torch.float32,
 ) -> Shared:
     """What a group shares; with a calibration, an image counts as far as the object is there.
 
     A network without a calibration, or whose consensus comes from no attention, gives its own consensus. A network
-    with a group affinity compares the images of a large group with some of them only.
+    with a group affinity compares the images of a large group with some of them only, in the given precision.
 
     Raises:
         ImageError: none of the images could be read.
     """
     if affinity_of(network) is not None and sampling.applies_to(len(group)):
-        return _by_references(network, calibration, group, sampling)
+        return _by_references(network, calibration, group, sampling, precision)
     return _exact(network, calibration, group)
 
 
@@ -78,11 +82,15 @@ def _exact(network: CoSaliencyNetwork, calibration: Calibration | None, group: E
 
 @torch.inference_mode()
 def _by_references(
-    network: CoSaliencyNetwork, calibration: Calibration | None, group: EncodedGroup, sampling: Sampling
+    network: CoSaliencyNetwork,
+    calibration: Calibration | None,
+    group: EncodedGroup,
+    sampling: Sampling,
+    precision: torch.dtype,
 ) -> Shared:
     """As :func:`_exact`, in time that grows with N and memory that grows by one vector an image."""
     affinity = affinity_of(network)
-    references, chosen = choose(affinity, group, sampling)
+    references, chosen = choose(affinity, group, sampling, precision)
     indices: list[int] = []
     parts: list[Tensor] = []
     for part, features in group.batches(range(len(group))):

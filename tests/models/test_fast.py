@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import cosod
-from cosod.doctor import drawn_group, precision_deviation
+from cosod.doctor import CLOSE, drawn_group, precision_deviation
 from cosod.errors import InputError
 from cosod.models import registry
 from cosod.models.fast import FastSteps, FusedConv, fold, fuse, rounded
@@ -62,9 +62,14 @@ def test_every_registered_network_folds():
         assert all(torch.equal(before[key], tensor) for key, tensor in network.state_dict().items()), name
 
 
-def test_bfloat16_is_close_on_the_default_model():
+def test_auto_takes_bfloat16_only_where_no_pixel_moves(monkeypatch):
+    """On the default model single pixels on outlines do."""
+    monkeypatch.setattr("cosod.detector.has_bfloat16", lambda device: True)
     network = cosod.models.loading.load()
-    assert 0 < precision_deviation(network) <= 2 / 255
+    assert precision_deviation(network) > CLOSE
+    assert cosod.Detector(network, "cpu", precision="auto").precision == "float32"
+    monkeypatch.setattr("cosod.doctor.CLOSE", 0.5)
+    assert cosod.Detector(network, "cpu", precision="auto").precision == "bfloat16"
 
 
 def test_deep_features_stay_in_float32():

@@ -22,7 +22,7 @@ class PathOrURL(click.ParamType):
 
 def engine_options(function: Callable) -> Callable:
     """Options that say by what, and how exactly, the network is computed."""
-    what = "float32, bfloat16, or auto: bfloat16 where it is faster and close."
+    what = "float32, bfloat16, or auto: bfloat16 where maps stay the same."
     function = click.option("--precision", default="auto", show_default=True, help=what)(function)
     what = "torch, onnxruntime or openvino."
     return click.option("--backend", default="torch", show_default=True, help=what)(function)
