@@ -42,6 +42,6 @@ def make_pool(folder: Path, count: int = 4, empty: int | None = 1) -> Path:
 def tiny_loop(folder: Path, pool: Path, preset: str = "paper10", **changes) -> Loop:
     """A run of :data:`TINY`, from random weights; keys have ``__`` in place of the dot."""
     wanted = TINY | {key.replace("__", "."): value for key, value in changes.items()}
-    if preset in ("margin10", "code", "aste10_no_attack"):
+    if preset in ("margin10", "code", "paper10_no_attack"):
         wanted |= {"attack.steps": 0}
     return Loop.open(folder, Pool.scan(pool), load_preset(preset, wanted), "cpu", backbone=Path("none"))

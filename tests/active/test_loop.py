@@ -82,9 +82,9 @@ def test_another_seed_gives_other_clicks(finished, tmp_path, pool_folder):
     assert other.asked() != loop.state.queries(0, loop.pool)
 
 
-@pytest.mark.parametrize("preset", ["random10", "margin10", "full", "aste10_regions"])
+@pytest.mark.parametrize("preset", ["random10", "margin10", "full", "paper10_regions"])
 def test_presets_run(preset, tmp_path, pool_folder):
-    if preset == "aste10_regions":
+    if preset == "paper10_regions":
         pytest.importorskip("skimage")
     loop = tiny_loop(tmp_path, pool_folder, preset)
     network = load(loop.run())

@@ -6,7 +6,9 @@ import click
 
 from cosod.cli.active_run import changed, check_test, read_pool, report_failed, run_options, say, start_of
 
-ROWS = "full,random10,margin10,paper10,aste10,aste10_no_attack,aste10_no_ensemble,aste10_no_diversity,aste10_regions"
+ROWS = (
+    "full,random10,margin10,paper10,paper10_no_attack,paper10_no_ensemble,paper10_no_diversity,paper10_regions,late10"
+)
 
 
 @click.command(short_help="Run several set-ups over seeds, and print the table of their scores.")
