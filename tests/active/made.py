@@ -12,6 +12,7 @@ from cosod.active.settings import load_preset
 TINY = {
     "training.steps": 4,
     "training.final_steps": 2,
+    "training.self_steps": 0,
     "training.size": 32,
     "training.side": 48,
     "training.batch": 4,

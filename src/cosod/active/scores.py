@@ -106,7 +106,13 @@ def as_markdown(rows: Sequence[Row]) -> str:
         lines.append(f"| {row.name}{_note(row)} | {clicks} | " + " | ".join(cells) + " |")
     seeds = len(next(iter(rows[0].figures.values()))) if rows and rows[0].figures else 0
     share = " (share of full supervision)" if full else ""
-    return "\n".join([*lines, "", f"Mean{share} ± standard deviation (N - 1) over {seeds} seeds; protocol papers."])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Mean{share} ± standard deviation (N - 1) over {seeds} seed{'' if seeds == 1 else 's'}; protocol papers.",
+        ]
+    )
 
 
 def _cell(row: Row, name: str, full: Row | None) -> str:

@@ -47,7 +47,7 @@ class Training:
     network: str = "saliency_mobile"
     steps: int = 150
     final_steps: int = 1000
-    self_steps: int = 0
+    self_steps: int = 1000
     warm: bool = True
     size: int = 192
     side: int = 224
@@ -59,7 +59,7 @@ class Training:
     weight_decay: float = 5e-4
     crop: float = 0.125
     precision: str = "bfloat16"
-    coherence: float = 0.0
+    coherence: float = 0.3
     bug_compatible: bool = False
 
     def __post_init__(self):
