@@ -4,6 +4,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests that load ONNX Runtime and OpenVINO, in a process of their own: after them and the browser's driver together,
+# starting a program crashes the process.
+ENGINES := tests/backends tests/benchmarks
 
 .PHONY: demo test lint clean
 
@@ -21,8 +24,9 @@ lint: $(VENV)/ready
 	$(BIN)/ruff format --check .
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "not slow" $(ENGINES:%=--ignore=%)
+	$(BIN)/python -m pytest -m slow $(ENGINES:%=--ignore=%)
+	$(BIN)/python -m pytest $(ENGINES)
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .ruff_cache
