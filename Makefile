@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Tests that load ONNX Runtime and OpenVINO, in a process of their own: after them and the browser's driver together,
 # starting a program crashes the process.
-ENGINES := tests/backends tests/benchmarks
+ENGINES := tests/backends tests/benchmarks tests/cli/test_export.py
 
 .PHONY: demo test lint clean
 
