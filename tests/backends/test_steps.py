@@ -154,6 +154,31 @@ def test_missing_converter(monkeypatch, tmp_path):
         open_steps("onnxruntime", network("default"), SIZE)
 
 
+TWO_MODELS = """
+import gc, signal, openvino, torch
+from cosod.backends.conversion import to_openvino
+from cosod.backends.engines import OpenVINO
+from cosod.backends.graphs import Graph
+
+graph = Graph(torch.nn.Conv2d(3, 2, 1).eval(), (torch.zeros(1, 3, 4, 4),), ("x",), ("y",))
+files = to_openvino(graph)
+first, second = OpenVINO(*files), OpenVINO(*files)
+del first
+gc.collect()
+del second
+gc.collect()
+signal.signal(signal.SIGUSR1, lambda *_: print("alive"))
+signal.raise_signal(signal.SIGUSR1)
+"""
+
+
+def test_a_signal_after_models_are_gone_does_not_end_the_process():
+    """OpenVINO gives the main thread a stack for signals that must outlive its models."""
+    pytest.importorskip("openvino")
+    done = subprocess.run([sys.executable, "-c", TWO_MODELS], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
+
+
 @pytest.fixture
 def conversions(monkeypatch):
     """The graphs converted for OpenVINO, one entry each time; the second time the result is that of the first."""

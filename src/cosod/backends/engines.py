@@ -1,5 +1,6 @@
 """Converted models that run: tensors in, tensors out, in the order of the graph."""
 
+import functools
 import threading
 from pathlib import Path
 
@@ -58,11 +59,9 @@ class OpenVINO:
     """
 
     def __init__(self, xml: bytes | Path, weights: bytes | Path):
-        openvino = import_openvino()
-        core = openvino.Core()
+        openvino, core = import_openvino(), _core()
         if isinstance(xml, bytes):
-            values = openvino.Tensor(np.frombuffer(weights, np.uint8)) if weights else openvino.Tensor()
-            model = core.read_model(xml, values)
+            model = core.read_model(xml, openvino.Tensor(np.frombuffer(weights, np.uint8)))
         else:
             model = core.read_model(str(xml), str(weights))
         # By default the library would take bfloat16 where the processor has it.
@@ -80,6 +79,16 @@ class OpenVINO:
         with self._lock:
             self._request.infer([_array(tensor) for tensor in tensors])
             return [torch.from_numpy(found.data.copy()) for found in self._request.output_tensors]
+
+
+@functools.cache
+def _core():
+    """The library's one core of this process.
+
+    Each core gives the thread another stack for signals. If there are two, and the older goes first, the younger leaves
+    the older's behind, whose memory is gone, and the next signal (a program that ends, say) ends the process.
+    """
+    return import_openvino().Core()
 
 
 def _array(tensor: Tensor) -> np.ndarray:
