@@ -1,5 +1,6 @@
 """The attack stays within its radius, changes answers where they are near a boundary, and leaves no trace."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,7 +10,6 @@ from cosod.active.ensemble import mean_probability
 from cosod.errors import InputError
 from cosod.models.interface import Features
 from cosod.models.saliency import Saliency, SaliencyNetwork
-
 
 PUBLISHED = Attack(alpha=0.01)
 
@@ -87,6 +87,19 @@ def test_answers_change_near_the_boundary_more_than_elsewhere(network, images):
     near = (images.mean(dim=1, keepdim=True) - 0.5).abs() < 0.049
     assert flipped[near].all() and near.any()
     assert flipped[~near].float().mean() < 0.05
+
+
+def test_clicks_take_the_place_of_the_answer(network, images):
+    """Where a click says the answer is wrong, raising the loss makes the answer surer of what it is."""
+    place = np.array([[0.9, 0.0]], np.float32)
+    plain = attacked(network, images, PUBLISHED)
+    right = attacked(network, images, PUBLISHED, known=[(place, np.array([1]))])
+    wrong = attacked(network, images, PUBLISHED, known=[(place, np.array([0]))])
+    torch.testing.assert_close(right, plain)
+    (changed,) = (wrong - plain)[0].abs().amax(dim=0).nonzero().unique(dim=0)
+    row, column = changed.tolist()
+    assert column == int(1.9 / 2 * 64) and row == 4
+    assert (wrong - images)[0, :, row, column].gt(0).all() and (plain - images)[0, :, row, column].lt(0).all()
 
 
 def test_wrong_settings():

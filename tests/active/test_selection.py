@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from cosod.active import selection
 from cosod.active.attack import Attack
-from cosod.active.ensemble import snapshot
+from cosod.active.ensemble import mean_probability, snapshot
 from cosod.active.images import load_images
 from cosod.active.labels import cells, oracle
-from cosod.active.points import PointSet, place
+from cosod.active.points import Point, PointSet, place
 from cosod.active.pool import Pool
 from cosod.active.selection import Cells, Selection, random_queries, select
 from cosod.errors import InputError
@@ -41,7 +42,10 @@ def test_random_queries(pool):
     assert queries == random_queries(pool, 10, 0) != random_queries(pool, 10, 1)
 
 
-@pytest.mark.parametrize("settings", [{}, {"draw": "pixelpick"}, {"score": "random"}, {"score": "disagreement"}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"draw": "pixelpick"}, {"score": "random"}, {"score": "disagreement"}, {"views": "grey_flip"}],
+)
 def test_new_pixels_inside_the_image_and_deterministic(network, pool, settings):
     points = oracle(random_queries(pool, 40, 0), pool)
     queries = asked(network, pool, points, **settings)
@@ -89,7 +93,44 @@ def test_pixelpick_takes_the_top_share(network, pool):
     assert len(seen) == int(0.05 * 32 * 32)
 
 
-@pytest.mark.parametrize("wrong", [{"score": "mvmc"}, {"draw": "all"}, {"share": 0.0}, {"side": 33}])
+@pytest.mark.parametrize(
+    "wrong", [{"score": "mvmc"}, {"draw": "all"}, {"views": "depth"}, {"share": 0.0}, {"side": 33}]
+)
 def test_wrong_settings(wrong):
     with pytest.raises(InputError, match="selection"):
         Selection(**wrong)
+
+
+def test_grey_and_mirrored_views_ask_where_the_three_answers_are_unsure(network, pool):
+    images = load_images(pool, 48)
+    wanted = Selection(side=32, views="grey_flip", draw="pixelpick", share=1 / 1024)
+    found = select(network, [snapshot(network)], pool, images, PointSet(), 1, wanted, Attack(), 0)
+    name = pool.names[0]
+    batch = images[:1].permute(0, 3, 1, 2).float() / 255
+    batch = torch.nn.functional.interpolate(batch, (32, 32), mode="bilinear", antialias=True)
+    grey = batch.mean(dim=1, keepdim=True).expand_as(batch)
+    p = mean_probability([network], batch) + mean_probability([network], grey)
+    p = (p + mean_probability([network], batch.flip(3)).flip(3)) / 3
+    most = int((1 - (2 * p - 1).abs()).argmax())
+    assert found[name] == [tuple(Cells(pool.sizes[name], 32, PointSet(), name, None).pixels[most])]
+
+
+def test_clicks_steer_the_attack_where_it_is_told_so(network, pool, monkeypatch):
+    seen = []
+
+    def watched(net, images, settings, precision, generator, known):
+        seen.extend(known)
+        return images
+
+    monkeypatch.setattr(selection, "attacked", watched)
+    name, images = pool.names[0], load_images(pool, 48)
+    height, width = pool.sizes[name]
+    points = PointSet()
+    points.add(name, [Point(width - 1, 0, 1)])
+    for clicks in (False, True):
+        attack = Attack(steps=1, clicks=clicks)
+        select(network, [snapshot(network)], pool, images, points, 1, Selection(side=32), attack, 0)
+        assert len(seen) == clicks * len(pool)
+    (xy,), labels = seen[0]
+    assert xy == pytest.approx([1 - 1 / width, 1 / height - 1]) and labels.tolist() == [1]
+    assert len(seen[1][0]) == 0

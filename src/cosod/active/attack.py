@@ -1,14 +1,16 @@
 """The attack that brings uncertainty out: projected gradient descent on the image (ASTE-AL's FPGD-PA)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from cosod.active.images import normalised
+from cosod.active.labels import cells
 from cosod.errors import InputError
 from cosod.models.saliency import SaliencyNetwork, log_odds
 
@@ -24,12 +26,15 @@ class Attack:
             so that doubt says nothing; after 5 steps of 0.0005 it is turned where it is weak (11 against 27).
         steps: 0 is no attack.
         random_start: begin at a random point within ``eps`` and not at the image.
+        clicks: the attack is on the labelled points' labels where there are some, and on the network's answer
+            elsewhere; else on the answer alone.
     """
 
     eps: float = 0.1
     alpha: float = 0.0005
     steps: int = 5
     random_start: bool = False
+    clicks: bool = False
 
     def __post_init__(self):
         if self.eps < 0 or self.alpha < 0 or self.steps < 0:
@@ -42,6 +47,7 @@ def attacked(
     settings: Attack,
     precision: torch.dtype = torch.float32,
     generator: torch.Generator | None = None,
+    known: Sequence[tuple[np.ndarray, np.ndarray]] = (),
 ) -> Tensor:
     """Images changed so that the network doubts its own answer.
 
@@ -54,6 +60,8 @@ def attacked(
         settings: of the attack.
         precision: of the network's arithmetic.
         generator: for the random start.
+        known: for each image its labelled points ``(K, 2)``, the image spanning -1 to 1, and their labels ``(K,)``,
+            which take the place of what the network says there.
 
     Returns:
         ``(N, 3, H, W)`` in [0, 1].
@@ -67,6 +75,9 @@ def attacked(
             changed = (changed + (2 * noise - 1) * settings.eps).clamp_(0, 1)
         with torch.no_grad():
             said = (_answer(network, images, precision) > 0).float()
+        for image, (xy, labels) in enumerate(known):
+            rows, columns = cells(xy, said.shape[2:])
+            said[image, 0, rows, columns] = torch.from_numpy(np.asarray(labels, np.float32)).to(said.device)
         for _ in range(settings.steps):
             changed.requires_grad_(True)
             # The sum: an image's direction then does not depend on how many images are attacked with it.

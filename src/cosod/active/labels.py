@@ -99,9 +99,10 @@ def targets(
     return _padded(rows)
 
 
-def cells(xy: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column, on a grid of ``side`` cells, of points ``(K, 2)`` where the image spans -1 to 1."""
-    found = np.clip(((xy + 1) / 2 * side).astype(np.int64), 0, side - 1)
+def cells(xy: np.ndarray, sides: int | tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns, on a square grid or one of ``(H, W)`` cells, of points ``(K, 2)`` in an image from -1 to 1."""
+    height, width = (sides, sides) if isinstance(sides, int) else sides
+    found = np.clip(((xy + 1) / 2 * [width, height]).astype(np.int64), 0, [width - 1, height - 1])
     return found[:, 1], found[:, 0]
 
 

@@ -21,6 +21,8 @@ from cosod.models.saliency import SaliencyNetwork
 from cosod.training.chance import torch_seed
 
 DRAWS = ("cover", "pixelpick")
+#: What an image is looked at as, besides as it is.
+VIEWS = ("attacked", "grey_flip")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Selection:
 
     Attributes:
         score: what is uncertain, see :mod:`cosod.active.uncertainty`.
+        views: an image is looked at as it is and ``attacked``; or as it is, in grey and mirrored (``grey_flip``, an
+            earlier form of the published code), without an attack.
         draw: ``cover`` is relationship-aware diversity sampling, ``pixelpick`` a uniform draw.
         share: of an image's pixels, the most uncertain, that are candidates.
         most: candidates of an image at most, drawn from those; bounds the matrix of their similarities.
@@ -40,6 +44,7 @@ class Selection:
     """
 
     score: str = "margin"
+    views: str = "attacked"
     draw: str = "cover"
     share: float = 0.05
     most: int = 512
@@ -53,6 +58,8 @@ class Selection:
             raise InputError(f"selection: no score {self.score!r}; give one of {', '.join(SCORES)}, random")
         if self.draw not in DRAWS:
             raise InputError(f"selection: no draw {self.draw!r}; give {' or '.join(DRAWS)}")
+        if self.views not in VIEWS:
+            raise InputError(f"selection: no views {self.views!r}; give {' or '.join(VIEWS)}")
         if not (0 < self.share <= 1 and 0 <= self.quantile <= 1 and self.most > 0 and self.batch > 0):
             raise InputError("selection: give share in (0, 1], quantile in [0, 1], most and batch above 0")
         if self.side < 32 or self.side % 32:
@@ -107,7 +114,8 @@ def select(
         names = pool.names[part]
         batch = images[part].to(device).permute(0, 3, 1, 2).float() / 255
         batch = F.interpolate(batch, (settings.side, settings.side), mode="bilinear", antialias=True)
-        score, features = _looked_at(networks, batch, settings, attack, precision, (seed, names[0]))
+        known = [_known(points, name, pool.sizes[name]) for name in names] if attack.clicks else []
+        score, features = _looked_at(networks, batch, settings, attack, precision, (seed, names[0]), known)
         for number, name in enumerate(names):
             generator = np.random.default_rng(torch_seed(seed, "select", name))
             region = regions[start + number] if regions is not None and settings.distinct_regions else None
@@ -118,12 +126,25 @@ def select(
     return queries
 
 
-def _looked_at(networks, batch: Tensor, settings: Selection, attack: Attack, precision, key) -> tuple[Tensor, Tensor]:
+def _known(points: PointSet, name: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """An image's labelled points, the image spanning -1 to 1, and their labels."""
+    found = np.array(points.points(name), np.int64).reshape(-1, 3)
+    return place(found[:, :2], (0, 0, size[1], size[0])), found[:, 2]
+
+
+def _looked_at(
+    networks, batch: Tensor, settings: Selection, attack: Attack, precision, key, known
+) -> tuple[Tensor, Tensor]:
     """Scores ``(N, side * side)`` and features of length 1 ``(N, D, h, w)``, on the CPU."""
     generator = torch.Generator().manual_seed(torch_seed(*key))
     clean = changed = mean_probability(networks, batch, precision)
-    if attack.steps:
-        changed = mean_probability(networks, attacked(networks[-1], batch, attack, precision, generator), precision)
+    if settings.views == "grey_flip":
+        grey = batch.mean(dim=1, keepdim=True).expand_as(batch)
+        mirrored = mean_probability(networks, batch.flip(3), precision).flip(3)
+        clean = changed = (clean + mean_probability(networks, grey, precision) + mirrored) / 3
+    elif attack.steps:
+        images = attacked(networks[-1], batch, attack, precision, generator, known)
+        changed = mean_probability(networks, images, precision)
     score = uncertainty(settings.score, clean, changed, generator)
     with torch.no_grad(), torch.autocast(batch.device.type, precision, enabled=precision != torch.float32):
         features = networks[-1].saliency(normalised(batch, networks[-1])).features
