@@ -4,9 +4,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests that load ONNX Runtime and OpenVINO, in a process of their own: after them and the browser's driver together,
-# starting a program crashes the process.
-ENGINES := tests/backends tests/benchmarks tests/cli/test_export.py
 
 .PHONY: demo test lint clean
 
@@ -24,9 +21,8 @@ lint: $(VENV)/ready
 	$(BIN)/ruff format --check .
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow" $(ENGINES:%=--ignore=%)
-	$(BIN)/python -m pytest -m slow $(ENGINES:%=--ignore=%)
-	$(BIN)/python -m pytest $(ENGINES)
+	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m slow
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .ruff_cache
