@@ -27,7 +27,10 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
 
 def to_batch(images: Sequence[np.ndarray], mean: Sequence[float], std: Sequence[float], device="cpu") -> Tensor:
     """N images ``(S, S, 3)`` uint8 -> normalised ``(N, 3, S, S)`` float32, channels last in memory."""
-    batch = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float().div_(255)
+    pixels = torch.from_numpy(np.stack(images))
+    if torch.device(device).type == "cuda":
+        pixels = pixels.pin_memory()  # from there the copy runs beside the network's work on the batch before
+    batch = pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
     mean, std = (torch.tensor(v, device=batch.device).view(1, 3, 1, 1) for v in (mean, std))
     return batch.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
 
