@@ -6,9 +6,7 @@ import click
 
 from cosod.cli.active_run import changed, check_test, read_pool, report_failed, run_options, say, start_of
 
-ROWS = (
-    "full,random10,margin10,paper10,paper10_no_attack,paper10_no_ensemble,paper10_no_diversity,paper10_regions,late10"
-)
+ROWS = "full,random10,margin10,paper10,paper10_no_attack,paper10_no_ensemble,paper10_no_diversity,paper10_regions"
 
 
 @click.command(short_help="Run several set-ups over seeds, and print the table of their scores.")
