@@ -4,10 +4,10 @@
     python benchmarks/training_speed.py --data DUTS_class --device cuda --workers 4 8 --steps 200
 
 ``ours`` is the loop of ``cosod train`` with the recipe's precision, channels last, and batches made by so many worker
-processes; ``plain`` is float32 in contiguous memory, with reading and augmentation in the training process. Both see
-the same images in the same order. Each is a process of its own; they take turns, best of ``--runs``, and the first
-steps of each turn, in which workers start and kernels are chosen, do not count. Weights begin at random. Only what is
-done for every step counts: no validation, no checkpoints.
+processes; ``plain`` is float32 in contiguous memory by torch's own layers, with reading and augmentation in the
+training process. Both see the same images in the same order. Each is a process of its own; they take turns, best of
+``--runs``, and the first steps of each turn, in which workers start and kernels are chosen, do not count. Weights begin
+at random. Only what is done for every step counts: no validation, no checkpoints.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from lines import Found, Line, measure
 from machine import cores, heading
 from results import table, write_section
 
+from cosod.models.mobilenet import DepthwiseConv2d
 from cosod.training import Job, load_recipe
 from cosod.training.batches import Batch, Batches, iterate
 from cosod.training.loop import one_step
@@ -57,13 +58,16 @@ class Turn(NamedTuple):
 
 
 def make_run(case: Case, folder: Path, team: Team) -> Run:
-    """A new run; for the plain loop in float32 and contiguous memory."""
+    """A new run; for the plain loop in float32, contiguous memory, and with torch's own depth-wise convolutions."""
     changes = {"pretrained": False, "validation.held_out": 0, "validation.names": [], **dict(case.changes)}
     if case.workers is None:
         changes["optimiser.precision"] = "float32"
     run = Run(Job(load_recipe(case.recipe, changes), (case.data,), folder, device=case.device, progress=False), team)
     if case.workers is None:
         run.network.to(memory_format=torch.contiguous_format)
+        for module in run.network.modules():
+            if isinstance(module, DepthwiseConv2d):
+                module.__class__ = torch.nn.Conv2d
     return run
 
 
