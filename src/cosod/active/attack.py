@@ -22,8 +22,9 @@ class Attack:
     Attributes:
         eps: largest change of a value, images being in [0, 1].
         alpha: change in one step. Published are 5 steps of 0.01, after which the light network's answer is turned
-            nearly as often far from the object's outline as close to it (38 against 46 per cent of the positions),
-            so that doubt says nothing; after 5 steps of 0.0005 it is turned where it is weak (11 against 27).
+            nearly as often far from the object's outline as close to it (44 against 53 per cent of the positions,
+            ``benchmarks/attack.py``), so that doubt says nothing; after 5 steps of 0.0005 it is turned where it is
+            weak (6 against 23).
         steps: 0 is no attack.
         random_start: begin at a random point within ``eps`` and not at the image.
         clicks: the attack is on the labelled points' labels where there are some, and on the network's answer

@@ -16,7 +16,8 @@ class DepthwiseConv2d(nn.Conv2d):
     """
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if not (weight.requires_grad and torch.is_grad_enabled() and x.device.type == "cpu"):
+        wanted = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
+        if not wanted or x.device.type != "cpu":
             return super()._conv_forward(x, weight, bias)
         if self.stride != (1, 1):
             with torch.autocast("cpu", enabled=False):
