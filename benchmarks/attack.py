@@ -3,9 +3,9 @@
     python benchmarks/attack.py WEIGHTS --data DUTS_class
 
 WEIGHTS is a network for single images, such as a run of ``cosod active`` leaves. For each size of a step, the share of
-positions (of 4 x 4 pixels) whose answer is turned after five steps, of those within two positions of the
-true outline and of the others; and, of the 5 per cent that are then most uncertain by the margin of both answers, how
-many are near an outline. An attack that turns as much far from outlines as near them says nothing of doubt.
+positions (of 4 x 4 pixels) whose answer is turned after five steps, of those within two positions of the true outline
+and of the others; and, of the 5 per cent that are then most uncertain by the margin of both answers, how many are near
+an outline. An attack that turns as much far from outlines as near them says nothing of doubt.
 """
 
 import argparse

@@ -87,15 +87,13 @@ def targets(
     rows = []
     for number, name in enumerate(pool.names):
         height, width = pool.sizes[name]
-        clicked = points.points(name)
-        xy = place(np.array([(p.x, p.y) for p in clicked], np.float32), (0, 0, width, height))
-        labels = np.array([p.label for p in clicked], np.int8)
-        if mode != "points" and clicked:
+        xy, labels = points.placed(name, (height, width))
+        if mode != "points" and len(xy):
             more = _expanded(xy, labels, regions[number], None if mode == "superpixels" else masks[number].numpy())
             share = len(more[1]) / regions[number].size
-            rows.append((np.concatenate([xy, more[0]]), np.concatenate([labels, more[1]]), len(clicked), share))
+            rows.append((np.concatenate([xy, more[0]]), np.concatenate([labels, more[1]]), len(xy), share))
         else:
-            rows.append((xy, labels, len(clicked), len(clicked) / (height * width)))
+            rows.append((xy, labels, len(xy), len(xy) / (height * width)))
     return _padded(rows)
 
 

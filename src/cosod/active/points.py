@@ -46,6 +46,16 @@ class PointSet:
         """The clicks of an image in the order of :meth:`add`; none for an image without."""
         return [Point(x, y, label) for (x, y), label in self._points.get(image, {}).items()]
 
+    def placed(self, image: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """The clicks of an image of ``size`` (height, width) as :func:`place` gives them, and their labels.
+
+        Returns:
+            float32 ``(K, 2)``, the image spanning -1 to 1, and int8 ``(K,)``.
+        """
+        clicked = self.points(image)
+        xy = np.array([(p.x, p.y) for p in clicked], np.float32)
+        return place(xy, (0, 0, size[1], size[0])), np.array([p.label for p in clicked], np.int8)
+
     def images(self) -> list[str]:
         """The images that have clicks, sorted."""
         return sorted(self._points)

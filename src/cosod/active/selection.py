@@ -114,7 +114,7 @@ def select(
         names = pool.names[part]
         batch = images[part].to(device).permute(0, 3, 1, 2).float() / 255
         batch = F.interpolate(batch, (settings.side, settings.side), mode="bilinear", antialias=True)
-        known = [_known(points, name, pool.sizes[name]) for name in names] if attack.clicks else []
+        known = [points.placed(name, pool.sizes[name]) for name in names] if attack.clicks else []
         score, features = _looked_at(networks, batch, settings, attack, precision, (seed, names[0]), known)
         for number, name in enumerate(names):
             generator = np.random.default_rng(torch_seed(seed, "select", name))
@@ -124,12 +124,6 @@ def select(
             queries[name] = [(int(x), int(y)) for x, y in cell.pixels[chosen]]
         progress(len(names))
     return queries
-
-
-def _known(points: PointSet, name: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """An image's labelled points, the image spanning -1 to 1, and their labels."""
-    found = np.array(points.points(name), np.int64).reshape(-1, 3)
-    return place(found[:, :2], (0, 0, size[1], size[0])), found[:, 2]
 
 
 def _looked_at(
@@ -164,13 +158,12 @@ class Cells:
 
     def __init__(self, size: tuple[int, int], side: int, points: PointSet, name: str, regions: np.ndarray | None):
         height, width = size
-        window = (0, 0, width, height)
         columns, rows = ((np.arange(side) + 0.5) / side * extent for extent in (width, height))
         x, y = np.meshgrid(columns.astype(np.int64), rows.astype(np.int64))
         self.pixels = np.stack([x.ravel(), y.ravel()], axis=1)
-        self.places = place(self.pixels, window)
+        self.places = place(self.pixels, (0, 0, width, height))
         clicked = np.array([(p.x, p.y) for p in points.points(name)], np.int64).reshape(-1, 2)
-        self.labelled = place(clicked, window)
+        self.labelled, _ = points.placed(name, size)
         index = self.pixels @ [1, width]
         self.excluded = np.isin(index, clicked @ [1, width])
         _, first = np.unique(index, return_index=True)
