@@ -58,10 +58,12 @@ def main():
     parser.add_argument("--size", type=int)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--flip", action="store_true")
+    parser.add_argument("--closer", action="store_true")
     args = parser.parse_args()
     options = ["--weights", args.weights] if args.weights else []
     options += ["--size", args.size] if args.size else []
-    options += ["--precision", args.precision, *(["--flip"] if args.flip else [])]
+    options += ["--precision", args.precision]
+    options += [f"--{name}" for name in ("flip", "closer") if getattr(args, name)]
     sets = {}
     if args.pascal:
         sets["PASCAL_coseg"] = args.pascal

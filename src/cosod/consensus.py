@@ -18,6 +18,7 @@ from torch import Tensor
 from cosod.data.images import ImageSource, read_image
 from cosod.errors import ImageError, InputError
 from cosod.files import whole
+from cosod.models.interface import Consensus
 
 #: Raised when files of this version could not be read by the code before it.
 FORMAT = 1
@@ -69,6 +70,10 @@ class GroupConsensus:
     vector: Tensor
     prototype: Tensor
     facts: Facts
+
+    def alone(self) -> Consensus:
+        """As networks take it, for images each by itself: ``vector`` as ``(1, C, 1, 1)``."""
+        return Consensus(self.vector[None, :, None, None])
 
     @property
     def fingerprint(self) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from cosod.backends import check_backend, open_steps
+from cosod.closer import Look, blended, look_closer
 from cosod.consensus import Facts, GroupConsensus, check_masks, marked_attention
 from cosod.data.images import MAX_PIXELS, ImageSource
 from cosod.data.inputs import Inputs, batched
@@ -123,6 +124,8 @@ class Detector:
         backend: what computes features and maps: ``torch``, or on the CPU ``onnxruntime`` or ``openvino``, both in
             float32. For these the network is converted once and kept in the cache (see :mod:`cosod.backends`).
         flip: look at every image mirrored too, and average: slightly better maps for twice the time.
+        closer: look again at what was found where it is small, enlarged, and average (:mod:`cosod.closer`): better maps
+            of small objects. Images are read once more, at their full size.
     """
 
     def __init__(
@@ -137,6 +140,7 @@ class Detector:
         sampling: Sampling | None = None,
         backend: str = "torch",
         flip: bool = False,
+        closer: bool = False,
     ):
         size = size or network.size
         if size < 32 or size % 16:
@@ -155,6 +159,7 @@ class Detector:
         self.flip = flip
         if flip:
             self.steps = MirroredSteps(self.steps)
+        self.closer = closer
         self.size = size
         self.batch = batch
         self.max_pixels = max_pixels
@@ -332,8 +337,9 @@ class Detector:
         else:
             parts = self._decoded(encoded, indices, consensus)
         for part, maps in parts:
+            looks = self._looks(part, maps, inputs, consensus)
             for index, saliency in zip(part, maps, strict=True):
-                yield Result(index, to_own_size(saliency, inputs.sizes[index]), next(presence))
+                yield Result(index, _finished(saliency, inputs.sizes[index], looks.get(index)), next(presence))
 
     def _decoded(
         self, encoded: EncodedGroup, indices: list[int], consensus: Consensus, raw: bool = False
@@ -362,17 +368,37 @@ class Detector:
             with torch.inference_mode():
                 features = self._encode([image for _, image in part])
                 each = [(self._maps(features, c), self._presence(features.deep, c)) for c in consensuses]
-            for row, (index, _) in enumerate(part):
+            indices = [index for index, _ in part]
+            looks = [
+                self._looks(indices, maps, inputs, consensus.alone())
+                for consensus, (maps, _) in zip(consensuses, each, strict=True)
+            ]
+            for row, index in enumerate(indices):
                 size = inputs.sizes.pop(index)
                 for number, (maps, presence) in enumerate(each):
-                    yield Result(index, to_own_size(maps[row], size), presence[row], number)
+                    saliency = _finished(maps[row], size, looks[number].get(index))
+                    yield Result(index, saliency, presence[row], number)
         if not found:
             raise ImageError("none of the images could be read")
 
+    def _looks(self, indices: list[int], maps: Tensor, inputs: Inputs, consensus: Consensus) -> dict[int, Look]:
+        """Closer looks at some images by the same consensus; none unless they are wanted."""
+        if not self.closer:
+            return {}
+        if self.network.whole_group_maps or consensus.spatial is not None or len(consensus.vector) > 1:
+            name = self.identity[0]
+            raise InputError(f"maps of {name} depend on whole images of the group; leave --closer (closer=True) away")
+
+        def look(images: list[np.ndarray]) -> Tensor:
+            with torch.inference_mode():
+                features = self._encode(images)
+                return self.steps.decode(features, Consensus(consensus.vector.to(features.deep))).maps
+
+        return look_closer(indices, maps, inputs, look)
+
     def _maps(self, features: Features, consensus: GroupConsensus) -> Tensor:
         """Maps ``(n, 1, S, S)`` of images each by itself."""
-        vector = consensus.vector.to(features.deep)[None, :, None, None]
-        output = self.steps.decode(features, Consensus(vector))
+        output = self.steps.decode(features, Consensus(consensus.alone().vector.to(features.deep)))
         if not self.network.whole_group_maps:
             return output.maps
         pairs = zip(output.probability.split(1), output.threshold.split(1), strict=True)
@@ -386,6 +412,12 @@ class Detector:
 
     def _tensor(self, images: list[np.ndarray]) -> Tensor:
         return to_batch(images, self.network.mean, self.network.std, self.device)
+
+
+def _finished(saliency: Tensor, size: tuple[int, int], look: Look | None) -> np.ndarray:
+    """A map ``(1, S, S)`` at the size of its image, with what a closer look showed."""
+    found = to_own_size(saliency, size)
+    return blended(found, look) if look else found
 
 
 def _precision(wanted: str, network: CoSaliencyNetwork, device: torch.device) -> str:

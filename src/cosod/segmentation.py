@@ -304,7 +304,7 @@ def _read_again(path: Path, max_pixels: int) -> np.ndarray:
 def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> str:
     """Changes whenever the group's results might."""
     job, consensus = task.job, task.consensus and task.consensus.fingerprint
-    network = (model, detector.size, detector.precision, detector.flip)
+    network = (model, detector.size, detector.precision, detector.flip, detector.closer)
     facts = (*network, sorted(job.save), job.threshold, job.absent, consensus)
     if consensus is None and detector.sampling.applies_to(len(group.images)):
         facts += (detector.sampling.references, detector.sampling.by, detector.sampling.seed)
