@@ -14,9 +14,10 @@ import numpy as np
 from cosod.consensus import GroupConsensus
 from cosod.data.groups import Group
 from cosod.data.images import read_image
-from cosod.detector import Detector, Result
+from cosod.detector import Detector
 from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning
 from cosod.files import write_text
+from cosod.finding import Result
 from cosod.paths import all_there, is_remote, remove
 from cosod.presence import ABSENT
 from cosod.records import RECORDS, file_states, fingerprint, read_record, record_of, refuse_foreign

@@ -12,9 +12,10 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from cosod.detector import Detector, OnError, Result
+from cosod.detector import Detector, OnError
 from cosod.errors import CosodError, ImageError, SingleImageWarning
 from cosod.files import write_bytes
+from cosod.finding import Result
 from cosod.results import to_8bit
 from cosod.serve.store import Full, Group, Photo, Unknown
 from cosod.serve.views import encode

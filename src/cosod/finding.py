@@ -1,0 +1,155 @@
+"""How maps are found: those of a group from what it shares, those of single images from a consensus that is there."""
+
+import functools
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cosod.closer import Look, blended, look_closer
+from cosod.consensus import GroupConsensus
+from cosod.data.inputs import Inputs, batched
+from cosod.data.tensors import to_batch, to_own_size
+from cosod.encoded import EncodedGroup
+from cosod.errors import ImageError, InputError, SingleImageWarning
+from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Steps
+from cosod.presence import Calibration, similarity
+from cosod.references import Sampling
+from cosod.sharing import Shared, shared
+
+
+class Result(NamedTuple):
+    """What was found in one image.
+
+    Attributes:
+        index: of the image in the list that was given.
+        map: co-saliency, float32 ``(H, W)`` in [0, 1] at the size of the upright image.
+        presence: probability that the shared object is in the image at all; None where the weights carry no
+            calibration (see :mod:`cosod.presence`) or the image has no group.
+        consensus: index of the consensus that was applied; 0 for a group with its own.
+    """
+
+    index: int
+    map: np.ndarray
+    presence: float | None
+    consensus: int = 0
+
+
+class Finding:
+    """What :class:`cosod.Detector` does with images; its arguments are the attributes."""
+
+    network: CoSaliencyNetwork
+    steps: Steps
+    device: torch.device
+    precision: str
+    size: int
+    batch: int
+    feature_bytes: int
+    sampling: Sampling
+    closer: bool
+    calibration: Calibration | None
+
+    @functools.cached_property
+    def identity(self) -> tuple[str, str]:
+        """Registered name of the network, and a hash of its configuration and weights."""
+        from cosod.models import loading, registry
+
+        return registry.name_of(self.network), loading.identity(self.network)
+
+    def _segment(self, inputs: Inputs) -> Iterator[Result]:
+        encoded = EncodedGroup(inputs, self._encode, self.batch, self.feature_bytes)
+        indices, consensus, _, _, presence = self._shared(encoded)
+        if len(indices) == 1:
+            warnings.warn("one image has nothing to share: its map is plain saliency", SingleImageWarning, stacklevel=3)
+        presence = iter([None] * len(indices) if presence is None else presence.tolist())
+        if self.network.whole_group_maps:
+            maps = torch.cat([m for _, m in self._decoded(encoded, indices, consensus, raw=True)])
+            maps = self.network.confidence_map(*maps.split(1, dim=1))
+            parts = zip(batched(indices, self.batch), maps.split(self.batch), strict=True)
+        else:
+            parts = self._decoded(encoded, indices, consensus)
+        for part, maps in parts:
+            looks = self._looks(part, maps, inputs, consensus)
+            for index, saliency in zip(part, maps, strict=True):
+                yield Result(index, _finished(saliency, inputs.sizes[index], looks.get(index)), next(presence))
+
+    def _decoded(
+        self, encoded: EncodedGroup, indices: list[int], consensus: Consensus, raw: bool = False
+    ) -> Iterator[tuple[list[int], Tensor]]:
+        """Maps ``(n, 1, S, S)`` in batches; with ``raw`` probability and threshold ``(n, 2, S, S)`` instead."""
+        start = 0
+        for part, features in encoded.batches(indices, last=True):
+            with torch.inference_mode():
+                output = self.steps.decode(features, consensus.part(slice(start, start + len(part))))
+            start += len(part)
+            yield part, torch.cat([output.probability, output.threshold], 1) if raw else output.maps
+
+    def _shared(self, encoded: EncodedGroup) -> Shared:
+        return shared(self.network, self.calibration, encoded, self.sampling, getattr(torch, self.precision))
+
+    def _encode(self, images: list[np.ndarray]) -> Features:
+        return self.steps.encode(self._tensor(images))
+
+    def _deep(self, images: list[np.ndarray]) -> Features:
+        return self._encode(images)._replace(skips=())
+
+    def _apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
+        found = False
+        for part in batched(inputs.read(range(len(inputs))), self.batch):
+            found = True
+            with torch.inference_mode():
+                features = self._encode([image for _, image in part])
+                each = [(self._maps(features, c), self._presence(features.deep, c)) for c in consensuses]
+            indices = [index for index, _ in part]
+            looks = [
+                self._looks(indices, maps, inputs, consensus.alone())
+                for consensus, (maps, _) in zip(consensuses, each, strict=True)
+            ]
+            for row, index in enumerate(indices):
+                size = inputs.sizes.pop(index)
+                for number, (maps, presence) in enumerate(each):
+                    saliency = _finished(maps[row], size, looks[number].get(index))
+                    yield Result(index, saliency, presence[row], number)
+        if not found:
+            raise ImageError("none of the images could be read")
+
+    def _looks(self, indices: list[int], maps: Tensor, inputs: Inputs, consensus: Consensus) -> dict[int, Look]:
+        """Closer looks at some images by the same consensus; none unless they are wanted."""
+        if not self.closer:
+            return {}
+        if self.network.whole_group_maps or consensus.spatial is not None or len(consensus.vector) > 1:
+            name = self.identity[0]
+            raise InputError(f"maps of {name} depend on whole images of the group; leave --closer (closer=True) away")
+
+        def look(images: list[np.ndarray]) -> Tensor:
+            with torch.inference_mode():
+                features = self._encode(images)
+                return self.steps.decode(features, Consensus(consensus.vector.to(features.deep))).maps
+
+        return look_closer(indices, maps, inputs, look)
+
+    def _maps(self, features: Features, consensus: GroupConsensus) -> Tensor:
+        """Maps ``(n, 1, S, S)`` of images each by itself."""
+        output = self.steps.decode(features, Consensus(consensus.alone().vector.to(features.deep)))
+        if not self.network.whole_group_maps:
+            return output.maps
+        pairs = zip(output.probability.split(1), output.threshold.split(1), strict=True)
+        return torch.cat([self.network.confidence_map(*pair) for pair in pairs])
+
+    def _presence(self, deep: Tensor, consensus: GroupConsensus) -> list[float | None]:
+        if self.calibration is None:
+            return [None] * len(deep)
+        alike = similarity(deep, consensus.prototype.to(deep))
+        return self.calibration.presence(alike, consensus.facts.references).tolist()
+
+    def _tensor(self, images: list[np.ndarray]) -> Tensor:
+        return to_batch(images, self.network.mean, self.network.std, self.device)
+
+
+def _finished(saliency: Tensor, size: tuple[int, int], look: Look | None) -> np.ndarray:
+    """A map ``(1, S, S)`` at the size of its image, with what a closer look showed."""
+    found = to_own_size(saliency, size)
+    return blended(found, look) if look else found
