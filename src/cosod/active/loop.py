@@ -191,7 +191,7 @@ class Loop:
         report = self._train(network, "final", truth, training.final_steps + (0 if clicked else training.self_steps))
         if clicked and training.self_steps:
             precision = PRECISIONS[training.precision]
-            masks = said_masks(network, self.material.images, truth, training.size, precision)
+            masks = said_masks(network, self.material.images, truth, training.size, precision, training.self_cut)
             network = self._new("self", classes=1)
             self._train(network, "self", masks, training.self_steps)
         facts = of_settings.to_table(self.settings)

@@ -1,11 +1,14 @@
 """Self-training: a network's own maps of the pool as the masks of the next one (what the method's author did last)."""
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from cosod.active.ensemble import mean_probability, members, snapshot
 from cosod.active.labels import Targets
+from cosod.applications.masks import grab_cut
 from cosod.models.saliency import SaliencyNetwork
 
 
@@ -15,11 +18,13 @@ def said_masks(
     clicks: Targets,
     size: int,
     precision: torch.dtype = torch.float32,
+    cut: bool = True,
     batch: int = 16,
 ) -> Tensor:
     """What a network says of the pool, as masks to train another one on.
 
-    Image and mirrored image are averaged and cut at one half; a labelled pixel is what its label says.
+    Image and mirrored image are averaged and cut at one half; the outline then moves to where the colours change
+    (:func:`cosod.applications.masks.grab_cut`). A labelled pixel is what its label says.
 
     Args:
         network: trained on clicks.
@@ -27,6 +32,7 @@ def said_masks(
         clicks: the labelled points.
         size: side of the square that the network looks at.
         precision: of the network's arithmetic.
+        cut: whether outlines follow the colours.
         batch: images at once.
 
     Returns:
@@ -42,7 +48,12 @@ def said_masks(
         both = torch.stack([pixels, pixels.flip(3)])
         maps = [mean_probability(networks, view, precision) for view in both]
         mean = F.interpolate((maps[0] + maps[1].flip(3)) / 2, (side, side), mode="bilinear")
-        masks[start : start + batch] = (mean[:, 0] >= 0.5).to(torch.uint8).cpu() * 255
+        for number, found in enumerate(mean[:, 0].float().cpu().numpy(), start=start):
+            mask = found >= 0.5
+            if cut:
+                mask, _ = grab_cut(images[number].numpy(), found, mask)
+            mask = cv2.resize(mask.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
+            masks[number] = torch.from_numpy(mask) * 255
     known = clicks.labels >= 0
     cells = ((clicks.xy + 1) / 2 * side).long().clamp(0, side - 1)
     image = torch.arange(len(images))[:, None].expand_as(known)

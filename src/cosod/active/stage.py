@@ -30,6 +30,7 @@ class Training:
         final_steps: of the final network, which begins anew from ImageNet on all clicks (0: no final network).
         self_steps: of one more network, from ImageNet too, on the masks that the final one gives of the pool (see
             :mod:`cosod.active.self_training`; 0: none). It is the result then. With masks, added to final_steps.
+        self_cut: whether the outlines of these masks are moved to where the colours change.
         warm: whether a stage goes on from the one before; else it begins anew too.
         size: side of the square that images are trained and tested at.
         side: side that images are kept in memory at.
@@ -48,6 +49,7 @@ class Training:
     steps: int = 150
     final_steps: int = 1000
     self_steps: int = 1000
+    self_cut: bool = True
     warm: bool = True
     size: int = 192
     side: int = 224
