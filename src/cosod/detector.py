@@ -147,6 +147,11 @@ class Detector(Finding):
         self.sampling = sampling or Sampling()
         self.calibration = Calibration.read(network.extra)
 
+    @property
+    def views(self) -> dict[str, int | bool]:
+        """How images are looked at, as plain values: maps of other views are other maps."""
+        return {"size": self.size, "flip": self.flip, "closer": self.closer}
+
     def segment(self, images: Sequence[ImageSource]) -> list[np.ndarray]:
         """Co-saliency maps of one group.
 

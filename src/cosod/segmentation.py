@@ -31,6 +31,8 @@ RESERVED = ("masks", "overlays", "manifest.json")
 VERB = "segment"
 #: What is done with images in which the object is not there: nothing, an empty map, or a line in the summary.
 ABSENT_KINDS = ("keep", "blank", "report")
+#: Where masks have their outlines from.
+OUTLINES = ("map", "grabcut")
 #: Images that are finished together where each is segmented by itself, so that a killed run need not start again.
 PART = 500
 
@@ -44,6 +46,8 @@ class Job:
         save: any of ``maps`` (``<output>/<group>/<stem>.png``), ``masks`` (``<output>/masks/<group>/<stem>.png``)
             and ``overlays`` (``<output>/overlays/<group>/<stem>.jpg``).
         threshold: of masks and overlays, see :func:`cosod.results.binarise`.
+        outline: of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the photo's
+            colours change (:func:`cosod.applications.cutouts.cut_mask`).
         overwrite: redo groups that are finished already.
         absent: one of :data:`ABSENT_KINDS`, for images whose presence is below one half; ``blank`` names them in the
             summary too.
@@ -54,6 +58,7 @@ class Job:
     threshold: float | str = 0.5
     overwrite: bool = False
     absent: str = "keep"
+    outline: str = "map"
 
     def __post_init__(self):
         unknown = [k for k in self.save if k not in KINDS]
@@ -62,11 +67,31 @@ class Job:
         check_threshold(self.threshold)
         if self.absent not in ABSENT_KINDS:
             raise InputError(f"--absent {self.absent}: give one of {', '.join(ABSENT_KINDS)}")
+        if self.outline not in OUTLINES:
+            raise InputError(f"--outline {self.outline}: give one of {', '.join(OUTLINES)}")
+
+    @property
+    def facts(self) -> dict:
+        """What the results depend on, as plain values."""
+        return {
+            "save": sorted(self.save),
+            "threshold": self.threshold,
+            "outline": self.outline,
+            "absent": self.absent,
+        }
 
     def target(self, kind: str, group: str, stem: str) -> Path:
         """Where a result is written."""
         folder = self.output / group if kind == "maps" else self.output / kind / group
         return folder / (f"{stem}.jpg" if kind == "overlays" else f"{stem}.png")
+
+    def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
+        """The mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
+        if self.outline == "map":
+            return binarise(saliency, self.threshold)
+        from cosod.applications.cutouts import cut_mask
+
+        return cut_mask(image, saliency, self.threshold)
 
     def record(self, group: str) -> Path:
         """The file that says that a group is finished."""
@@ -286,11 +311,13 @@ def _write(saliency: np.ndarray, group: Group, index: int, job: Job, max_pixels:
     if "maps" in written:
         save_image(to_8bit(saliency), written["maps"])
     if "masks" in written or "overlays" in written:
-        mask = binarise(saliency, job.threshold)
+        again = "overlays" in written or job.outline != "map"
+        image = _read_again(group.images[index], max_pixels) if again else None
+        mask = job.mask(saliency, image)
         if "masks" in written:
             save_image(mask, written["masks"])
         if "overlays" in written:
-            save_image(overlay(_read_again(group.images[index], max_pixels), mask), written["overlays"])
+            save_image(overlay(image, mask), written["overlays"])
     places = {kind: str(path) for kind, path in written.items()}
     return {"share": round(float((saliency > 0.5).mean()), 4), **places}
 
@@ -305,8 +332,8 @@ def _read_again(path: Path, max_pixels: int) -> np.ndarray:
 def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> str:
     """Changes whenever the group's results might."""
     job, consensus = task.job, task.consensus and task.consensus.fingerprint
-    network = (model, detector.size, detector.precision, detector.flip, detector.closer)
-    facts = (*network, sorted(job.save), job.threshold, job.absent, consensus)
+    network = (model, detector.precision, *detector.views.values())
+    facts = (*network, *job.facts.values(), consensus)
     if consensus is None and detector.sampling.applies_to(len(group.images)):
         facts += (detector.sampling.references, detector.sampling.by, detector.sampling.seed)
     return fingerprint(*facts, file_states(group.images), group.stems)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cosod
-from cosod.applications.cutouts import CutoutOptions, cut_out, cut_out_noted
+from cosod.applications.cutouts import CutoutOptions, cut_mask, cut_out, cut_out_noted
 from cosod.applications.masks import object_box
 from cosod.errors import InputError
 from tests.applications.made import OBJECT, iou, scene
@@ -92,3 +92,13 @@ def test_a_group_in_one_call():
     assert [r.shape for r in results] == [(64, 64, 3)] * 2
     with pytest.raises(InputError, match="1 maps for 2 images"):
         cosod.cutout(photos, maps=maps[:1])
+
+
+def test_the_mask_of_a_cut_out_follows_the_colours():
+    photo, coverage, saliency = scene()
+    mask = cut_mask(photo, saliency, 0.5)
+    assert mask.shape == photo.shape[:2] and mask.dtype == bool
+    assert iou(mask, coverage > 0.5) > max(0.97, iou(saliency > 0.5, coverage > 0.5))
+    assert not cut_mask(photo, np.zeros_like(saliency)).any()
+    with pytest.raises(InputError):
+        cut_mask(photo, saliency[:-1])

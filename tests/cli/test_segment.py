@@ -64,6 +64,27 @@ def test_masks_overlays_and_sheet(photos, tmp_path):
         assert sheet.width > 600 and len(set(np.asarray(sheet).ravel()[::97].tolist())) > 20
 
 
+def test_outlines_of_masks_move_to_where_colours_change(photos, tmp_path, capsys):
+    def masks(outline):
+        found = tmp_path / outline
+        save = ["--save", "masks,overlays", "--outline", outline]
+        assert cosod("segment", photos, "-o", found, "--size", "160", *save) == 0
+        assert len(list(found.rglob("overlays/*/*.jpg"))) == 6
+        return [np.asarray(Image.open(path)) > 0 for path in sorted(found.rglob("masks/*/*.png"))]
+
+    y, x = np.mgrid[:60, :80]
+    discs = [(y - 30) ** 2 + (x - 40 - 5 * (i % 3)) ** 2 < 200 for i in range(3)] * 2
+
+    def wrong(found):
+        return sum((mask != disc).sum() for mask, disc in zip(found, discs, strict=True))
+
+    plain, cut = masks("map"), masks("grabcut")
+    assert all(mask.shape == (60, 80) for mask in cut)
+    assert wrong(cut) < wrong(plain)
+    assert cosod("segment", photos, "-o", tmp_path / "map", *FAST, "--save", "masks", "--outline", "pen") == 1
+    assert "map, grabcut" in capsys.readouterr().err
+
+
 def test_finished_groups_are_skipped_until_something_changes(photos, tmp_path, capsys):
     run = ["segment", photos, "-o", tmp_path / "out", "--json", *FAST]
 

@@ -138,6 +138,24 @@ def cutout(
     return [cut_out(image, saliency, options) for image, saliency in images_and_maps(images, detector, maps)]
 
 
+def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = "adaptive") -> np.ndarray:
+    """The mask of what :func:`cut_out` shows: the map's own, its outline moved to where the colours change.
+
+    Args:
+        image, saliency: as for :func:`cut_out`.
+        threshold: of the map's mask, see :func:`cosod.results.binarise`.
+
+    Returns:
+        bool ``(H, W)``.
+
+    Raises:
+        InputError: a map that does not fit the image, or an unknown threshold.
+    """
+    options = CutoutOptions(threshold=threshold)
+    alpha, _ = _alpha(image, check_map(saliency, image.shape[:2]), options)
+    return alpha > 127
+
+
 def _alpha(image: np.ndarray, saliency: np.ndarray, options: CutoutOptions) -> tuple[np.ndarray, list[str]]:
     """Opacity of the object, uint8 ``(H, W)``, and notes."""
     if options.method == "alpha":

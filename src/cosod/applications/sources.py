@@ -61,7 +61,7 @@ class DetectedMaps:
         self.detector, self.model, self.max_pixels = detector, model, detector.max_pixels
 
     def identity(self, group: Group) -> object:
-        return [self.model, self.detector.size]
+        return [self.model, *self.detector.views.values()]
 
     def stream(self, group: Group, on_error: OnError) -> Iterator[tuple[int, np.ndarray]]:
         return self.detector.stream(group.images, on_error)

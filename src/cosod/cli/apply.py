@@ -22,7 +22,7 @@ from cosod.cli.options import (
 @click.option("-o", "--output", required=True, type=PathOrURL(), help="Folder for the results.")
 @map_options
 @shard_option
-def command(paths, output, save, threshold, absent, overwrite, shard, as_json, working_size, **network):
+def command(paths, output, save, threshold, outline, absent, overwrite, shard, as_json, working_size, **network):
     """Find in each photo by itself what a consensus stands for: files ending in .consensus, then photos and folders.
 
     Maps are 8-bit, at the size of the photo: OUTPUT/<folder>/<photo>.png. With several consensuses each photo gets a
@@ -51,7 +51,7 @@ def command(paths, output, save, threshold, absent, overwrite, shard, as_json, w
         if is_remote(path):
             raise InputError(f"{path}: a consensus is read from a local disk only; copy it to one")
     part = Shard.parse(shard) if shard else None
-    job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent)
+    job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
     names = unique_names([path.stem for path in files], (*RESERVED, RECORDS))
     consensuses = {name: GroupConsensus.load(path) for name, path in zip(names, files, strict=True)}
     groups = find_inputs(photos, output)
@@ -63,8 +63,8 @@ def command(paths, output, save, threshold, absent, overwrite, shard, as_json, w
         job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
     if part:
         groups = [some for group in groups for some in in_parts(group)]
-    facts = {"model": identity, "size": detector.size, "save": sorted(job.save), "threshold": job.threshold}
-    facts |= {"absent": absent, "consensuses": {name: kept.fingerprint for name, kept in consensuses.items()}}
+    facts = {"model": identity} | detector.views | job.facts
+    facts |= {"consensuses": {name: kept.fingerprint for name, kept in consensuses.items()}}
     with sharded(part, output, groups, facts) as (groups, finished):
         total = sum(len(group.images) for group in groups)
         click.echo(

@@ -72,6 +72,12 @@ def map_options(function: Callable) -> Callable:
     options = [
         click.option("--threshold", help="Of masks and overlays: 0 to 1, adaptive or coseg.  [default: the network's]"),
         click.option(
+            "--outline",
+            default="map",
+            show_default=True,
+            help="Of masks and overlays: the map's, or grabcut: moved to where colours change, for more time.",
+        ),
+        click.option(
             "--absent",
             default="keep",
             show_default=True,

@@ -31,7 +31,20 @@ from cosod.cli.options import (
 @click.option("--workers", type=int, help="With --engine ray: detectors at work.  [default: one a machine or GPU]")
 @click.option("--address", help="With --engine ray: a running cluster, as auto.  [default: Ray on this machine]")
 def command(
-    paths, output, save, threshold, absent, overwrite, sheet, shard, engine, workers, address, as_json, **network
+    paths,
+    output,
+    save,
+    threshold,
+    outline,
+    absent,
+    overwrite,
+    sheet,
+    shard,
+    engine,
+    workers,
+    address,
+    as_json,
+    **network,
 ):
     """Find the object that the photos of each group share, and write a map for each photo.
 
@@ -52,7 +65,7 @@ def command(
     from cosod.segmentation import Job, run
     from cosod.video.job import run_clips, split
 
-    job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent)
+    job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
     part = Shard.parse(shard) if shard else None
     if sheet and "maps" not in job.save:
         raise InputError("--sheet shows the maps that are written; add maps to --save")
@@ -72,8 +85,7 @@ def command(
     detector, identity = open_detector(**here)
     if threshold is None:
         job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
-    facts = {"model": identity, "size": detector.size, "save": sorted(job.save), "threshold": job.threshold}
-    with sharded(part, output, groups, facts | {"absent": absent}) as (groups, finished):
+    with sharded(part, output, groups, {"model": identity} | detector.views | job.facts) as (groups, finished):
         total = sum(len(group.images) for group in groups)
         where = f"{registry.name_of(detector.network)} at {detector.size} px on {on_ray or detector.device}"
         found = [f"{total} images in {len(groups)} groups"] if groups or part else []

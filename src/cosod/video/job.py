@@ -13,7 +13,7 @@ from cosod.detector import Detector
 from cosod.errors import InputError
 from cosod.files import write_text
 from cosod.records import file_states, fingerprint, read_record, refuse_foreign
-from cosod.results import binarise, overlay, save_image, to_8bit
+from cosod.results import overlay, save_image, to_8bit
 from cosod.segmentation import RESERVED, VERB, Job, Summary
 from cosod.video.clips import SUFFIXES, Clip, even, writer
 from cosod.video.segment import learn, maps
@@ -51,7 +51,7 @@ def run_clips(
         try:
             clip = Clip(path, detector.max_pixels)
             refuse_foreign(job.output, name, VERB)
-            print_ = fingerprint(model, detector.size, sorted(job.save), job.threshold, file_states([path]))
+            print_ = fingerprint(model, *detector.views.values(), *job.facts.values(), file_states([path]))
             earlier = None if job.overwrite else _finished(job, name, print_)
             if earlier is not None:
                 summary.skipped_groups += 1
@@ -92,7 +92,7 @@ def _segment_clip(detector: Detector, clip: Clip, name: str, job: Job, report) -
             if "maps" in job.save:
                 save_image(to_8bit(saliency), job.target("maps", name, stem))
                 event["maps"] = str(job.target("maps", name, stem))
-            mask = binarise(saliency, job.threshold)
+            mask = job.mask(saliency, frame)
             if "masks" in job.save:
                 save_image(mask, job.target("masks", name, stem))
                 event["masks"] = str(job.target("masks", name, stem))
