@@ -43,7 +43,8 @@ def scores(data: Path, output: Path, options: list[str]) -> dict[str, float]:
     call("segment", data / "images", "-o", output, *options)
     found = {}
     for protocol in ("papers", "coseg"):
-        report = cosod.evaluate(output, data / "gts", protocol)
+        masks = protocol == "coseg" and "--outline" in options
+        report = cosod.evaluate(output / "masks" if masks else output, data / "gts", protocol)
         report.save(output.with_name(f"{output.name}-{protocol}"))
         found |= report.all
     return found
@@ -59,11 +60,14 @@ def main():
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--flip", action="store_true")
     parser.add_argument("--closer", action="store_true")
+    parser.add_argument("--outline", action="store_true", help="P and J of masks with --outline grabcut")
     args = parser.parse_args()
     options = ["--weights", args.weights] if args.weights else []
     options += ["--size", args.size] if args.size else []
     options += ["--precision", args.precision]
     options += [f"--{name}" for name in ("flip", "closer") if getattr(args, name)]
+    if args.outline:
+        options += ["--save", "maps,masks", "--threshold", "coseg", "--outline", "grabcut"]
     sets = {}
     if args.pascal:
         sets["PASCAL_coseg"] = args.pascal
