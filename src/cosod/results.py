@@ -9,9 +9,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cosod.data.images import read_image
 from cosod.errors import InputError
-from cosod.files import whole
+from cosod.files import whole, write_bytes
 
 OVERLAY_COLOUR = (255, 64, 96)
+#: How maps are packed as PNG. They are smooth, and mostly nothing: the difference to the row above and runs of the same
+#: byte are all that is looked for, in a third of the time that trying all filters takes, for files about as small.
+MAP_PNG = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # OpenCV 4.12
+    MAP_PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
 
 
 def to_8bit(saliency: np.ndarray) -> np.ndarray:
@@ -58,6 +63,11 @@ def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def save_image(array: np.ndarray, path: Path, quality: int = 90) -> None:
     """A uint8 or bool array as PNG or JPEG, by the ending of ``path``; written whole or not at all."""
+    if array.ndim == 2 and array.dtype == np.uint8 and path.suffix.lower() == ".png":
+        done, data = cv2.imencode(".png", array, MAP_PNG)
+        if done:
+            write_bytes(path, data.tobytes())
+            return
     image = Image.fromarray(array)
     with whole(path) as temporary:
         if path.suffix.lower() in (".jpg", ".jpeg"):
