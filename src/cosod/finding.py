@@ -15,7 +15,7 @@ from cosod.data.inputs import Inputs, batched
 from cosod.data.tensors import to_batch, to_own_size
 from cosod.encoded import EncodedGroup
 from cosod.errors import ImageError, InputError, SingleImageWarning
-from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Steps
+from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output, Steps
 from cosod.presence import Calibration, similarity
 from cosod.references import Sampling
 from cosod.sharing import Shared, shared
@@ -126,14 +126,17 @@ class Finding:
 
         def look(images: list[np.ndarray]) -> Tensor:
             with torch.inference_mode():
-                features = self._encode(images)
-                return self.steps.decode(features, Consensus(consensus.vector.to(features.deep))).maps
+                return self._by_vector(self._encode(images), consensus).maps
 
         return look_closer(indices, maps, inputs, look)
 
+    def _by_vector(self, features: Features, consensus: Consensus) -> Output:
+        """Images each by itself: of the consensus nothing counts but its vector."""
+        return self.steps.decode(features, Consensus(consensus.vector.to(features.deep)))
+
     def _maps(self, features: Features, consensus: GroupConsensus) -> Tensor:
         """Maps ``(n, 1, S, S)`` of images each by itself."""
-        output = self.steps.decode(features, Consensus(consensus.alone().vector.to(features.deep)))
+        output = self._by_vector(features, consensus.alone())
         if not self.network.whole_group_maps:
             return output.maps
         pairs = zip(output.probability.split(1), output.threshold.split(1), strict=True)

@@ -15,7 +15,7 @@ OVERLAY_COLOUR = (255, 64, 96)
 #: How maps are packed as PNG. They are smooth, and mostly nothing: the difference to the row above and runs of the same
 #: byte are all that is looked for, in a third of the time that trying all filters takes, for files about as small.
 MAP_PNG = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # OpenCV 4.12
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # not in older OpenCV
     MAP_PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
 
 

@@ -92,7 +92,7 @@ def _segment_clip(detector: Detector, clip: Clip, name: str, job: Job, report) -
             if "maps" in job.save:
                 save_image(to_8bit(saliency), job.target("maps", name, stem))
                 event["maps"] = str(job.target("maps", name, stem))
-            mask = job.mask(saliency, frame)
+            mask = job.mask(saliency, frame) if {"masks", "overlays"} & set(job.save) else None
             if "masks" in job.save:
                 save_image(mask, job.target("masks", name, stem))
                 event["masks"] = str(job.target("masks", name, stem))
