@@ -3,7 +3,7 @@
 import functools
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,21 +21,32 @@ from cosod.references import Sampling
 from cosod.sharing import Shared, shared
 
 
-class Result(NamedTuple):
+@dataclass(frozen=True)
+class Result:
     """What was found in one image.
 
     Attributes:
         index: of the image in the list that was given.
-        map: co-saliency, float32 ``(H, W)`` in [0, 1] at the size of the upright image.
+        small: co-saliency ``(1, S, S)`` in [0, 1] as the network gave it.
+        size: height and width of the upright image.
+        look: what a closer look showed, if there was one.
         presence: probability that the shared object is in the image at all; None where the weights carry no
             calibration (see :mod:`cosod.presence`) or the image has no group.
         consensus: index of the consensus that was applied; 0 for a group with its own.
     """
 
     index: int
-    map: np.ndarray
+    small: Tensor
+    size: tuple[int, int]
+    look: Look | None
     presence: float | None
     consensus: int = 0
+
+    @functools.cached_property
+    def map(self) -> np.ndarray:
+        """Co-saliency, float32 ``(H, W)`` in [0, 1] at the size of the image; made when first asked for."""
+        found = to_own_size(self.small, self.size)
+        return blended(found, self.look) if self.look else found
 
 
 class Finding:
@@ -74,7 +85,7 @@ class Finding:
         for part, maps in parts:
             looks = self._looks(part, maps, inputs, consensus)
             for index, saliency in zip(part, maps, strict=True):
-                yield Result(index, _finished(saliency, inputs.sizes[index], looks.get(index)), next(presence))
+                yield Result(index, saliency, inputs.sizes[index], looks.get(index), next(presence))
 
     def _decoded(
         self, encoded: EncodedGroup, indices: list[int], consensus: Consensus, raw: bool = False
@@ -111,8 +122,7 @@ class Finding:
             for row, index in enumerate(indices):
                 size = inputs.sizes.pop(index)
                 for number, (maps, presence) in enumerate(each):
-                    saliency = _finished(maps[row], size, looks[number].get(index))
-                    yield Result(index, saliency, presence[row], number)
+                    yield Result(index, maps[row], size, looks[number].get(index), presence[row], number)
         if not found:
             raise ImageError("none of the images could be read")
 
@@ -150,9 +160,3 @@ class Finding:
 
     def _tensor(self, images: list[np.ndarray]) -> Tensor:
         return to_batch(images, self.network.mean, self.network.std, self.device)
-
-
-def _finished(saliency: Tensor, size: tuple[int, int], look: Look | None) -> np.ndarray:
-    """A map ``(1, S, S)`` at the size of its image, with what a closer look showed."""
-    found = to_own_size(saliency, size)
-    return blended(found, look) if look else found

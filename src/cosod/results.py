@@ -21,7 +21,7 @@ if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # not in older OpenCV
 
 def to_8bit(saliency: np.ndarray) -> np.ndarray:
     """A map in [0, 1] as uint8, rounded."""
-    return (saliency * 255).round().astype(np.uint8)
+    return cv2.convertScaleAbs(saliency, alpha=255)  # in one pass, where numpy takes three
 
 
 def binarise(saliency: np.ndarray, threshold: float | str = 0.5) -> np.ndarray:

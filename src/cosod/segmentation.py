@@ -275,12 +275,11 @@ class _Run:
                 for result in self.detector.results(group.images, on_error, consensuses):
                     task = tasks[result.consensus]
                     facts = _facts(group, task, result)
-                    saliency = result.map
+                    blank = False
                     if task.job.absent != "keep" and result.presence is not None and result.presence < ABSENT:
                         absent[result.consensus].append(facts)
-                        if task.job.absent == "blank":
-                            saliency = np.zeros_like(saliency)
-                    self._write(saliency, group, result.index, task.job, facts)
+                        blank = task.job.absent == "blank"
+                    self._write(result, blank, group, task.job, facts)
             if own and len(group.images) - len(failed) == 1:
                 message = "one image only, which has nothing to share: its map is plain saliency"
                 self.report({"event": "warning", "group": group.name, "message": message})
@@ -290,10 +289,11 @@ class _Run:
                 raise CosodError(f"{error}: it changed while it was being processed; run again") from error
         return failed, absent
 
-    def _write(self, saliency: np.ndarray, group: Group, index: int, job: Job, facts: dict) -> None:
-        """Hand a map over to be written, and its event to be reported when it is."""
-        write = functools.partial(_write, saliency, group, index, job, self.detector.max_pixels)
-        self.writer.put(write, lambda told: self._report({"event": "image", **facts, **told}), saliency.nbytes)
+    def _write(self, result: Result, blank: bool, group: Group, job: Job, facts: dict) -> None:
+        """Hand a map over to be written, or an empty one, and its event to be reported when it is."""
+        height, width = result.size
+        write = functools.partial(_write, result, blank, group, job, self.detector.max_pixels)
+        self.writer.put(write, lambda told: self._report({"event": "image", **facts, **told}), 4 * height * width)
 
 
 def _facts(group: Group, task: _Task, result: Result) -> dict:
@@ -305,8 +305,10 @@ def _facts(group: Group, task: _Task, result: Result) -> dict:
     return facts
 
 
-def _write(saliency: np.ndarray, group: Group, index: int, job: Job, max_pixels: int) -> dict:
+def _write(result: Result, blank: bool, group: Group, job: Job, max_pixels: int) -> dict:
     """Write an image's results; its share of the map, and where they are, for the event."""
+    index = result.index
+    saliency = np.zeros(result.size, np.float32) if blank else result.map
     written = {kind: job.target(kind, group.name, group.stems[index]) for kind in job.save}
     if "maps" in written:
         save_image(to_8bit(saliency), written["maps"])
@@ -319,7 +321,7 @@ def _write(saliency: np.ndarray, group: Group, index: int, job: Job, max_pixels:
         if "overlays" in written:
             save_image(overlay(image, mask), written["overlays"])
     places = {kind: str(path) for kind, path in written.items()}
-    return {"share": round(float((saliency > 0.5).mean()), 4), **places}
+    return {"share": round(np.count_nonzero(saliency > 0.5) / saliency.size, 4), **places}
 
 
 def _read_again(path: Path, max_pixels: int) -> np.ndarray:

@@ -3,8 +3,10 @@
 import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
+
+from cosod.models.streams import crew
 
 #: Bytes of results that may wait to be written; one that is larger waits alone.
 WAITING_BYTES = 256 << 20
@@ -27,7 +29,7 @@ class Writer:
     def __init__(self, threads: int | None = None, most: int = WAITING_BYTES):
         self.threads = threads or min(4, os.cpu_count() or 1)
         self._most, self._bytes = most, 0
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="cosod-write")
+        self._pool = crew(self.threads, "cosod-write")
         self._queue: deque[tuple[Future | None, Callable[..., None], int]] = deque()
         self._open = 0
 

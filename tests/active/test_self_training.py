@@ -40,6 +40,19 @@ def test_masks_are_the_maps_but_for_the_clicks():
     torch.testing.assert_close(masks, expected)
 
 
+def test_images_are_looked_at_enlarged():
+    sides = []
+
+    class Looking(Bright):
+        def saliency(self, images):
+            sides.append(tuple(images.shape[2:]))
+            return super().saliency(images)
+
+    nothing = Targets(torch.zeros(1, 1, 2), torch.full((1, 1), -1, dtype=torch.int8), torch.zeros(1, 1).bool(), 0.0)
+    masks = said_masks(Looking(), torch.zeros(1, 80, 80, 3, dtype=torch.uint8), nothing, size=192, cut=False)
+    assert set(sides) == {(256, 256)} and masks.shape == (1, 80, 80)
+
+
 def test_outlines_move_to_where_the_colours_change():
     """The map is off by four pixels; the image shows where the object ends."""
     rng = np.random.default_rng(0)

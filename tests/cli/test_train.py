@@ -65,6 +65,7 @@ def test_what_is_missing_or_wrong(data, tmp_path):
 def test_epochs_replace_the_recipes_steps():
     assert train.overrides((), epochs=3, batch=5) == {"epochs": 3, "steps": 0, "sampling.images": 5}
     assert train.overrides(("a.b=1", "c = x"), lr=0.1) == {"optimiser.lr": 0.1, "a.b": "1", "c": "x"}
+    assert train.overrides((), hold_out="3") == {"validation.held_out": 3, "validation.names": []}
 
 
 def test_distract(data, tmp_path):

@@ -1,5 +1,7 @@
 """Recipes: files, bases, overrides and their errors."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -11,12 +13,25 @@ from cosod.training.recipe import from_table, load_recipe, recipe_names, to_tabl
 from cosod.training.run import _new_network
 from tests.models.filled import images, masks
 
+#: The rows that show what each part of our recipe brought.
+ABLATION = Path(__file__).parents[2] / "tools" / "ablation"
+
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_survives_its_table(name):
     recipe = load_recipe(name)
     assert from_table(to_table(recipe)) == recipe
     assert recipe.name == name and recipe.description.endswith(".") and recipe.source
+
+
+@pytest.mark.parametrize("path", sorted(ABLATION.glob("no_*.toml")), ids=lambda path: path.stem)
+def test_a_row_of_our_ablation_leaves_one_thing_out(path):
+    whole, without = to_table(load_recipe(ABLATION / "all.toml")), to_table(load_recipe(path))
+    assert whole["steps"] == 500 and without["name"] == path.stem
+    changed = [key for key, value in whole.items() if value != without[key]]
+    assert len(changed) == 3 and {"name", "description"} < set(changed)
+    (part,) = set(changed) - {"name", "description"}
+    assert all(not without[part][key] for key, value in whole[part].items() if value != without[part][key])
 
 
 def test_the_released_recipes_are_the_published_settings():

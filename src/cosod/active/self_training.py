@@ -11,6 +11,11 @@ from cosod.active.labels import Targets
 from cosod.applications.masks import grab_cut
 from cosod.models.saliency import SaliencyNetwork
 
+#: Images are looked at this much larger than in training: what a network learned on crops, which enlarge, it finds
+#: better. Of the light network's masks (192 px, ten clicks) at 1, 7/6, 4/3 and 3/2 the mean IoU with the truth of
+#: training images is .770, .781, .792 and .787.
+ENLARGED = 4 / 3
+
 
 def said_masks(
     network: SaliencyNetwork,
@@ -23,14 +28,14 @@ def said_masks(
 ) -> Tensor:
     """What a network says of the pool, as masks to train another one on.
 
-    Image and mirrored image are averaged and cut at one half; the outline then moves to where the colours change
-    (:func:`cosod.applications.masks.grab_cut`). A labelled pixel is what its label says.
+    Image and mirrored image, enlarged, are averaged and cut at one half; the outline then moves to where the colours
+    change (:func:`cosod.applications.masks.grab_cut`). A labelled pixel is what its label says.
 
     Args:
         network: trained on clicks.
         images: ``(N, S, S, 3)`` uint8.
         clicks: the labelled points.
-        size: side of the square that the network looks at.
+        size: side of the square that the network was trained on.
         precision: of the network's arithmetic.
         cut: whether outlines follow the colours.
         batch: images at once.
@@ -39,6 +44,7 @@ def said_masks(
         ``(N, S, S)`` uint8, 0 or 255.
     """
     side = images.shape[1]
+    size = round(size * ENLARGED / 32) * 32
     networks = members(network, [snapshot(network)])
     device = next(network.parameters()).device
     masks = torch.empty(images.shape[:3], dtype=torch.uint8)

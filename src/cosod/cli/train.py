@@ -15,19 +15,20 @@ def recipe_options(function):
         click.option("--size", type=int, help="Side in pixels that images are resized to."),
         click.option("--batch", type=int, help="Images of each of the two groups of a step, at most."),
         click.option("--lr", type=float, help="Learning rate at its peak."),
+        click.option("--hold-out", metavar="N|FILE", help="Groups for validation: how many, or a file of names."),
     ]
     for flag in reversed(flags):
         function = flag(function)
     return function
 
 
-def overrides(changes, epochs=None, size=None, batch=None, lr=None, **more) -> dict:
+def overrides(changes, epochs=None, size=None, batch=None, lr=None, hold_out=None, **more) -> dict:
     """What the flags change, by the keys of a recipe.
 
     Raises:
-        InputError: a ``--set`` without ``=``.
+        InputError: a ``--set`` without ``=``, or a ``--hold-out`` that is neither a number nor a file of names.
     """
-    found = {}
+    found = {} if hold_out is None else _held_out(hold_out)
     if epochs is not None:
         found |= {"epochs": epochs, "steps": 0}
     named = {"size": size, "sampling.images": batch, "optimiser.lr": lr, **more}
@@ -54,7 +55,6 @@ def overrides(changes, epochs=None, size=None, batch=None, lr=None, **more) -> d
 @click.option("--backbone", metavar="FILE", help="ImageNet weights of the backbone; 'none' starts from random ones.")
 @click.option("--init", type=click.Path(path_type=Path), metavar="FILE", help="Weights file to start the network from.")
 @click.option("--replay", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="Order files to follow.")
-@click.option("--hold-out", metavar="N|FILE", help="Groups for validation: how many, or a file of names.")
 @recipe_options
 @click.option("--seed", type=int, help="Of everything random.")
 @click.option("--workers", type=click.IntRange(0), help="Processes that prepare images.  [default: by the cores]")
@@ -64,7 +64,7 @@ def overrides(changes, epochs=None, size=None, batch=None, lr=None, **more) -> d
 @click.option("--tensorboard", is_flag=True, help="Also write TensorBoard's event files.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def command(
-    recipe, listing, data, output, backbone, hold_out, seed, quiet, changes, epochs, size, batch, lr, **machine
+    recipe, listing, data, output, backbone, seed, quiet, changes, epochs, size, batch, lr, hold_out, **machine
 ):
     """Train a network by RECIPE: a name (see --list), or a TOML file with a `base`.
 
@@ -79,9 +79,7 @@ def command(
         return
     if not recipe or not data or output is None:
         raise click.UsageError("give a recipe, --data and -o; the recipes are shown by --list")
-    changed = overrides(changes, epochs, size, batch, lr, seed=seed)
-    if hold_out is not None:
-        changed |= _held_out(hold_out)
+    changed = overrides(changes, epochs, size, batch, lr, hold_out, seed=seed)
     if backbone == "none":
         changed["pretrained"] = False
     chosen = load_recipe(recipe, changed)
