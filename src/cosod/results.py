@@ -1,5 +1,6 @@
 """What is made of a map: 8-bit maps, masks, overlays and contact sheets."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cosod.data.images import read_image
 from cosod.errors import InputError
-from cosod.files import whole, write_bytes
+from cosod.files import write_bytes
 
 OVERLAY_COLOUR = (255, 64, 96)
 #: How maps are packed as PNG. They are smooth, and mostly nothing: the difference to the row above and runs of the same
@@ -61,19 +62,24 @@ def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return cv2.drawContours(np.ascontiguousarray(shown), contours, -1, OVERLAY_COLOUR, width, cv2.LINE_AA)
 
 
-def save_image(array: np.ndarray, path: Path, quality: int = 90) -> None:
-    """A uint8 or bool array as PNG or JPEG, by the ending of ``path``; written whole or not at all."""
-    if array.ndim == 2 and array.dtype == np.uint8 and path.suffix.lower() == ".png":
+def encode(array: np.ndarray, media: str = "image/png", quality: int = 90) -> bytes:
+    """A uint8 or bool array as PNG or JPEG, by the media type."""
+    if array.ndim == 2 and array.dtype == np.uint8 and media == "image/png":
         done, data = cv2.imencode(".png", array, MAP_PNG)
         if done:
-            write_bytes(path, data.tobytes())
-            return
-    image = Image.fromarray(array)
-    with whole(path) as temporary:
-        if path.suffix.lower() in (".jpg", ".jpeg"):
-            image.save(temporary, "JPEG", quality=quality)
-        else:
-            image.save(temporary, "PNG", compress_level=3)
+            return data.tobytes()
+    buffer = io.BytesIO()
+    if media == "image/jpeg":
+        Image.fromarray(array).save(buffer, "JPEG", quality=quality)
+    else:
+        Image.fromarray(array).save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def save_image(array: np.ndarray, path: Path, quality: int = 90) -> None:
+    """A uint8 or bool array as PNG or JPEG, by the ending of ``path``; written whole or not at all."""
+    media = "image/jpeg" if path.suffix.lower() in (".jpg", ".jpeg") else "image/png"
+    write_bytes(path, encode(array, media, quality))
 
 
 def contact_sheet(

@@ -4,6 +4,7 @@ import io
 import re
 import shutil
 import zipfile
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -182,7 +183,7 @@ def test_painted_mark_is_looked_for(opened, server):
 def test_photo_without_the_object_is_told(opened, detector, monkeypatch):
     results = detector.results
     monkeypatch.setattr(
-        detector, "results", lambda *given: (found._replace(presence=0.1 + found.index) for found in results(*given))
+        detector, "results", lambda *given: (replace(found, presence=0.1 + found.index) for found in results(*given))
     )
     page = with_photos(opened, MUGS[:2])
     page.locator(".badge:visible", has_text="Perhaps not here").wait_for()

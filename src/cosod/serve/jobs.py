@@ -16,9 +16,8 @@ from cosod.detector import Detector, OnError
 from cosod.errors import CosodError, ImageError, SingleImageWarning
 from cosod.files import write_bytes
 from cosod.finding import Result
-from cosod.results import to_8bit
+from cosod.results import encode, to_8bit
 from cosod.serve.store import Full, Group, Photo, Unknown
-from cosod.serve.views import encode
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 

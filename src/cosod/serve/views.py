@@ -18,7 +18,7 @@ from cosod.applications.thumbnails import Frame, ThumbnailOptions, crop, plan_cr
 from cosod.data.groups import unique_names
 from cosod.data.images import read_image
 from cosod.errors import ImageError
-from cosod.results import binarise, overlay, to_8bit
+from cosod.results import binarise, encode, overlay, to_8bit
 from cosod.serve.store import Group, Photo, Unknown
 
 View = Literal["photo", "map", "mask", "cutout", "thumbnail", "overlay"]
@@ -97,16 +97,6 @@ def zipped(group: Group, views: Sequence[View], threshold: float) -> Iterator[by
             )
         archive.writestr("results.json", json.dumps({"threshold": threshold, "photos": told}, indent=2))
     yield sink.take()
-
-
-def encode(array: np.ndarray, media: str = "image/png") -> bytes:
-    """A uint8 or bool array as PNG or JPEG."""
-    buffer = io.BytesIO()
-    if media == "image/jpeg":
-        Image.fromarray(array).save(buffer, "JPEG", quality=90)
-    else:
-        Image.fromarray(array).save(buffer, "PNG", compress_level=3)
-    return buffer.getvalue()
 
 
 def _render(view: View, group: Group, photo: Photo, threshold: float, side: int | None) -> tuple[bytes, str]:
