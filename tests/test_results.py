@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cosod.errors import OutputError
 from cosod.results import save_image, to_8bit
 
 
@@ -45,3 +46,17 @@ def test_what_is_not_contiguous(tmp_path):
     map_ = smooth(60, 80)[::2, ::-1]
     save_image(map_, tmp_path / "a.png")
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), map_)
+
+
+def test_what_jpeg_cannot_hold_is_an_error_with_its_path(tmp_path):
+    with pytest.raises(OutputError, match=r"wide\.jpg"):
+        save_image(np.zeros((1, 70_000), np.uint8), tmp_path / "wide.jpg")
+    assert not list(tmp_path.iterdir())
+
+
+def test_maps_are_rounded_to_the_nearest():
+    levels = np.arange(256, dtype=np.float32) / 255
+    np.testing.assert_array_equal(to_8bit(levels[None]), np.arange(256)[None])
+    between = np.random.default_rng(0).random((50, 70), np.float32)
+    np.testing.assert_array_equal(to_8bit(between), np.rint(between * 255).astype(np.uint8))
+    assert to_8bit(between).dtype == np.uint8

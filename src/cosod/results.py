@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cosod.data.images import read_image
 from cosod.errors import InputError
-from cosod.files import write_bytes
+from cosod.files import whole
 
 OVERLAY_COLOUR = (255, 64, 96)
 #: How maps are packed as PNG. They are smooth, and mostly nothing: the difference to the row above and runs of the same
@@ -79,7 +79,8 @@ def encode(array: np.ndarray, media: str = "image/png", quality: int = 90) -> by
 def save_image(array: np.ndarray, path: Path, quality: int = 90) -> None:
     """A uint8 or bool array as PNG or JPEG, by the ending of ``path``; written whole or not at all."""
     media = "image/jpeg" if path.suffix.lower() in (".jpg", ".jpeg") else "image/png"
-    write_bytes(path, encode(array, media, quality))
+    with whole(path) as temporary:  # around the packing too: JPEG has a limit to its sides
+        temporary.write_bytes(encode(array, media, quality))
 
 
 def contact_sheet(
