@@ -32,7 +32,7 @@ class Training:
             :mod:`cosod.active.self_training`; 0: none). It is the result then. With masks, added to final_steps.
         self_cut: whether the outlines of these masks are moved to where the colours change.
         warm: whether a stage goes on from the one before; else it begins anew too.
-        size: side of the square that images are trained and tested at.
+        size: side of the square that images are trained at.
         side: side that images are kept in memory at.
         batch: images of a step.
         lr: rate of decoder and heads at its peak, for 32 images.

@@ -55,7 +55,7 @@ def command(data, output, subset, backbone, changes, device, preset, seed, test)
     weights = Loop.open(output, pool, settings, device, backbone=start_of(backbone), say=say).run()
     say(f"Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS -o OUTPUT")
     if test:
-        scores = score(weights, test, output / "maps", settings.training.size, device)
+        scores = score(weights, test, output / "maps", device)
         click.echo(" ".join(f"{name} {scores[name]:.4f}" for name in MEASURES))
     report_failed(failed)
 
