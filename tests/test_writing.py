@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+import torch
 
 from cosod.files import write_text
 from cosod.writing import WAITING, Writer
@@ -78,3 +79,17 @@ def test_an_error_of_the_caller_ends_what_waits(tmp_path):
         interrupted()
     written = list(tmp_path.iterdir())
     assert len(written) < 4 and all(path.read_text() == "all of it" for path in written)
+
+
+def test_torch_works_in_one_thread_there_and_in_all_elsewhere():
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(3)
+    try:
+        with Writer(threads=2) as writer:
+            writer.put(torch.get_num_threads, seen.append)
+        later = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        later.start()
+        later.join()
+        assert seen == [1, 3] and torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

@@ -1,12 +1,13 @@
 """Writing results in threads, while the network goes on, with everything reported in the order it was handed over."""
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from cosod.models.streams import crew
+import torch
 
 #: Bytes of results that may wait to be written; one that is larger waits alone.
 WAITING_BYTES = 256 << 20
@@ -29,7 +30,7 @@ class Writer:
     def __init__(self, threads: int | None = None, most: int = WAITING_BYTES):
         self.threads = threads or min(4, os.cpu_count() or 1)
         self._most, self._bytes = most, 0
-        self._pool = crew(self.threads, "cosod-write")
+        self._pool = _threads(self.threads)
         self._queue: deque[tuple[Future | None, Callable[..., None], int]] = deque()
         self._open = 0
 
@@ -80,3 +81,20 @@ class Writer:
             self._open -= 1
             self._bytes -= size
         then(future.result() if future is not None else None)
+
+
+def _threads(count: int) -> ThreadPoolExecutor:
+    """Threads that each do torch's work by themselves, so that it does not wait for processors that the network has."""
+    before = torch.get_num_threads()
+
+    def begin() -> None:
+        torch.get_num_threads()  # takes the number set last by any thread, the first time: not later, then
+        torch.set_num_threads(1)
+
+    threads = ThreadPoolExecutor(count, "cosod-write", begin)
+    started = threading.Barrier(count)
+    for waiting in [threads.submit(started.wait) for _ in range(count)]:
+        waiting.result()
+    # What is set holds for the thread that sets it, and for all that begin later.
+    torch.set_num_threads(before)
+    return threads

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cosod.models.affinity import CosineAffinity, GroupAffinity, best_match
+from cosod.models.affinity import CosineAffinity, GroupAffinity, _largest, best_match
 
 
 def plain(query, key):
@@ -92,3 +92,13 @@ def test_one_image_attends_where_an_object_is(cosine):
     deep = torch.randn(1, 6, 5, 5)
     expected = cosine.objectness(deep).flatten().softmax(dim=0)
     torch.testing.assert_close(cosine.attention(deep).flatten(), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_the_largest_by_bits_is_the_largest():
+    torch.manual_seed(0)
+    scores = torch.randn(50, 3, 7).bfloat16()
+    scores[0, 0] = -scores[0, 0].abs()  # nothing above zero
+    scores[1, 1] = 0.0
+    assert (scores.amax(dim=2) < 0).any()
+    assert torch.equal(_largest(scores), scores.amax(dim=2))
+    assert torch.equal(_largest(scores.abs()), scores.abs().amax(dim=2))

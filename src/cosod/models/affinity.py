@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cosod.models.interface import Consensus
-from cosod.models.streams import in_parts
 
-#: Largest number of entries of one block of the affinity matrix in float32, twice as many in 16 bits: 4 MiB, which stay
+#: Largest number of entries of one block of the affinity matrix in float32, twice as many in 16 bits: 2 MiB, which stay
 #: in the cache of a processor between the product that writes the block and the maximum that reads it.
-BLOCK_ENTRIES = 1 << 20
+BLOCK_ENTRIES = 1 << 19
 
 
 def best_match(query: Tensor, key: Tensor, block_entries: int = BLOCK_ENTRIES) -> Tensor:
@@ -76,29 +75,21 @@ class _BestMatch(torch.autograd.Function):
         images = max(1, min(m, int(block_entries**0.5) // keys))
         rows = max(1, block_entries // (images * keys))
         blocks = [block.transpose(0, 1).reshape(c, -1) for block in key.split(images)]
-
-        def match(queries: slice) -> None:
-            # One piece of memory for all blocks: fresh memory for each costs more than what is computed in it.
-            memory = flat.new_empty(rows * images * keys)
-            for start in range(queries.start, queries.stop, rows):
-                here = slice(start, min(start + rows, queries.stop))
-                part = flat[here]
-                best = torch.zeros(len(part), device=query.device, dtype=torch.float32)
-                for first, block in zip(range(0, m, images), blocks, strict=True):
-                    scores = memory[: len(part) * block.shape[1]].view(len(part), block.shape[1])
-                    scores = torch.mm(part, block, out=scores).view(len(part), -1, keys)
-                    if wanted:
-                        values, where = scores.max(dim=2)
-                        index[first : first + len(where.T), here] = where.T.to(torch.int32)
-                    else:
-                        values = _largest(scores)
-                    best += values.float().sum(dim=1)
-                total[here] = best / m
-
-        if query.is_cuda:
-            match(slice(0, n * p))
-        else:
-            in_parts(match, n * p, n * p)  # a part for each thread
+        # One piece of memory for all blocks: fresh memory for each costs more than what is computed in it.
+        memory = flat.new_empty(rows * images * keys)
+        for start in range(0, n * p, rows):
+            part = flat[start : start + rows]
+            best = torch.zeros(len(part), device=query.device, dtype=torch.float32)
+            for first, block in zip(range(0, m, images), blocks, strict=True):
+                scores = memory[: len(part) * block.shape[1]].view(len(part), block.shape[1])
+                scores = torch.mm(part, block, out=scores).view(len(part), -1, keys)
+                if wanted:
+                    values, where = scores.max(dim=2)
+                    index[first : first + len(where.T), start : start + rows] = where.T.to(torch.int32)
+                else:
+                    values = _largest(scores)
+                best += values.float().sum(dim=1)
+            total[start : start + rows] = best / m
         ctx.save_for_backward(query, key, index)
         return total.view(n, p).to(query.dtype)
 

@@ -1,8 +1,8 @@
 """The two costly steps of a network, faster: normalisation folded, activations fused, bfloat16 where asked for."""
 
+import contextlib
 import copy
 import itertools
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cosod.errors import InputError
 from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output
-from cosod.models.streams import in_parts
 
 #: What ``precision`` may be.
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -128,8 +127,7 @@ def _as_float32(module: nn.Module, arguments: tuple) -> tuple:
 class FastSteps:
     """A network's ``encode`` and ``decode`` for prediction: see :class:`cosod.models.interface.Steps`.
 
-    ``deep`` comes back in float32, whatever the precision: the consensus is formed by the network itself. On the CPU a
-    batch is worked on in parts (:mod:`.streams`).
+    ``deep`` comes back in float32, whatever the precision: the consensus is formed by the network itself.
 
     Args:
         network: in evaluation mode; copied, not changed.
@@ -146,32 +144,19 @@ class FastSteps:
             fuse(self.network, self.precision)
 
     def encode(self, images: Tensor) -> Features:
-        found = self._in_parts(lambda part: self.network.encode(images[part]), len(images), images.shape[-2:])
-        skips = tuple(map(_joined, zip(*(one.skips for one in found), strict=True)))
-        return Features(skips, _joined([one.deep for one in found]).float(), found[0].size)
+        with self._precision():
+            features = self.network.encode(images)
+        return features._replace(deep=features.deep.float())
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
-        def decode(part: slice) -> Output:
-            skips = tuple(level[part] for level in features.skips)
-            return self.network.decode(Features(skips, features.deep[part], features.size), consensus.part(part))
+        with self._precision():
+            return self.network.decode(features, consensus)
 
-        found = self._in_parts(decode, len(features.deep), features.size)
-        each = (_joined([getattr(one, name) for one in found]) for name in ("maps", "probability", "threshold"))
-        maps, probability, threshold = each
-        return Output(maps, probability=probability, threshold=threshold)
-
-    def _in_parts(self, work, images: int, size) -> list:
-        if self.device.type == "cpu":  # the fused layers convert by themselves
-            most = max(1, self.network.part_pixels // (size[0] * size[1]))
-            return in_parts(work, images, most)
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            return [work(slice(None))]
-
-
-def _joined(tensors: Sequence[Tensor | None]) -> Tensor | None:
-    """The images of all parts; None where the network does not have such a result."""
-    first = tensors[0]
-    return first if first is None or len(tensors) == 1 else torch.cat(tensors)
+    def _precision(self):
+        # On the CPU the fused layers convert by themselves.
+        if self.device.type == "cpu" or self.precision == torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, self.precision)
 
 
 def has_bfloat16(device: torch.device) -> bool:

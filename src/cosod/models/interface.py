@@ -109,9 +109,7 @@ class CoSaliencyNetwork(nn.Module):
     ``mean`` and ``std`` (RGB, for values in [0, 1]) say how images are normalised before ``encode``; ``size``
     is the side of the square that images are resized to by default, ``mask_threshold`` where masks are cut by default
     (see :func:`cosod.results.binarise`). Where ``any_groups`` is true, ``forward`` takes a second argument, the number
-    of groups of a training batch, which otherwise are two. ``part_pixels`` are the pixels of the images, in all, that
-    a thread of the CPU best takes through the network at once: so many that what lies between two layers fits into
-    caches and into memory that is kept (measured with 1 to 20 images on two cores).
+    of groups of a training batch, which otherwise are two.
     """
 
     #: What the weights file said besides (see :func:`cosod.models.save`), where the weights came from one.
@@ -119,7 +117,6 @@ class CoSaliencyNetwork(nn.Module):
     any_groups: bool = False
     mask_threshold: float | str = 0.5
     size: int = 256
-    part_pixels: int = 2 * 256 * 256
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 

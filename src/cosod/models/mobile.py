@@ -49,7 +49,6 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
     """
 
     size = 288  # best of 256, 288 and 320 on the held-out groups of DUTS_class
-    part_pixels = MobileNetV2.part_pixels
     mean = (0.5, 0.5, 0.5)
     std = (0.5, 0.5, 0.5)
 

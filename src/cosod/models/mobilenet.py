@@ -84,8 +84,6 @@ class MobileNetV2(nn.Module):
     deep_channels = 320
     #: Index into ``features`` after which each skip is taken.
     skip_after = (1, 3, 6, 13)
-    #: See :class:`.interface.CoSaliencyNetwork`.
-    part_pixels = 6 * 256 * 256
 
     def __init__(self, deepest_stride: int = 16):
         super().__init__()

@@ -91,7 +91,6 @@ class SSNM(CoSaliencyNetwork):
         self.backbone, channels = _make_backbone(config.backbone)
         if config.backbone == "mobilenet_v2":  # of the ImageNet weights that the light networks start from
             self.mean = self.std = (0.5, 0.5, 0.5)
-            self.part_pixels = self.backbone.part_pixels
         c = config.width
         for level, i in zip(LEVELS, channels, strict=True):
             pair = [nn.Conv2d(i, c, 3, padding=1), nn.Conv2d(c, c, 3, padding=1)]  # as published: nothing between
