@@ -1,6 +1,7 @@
 """The features of a group, batch by batch, and kept up to a bound."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ class EncodedGroup:
 
     def __init__(self, inputs: Inputs, encode: Callable[[list[np.ndarray]], Features], batch: int, bound: int):
         self.inputs, self.encode, self.batch, self.bound = inputs, encode, batch, bound
-        self._kept: dict[int, Features] = {}
+        self._kept: dict[int, _Row] = {}
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -54,29 +55,37 @@ class EncodedGroup:
     @torch.inference_mode()
     def _features(self, part: Sequence[tuple[int, np.ndarray | None]], last: bool) -> Features:
         fresh = {index: image for index, image in part if image is not None}
-        if len(fresh) == len(part):
+        rows: dict[int, _Row] = {}
+        if fresh:
             features = self.encode(list(fresh.values()))
-            if not last:
-                self._keep(dict(zip(fresh, _rows(features), strict=True)))
-            return features
-        rows = dict(zip(fresh, _rows(self.encode(list(fresh.values()))), strict=True)) if fresh else {}
+            rows = {index: _Row(features, number) for number, index in enumerate(fresh)}
         take = self._kept.pop if last else self._kept.__getitem__
         found = [rows[index] if index in rows else take(index) for index, _ in part]
         if not last:
             self._keep(rows)
-        skips = tuple(torch.cat(level) for level in zip(*(one.skips for one in found), strict=True))
-        return Features(skips, torch.cat([one.deep for one in found]), found[0].size)
+        return _together(found)
 
-    def _keep(self, rows: dict[int, Features]) -> None:
-        for index, features in rows.items():
-            size = sum(tensor.nbytes for tensor in (*features.skips, features.deep))
+    def _keep(self, rows: dict[int, "_Row"]) -> None:
+        for index, row in rows.items():
+            size = sum(tensor.nbytes for tensor in (*row.batch.skips, row.batch.deep)) // len(row.batch.deep)
             if self._bytes + size > self.bound:
                 return
-            self._kept[index] = features
+            self._kept[index] = row
             self._bytes += size
 
 
-def _rows(features: Features) -> list[Features]:
-    """Each image's part of a batch; it shares the batch's memory."""
-    levels = zip(*(level.split(1) for level in (*features.skips, features.deep)), strict=True)
-    return [Features(tuple(skips), deep, features.size) for *skips, deep in levels]
+class _Row(NamedTuple):
+    """One image's features, as a row of the batch that they came in."""
+
+    batch: Features
+    number: int
+
+
+def _together(rows: list[_Row]) -> Features:
+    """One batch of rows; no copy where they are all the rows of a batch, in order."""
+    first = rows[0].batch
+    if len(rows) == len(first.deep) and all(r.batch is first and r.number == n for n, r in enumerate(rows)):
+        return first
+    levels = zip(*([level[n : n + 1] for level in (*batch.skips, batch.deep)] for batch, n in rows), strict=True)
+    *skips, deep = (torch.cat(level) for level in levels)
+    return Features(tuple(skips), deep, first.size)

@@ -47,18 +47,20 @@ def shared(
     """What a group shares; with a calibration, an image counts as far as the object is there.
 
     A network without a calibration, or whose consensus comes from no attention, gives its own consensus. A network
-    with a group affinity compares the images of a large group with some of them only, in the given precision.
+    with a group affinity compares images in the given precision, and those of a large group with some of them only.
 
     Raises:
         ImageError: none of the images could be read.
     """
     if affinity_of(network) is not None and sampling.applies_to(len(group)):
         return _by_references(network, calibration, group, sampling, precision)
-    return _exact(network, calibration, group)
+    return _exact(network, calibration, group, precision)
 
 
 @torch.inference_mode()
-def _exact(network: CoSaliencyNetwork, calibration: Calibration | None, group: EncodedGroup) -> Shared:
+def _exact(
+    network: CoSaliencyNetwork, calibration: Calibration | None, group: EncodedGroup, precision: torch.dtype
+) -> Shared:
     indices: list[int] = []
     parts: list[Tensor] = []
     for part, found in group.batches(range(len(group))):
@@ -69,14 +71,15 @@ def _exact(network: CoSaliencyNetwork, calibration: Calibration | None, group: E
     deep = torch.cat(parts)
     del parts  # twice the features of a large group would be much
     features = Features((), deep, found.size)
-    consensus = network.consensus(features)
-    attention = consensus.attention
-    vectors = deep.mean(dim=(2, 3)) if attention is None else pooled(deep, attention)
-    if attention is None:
+    affinity = affinity_of(network)
+    if affinity is None:
+        consensus = network.consensus(features)
+        vectors = deep.mean(dim=(2, 3))
         return Shared(indices, consensus, vectors, vectors.new_ones(len(vectors)), None)
+    attention = affinity.attention(deep, precision=precision)
+    vectors = pooled(deep, attention)
     weights, presence = _weights(calibration, vectors)
-    if presence is not None:
-        consensus = network.gather(features, attention, weights)
+    consensus = network.gather(features, attention, None if presence is None else weights)
     return Shared(indices, consensus, vectors, weights, presence)
 
 

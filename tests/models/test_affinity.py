@@ -94,11 +94,34 @@ def test_one_image_attends_where_an_object_is(cosine):
     torch.testing.assert_close(cosine.attention(deep).flatten(), expected, atol=1e-5, rtol=1e-4)
 
 
-def test_the_largest_by_bits_is_the_largest():
+@pytest.mark.parametrize("dim", [1, 2])
+def test_the_largest_by_bits_is_the_largest(dim):
     torch.manual_seed(0)
     scores = torch.randn(50, 3, 7).bfloat16()
     scores[0, 0] = -scores[0, 0].abs()  # nothing above zero
+    scores[:, 0, 0] = -scores[:, 0, 0].abs() - 1
     scores[1, 1] = 0.0
-    assert (scores.amax(dim=2) < 0).any()
-    assert torch.equal(_largest(scores), scores.amax(dim=2))
-    assert torch.equal(_largest(scores.abs()), scores.abs().amax(dim=2))
+    assert (scores.amax(dim=dim) < 0).any()
+    assert torch.equal(_largest(scores, dim), scores.amax(dim=dim))
+    assert torch.equal(_largest(scores.abs(), dim), scores.abs().amax(dim=dim))
+
+
+@pytest.mark.parametrize("images", [1, 2, 3, 7])
+@pytest.mark.parametrize("images_a_block", [1, 2, 20])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_images_matched_with_themselves_take_half_the_affinity(images, images_a_block, dtype):
+    torch.manual_seed(0)
+    unit = torch.nn.functional.normalize(torch.randn(images, 4, 6), dim=1).to(dtype)
+    entries = (6 * images_a_block) ** 2 // (4 // unit.element_size())
+    found = best_match(unit, unit, block_entries=entries)
+    assert found.dtype == dtype
+    torch.testing.assert_close(found, plain(unit, unit), atol=1e-6 if dtype == torch.float32 else 4e-3, rtol=0)
+
+
+def test_comparing_in_bfloat16_hardly_moves_the_attention(cosine):
+    torch.manual_seed(0)
+    deep = torch.randn(4, 6, 5, 5)
+    exact, rounded = cosine.attention(deep), cosine.attention(deep, precision=torch.bfloat16)
+    assert rounded.dtype == torch.float32
+    assert not torch.equal(exact, rounded)
+    torch.testing.assert_close(exact, rounded, atol=0.004, rtol=0.05)
