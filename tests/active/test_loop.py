@@ -1,6 +1,8 @@
 """The loop as a whole: budget, growth, truth of the labels, and runs that were stopped."""
 
+import dataclasses
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -203,3 +205,16 @@ def test_snapshots_are_kept_for_the_newest_round_only(finished):
     kept = torch.load(loop.state.model_file(3), weights_only=True)["snapshots"]
     assert len(kept) == 4
     assert Pool.load(loop.state.pool_file).fingerprint == loop.pool.fingerprint
+
+
+def test_a_lost_network_is_trained_again_as_it_was(finished, tmp_path):
+    loop, _ = finished
+    shutil.copytree(loop.state.folder, tmp_path / "run")
+    again = dataclasses.replace(loop, state=State(tmp_path / "run"), material=None)
+    again.state.model_file(3).unlink()
+    _, snapshots = again._trained(3)
+    _, expected = loop._trained(3)
+    for one, other in zip(snapshots, expected, strict=True):
+        assert all(one[name].equal(other[name]) for name in other)
+    assert [again.state.model_file(n).exists() for n in range(4)] == [False, False, False, True]
+    assert len(again.state.points_until(1, again.pool)) == 4 * len(again.pool)

@@ -198,14 +198,15 @@ class Loop:
         weights.save(network, path, {"active": facts, "pool": self.pool.fingerprint, "clicks": report.clicks})
         return path
 
-    def truth(self) -> Targets | Tensor:
-        """What a network is trained on now: labelled points, or masks."""
+    def truth(self, after: int | None = None) -> Targets | Tensor:
+        """What a network is trained on: labelled points, all or those asked for up to round ``after``; or masks."""
         if self.settings.labels == "masks":
             return self.material.masks
         needs = self.settings.labels != "points"
         masks = self.material.masks if self.settings.labels == "gt_in_region" else None
         regions = self.material.regions if needs else None
-        return targets(self.state.points(self.pool), self.pool, self.settings.labels, regions, masks)
+        points = self.state.points(self.pool) if after is None else self.state.points_until(after, self.pool)
+        return targets(points, self.pool, self.settings.labels, regions, masks)
 
     def _next(self, number: int, points: PointSet) -> Queries:
         """The pixels of round ``number``."""
@@ -245,17 +246,17 @@ class Loop:
                 if step in moments:
                     snapshots.append(snapshot(network))
 
-            self._train(network, number, self.truth(), training.steps, ensemble.rate, keep)
+            self._train(network, number, self.truth(number), training.steps, ensemble.rate, keep)
             checkpoint.write(file, {"snapshots": snapshots})
             if number:
                 self.state.model_file(number - 1).unlink(missing_ok=True)  # nothing reads it any more
         return network, snapshots
 
     def _start(self, number: int) -> SaliencyNetwork:
-        """What a stage begins with: the network of the stage before it, or a new one."""
+        """What a stage begins with: the network of the stage before, trained again where its file was lost, or new."""
         network = self._new(number)
         if number and self.settings.training.warm:
-            network.load_state_dict(published.read(self.state.model_file(number - 1))["snapshots"][-1])
+            network.load_state_dict(self._trained(number - 1)[1][-1])
         return network
 
     def _new(self, stage: int | str, classes: int | None = None) -> SaliencyNetwork:

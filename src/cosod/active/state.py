@@ -77,6 +77,17 @@ class State:
         pool.check_points(points, self.points_file)
         return points
 
+    def points_until(self, number: int, pool: Pool) -> PointSet:
+        """The answers to what was asked up to a round, that one included; raises as :meth:`points`."""
+        asked: dict[str, set[tuple[int, int]]] = {}
+        for earlier in range(number + 1):
+            for image, places in self.queries(earlier, pool).items():
+                asked.setdefault(image, set()).update(places)
+        points = PointSet(pool.fingerprint)
+        for image, clicks in self.points(pool):
+            points.add(image, (p for p in clicks if (p.x, p.y) in asked.get(image, ())))
+        return points
+
     def queries(self, number: int, pool: Pool) -> Queries:
         """The pixels asked for in a round.
 
