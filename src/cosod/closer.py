@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
+from torch.nn import functional as F
 
 from cosod.data.images import read_image
 from cosod.data.inputs import Inputs
@@ -69,13 +70,19 @@ def box_around(saliency: np.ndarray) -> Box | None:
 
 
 def look_closer(
-    indices: Sequence[int], maps: Tensor, inputs: Inputs, look: Callable[[list[np.ndarray]], Tensor]
+    indices: Sequence[int],
+    maps: Tensor,
+    factors: Tensor | None,
+    inputs: Inputs,
+    look: Callable[[list[np.ndarray]], Tensor],
 ) -> dict[int, Look]:
     """The closer looks at some images, by index; without those that need none.
 
     Args:
         indices: of the images in ``inputs``.
         maps: what was found in them, ``(n, 1, S, S)``.
+        factors: what of them stayed (see :func:`cosod.regions.kept`), ``(n, 1, S, S)``: what is gone there is not
+            brought back.
         inputs: where the images come from; they are read once more, at their full size.
         look: from images ``(S, S, 3)`` to maps.
 
@@ -93,7 +100,13 @@ def look_closer(
 
     with ThreadPoolExecutor(2, thread_name_prefix="cosod-closer") as pool:
         parts = list(pool.map(cut, boxes))
-    return {i: Look(boxes[i], found) for i, found in zip(boxes, look(parts), strict=True)}
+    found = dict(zip(boxes, look(parts), strict=True))
+    if factors is not None:
+        for index, factor in zip(indices, factors, strict=True):
+            if index in found:
+                rows, columns = boxes[index].pixels(*factor.shape[1:])
+                found[index] = found[index] * F.interpolate(factor[None, :, rows, columns], factor.shape[1:])[0]
+    return {index: Look(boxes[index], map_) for index, map_ in found.items()}
 
 
 def blended(saliency: np.ndarray, look: Look) -> np.ndarray:

@@ -20,6 +20,7 @@ from cosod.models.interface import CoSaliencyNetwork, Steps
 from cosod.models.mirrored import MirroredSteps
 from cosod.presence import Calibration, count
 from cosod.references import Sampling
+from cosod.regions import Judge
 from cosod.sharing import shared_with_marks
 
 #: Bytes of encoder features that a group may keep between encoding and decoding. What exceeds them is encoded a second
@@ -106,6 +107,8 @@ class Detector(Finding):
         flip: look at every image mirrored too, and average: slightly better maps for twice the time.
         closer: look again at what was found where it is small, enlarged, and average (:mod:`cosod.closer`): better maps
             of small objects. Images are read once more, at their full size.
+        keep_regions: leave in what stands out beside the shared object and resembles it less; where the weights carry
+            no judge (see :mod:`cosod.regions`), it always is.
     """
 
     def __init__(
@@ -121,6 +124,7 @@ class Detector(Finding):
         backend: str = "torch",
         flip: bool = False,
         closer: bool = False,
+        keep_regions: bool = False,
     ):
         size = size or network.size
         if size < 32 or size % 16:
@@ -146,11 +150,13 @@ class Detector(Finding):
         self.feature_bytes = feature_bytes
         self.sampling = sampling or Sampling()
         self.calibration = Calibration.read(network.extra)
+        self.keep_regions = keep_regions
+        self.judge = None if keep_regions else Judge.read(network.extra)
 
     @property
     def views(self) -> dict[str, int | bool]:
         """How images are looked at, as plain values: maps of other views are other maps."""
-        return {"size": self.size, "flip": self.flip, "closer": self.closer}
+        return {"size": self.size, "flip": self.flip, "closer": self.closer, "keep_regions": self.keep_regions}
 
     def segment(self, images: Sequence[ImageSource]) -> list[np.ndarray]:
         """Co-saliency maps of one group.

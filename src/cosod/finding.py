@@ -1,6 +1,7 @@
 """How maps are found: those of a group from what it shares, those of single images from a consensus that is there."""
 
 import functools
+import itertools
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from cosod.errors import ImageError, InputError, SingleImageWarning
 from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output, Steps
 from cosod.presence import Calibration, similarity
 from cosod.references import Sampling
+from cosod.regions import Judge, kept
 from cosod.sharing import Shared, shared
 
 
@@ -27,7 +29,7 @@ class Result:
 
     Attributes:
         index: of the image in the list that was given.
-        small: co-saliency ``(1, S, S)`` in [0, 1] as the network gave it.
+        small: co-saliency ``(1, S, S)`` in [0, 1] at the size that the network works at.
         size: height and width of the upright image.
         look: what a closer look showed, if there was one.
         presence: probability that the shared object is in the image at all; None where the weights carry no
@@ -62,6 +64,7 @@ class Finding:
     sampling: Sampling
     closer: bool
     calibration: Calibration | None
+    judge: Judge | None
 
     @functools.cached_property
     def identity(self) -> tuple[str, str]:
@@ -72,31 +75,43 @@ class Finding:
 
     def _segment(self, inputs: Inputs) -> Iterator[Result]:
         encoded = EncodedGroup(inputs, self._encode, self.batch, self.feature_bytes)
-        indices, consensus, _, _, presence = self._shared(encoded)
+        group = self._shared(encoded)
+        indices, consensus, _, _, presence = group
         if len(indices) == 1:
             warnings.warn("one image has nothing to share: its map is plain saliency", SingleImageWarning, stacklevel=3)
         presence = iter([None] * len(indices) if presence is None else presence.tolist())
         if self.network.whole_group_maps:
-            maps = torch.cat([m for _, m in self._decoded(encoded, indices, consensus, raw=True)])
-            maps = self.network.confidence_map(*maps.split(1, dim=1))
-            parts = zip(batched(indices, self.batch), maps.split(self.batch), strict=True)
+            raw = (torch.cat([o.probability, o.threshold], 1) for _, _, o in self._decoded(encoded, indices, consensus))
+            maps = self.network.confidence_map(*torch.cat(list(raw)).split(1, dim=1))
+            parts = zip(batched(indices, self.batch), maps.split(self.batch), itertools.repeat(None))
         else:
-            parts = self._decoded(encoded, indices, consensus)
-        for part, maps in parts:
-            looks = self._looks(part, maps, inputs, consensus)
+            prototype = group.prototype if len(indices) > 1 else None
+            parts = (
+                (part, *self._judged(output.maps, features.deep, prototype))
+                for part, features, output in self._decoded(encoded, indices, consensus)
+            )
+        for part, maps, factors in parts:
+            looks = self._looks(part, maps, factors, inputs, consensus)
             for index, saliency in zip(part, maps, strict=True):
                 yield Result(index, saliency, inputs.sizes[index], looks.get(index), next(presence))
 
     def _decoded(
-        self, encoded: EncodedGroup, indices: list[int], consensus: Consensus, raw: bool = False
-    ) -> Iterator[tuple[list[int], Tensor]]:
-        """Maps ``(n, 1, S, S)`` in batches; with ``raw`` probability and threshold ``(n, 2, S, S)`` instead."""
+        self, encoded: EncodedGroup, indices: list[int], consensus: Consensus
+    ) -> Iterator[tuple[list[int], Features, Output]]:
+        """Indices, features and what the decoder makes of them, in batches."""
         start = 0
         for part, features in encoded.batches(indices, last=True):
             with torch.inference_mode():
                 output = self.steps.decode(features, consensus.part(slice(start, start + len(part))))
             start += len(part)
-            yield part, torch.cat([output.probability, output.threshold], 1) if raw else output.maps
+            yield part, features, output
+
+    def _judged(self, maps: Tensor, deep: Tensor, prototype: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Maps ``(n, 1, S, S)`` without regions of other things, and the factors they were multiplied by, if any."""
+        if self.judge is None or prototype is None:
+            return maps, None
+        factors = kept(maps, deep, prototype, self.judge)
+        return maps * factors, factors
 
     def _shared(self, encoded: EncodedGroup) -> Shared:
         return shared(self.network, self.calibration, encoded, self.sampling, getattr(torch, self.precision))
@@ -113,20 +128,22 @@ class Finding:
             found = True
             with torch.inference_mode():
                 features = self._encode([image for _, image in part])
-                each = [(self._maps(features, c), self._presence(features.deep, c)) for c in consensuses]
+                each = [(*self._maps(features, c), self._presence(features.deep, c)) for c in consensuses]
             indices = [index for index, _ in part]
             looks = [
-                self._looks(indices, maps, inputs, consensus.alone())
-                for consensus, (maps, _) in zip(consensuses, each, strict=True)
+                self._looks(indices, maps, factors, inputs, consensus.alone())
+                for consensus, (maps, factors, _) in zip(consensuses, each, strict=True)
             ]
             for row, index in enumerate(indices):
                 size = inputs.sizes.pop(index)
-                for number, (maps, presence) in enumerate(each):
+                for number, (maps, _, presence) in enumerate(each):
                     yield Result(index, maps[row], size, looks[number].get(index), presence[row], number)
         if not found:
             raise ImageError("none of the images could be read")
 
-    def _looks(self, indices: list[int], maps: Tensor, inputs: Inputs, consensus: Consensus) -> dict[int, Look]:
+    def _looks(
+        self, indices: list[int], maps: Tensor, factors: Tensor | None, inputs: Inputs, consensus: Consensus
+    ) -> dict[int, Look]:
         """Closer looks at some images by the same consensus; none unless they are wanted."""
         if not self.closer:
             return {}
@@ -138,19 +155,19 @@ class Finding:
             with torch.inference_mode():
                 return self._by_vector(self._encode(images), consensus).maps
 
-        return look_closer(indices, maps, inputs, look)
+        return look_closer(indices, maps, factors, inputs, look)
 
     def _by_vector(self, features: Features, consensus: Consensus) -> Output:
         """Images each by itself: of the consensus nothing counts but its vector."""
         return self.steps.decode(features, Consensus(consensus.vector.to(features.deep)))
 
-    def _maps(self, features: Features, consensus: GroupConsensus) -> Tensor:
-        """Maps ``(n, 1, S, S)`` of images each by itself."""
+    def _maps(self, features: Features, consensus: GroupConsensus) -> tuple[Tensor, Tensor | None]:
+        """Maps ``(n, 1, S, S)`` of images each by itself, as :meth:`_judged` gives them."""
         output = self._by_vector(features, consensus.alone())
         if not self.network.whole_group_maps:
-            return output.maps
+            return self._judged(output.maps, features.deep, consensus.prototype)
         pairs = zip(output.probability.split(1), output.threshold.split(1), strict=True)
-        return torch.cat([self.network.confidence_map(*pair) for pair in pairs])
+        return torch.cat([self.network.confidence_map(*pair) for pair in pairs]), None
 
     def _presence(self, deep: Tensor, consensus: GroupConsensus) -> list[float | None]:
         if self.calibration is None:

@@ -36,6 +36,9 @@ def network_options(size: str = "--size") -> Callable:
         click.option("--flip", is_flag=True, help="Look at mirrored photos too: better maps, twice the time."),
         click.option("--closer", is_flag=True, help="Look again at small objects, enlarged: better maps, more time."),
         click.option(
+            "--keep-regions", is_flag=True, help="Leave in what resembles the shared object less than the rest."
+        ),
+        click.option(
             size, "working_size", type=int, help="Side in pixels that images are resized to.  [default: the network's]"
         ),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."),
