@@ -31,7 +31,7 @@ from cosod.encoded import EncodedGroup
 from cosod.models import registry, weights
 from cosod.models.interface import Consensus
 from cosod.presence import pooled
-from cosod.regions import CORE, Judge, kept, regions, traits
+from cosod.regions import CORE, Judge, kept, reduced, regions, traits
 from cosod.sharing import shared
 
 GROUPS, IMAGES = 60, 12
@@ -123,12 +123,13 @@ def fit(seen: list[Seen]) -> Judge:
     """Logistic regression by Newton's method; a region weighs as the square root of its size."""
     x, y, importance = [], [], []
     for one in seen:
-        saliency = one.map[0].numpy()
+        saliency = reduced(one.map[None])[0, 0].numpy()
         where = regions(saliency)
         if where.max() > 0:  # where there is one only nothing is decided
             cores = np.where(saliency > CORE, where, -1)
+            mask = cv2.resize(one.mask.astype(np.float32), where.shape, interpolation=cv2.INTER_AREA)
             x.append(traits(saliency, where, one.deep, one.prototype))
-            y += [one.mask[cores == region].mean() > 0.5 for region in range(len(x[-1]))]
+            y += [mask[cores == region].mean() > 0.5 for region in range(len(x[-1]))]
             importance += [(cores == region).mean() ** 0.5 for region in range(len(x[-1]))]
     x = torch.tensor(np.concatenate(x), dtype=torch.float64)
     x = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)

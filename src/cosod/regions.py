@@ -22,6 +22,8 @@ from cosod.errors import WeightsError
 
 #: Regions are where the map is above it.
 CORE = 0.5
+#: Maps are reduced so many times for it: decoders give no more detail, and it takes a tenth of the time.
+REDUCED = 4
 #: A region of this probability is gone, and from the second on it stays as it is.
 FADED = (0.3, 0.7)
 
@@ -119,6 +121,11 @@ def traits(saliency: np.ndarray, where: np.ndarray, deep: Tensor, prototype: Ten
     return np.stack([beside.numpy(), (centred - centred.max()).numpy(), share], axis=1)
 
 
+def reduced(maps: Tensor) -> Tensor:
+    """Maps ``(N, 1, S, S)`` as small as regions are looked for in them, on the CPU."""
+    return F.avg_pool2d(maps.float().cpu(), REDUCED)
+
+
 def kept(maps: Tensor, deep: Tensor, prototype: Tensor, judge: Judge) -> Tensor:
     """How much of each pixel stays: factors in [0, 1] for maps.
 
@@ -132,10 +139,9 @@ def kept(maps: Tensor, deep: Tensor, prototype: Tensor, judge: Judge) -> Tensor:
         ``(N, 1, S, S)`` where the maps are; 1 everywhere in a map of one region.
     """
     deep, prototype = deep.float().cpu(), prototype.float().cpu()
-    factors = [
-        _kept(saliency, f, prototype, judge) for saliency, f in zip(maps.float().cpu().numpy(), deep, strict=True)
-    ]
-    return torch.from_numpy(np.stack(factors)).to(maps)
+    pairs = zip(reduced(maps).numpy(), deep, strict=True)
+    factors = torch.from_numpy(np.stack([_kept(saliency, f, prototype, judge) for saliency, f in pairs]))
+    return F.interpolate(factors, maps.shape[-2:], mode="bilinear").to(maps)
 
 
 def _kept(saliency: np.ndarray, deep: Tensor, prototype: Tensor, judge: Judge) -> np.ndarray:
