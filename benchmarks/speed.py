@@ -115,7 +115,8 @@ def group_maps(detector: Detector, inputs: Ready) -> Iterator[Tensor]:
     for part, features in encoded.batches(found.indices, last=True):
         with torch.inference_mode():
             consensus = found.consensus.part(slice(start, start + len(part)))
-            yield detector.steps.decode(features, consensus).maps
+            maps = detector.steps.decode(features, consensus).maps
+            yield detector._judged(maps, features.deep, found.prototype)[0]
         start += len(part)
 
 
