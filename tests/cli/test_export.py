@@ -110,7 +110,7 @@ def test_group_model_is_the_detector(number):
     own = network("default")
     rng = np.random.default_rng(number)
     photos = [rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8) for _ in range(number)]
-    found = Detector(own, "cpu", SIZE).segment(photos)
+    found = Detector(own, "cpu", SIZE, keep_regions=True).segment(photos)
     maps = GroupModel(own, SIZE)(to_batch(photos, own.mean, own.std))[0][:, 0].numpy()
     np.testing.assert_allclose(np.stack(found), maps, atol=1e-4)
 

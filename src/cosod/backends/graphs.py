@@ -59,7 +59,10 @@ class Decoder(nn.Module):
 
 
 class GroupModel(nn.Module):
-    """The images of a group -> their maps: what :meth:`cosod.detector.Detector.segment` computes, in one batch."""
+    """The images of a group -> their maps: what :meth:`cosod.detector.Detector.segment` computes, in one batch.
+
+    Regions are not judged (``keep_regions=True``).
+    """
 
     def __init__(self, network: CoSaliencyNetwork, size: int):
         super().__init__()

@@ -15,8 +15,9 @@ import click
 def command(form: str, output: Path, model: str, weights: Path | None, size: int | None, overwrite: bool):
     """Write a network with its weights as a model that other programs run without this package.
 
-    The images of a group go in, any number of them, and their maps come out. How images are prepared is printed, and
-    kept in the file. The file is compared with the network on groups of one, three and five images before it is kept.
+    The images of a group go in, any number of them, and their maps come out, with all regions (see `cosod segment
+    --keep-regions`). How images are prepared is printed, and kept in the file. The file is compared with the network on
+    groups of one, three and five images before it is kept.
     """
     from cosod.backends import exporting
     from cosod.errors import OutputError
