@@ -60,12 +60,14 @@ def main():
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--flip", action="store_true")
     parser.add_argument("--closer", action="store_true")
+    parser.add_argument("--keep-regions", action="store_true")
     parser.add_argument("--outline", action="store_true", help="P and J of masks with --outline grabcut")
     args = parser.parse_args()
     options = ["--weights", args.weights] if args.weights else []
     options += ["--size", args.size] if args.size else []
     options += ["--precision", args.precision]
-    options += [f"--{name}" for name in ("flip", "closer") if getattr(args, name)]
+    flags = ("flip", "closer", "keep_regions")
+    options += [f"--{name.replace('_', '-')}" for name in flags if getattr(args, name)]
     if args.outline:
         options += ["--save", "maps,masks", "--threshold", "coseg", "--outline", "grabcut"]
     sets = {}
