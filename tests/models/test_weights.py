@@ -95,6 +95,15 @@ def test_damaged_and_missing_files(path, tmp_path):
         load(tmp_path / "none.safetensors")
 
 
+def test_the_folder_of_a_run_stands_for_its_weights(path, network):
+    from cosod.models import loading
+
+    assert loading.identity(loading.load(path.parent)) == loading.identity(network)
+    path.rename(path.with_name("other.safetensors"))
+    with pytest.raises(WeightsError, match=r"folder: this folder holds no weights\.safetensors"):
+        loading.load(path.parent)
+
+
 def test_failed_save_leaves_what_was_there(path, network, tmp_path):
     before = path.read_bytes()
     with pytest.raises(InputError, match="must be JSON"):

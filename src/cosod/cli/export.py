@@ -9,7 +9,9 @@ import click
 @click.option("--format", "form", required=True, help="onnx, openvino or torchscript.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File: .onnx, .xml or .pt.")
 @click.option("--model", default="default", show_default=True, help="A network, see `cosod models`.")
-@click.option("--weights", type=click.Path(path_type=Path), help="Weights in place of the package's own.")
+@click.option(
+    "--weights", type=click.Path(path_type=Path), help="Weights file, or training run, in place of the package's own."
+)
 @click.option("--size", type=int, help="Side in pixels of the images it takes.  [default: the network's]")
 @click.option("--overwrite", is_flag=True, help="Replace the file where it exists.")
 def command(form: str, output: Path, model: str, weights: Path | None, size: int | None, overwrite: bool):

@@ -32,7 +32,11 @@ def network_options(size: str = "--size") -> Callable:
     """Options that choose network and device, as arguments of the command; ``size`` names the working size's."""
     options = [
         click.option("--model", default="default", show_default=True, help="A network, see `cosod models`."),
-        click.option("--weights", type=click.Path(path_type=Path), help="Weights in place of the package's own."),
+        click.option(
+            "--weights",
+            type=click.Path(path_type=Path),
+            help="Weights file, or training run, in place of the package's own.",
+        ),
         click.option("--flip", is_flag=True, help="Look at mirrored photos too: better maps, twice the time."),
         click.option("--closer", is_flag=True, help="Look again at small objects, enlarged: better maps, more time."),
         click.option(

@@ -53,7 +53,9 @@ def overrides(changes, epochs=None, size=None, batch=None, lr=None, hold_out=Non
 @click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Images of a COCO file not beside it.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run.")
 @click.option("--backbone", metavar="FILE", help="ImageNet weights of the backbone; 'none' starts from random ones.")
-@click.option("--init", type=click.Path(path_type=Path), metavar="FILE", help="Weights file to start the network from.")
+@click.option(
+    "--init", type=click.Path(path_type=Path), metavar="FILE", help="Weights file, or earlier run, to start from."
+)
 @click.option("--replay", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="Order files to follow.")
 @recipe_options
 @click.option("--seed", type=int, help="Of everything random.")

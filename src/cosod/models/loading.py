@@ -9,13 +9,16 @@ from cosod.models import published, registry, weights
 from cosod.models.interface import CoSaliencyNetwork
 
 DEFAULT = "gconet_plus_mobile"
+#: The weights file in the folder of a training run.
+RESULT = "weights.safetensors"
 
 
 def load(name_or_path: str | os.PathLike = "default", expected: str | None = None) -> CoSaliencyNetwork:
     """A network in evaluation mode, with weights.
 
     Args:
-        name_or_path: ``"default"``, a network whose weights come with the package, or a weights file.
+        name_or_path: ``"default"``, a network whose weights come with the package, a weights file, or the folder of a
+            training run, whose weights file it is then.
         expected: name of the network that a weights file must hold, or of one that it is a variant of (``ssnm`` of
             ``ssnm_reference``).
 
@@ -33,6 +36,12 @@ def load(name_or_path: str | os.PathLike = "default", expected: str | None = Non
                 "made from a published checkpoint by: cosod convert CHECKPOINT FILE"
             )
         network = weights.load(packaged)
+    elif path.is_dir():
+        if not (path / RESULT).is_file():
+            raise WeightsError(
+                f"{path}: this folder holds no {RESULT}; give a weights file, or a training run that ended"
+            )
+        network = weights.load(path / RESULT)
     elif path.suffix == ".safetensors" or (path.is_file() and path.suffix not in (".pth", ".pt", ".pkl", ".ckpt")):
         network = weights.load(path)
     elif path.is_file():

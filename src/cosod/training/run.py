@@ -39,7 +39,7 @@ class Job:
         output: folder of the run. A run that is there goes on.
         images: folder with the images of sets that are COCO files, where they are not found beside these.
         backbone: file with the backbone's ImageNet weights; by default the known one is downloaded.
-        init: weights file of this package to start the whole network from.
+        init: weights file of this package, or folder of a run, to start the whole network from.
         replay: folders of order files to follow, one for each set; by default the sampler decides.
         device: see :func:`cosod.detector.choose_device`.
         workers: processes that prepare batches; changes speed, not results.
@@ -70,7 +70,7 @@ class Job:
     @property
     def weights(self) -> Path:
         """The run's result."""
-        return self.output / "weights.safetensors"
+        return self.output / loading.RESULT
 
 
 class Run:
