@@ -100,17 +100,29 @@ def _strangers(groups: list[Encoded], own: int, count: int, rng: np.random.Gener
 
 
 def fit(cases: list[Case]) -> presence.Calibration:
-    """Logistic regression by Newton's method; present and absent images weigh the same."""
-    x = torch.tensor([[c.similarity, 1 / c.references, 1.0] for c in cases], dtype=torch.float64)
+    """Logistic regression; present and absent images weigh the same."""
+    x = torch.tensor([[c.similarity, 1 / c.references] for c in cases], dtype=torch.float64)
     y = torch.tensor([c.present for c in cases], dtype=torch.float64)
-    importance = torch.where(y > 0.5, 0.5 / y.mean(), 0.5 / (1 - y.mean())) / len(y)
-    w = x.new_zeros(3)
+    slope, few, offset = logistic(x, y, torch.where(y > 0.5, 0.5 / y.mean(), 0.5 / (1 - y.mean())))
+    return presence.Calibration(slope, offset, few)
+
+
+def logistic(x: torch.Tensor, y: torch.Tensor, importance: torch.Tensor) -> list[float]:
+    """Weights of the columns of x ``(N, K)`` and the constant term, by Newton's method, to four digits.
+
+    Args:
+        x, y: float64; y ``(N,)`` in {0, 1}.
+        importance: of the rows, ``(N,)``.
+    """
+    x = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
+    importance = importance / importance.sum()
+    w = x.new_zeros(x.shape[1])
     for _ in range(30):
         p = torch.sigmoid(x @ w)
         gradient = x.T @ (importance * (p - y)) + 1e-5 * w
-        curvature = (x * (importance * p * (1 - p))[:, None]).T @ x + 1e-5 * torch.eye(3, dtype=x.dtype)
+        curvature = (x * (importance * p * (1 - p))[:, None]).T @ x + 1e-5 * torch.eye(len(w), dtype=x.dtype)
         w = w - torch.linalg.solve(curvature, gradient)
-    return presence.Calibration(*(round(float(w[i]), 4) for i in (0, 2, 1)))
+    return [round(float(value), 4) for value in w]
 
 
 def scored(calibration: presence.Calibration, cases: list[Case]) -> list[float]:

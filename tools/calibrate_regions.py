@@ -18,6 +18,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
+from calibrate_presence import logistic
 from measure_default import held_out
 from torch import Tensor
 
@@ -120,7 +121,7 @@ def situations(detector: cosod.Detector, group: Group, name: str, rng: np.random
 
 
 def fit(seen: list[Seen]) -> Judge:
-    """Logistic regression by Newton's method; a region weighs as the square root of its size."""
+    """Logistic regression; a region weighs as the square root of its size."""
     x, y, importance = [], [], []
     for one in seen:
         saliency = reduced(one.map[None])[0, 0].numpy()
@@ -131,18 +132,9 @@ def fit(seen: list[Seen]) -> Judge:
             x.append(traits(saliency, where, one.deep, one.prototype))
             y += [mask[cores == region].mean() > 0.5 for region in range(len(x[-1]))]
             importance += [(cores == region).mean() ** 0.5 for region in range(len(x[-1]))]
-    x = torch.tensor(np.concatenate(x), dtype=torch.float64)
-    x = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
-    y, importance = torch.tensor(y).double(), torch.tensor(importance).double()
-    importance /= importance.sum()
-    w = x.new_zeros(x.shape[1])
-    for _ in range(30):
-        p = torch.sigmoid(x @ w)
-        gradient = x.T @ (importance * (p - y)) + 1e-5 * w
-        curvature = (x * (importance * p * (1 - p))[:, None]).T @ x + 1e-5 * torch.eye(len(w), dtype=x.dtype)
-        w = w - torch.linalg.solve(curvature, gradient)
+    x, y = torch.tensor(np.concatenate(x), dtype=torch.float64), torch.tensor(y).double()
     print(f"{len(y)} regions in images with more than one, {y.mean():.0%} of them of the shared object")
-    return Judge(*(round(float(value), 4) for value in w))
+    return Judge(*logistic(x, y, torch.tensor(importance).double()))
 
 
 def iou(seen: list[Seen], judge: Judge | None) -> float:
