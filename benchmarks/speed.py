@@ -35,7 +35,6 @@ from cosod.encoded import EncodedGroup
 from cosod.models import loading, registry
 from cosod.models.fast import prefer_kept_memory
 from cosod.models.interface import CoSaliencyNetwork, Features
-from cosod.sharing import shared
 
 MODELS = ("gconet", "gconet_plus", "gconet_plus_mobile")
 BACKENDS = ("torch", "onnxruntime", "openvino")
@@ -109,15 +108,9 @@ def group_maps(detector: Detector, inputs: Ready) -> Iterator[Tensor]:
         return detector.steps.encode(torch.cat(images).contiguous(memory_format=torch.channels_last))
 
     encoded = EncodedGroup(inputs, encode, detector.batch, detector.feature_bytes)
-    precision = getattr(torch, detector.precision)
-    found = shared(detector.network, detector.calibration, encoded, detector.sampling, precision)
-    start = 0
-    for part, features in encoded.batches(found.indices, last=True):
-        with torch.inference_mode():
-            consensus = found.consensus.part(slice(start, start + len(part)))
-            maps = detector.steps.decode(features, consensus).maps
-            yield detector._judged(maps, features.deep, found.prototype)[0]
-        start += len(part)
+    found = detector._shared(encoded)
+    for _, features, output in detector._decoded(encoded, found.indices, found.consensus):
+        yield detector._judged(output.maps, features.deep, found.prototype)[0]
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> tuple[float, int | None]:

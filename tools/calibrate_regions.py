@@ -24,16 +24,13 @@ from torch import Tensor
 
 import cosod
 from cosod import doctor, models
-from cosod.consensus import marked_attention
 from cosod.data.images import read_image
 from cosod.data.inputs import Inputs
 from cosod.data.tensors import shrink
 from cosod.encoded import EncodedGroup
 from cosod.models import registry, weights
 from cosod.models.interface import Consensus
-from cosod.presence import pooled
 from cosod.regions import CORE, Judge, kept, reduced, regions, traits
-from cosod.sharing import shared
 
 GROUPS, IMAGES = 60, 12
 SIZES, REFERENCES = (3, 6, 12), (1, 3)
@@ -93,9 +90,8 @@ def situations(detector: cosod.Detector, group: Group, name: str, rng: np.random
         return EncodedGroup(inputs, detector._encode, detector.batch, 1 << 40)
 
     def see(situation: str, rows, images: EncodedGroup, consensus: Consensus, prototype: Tensor) -> Iterator[Seen]:
-        for part, features in images.batches(range(len(rows)), last=True):
-            maps = detector.steps.decode(features, consensus.part(slice(part[0], part[-1] + 1))).maps
-            for index, map_, deep in zip(part, maps, features.deep, strict=True):
+        for part, features, output in detector._decoded(images, list(range(len(rows))), consensus):
+            for index, map_, deep in zip(part, output.maps, features.deep, strict=True):
                 yield Seen(f"{situation}, {name}", map_, deep, prototype, group.masks[rows[index]])
 
     order = rng.permutation(len(group.images))
@@ -103,21 +99,14 @@ def situations(detector: cosod.Detector, group: Group, name: str, rng: np.random
         for first in range(0, len(order) - size + 1, size):
             rows = order[first : first + size]
             images = encoded(rows)
-            found = shared(detector.network, detector.calibration, images, detector.sampling)
+            found = detector._shared(images)
             yield from see(f"groups of {size}", rows, images, found.consensus, found.prototype)
     for count in REFERENCES:
         known, rows = order[:count], order[count:]
-        if count == 1:
-            ((_, features),) = encoded(known).batches([0])
-            mask = group.masks[known[0]]
-            mark = marked_attention(mask, mask.shape, tuple(features.deep.shape[-2:]), mask.size)[None]
-            prototype = pooled(features.deep, mark)[0]
-            vector = detector.network.gather(features, mark).vector
-        else:
-            found = shared(detector.network, detector.calibration, encoded(known), detector.sampling)
-            prototype, vector = found.prototype, found.consensus.vector
+        marks = [group.masks[known[0]]] if count == 1 else None
+        learned = detector.learn([group.images[row] for row in known], marks)
         what = "one marked image" if count == 1 else f"{count} images"
-        yield from see(f"learned from {what}", rows, encoded(rows), Consensus(vector), prototype)
+        yield from see(f"learned from {what}", rows, encoded(rows), learned.alone(), learned.prototype)
 
 
 def fit(seen: list[Seen]) -> Judge:
