@@ -7,14 +7,13 @@ does. Combinations with the map's own height and size, with the affinity, or wit
 no better on held-out groups.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cosod.errors import WeightsError
+from cosod.models.weights import Constants
 
 #: Below it the object is called absent.
 ABSENT = 0.5
@@ -27,7 +26,7 @@ SHARPNESS = 20.0
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Calibration(Constants):
     """From similarity to presence by ``sigmoid(slope * similarity + few / references + offset)``.
 
     The constants belong to the weights they were fitted on (``tools/calibrate_presence.py``) and are kept in the
@@ -40,29 +39,11 @@ class Calibration:
         auc: area under the ROC curve on groups that the fit did not see, for people.
     """
 
+    entry = "presence"
     slope: float
     offset: float
     few: float
     auc: float | None = None
-
-    @classmethod
-    def read(cls, extra: Mapping) -> "Calibration | None":
-        """What a weights file holds under ``presence``; None where there is nothing.
-
-        Raises:
-            WeightsError: the entry is not what :meth:`as_dict` makes.
-        """
-        found = extra.get("presence")
-        if found is None:
-            return None
-        known = {f.name for f in fields(cls)}
-        if not isinstance(found, dict) or not {"slope", "offset", "few"} <= set(found) <= known:
-            raise WeightsError("the weights file's entry 'presence' is damaged; run tools/calibrate_presence.py again")
-        return cls(**{key: float(value) for key, value in found.items() if value is not None})
-
-    def as_dict(self) -> dict[str, float]:
-        """For the metadata of a weights file."""
-        return asdict(self)
 
     def presence(self, similarity: Tensor, references: Tensor | float) -> Tensor:
         """Probability that the object is there, ``(N,)`` in [0, 1].

@@ -9,8 +9,7 @@ Only the regions of one image are compared with each other, and the best of them
 in the image at all is another question, which presence answers. So it does not matter how well the prototype is known.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cosod.errors import WeightsError
+from cosod.models.weights import Constants
 
 #: Regions are where the map is above it.
 CORE = 0.5
@@ -29,7 +28,7 @@ FADED = (0.3, 0.7)
 
 
 @dataclass(frozen=True)
-class Judge:
+class Judge(Constants):
     """Probability that a region shows what the group shares: the logistic function of a weighted sum.
 
     The constants belong to the weights they were fitted on (``tools/calibrate_regions.py``) and are kept in the
@@ -42,33 +41,11 @@ class Judge:
         offset: the constant term.
     """
 
+    entry = "regions"
     beside: float
     best: float
     share: float
     offset: float
-
-    @classmethod
-    def read(cls, extra: Mapping) -> "Judge | None":
-        """What a weights file holds under ``regions``; None where there is nothing.
-
-        Raises:
-            WeightsError: the entry is not what :meth:`as_dict` makes.
-        """
-        found = extra.get("regions")
-        if found is None:
-            return None
-        try:
-            if set(found) != {f.name for f in fields(cls)}:
-                raise ValueError
-            return cls(**{name: float(value) for name, value in found.items()})
-        except (TypeError, ValueError):
-            raise WeightsError(
-                "the weights file's entry 'regions' is damaged; run tools/calibrate_regions.py again"
-            ) from None
-
-    def as_dict(self) -> dict[str, float]:
-        """For the metadata of a weights file."""
-        return asdict(self)
 
     def probability(self, traits: np.ndarray) -> np.ndarray:
         """Of each region, ``(R,)`` in [0, 1], from :func:`traits`."""

@@ -125,3 +125,10 @@ def test_comparing_in_bfloat16_hardly_moves_the_attention(cosine):
     assert rounded.dtype == torch.float32
     assert not torch.equal(exact, rounded)
     torch.testing.assert_close(exact, rounded, atol=0.004, rtol=0.05)
+
+
+def test_best_match_in_bfloat16_is_that_of_the_same_numbers():
+    torch.manual_seed(0)
+    query, key = (torch.randn(n, 16, 33).bfloat16() for n in (5, 9))
+    exact = best_match(query.float(), key.float())
+    torch.testing.assert_close(best_match(query, key, 1 << 10).float(), exact, atol=0.05, rtol=0.01)

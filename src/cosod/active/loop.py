@@ -27,7 +27,7 @@ from cosod.active.state import State
 from cosod.detector import choose_device
 from cosod.errors import InputError
 from cosod.files import whole, write_text
-from cosod.models import published, weights
+from cosod.models import loading, published, weights
 from cosod.models.pretrained import init_backbone
 from cosod.models.registry import create
 from cosod.models.saliency import SaliencyNetwork
@@ -179,7 +179,7 @@ class Loop:
 
     def finish(self) -> Path:
         """Train the final network, from ImageNet, on all that is answered; returns its weights file."""
-        path = self.state.folder / "weights.safetensors"
+        path = self.state.folder / loading.RESULT
         if path.exists():
             return path
         training = self.settings.training

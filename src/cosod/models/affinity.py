@@ -236,7 +236,7 @@ class GroupAffinity(nn.Module):
         n, _, h, w = deep.shape
         query, key = self.query(deep).flatten(2), self.keys(deep)
         if references is None:
-            match = best_match(query.to(precision or query.dtype), key.to(precision or key.dtype))
+            match = best_match(query.to(dtype=precision), key.to(dtype=precision))
         else:
             pairs = zip(query.split(1), key.split(1), strict=True)
             itself = torch.cat([best_match(q, k) for q, k in pairs]).float()
@@ -316,7 +316,7 @@ class CosineAffinity(nn.Module):
             # The mean over the other images, but for a constant: the match with the own image.
             if references is None:
                 images = torch.ones_like(unit[:, 0, 0]).sum()  # a tensor, so that a graph knows groups of other sizes
-                compared = unit.to(precision or unit.dtype)
+                compared = unit.to(dtype=precision)
                 match = best_match(compared, compared).float() * (images / (images - 1).clamp_min(1))
             else:
                 total, others = _reference_match(unit, references, own)
