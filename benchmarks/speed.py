@@ -9,8 +9,9 @@ it is what PyTorch took there. The lines of one model and group size take turns,
 is how many times faster than the straightforward version (see ``straightforward.py``) of the same turns. Measured is a
 whole group from normalised images to maps as ``Detector`` does it: encoded in batches, the consensus (of a large group
 by references, see ``cosod.references``), decoded in batches, and encoded again what exceeds the features that it keeps.
-Weights do not matter for speed: those in the package are taken, and random ones elsewhere. What cannot be had here (a
-package, a precision) is left out.
+Backend ``eager`` stands between the two: the network called once on the whole group, channels last, bfloat16 by
+autocast. Weights do not matter for speed: those in the package are taken, and random ones elsewhere. What cannot be had
+here (a package, a precision) is left out.
 """
 
 import argparse
@@ -37,11 +38,13 @@ from cosod.models.fast import prefer_kept_memory
 from cosod.models.interface import CoSaliencyNetwork, Features
 
 MODELS = ("gconet", "gconet_plus", "gconet_plus_mobile")
-BACKENDS = ("torch", "onnxruntime", "openvino")
+BACKENDS = ("eager", "torch", "onnxruntime", "openvino")
 PRECISIONS = ("float32", "bfloat16")
 COLUMNS = ("model", "backend", "precision", "group", "images/s", "ms an image", "peak memory", "times as fast")
 #: The backend of the line that the others are compared with.
 PLAIN = "straightforward"
+#: The backend of the line in which torch is left to itself.
+EAGER = "eager"
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,22 @@ def prepare(case: Case) -> Callable[[], tuple[float, int | None]]:
     if case.backend == PLAIN:
         plain, images = Straightforward(network, device, case.second_pass), images.to(device)
         return lambda: _timed(lambda: plain(images), device)
+    if case.backend == EAGER:
+        network = network.to(device, memory_format=torch.channels_last)
+        images = images.to(device, memory_format=torch.channels_last)
+        return lambda: _timed(lambda: called(network, images, case.precision), device)
     prefer_kept_memory()  # as the command line does
     engine = {} if case.backend == "torch" else {"backend": case.backend}
     detector = Detector(network, case.device, case.size, precision=case.precision, **engine)
     ready = Ready(images.to(device), case.images)
     return lambda: _timed(lambda: list(group_maps(detector, ready)), device)
+
+
+@torch.inference_mode()
+def called(network: CoSaliencyNetwork, images: Tensor, precision: str) -> Tensor:
+    """Maps of one group ``(N, 3, S, S)`` by one call of the network."""
+    with torch.autocast(images.device.type, getattr(torch, precision), enabled=precision != "float32"):
+        return network(images).maps if len(images) else images
 
 
 class Ready:

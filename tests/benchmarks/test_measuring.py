@@ -76,6 +76,18 @@ def test_the_pass_that_is_measured_gives_the_networks_maps(feature_bytes):
     torch.testing.assert_close(maps, expected, atol=1e-5, rtol=0)
 
 
+def test_the_eager_line_is_the_network_as_it_is():
+    case = speed.Case("gconet_plus_mobile", speed.EAGER, "bfloat16", 3, 64, "cpu", True)
+    seconds, memory = speed.prepare(case)()
+    assert seconds > 0 and memory is None
+    network, group = speed.make_network("gconet_plus_mobile"), images(5, 3, 64)
+    with torch.inference_mode():
+        expected = network(group).maps
+    assert speed.called(network, group, "float32").equal(expected)
+    assert speed.called(network, group, "bfloat16").dtype == torch.float32
+    assert len(speed.called(network, group[:0], "bfloat16")) == 0
+
+
 def test_rows_compare_with_the_straightforward_version():
     plain = speed.Case("gconet_plus_mobile", speed.PLAIN, "float32", 20, 256, "cpu", True)
     cases = [plain, *(dataclasses.replace(plain, backend="torch", precision=p) for p in speed.PRECISIONS)]
