@@ -205,9 +205,10 @@ def note(options: argparse.Namespace) -> str:
     """What the figures of the table are."""
     threads = "" if options.device.startswith("cuda") else f", {options.threads or cores()} threads"
     second = "" if options.single_pass else " and, but for GCoNet, the encoder once more on the masked images"
+    eager = " Eager: torch left to itself, channels last, bfloat16 by autocast." if EAGER in options.backends else ""
     return (
         f"Images of {options.size} x {options.size}{threads}, best of {options.runs} runs. Straightforward: float32, "
-        f"NCHW, the whole group in one batch, the whole affinity matrix{second}."
+        f"NCHW, the whole group in one batch, the whole affinity matrix{second}.{eager}"
     )
 
 
