@@ -60,6 +60,9 @@ def opened(browser, server):
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
         page.on("request", lambda request: troubles.append(request.url) if _elsewhere(request.url, server) else None)
+        # Whoever listens turns the browser's own dialog off, without waiting until that is done: a test that begins to
+        # listen just before the click may come too late, and the dialog opens where nobody sees it.
+        page.on("filechooser", lambda chooser: None)
         page.goto(f"http://127.0.0.1:{server.port}/")
         # Before the first frame is shown a browser may drop keys, which no person could press by then.
         page.evaluate("() => new Promise(shown => requestAnimationFrame(() => requestAnimationFrame(shown)))")
