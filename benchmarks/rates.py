@@ -21,6 +21,7 @@ from folder import QUALITY, photos
 from cosod import load
 from cosod.data.images import MAX_PIXELS
 from cosod.data.inputs import Inputs
+from cosod.data.tensors import to_own_size
 from cosod.results import save_image, to_8bit
 
 ROUNDS = 3
@@ -52,9 +53,11 @@ def main() -> None:
         files = [folder / f"{number}.jpg" for number in range(options.number)]
         for file, photo in zip(files, photos(options.images, options.number), strict=True):
             photo.save(file, quality=QUALITY)
-        maps = detector.segment(files)
+        inputs = Inputs(files, detector.size, MAX_PIXELS, None)
+        small = [image for _, image in inputs.read(range(len(files)))]
+        maps = [torch.from_numpy(saliency)[None] for saliency in detector.segment(small)]
+        sizes = [inputs.sizes[number] for number in range(len(files))]
         targets = [file.with_suffix(".png") for file in files]
-        small = [image for _, image in Inputs(files, detector.size, MAX_PIXELS, None).read(range(len(files)))]
 
         def read() -> None:
             inputs = Inputs(files, detector.size, MAX_PIXELS, None, twice=False)
@@ -62,8 +65,8 @@ def main() -> None:
                 pass
 
         def write() -> None:
-            for saliency, target in zip(maps, targets, strict=True):
-                save_image(to_8bit(saliency), target)
+            for saliency, size, target in zip(maps, sizes, targets, strict=True):
+                save_image(to_8bit(to_own_size(saliency, size)), target)
 
         steps = {"decode": read, "network": lambda: detector.segment(small), "write": write}
         found = [f"--{name} {rate(step, len(files)):.0f}" for name, step in steps.items()]
