@@ -10,6 +10,7 @@ from PIL import Image
 
 from cosod import models
 from cosod.consensus import GroupConsensus, marked_attention
+from cosod.data.tensors import shrink
 from cosod.detector import Detector, load
 from cosod.errors import ImageError, InputError
 from cosod.presence import Calibration
@@ -77,7 +78,7 @@ def test_one_marked_image_decides(detector):
     here, there = detector.learn([image], [disc]), detector.learn([image], [other])
     assert here.facts.marked == 1 and here.facts.images == 1
     assert float((here.prototype - there.prototype).abs().max()) > 1e-4
-    tensor = detector._tensor([np.asarray(Image.fromarray(image).resize((64, 64), Image.Resampling.BILINEAR))])
+    tensor = detector._tensor([shrink(image, 64)])
     with torch.inference_mode():
         deep = detector.network.encode(tensor).deep
     attention = marked_attention(disc, disc.shape, deep.shape[-2:], 10**6)
