@@ -110,10 +110,15 @@ def image_size(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> tuple[i
     return (width, height) if turned else (height, width)
 
 
+def _orientation(image: Image.Image) -> int:
+    """How EXIF data say that an image is stored: 1 is upright. Damaged data raise errors of many kinds."""
+    return image.getexif().get(0x0112, 1)
+
+
 def _turned(image: Image.Image) -> bool:
     """Whether the upright image has the stored one's height for its width."""
     try:
-        return image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        return _orientation(image) in (5, 6, 7, 8)
     except Exception:  # damaged EXIF data, which turns nothing
         return False
 
@@ -153,9 +158,9 @@ def _from_pillow(image: Image.Image) -> np.ndarray:
     if mode.startswith("I;16") or mode in ("I", "F"):
         # Greyscale of more than 8 bits: Pillow's own conversion would clip it at 255.
         array = _from_array(_scaled(np.asarray(image)))
-        return np.ascontiguousarray(_turn(array, image.getexif().get(0x0112, 1)))
+        return np.ascontiguousarray(_turn(array, _orientation(image)))
     with contextlib.suppress(Exception):  # damaged EXIF data must not cost the image
-        if image.getexif().get(0x0112, 1) in range(2, 9):  # of what is upright it would make a copy
+        if _orientation(image) in range(2, 9):  # of what is upright it would make a copy
             image = ImageOps.exif_transpose(image)
     if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
