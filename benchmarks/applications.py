@@ -21,12 +21,12 @@ import cv2
 import numpy as np
 
 import cosod
-from cosod.applications.cutouts import CutoutOptions, cut_out
-from cosod.applications.masks import grab_cut, object_box, object_mask, surroundings
-from cosod.applications.matting import smooth_alpha
-from cosod.applications.thumbnails import ThumbnailOptions, crop, plan_crops
-from cosod.data import find_groups, read_image
-from cosod.results import save_image
+from cosod.apps.cutout.cutout import CutoutOptions, cut_out
+from cosod.apps.thumbnails.thumbnails import ThumbnailOptions, crop, plan_crops
+from cosod.io import find_groups, read_image
+from cosod.postprocess.matting import smooth_alpha
+from cosod.postprocess.object_mask import grab_cut, object_box, object_mask, surroundings
+from cosod.postprocess.render import save_image
 
 
 def main() -> None:

@@ -16,10 +16,10 @@ import numpy as np
 from torch.nn import functional as F
 
 from cosod import models
-from cosod.active.attack import Attack, attacked
-from cosod.active.ensemble import mean_probability
-from cosod.active.images import load_images, load_masks
-from cosod.active.pool import Pool
+from cosod.active_learning.attack import Attack, attacked
+from cosod.active_learning.ensemble import mean_probability
+from cosod.active_learning.images import load_images, load_masks
+from cosod.active_learning.pool import Pool
 
 STEPS = (0.0, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01)
 #: Positions from the outline that count as near it, and the share of candidates (``Selection.share``).

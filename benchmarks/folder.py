@@ -82,7 +82,7 @@ def write_photos(folder: Path, images: Iterator[Image.Image]) -> None:
 
 def reading(case: Case) -> Callable[[], float]:
     """Reading and shrinking all photos."""
-    from cosod.data.inputs import Inputs
+    from cosod.io.prefetch import Inputs
 
     detector, paths = _detector(case), sorted(case.photos.iterdir())
 
@@ -115,8 +115,8 @@ def writing(case: Case) -> Callable[[], float]:
     """Maps at the photos' size into files, as many as there are photos."""
     from speed import Ready, group_maps
 
-    from cosod.data.tensors import to_own_size
-    from cosod.results import save_image, to_8bit
+    from cosod.io.tensors import to_own_size
+    from cosod.postprocess.render import save_image, to_8bit
 
     detector, number = _detector(case), len(list(case.photos.iterdir()))
     ready = _ready(case, detector)
@@ -134,10 +134,10 @@ def writing(case: Case) -> Callable[[], float]:
 
 def run(case: Case) -> Callable[[], float]:
     """``cosod segment`` as a function call."""
-    from cosod.data import find_groups
-    from cosod.models.loading import identity
-    from cosod.segmentation import Job
-    from cosod.segmentation import run as segment
+    from cosod.apps.segment import Job
+    from cosod.apps.segment import run as segment
+    from cosod.io import find_groups
+    from cosod.models.checkpoints.loading import identity
 
     detector = _detector(case)
     known = identity(detector.network)
@@ -173,7 +173,7 @@ PARTS = {"reading": reading, "network": network, "writing": writing, "run": run,
 
 def _detector(case: Case):
     import cosod
-    from cosod.models.fast import prefer_kept_memory
+    from cosod.inference.cpu_fusion import prefer_kept_memory
 
     prefer_kept_memory()  # as the command line does
     return cosod.load(case.model, **dict(case.options))
@@ -181,8 +181,8 @@ def _detector(case: Case):
 
 def _ready(case: Case, detector):
     """Some of the photos as normalised images ``(N, 3, S, S)``."""
-    from cosod.data.images import read_image
-    from cosod.data.tensors import shrink, to_batch
+    from cosod.io.images import read_image
+    from cosod.io.tensors import shrink, to_batch
 
     found = sorted(case.photos.iterdir())[:READY]
     images = [shrink(read_image(path), detector.size) for path in found]

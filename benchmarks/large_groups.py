@@ -29,12 +29,12 @@ import torch
 from machine import heading, peak_memory
 
 import cosod
-from cosod.data.images import SUFFIXES
-from cosod.data.inputs import Inputs
-from cosod.encoded import EncodedGroup
-from cosod.evaluation.measures import precision_jaccard, s_measure
-from cosod.references import WAYS, Sampling
-from cosod.sharing import shared
+from cosod.evaluation.metrics.functional import precision_jaccard, s_measure
+from cosod.inference.feature_cache import EncodedGroup
+from cosod.inference.group_consensus import shared
+from cosod.inference.reference_sampling import WAYS, Sampling
+from cosod.io.images import SUFFIXES
+from cosod.io.prefetch import Inputs
 
 HELD_OUT = Path(__file__).parents[1] / "tools" / "held_out.txt"
 REFERENCES = (16, 32, 64, 128)

@@ -16,7 +16,7 @@ from machine import heading
 from results import table, write_section
 
 import cosod
-from cosod.data import find_groups
+from cosod.io import find_groups
 
 COLUMNS = ("group", "photos", "mean", "worst photo", "99.9 %", "largest")
 

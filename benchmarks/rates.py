@@ -19,10 +19,10 @@ import torch
 from folder import QUALITY, photos
 
 from cosod import load
-from cosod.data.images import MAX_PIXELS
-from cosod.data.inputs import Inputs
-from cosod.data.tensors import to_own_size
-from cosod.results import save_image, to_8bit
+from cosod.io.images import MAX_PIXELS
+from cosod.io.prefetch import Inputs
+from cosod.io.tensors import to_own_size
+from cosod.postprocess.render import save_image, to_8bit
 
 ROUNDS = 3
 

@@ -14,7 +14,7 @@ import time
 
 import torch
 
-from cosod.models.spatial import SOLVERS, spatial_map
+from cosod.models.modules.spatial_modulator import SOLVERS, spatial_map
 
 
 def main() -> None:

@@ -8,10 +8,10 @@ Each line is a process of its own, so that its peak memory is its own, PyTorch i
 it is what PyTorch took there. The lines of one model and group size take turns, best of ``--runs``, and the last column
 is how many times faster than the straightforward version (see ``straightforward.py``) of the same turns. Measured is a
 whole group from normalised images to maps as ``Detector`` does it: encoded in batches, the consensus (of a large group
-by references, see ``cosod.references``), decoded in batches, and encoded again what exceeds the features that it keeps.
-Backend ``eager`` stands between the two: the network called once on the whole group, channels last, bfloat16 by
-autocast. Weights do not matter for speed: those in the package are taken, and random ones elsewhere. What cannot be had
-here (a package, a precision) is left out.
+by references, see ``cosod.inference.reference_sampling``), decoded in batches, and encoded again what exceeds the
+features that it keeps. Backend ``eager`` stands between the two: the network called once on the whole group, channels
+last, bfloat16 by autocast. Weights do not matter for speed: those in the package are taken, and random ones elsewhere.
+What cannot be had here (a package, a precision) is left out.
 """
 
 import argparse
@@ -31,11 +31,12 @@ from results import table, write_section
 from straightforward import Straightforward
 from torch import Tensor
 
-from cosod.detector import Detector, choose_device
-from cosod.encoded import EncodedGroup
-from cosod.models import loading, registry
-from cosod.models.fast import prefer_kept_memory
-from cosod.models.interface import CoSaliencyNetwork, Features
+from cosod.inference.cpu_fusion import prefer_kept_memory
+from cosod.inference.detector import Detector, choose_device
+from cosod.inference.feature_cache import EncodedGroup
+from cosod.models import registry
+from cosod.models.base import CoSaliencyNetwork, Features
+from cosod.models.checkpoints import loading
 
 MODELS = ("gconet", "gconet_plus", "gconet_plus_mobile")
 BACKENDS = ("eager", "torch", "onnxruntime", "openvino")
@@ -95,7 +96,8 @@ def called(network: CoSaliencyNetwork, images: Tensor, precision: str) -> Tensor
 
 
 class Ready:
-    """Images of a group that need no reading: what :class:`cosod.encoded.EncodedGroup` asks of its inputs.
+    """Images of a group that need no reading: what :class:`cosod.inference.feature_cache.EncodedGroup` asks of its
+    inputs.
 
     Args:
         images: normalised, ``(n, 3, S, S)``; where the group has more, they come again and again.

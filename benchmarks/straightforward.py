@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cosod.errors import InputError
+from cosod.models.base import CoSaliencyNetwork
 from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
-from cosod.models.interface import CoSaliencyNetwork
-from cosod.models.mobile import GCoNetPlusMobile
+from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
 
 
 class Straightforward:

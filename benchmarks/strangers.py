@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 import cosod
-from cosod import presence
-from cosod.data.images import read_image
-from cosod.data.tensors import shrink, to_batch
-from cosod.evaluation.measures import mae, precision_jaccard, s_measure
-from cosod.models.interface import Features
+from cosod.evaluation.metrics.functional import mae, precision_jaccard, s_measure
+from cosod.inference import presence
+from cosod.io.images import read_image
+from cosod.io.tensors import shrink, to_batch
+from cosod.models.base import Features
 
 HELD_OUT = Path(__file__).parents[1] / "tools" / "held_out.txt"
 IMAGES = 10

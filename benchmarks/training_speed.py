@@ -24,13 +24,13 @@ from lines import Found, Line, measure
 from machine import cores, heading
 from results import table, write_section
 
-from cosod.models.mobilenet import DepthwiseConv2d
+from cosod.models.backbones.mobilenet import DepthwiseConv2d
 from cosod.training import Job, load_recipe
-from cosod.training.batches import Batch, Batches, iterate
+from cosod.training.data.loader import Batch, Batches, iterate
 from cosod.training.loop import one_step
-from cosod.training.optimiser import set_rates
+from cosod.training.optimizer import set_rates
+from cosod.training.process_group import Team, join
 from cosod.training.run import Run
-from cosod.training.team import Team, join
 
 COLUMNS = ("loop", "precision", "workers", "images/s", "ms a step", "waits for data", "times as fast")
 #: Steps at the beginning of each turn that do not count.

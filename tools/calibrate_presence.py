@@ -20,12 +20,14 @@ import torch
 from measure_default import held_out
 
 import cosod
-from cosod import doctor, models, presence
-from cosod.consensus import marked_attention
-from cosod.data.images import read_image
-from cosod.data.tensors import shrink, to_batch
-from cosod.models import registry, weights
-from cosod.models.interface import CoSaliencyNetwork, Features
+from cosod import doctor, models
+from cosod.inference import presence
+from cosod.inference.consensus_file import marked_attention
+from cosod.io.images import read_image
+from cosod.io.tensors import shrink, to_batch
+from cosod.models import registry
+from cosod.models.base import CoSaliencyNetwork, Features
+from cosod.models.checkpoints import safetensors_file
 
 IMAGES, FOLDS, REPEATS = 12, 5, 3
 SIZES, SHARES, REFERENCES = (4, 8, 12), (0.0, 0.2, 0.4), (1, 2, 3, 6)
@@ -166,10 +168,10 @@ def main():
     stored = fit(cases).as_dict() | {"auc": round(roc_auc(seen_not, present), 4)}
     print(stored)
     if not args.dry_run:
-        weights.annotate(path, presence=stored)
+        safetensors_file.annotate(path, presence=stored)
         # From here on strangers count less in a group, so that the maps that `cosod doctor` expects change a little.
         if "check" in detector.network.extra:
-            weights.annotate(path, check=doctor.fingerprint(models.load(path)))
+            safetensors_file.annotate(path, check=doctor.fingerprint(models.load(path)))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@
 Plays groups of 3, 6 and 12 images, and a consensus learned from one (marked) or three images and applied to others;
 all of them as they are, and with an image of another group at the side of each. What the network marks is cut into
 regions, and of each is known whether the masks say that most of it is the shared object. A logistic regression (see
-:class:`cosod.regions.Judge`) is fitted on 60 groups of DUTS_class that the network was trained on; the table printed is
-of the 30 that it was not (`tools/held_out.txt`): mean IoU with the masks, maps cut at one half, before and after. Some
-ten minutes on two cores; the constants go into the metadata of the weights file (``regions``), whose tensors stay.
+:class:`cosod.inference.region_filter.Judge`) is fitted on 60 groups of DUTS_class that the network was trained on; the
+table printed is of the 30 that it was not (`tools/held_out.txt`): mean IoU with the masks, maps cut at one half, before
+and after. Some ten minutes on two cores; the constants go into the metadata of the weights file (``regions``), whose
+tensors stay.
 """
 
 import argparse
@@ -24,13 +25,14 @@ from torch import Tensor
 
 import cosod
 from cosod import doctor, models
-from cosod.data.images import read_image
-from cosod.data.inputs import Inputs
-from cosod.data.tensors import shrink
-from cosod.encoded import EncodedGroup
-from cosod.models import registry, weights
-from cosod.models.interface import Consensus
-from cosod.regions import CORE, Judge, kept, reduced, regions, traits
+from cosod.inference.feature_cache import EncodedGroup
+from cosod.inference.region_filter import CORE, Judge, kept, reduced, regions, traits
+from cosod.io.images import read_image
+from cosod.io.prefetch import Inputs
+from cosod.io.tensors import shrink
+from cosod.models import registry
+from cosod.models.base import Consensus
+from cosod.models.checkpoints import safetensors_file
 
 GROUPS, IMAGES = 60, 12
 SIZES, REFERENCES = (3, 6, 12), (1, 3)
@@ -162,9 +164,9 @@ def main():
         print(f"| {situation} | {100 * iou(of, None):.1f} | {100 * iou(of, judge):.1f} |")
     print(judge.as_dict())
     if not args.dry_run:
-        weights.annotate(path, regions=judge.as_dict())
+        safetensors_file.annotate(path, regions=judge.as_dict())
         if "check" in detector.network.extra:  # what `cosod doctor` expects
-            weights.annotate(path, check=doctor.fingerprint(models.load(path)))
+            safetensors_file.annotate(path, check=doctor.fingerprint(models.load(path)))
 
 
 if __name__ == "__main__":

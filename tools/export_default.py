@@ -15,8 +15,8 @@ import torch
 
 from cosod import doctor, models
 from cosod.errors import InputError
-from cosod.models.mobile import GCoNetPlusMobile
-from cosod.models.weights import describe
+from cosod.models.checkpoints.safetensors_file import describe
+from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
 
 
 def averaged(paths: list[Path], keep: tuple[str, ...], confidence: float | None) -> GCoNetPlusMobile:

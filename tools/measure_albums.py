@@ -17,12 +17,13 @@ import numpy as np
 from measure_default import held_out
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from cosod.albums.clustering import Grouping, cluster
-from cosod.albums.descriptors import Background, background_file, background_of, describe, embed
-from cosod.data.images import SUFFIXES
-from cosod.detector import Detector, load
-from cosod.models import loading, registry
-from cosod.training.broad import BroadNames
+from cosod.apps.albums.clustering import Grouping, cluster
+from cosod.apps.albums.descriptors import Background, background_file, background_of, describe, embed
+from cosod.inference.detector import Detector, load
+from cosod.io.images import SUFFIXES
+from cosod.models import registry
+from cosod.models.checkpoints import loading
+from cosod.training.data.coarse_labels import BroadNames
 
 #: Photos of each group, and principal components, of a background.
 PHOTOS, DIMENSIONS = 4, 128

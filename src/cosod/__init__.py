@@ -26,16 +26,16 @@ __version__ = "0.1.0"
 
 # Imported when first used: ``import cosod`` and ``cosod --help`` do not wait for torch.
 _WHERE = {
-    "load": "cosod.detector",
-    "Detector": "cosod.detector",
-    "learn": "cosod.detector",
-    "apply": "cosod.detector",
-    "GroupConsensus": "cosod.consensus",
-    "cutout": "cosod.applications.cutouts",
-    "thumbnails": "cosod.applications.thumbnails",
+    "load": "cosod.inference.detector",
+    "Detector": "cosod.inference.detector",
+    "learn": "cosod.inference.detector",
+    "apply": "cosod.inference.detector",
+    "GroupConsensus": "cosod.inference.consensus_file",
+    "cutout": "cosod.apps.cutout.cutout",
+    "thumbnails": "cosod.apps.thumbnails.thumbnails",
     "evaluate": "cosod.evaluation",
-    "group": "cosod.albums",
-    "segment_video": "cosod.video",
+    "group": "cosod.apps.albums",
+    "segment_video": "cosod.apps.video",
 }
 _MODULES = {"models", "errors"}
 

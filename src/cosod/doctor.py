@@ -7,9 +7,9 @@ from importlib import metadata
 import numpy as np
 import torch
 
-from cosod.detector import Detector
-from cosod.models.fast import PRECISIONS
-from cosod.models.interface import CoSaliencyNetwork
+from cosod.inference.cpu_fusion import PRECISIONS
+from cosod.inference.detector import Detector
+from cosod.models.base import CoSaliencyNetwork
 
 PACKAGES = ("cosod", "torch", "numpy", "pillow", "opencv-python-headless", "safetensors")
 #: Largest difference of the pooled maps from those stored with the weights that passes: other processors round

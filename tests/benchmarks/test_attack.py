@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from cosod import models
-from tests.active.made import make_pool
+from tests.active_learning.made import make_pool
 
 
 def test_near_outline():

@@ -9,7 +9,7 @@ from lines import Found, Line, measure
 from machine import heading, peak_memory
 from results import table, write_section
 
-from cosod.detector import Detector
+from cosod.inference.detector import Detector
 from cosod.models import create
 from tests.benchmarks.chores import refused, remember
 from tests.models.filled import images

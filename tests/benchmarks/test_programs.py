@@ -12,17 +12,17 @@ from PIL import Image
 from training_speed import Turn
 
 from cosod.training import Job, load_recipe
-from cosod.training.batches import Batches
+from cosod.training.data.loader import Batches
 from cosod.training.loop import one_step
+from cosod.training.process_group import join
 from cosod.training.run import Run
-from cosod.training.team import join
 from tests.training.made import TINY, make_set
 
 
 @pytest.fixture(autouse=True)
 def allocator(monkeypatch):
     """Left as it is: other tests of this process measure memory."""
-    monkeypatch.setattr("cosod.models.fast.prefer_kept_memory", lambda: True)
+    monkeypatch.setattr("cosod.inference.cpu_fusion.prefer_kept_memory", lambda: True)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from cosod.cli import main
-from tests.active.made import TINY, make_pool
+from tests.active_learning.made import TINY, make_pool
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cosod.active.points import Point, PointSet, load_queries
-from cosod.active.state import State
+from cosod.active_learning.points import Point, PointSet, load_queries
+from cosod.active_learning.state import State
 from cosod.cli import main
-from tests.active.asked import make_run
-from tests.active.made import TINY, make_pool
+from tests.active_learning.asked import make_run
+from tests.active_learning.made import TINY, make_pool
 
 TINY_FLAGS = [flag for key, value in TINY.items() for flag in ("--set", f"{key}={value}")]
 

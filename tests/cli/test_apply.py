@@ -8,7 +8,8 @@ from PIL import Image
 
 from cosod import models
 from cosod.cli import main
-from cosod.models import registry, weights
+from cosod.models import registry
+from cosod.models.checkpoints import safetensors_file
 
 
 def cosod(*arguments):
@@ -80,7 +81,7 @@ def test_one_bad_photo_is_reported_at_the_end(places, capsys):
 
 
 def test_a_long_folder_is_done_in_parts(places, monkeypatch, capsys):
-    monkeypatch.setattr("cosod.segmentation.PART", 2)
+    monkeypatch.setattr("cosod.apps.segment.PART", 2)
     run = ["apply", places / "red.consensus", places / "photos", "-o", places / "out", "--json"]
     assert cosod(*run) == 0
     (places / "out" / "photos" / "2.png").unlink()
@@ -96,7 +97,7 @@ def calibrated(tmp_path):
     """The default weights with a calibration that calls everything absent."""
     path = tmp_path / "calibrated.safetensors"
     models.save(models.load(registry.weights_file("gconet_plus_mobile")), path)
-    weights.annotate(path, presence={"slope": 1.0, "offset": -9.0, "few": 0.0})
+    safetensors_file.annotate(path, presence={"slope": 1.0, "offset": -9.0, "few": 0.0})
     return ["--weights", path, "--size", 64]
 
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from cosod.cli.convert import command
 from cosod.errors import InputError, OutputError, WeightsError
 from cosod.models import create, load, to_published
-from cosod.models.weights import describe
+from cosod.models.checkpoints.safetensors_file import describe
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from cosod.cli import main
-from tests.applications.made import write_groups
+from tests.apps.made import write_groups
 
 
 def cosod(*arguments):

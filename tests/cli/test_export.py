@@ -9,14 +9,15 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from cosod.backends import exporting
-from cosod.backends.graphs import GroupModel
 from cosod.cli.export import command
-from cosod.data.tensors import to_batch
-from cosod.detector import Detector
 from cosod.errors import ExtraError, InputError, OutputError
-from cosod.models import loading, save
-from tests.backends.made import group, network
+from cosod.inference.backends import exporting
+from cosod.inference.backends.graphs import GroupModel
+from cosod.inference.detector import Detector
+from cosod.io.tensors import to_batch
+from cosod.models import save
+from cosod.models.checkpoints import loading
+from tests.inference.backends.made import group, network
 
 SIZE = 64
 NAMES = {"onnx": "model.onnx", "openvino": "model.xml", "torchscript": "model.pt"}

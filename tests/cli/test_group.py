@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import cosod.albums.job as job_module
-from cosod.albums.grouping import Albums
+import cosod.apps.albums.job as job_module
+from cosod.apps.albums.grouping import Albums
 from cosod.cli import main
 
 FAST = ["--size", "64"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cosod.cli import main
-from tests.inspection.made import log_rows, make_photos, write_log
+from tests.analysis.made import log_rows, make_photos, write_log
 
 PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
 

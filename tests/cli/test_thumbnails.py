@@ -5,7 +5,7 @@ import json
 import pytest
 from PIL import Image
 
-from tests.applications.made import write_groups
+from tests.apps.made import write_groups
 from tests.cli.test_cutout import cosod, files
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from cosod.cli import ablate, distract, train
 from cosod.errors import InputError, WeightsError
-from cosod.training.recipe import recipe_names
+from cosod.training.config.recipe import recipe_names
 from tests.training.made import make_set
 
 HERE = ("--workers", "0", "--device", "cpu", "-q", "--backbone", "none")

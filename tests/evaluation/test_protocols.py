@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from cosod.errors import InputError
+from cosod.evaluation.metrics.totals import Totals
 from cosod.evaluation.protocols import MAIN, PROTOCOLS, get
-from cosod.evaluation.totals import Totals
 
 
 def papers(pred, truth):

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from cosod import losses
 from cosod.errors import InputError
 from cosod.losses import GCoNetPlusWeights, MapWeights
-from cosod.models.interface import Output
+from cosod.models.base import Output
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 
 from cosod.errors import InputError
 from cosod.losses import SSNMWeights, category_loss, smooth_l1_loss, ssnm_loss, weighted_bce_loss
-from cosod.models.interface import Output
+from cosod.models.base import Output
 
 MAPS = torch.tensor([0.5, 0.25, 0.9, 0.5]).view(1, 1, 2, 2)
 MASKS = torch.tensor([1.0, 0.0, 0.0, 0.0]).view(1, 1, 2, 2)

@@ -6,7 +6,7 @@ import torch
 from cosod.errors import InputError
 from cosod.losses import GCoNetPlusWeights, MapWeights, gconet_plus_loss
 from cosod.models import load, save
-from cosod.models.interface import Features
+from cosod.models.base import Features
 from cosod.models.registry import create, name_of
 from tests.models.filled import images, masks
 

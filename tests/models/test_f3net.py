@@ -5,8 +5,8 @@ import torch
 
 from cosod.errors import InputError
 from cosod.models import create, from_published, load, save, to_published
+from cosod.models.checkpoints.published import recognise
 from cosod.models.f3net import F3Net, F3NetConfig
-from cosod.models.published import recognise
 from tests.models.filled import images
 
 

@@ -5,9 +5,9 @@ import torch
 
 from cosod.errors import InputError
 from cosod.models import GCoNetPlus, GCoNetPlusConfig, create
-from cosod.models.discriminator import Discriminator
-from cosod.models.refiner import Refiner
-from cosod.models.relation import make_relation
+from cosod.models.modules.discriminator import Discriminator
+from cosod.models.modules.refiner import Refiner
+from cosod.models.modules.relation import make_relation
 from tests.models.common import NetworkTests, plus_loss
 from tests.models.filled import images, masks
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from cosod.detector import Detector
+from cosod.inference.detector import Detector
 from cosod.models import create, load, save
-from cosod.models.saliency import log_odds, salient
+from cosod.models.saliency_base import log_odds, salient
 from tests.models.filled import images
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from cosod.detector import Detector
 from cosod.errors import InputError, WeightsError
+from cosod.inference.detector import Detector
 from cosod.losses import ssnm_loss
 from cosod.models import SSNM, SSNMConfig, create, from_published, to_published
-from cosod.models.interface import Consensus, Features
-from cosod.models.published import recognise
+from cosod.models.base import Consensus, Features
+from cosod.models.checkpoints.published import recognise
 from cosod.models.registry import name_of
 from cosod.models.ssnm import fives
 from tests.models.common import N, NetworkTests

@@ -12,14 +12,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cosod.detector import Detector
 from cosod.errors import ExtraError, ImageError, InputError, OutputError, TrainingError
+from cosod.inference.detector import Detector
 from cosod.models import load
-from cosod.models.weights import describe
+from cosod.models.checkpoints.safetensors_file import describe
 from cosod.training import Job, checkpoint, load_recipe, loop, recipe_names, train
-from cosod.training.journal import read_log
+from cosod.training.process_group import join
 from cosod.training.run import Run
-from cosod.training.team import join
+from cosod.training.run_log import read_log
 from tests.training.made import losses, make_set, tiny_job
 
 ROOT = Path(__file__).parents[2]

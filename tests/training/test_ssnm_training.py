@@ -10,11 +10,11 @@ from cosod.cli import segment
 from cosod.errors import InputError
 from cosod.losses import SSNMWeights, ssnm_loss
 from cosod.models import load
-from cosod.results import binarise, coseg_threshold
+from cosod.postprocess.render import binarise, coseg_threshold
 from cosod.training import load_recipe, train
-from cosod.training.batches import Batch
+from cosod.training.config.recipe import recipe_names
+from cosod.training.data.loader import Batch
 from cosod.training.objective import Objective
-from cosod.training.recipe import recipe_names
 from cosod.training.run import _new_network
 from tests.models.filled import images, masks
 from tests.training.made import losses, make_set, tiny_job

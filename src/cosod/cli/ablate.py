@@ -34,9 +34,9 @@ def command(
     OUTPUT, as table.md and, with every measure and seed, table.csv.
     """
     from cosod.evaluation.protocols import get
-    from cosod.files import write_text
+    from cosod.io.atomic_write import write_text
     from cosod.training.ablation import ablate, as_csv, as_markdown, open_test
-    from cosod.training.recipe import load_recipe, nearest
+    from cosod.training.config.recipe import load_recipe, nearest
     from cosod.training.run import Job
 
     keys = get(protocol).keys

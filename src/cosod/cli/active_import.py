@@ -19,8 +19,8 @@ def command(run, answers, leave_out):
     Answers that contradict each other or earlier ones, lie outside their image or were not asked for are listed. Then
     nothing is added, and the exit code is 1; with --leave-out the others are.
     """
-    from cosod.active.answers import merge, read_answers
-    from cosod.active.state import State
+    from cosod.active_learning.answers import merge, read_answers
+    from cosod.active_learning.state import State
 
     state = State(run)
     pool = state.pool()

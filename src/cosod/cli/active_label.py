@@ -18,7 +18,7 @@ def command(source, images, output, port, opened):
     `cosod active query -o` wrote, they go to answers.json beside it, for `cosod active import`. Every answer is in
     the file before the next; the page may be closed and opened again, and be open twice. Ctrl-C ends the program.
     """
-    from cosod.active.server import Server
+    from cosod.active_learning.server import Server
 
     session = _session(source, images, output)
     then = f"query {source}" if source.is_dir() else f"import RUN {session.path}"
@@ -36,10 +36,10 @@ def command(source, images, output, port, opened):
 
 
 def _session(source: Path, images: Path | None, output: Path | None):
-    from cosod.active.points import unanswered
-    from cosod.active.queries import read_queries
-    from cosod.active.session import Session
-    from cosod.active.state import State
+    from cosod.active_learning.points import unanswered
+    from cosod.active_learning.queries import read_queries
+    from cosod.active_learning.session import Session
+    from cosod.active_learning.state import State
     from cosod.errors import InputError
 
     if not source.is_dir():

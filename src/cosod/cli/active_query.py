@@ -28,7 +28,7 @@ def command(run, data, subset, preset, changes, seed, backbone, device, give_up,
     final network, whose weights.safetensors `cosod segment --weights` takes. Points that still wait for an answer are
     given again.
     """
-    from cosod.active.queries import LOCAL_FILES, check_formats, write_queries
+    from cosod.active_learning.queries import LOCAL_FILES, check_formats, write_queries
 
     if output is None and (formats or image_url):
         raise click.UsageError("--format and --image-url say what is written to a folder; give -o FOLDER")
@@ -36,8 +36,8 @@ def command(run, data, subset, preset, changes, seed, backbone, device, give_up,
         raise click.UsageError("--subset, --preset, --set and --seed are of a new run; give --data FOLDER with them")
     wanted = check_formats((formats or "json").split(","))  # before what takes long
 
-    from cosod.active.loop import Loop
-    from cosod.active.settings import load_preset
+    from cosod.active_learning.loop import Loop
+    from cosod.active_learning.settings import load_preset
 
     pool, settings, failed = None, None, []
     if data is not None:

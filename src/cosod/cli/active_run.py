@@ -24,7 +24,7 @@ def run_options(function):
 
 def _list_presets(context, parameter, wanted) -> None:
     if wanted:
-        from cosod.active.settings import presets
+        from cosod.active_learning.settings import presets
 
         click.echo("\n".join(f"{name:<20} {line}" for name, line in presets().items()))
         context.exit()
@@ -45,9 +45,9 @@ def command(data, output, subset, backbone, changes, device, preset, seed, test)
     and weights.safetensors, which `cosod segment --weights` takes. Given again, the command goes on where it was
     stopped, on the CPU to the same numbers.
     """
-    from cosod.active.loop import Loop
-    from cosod.active.scores import MEASURES, score
-    from cosod.active.settings import load_preset
+    from cosod.active_learning.loop import Loop
+    from cosod.active_learning.scores import MEASURES, score
+    from cosod.active_learning.settings import load_preset
 
     settings = load_preset(preset, changed(changes) | {"seed": seed})
     check_test(test)
@@ -73,7 +73,7 @@ def changed(changes: tuple[str, ...]) -> dict[str, str]:
 
 def read_pool(data: Path, subset: int | None):
     """The pool of a folder, and the errors of images that cannot be read and are left out."""
-    from cosod.active.pool import Pool
+    from cosod.active_learning.pool import Pool
 
     failed: list[Exception] = []
     return Pool.scan(data, subset, on_error=failed.append), failed
@@ -81,7 +81,7 @@ def read_pool(data: Path, subset: int | None):
 
 def check_test(test: Path | None) -> None:
     """Raises InputError, before hours of work, where ``--test`` has no images or masks."""
-    from cosod.active.pool import Pool
+    from cosod.active_learning.pool import Pool
 
     if test is not None:
         Pool.scan(test, subset=1).masks()

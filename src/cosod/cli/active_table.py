@@ -20,10 +20,10 @@ def command(data, output, subset, backbone, changes, device, test, presets, seed
     What is finished in OUTPUT is not done again. Settings changed by --set hold for every row. The table is also
     written to OUTPUT/table.md.
     """
-    from cosod.active.scores import Row, as_markdown, measure
-    from cosod.active.settings import load_preset
+    from cosod.active_learning.scores import Row, as_markdown, measure
+    from cosod.active_learning.settings import load_preset
     from cosod.errors import InputError
-    from cosod.files import write_text
+    from cosod.io.atomic_write import write_text
 
     try:
         numbers = [int(seed) for seed in seeds.split(",")]

@@ -33,14 +33,14 @@ def command(paths, output, save, threshold, outline, absent, overwrite, shard, a
     A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the end,
     with exit code 1; all others are done.
     """
-    from cosod.cluster.manifest import sharded
-    from cosod.cluster.shards import Shard
-    from cosod.consensus import GroupConsensus
-    from cosod.data.groups import unique_names
+    from cosod.apps.distributed.manifest import sharded
+    from cosod.apps.distributed.shards import Shard
+    from cosod.apps.segment import RESERVED, Job, in_parts, run
     from cosod.errors import InputError
-    from cosod.paths import is_remote
-    from cosod.records import RECORDS
-    from cosod.segmentation import RESERVED, Job, in_parts, run
+    from cosod.inference.consensus_file import GroupConsensus
+    from cosod.io.photo_groups import unique_names
+    from cosod.io.run_records import RECORDS
+    from cosod.io.storage import is_remote
 
     files = [path for path in paths if path.suffix == ".consensus"]
     photos = tuple(path for path in paths if path.suffix != ".consensus")

@@ -29,10 +29,10 @@ def command(source: Path, output: Path, reverse: bool, overwrite: bool):
         raise OutputError(f"{output} exists; give another name, or --overwrite to replace it")
     import torch
 
-    from cosod.files import whole
-    from cosod.models.published import from_published, to_published
+    from cosod.io.atomic_write import whole
+    from cosod.models.checkpoints.published import from_published, to_published
+    from cosod.models.checkpoints.safetensors_file import load, save
     from cosod.models.registry import name_of
-    from cosod.models.weights import load, save
 
     if reverse:
         network = load(source)

@@ -50,10 +50,10 @@ def command(
     A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the
     end, with exit code 1; all others are done.
     """
-    from cosod.applications.backgrounds import background as check_background
-    from cosod.applications.cutouts import CutoutOptions
-    from cosod.applications.folders import run
-    from cosod.applications.jobs import CutoutJob
+    from cosod.apps.cutout.backgrounds import background as check_background
+    from cosod.apps.cutout.cutout import CutoutOptions
+    from cosod.apps.cutout.job import CutoutJob
+    from cosod.apps.resumable import run
 
     if background is not None:
         check_background(background)

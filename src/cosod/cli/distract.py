@@ -18,7 +18,7 @@ def command(folder, output, seed, quiet):
     """
     from tqdm import tqdm
 
-    from cosod.training.distractors import make_distractors
+    from cosod.training.data.distractor_test import make_distractors
 
     made = make_distractors(folder, output, seed)
     count = sum(1 for _ in tqdm(made, unit="img", disable=True if quiet else None))

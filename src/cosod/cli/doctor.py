@@ -13,12 +13,13 @@ def command(as_json):
     Exits with 1 if it does not.
     """
     from cosod import doctor
-    from cosod.models import loading, registry, weights
+    from cosod.models import registry
+    from cosod.models.checkpoints import loading, safetensors_file
 
     path = registry.weights_file(loading.DEFAULT)
     facts = {"versions": doctor.versions(), "devices": doctor.devices(), "model": loading.DEFAULT, "weights": str(path)}
     network = loading.load()
-    expected = weights.describe(path).extra["check"]
+    expected = safetensors_file.describe(path).extra["check"]
     facts["deviation"] = {name: round(doctor.deviation(network, expected, name), 5) for name in facts["devices"]}
     facts["precision"] = {name: _precision(network, name) for name in facts["devices"]}
     facts["healthy"] = all(value <= doctor.TOLERANCE for value in facts["deviation"].values())
@@ -40,6 +41,6 @@ def command(as_json):
 
 def _precision(network, device: str) -> str:
     """What ``--precision auto`` takes there."""
-    from cosod.detector import Detector
+    from cosod.inference.detector import Detector
 
     return Detector(network, device, precision="auto").precision

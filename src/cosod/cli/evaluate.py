@@ -48,7 +48,8 @@ def command(context, preds, gts, protocols, measure, checkpoints, more, **option
     Maps are found by their truth's name, <group>/<stem>, whatever the ending. With several sets, each method's folder
     holds a folder for each set. A missing map counts as black.
     """
-    from cosod.evaluation import expect, figures
+    from cosod.evaluation import regression_gate
+    from cosod.evaluation.report import figures
 
     if options["figures"]:
         figures.check()
@@ -57,9 +58,9 @@ def command(context, preds, gts, protocols, measure, checkpoints, more, **option
     methods = _methods(preds, more, checkpoints, measure)
     sets = _named(gts, "--gt", default="")
     if options["compare"]:
-        from cosod.evaluation import published
+        from cosod.evaluation.published import papers
 
-        published.canonical(options["compare"])
+        papers.canonical(options["compare"])
     protocols = _protocols(protocols, options["compare"])
     reports = _score(methods, sets, protocols, options)
     extra, texts = {}, []
@@ -72,9 +73,9 @@ def command(context, preds, gts, protocols, measure, checkpoints, more, **option
     if options["output"]:
         _write(reports, options, compared.get("markdown"))
     if options["write_expect"]:
-        expect.write(options["write_expect"], reports, options["tolerance"] or 0.001)
+        regression_gate.write(options["write_expect"], reports, options["tolerance"] or 0.001)
     if options["expect"]:
-        _hold(context, expect.drops(options["expect"], reports, options["tolerance"]))
+        _hold(context, regression_gate.drops(options["expect"], reports, options["tolerance"]))
 
 
 def _named(values: tuple[str, ...], option: str, default: str | None = None) -> dict[str, str]:
@@ -92,18 +93,18 @@ def _named(values: tuple[str, ...], option: str, default: str | None = None) -> 
 
 
 def _methods(preds, more, checkpoints, measure) -> dict[str, str]:
-    from cosod.evaluation import selection
+    from cosod.evaluation import checkpoint_selection
 
     folders = (*preds, *more)
     if checkpoints:
         if not measure:
             raise InputError("--checkpoints needs the measure to rank by: add --select max_e, for one")
-        folders += tuple(str(p) for p in selection.checkpoints(checkpoints))
+        folders += tuple(str(p) for p in checkpoint_selection.checkpoints(checkpoints))
     if not folders:
         raise InputError("nothing to score; give --pred DIR, or --checkpoints DIR with --select MEASURE")
     methods = _named(folders, "--pred")
     if measure:
-        methods = {name: methods[name] for name in sorted(methods, key=selection.in_order)}
+        methods = {name: methods[name] for name in sorted(methods, key=checkpoint_selection.in_order)}
     return methods
 
 
@@ -111,9 +112,9 @@ def _protocols(chosen: tuple[str, ...], compare: str | None) -> list[str]:
     from cosod.evaluation.protocols import MAIN
 
     if not chosen and compare:
-        from cosod.evaluation import published
+        from cosod.evaluation.published import papers
 
-        return [published.tables(compare)[0].protocol]
+        return [papers.tables(compare)[0].protocol]
     return list(dict.fromkeys(p for c in chosen or ("papers",) for p in (MAIN if c == "all" else (c,))))
 
 
@@ -149,12 +150,12 @@ def _of_set(folder: str, set_name: str, sets: int) -> str:
 
 
 def _select(reports, measure) -> tuple[list[dict], list[str]]:
-    from cosod.evaluation import selection
-    from cosod.evaluation.export import tables
+    from cosod.evaluation import checkpoint_selection
+    from cosod.evaluation.report.formats import tables
 
     order = [r.method for r in reports]
     parted = [sorted(rows, key=lambda r: order.index(r.method)) for rows in tables(reports).values()]
-    chosen = [selection.select(rows, measure) for rows in parted if measure in rows[0].keys]
+    chosen = [checkpoint_selection.select(rows, measure) for rows in parted if measure in rows[0].keys]
     if not chosen:
         raise InputError(f"none of the protocols asked for has the measure '{measure}'; choose one with --protocol")
     return [c.record() for c in chosen], [c.text() for c in chosen]
@@ -169,9 +170,9 @@ def _bootstrap(reports, options) -> None:
 
 def _compare(reports, name) -> dict[str, str]:
     """The papers' table with one's own rows, as ``text`` and as ``markdown``; classes that it has columns for too."""
-    from cosod.evaluation import published
+    from cosod.evaluation.published import papers
 
-    theirs = published.tables(name)[0].protocol
+    theirs = papers.tables(name)[0].protocol
     own = [r for r in reports if r.protocol == theirs]
     if not own:
         raise InputError(f"the papers' rows for {name} follow protocol {theirs}; add --protocol {theirs}")
@@ -182,11 +183,11 @@ def _compare(reports, name) -> dict[str, str]:
         # E divides by one pixel less than there are: a perfect map has a little more than 1.
         values = {k: min(v, 1.0) for k, v in (report.all | classes).items()}
         rows[f"{report.method} ({report.set_name})" if several else report.method] = values
-    return {fmt: published.compare(name, rows, fmt, protocol=theirs) for fmt in ("text", "markdown")}
+    return {fmt: papers.compare(name, rows, fmt, protocol=theirs) for fmt in ("text", "markdown")}
 
 
 def _print(reports, texts, compared, extra, as_json) -> None:
-    from cosod.evaluation import export
+    from cosod.evaluation.report import formats
 
     for report in reports:
         for warning in report.warnings:
@@ -194,10 +195,10 @@ def _print(reports, texts, compared, extra, as_json) -> None:
             if report.protocol == reports[0].protocol:
                 click.echo(f"Warning: {where}: {warning}", err=True)
     if as_json:
-        found = {"reports": export.summary(reports), **extra}
+        found = {"reports": formats.summary(reports), **extra}
         click.echo(json.dumps(found | ({"compare": compared} if compared else {}), indent=2, ensure_ascii=False))
         return
-    click.echo(export.text(reports))
+    click.echo(formats.text(reports))
     for text in (*texts, compared):
         if text:
             click.echo(text)
@@ -205,8 +206,8 @@ def _print(reports, texts, compared, extra, as_json) -> None:
 
 def _write(reports, options, compared: str | None) -> None:
     from cosod.errors import ExtraError
-    from cosod.evaluation import figures, saving
-    from cosod.files import write_text
+    from cosod.evaluation.report import figures, saving
+    from cosod.io.atomic_write import write_text
 
     written = saving.save(options["output"], reports, images=options["images"])
     if options["figures"] is not False:

@@ -21,9 +21,9 @@ def command(form: str, output: Path, model: str, weights: Path | None, size: int
     --keep-regions`). How images are prepared is printed, and kept in the file. The file is compared with the network on
     groups of one, three and five images before it is kept.
     """
-    from cosod.backends import exporting
     from cosod.errors import OutputError
-    from cosod.models import loading
+    from cosod.inference.backends import exporting
+    from cosod.models.checkpoints import loading
 
     exporting.check(output, form)
     written = (output, output.with_suffix(".bin")) if form == "openvino" else (output,)

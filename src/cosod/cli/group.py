@@ -30,9 +30,9 @@ def command(paths, output, copy, segment, save, smallest, overwrite, as_json, **
     """
     from tqdm import tqdm
 
-    from cosod.albums.job import RESULTS, AlbumJob, find_photos, sort_photos
+    from cosod.apps.albums.job import RESULTS, AlbumJob, find_photos, sort_photos
+    from cosod.apps.segment import Job, check_output, run
     from cosod.errors import InputError
-    from cosod.segmentation import Job, check_output, run
 
     job = AlbumJob(output, copy, overwrite, smallest)
     results = Job(output / RESULTS, words(save), overwrite=overwrite)

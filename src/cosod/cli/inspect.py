@@ -51,8 +51,8 @@ def command(paths, output, show, images, runs, **machine):
 
 
 def _draw_curves(runs, output: Path) -> None:
-    from cosod.inspection import plots
-    from cosod.inspection.curves import draw, read_runs
+    from cosod.analysis import plots
+    from cosod.analysis.training_curves import draw, read_runs
 
     plots.check()
     found = read_runs(runs)
@@ -66,11 +66,12 @@ def _draw_curves(runs, output: Path) -> None:
 def _inspect(paths, output: Path, kinds, images: int, model, weights, size, device, batch, max_pixels) -> None:
     from tqdm import tqdm
 
-    from cosod.data.groups import find_groups
-    from cosod.data.images import MAX_PIXELS
-    from cosod.detector import Detector
-    from cosod.inspection.run import inspect
-    from cosod.models import loading, registry
+    from cosod.analysis.run import inspect
+    from cosod.inference.detector import Detector
+    from cosod.io.images import MAX_PIXELS
+    from cosod.io.photo_groups import find_groups
+    from cosod.models import registry
+    from cosod.models.checkpoints import loading
 
     groups = find_groups(paths, exclude=[output])
     named = model if model != "default" else None

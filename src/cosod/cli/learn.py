@@ -25,8 +25,8 @@ def command(paths, output, masks, **network):
     The photos are one group, whatever folders they lie in. With --mask the object is what the mask marks, and one
     marked photo is enough; photos without a mask then help as far as they show the same.
     """
-    from cosod.data.groups import find_groups
     from cosod.errors import InputError
+    from cosod.io.photo_groups import find_groups
 
     images = [path for group in find_groups(paths) for path in group.images]
     marks = _marks(masks, images)

@@ -9,7 +9,8 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def command(as_json):
     """List the networks, whether their weights come with the package, and where these are."""
-    from cosod.models import loading, registry
+    from cosod.models import registry
+    from cosod.models.checkpoints import loading
 
     rows = []
     for name in registry.names():

@@ -15,7 +15,7 @@ class PathOrURL(click.ParamType):
     name = "path"
 
     def convert(self, value, param, ctx):
-        from cosod.paths import as_path
+        from cosod.io.storage import as_path
 
         return as_path(value)
 
@@ -99,7 +99,7 @@ def map_options(function: Callable) -> Callable:
 
 
 def shard_option(function: Callable) -> Callable:
-    """The option of commands that may do a part of a run; see :mod:`cosod.cluster.shards`."""
+    """The option of commands that may do a part of a run; see :mod:`cosod.apps.distributed.shards`."""
     return click.option("--shard", metavar="I/N", help="Do part I of N only; see `cosod shards`.")(function)
 
 
@@ -114,12 +114,13 @@ def open_detector(
     **options,
 ):
     """The detector that :func:`network_options` describe, and the identity of its network and weights."""
-    from cosod.data.images import MAX_PIXELS
-    from cosod.detector import Detector
-    from cosod.models import fast, loading
-    from cosod.references import Sampling
+    from cosod.inference import cpu_fusion
+    from cosod.inference.detector import Detector
+    from cosod.inference.reference_sampling import Sampling
+    from cosod.io.images import MAX_PIXELS
+    from cosod.models.checkpoints import loading
 
-    fast.prefer_kept_memory()
+    cpu_fusion.prefer_kept_memory()
     named = model if model != "default" else None
     network = loading.load(weights or model, expected=named if weights else None)
     sampling = Sampling() if references is None else Sampling(references)
@@ -129,8 +130,8 @@ def open_detector(
 
 def map_source(maps: Path | None, max_pixels: int | None, **network):
     """Where maps come from: the folder of an earlier run, or the detector that :func:`network_options` describe."""
-    from cosod.applications.sources import DetectedMaps, StoredMaps
-    from cosod.data.images import MAX_PIXELS
+    from cosod.apps.map_sources import DetectedMaps, StoredMaps
+    from cosod.io.images import MAX_PIXELS
 
     if maps is not None:
         return StoredMaps(maps, max_pixels or MAX_PIXELS)
@@ -139,9 +140,9 @@ def map_source(maps: Path | None, max_pixels: int | None, **network):
 
 def find_inputs(paths: tuple[Path, ...], output: Path, maps: Path | None = None):
     """The groups under ``paths``, once it is clear that ``output`` can be written and is none of them, nor ``maps``."""
-    from cosod.data.groups import find_groups
+    from cosod.apps.segment import RESERVED, check_output
     from cosod.errors import InputError
-    from cosod.segmentation import RESERVED, check_output
+    from cosod.io.photo_groups import find_groups
 
     if any(p.resolve() == output.resolve() for p in paths):
         raise InputError(f"{output} is an input too; give another folder for the results")
@@ -153,7 +154,7 @@ def find_inputs(paths: tuple[Path, ...], output: Path, maps: Path | None = None)
 
 
 def threshold_value(text: str) -> float | str:
-    """A threshold as :func:`cosod.results.binarise` takes it; words are left for it to judge."""
+    """A threshold as :func:`cosod.postprocess.render.binarise` takes it; words are left for it to judge."""
     try:
         return float(text)
     except ValueError:

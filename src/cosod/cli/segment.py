@@ -58,12 +58,12 @@ def command(
     A run that was stopped goes on where it was when given again: finished groups are skipped. Photos that cannot
     be read are reported at the end, with exit code 1; all others are done.
     """
-    from cosod.cluster.manifest import sharded
-    from cosod.cluster.shards import Shard
+    from cosod.apps.distributed.manifest import sharded
+    from cosod.apps.distributed.shards import Shard
+    from cosod.apps.segment import Job, run
+    from cosod.apps.video.job import run_clips, split
     from cosod.errors import InputError
     from cosod.models import registry
-    from cosod.segmentation import Job, run
-    from cosod.video.job import run_clips, split
 
     job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
     part = Shard.parse(shard) if shard else None
@@ -78,7 +78,7 @@ def command(
     groups = find_inputs(paths, output) if paths else []
     on_ray, here = None, network
     if engine == "ray":
-        from cosod.cluster.engine import Engine
+        from cosod.apps.distributed.ray_runner import Engine
 
         on_ray = Engine(functools.partial(open_detector, **network), workers, address, network["device"])
         here = network | {"device": "cpu", "precision": "float32"}  # opened for its facts alone
@@ -106,7 +106,7 @@ def command(
 def _check_places(clips, output, sheet, part, engine: str) -> None:
     """Raises InputError for what cannot be done in an object store, in shards or on Ray."""
     from cosod.errors import InputError
-    from cosod.paths import is_remote
+    from cosod.io.storage import is_remote
 
     if clips and (part or engine != "local"):
         raise InputError(
@@ -120,7 +120,7 @@ def _check_places(clips, output, sheet, part, engine: str) -> None:
 
 
 def _write_sheet(sheet: Path, groups, job) -> None:
-    from cosod.results import contact_sheet
+    from cosod.postprocess.render import contact_sheet
 
     shown = []
     for group in groups:

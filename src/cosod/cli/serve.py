@@ -52,15 +52,16 @@ def command(
     except ImportError as error:
         raise ExtraError("cosod serve", "serve") from error
 
-    from cosod.detector import Detector
-    from cosod.models import fast, loading
-    from cosod.serve.app import create_app
-    from cosod.serve.guard import is_loopback
-    from cosod.serve.limits import Limits
+    from cosod.apps.serve.app import create_app
+    from cosod.apps.serve.guard import is_loopback
+    from cosod.apps.serve.limits import Limits
+    from cosod.inference import cpu_fusion
+    from cosod.inference.detector import Detector
+    from cosod.models.checkpoints import loading
 
     limits = Limits(photos=max_photos, file_bytes=max_megabytes << 20, pixels=max_pixels, keep_seconds=keep * 60)
     listening = _listen(host, port)
-    fast.prefer_kept_memory()
+    cpu_fusion.prefer_kept_memory()
     named = model if model != "default" else None
     network = loading.load(weights or model, expected=named if weights else None)
     detector = Detector(network, device, size, batch, limits.pixels, backend=backend, precision=precision)

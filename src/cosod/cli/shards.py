@@ -16,7 +16,7 @@ def command(output, as_json):
     Once all have finished, OUTPUT/manifest.json lists every group and every photo that could not be read. The exit
     code is 1 where a shard is missing or unfinished, or photos could not be read.
     """
-    from cosod.cluster.merging import MANIFEST, merge
+    from cosod.apps.distributed.merging import MANIFEST, merge
 
     merged = merge(output)
     if as_json:

@@ -74,7 +74,7 @@ def command(
     weights.safetensors for `cosod segment --weights`. Given again, the command goes on from the last checkpoint, on
     the CPU to the same numbers. On several GPUs: torchrun --nproc-per-node N -m cosod train ...
     """
-    from cosod.training.recipe import load_recipe, recipe_names
+    from cosod.training.config.recipe import load_recipe, recipe_names
 
     if listing:
         click.echo(_table([load_recipe(name) for name in recipe_names()]))

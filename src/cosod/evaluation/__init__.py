@@ -7,8 +7,8 @@ __all__ = ["PROTOCOLS", "Report", "Totals", "evaluate", "evaluate_protocols", "m
 # Imported when first used: the tables of the papers need neither OpenCV nor Pillow.
 _WHERE = {
     "PROTOCOLS": "protocols",
-    "Report": "report",
-    "Totals": "totals",
+    "Report": "report.report",
+    "Totals": "metrics.totals",
     "evaluate": "runner",
     "evaluate_protocols": "runner",
 }
@@ -18,5 +18,5 @@ def __getattr__(name: str):
     if name in _WHERE:
         return getattr(importlib.import_module(f"cosod.evaluation.{_WHERE[name]}"), name)
     if name == "measures":
-        return importlib.import_module("cosod.evaluation.measures")
+        return importlib.import_module("cosod.evaluation.metrics.functional")
     raise AttributeError(f"module 'cosod.evaluation' has no attribute {name!r}")

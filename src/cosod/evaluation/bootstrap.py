@@ -3,8 +3,8 @@
 import numpy as np
 
 from cosod.errors import InputError
-from cosod.evaluation.report import Report
-from cosod.evaluation.totals import Totals
+from cosod.evaluation.metrics.totals import Totals
+from cosod.evaluation.report.report import Report
 
 
 def intervals(

@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image
 
 from cosod.errors import InputError
-from cosod.evaluation import agreement, counts, curves, levels, structure
-from cosod.evaluation.totals import Scores, Totals
-from cosod.evaluation.weighted import weighted_f
+from cosod.evaluation.metrics import curves, histograms, precision_jaccard, thresholds
+from cosod.evaluation.metrics import s_measure as structure
+from cosod.evaluation.metrics.totals import Scores, Totals
+from cosod.evaluation.metrics.weighted_f import weighted_f
 
 #: Measures where less is better; of all others more is.
 LOWER_IS_BETTER = frozenset({"mae"})
@@ -83,26 +84,26 @@ class Papers(_WithCurves):
     keys = ("mae", "s", "max_f", "mean_f", "max_e", "mean_e", "ap", "auc")
 
     def score(self, pred, truth):
-        binary = counts.is_binary(truth)
+        binary = histograms.is_binary(truth)
         mask = truth if binary else np.where(truth >= 128, 255, 0).astype(np.uint8)
-        center = counts.centroid(mask)
+        center = histograms.centroid(mask)
         height, width = truth.shape
         row, column = (round(height / 2), round(width / 2)) if center is None else map(round, center)
-        parts = counts.quadrants(pred, mask, row, column)
-        table, values = (parts.sum(axis=0), _BINARY) if binary else counts.joint(pred, truth)
+        parts = histograms.quadrants(pred, mask, row, column)
+        table, values = (parts.sum(axis=0), _BINARY) if binary else histograms.joint(pred, truth)
         histogram = table.sum(axis=1)
-        low, high = levels.level_range(histogram)
-        scale = levels.black_scale(low, high)
+        low, high = thresholds.level_range(histogram)
+        scale = thresholds.black_scale(low, high)
         share = float(table.sum(axis=0) @ values) / pred.size
         if share in (0, 1):
             mean = structure.mean_value(histogram, scale)
             s = mean if share else 1 - mean
         else:
             s = max(0.0, structure.s_measure(parts, _areas(height, width, row, column), scale, 1e-20))
-        passing = levels.float_thresholds(low, high)
+        passing = thresholds.float_thresholds(low, high)
         precision, recall, fpr = curves.rates(table, values, passing)
         return Scores(
-            {"mae": _mae(table, values, levels.Scale(0, 255)), "s": s},
+            {"mae": _mae(table, values, thresholds.Scale(0, 255)), "s": s},
             {
                 "precision": precision,
                 "recall": recall,
@@ -129,7 +130,7 @@ class PySODMetrics(_WithCurves):
         view = _BinaryView.of(pred, mask, cut)
         s = view.s_measure(cut)
         threshold = min(2 * view.mean, 1.0)
-        passing = levels.truncated_thresholds(view.low, view.high)
+        passing = thresholds.truncated_thresholds(view.low, view.high)
         precision, recall, fpr = curves.rates(view.table, _BINARY, passing)
         return Scores(
             {
@@ -165,7 +166,7 @@ class F3Net(Protocol):
             return Scores(values, {"precision": zeros, "recall": zeros, "fpr": zeros})
         cut = _cut_after(mask, lambda x: math.floor(x + 0.5))
         view = _BinaryView.of(pred, mask, cut)
-        precision, recall, fpr = curves.rates(view.table, _BINARY, levels.rounded_thresholds(view.low, view.high))
+        precision, recall, fpr = curves.rates(view.table, _BINARY, thresholds.rounded_thresholds(view.low, view.high))
         return Scores(
             {
                 "mae": _mae(view.table, _BINARY, view.scale),
@@ -204,11 +205,11 @@ class Coseg(Protocol):
 
     def score(self, pred, truth):
         if not self.native:
-            pred, truth = agreement.at_papers_size(pred), agreement.at_papers_size(truth)
+            pred, truth = precision_jaccard.at_papers_size(pred), precision_jaccard.at_papers_size(truth)
         objects = truth >= 128
         if self.skip_empty and not objects.any():
             return Scores({"p": math.nan, "j": math.nan})
-        p, j = agreement.precision_jaccard(agreement.binarise(pred, self.cap), objects)
+        p, j = precision_jaccard.precision_jaccard(precision_jaccard.binarise(pred, self.cap), objects)
         return Scores({"p": p, "j": j})
 
 
@@ -247,16 +248,16 @@ class _BinaryView:
     table: np.ndarray
     low: int
     high: int
-    scale: levels.Scale
+    scale: thresholds.Scale
     mean: float
     shape: tuple[int, int]
 
     @classmethod
     def of(cls, pred: np.ndarray, mask: np.ndarray, cut: tuple[int, int]) -> "_BinaryView":
-        parts = counts.quadrants(pred, mask, *cut)
+        parts = histograms.quadrants(pred, mask, *cut)
         table = parts.sum(axis=0)
-        low, high = levels.level_range(table.sum(axis=1))
-        scale = levels.plain_scale(low, high)
+        low, high = thresholds.level_range(table.sum(axis=1))
+        scale = thresholds.plain_scale(low, high)
         return cls(parts, table, low, high, scale, structure.mean_value(table.sum(axis=1), scale), pred.shape)
 
     @property
@@ -280,7 +281,7 @@ class _BinaryView:
 
 def _cut_after(mask: np.ndarray, rounded) -> tuple[int, int]:
     """First row and column after the centroid; MATLAB's 1:Y includes row Y. (0, 0) for an empty mask."""
-    center = counts.centroid(mask)
+    center = histograms.centroid(mask)
     return (0, 0) if center is None else (rounded(center[0]) + 1, rounded(center[1]) + 1)
 
 
@@ -288,5 +289,5 @@ def _areas(height: int, width: int, row: int, column: int) -> list[int]:
     return [row * column, row * (width - column), (height - row) * column, (height - row) * (width - column)]
 
 
-def _mae(table: np.ndarray, values: np.ndarray, scale: levels.Scale) -> float:
+def _mae(table: np.ndarray, values: np.ndarray, scale: thresholds.Scale) -> float:
     return float((np.abs(scale.values()[:, None] - values) * table).sum() / table.sum())

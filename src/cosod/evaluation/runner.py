@@ -15,12 +15,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from cosod.errors import ImageError, InputError
+from cosod.evaluation.metrics.totals import Totals
 from cosod.evaluation.notices import Notices, some
 from cosod.evaluation.pairs import Pair, Pairing, pair_up
 from cosod.evaluation.protocols import Coseg, Protocol, get
 from cosod.evaluation.reading import read_grey
-from cosod.evaluation.report import ImageTable, Report
-from cosod.evaluation.totals import Totals
+from cosod.evaluation.report.report import ImageTable, Report
 
 #: Pairs a worker takes at once. Fixed, so that sums are added in the same order whatever the number of workers.
 _CHUNK = 32

@@ -1,13 +1,20 @@
 """Losses: each term a pure function, and the sums that train GCoNet, GCoNet+ and SSNM."""
 
-from cosod.losses.groups import (
+from cosod.losses.gconet_plus import (
+    GCoNetPlusWeights,
+    GCoNetWeights,
+    MapWeights,
+    gconet_loss,
+    gconet_plus_loss,
+)
+from cosod.losses.group_losses import (
     adversarial_loss,
     classification_loss,
     focal_loss,
     semi_hard_triplet_loss,
     symmetric_triplet_loss,
 )
-from cosod.losses.maps import (
+from cosod.losses.map_losses import (
     bce_loss,
     binary_loss,
     iou_loss,
@@ -17,13 +24,6 @@ from cosod.losses.maps import (
     ssim_loss,
 )
 from cosod.losses.ssnm import SSNMWeights, category_loss, smooth_l1_loss, ssnm_loss, weighted_bce_loss
-from cosod.losses.total import (
-    GCoNetPlusWeights,
-    GCoNetWeights,
-    MapWeights,
-    gconet_loss,
-    gconet_plus_loss,
-)
 
 __all__ = [
     "GCoNetPlusWeights",

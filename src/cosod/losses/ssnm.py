@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cosod.errors import InputError
-from cosod.models.interface import Output
+from cosod.models.base import Output
 
 #: Maps are kept this far from 0 and 1, so that neither the entropy nor its gradient leaves the range of float32.
 MARGIN = 1e-6

@@ -1,12 +1,12 @@
 """The networks: made by name, loaded from files, and converted from published checkpoints."""
 
+from cosod.models.checkpoints.published import from_published, to_published
+from cosod.models.checkpoints.safetensors_file import load, save
 from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
-from cosod.models.mobile import GCoNetPlusMobile, MobileConfig
-from cosod.models.published import from_published, to_published
+from cosod.models.gconet_plus_mobile import GCoNetPlusMobile, MobileConfig
 from cosod.models.registry import create, names
 from cosod.models.ssnm import SSNM, SSNMConfig
-from cosod.models.weights import load, save
 
 __all__ = [
     "SSNM",

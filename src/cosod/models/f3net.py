@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cosod.models.interface import Features
-from cosod.models.resnet import ResNet50
-from cosod.models.saliency import Saliency, SaliencyNetwork, check_classes, enlarge
+from cosod.models.backbones.resnet import ResNet50
+from cosod.models.base import Features
+from cosod.models.saliency_base import Saliency, SaliencyNetwork, check_classes, enlarge
 
 #: Channels of everything after the backbone.
 WIDTH = 64

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cosod.models.affinity import GroupAffinity
-from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output
-from cosod.models.layers import classifier, contrast_head, halves, own_and_other, resize
-from cosod.models.relation import MeanConsensus
-from cosod.models.vgg import VGG16
+from cosod.models.backbones.vgg import VGG16
+from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
+from cosod.models.modules.group_affinity import GroupAffinity
+from cosod.models.modules.layers import classifier, contrast_head, halves, own_and_other, resize
+from cosod.models.modules.relation import MeanConsensus
 
 
 @dataclass(frozen=True)

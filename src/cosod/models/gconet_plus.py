@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from cosod.errors import InputError
-from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output
-from cosod.models.layers import classifier, contrast_head, halves, own_and_other, resize
-from cosod.models.refiner import Refiner
-from cosod.models.relation import make_relation
-from cosod.models.resnet import ResNet50
-from cosod.models.vgg import VGG16
+from cosod.models.backbones.resnet import ResNet50
+from cosod.models.backbones.vgg import VGG16
+from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
+from cosod.models.modules.layers import classifier, contrast_head, halves, own_and_other, resize
+from cosod.models.modules.refiner import Refiner
+from cosod.models.modules.relation import make_relation
 
 #: Where P - T is below it, the published code's exp(-300 (P - T)) overflows float32 ...
 RELEASED_LIMIT = -88.72 / 300

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from cosod.errors import InputError
+from cosod.models.base import CoSaliencyNetwork
 from cosod.models.f3net import F3Net, F3NetConfig
 from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
-from cosod.models.interface import CoSaliencyNetwork
-from cosod.models.mobile import GCoNetPlusMobile, MobileConfig
+from cosod.models.gconet_plus_mobile import GCoNetPlusMobile, MobileConfig
 from cosod.models.saliency_mobile import SaliencyMobile, SaliencyMobileConfig
 from cosod.models.ssnm import SSNM, SSNMConfig
 

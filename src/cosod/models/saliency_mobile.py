@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from cosod.models.interface import Features
-from cosod.models.layers import keep_statistics
-from cosod.models.mobilenet import MobileNetV2
-from cosod.models.saliency import Saliency, SaliencyNetwork, check_classes, enlarge
+from cosod.models.backbones.mobilenet import MobileNetV2
+from cosod.models.base import Features
+from cosod.models.modules.layers import keep_statistics
+from cosod.models.saliency_base import Saliency, SaliencyNetwork, check_classes, enlarge
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cosod.errors import InputError
-from cosod.models.hrnet import HRNet
-from cosod.models.interface import Consensus, CoSaliencyNetwork, Features, Output
-from cosod.models.layers import halves, keep_statistics
-from cosod.models.mobilenet import MobileNetV2
-from cosod.models.semantic import SemanticModulator
-from cosod.models.spatial import REFERENCE_POSITIONS, SOLVERS, spatial_map
-from cosod.models.vgg import VGG16
+from cosod.models.backbones.hrnet import HRNet
+from cosod.models.backbones.mobilenet import MobileNetV2
+from cosod.models.backbones.vgg import VGG16
+from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
+from cosod.models.modules.layers import halves, keep_statistics
+from cosod.models.modules.semantic_modulator import SemanticModulator
+from cosod.models.modules.spatial_modulator import REFERENCE_POSITIONS, SOLVERS, spatial_map
 
 #: Images in a group of the published network.
 REFERENCE_GROUP = 5

@@ -1,7 +1,7 @@
 """Training: recipes, the data they see, and the loop. See :func:`cosod.training.loop.train`."""
 
+from cosod.training.config.recipe import Recipe, load_recipe, recipe_names
 from cosod.training.loop import train
-from cosod.training.recipe import Recipe, load_recipe, recipe_names
 from cosod.training.run import Job
 
 __all__ = ["Job", "Recipe", "load_recipe", "recipe_names", "train"]

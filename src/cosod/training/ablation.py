@@ -9,20 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosod.data.groups import Group
+from cosod.apps.segment import Job as SegmentJob
+from cosod.apps.segment import run as segment
 from cosod.datasets import open as open_set
-from cosod.detector import Detector
 from cosod.errors import InputError, WeightsError
 from cosod.evaluation import evaluate
 from cosod.evaluation.protocols import get
-from cosod.files import write_text
+from cosod.inference.detector import Detector
+from cosod.io.atomic_write import write_text
+from cosod.io.photo_groups import Group
 from cosod.models import load
-from cosod.models.loading import identity
-from cosod.models.weights import describe
-from cosod.segmentation import Job as SegmentJob
-from cosod.segmentation import run as segment
+from cosod.models.checkpoints.loading import identity
+from cosod.models.checkpoints.safetensors_file import describe
+from cosod.training.config.recipe import Recipe, to_table, with_defaults
 from cosod.training.loop import train
-from cosod.training.recipe import Recipe, to_table, with_defaults
 from cosod.training.run import Job
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from cosod.errors import InputError, OutputError
-from cosod.files import whole
+from cosod.io.atomic_write import whole
 
 #: Raised when files of this version could not be read by the code before it.
 FORMAT = 1

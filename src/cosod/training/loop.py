@@ -1,5 +1,5 @@
-"""The training loop. What a step sees is in :mod:`.sampler` and :mod:`.batches`, what it minimises in
-:mod:`.objective`, what it moves in :mod:`.optimiser`; what is kept of it in :mod:`.run`.
+"""The training loop. What a step sees is in :mod:`.data.group_sampler` and :mod:`.data.loader`, what it minimises in
+:mod:`.objective`, what it moves in :mod:`.optimizer`; what is kept of it in :mod:`.run`.
 """
 
 import contextlib
@@ -10,14 +10,14 @@ from pathlib import Path
 import torch
 
 from cosod.errors import TrainingError
-from cosod.models.layers import keep_statistics
-from cosod.training.batches import Batch, Batches, iterate, usable_workers
-from cosod.training.chance import torch_seed
+from cosod.models.modules.layers import keep_statistics
 from cosod.training.checkpoint import make_folder
-from cosod.training.journal import Journal
-from cosod.training.optimiser import set_rates
+from cosod.training.data.keyed_rng import torch_seed
+from cosod.training.data.loader import Batch, Batches, iterate, usable_workers
+from cosod.training.optimizer import set_rates
+from cosod.training.process_group import join, leave
 from cosod.training.run import Job, Run, write_recipe
-from cosod.training.team import join, leave
+from cosod.training.run_log import Journal
 
 #: So many steps in a row without a finite gradient end a run: it learns nothing any more.
 MOST_SKIPPED = 50

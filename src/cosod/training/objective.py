@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from cosod.models.interface import CoSaliencyNetwork, Output
-from cosod.training.batches import Batch
-from cosod.training.extras import Judge, scale_term
-from cosod.training.objectives import OF_ALL_SHARED, loss_of
-from cosod.training.recipe import Recipe
+from cosod.losses.gconet_plus_mobile import OF_ALL_SHARED, loss_of
+from cosod.models.base import CoSaliencyNetwork, Output
+from cosod.training.auxiliary_losses import Judge, scale_term
+from cosod.training.config.recipe import Recipe
+from cosod.training.data.loader import Batch
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -9,23 +9,24 @@ import torch
 from torch import nn
 
 from cosod.errors import InputError
-from cosod.files import write_text
-from cosod.models import create, loading, save
-from cosod.models.interface import CoSaliencyNetwork
-from cosod.models.pretrained import init_backbone
-from cosod.models.published import check
+from cosod.io.atomic_write import write_text
+from cosod.models import create, save
+from cosod.models.backbones.imagenet import init_backbone
+from cosod.models.base import CoSaliencyNetwork
+from cosod.models.checkpoints import loading
+from cosod.models.checkpoints.published import check
 from cosod.models.registry import entry
 from cosod.training import checkpoint
-from cosod.training.chance import torch_seed
-from cosod.training.extras import Judge
-from cosod.training.groups import TrainingSet, choose_held_out, drawn, read_set, training_sets
-from cosod.training.neighbours import nearest_groups
+from cosod.training.auxiliary_losses import Judge
+from cosod.training.config.recipe import Recipe, to_table, with_defaults
+from cosod.training.data.group_sampler import Meeting, Plan, Sampler, joined
+from cosod.training.data.keyed_rng import torch_seed
+from cosod.training.data.published_order import Replay, write_order
+from cosod.training.data.training_set import TrainingSet, choose_held_out, drawn, read_set, training_sets
+from cosod.training.hard_partners import nearest_groups
 from cosod.training.objective import Objective
-from cosod.training.optimiser import Average, make_optimiser
-from cosod.training.order import Replay, write_order
-from cosod.training.recipe import Recipe, to_table, with_defaults
-from cosod.training.sampler import Meeting, Plan, Sampler, joined
-from cosod.training.team import Team
+from cosod.training.optimizer import Average, make_optimiser
+from cosod.training.process_group import Team
 from cosod.training.validation import Validator
 
 
@@ -35,13 +36,13 @@ class Job:
 
     Attributes:
         recipe: what to do.
-        data: training sets, see :func:`cosod.training.groups.read_set`.
+        data: training sets, see :func:`cosod.training.data.training_set.read_set`.
         output: folder of the run. A run that is there goes on.
         images: folder with the images of sets that are COCO files, where they are not found beside these.
         backbone: file with the backbone's ImageNet weights; by default the known one is downloaded.
         init: weights file of this package, or folder of a run, to start the whole network from.
         replay: folders of order files to follow, one for each set; by default the sampler decides.
-        device: see :func:`cosod.detector.choose_device`.
+        device: see :func:`cosod.inference.detector.choose_device`.
         workers: processes that prepare batches; changes speed, not results.
         checkpoint_every, log_every: steps.
         tensorboard: write its event files too.

@@ -7,17 +7,17 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from cosod.data.images import read_image
-from cosod.data.tensors import shrink
 from cosod.errors import ImageError, InputError
-from cosod.evaluation.measures import s_measure
-from cosod.models.interface import CoSaliencyNetwork
-from cosod.results import binarise
-from cosod.training.augment import read_mask
-from cosod.training.chance import Stream
-from cosod.training.groups import Item, Pairs
-from cosod.training.mixing import beside
-from cosod.training.recipe import Recipe
+from cosod.evaluation.metrics.functional import s_measure
+from cosod.io.images import read_image
+from cosod.io.tensors import shrink
+from cosod.models.base import CoSaliencyNetwork
+from cosod.postprocess.render import binarise
+from cosod.training.config.recipe import Recipe
+from cosod.training.data.augment import read_mask
+from cosod.training.data.distractor_mixing import beside
+from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.training_set import Item, Pairs
 
 #: Images encoded and decoded at once; bounds memory, changes no result.
 CHUNK = 32

@@ -1,0 +1,91 @@
+"""The trajectory ensemble: several moments of one training run in place of several runs (ATAL)."""
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cosod.active_learning.images import normalised
+from cosod.errors import InputError
+from cosod.inference.cpu_fusion import fold
+from cosod.models.saliency_base import SaliencyNetwork, enlarge, salient
+
+RULES = ("cycles", "last")
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Which moments of a stage are kept.
+
+    Attributes:
+        rule: ``cycles``: the rate goes down along a cosine ``size`` times in a stage, and the end of each cycle is
+            kept. ``last``: the rate goes up and down once, and the ends of the last ``size`` of ``parts`` are kept.
+        size: how many; 1 with ``last`` is no ensemble.
+        parts: equal parts that ``last`` divides a stage into; the method's 32 epochs.
+    """
+
+    rule: str = "cycles"
+    size: int = 4
+    parts: int = 32
+
+    def __post_init__(self):
+        if self.rule not in RULES:
+            raise InputError(f"ensemble: no rule {self.rule!r}; give {' or '.join(RULES)}")
+        if not 1 <= self.size <= self.parts:
+            raise InputError(f"ensemble: size {self.size} of {self.parts} parts; give 1 to {self.parts}")
+
+    def rate(self, step: int, steps: int) -> float:
+        """The rate's factor in a step (from 0) of a stage."""
+        if self.rule == "last":
+            return triangle(step, steps)
+        within = step * self.size / steps % 1
+        return (1 + math.cos(math.pi * within)) / 2
+
+    def moments(self, steps: int) -> set[int]:
+        """The steps (from 1) after which the network is kept; the last one always."""
+        if self.rule == "last":
+            return {steps - steps * part // self.parts for part in range(self.size)}
+        return {steps * cycle // self.size for cycle in range(1, self.size + 1)}
+
+
+def triangle(step: int, steps: int) -> float:
+    """F3Net's schedule: up in the first half of a stage, down in the second; ``1 - |2 (s + 1) / (S + 1) - 1|``."""
+    return 1 - abs(2 * (step + 1) / (steps + 1) - 1)
+
+
+State = dict[str, Tensor]
+
+
+def snapshot(network: nn.Module) -> State:
+    """A copy of weights and statistics on the CPU."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+
+
+def members(network: SaliencyNetwork, snapshots: list[State]) -> list[SaliencyNetwork]:
+    """Networks in evaluation mode, without gradients, one for each snapshot."""
+    result = []
+    for state in snapshots:
+        member = copy.deepcopy(network)
+        member.load_state_dict(state)
+        fold(member.eval().requires_grad_(False))
+        result.append(member.to(memory_format=torch.channels_last))
+    return result
+
+
+@torch.no_grad()
+def mean_probability(networks: list[SaliencyNetwork], images: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+    """What the networks say on average, ``(N, 1, H, W)``: the mean of their probabilities of being salient.
+
+    Args:
+        networks: of :func:`members`.
+        images: ``(N, 3, H, W)`` in [0, 1].
+        precision: of the networks' arithmetic.
+    """
+    total = 0.0
+    for network in networks:
+        with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
+            logits = network.saliency(normalised(images, network)).logits[0]
+        total = total + salient(enlarge(logits.float(), images.shape[-2:]))
+    return total / len(networks)

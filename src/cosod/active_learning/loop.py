@@ -1,0 +1,331 @@
+"""The loop: ask, be answered, learn, ask again. Every step leaves its result on disk, and nothing is done twice."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from cosod.active_learning import settings as of_settings
+from cosod.active_learning.ensemble import State as Snapshot
+from cosod.active_learning.ensemble import snapshot, triangle
+from cosod.active_learning.images import load_images, load_masks
+from cosod.active_learning.labels import Targets, oracle, superpixels, targets
+from cosod.active_learning.points import PointSet, Queries, unanswered
+from cosod.active_learning.pool import Pool
+from cosod.active_learning.selection import random_queries, select
+from cosod.active_learning.self_training import said_masks
+from cosod.active_learning.settings import REGIONS, Settings
+from cosod.active_learning.stage import PRECISIONS, Report, train_stage
+from cosod.active_learning.state import State
+from cosod.errors import InputError
+from cosod.inference.detector import choose_device
+from cosod.io.atomic_write import whole, write_text
+from cosod.models.backbones.imagenet import init_backbone
+from cosod.models.checkpoints import loading, published, safetensors_file
+from cosod.models.registry import create
+from cosod.models.saliency_base import SaliencyNetwork
+from cosod.training import checkpoint
+from cosod.training.data.keyed_rng import torch_seed
+
+
+@dataclass
+class Material:
+    """The pool in memory, read when first needed; runs on one pool may share it.
+
+    Attributes:
+        pool: the images.
+        side: side that they are kept at.
+        regions_file: where the superpixels are kept, which take a while to find.
+    """
+
+    pool: Pool
+    side: int
+    regions_file: Path
+
+    @cached_property
+    def images(self) -> Tensor:
+        return load_images(self.pool, self.side)
+
+    @cached_property
+    def masks(self) -> Tensor:
+        return load_masks(self.pool, self.side)
+
+    @cached_property
+    def regions(self) -> np.ndarray:
+        """Superpixels ``(N, S, S)`` of the images at ``side``."""
+        key = f"{self.pool.fingerprint}/{self.side}/{REGIONS}"
+        if self.regions_file.exists():
+            with np.load(self.regions_file, allow_pickle=False) as file:
+                if str(file["key"]) == key:
+                    return file["regions"]
+        regions = np.stack([superpixels(image, REGIONS) for image in self.images.numpy()])
+        with whole(self.regions_file) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, key=key, regions=regions)
+        return regions
+
+
+@dataclass
+class Loop:
+    """One run in its folder.
+
+    Attributes:
+        state: the folder.
+        pool: the images; they must be what they were when the run began.
+        settings: of the run.
+        backbone: file of ImageNet weights; downloaded where it is not given, ``Path("none")`` is a random start.
+        device: of training and queries.
+        material: the pool in memory.
+        say: called with a line when something takes a while.
+    """
+
+    state: State
+    pool: Pool
+    settings: Settings
+    backbone: Path | None = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    material: Material | None = None
+    say: Callable[[str], None] = lambda line: None
+
+    def __post_init__(self):
+        if self.material is None:
+            file = self.state.folder / "regions.npz"
+            self.material = Material(self.pool, self.settings.training.side, file)
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | os.PathLike,
+        pool: Pool | None = None,
+        settings: Settings | None = None,
+        device: str = "auto",
+        **more,
+    ) -> "Loop":
+        """Begin a run, or go on with the one in ``folder``.
+
+        Args:
+            folder: of the run.
+            pool: needed to begin; a run that goes on must have the same.
+            settings: the same.
+            device: see :func:`cosod.load`.
+            more: further attributes.
+
+        Raises:
+            InputError: no run there and no pool to begin one with; another pool or other settings than those of the
+                run there, named; images of the pool that changed since, named.
+        """
+        state = State(Path(folder))
+        if state.exists():
+            found = state.pool()
+            if pool is not None and pool.fingerprint != found.fingerprint:
+                raise InputError(_other_pool(state, found, pool))
+            pool = found
+            pool.check_unchanged()
+            settings = _same_settings(state, settings)
+        elif pool is None:
+            raise InputError(f"{folder}: holds no active-learning run; begin one with a pool: --data FOLDER")
+        else:
+            settings = settings or Settings()
+            write_text(state.settings, json.dumps(of_settings.to_table(settings), indent=2) + "\n")
+            pool.save(state.pool_file)
+        return cls(state, pool, settings, device=choose_device(device), **more)
+
+    def asked(self, give_up: bool = False) -> Queries:
+        """The pixels that wait for an answer; once all are answered, those of the next round, for which is trained.
+
+        Args:
+            give_up: what is still open in the current round is asked no more, if anything was answered.
+
+        Returns:
+            Empty when the budget is spent.
+        """
+        if self.settings.first == 0:
+            return {}
+        asked, points = self.state.rounds(), self.state.points(self.pool)
+        if asked:
+            queries = self.state.queries(asked - 1, self.pool)
+            left = unanswered(queries, points)
+            if left and not (give_up and sum(map(len, left.values())) < sum(map(len, queries.values()))):
+                return left
+            if asked > self.settings.rounds:
+                return {}
+        queries = self._next(asked, points)
+        self.state.save_queries(asked, self.pool, queries)
+        return queries
+
+    def answer(self, answers: PointSet) -> int:
+        """Add answers to those of the run; returns how many were new.
+
+        Raises:
+            InputError: answers of another pool, outside their image, or contradicting earlier ones; then none is kept.
+        """
+        self.pool.check_points(answers, "the answers")
+        points = self.state.points(self.pool)
+        new = sum(points.add(image, clicks) for image, clicks in answers)
+        points.save(self.state.points_file)
+        return new
+
+    def run(self) -> Path:
+        """Go through all rounds with the pool's masks for a person, train the final network; returns its file."""
+        while queries := self.asked():
+            self.answer(oracle(queries, self.pool))
+        return self.finish()
+
+    def finish(self) -> Path:
+        """Train the final network, from ImageNet, on all that is answered; returns its weights file."""
+        path = self.state.folder / loading.RESULT
+        if path.exists():
+            return path
+        training = self.settings.training
+        if not training.final_steps:
+            raise InputError("training.final_steps is 0: this run has no final network")
+        truth, network = self.truth(), self._new("final")
+        clicked = isinstance(truth, Targets)
+        # Masks need no pretended ones: the same number of steps goes into one network.
+        report = self._train(network, "final", truth, training.final_steps + (0 if clicked else training.self_steps))
+        if clicked and training.self_steps:
+            precision = PRECISIONS[training.precision]
+            masks = said_masks(network, self.material.images, truth, training.size, precision, training.self_cut)
+            network = self._new("self", classes=1)
+            self._train(network, "self", masks, training.self_steps)
+        facts = of_settings.to_table(self.settings)
+        safetensors_file.save(network, path, {"active": facts, "pool": self.pool.fingerprint, "clicks": report.clicks})
+        return path
+
+    def truth(self, after: int | None = None) -> Targets | Tensor:
+        """What a network is trained on: labelled points, all or those asked for up to round ``after``; or masks."""
+        if self.settings.labels == "masks":
+            return self.material.masks
+        needs = self.settings.labels != "points"
+        masks = self.material.masks if self.settings.labels == "gt_in_region" else None
+        regions = self.material.regions if needs else None
+        points = self.state.points(self.pool) if after is None else self.state.points_until(after, self.pool)
+        return targets(points, self.pool, self.settings.labels, regions, masks)
+
+    def _next(self, number: int, points: PointSet) -> Queries:
+        """The pixels of round ``number``."""
+        if number == 0:
+            return random_queries(self.pool, self.settings.first, self.settings.seed)
+        network, snapshots = self._trained(number - 1)
+        self.say(f"round {number}: choosing {self.settings.clicks} pixels in each of {len(self.pool)} images")
+        with _bar(len(self.pool), "img") as bar:
+            return select(
+                network,
+                snapshots,
+                self.pool,
+                self.material.images,
+                points,
+                self.settings.clicks,
+                self.settings.selection,
+                self.settings.attack,
+                torch_seed(self.settings.seed, "round", number),
+                self.material.regions if self.settings.labels != "points" else None,
+                PRECISIONS[self.settings.training.precision],
+                bar.update,
+            )
+
+    def _trained(self, number: int) -> tuple[SaliencyNetwork, list[Snapshot]]:
+        """The network and the snapshots of a round's stage, trained where they are not on disk yet."""
+        file = self.state.model_file(number)
+        if file.exists():
+            network = self._new(number)
+            snapshots = published.read(file)["snapshots"]
+        else:
+            training, ensemble = self.settings.training, self.settings.ensemble
+            network = self._start(number)
+            snapshots: list[Snapshot] = []
+            moments = ensemble.moments(training.steps)
+
+            def keep(step: int) -> None:
+                if step in moments:
+                    snapshots.append(snapshot(network))
+
+            self._train(network, number, self.truth(number), training.steps, ensemble.rate, keep)
+            checkpoint.write(file, {"snapshots": snapshots})
+            if number:
+                self.state.model_file(number - 1).unlink(missing_ok=True)  # nothing reads it any more
+        return network, snapshots
+
+    def _start(self, number: int) -> SaliencyNetwork:
+        """What a stage begins with: the network of the stage before, trained again where its file was lost, or new."""
+        network = self._new(number)
+        if number and self.settings.training.warm:
+            network.load_state_dict(self._trained(number - 1)[1][-1])
+        return network
+
+    def _new(self, stage: int | str, classes: int | None = None) -> SaliencyNetwork:
+        """A network with ImageNet's backbone and new decoder; by default with the classes of the run's labels."""
+        training = self.settings.training
+        torch.manual_seed(torch_seed(self.settings.seed, "weights", stage if not training.warm else "first"))
+        network = create(training.network, classes=classes or (1 if self.settings.labels == "masks" else 2))
+        if self.backbone != Path("none"):
+            init_backbone(network, self.backbone)
+        return network.to(self.device)
+
+    def _train(
+        self,
+        network,
+        stage: int | str,
+        truth: Targets | Tensor,
+        steps: int,
+        rate=triangle,
+        after_step=lambda step: None,
+    ) -> Report:
+        share = truth.share if isinstance(truth, Targets) else 1.0
+        seen = f"{int(truth.clicks.sum())} clicks" if isinstance(truth, Targets) else "masks"
+        seen = "its own masks" if stage == "self" else seen
+        self.say(f"stage {stage}: {steps} steps on {seen} of {len(self.pool)} images ({share:.3%} of their pixels)")
+        key = (self.settings.seed, "stage", stage)
+        with _bar(steps, "step") as bar:
+
+            def stepped(step: int) -> None:
+                after_step(step)
+                bar.update()
+
+            report = train_stage(
+                network,
+                self.material.images,
+                truth,
+                self.settings.training,
+                steps,
+                lambda step: rate(step, steps),
+                key,
+                stepped,
+            )
+        row = report._asdict() | {"stage": stage, "labelled_share": share, "labels": self.settings.labels}
+        write_text(self.state.folder / f"stage-{stage}.json", json.dumps(row) + "\n")
+        return report
+
+
+def _bar(total: int, unit: str) -> tqdm:
+    """A progress bar on a terminal, gone when it is done."""
+    return tqdm(total=total, unit=unit, leave=False, disable=None, dynamic_ncols=True)
+
+
+def _same_settings(state: State, wanted: Settings | None) -> Settings:
+    try:
+        found = of_settings.from_table(json.loads(state.settings.read_text(encoding="utf-8")))
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{state.settings}: cannot be read ({error}); begin another run") from error
+    if wanted is not None and (changed := of_settings.differences(found, wanted)):
+        raise InputError(
+            f"{state.folder} was begun with other settings: {', '.join(changed)}; give the same, or another folder"
+        )
+    return found
+
+
+def _other_pool(state: State, found: Pool, given: Pool) -> str:
+    gone = [name for name in found.names if given.sizes.get(name) != found.sizes[name]]
+    new = [name for name in given.names if name not in found.sizes]
+    parts = [
+        f"{len(names)} {what}, the first is {names[0]}"
+        for names, what in ((gone, "gone or changed"), (new, "new"))
+        if names
+    ]
+    return f"{state.folder} was begun with another pool: {'; '.join(parts)}; give the same images, or another folder"

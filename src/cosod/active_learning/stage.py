@@ -1,0 +1,204 @@
+"""Training a saliency network for a number of steps, on clicks or on whole masks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cosod.active_learning.images import draw_view, normalised
+from cosod.active_learning.labels import Targets
+from cosod.errors import InputError, TrainingError
+from cosod.losses.point_losses import local_coherence, mask_loss, point_loss
+from cosod.models.registry import entry
+from cosod.models.saliency_base import SaliencyNetwork, salient
+from cosod.training.data.keyed_rng import torch_seed
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a stage is trained.
+
+    The published rates belong to batches of 32 and F3Net; they grow and shrink with the batch.
+
+    Attributes:
+        network: a registered network for single images.
+        steps: of the stage after each round but the last.
+        final_steps: of the final network, which begins anew from ImageNet on all clicks (0: no final network).
+        self_steps: of one more network, from ImageNet too, on the masks that the final one gives of the pool (see
+            :mod:`cosod.active_learning.self_training`; 0: none). It is the result then. With masks, added to
+            final_steps.
+        self_cut: whether the outlines of these masks are moved to where the colours change.
+        warm: whether a stage goes on from the one before; else it begins anew too.
+        size: side of the square that images are trained at.
+        side: side that images are kept in memory at.
+        batch: images of a step.
+        lr: rate of decoder and heads at its peak, for 32 images.
+        backbone: factor of the backbone's rate.
+        freeze_stem: leave the backbone's first layers as ImageNet made them, as the published code does.
+        momentum, weight_decay: of SGD, with Nesterov's momentum.
+        crop: share of an image's sides that is cut off at most.
+        precision: ``bfloat16`` (autocast) or ``float32``.
+        coherence: weight of :func:`cosod.active_learning.losses.local_coherence` beside the clicks' loss; 0 is none.
+        bug_compatible: see :func:`cosod.active_learning.losses.structure_loss`.
+    """
+
+    network: str = "saliency_mobile"
+    steps: int = 150
+    final_steps: int = 1000
+    self_steps: int = 1000
+    self_cut: bool = True
+    warm: bool = True
+    size: int = 192
+    side: int = 224
+    batch: int = 16
+    lr: float = 0.05
+    backbone: float = 0.1
+    freeze_stem: bool = True
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    crop: float = 0.125
+    precision: str = "bfloat16"
+    coherence: float = 0.3
+    bug_compatible: bool = False
+
+    def __post_init__(self):
+        if not issubclass(entry(self.network).network, SaliencyNetwork):
+            raise InputError(f"training: {self.network} is a network for groups; give f3net or saliency_mobile")
+        if self.precision not in PRECISIONS:
+            raise InputError(f"training: precision {self.precision!r}; give {' or '.join(PRECISIONS)}")
+        if min(self.steps, self.batch, self.side) < 1 or min(self.final_steps, self.self_steps) < 0:
+            raise InputError(
+                "training: give steps, batch and side of at least 1, and final_steps and self_steps of at least 0"
+            )
+        if self.size < 32 or self.size % 32:
+            raise InputError(f"training: size {self.size}; give a multiple of 32")
+        if not 0 <= self.crop < 1:
+            raise InputError(f"training: crop {self.crop}; give at least 0 and less than 1")
+
+
+class Report(NamedTuple):
+    """What a stage was: steps without a finite loss among them, mean loss, and clicks among the images it saw."""
+
+    steps: int
+    skipped: int
+    loss: float
+    clicks: int
+
+
+def train_stage(
+    network: SaliencyNetwork,
+    images: Tensor,
+    truth: Targets | Tensor,
+    settings: Training,
+    steps: int,
+    rate: Callable[[int], float],
+    key: tuple[int | str, ...],
+    after_step: Callable[[int], None] = lambda step: None,
+) -> Report:
+    """Train ``network`` in place.
+
+    Args:
+        network: on its device.
+        images: ``(N, S, S, 3)`` uint8.
+        truth: labelled points, or masks ``(N, S, S)`` uint8 for full supervision.
+        settings: of the training.
+        steps: how many.
+        rate: factor of the rates in a step, from 0.
+        key: of everything random.
+        after_step: called with the number of each step, from 1, when it is done.
+
+    Raises:
+        TrainingError: fifty steps in a row without a finite loss.
+    """
+    device = next(network.parameters()).device
+    network.train().to(memory_format=torch.channels_last)
+    optimiser = _optimiser(network, settings)
+    precision = PRECISIONS[settings.precision]
+    generator = torch.Generator().manual_seed(torch_seed(*key))
+    order = _order(len(images), settings.batch, generator)
+    total, skipped, in_a_row = 0.0, 0, 0
+    clicks = int(truth.clicks.sum()) if isinstance(truth, Targets) else 0
+    for step in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = group["peak"] * rate(step)
+        chosen = next(order)
+        batch = _Batch.of(images, truth, chosen, settings, generator).to(device)
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            output = network.saliency(normalised(batch.images, network))
+        if batch.masks is None:
+            loss = point_loss(output, batch.xy, batch.labels)
+            if settings.coherence:
+                maps = salient(output.logits[0].float())
+                loss = loss + settings.coherence * local_coherence(maps, batch.images)
+        else:
+            loss = mask_loss(output, batch.masks, settings.bug_compatible)
+        optimiser.zero_grad()
+        loss.backward()
+        if torch.isfinite(loss):
+            optimiser.step()
+            total, in_a_row = total + loss.item(), 0
+        else:
+            skipped, in_a_row = skipped + 1, in_a_row + 1
+            if in_a_row == 50:
+                raise TrainingError("50 steps in a row without a finite loss; give a smaller lr")
+        after_step(step + 1)
+    network.eval()
+    return Report(steps, skipped, total / max(1, steps - skipped), clicks)
+
+
+class _Batch(NamedTuple):
+    """One step's images in [0, 1], and their labelled points or their masks."""
+
+    images: Tensor
+    xy: Tensor | None
+    labels: Tensor | None
+    masks: Tensor | None
+
+    @classmethod
+    def of(cls, images, truth, chosen: Tensor, settings: Training, generator: torch.Generator) -> "_Batch":
+        pixels = images[chosen].permute(0, 3, 1, 2).float() / 255
+        if isinstance(truth, Targets):
+            xy, labels = truth.xy[chosen], truth.labels[chosen]
+            view = draw_view(xy, truth.clicks[chosen], settings.crop, generator)
+            inside = view.of_points(xy)
+            # A superpixel may reach out of the window; a click never does.
+            labels = labels.masked_fill((inside.abs() > 1).any(dim=2), -1)
+            return cls(view.of_images(pixels, settings.size), inside, labels, None)
+        nothing = torch.zeros(len(chosen), 0, 2)
+        view = draw_view(nothing, nothing[..., 0].bool(), settings.crop, generator)
+        masks = view.of_images(truth[chosen][:, None].float() / 255, settings.size)
+        return cls(view.of_images(pixels, settings.size), None, None, masks)
+
+    def to(self, device: torch.device) -> "_Batch":
+        return _Batch(*(None if part is None else part.to(device) for part in self))
+
+
+def _order(count: int, batch: int, generator: torch.Generator):
+    """Indices of each step's images: pass after pass over all of them, each pass shuffled anew."""
+    waiting = torch.empty(0, dtype=torch.int64)
+    while True:
+        while len(waiting) < batch:
+            waiting = torch.cat([waiting, torch.randperm(count, generator=generator)])
+        yield waiting[:batch]
+        waiting = waiting[batch:]
+
+
+def _optimiser(network: SaliencyNetwork, settings: Training) -> torch.optim.Optimizer:
+    lr = settings.lr * settings.batch / 32
+    backbone, rest = [], []
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(not (settings.freeze_stem and name.startswith(network.stem)))
+        if parameter.requires_grad:
+            (backbone if name.startswith("backbone.") else rest).append(parameter)
+    groups = [{"params": backbone, "peak": lr * settings.backbone}, {"params": rest, "peak": lr}]
+    return torch.optim.SGD(
+        [group for group in groups if group["params"]],
+        lr=lr,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        nesterov=settings.momentum > 0,
+    )

@@ -1,0 +1,107 @@
+"""The folder of an active-learning run: what lies where.
+
+::
+
+    run.json               settings and seed
+    pool.json              the images and their sizes
+    points.json            all answers so far
+    round-00/queries.json  the pixels asked for in the first round, by chance
+    round-00/model.pt      snapshots of the network trained on the answers so far, until the next one is there
+    round-01/queries.json  the pixels that this network asked for
+    ...
+    stage-0.json, ...      what each network was trained on: clicks, share of labelled pixels, loss
+    regions.npz            superpixels, where clicks label them
+    weights.safetensors    the final network
+"""
+
+from pathlib import Path
+
+from cosod.active_learning.points import PointSet, Queries, load_queries, save_queries
+from cosod.active_learning.pool import Pool
+from cosod.errors import InputError
+
+
+class State:
+    """Paths and files of a run's folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        self.settings = self.folder / "run.json"
+        self.pool_file = self.folder / "pool.json"
+        self.points_file = self.folder / "points.json"
+
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return self.pool_file.exists()
+
+    def round(self, number: int) -> Path:
+        """The folder of a round, counted from 0."""
+        return self.folder / f"round-{number:02d}"
+
+    def queries_file(self, number: int) -> Path:
+        """The pixels asked for in a round."""
+        return self.round(number) / "queries.json"
+
+    def model_file(self, number: int) -> Path:
+        """The network trained after a round was answered."""
+        return self.round(number) / "model.pt"
+
+    def rounds(self) -> int:
+        """How many rounds have been asked."""
+        number = 0
+        while self.queries_file(number).exists():
+            number += 1
+        return number
+
+    def pool(self) -> Pool:
+        """The pool of the run.
+
+        Raises:
+            InputError: there is no run in this folder, or its file is damaged.
+        """
+        if not self.exists():
+            raise InputError(
+                f"{self.folder}: holds no active-learning run; begin one with: cosod active query --data FOLDER"
+            )
+        return Pool.load(self.pool_file)
+
+    def points(self, pool: Pool) -> PointSet:
+        """All answers so far; none before the first.
+
+        Raises:
+            InputError: the file is damaged or of another pool.
+        """
+        if not self.points_file.exists():
+            return PointSet(pool.fingerprint)
+        points = PointSet.load(self.points_file)
+        pool.check_points(points, self.points_file)
+        return points
+
+    def points_until(self, number: int, pool: Pool) -> PointSet:
+        """The answers to what was asked up to a round, that one included; raises as :meth:`points`."""
+        asked: dict[str, set[tuple[int, int]]] = {}
+        for earlier in range(number + 1):
+            for image, places in self.queries(earlier, pool).items():
+                asked.setdefault(image, set()).update(places)
+        points = PointSet(pool.fingerprint)
+        for image, clicks in self.points(pool):
+            points.add(image, (p for p in clicks if (p.x, p.y) in asked.get(image, ())))
+        return points
+
+    def queries(self, number: int, pool: Pool) -> Queries:
+        """The pixels asked for in a round.
+
+        Raises:
+            InputError: the file is missing, damaged, or of another pool.
+        """
+        path = self.queries_file(number)
+        fingerprint, queries = load_queries(path)
+        if fingerprint != pool.fingerprint:
+            raise InputError(f"{path}: belongs to another pool than that of {pool.root}; begin another run")
+        for image, points in queries.items():
+            pool.check(image, points)
+        return queries
+
+    def save_queries(self, number: int, pool: Pool, queries: Queries) -> None:
+        """Write the pixels asked for in a round, whole or not at all."""
+        save_queries(self.queries_file(number), pool.fingerprint, queries)

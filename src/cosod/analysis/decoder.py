@@ -1,0 +1,59 @@
+"""The feature maps that a decoder passes from level to level, caught on their way (GCoNet+ figure 2)."""
+
+import contextlib
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from cosod.errors import InputError
+from cosod.models.base import CoSaliencyNetwork
+from cosod.models.gconet import GCoNet
+from cosod.models.gconet_plus import GCoNetPlus
+from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
+from cosod.models.ssnm import SSNM
+
+
+def level_modules(network: CoSaliencyNetwork) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Modules whose input, and modules whose output, is the decoder's feature at one level.
+
+    In GCoNet+ and the light network the lateral connection is added between two blocks: a level is what the next
+    block takes in, and the last level what the last block gives.
+
+    Raises:
+        InputError: a network whose decoder is not known here.
+    """
+    match network:
+        case GCoNet():
+            return (), ("top", "merge4", "merge3", "merge2", "merge1")
+        case GCoNetPlus():
+            return ("block5", "block4", "block3", "block2", "block1"), ("block1",)
+        case GCoNetPlusMobile():
+            return ("block16", "block8", "block4"), ("block4",)
+        case SSNM():
+            return (), (("block",) if network.config.shared_blocks else ("block4", "block3", "block2")) + ("block1",)
+    raise InputError(f"{type(network).__name__} has no decoder whose levels can be shown")
+
+
+@contextlib.contextmanager
+def caught_levels(network: CoSaliencyNetwork) -> Iterator[list[Tensor]]:
+    """While open, every ``network.decode`` appends its levels, coarsest first, each as its mean over channels.
+
+    Yields:
+        A list that fills with tensors ``(N, 1, H_l, W_l)``.
+
+    Raises:
+        InputError: see :func:`level_modules`.
+    """
+    levels: list[Tensor] = []
+
+    def keep(feature: Tensor) -> None:
+        levels.append(feature.detach().float().mean(dim=1, keepdim=True))
+
+    before, after = level_modules(network)
+    hooks = [network.get_submodule(n).register_forward_pre_hook(lambda _, given: keep(given[0])) for n in before]
+    hooks += [network.get_submodule(n).register_forward_hook(lambda _, given, made: keep(made)) for n in after]
+    try:
+        yield levels
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,217 @@
+"""What a network makes of one group, taken apart."""
+
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cosod.analysis.decoder import caught_levels
+from cosod.errors import ImageError
+from cosod.inference.detector import Detector
+from cosod.io.images import read_image
+from cosod.io.photo_groups import Group
+from cosod.io.tensors import shrink, to_batch
+from cosod.models.base import Consensus, CoSaliencyNetwork, Features
+from cosod.models.modules.group_affinity import affinity_of
+
+#: Longest side in pixels at which photos are kept for the sheets.
+PHOTO_SIDE = 180
+
+
+@dataclass(frozen=True)
+class Activation:
+    """Class activation map of the auxiliary classifier for the class that it is surest of (Zhou et al., CVPR 2016).
+
+    Attributes:
+        index: of the class, in the order of the training groups.
+        score: its softmax score.
+        values: the classifier's weights of the class times F, summed over channels, ``(H, W)``.
+    """
+
+    index: int
+    score: float
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One photo of the sheets; what was not asked for, or what the network has not, is ``None`` or empty.
+
+    Attributes:
+        stem: its name.
+        picture: ``(h, w, 3)`` uint8, the longer side :data:`PHOTO_SIDE`.
+        attention: where the consensus came from, ``(H, W)``, sums to one.
+        activation: class activation map.
+        response: mean over channels of F times the consensus, ``(H, W)``.
+        levels: channel means of the decoder's levels, coarsest first, each ``(H_l, W_l)``.
+        saliency: the map in [0, 1], ``(S, S)``.
+    """
+
+    stem: str
+    picture: np.ndarray
+    attention: np.ndarray | None = None
+    activation: Activation | None = None
+    response: np.ndarray | None = None
+    levels: tuple[np.ndarray, ...] = ()
+    saliency: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One group: the stems and vectors ``(N, C)`` of all its readable images, and the first few to be shown."""
+
+    name: str
+    stems: tuple[str, ...]
+    vectors: np.ndarray
+    shown: tuple[Shown, ...]
+
+
+@dataclass(frozen=True)
+class _Read:
+    index: int
+    picture: np.ndarray
+    square: np.ndarray
+
+
+def classifier_of(network: CoSaliencyNetwork) -> nn.Linear | None:
+    """The network's classifier on the global average of F, where it has one.
+
+    SSNM's classifier reads its semantic vector, from which no way leads back to positions: it is none of these.
+    """
+    classifier = getattr(network, "classifier", None)
+    return classifier if isinstance(classifier, nn.Linear) else None
+
+
+@torch.inference_mode()
+def examine(
+    detector: Detector,
+    group: Group,
+    kinds: Collection[str],
+    images: int,
+    on_error: Callable[[int, ImageError], None],
+    on_read: Callable[[], None] = lambda: None,
+) -> Examined | None:
+    """Run the network on a group and keep what the analyses need.
+
+    All images form the consensus; the first ``images`` of them are encoded again for what is shown, so that besides
+    F of the whole group only one batch of features is in memory.
+
+    Args:
+        detector: holds network, device, size and batch.
+        group: the group.
+        kinds: of ``consensus``, ``attention``, ``activation``, ``decoder``: what to keep.
+        images: photos to show at most.
+        on_error: called with the index and the error of an image that cannot be read; it is left out.
+        on_read: called after each image.
+
+    Returns:
+        ``None`` where no image could be read.
+    """
+    network, side = detector.network, detector.size
+    indices: list[int] = []
+    deep: list[Tensor] = []
+    first: list[_Read] = []
+    for part in _read(detector, group, on_error, on_read):
+        deep.append(network.encode(_tensor(detector, part)).deep)
+        indices += [item.index for item in part]
+        first += part[: max(0, images - len(first))]
+    if not indices:
+        return None
+    features = Features((), torch.cat(deep), (side, side))
+    del deep
+    consensus = network.consensus(features)
+    vectors = image_vectors(network, features, consensus) if "consensus" in kinds else np.zeros((0, 0), np.float32)
+    shown: list[Shown] = []
+    if set(kinds) - {"consensus"}:
+        for start in range(0, len(first), detector.batch):
+            part = first[start : start + detector.batch]
+            of_part = consensus.part(slice(start, start + len(part)))
+            shown += _show(detector, part, [group.stems[item.index] for item in part], of_part, kinds)
+    return Examined(group.name, tuple(group.stems[i] for i in indices), vectors, tuple(shown))
+
+
+def image_vectors(network: CoSaliencyNetwork, features: Features, consensus: Consensus) -> np.ndarray:
+    """The consensus that each of a group's images gives by itself, ``(N, C)``.
+
+    With a group affinity module it is formed under the attention that the whole group put on the image: then, and
+    with the relation modules that look at each image by itself, the mean of these vectors is the group's consensus.
+    For SSNM, which pools products over images, it is not.
+    """
+    affinity = affinity_of(network)
+    vectors = []
+    for i in range(len(features.deep)):
+        deep = features.deep[i : i + 1]
+        if affinity is not None and consensus.attention is not None:
+            formed = affinity(deep, consensus.attention[i : i + 1])
+        else:
+            formed = network.consensus(features._replace(deep=deep))
+        vectors.append(formed.vector.float().flatten())
+    return torch.stack(vectors).cpu().numpy()
+
+
+def _read(detector: Detector, group: Group, on_error, on_read) -> Iterator[list[_Read]]:
+    """The readable images of a group in batches; of each the thumbnail and what the network takes."""
+
+    def load(index: int) -> _Read | ImageError:
+        try:
+            image = read_image(group.images[index], detector.max_pixels)
+        except ImageError as error:
+            return error
+        scale = PHOTO_SIDE / max(image.shape[:2])
+        size = tuple(max(1, round(pixels * scale)) for pixels in image.shape[1::-1])
+        return _Read(index, cv2.resize(image, size, interpolation=cv2.INTER_AREA), shrink(image, detector.size))
+
+    with ThreadPoolExecutor(4, thread_name_prefix="cosod-inspect") as pool:
+        for start in range(0, len(group.images), detector.batch):
+            indices = range(start, min(start + detector.batch, len(group.images)))
+            part = []
+            for index, item in zip(indices, pool.map(load, indices), strict=True):
+                if isinstance(item, ImageError):
+                    on_error(index, item)
+                else:
+                    part.append(item)
+                on_read()
+            if part:
+                yield part
+
+
+def _tensor(detector: Detector, part: Collection[_Read]) -> Tensor:
+    return to_batch([item.square for item in part], detector.network.mean, detector.network.std, detector.device)
+
+
+def _show(detector: Detector, part, stems: list[str], consensus: Consensus, kinds: Collection[str]) -> list[Shown]:
+    network = detector.network
+    features = network.encode(_tensor(detector, part))
+    found: list[dict] = [{} for _ in part]
+
+    def add(name: str, maps: Tensor) -> None:
+        for of_one, values in zip(found, maps.float().cpu().numpy(), strict=True):
+            of_one[name] = values[0]
+
+    if "attention" in kinds:
+        add("attention", consensus.attention)
+    if "activation" in kinds:
+        add("response", (features.deep * consensus.vector).mean(dim=1, keepdim=True))
+        for of_one, activation in zip(found, _activations(network, features.deep), strict=False):
+            of_one["activation"] = activation
+    if "decoder" in kinds:
+        with caught_levels(network) as levels:
+            # Of a network whose k depends on the group (GCoNet+ as published), the maps are those of this batch.
+            add("saliency", network.decode(features, consensus).maps)
+        for number, of_one in enumerate(found):
+            of_one["levels"] = tuple(level[number, 0].cpu().numpy() for level in levels)
+    return [Shown(stem, item.picture, **of_one) for item, stem, of_one in zip(part, stems, found, strict=True)]
+
+
+def _activations(network: CoSaliencyNetwork, deep: Tensor) -> list[Activation]:
+    """One for each of N images with F ``(N, C, H, W)``; none where the network has no classifier."""
+    classifier = classifier_of(network)
+    if classifier is None:
+        return []
+    scores, classes = classifier(deep.mean(dim=(2, 3))).float().softmax(dim=1).max(dim=1)
+    maps = torch.einsum("nchw,nc->nhw", deep, classifier.weight[classes]).float().cpu().numpy()
+    return [Activation(int(c), float(s), values) for c, s, values in zip(classes, scores, maps, strict=True)]

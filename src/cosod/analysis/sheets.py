@@ -1,0 +1,161 @@
+"""Sheets of a group: its photos side by side, and under each what the network made of it."""
+
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from cosod.analysis.examine import PHOTO_SIDE, Shown
+from cosod.postprocess.render import save_image, to_8bit
+
+#: Photos beside each other; more go into further blocks below.
+COLUMNS = 8
+#: Share of the colour in a heat map over a photo.
+STRENGTH = 0.55
+
+_PAPER, _INK, _FAINT = (250, 250, 248), (40, 40, 40), (110, 110, 110)
+_MARGIN, _GAP, _TITLE, _CAPTION, _LABEL = 20, 6, 46, 20, 104
+_OWN_SCALE = "Each photo on its own scale, from its least (blue) to its most (red)."
+
+#: A cell: a picture ``(h, w, 3)`` uint8, and a line under it, which may be empty.
+Cell = tuple[np.ndarray, str]
+
+
+def attention_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
+    """Photos, and under each where in it the consensus came from (GCoNet figure 5), also as logarithm.
+
+    The logarithm is the affinity before the softmax, less a constant; it is seen also where the softmax has left all
+    the attention in one place. The captions say in how many positions half of it is.
+    """
+    linear, logarithm = [], []
+    for photo in photos:
+        linear.append((heat(photo.picture, photo.attention), f"half in {half_in(photo.attention)}"))
+        logarithm.append((heat(photo.picture, np.log(photo.attention.clip(1e-30))), ""))
+    rows = [
+        ("photo", [(photo.picture, photo.stem) for photo in photos]),
+        ("affinity\nattention", linear),
+        ("its\nlogarithm", logarithm),
+    ]
+    positions = photos[0].attention.size
+    _write(f"{name}: attention", f"{_OWN_SCALE} Below: positions, of {positions}, that hold half of it.", rows, path)
+
+
+def activation_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
+    """Photos, class activation maps where there are any (GCoNet+ figure 10), and the response to the consensus."""
+    rows = [("photo", [(photo.picture, photo.stem) for photo in photos])]
+    found = [(photo.picture, photo.activation) for photo in photos if photo.activation]
+    if found:
+        cells = [(heat(picture, a.values), f"class {a.index}, {a.score:.2f}") for picture, a in found]
+        rows.append(("class\nactivation", cells))
+    rows.append(("response to\nconsensus", [(heat(photo.picture, photo.response), "") for photo in photos]))
+    note = _OWN_SCALE
+    if found:
+        note += " Class: the training group the classifier is surest of, and its score."
+    _write(f"{name}: activation", note, rows, path)
+
+
+def decoder_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
+    """Photos, the mean over channels of each level of the decoder, coarsest first, and the map (GCoNet+ figure 2)."""
+    rows = [("photo", [(photo.picture, photo.stem) for photo in photos])]
+    for level, maps in enumerate(zip(*(photo.levels for photo in photos), strict=True), start=1):
+        height, width = maps[0].shape
+        cells = [(_feature(values, photo.picture), "") for values, photo in zip(maps, photos, strict=True)]
+        rows.append((f"level {level}\n{height} x {width}", cells))
+    cells = []
+    for photo in photos:
+        grey = cv2.resize(to_8bit(photo.saliency), photo.picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        cells.append((np.repeat(grey[..., None], 3, axis=2), ""))
+    rows.append(("map", cells))
+    note = "Mean over the channels of each level, each picture on its own scale from dark to bright."
+    _write(f"{name}: decoder", note, rows, path)
+
+
+def heat(picture: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """A map ``(H, W)`` of any range as colours over a photo ``(h, w, 3)``, its least blue and its most red."""
+    smooth = cv2.resize(unit_range(values), picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    colours = cv2.applyColorMap(to_8bit(smooth), cv2.COLORMAP_JET)[..., ::-1]
+    return (STRENGTH * colours + (1 - STRENGTH) * picture).round().astype(np.uint8)
+
+
+def half_in(attention: np.ndarray) -> int:
+    """The least number of positions that together hold half of an attention map."""
+    shares = np.sort(attention, axis=None)[::-1].cumsum()
+    return int((shares < shares[-1] / 2).sum()) + 1
+
+
+def unit_range(values: np.ndarray) -> np.ndarray:
+    """``values`` as float32, shifted and scaled to [0, 1]; all zero where they are all the same or not finite."""
+    values = values.astype(np.float32)
+    spread = float(np.ptp(values))
+    if not np.isfinite(spread) or spread <= 1e-12:
+        return np.zeros_like(values)
+    return (values - values.min()) / spread
+
+
+def _feature(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """A level by itself at the size of the photo; enlarged without smoothing, so that its grid is seen."""
+    small = to_8bit(unit_range(values))
+    method = cv2.INTER_AREA if small.shape[0] > picture.shape[0] else cv2.INTER_NEAREST
+    resized = cv2.resize(small, picture.shape[1::-1], interpolation=method)
+    return cv2.applyColorMap(resized, cv2.COLORMAP_VIRIDIS)[..., ::-1]
+
+
+def shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """``text``, with dots in its middle where it is wider than ``width`` pixels."""
+    text = unicodedata.normalize("NFC", text)  # some file systems keep accents apart, which fonts do not join
+    if font.getlength(text) <= width:
+        return text
+    for kept in range(len(text) - 1, 1, -1):
+        short = f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
+        if font.getlength(short) <= width:
+            return short
+    return "…"
+
+
+def _write(title: str, note: str, rows: list[tuple[str, list[Cell]]], path: Path) -> None:
+    count = len(rows[0][1])
+    columns = min(count, COLUMNS)
+    large, small = _font(21), _font(12)
+    step = PHOTO_SIDE + _GAP
+    width = 2 * _MARGIN + _LABEL + max(columns, 3) * step - _GAP
+    blocks = [range(start, min(start + COLUMNS, count)) for start in range(0, count, COLUMNS)]
+    heights = [[_height(cells, block) for _, cells in rows] for block in blocks]
+    height = 2 * _MARGIN + _TITLE + _CAPTION + sum(map(sum, heights)) + _MARGIN * (len(blocks) - 1)
+    sheet = Image.new("RGB", (width, height), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    room = width - 2 * _MARGIN
+    draw.text((_MARGIN, _MARGIN - 4), shortened(title, large, room), font=large, fill=_INK)
+    draw.text((_MARGIN, _MARGIN + 28), shortened(note, small, room), font=small, fill=_FAINT)
+    y = _MARGIN + _TITLE + _CAPTION
+    for block, of_rows in zip(blocks, heights, strict=True):
+        for (label, cells), row_height in zip(rows, of_rows, strict=True):
+            draw.multiline_text((_MARGIN, y + 4), label, font=small, fill=_INK)
+            for place, number in enumerate(block):
+                picture, caption = cells[number]
+                x = _MARGIN + _LABEL + place * step
+                sheet.paste(Image.fromarray(picture), (x + (PHOTO_SIDE - picture.shape[1]) // 2, y))
+                if caption:
+                    text = shortened(caption, small, PHOTO_SIDE)
+                    where = (x + PHOTO_SIDE // 2, y + picture.shape[0] + 2)
+                    draw.text(where, text, font=small, fill=_FAINT, anchor="ma")
+            y += row_height
+        y += _MARGIN
+    save_image(np.asarray(sheet), path)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans where matplotlib is there, which brings it and more alphabets; else Pillow's own font."""
+    try:
+        from matplotlib.font_manager import findfont
+
+        return ImageFont.truetype(findfont("DejaVu Sans"), size)
+    except ImportError:
+        return ImageFont.load_default(size)
+
+
+def _height(cells: list[Cell], block: range) -> int:
+    captioned = any(cells[number][1] for number in block)
+    return max(cells[number][0].shape[0] for number in block) + _GAP + (_CAPTION if captioned else 0)

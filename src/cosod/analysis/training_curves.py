@@ -1,0 +1,211 @@
+"""Learning curves of training runs, from the ``log.jsonl`` in their folders (GCoNet+ figure 9)."""
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from cosod.analysis import plots
+from cosod.errors import InputError
+from cosod.io.atomic_write import write_text
+from cosod.io.photo_groups import unique_names
+
+LOG = "log.jsonl"
+#: What a log line tells besides the loss terms; see :class:`cosod.training.run_log.Journal`.
+_FACTS = ("step", "epoch", "lr", "seconds", "skipped", "validation")
+#: From so many points on a line is also drawn smoothed.
+_MANY = 40
+_COLUMNS = 3
+
+#: Steps and values, in the order of the steps.
+Curve = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """The curves of one run.
+
+    Attributes:
+        name: of the run, for people.
+        terms: of the loss; ``total`` is their weighted sum.
+        lr: learning rate.
+        validation: measure (``mae``, ``iou``, ``s``) -> kind (``plain``, ``distractors``) -> curve.
+        damaged: lines that could not be read and were left out.
+    """
+
+    name: str
+    terms: dict[str, Curve]
+    lr: Curve | None
+    validation: dict[str, dict[str, Curve]]
+    damaged: int
+
+
+@dataclass
+class _Points:
+    """Values by step; a later line of the same step replaces the earlier."""
+
+    by_step: dict[int, float] = field(default_factory=dict)
+
+    def curve(self) -> Curve:
+        steps = sorted(self.by_step)
+        return np.array(steps), np.array([self.by_step[step] for step in steps], np.float64)
+
+
+def read_run(folder: str | os.PathLike, name: str = "") -> RunLog:
+    """The curves of the run in a folder; lines that are damaged, or are no log lines, are left out and counted.
+
+    Raises:
+        InputError: the folder has no log, or one without a single line that can be used.
+    """
+    folder = Path(folder)
+    path = folder / LOG
+    try:
+        lines = path.read_bytes().splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{folder}: no {LOG} in it; give the folder of a run of cosod train") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    rows = [row for row in map(_row, lines) if row]
+    terms: dict[str, _Points] = {}
+    validation: dict[str, dict[str, _Points]] = {}
+    rate = _Points()
+    for row in rows:
+        step = row["step"]
+        for term, value in row.items():
+            if term not in _FACTS and _is_number(value):
+                terms.setdefault(term, _Points()).by_step[step] = value
+        if _is_number(row.get("lr")):
+            rate.by_step[step] = row["lr"]
+        for kind, scores in row.get("validation", {}).items():
+            for measure, value in scores.items():
+                if _is_number(value):
+                    validation.setdefault(measure, {}).setdefault(kind, _Points()).by_step[step] = value
+    if not (terms or validation or rate.by_step):
+        raise InputError(f"{path}: nothing to draw in its {len(lines)} lines; give the folder of another run")
+    return RunLog(
+        name or folder.resolve().name,
+        {term: points.curve() for term, points in terms.items()},
+        rate.curve() if rate.by_step else None,
+        {measure: {kind: p.curve() for kind, p in kinds.items()} for measure, kinds in validation.items()},
+        sum(bool(line.strip()) for line in lines) - len(rows),
+    )
+
+
+def read_runs(folders: Sequence[str | os.PathLike]) -> list[RunLog]:
+    """Several runs under names that differ: their folders' names, with those of the parents where needed."""
+    paths = [Path(folder).resolve() for folder in folders]
+    names = [path.name for path in paths]
+    if len(set(names)) < len(names):
+        names = ["/".join(path.parts[-2:]) for path in paths]
+    return [read_run(folder, name) for folder, name in zip(folders, unique_names(names), strict=True)]
+
+
+def draw(runs: Sequence[RunLog], folder: Path) -> list[Path]:
+    """``learning_curves.png``, a panel for each quantity with a line for each run, and the same as CSV.
+
+    Raises:
+        ExtraError: matplotlib is not installed.
+        OutputError: a file cannot be written.
+    """
+    plots.check()
+    panels = _panels(runs)
+    picture, table = folder / "learning_curves.png", folder / "learning_curves.csv"
+    _figure(panels, [run.name for run in runs], picture)
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(["run", "quantity", "kind", "step", "value"])
+    for title, lines in panels:
+        for run, kind, (steps, values) in lines:
+            name = runs[run].name
+            rows.writerows([name, title, kind, step, value] for step, value in zip(steps, values, strict=True))
+    write_text(table, out.getvalue())
+    return [picture, table]
+
+
+#: Title, and of each line the index of its run, its kind ("" where there is one only), and the curve.
+_Panel = tuple[str, list[tuple[int, str, Curve]]]
+
+
+def _panels(runs: Sequence[RunLog]) -> list[_Panel]:
+    """The total first, then its terms, the validation and the learning rate."""
+    found: dict[str, list[tuple[int, str, Curve]]] = {}
+    names = dict.fromkeys(["total", *(term for run in runs for term in run.terms)])
+    for term in names:
+        found[f"loss: {term}"] = [(i, "", run.terms[term]) for i, run in enumerate(runs) if term in run.terms]
+    for i, run in enumerate(runs):
+        for measure, kinds in run.validation.items():
+            lines = found.setdefault(f"validation: {measure}", [])
+            lines += [(i, kind, curve) for kind, curve in kinds.items()]
+    found["learning rate"] = [(i, "", run.lr) for i, run in enumerate(runs) if run.lr is not None]
+    return [(title, lines) for title, lines in found.items() if lines]
+
+
+def _figure(panels: list[_Panel], runs: list[str], path: Path) -> None:
+    import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    columns = min(_COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    kinds = sorted({kind for _, lines in panels for _, kind, _ in lines if kind}, key=lambda kind: kind != "plain")
+    dashes = dict(zip(["", *kinds], ["-", "-", *["--", ":", "-."] * len(kinds)], strict=False))
+    style = plots.STYLE | {"axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6, "axes.axisbelow": True}
+    with matplotlib.rc_context(style):
+        palette = matplotlib.colormaps["tab10" if len(runs) <= 10 else "tab20"].colors
+        colours = [palette[i % len(palette)] for i in range(len(runs))]
+        figure = Figure(figsize=(max(4.2, 3.5 * columns), 2.5 * rows + 0.7), layout="constrained")
+        places = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, (title, lines) in zip(places, panels, strict=False):
+            for run, kind, curve in lines:
+                _line(axes, curve, color=colours[run], linestyle=dashes[kind])
+            axes.set_title(title)
+            axes.set_xlabel("step", fontsize=8)
+            axes.tick_params(labelsize=8)
+            axes.xaxis.get_major_locator().set_params(nbins=5, integer=True)
+            if title.startswith("learning"):
+                axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))
+        for axes in places[len(panels) :]:
+            axes.remove()
+        handles = [Line2D([], [], color=c, label=plots.short(run, 32)) for c, run in zip(colours, runs, strict=True)]
+        if len(kinds) > 1:
+            handles += [Line2D([], [], color="#555555", linestyle=dashes[kind], label=kind) for kind in kinds]
+        figure.legend(handles=handles, loc="outside upper left", ncols=max(1, columns), fontsize=8)
+        plots.save(figure, path)
+
+
+def _line(axes, curve: Curve, **look) -> None:
+    """One curve; a long one faint, with its moving mean over a twentieth of it on top."""
+    steps, values = curve
+    if len(steps) < _MANY:
+        few = {"marker": ".", "markersize": 5} if len(steps) < 15 else {}
+        axes.plot(steps, values, linewidth=1.4, **few, **look)
+        return
+    axes.plot(steps, values, linewidth=0.7, alpha=0.3, **look)
+    width = max(3, len(steps) // 20) | 1
+    padded = np.pad(values, width // 2, mode="edge")
+    axes.plot(steps, np.convolve(padded, np.full(width, 1 / width), mode="valid"), linewidth=1.5, **look)
+
+
+def _row(line: bytes) -> dict | None:
+    """A log line, or ``None`` where it is none."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        return None
+    if not isinstance(row, dict) or type(row.get("step")) is not int:
+        return None
+    scores = row.get("validation", {})
+    if not isinstance(scores, dict) or not all(isinstance(of_kind, dict) for of_kind in scores.values()):
+        return None
+    return row
+
+
+def _is_number(value) -> bool:
+    """Whether a value is a finite number: a loss that was none is logged as null."""
+    return type(value) in (int, float) and math.isfinite(value)

@@ -1,0 +1,171 @@
+"""One vector for what stands out in a photo: photos of like objects have vectors that point the same way."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from cosod.errors import ImageError, InputError, WeightsError
+from cosod.inference.detector import Detector
+from cosod.io.atomic_write import whole
+from cosod.io.images import ImageSource
+from cosod.io.prefetch import Inputs, batched
+from cosod.io.tensors import to_batch
+from cosod.models import registry
+from cosod.models.base import CoSaliencyNetwork, Features
+
+#: Added to the map that features are averaged under: a tenth of the surroundings' weight helps where the map misses
+#: the object, and tells scenes apart.
+FLOOR = 0.1
+#: Photos that the background's mean counts for when it is mixed with the mean of the photos themselves.
+PRIOR = 90
+#: The same for a mean that starts from nothing, where there is no background.
+PLAIN_PRIOR = 20
+#: Entry of a background's metadata that says which weights it was made with.
+WEIGHTS = "weights"
+
+
+def describe(
+    detector: Detector,
+    images: Sequence[ImageSource],
+    on_error: Callable[[int, ImageError], None] | None = None,
+) -> tuple[list[int], np.ndarray]:
+    """The backbone's deepest features, averaged under each image's own saliency map.
+
+    They tell objects apart better than F, which was trained to be compared within one group: on held-out groups of
+    DUTS_class, see ``tools/measure_albums.py``.
+
+    Args:
+        detector: its network, device, size and batch are used.
+        images: see :func:`cosod.io.read_image`.
+        on_error: called with index and error of an image that cannot be read; by default the error is raised.
+
+    Returns:
+        Indices of the images that could be read, and their descriptors, float32 ``(N, C)``, neither centred nor
+        normalised.
+    """
+    network = detector.network
+    inputs = Inputs(images, detector.size, detector.max_pixels, on_error, twice=False)
+    indices, found = [], []
+    with _Deepest(network) as deepest, torch.inference_mode():
+        for part in batched(inputs.read(range(len(inputs))), detector.batch):
+            batch = to_batch([image for _, image in part], network.mean, network.std, detector.device)
+            features = network.encode(batch)
+            deep = features.deep if deepest.features is None else deepest.features
+            weight = F.adaptive_avg_pool2d(_own_maps(network, features), deep.shape[-2:]) + FLOOR
+            found.append(((deep * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3))).float().cpu().numpy())
+            indices += [index for index, _ in part]
+    return indices, np.concatenate(found) if found else np.zeros((0, 0), np.float32)
+
+
+def _own_maps(network: CoSaliencyNetwork, features: Features) -> Tensor:
+    """Maps ``(N, 1, S, S)`` of N images, each as a group of its own: plain saliency."""
+    maps = []
+    for row in range(len(features.deep)):
+        one = slice(row, row + 1)
+        single = Features(tuple(skip[one] for skip in features.skips), features.deep[one], features.size)
+        maps.append(network.decode(single, network.consensus(single)).maps)
+    return torch.cat(maps).float()
+
+
+class _Deepest:
+    """While it is open, keeps the last output of a network's backbone; ``None`` where a network has no backbone."""
+
+    def __init__(self, network: CoSaliencyNetwork):
+        self.backbone = getattr(network, "backbone", None)
+        self.features: Tensor | None = None
+
+    def __enter__(self) -> "_Deepest":
+        if self.backbone is not None:
+            self._hook = self.backbone.register_forward_hook(self._keep)
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self.backbone is not None:
+            self._hook.remove()
+        self.features = None
+
+    def _keep(self, module, inputs, output) -> None:
+        self.features = output[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """What descriptors of photos of all kinds have in common, so that it can be taken away.
+
+    Attributes:
+        mean: ``(C,)``.
+        projection: ``(C, D)``, onto the D strongest principal components, each scaled to unit variance (whitening).
+        weights: identity of the weights that it was made with.
+    """
+
+    mean: np.ndarray
+    projection: np.ndarray
+    weights: str = ""
+
+    @classmethod
+    def of(cls, descriptors: np.ndarray, dimensions: int, weights: str = "") -> "Background":
+        """From descriptors ``(N, C)`` of N photos of all kinds, N well over ``dimensions``."""
+        mean = descriptors.mean(axis=0)
+        _, spread, axes = np.linalg.svd(descriptors - mean, full_matrices=False)
+        deviation = spread[:dimensions] / len(descriptors) ** 0.5
+        return cls(mean, axes[:dimensions].T / np.maximum(deviation, 1e-6), weights)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """As safetensors, the projection in half precision."""
+        tensors = {"mean": self.mean.astype(np.float32), "projection": self.projection.astype(np.float16, order="C")}
+        with whole(path) as temporary:
+            save_file(tensors, temporary, {WEIGHTS: self.weights})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Background":
+        """What :meth:`save` wrote; raises WeightsError if it is damaged."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                mean, projection = (file.get_tensor(n).astype(np.float32) for n in ("mean", "projection"))
+                weights = (file.metadata() or {}).get(WEIGHTS, "")
+            if mean.ndim != 1 or projection.ndim != 2 or len(mean) != len(projection):
+                raise ValueError("its arrays do not fit together")
+        except (SafetensorError, OSError, ValueError) as error:
+            raise WeightsError(f"{path}: damaged ({error}); install the package again") from error
+        return cls(mean, projection, weights)
+
+
+def background_file(name: str) -> Path | None:
+    """Where the package keeps the background of a network of this name; None where it has no weights of it."""
+    weights = registry.weights_file(name)
+    return None if weights is None else weights.with_suffix(".albums.safetensors")
+
+
+def background_of(network: CoSaliencyNetwork) -> Background | None:
+    """The package's background for a network, other weights of the same network included; None if there is none."""
+    try:
+        path = background_file(registry.name_of(network))
+    except InputError:  # a network of the caller's own
+        return None
+    return Background.load(path) if path is not None and path.is_file() else None
+
+
+def embed(descriptors: np.ndarray, background: Background | None) -> np.ndarray:
+    """Descriptors -> unit vectors ``(N, D)`` float32 whose dot products say how alike the objects are.
+
+    With a background the descriptors are whitened by it, and what the photos at hand have in common beyond it (one
+    camera, one house) is taken away in part: their mean counts N, the background's :data:`PRIOR`. Without one their
+    own mean is all that can be taken away.
+    """
+    x, prior = descriptors, PLAIN_PRIOR
+    if background is not None and len(background.mean) == descriptors.shape[1]:
+        x, prior = _unit((x - background.mean) @ background.projection), PRIOR
+    x = x - x.mean(axis=0) * (len(x) / (len(x) + prior))
+    return _unit(x).astype(np.float32)
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9)

@@ -1,0 +1,243 @@
+"""A folder of photos into a folder of albums: descriptions that last, links or copies, a sheet and a record."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cosod.apps.albums.clustering import Grouping
+from cosod.apps.albums.descriptors import describe
+from cosod.apps.albums.grouping import Albums, sort
+from cosod.apps.albums.sheet import album_sheet
+from cosod.errors import ImageError, InputError, OutputError
+from cosod.inference.detector import Detector
+from cosod.io.atomic_write import whole, write_text
+from cosod.io.photo_groups import Group, find_groups, unique_names
+from cosod.io.prefetch import batched
+from cosod.io.run_records import fingerprint
+
+RECORD = "albums.json"
+SHEET = "albums.jpg"
+LEFTOVERS = "leftovers"
+#: Folder in the output folder where results of the segmentation go.
+RESULTS = "results"
+#: Folder of descriptors, kept so that a stopped run goes on.
+DESCRIPTORS = Path(".cosod") / "descriptors"
+#: Photos described between two writes.
+PART = 256
+
+
+@dataclass(frozen=True)
+class AlbumJob:
+    """Where albums go, and how.
+
+    Attributes:
+        output: folder of the albums: ``<output>/album-001/<photo>``..., ``<output>/leftovers/<photo>``.
+        copy: copy the photos instead of linking to them.
+        again: sort anew where the folder holds albums of other photos or options.
+        smallest: photos that make an album.
+    """
+
+    output: Path
+    copy: bool = False
+    again: bool = False
+    smallest: int = 2
+
+    def __post_init__(self):
+        Grouping(self.smallest)  # checks it
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """What :func:`sort_photos` did.
+
+    Attributes:
+        albums: as groups to segment, named ``album-001``..., the largest first.
+        leftovers: photos that share their object with no other.
+        failed: for each photo that could not be read ``image`` and ``error``.
+        earlier: whether an earlier run had sorted the same photos, so that nothing was computed.
+    """
+
+    albums: tuple[Group, ...]
+    leftovers: tuple[Path, ...]
+    failed: tuple[dict[str, str], ...]
+    earlier: bool
+
+
+def find_photos(paths: Sequence[Path], output: Path) -> tuple[Path, ...]:
+    """All images under ``paths``, at any depth and outside ``output``, each once."""
+    groups = find_groups(paths, exclude=[output])
+    return tuple(dict.fromkeys(photo for group in groups for photo in group.images))
+
+
+def sort_photos(
+    detector: Detector,
+    model: str,
+    photos: Sequence[Path],
+    job: AlbumJob,
+    report: Callable[[int], None] = lambda done: None,
+) -> Sorted:
+    """Sort photos into albums and write links or copies, a contact sheet and a record.
+
+    A stopped run goes on where it was; a finished one is left as it is. No file is deleted or replaced but links and
+    copies that an earlier run recorded as its own.
+
+    Args:
+        detector: describes the photos.
+        model: identity of network and weights.
+        photos: from :func:`find_photos`.
+        job: where to.
+        report: called with the number of photos after each that was looked at.
+
+    Raises:
+        InputError: the folder holds albums of other photos or options, and ``job.again`` is not set.
+        ImageError: none of the photos can be read.
+        OutputError: something cannot be written, or a file of the same name stands where a photo would go.
+    """
+    print_ = fingerprint(model, detector.size, job.smallest, [_state(photo) for photo in photos])
+    stems = unique_names([photo.stem for photo in photos])
+    record = _read_record(job.output / RECORD)
+    earlier = record is not None and record["fingerprint"] == print_
+    if record is not None and not earlier and not job.again:
+        raise InputError(
+            f"{job.output} holds albums of other photos or options; give another folder, or --overwrite to sort again"
+        )
+    if earlier:
+        found, failed = (
+            Albums(*(_tuples(record[key]) for key in ("albums", "leftovers", "unreadable"))),
+            record["failed"],
+        )
+    else:
+        indices, descriptors, failed = _describe(detector, model, photos, job.output, report)
+        found = sort(indices, descriptors, detector, len(photos), job.smallest)
+    if record is not None and not earlier:
+        _remove(job.output, record["written"])
+    albums = tuple(
+        Group(f"album-{number:03d}", tuple(photos[i] for i in album), tuple(stems[i] for i in album))
+        for number, album in enumerate(found.albums, start=1)
+    )
+    leftovers = Group(LEFTOVERS, tuple(photos[i] for i in found.leftovers), tuple(stems[i] for i in found.leftovers))
+    placed = {
+        f"{group.name}/{stem}{photo.suffix}": photo
+        for group in (*albums, leftovers)
+        for photo, stem in zip(group.images, group.stems, strict=True)
+    }
+    facts = {
+        "fingerprint": print_,
+        **asdict(found),
+        "failed": failed,
+        "written": {k: str(v) for k, v in placed.items()},
+    }
+    facts["names"] = {group.name: [str(photo) for photo in group.images] for group in (*albums, leftovers)}
+    write_text(job.output / RECORD, json.dumps(facts, indent=1, ensure_ascii=False))
+    for name, photo in placed.items():
+        _place(photo, job.output / name, job.copy)
+    if not earlier or not (job.output / SHEET).exists():
+        album_sheet([*albums, leftovers], job.output / SHEET)
+    return Sorted(albums, leftovers.images, tuple(failed), earlier)
+
+
+def _describe(detector, model: str, photos: Sequence[Path], output: Path, report):
+    """Indices, descriptors and failures; parts that a stopped run described are read back."""
+    indices: list[int] = []
+    descriptors: list[np.ndarray] = []
+    failed: list[dict[str, str]] = []
+    for part in batched(range(len(photos)), PART):
+        kept = output / DESCRIPTORS / f"{fingerprint(model, detector.size, [_state(photos[i]) for i in part])}.npz"
+        rows, found, errors = _read_part(kept) or _describe_part(detector, [photos[i] for i in part], kept)
+        indices += [part[row] for row in rows]
+        descriptors.append(found)
+        failed += [{"image": str(photos[part[row]]), "error": error} for row, error in errors.items()]
+        report(len(part))
+    if not indices:
+        raise ImageError(f"none of the {len(photos)} photos could be read; the first: {failed[0]['error']}")
+    return indices, np.concatenate([found for found in descriptors if len(found)]), failed
+
+
+def _describe_part(detector, photos: list[Path], kept: Path):
+    errors: dict[int, str] = {}
+    rows, found = describe(detector, photos, lambda row, error: errors.__setitem__(row, str(error)))
+    with whole(kept) as temporary, temporary.open("wb") as file:
+        np.savez(file, rows=np.array(rows, int), found=found, errors=np.array(json.dumps(errors)))
+    return rows, found, errors
+
+
+def _read_part(kept: Path):
+    try:
+        with np.load(kept, allow_pickle=False) as stored:
+            errors = {int(row): text for row, text in json.loads(str(stored["errors"])).items()}
+            return stored["rows"].tolist(), stored["found"], errors
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
+
+
+def _place(photo: Path, target: Path, copy: bool) -> None:
+    """A relative link at ``target`` to the photo, or a copy of it where links are not wanted or not to be had."""
+    if _ours(target, photo):
+        return
+    if target.exists() or target.is_symlink():
+        raise OutputError(f"{target} exists and is not of this run; move it away or give another folder")
+    if not copy:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(os.path.relpath(photo.resolve(), target.parent.resolve()))
+            return
+        except OSError:
+            pass  # a file system without links, or another drive
+    with whole(target) as temporary:
+        shutil.copyfile(photo, temporary)
+        shutil.copystat(photo, temporary)
+
+
+def _ours(target: Path, photo: Path) -> bool:
+    """Whether ``target`` is a link to the photo, or a copy of it that nobody has changed."""
+    try:
+        if target.is_symlink():
+            return target.resolve() == photo.resolve()
+        one, other = target.stat(), photo.stat()
+    except OSError:
+        return False
+    return target.is_file() and (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+
+
+def _remove(output: Path, written: dict[str, str]) -> None:
+    """Links and unchanged copies that an earlier run made; what has been changed since stays."""
+    root = output.resolve()
+    for name, photo in written.items():
+        target = output / name
+        inside = root in target.parent.resolve().parents
+        dangling = target.is_symlink() and not target.exists()
+        if inside and (dangling or _ours(target, Path(photo))):
+            target.unlink()
+
+
+def _read_record(path: Path) -> dict | None:
+    """What an earlier run wrote; None where there is nothing. What is no such record is an error, not overwritten."""
+    if not path.exists():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        texts = [record["fingerprint"], *record["written"], *record["written"].values()]
+        numbers = [i for album in record["albums"] for i in album] + record["leftovers"] + record["unreadable"]
+        whole_ = all(isinstance(t, str) for t in texts) and all(isinstance(i, int) for i in numbers)
+        if not whole_ or not all(set(entry) == {"image", "error"} for entry in record["failed"]):
+            raise ValueError("values of the wrong kind")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: no record of albums ({error}); move it away or give another folder") from error
+    return record
+
+
+def _tuples(values: list) -> tuple:
+    return tuple(tuple(value) if isinstance(value, list) else value for value in values)
+
+
+def _state(photo: Path) -> tuple:
+    try:
+        state = photo.stat()
+        return str(photo.resolve()), state.st_size, state.st_mtime_ns
+    except OSError:
+        return str(photo), None, None

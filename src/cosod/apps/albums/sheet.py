@@ -1,0 +1,40 @@
+"""One picture of all albums: a row of photos for each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from cosod.io.images import read_image
+from cosod.io.photo_groups import Group
+from cosod.postprocess.render import save_image
+
+#: Photos of an album, and albums, that are shown.
+COLUMNS, ROWS = 8, 100
+_CELL, _GAP, _MARGIN, _TITLE = 150, 6, 24, 40
+
+
+def album_sheet(albums: Sequence[Group], path: Path) -> None:
+    """Name, size and first :data:`COLUMNS` photos of the first :data:`ROWS` albums, as JPEG or PNG."""
+    shown = [album for album in albums if album.images][:ROWS]
+    width = 2 * _MARGIN + COLUMNS * (_CELL + _GAP) - _GAP
+    row = _TITLE + _CELL + _GAP
+    sheet = Image.new("RGB", (width, 2 * _MARGIN + len(shown) * row), (250, 250, 248))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(20)
+    for number, album in enumerate(shown):
+        y = _MARGIN + number * row
+        draw.text((_MARGIN, y + 6), f"{album.name}   {len(album.images)} photos", font=font, fill=(40, 40, 40))
+        for column, photo in enumerate(album.images[:COLUMNS]):
+            small = Image.fromarray(_thumbnail(photo))
+            x = _MARGIN + column * (_CELL + _GAP) + (_CELL - small.width) // 2
+            sheet.paste(small, (x, y + _TITLE + (_CELL - small.height) // 2))
+    save_image(np.asarray(sheet), path)
+
+
+def _thumbnail(photo: Path) -> np.ndarray:
+    image = read_image(photo)
+    scale = _CELL / max(image.shape[:2])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

@@ -1,0 +1,1 @@
+"""Cut-outs: the shared object on a new background, or on none."""

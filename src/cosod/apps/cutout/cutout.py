@@ -1,0 +1,231 @@
+"""Cutting the object out of its photo, and placing it on a new background (the papers' first application)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from cosod.apps.cutout.backgrounds import Background, background
+from cosod.errors import InputError
+from cosod.io.images import ImageSource
+from cosod.postprocess.matting import clean_colours, smooth_alpha
+from cosod.postprocess.object_mask import check_map, grab_cut, object_box, object_mask, surroundings
+from cosod.postprocess.render import check_threshold
+
+if TYPE_CHECKING:
+    from cosod.inference.detector import Detector
+
+METHODS = ("grabcut", "threshold", "alpha")
+ALIGNMENTS = ("centre", "bottom")
+#: Alpha, of 255, from which on a pixel counts for the object's box.
+VISIBLE = 16
+
+
+@dataclass(frozen=True)
+class CutoutOptions:
+    """How an object is cut out and placed.
+
+    Attributes:
+        method: ``grabcut``: the map's mask, corrected by the photo's colours, with a smooth edge. ``threshold``: the
+            map's mask with a smooth edge. ``alpha``: the map itself is the opacity.
+        threshold: of the map's mask, see :func:`cosod.postprocess.render.binarise`; twice the mean by default, as in
+            the papers.
+        background: what comes behind, see :func:`cosod.apps.cutout.backgrounds.background`; None leaves the result
+            transparent.
+        size: ``(width, height)`` of the result: the object is enlarged or reduced to fit into it. By default the
+            object stays as large as in the photo.
+        padding: free margin around the object, as a share of the result's shorter side, at least 0 and below 0.5.
+            Given without ``size``, the result is the object and this margin of its longer side. By default 0.06
+            with ``size``; with neither, the result is as large as the photo, the object where it was.
+        align: ``centre``, or ``bottom``, which lets objects of several results stand on one line.
+    """
+
+    method: str = "grabcut"
+    threshold: float | str = "adaptive"
+    background: Background | ImageSource | tuple[int, int, int] | None = None
+    size: tuple[int, int] | None = None
+    padding: float | None = None
+    align: str = "centre"
+
+    def __post_init__(self):
+        if self.method not in METHODS:
+            raise InputError(f"method {self.method!r}: give one of {', '.join(METHODS)}")
+        if self.align not in ALIGNMENTS:
+            raise InputError(f"align {self.align!r}: give one of {', '.join(ALIGNMENTS)}")
+        check_threshold(self.threshold)
+        if self.size is not None and not (len(self.size) == 2 and all(1 <= v <= 20_000 for v in self.size)):
+            raise InputError(f"size {self.size}: give width and height from 1 to 20000 pixels")
+        if self.padding is not None and not 0 <= self.padding < 0.5:
+            raise InputError(f"padding {self.padding}: give a share from 0 to below 0.5")
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """A cut-out object.
+
+    Attributes:
+        pixels: uint8, ``(H, W, 4)`` RGBA, or ``(H, W, 3)`` RGB on a background.
+        notes: what the user should know: nothing was found, GrabCut failed, the object is cut by the photo's edge.
+    """
+
+    pixels: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def cut_out(image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None) -> np.ndarray:
+    """The object that a map marks, cut out of its image.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB.
+        saliency: its map ``(H, W)`` in [0, 1], from :meth:`cosod.Detector.segment` or from elsewhere.
+        options: how; :class:`CutoutOptions` by default.
+
+    Returns:
+        ``(H', W', 4)`` uint8 RGBA with straight (not premultiplied) colours, or RGB where ``options`` has a
+        background. ``H', W'`` are the image's own, unless ``options`` gives a size or padding.
+
+    Raises:
+        InputError: a map that does not fit the image, a background that cannot be read.
+    """
+    return cut_out_noted(image, saliency, options).pixels
+
+
+def cut_out_noted(image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None) -> Cutout:
+    """As :func:`cut_out`, with notes on what did not go as it should."""
+    options = options or CutoutOptions()
+    saliency = check_map(saliency, image.shape[:2])
+    alpha, notes = _alpha(image, saliency, options)
+    box = object_box(alpha >= VISIBLE)
+    if box is None:
+        notes.append("no object was found: nothing is shown")
+    elif _touches(box, alpha.shape):
+        notes.append("the object reaches the photo's edge and ends there")
+    rgba = np.dstack([clean_colours(image, alpha), alpha])
+    return Cutout(_placed(rgba, image, box, options), tuple(notes))
+
+
+def cutout(
+    images: Sequence[ImageSource],
+    detector: "Detector | None" = None,
+    maps: Sequence[np.ndarray] | None = None,
+    options: CutoutOptions | None = None,
+    **changes,
+) -> list[np.ndarray]:
+    """The object that a group of images shares, cut out of each.
+
+    >>> pictures = cosod.cutout(photos, background="white", size=(800, 800))
+
+    Args:
+        images: as for :meth:`cosod.Detector.segment`.
+        detector: the default one if not given.
+        maps: made earlier, one for each image, in place of the detector's.
+        options: how; :class:`CutoutOptions` by default.
+        changes: fields of :class:`CutoutOptions`, by name.
+
+    Returns:
+        For each image what :func:`cut_out` returns.
+
+    Raises:
+        InputError: no images, or maps or options that cannot be used.
+        ImageError: an image that cannot be read.
+    """
+    from cosod.apps.map_sources import images_and_maps
+
+    options = replace(options or CutoutOptions(), **changes)
+    if options.background is not None:
+        options = replace(options, background=background(options.background))  # read once
+    return [cut_out(image, saliency, options) for image, saliency in images_and_maps(images, detector, maps)]
+
+
+def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = "adaptive") -> np.ndarray:
+    """The mask of what :func:`cut_out` shows: the map's own, its outline moved to where the colours change.
+
+    Args:
+        image, saliency: as for :func:`cut_out`.
+        threshold: of the map's mask, see :func:`cosod.postprocess.render.binarise`.
+
+    Returns:
+        bool ``(H, W)``.
+
+    Raises:
+        InputError: a map that does not fit the image, or an unknown threshold.
+    """
+    options = CutoutOptions(threshold=threshold)
+    alpha, _ = _alpha(image, check_map(saliency, image.shape[:2]), options)
+    return alpha > 127
+
+
+def _alpha(image: np.ndarray, saliency: np.ndarray, options: CutoutOptions) -> tuple[np.ndarray, list[str]]:
+    """Opacity of the object, uint8 ``(H, W)``, and notes."""
+    if options.method == "alpha":
+        return (255 * saliency).round().astype(np.uint8), []
+    alpha = np.zeros(saliency.shape, np.uint8)
+    mask = object_mask(saliency, options.threshold)
+    around = surroundings(mask)
+    if around is None:
+        return alpha, []
+    mask, notes = mask[around], []
+    view = np.ascontiguousarray(image[around])
+    if options.method == "grabcut":
+        mask, note = grab_cut(view, saliency[around], mask)
+        notes += [note] if note else []
+    alpha[around] = smooth_alpha(view, mask)
+    return alpha, notes
+
+
+def _touches(box: tuple[int, int, int, int], shape: tuple[int, int]) -> bool:
+    x, y, width, height = box
+    return x == 0 or y == 0 or x + width == shape[1] or y + height == shape[0]
+
+
+def _placed(rgba: np.ndarray, photo: np.ndarray, box, options: CutoutOptions) -> np.ndarray:
+    """The cut-out in its frame and on its background."""
+    if options.size is None and options.padding is None:
+        framed, shown = rgba, (slice(None), slice(None))
+    elif box is None:
+        width, height = options.size or rgba.shape[1::-1]
+        framed, shown = np.zeros((height, width, 4), np.uint8), (slice(None), slice(None))
+    else:
+        framed, shown = _framed(rgba, box, options)
+    if options.background is None:
+        return framed
+    size = framed.shape[1::-1]
+    behind = background(options.background).render(size, photo[shown], rgba[shown][..., 3])
+    return _over(framed, behind)
+
+
+def _framed(rgba: np.ndarray, box, options: CutoutOptions) -> tuple[np.ndarray, tuple[slice, slice]]:
+    """The object in a frame of its own, and the part of the photo (rows, columns) that lies in the frame."""
+    x, y, width, height = box
+    if options.size is None:
+        margin = round(options.padding * max(width, height))
+        frame, scale = (width + 2 * margin, height + 2 * margin), 1.0
+    else:
+        frame = options.size
+        margin = round((0.06 if options.padding is None else options.padding) * min(frame))
+        margin = min(margin, (min(frame) - 1) // 2)
+        scale = min((frame[0] - 2 * margin) / width, (frame[1] - 2 * margin) / height)
+    placed = (max(1, round(width * scale)), max(1, round(height * scale)))
+    left = (frame[0] - placed[0]) // 2
+    top = frame[1] - margin - placed[1] if options.align == "bottom" else (frame[1] - placed[1]) // 2
+    piece = np.ascontiguousarray(rgba[y : y + height, x : x + width])
+    if placed != (width, height):
+        # Pillow multiplies colours by alpha while it resizes RGBA, so that hidden ones do not bleed in.
+        piece = np.asarray(Image.fromarray(piece).resize(placed, Image.Resampling.LANCZOS, reducing_gap=3.0))
+    canvas = np.zeros((frame[1], frame[0], 4), np.uint8)
+    canvas[top : top + placed[1], left : left + placed[0]] = piece
+    rows = slice(max(0, round(y - top / scale)), max(1, round(y + (frame[1] - top) / scale)))
+    columns = slice(max(0, round(x - left / scale)), max(1, round(x + (frame[0] - left) / scale)))
+    return canvas, (rows, columns)
+
+
+def _over(rgba: np.ndarray, behind: np.ndarray) -> np.ndarray:
+    """RGBA laid over RGB, by bands of rows, which bounds the memory."""
+    result = np.empty_like(behind)
+    for start in range(0, len(rgba), 256):
+        rows = slice(start, start + 256)
+        alpha = rgba[rows, :, 3:].astype(np.float32) / 255
+        result[rows] = (rgba[rows, :, :3] * alpha + behind[rows] * (1 - alpha)).round()
+    return result

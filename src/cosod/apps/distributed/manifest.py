@@ -1,0 +1,152 @@
+"""What a shard of a run has to do and has done, in a file beside the records of its groups."""
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cosod.apps.distributed.shards import Shard
+from cosod.apps.segment import Summary
+from cosod.errors import CosodError, InputError
+from cosod.io.atomic_write import write_text
+from cosod.io.photo_groups import Group
+from cosod.io.run_records import RECORDS, fingerprint
+from cosod.io.storage import entries, is_remote, open_binary
+
+#: Folder of the manifests among the records.
+SHARDS = "shards"
+#: Seconds between two writings of a manifest while its shard runs.
+SECONDS = 5.0
+
+Finished = Callable[[Group, Summary], None]
+
+
+def folder_of(output: Path) -> Path:
+    """Where the manifests of an output folder are."""
+    return output / RECORDS / SHARDS
+
+
+@contextlib.contextmanager
+def sharded(
+    shard: Shard | None, output: Path, groups: Sequence[Group], facts: Mapping[str, object]
+) -> Iterator[tuple[list[Group], Finished]]:
+    """The shard's part of the groups, and what is to be called with each of them when it is finished.
+
+    The manifest is written at the beginning, every few seconds, and at the end, after an error too.
+
+    Args:
+        shard: None for all groups, without a manifest.
+        output: folder of the results.
+        groups: of the whole run.
+        facts: model and options, which must be the same for all shards.
+
+    Raises:
+        InputError: the folder holds shards of another number, or of another model or other options.
+    """
+    if shard is None:
+        yield list(groups), lambda group, summary: None
+        return
+    _check_names(groups)
+    _check_others(output, shard, facts)
+    manifest = _Manifest(output, shard, groups, facts)
+    manifest.write()
+    try:
+        yield manifest.groups, manifest.finished
+    except BaseException:
+        with contextlib.suppress(CosodError):  # the error that ended the run is the one to be told
+            manifest.write("stopped")
+        raise
+    manifest.write("finished")
+
+
+class _Manifest:
+    def __init__(self, output: Path, shard: Shard, groups: Sequence[Group], facts: Mapping[str, object]):
+        self.groups = shard.of(groups)
+        self._path = folder_of(output) / f"{shard.number}-of-{shard.count}.json"
+        self._written = 0.0
+        self._facts = {
+            "shard": shard.number,
+            "shards": shard.count,
+            "facts": dict(facts),
+            "plan": fingerprint([(group.name, group.part, len(group.images)) for group in groups]),
+        }
+        self._rows = {(group.name, group.part): _planned(group) for group in self.groups}
+
+    def finished(self, group: Group, summary: Summary) -> None:
+        row = self._rows[group.name, group.part]
+        row["failed"] = [{"image": f["image"], "error": f["error"]} for f in summary.failed]
+        row["state"] = "done" if summary.groups or summary.skipped_groups else "failed"
+        if time.monotonic() - self._written > SECONDS:
+            self.write()
+
+    def write(self, state: str = "running") -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        content = {**self._facts, "state": state, "updated": now, "groups": list(self._rows.values())}
+        write_text(self._path, json.dumps(content, ensure_ascii=False))
+        self._written = time.monotonic()
+
+
+def _planned(group: Group) -> dict:
+    part = {} if group.part is None else {"part": group.part}
+    return {"name": group.name, **part, "images": len(group.images), "state": "planned", "failed": []}
+
+
+def read_manifests(output: Path) -> list[dict]:
+    """The manifests in an output folder, by number.
+
+    Raises:
+        InputError: one is damaged.
+    """
+    folder = folder_of(output)
+    names = [e.name for e in entries(folder)] if is_remote(folder) else [p.name for p in folder.glob("*.json")]
+    found = []
+    for name in names:
+        if not re.fullmatch(r"[0-9]+-of-[0-9]+\.json", name):
+            continue
+        try:
+            with open_binary(folder / name) as file:
+                content = json.loads(file.read())
+            key = content["shards"], content["shard"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{folder / name}: damaged ({error}); delete it and run that shard again") from error
+        found.append((key, content))
+    return [content for _, content in sorted(found, key=lambda pair: pair[0])]
+
+
+def check_alike(output: Path, manifests: Sequence[dict]) -> None:
+    """Raises InputError unless all shards are of one number, one model and the same options, naming two that differ."""
+    for other in manifests[1:]:
+        first, name = _name(manifests[0]), _name(other)
+        if other["shards"] != manifests[0]["shards"]:
+            raise InputError(
+                f"{output} holds shards of runs in {manifests[0]['shards']} and in {other['shards']} parts ({first}, "
+                f"{name}); give another folder, or delete {folder_of(output)} to begin anew"
+            )
+        mine, yours = manifests[0]["facts"], other["facts"]
+        different = sorted(key for key in {*mine, *yours} if mine.get(key) != yours.get(key))
+        if different:
+            one, two = (", ".join(f"{key} {facts.get(key)}" for key in different) for facts in (mine, yours))
+            raise InputError(
+                f"shards {first} and {name} in {output} differ: {one}; {two}. Run all with one model and the same "
+                f"options, or delete {folder_of(output)} to begin anew"
+            )
+
+
+def _name(manifest: dict) -> str:
+    return f"{manifest['shard']}/{manifest['shards']}"
+
+
+def _check_others(output: Path, shard: Shard, facts: Mapping[str, object]) -> None:
+    mine = {"shard": shard.number, "shards": shard.count, "facts": dict(facts)}
+    others = [m for m in read_manifests(output) if (m["shard"], m["shards"]) != shard]
+    check_alike(output, [mine, *others])
+
+
+def _check_names(groups: Sequence[Group]) -> None:
+    """A group of this name would have its record where a manifest is."""
+    for group in groups:
+        if re.fullmatch(rf"{SHARDS}/[0-9]+-of-[0-9]+", group.name):
+            raise InputError(f"{group.name}: shards keep a file of this name; rename the folder")

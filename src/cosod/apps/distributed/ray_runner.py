@@ -1,0 +1,281 @@
+"""Runs on Ray: groups are the rows of a data set, and each actor of a pool has a detector of its own."""
+
+import contextlib
+import logging
+import os
+import pickle
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TextIO
+
+from cosod.apps.segment import VERB, Job, Summary, check_absent, run
+from cosod.errors import CosodError, ExtraError, InputError
+from cosod.inference.detector import Detector
+from cosod.io.photo_groups import Group
+from cosod.io.run_records import refuse_foreign
+from cosod.io.storage import is_remote
+
+#: How often a group is tried again in whose midst a worker died.
+RETRIES = 3
+#: Bytes for Ray's store of objects on this machine, through which only file names and events go.
+STORE = 256 << 20
+#: Rows of the data set that may be blocks of their own; with more groups a block holds several.
+BLOCKS = 4096
+_SHORT = "if the machine is short of memory, give fewer --workers or a smaller --batch, and run again"
+
+Opener = Callable[[], tuple[Detector, str]]
+
+
+class Share(NamedTuple):
+    """What each of a number of workers has of the cluster."""
+
+    workers: int
+    cpus: int
+    gpus: float
+
+
+class Engine:
+    """A run of :func:`cosod.apps.segment.run` whose groups are spread over the workers of a Ray cluster.
+
+    Args:
+        opener: opens the detector and says its identity, on whichever machine; must be picklable.
+        workers: detectors at work; by default one a GPU, or one a machine where there is none.
+        address: of a running cluster (``auto``, ``host:port``); by default Ray is started on this machine, for this
+            run, with all its processors and without a dashboard.
+        device: that the opener was given.
+
+    Raises:
+        ExtraError: Ray is not installed.
+        InputError: ``workers`` or ``device`` cannot be meant.
+    """
+
+    def __init__(self, opener: Opener, workers: int | None = None, address: str | None = None, device: str = "auto"):
+        try:
+            import ray.data
+        except ImportError:
+            raise ExtraError("--engine ray", "cluster") from None
+        if workers is not None and workers < 1:
+            raise InputError(f"--workers {workers}: give at least 1")
+        if device not in ("auto", "cpu", "cuda"):
+            raise InputError(
+                f"--device {device}: a Ray worker sees only the GPU that it is given; use auto, cpu or cuda"
+            )
+        self._ray = ray
+        self._opener, self._workers, self._address, self._device = opener, workers, address, device
+
+    def __str__(self) -> str:
+        return "Ray"
+
+    def run(
+        self,
+        detector: Detector,
+        model: str,
+        groups: Sequence[Group],
+        job: Job,
+        report: Callable[[dict], None] = lambda event: None,
+        finished: Callable[[Group, Summary], None] = lambda group, summary: None,
+    ) -> Summary:
+        """As :func:`cosod.apps.segment.run`; a group's events are reported when it is finished, all at once.
+
+        A worker that dies is started again, and its group is done again, :data:`RETRIES` times. An output that cannot
+        be written ends the run, as does Ctrl-C; Ray is then shut down, where it was started here.
+
+        Raises:
+            CosodError: workers died too often, or failed in a way that has no name.
+        """
+        check_absent(detector, job)
+        if not is_remote(job.output):
+            for group in groups:
+                refuse_foreign(job.output, group.name, VERB)
+        summary, start = Summary(), time.monotonic()
+        if groups:
+            with self._started(), contextlib.redirect_stdout(_MainThreadOnly(sys.stdout)):
+                for number, (events, part, error) in self._results(model, groups, job):
+                    for event in events:
+                        report(event)
+                    if error is not None:
+                        raise error
+                    summary += part
+                    finished(groups[number], part)
+        summary.seconds = time.monotonic() - start
+        return summary
+
+    def _results(self, model: str, groups: Sequence[Group], job: Job) -> Iterator[tuple[int, tuple]]:
+        """Number of each group and what :class:`_Worker` said of it, as they come."""
+        ray = self._ray
+        share = self._share()
+        workers = min(share.workers, len(groups))
+        attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Attempts).remote(workers)
+        rows = [{"number": number, "group": pickle.dumps(group)} for number, group in enumerate(groups)]
+        results = ray.data.from_items(rows, override_num_blocks=min(len(rows), BLOCKS)).map(
+            _Worker,
+            fn_constructor_args=(self._opener, model, job, share.cpus, attempts),
+            compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2),
+            num_cpus=share.cpus,
+            num_gpus=share.gpus or None,
+        )
+        try:
+            for row in results.iter_rows():
+                yield row["number"], pickle.loads(row["result"])
+        except ray.exceptions.RayError as error:
+            reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+            raise CosodError(
+                f"a Ray worker failed ({reason.strip()[:300]}); run again, finished groups are skipped"
+            ) from error
+
+    def _share(self) -> Share:
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        each = [(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in nodes]
+        return share_of(each, self._workers, self._device)
+
+    @contextlib.contextmanager
+    def _started(self) -> Iterator[None]:
+        ray = self._ray
+        if ray.is_initialized():  # by the program that this is part of
+            yield
+            return
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        if self._address:
+            _check_reachable(self._address)
+        quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+        try:
+            if self._address:
+                ray.init(address=self._address, **quiet)
+            else:
+                cpus = os.cpu_count() or 1
+                ray.init("local", num_cpus=cpus, include_dashboard=False, object_store_memory=STORE, **quiet)
+        except Exception as error:
+            where = f"--address {self._address}" if self._address else "--engine ray"
+            raise CosodError(f"{where}: Ray cannot be reached or started ({error})") from error
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what it says comes out as an error
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = context.print_on_execution_start = False
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Raises InputError where nobody listens at ``host:port``, which Ray itself finds out after minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"--address {address}: no Ray answers there ({error}); see `ray status` on its head"
+        ) from error
+
+
+def share_of(nodes: Sequence[tuple[int, int]], workers: int | None, device: str) -> Share:
+    """What each worker gets, so that all find a place and no processor is left over without need.
+
+    Args:
+        nodes: processors and GPUs of each machine.
+        workers: how many; by default one a GPU, or one a machine.
+        device: ``cpu`` leaves GPUs alone; ``cuda`` needs one.
+
+    Raises:
+        InputError: there are fewer processors than workers, or no GPU for ``cuda``.
+    """
+    cpus, gpus = (sum(node[kind] for node in nodes) for kind in (0, 1))
+    if device == "cuda" and not gpus:
+        raise InputError("--device cuda: the cluster has no GPU; use --device auto")
+    use_gpus = gpus > 0 and device != "cpu"
+    workers = workers or (gpus if use_gpus else sum(node[0] > 0 for node in nodes))
+    on_each_gpu = -(-workers // gpus) if use_gpus else 0
+
+    def places(size: int) -> int:
+        if use_gpus:
+            return sum(min(node[0] // size, node[1] * on_each_gpu) for node in nodes)
+        return sum(node[0] // size for node in nodes)
+
+    for size in range(max((node[0] for node in nodes), default=0), 0, -1):
+        if workers and places(size) >= workers:
+            return Share(workers, size, 1 / on_each_gpu if use_gpus else 0.0)
+    raise InputError(f"--workers {workers}: the cluster has {cpus} processors and {gpus} GPUs; give fewer workers")
+
+
+class _Attempts:
+    """An actor that counts what was begun and not finished, because Ray starts workers again without end."""
+
+    def __init__(self, workers: int):
+        self._workers, self._starts = workers, 0
+        self._begun: dict[int, int] = {}
+
+    def start(self) -> bool:
+        """Whether one more worker may start: too many have, and no group was finished since."""
+        self._starts += 1
+        return self._starts <= self._workers + RETRIES
+
+    def begin(self, number: int) -> bool:
+        """Whether this group may be tried."""
+        self._begun[number] = self._begun.get(number, 0) + 1
+        return self._begun[number] <= 1 + RETRIES
+
+    def end(self, number: int) -> None:
+        self._starts = 0
+        self._begun.pop(number, None)
+
+
+class _Worker:
+    """An actor: opens the detector once, and does one group after the other as a run on one machine does."""
+
+    def __init__(self, opener: Opener, model: str, job: Job, threads: int, attempts: Any):
+        import torch
+
+        torch.set_num_threads(threads)
+        self._model, self._job, self._attempts = model, job, attempts
+        self._error: CosodError | None = None
+        try:
+            if not _asked(attempts.start):
+                raise CosodError(f"workers died again and again before they did a group; {_SHORT}")
+            self._detector, identity = opener()
+            if identity != model:
+                raise InputError(
+                    f"the network on {socket.gethostname()} is another ({identity}, not {model}); install the same "
+                    "version and copy the same weights to every machine"
+                )
+        except CosodError as error:  # told with the first group, so that it comes out as its own sentence
+            self._error = error
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        number, group = row["number"], pickle.loads(row["group"])
+        events: list[dict] = []
+        summary, error = Summary(), self._error
+        try:
+            if error is None and not _asked(self._attempts.begin, number):
+                raise CosodError(f"{group.name}: a worker died in this group {1 + RETRIES} times; {_SHORT}")
+            if error is None:
+                summary = run(self._detector, self._model, [group], self._job, events.append)
+                _asked(self._attempts.end, number)
+        except CosodError as raised:
+            error = raised
+        return {"number": number, "result": pickle.dumps((events, summary, error))}
+
+
+def _asked(method: Any, *arguments: Any) -> Any:
+    """What another actor answers."""
+    import ray
+
+    return ray.get(method.remote(*arguments))
+
+
+class _MainThreadOnly:
+    """Standard output for the thread that made this; what others print (Ray's listeners do) goes to standard error."""
+
+    def __init__(self, stream: TextIO):
+        self._stream, self._thread = stream, threading.get_ident()
+
+    def write(self, text: str) -> int:
+        own = threading.get_ident() == self._thread
+        return (self._stream if own else sys.stderr).write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

@@ -1,0 +1,139 @@
+"""Applications on folders: cut-outs or thumbnails for every group, what is done already, and what failed."""
+
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from cosod.apps.map_sources import MapSource
+from cosod.apps.segment import Summary
+from cosod.errors import CosodError, ImageError, SingleImageWarning
+from cosod.io.atomic_write import write_text
+from cosod.io.photo_groups import Group
+from cosod.io.run_records import file_states, fingerprint, read_record, record_of, refuse_foreign
+
+Report = Callable[[dict], None]
+
+
+class Application(Protocol):
+    """What is made of the maps of a group."""
+
+    output: Path
+    overwrite: bool
+
+    @property
+    def verb(self) -> str:
+        """The command that makes it."""
+
+    def facts(self) -> object:
+        """The options, as JSON: other ones mean other results."""
+
+    def files(self, group: Group, index: int) -> list[Path]:
+        """What is written for an image."""
+
+    def make(self, group: Group, maps: Iterator[tuple[int, np.ndarray]], reading: "Reading") -> dict:
+        """Writes the group's files, and returns what its record shall keep, as JSON."""
+
+
+class Reading:
+    """One group's progress: images done, and those that could not be used."""
+
+    def __init__(self, group: Group, max_pixels: int, report: Report):
+        self.group, self.max_pixels, self.report = group, max_pixels, report
+        self.failed: list[dict[str, str]] = []
+
+    def fail(self, index: int, error: ImageError) -> None:
+        """The image is left out; the group goes on."""
+        self.failed.append({"group": self.group.name, "image": str(self.group.images[index]), "error": str(error)})
+        self.report({"event": "failed", **self.failed[-1]})
+
+    def done(self, index: int, notes: tuple[str, ...] = (), **facts) -> None:
+        """The image's files are written; ``notes`` are what the user should look at."""
+        image = str(self.group.images[index])
+        self.report({"event": "image", "group": self.group.name, "image": image, "notes": list(notes), **facts})
+
+
+def run(
+    application: Application, source: MapSource, groups: list[Group], report: Report = lambda event: None
+) -> Summary:
+    """Make an application's results for every group.
+
+    Finished groups (same images, maps and options, all files there) are skipped unless ``application.overwrite``.
+    An image that cannot be used is left out and reported; an output that cannot be written ends the run, and so
+    does one that holds another command's results, which would be overwritten.
+
+    Args:
+        application: what to make.
+        source: gives the maps.
+        groups: from :func:`cosod.io.find_groups`.
+        report: called with a dictionary for each ``event``: image, failed, warning, group, skipped.
+    """
+    summary, start = Summary(), time.monotonic()
+    for group in groups:
+        refuse_foreign(application.output, group.name, application.verb)
+    for group in groups:
+        print_ = _fingerprint(application, source, group)
+        record = record_of(application.output, group.name)
+        earlier = None if application.overwrite else _finished(record, print_, group, application)
+        if earlier is not None:
+            summary.skipped_groups += 1
+            summary.failed += earlier
+            report({"event": "skipped", "group": group.name, "images": len(group.images)})
+            continue
+        if record.exists():
+            write_text(record, "{}")  # not finished any more
+        reading = Reading(group, source.max_pixels, report)
+        kept = _make(application, source, reading)
+        done = len(group.images) - len(reading.failed)
+        summary.images += done
+        summary.failed += reading.failed
+        if done:
+            summary.groups += 1
+            facts = {"fingerprint": print_, "failed": reading.failed, "kept": kept, "verb": application.verb}
+            write_text(record, json.dumps(facts))
+            report({"event": "group", "group": group.name, "images": done, "failed": len(reading.failed)})
+    summary.seconds = time.monotonic() - start
+    return summary
+
+
+def kept_of(output: Path, group: Group) -> dict:
+    """What :meth:`Application.make` returned for a finished group; empty if none of its images could be used."""
+    return read_record(record_of(output, group.name)).get("kept", {})
+
+
+def _make(application: Application, source: MapSource, reading: Reading) -> dict:
+    group = reading.group
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SingleImageWarning)  # reported as an event below
+            kept = application.make(group, source.stream(group, reading.fail), reading)
+    except ImageError as error:
+        # None of the group's images could be read: each has been reported, the other groups go on.
+        if len(reading.failed) < len(group.images):
+            raise CosodError(f"{error}: it changed while it was being processed; run again") from error
+        return {}
+    if len(group.images) - len(reading.failed) == 1:
+        message = "one image only, which has nothing to share: its map is plain saliency"
+        reading.report({"event": "warning", "group": group.name, "message": message})
+    return kept
+
+
+def _fingerprint(application: Application, source: MapSource, group: Group) -> str:
+    """Changes whenever the group's results might."""
+    return fingerprint(application.facts(), source.identity(group), file_states(group.images), group.stems)
+
+
+def _finished(record: Path, print_: str, group: Group, application: Application) -> list[dict[str, str]] | None:
+    """The failures of the earlier run that finished this group; None if it has to be done."""
+    stored = read_record(record)
+    if stored.get("fingerprint") != print_:
+        return None
+    failed = {entry["image"] for entry in stored["failed"]}
+    for index, path in enumerate(group.images):
+        if str(path) not in failed and not all(file.exists() for file in application.files(group, index)):
+            return None
+    return stored["failed"]

@@ -1,0 +1,351 @@
+"""Segmenting folders into an output folder: results, what is done already, and what could not be read."""
+
+import contextlib
+import functools
+import json
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning
+from cosod.inference.consensus_file import GroupConsensus
+from cosod.inference.detector import Detector
+from cosod.inference.pipeline import Result
+from cosod.inference.presence import ABSENT
+from cosod.io.atomic_write import write_text
+from cosod.io.background_writer import Writer
+from cosod.io.images import read_image
+from cosod.io.photo_groups import Group
+from cosod.io.run_records import RECORDS, file_states, fingerprint, read_record, record_of, refuse_foreign
+from cosod.io.storage import all_there, is_remote, remove
+from cosod.postprocess.render import binarise, check_threshold, overlay, save_image, to_8bit
+
+KINDS = ("maps", "masks", "overlays")
+#: Names in the output folder that no group may take.
+RESERVED = ("masks", "overlays", "manifest.json")
+#: The verb in their records.
+VERB = "segment"
+#: What is done with images in which the object is not there: nothing, an empty map, or a line in the summary.
+ABSENT_KINDS = ("keep", "blank", "report")
+#: Where masks have their outlines from.
+OUTLINES = ("map", "grabcut")
+#: Images that are finished together where each is segmented by itself, so that a killed run need not start again.
+PART = 500
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to write for every group.
+
+    Attributes:
+        output: folder of the results.
+        save: any of ``maps`` (``<output>/<group>/<stem>.png``), ``masks`` (``<output>/masks/<group>/<stem>.png``)
+            and ``overlays`` (``<output>/overlays/<group>/<stem>.jpg``).
+        threshold: of masks and overlays, see :func:`cosod.postprocess.render.binarise`.
+        outline: of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the photo's
+            colours change (:func:`cosod.apps.cutout.cutout.cut_mask`).
+        overwrite: redo groups that are finished already.
+        absent: one of :data:`ABSENT_KINDS`, for images whose presence is below one half; ``blank`` names them in the
+            summary too.
+    """
+
+    output: Path
+    save: tuple[str, ...] = ("maps",)
+    threshold: float | str = 0.5
+    overwrite: bool = False
+    absent: str = "keep"
+    outline: str = "map"
+
+    def __post_init__(self):
+        unknown = [k for k in self.save if k not in KINDS]
+        if unknown or not self.save:
+            raise InputError(f"--save {','.join(self.save) or '(nothing)'}: give any of {', '.join(KINDS)}")
+        check_threshold(self.threshold)
+        if self.absent not in ABSENT_KINDS:
+            raise InputError(f"--absent {self.absent}: give one of {', '.join(ABSENT_KINDS)}")
+        if self.outline not in OUTLINES:
+            raise InputError(f"--outline {self.outline}: give one of {', '.join(OUTLINES)}")
+
+    @property
+    def facts(self) -> dict:
+        """What the results depend on, as plain values."""
+        return {
+            "save": sorted(self.save),
+            "threshold": self.threshold,
+            "outline": self.outline,
+            "absent": self.absent,
+        }
+
+    def target(self, kind: str, group: str, stem: str) -> Path:
+        """Where a result is written."""
+        folder = self.output / group if kind == "maps" else self.output / kind / group
+        return folder / (f"{stem}.jpg" if kind == "overlays" else f"{stem}.png")
+
+    def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
+        """The mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
+        if self.outline == "map":
+            return binarise(saliency, self.threshold)
+        from cosod.apps.cutout.cutout import cut_mask
+
+        return cut_mask(image, saliency, self.threshold)
+
+    def record(self, group: str) -> Path:
+        """The file that says that a group is finished."""
+        return record_of(self.output, group)
+
+
+@dataclass
+class Summary:
+    """Of one run: counts, the images that could not be read, with the reason, and those without the object."""
+
+    groups: int = 0
+    skipped_groups: int = 0
+    images: int = 0
+    failed: list[dict[str, str]] = field(default_factory=list)
+    absent: list[dict] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def __add__(self, other: "Summary") -> "Summary":
+        return Summary(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def as_dict(self) -> dict:
+        rate = self.images / self.seconds if self.seconds else 0.0
+        return asdict(self) | {"seconds": round(self.seconds, 3), "images_per_second": round(rate, 2)}
+
+
+def check_output(folder: Path) -> None:
+    """Raises OutputError if results cannot be written to ``folder``, before any work is done."""
+    probe = folder / RECORDS / "writable"
+    write_text(probe, "")
+    with contextlib.suppress(OSError):  # a store may let objects be written and not removed
+        remove(probe)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be done with a group: a job, and the consensus to apply, or None for the group's own."""
+
+    job: Job
+    name: str | None = None
+    consensus: GroupConsensus | None = None
+
+
+def run(
+    detector: Detector,
+    model: str,
+    groups: list[Group],
+    job: Job,
+    report: Callable[[dict], None] = lambda event: None,
+    consensuses: Mapping[str, GroupConsensus] | None = None,
+    finished: Callable[[Group, Summary], None] = lambda group, summary: None,
+) -> Summary:
+    """Segment every group and write its results.
+
+    Finished groups (same images, model and options) are skipped unless ``job.overwrite``. An image that cannot
+    be read is left out and reported; an output that cannot be written ends the run. Results are written in threads
+    while the network goes on; a group's record is written once all its results are.
+
+    Args:
+        detector: the predictor.
+        model: identity of network and weights, part of what makes a group finished.
+        groups: from :func:`cosod.io.find_groups`.
+        job: what to write.
+        report: called with a dictionary for each ``event``: image, failed, warning, group, skipped.
+        consensuses: name -> consensus to apply to each image by itself, in place of what each group shares. Of
+            several, each writes to a folder of its name in the output.
+        finished: called with each group and its own summary, once its results and its record are written.
+
+    Raises:
+        InputError: ``job.absent`` needs presence scores, and the network has none.
+    """
+    check_absent(detector, job)
+    tasks = [_Task(job)]
+    if consensuses is not None:
+        several = len(consensuses) > 1
+        tasks = [_Task(replace(job, output=job.output / n) if several else job, n, c) for n, c in consensuses.items()]
+    summary, start = Summary(), time.monotonic()
+    with Writer() as writer:
+        work = _Run(detector, model, tasks, writer, report)
+        if not is_remote(job.output):  # a store takes long to tell of all groups, and is asked when their turn comes
+            for group in groups:
+                work.refuse_foreign(group)
+        for group in groups:
+            part = work.group(group)
+            summary += part
+            writer.then(functools.partial(finished, group, part))
+    summary.seconds = time.monotonic() - start
+    return summary
+
+
+def check_absent(detector: Detector, job: Job) -> None:
+    """Raises InputError where ``job.absent`` needs presence scores, and the network has none."""
+    if job.absent != "keep" and detector.calibration is None:
+        raise InputError(
+            f"--absent {job.absent} needs presence scores, for which these weights are not calibrated; use the "
+            "default network, or calibrate them with tools/calibrate_presence.py"
+        )
+
+
+def in_parts(group: Group) -> list[Group]:
+    """Parts of a group whose images are done each by itself."""
+    if group.part is not None:
+        return [group]
+    cuts = [slice(first, first + PART) for first in range(0, len(group.images), PART)]
+    return [Group(group.name, group.images[cut], group.stems[cut], number) for number, cut in enumerate(cuts)]
+
+
+class _Run:
+    """What all groups of a run have in common."""
+
+    def __init__(self, detector: Detector, model: str, tasks: list[_Task], writer: Writer, report):
+        self.detector, self.model, self.tasks, self.writer, self._report = detector, model, tasks, writer, report
+
+    def report(self, event: dict) -> None:
+        """In its place among the events of results that are being written."""
+        self.writer.then(functools.partial(self._report, event))
+
+    def refuse_foreign(self, group: Group) -> None:
+        """Raises InputError where results of another command would be overwritten."""
+        for task in self.tasks:
+            refuse_foreign(task.job.output, group.name, VERB)
+
+    def group(self, group: Group) -> Summary:
+        """Segment one group; its results are in the writer's hands when this returns."""
+        summary, start = Summary(), time.monotonic()
+        self.refuse_foreign(group)
+        own = self.tasks[0].consensus is None
+        done = [self._part(part, summary) for part in ([group] if own else in_parts(group))]
+        summary.groups += any(done)
+        summary.skipped_groups += not any(d is not False for d in done)
+        summary.seconds = time.monotonic() - start
+        return summary
+
+    def _part(self, group: Group, summary: Summary) -> bool | None:
+        """Whether images of the group were done; None if none could be read, False if all was finished already."""
+        record = group.name if group.part is None else f"part {group.part}/{group.name}"
+        prints = [_fingerprint(self.detector, self.model, group, task) for task in self.tasks]
+        pending, earlier = [], None
+        for task, print_ in zip(self.tasks, prints, strict=True):
+            stored = None if task.job.overwrite else _finished(task.job.record(record), print_, group, task.job)
+            if stored is None:
+                pending.append((task, print_))
+                continue
+            earlier = stored
+            summary.absent += stored["absent"]
+        if not pending:
+            summary.failed += earlier["failed"]
+            self.report({"event": "skipped", "group": group.name, "images": len(group.images)})
+            return False
+        for task, _ in pending:
+            if task.job.record(record).exists():
+                write_text(task.job.record(record), "{}")  # not finished any more
+        failed, absent = self._segment(group, [task for task, _ in pending])
+        summary.failed += failed
+        done = len(group.images) - len(failed)
+        summary.images += done
+        if not done:
+            return None
+        stored = []
+        for number, (task, print_) in enumerate(pending):
+            summary.absent += absent[number]
+            facts = {"verb": VERB, "fingerprint": print_, "failed": failed, "absent": absent[number]}
+            stored.append((task.job.record(record), json.dumps(facts)))
+        self.writer.then(lambda: [write_text(path, text) for path, text in stored])
+        self.report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})
+        return True
+
+    def _segment(self, group: Group, tasks: list[_Task]) -> tuple[list[dict[str, str]], list[list[dict]]]:
+        """The images that could not be read, and for each task those without the object."""
+        failed: list[dict[str, str]] = []
+        absent: list[list[dict]] = [[] for _ in tasks]
+        own = tasks[0].consensus is None
+
+        def on_error(index: int, error: ImageError) -> None:
+            failed.append({"group": group.name, "image": str(group.images[index]), "error": str(error)})
+            self.report({"event": "failed", **failed[-1]})
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SingleImageWarning)  # reported as an event below
+                consensuses = None if own else [task.consensus for task in tasks]
+                for result in self.detector.results(group.images, on_error, consensuses):
+                    task = tasks[result.consensus]
+                    facts = _facts(group, task, result)
+                    blank = False
+                    if task.job.absent != "keep" and result.presence is not None and result.presence < ABSENT:
+                        absent[result.consensus].append(facts)
+                        blank = task.job.absent == "blank"
+                    self._write(result, blank, group, task.job, facts)
+            if own and len(group.images) - len(failed) == 1:
+                message = "one image only, which has nothing to share: its map is plain saliency"
+                self.report({"event": "warning", "group": group.name, "message": message})
+        except ImageError as error:
+            # None of the group's images could be read: each has been reported, the other groups go on.
+            if len(failed) < len(group.images):
+                raise CosodError(f"{error}: it changed while it was being processed; run again") from error
+        return failed, absent
+
+    def _write(self, result: Result, blank: bool, group: Group, job: Job, facts: dict) -> None:
+        """Hand a map over to be written, or an empty one, and its event to be reported when it is."""
+        height, width = result.size
+        write = functools.partial(_write, result, blank, group, job, self.detector.max_pixels)
+        self.writer.put(write, lambda told: self._report({"event": "image", **facts, **told}), 4 * height * width)
+
+
+def _facts(group: Group, task: _Task, result: Result) -> dict:
+    facts = {"group": group.name, "image": str(group.images[result.index])}
+    if task.name is not None:
+        facts["consensus"] = task.name
+    if result.presence is not None:
+        facts["presence"] = round(result.presence, 4)
+    return facts
+
+
+def _write(result: Result, blank: bool, group: Group, job: Job, max_pixels: int) -> dict:
+    """Write an image's results; its share of the map, and where they are, for the event."""
+    index = result.index
+    saliency = np.zeros(result.size, np.float32) if blank else result.map
+    written = {kind: job.target(kind, group.name, group.stems[index]) for kind in job.save}
+    if "maps" in written:
+        save_image(to_8bit(saliency), written["maps"])
+    if "masks" in written or "overlays" in written:
+        again = "overlays" in written or job.outline != "map"
+        image = _read_again(group.images[index], max_pixels) if again else None
+        mask = job.mask(saliency, image)
+        if "masks" in written:
+            save_image(mask, written["masks"])
+        if "overlays" in written:
+            save_image(overlay(image, mask), written["overlays"])
+    places = {kind: str(path) for kind, path in written.items()}
+    return {"share": round(np.count_nonzero(saliency > 0.5) / saliency.size, 4), **places}
+
+
+def _read_again(path: Path, max_pixels: int) -> np.ndarray:
+    try:
+        return read_image(path, max_pixels)
+    except ImageError as error:
+        raise CosodError(f"{error}: it changed while it was being processed; run again") from error
+
+
+def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> str:
+    """Changes whenever the group's results might."""
+    job, consensus = task.job, task.consensus and task.consensus.fingerprint
+    network = (model, detector.precision, *detector.views.values())
+    facts = (*network, *job.facts.values(), consensus)
+    if consensus is None and detector.sampling.applies_to(len(group.images)):
+        facts += (detector.sampling.references, detector.sampling.by, detector.sampling.seed)
+    return fingerprint(*facts, file_states(group.images), group.stems)
+
+
+def _finished(record: Path, print_: str, group: Group, job: Job) -> dict | None:
+    """The record of the earlier run that finished this group; None if it has to be done."""
+    stored = read_record(record)
+    if stored.get("fingerprint") != print_:
+        return None
+    failed = {Path(entry["image"]).name for entry in stored["failed"]}
+    stems = [s for path, s in zip(group.images, group.stems, strict=True) if path.name not in failed]
+    return stored if all_there(job.target(k, group.name, stem) for k in job.save for stem in stems) else None

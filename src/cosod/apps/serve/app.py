@@ -1,0 +1,244 @@
+"""The routes of the page and the API."""
+
+import asyncio
+import contextlib
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+
+from cosod import __version__
+from cosod.apps.serve.guard import Guard
+from cosod.apps.serve.jobs import Worker
+from cosod.apps.serve.limits import Limits
+from cosod.apps.serve.schema import Bounds, GroupState, JobState, PhotoState, Problem, Uploaded, ZipViews
+from cosod.apps.serve.store import Full, Group, Store, Unknown
+from cosod.apps.serve.uploads import read_mark, receive
+from cosod.apps.serve.views import FOLDERS, View, render, zipped
+from cosod.errors import CosodError
+from cosod.inference.detector import Detector
+
+PAGE = Path(__file__).parent / "page"
+DESCRIPTION = """Photos that share an object go in, the object in each of them comes out.
+
+Make a group with its photos (`POST /api/groups`), start its job, ask for the job until it is done, and fetch the
+pictures or the zip. Delete the group when you are through; groups that nobody uses are deleted after a while."""
+#: Decoded at once, over all uploads.
+DECODERS = 2
+SWEEP_SECONDS = 30.0
+#: Status that nobody reads.
+CLIENT_LEFT = 499
+
+Threshold = Annotated[float, Query(gt=0, lt=1, description="Above it, a map's value counts as object.")]
+Side = Annotated[int | None, Query(ge=16, le=4096, description="Longest side in pixels; the photo's own by default.")]
+UPLOAD = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"photos": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                }
+            }
+        },
+    }
+}
+MARK = {"requestBody": {"required": True, "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}}
+GONE = {404: {"model": Problem, "description": "No such group, photo or result."}}
+FULL = {503: {"model": Problem, "description": "No room at present; `Retry-After` says when to ask again."}}
+PICTURE = {200: {"content": {"image/png": {}, "image/jpeg": {}}, "description": "The picture."}}
+ARCHIVE = {200: {"content": {"application/zip": {}}, "description": "The zip."}}
+
+
+def create_app(
+    detector: Detector, limits: Limits | None = None, host: str = "127.0.0.1", names: Collection[str] = ()
+) -> FastAPI:
+    """The application, to be run by an ASGI server in one process.
+
+    Args:
+        detector: the one model instance; a single thread uses it.
+        limits: what is taken in.
+        host: the address it is served at, which decides the host names that it answers to.
+        names: further host names to answer to.
+    """
+    limits = limits or Limits()
+    store = Store(limits)
+    worker = Worker(detector, limits.waiting)
+    app = FastAPI(
+        title="cosod",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere; /api.html is the package's own
+        redoc_url=None,
+        lifespan=partial(_lifespan, store=store, worker=worker),
+    )
+    app.state.store, app.state.worker = store, worker
+    app.add_middleware(Guard, host=host, limits=limits, names=names)
+    _add_errors(app, worker)
+    _add_groups(app, store, worker, limits)
+    _add_photos(app, store)
+    _add_job(app, store, worker)
+    app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI, store: Store, worker: Worker):
+    async def sweep():
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.to_thread(store.sweep)
+
+    sweeping = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        await asyncio.to_thread(worker.close)
+        store.close()
+
+
+def _add_errors(app: FastAPI, worker: Worker) -> None:
+    @app.exception_handler(Unknown)
+    async def unknown(request: Request, error: Unknown) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 404)
+
+    @app.exception_handler(Full)
+    async def full(request: Request, error: Full) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 503, {"Retry-After": str(worker.retry_after)})
+
+    @app.exception_handler(CosodError)
+    async def unusable(request: Request, error: CosodError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 422)
+
+
+def _add_groups(app: FastAPI, store: Store, worker: Worker, limits: Limits) -> None:
+    decoding = CapacityLimiter(DECODERS)
+
+    async def upload(request: Request, group: Group) -> Uploaded:
+        received = await receive(request.stream(), request.headers.get("content-type", ""), group, store, decoding)
+        photos = [PhotoState.of(photo) for photo in received.photos]
+        return Uploaded(group=group.id, photos=photos, failed=received.failed)
+
+    @app.get("/api/limits", tags=["groups"])
+    async def read_limits() -> Bounds:
+        """What the server takes in."""
+        return Bounds.of(limits)
+
+    @app.post("/api/groups", tags=["groups"], status_code=201, openapi_extra=UPLOAD, responses=FULL)
+    async def create_group(request: Request) -> Uploaded:
+        """Make a group, with any number of photos or none. Files that are no photos are refused one by one."""
+        group = store.create()
+        try:
+            return await upload(request, group)
+        except BaseException:
+            store.delete(group)
+            raise
+
+    @app.post("/api/groups/{group}/photos", tags=["groups"], status_code=201, openapi_extra=UPLOAD, responses=GONE)
+    async def add_photos(group: str, request: Request) -> Uploaded:
+        """Add photos to a group. The next job takes them in."""
+        return await upload(request, store.get(group))
+
+    @app.get("/api/groups/{group}", tags=["groups"], responses=GONE)
+    async def read_group(group: str) -> GroupState:
+        """The group's photos and its job."""
+        return GroupState.of(store.get(group), worker)
+
+    @app.delete("/api/groups/{group}", tags=["groups"], status_code=204, responses=GONE)
+    async def delete_group(group: str) -> None:
+        """Cancel the group's job and delete everything of it."""
+        store.delete(store.get(group))
+
+
+def _add_photos(app: FastAPI, store: Store) -> None:
+    drawing = CapacityLimiter(1)
+
+    @app.delete("/api/groups/{group}/photos/{photo}", tags=["photos"], status_code=204, responses=GONE)
+    async def remove_photo(group: str, photo: str) -> None:
+        """Remove a photo. The next job goes without it."""
+        store.get(group).remove(photo)
+
+    @app.put("/api/groups/{group}/photos/{photo}/mark", tags=["photos"], openapi_extra=MARK, responses=GONE)
+    async def put_mark(group: str, photo: str, request: Request) -> PhotoState:
+        """Mark the object: a PNG of the photo's shape in any size, white on the object. The next job looks for it."""
+        found = store.get(group)
+        mark = read_mark(await request.body())
+        with found.lock:
+            marked = found.photo(photo)
+            mark.save(marked.mark, "PNG")
+            marked.marked = True
+        return PhotoState.of(marked)
+
+    @app.delete("/api/groups/{group}/photos/{photo}/mark", tags=["photos"], responses=GONE)
+    async def delete_mark(group: str, photo: str) -> PhotoState:
+        """Take the mark away again."""
+        found = store.get(group)
+        with found.lock:
+            marked = found.photo(photo)
+            marked.marked = False
+            marked.mark.unlink(missing_ok=True)
+        return PhotoState.of(marked)
+
+    @app.get("/api/groups/{group}/photos/{photo}/{view}", tags=["results"], responses={**PICTURE, **GONE})
+    async def read_view(
+        request: Request, group: str, photo: str, view: View, threshold: Threshold = 0.5, side: Side = None
+    ) -> Response:
+        """A picture of the photo: itself, its map, mask, cut-out, thumbnail or overlay."""
+        found = store.get(group)
+        asked = found.photo(photo)
+        await request.body()  # it has none, but only behind it one can see whether the client is still there
+        async with drawing:
+            if await request.is_disconnected():  # it did not wait for its turn
+                return Response(status_code=CLIENT_LEFT)
+            data, media = await to_thread.run_sync(partial(render, view, found, asked, threshold, side))
+        return Response(data, media_type=media)
+
+
+def _add_job(app: FastAPI, store: Store, worker: Worker) -> None:
+    @app.post("/api/groups/{group}/job", tags=["job"], status_code=202, responses={**GONE, **FULL})
+    async def start_job(group: str) -> JobState:
+        """Find the object in all photos of the group. An earlier job is cancelled and its results are replaced."""
+        found = store.get(group)
+        if not found.photos:
+            raise Unknown("the group has no photos")
+        return JobState.of(worker.submit(found), worker)
+
+    @app.get("/api/groups/{group}/job", tags=["job"], responses=GONE)
+    async def read_job(group: str) -> JobState:
+        """How far the job is."""
+        return JobState.of(_job(store, group), worker)
+
+    @app.delete("/api/groups/{group}/job", tags=["job"], responses=GONE)
+    async def cancel_job(group: str) -> JobState:
+        """End the job before its next photo; maps that are done stay."""
+        job = _job(store, group)
+        job.cancel()
+        return JobState.of(job, worker)
+
+    @app.get("/api/groups/{group}/zip", tags=["results"], responses={**ARCHIVE, **GONE})
+    def read_zip(
+        group: str,
+        threshold: Threshold = 0.5,
+        views: Annotated[list[ZipViews] | None, Query(description="All by default.")] = None,
+    ) -> StreamingResponse:
+        """Everything in one zip, sent while it is made."""
+        found = store.get(group)
+        if not any(photo.found for photo in found.photos.values()):
+            raise Unknown("there are no results yet")
+        body = zipped(found, views or list(FOLDERS), threshold)
+        headers = {"Content-Disposition": 'attachment; filename="cosod.zip"'}
+        return StreamingResponse(body, media_type="application/zip", headers=headers)
+
+
+def _job(store: Store, group: str):
+    job = store.get(group).job
+    if job is None:
+        raise Unknown("the group has no job yet")
+    return job

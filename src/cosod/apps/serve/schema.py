@@ -1,0 +1,107 @@
+"""What the API says, as its OpenAPI document describes it."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from cosod.apps.serve.jobs import Job, State, Worker
+from cosod.apps.serve.limits import Limits
+from cosod.apps.serve.store import Group, Photo
+
+
+class PhotoState(BaseModel):
+    """One photo of a group."""
+
+    id: str
+    name: str = Field(description="Name of the upload, without folders and invisible characters.")
+    width: int = Field(description="Pixels, of the upright photo.")
+    height: int
+    marked: bool = Field(description="Whether the object was marked in this photo.")
+    found: bool = Field(description="Whether the map is there.")
+    presence: float | None = Field(description="Probability that the object is there at all, where it is known.")
+
+    @classmethod
+    def of(cls, photo: Photo) -> "PhotoState":
+        return cls(**{name: getattr(photo, name) for name in cls.model_fields})
+
+
+class Refusal(BaseModel):
+    """A file that was not taken in."""
+
+    name: str
+    error: str = Field(description="One sentence: the cause, and the way out.")
+
+
+class Uploaded(BaseModel):
+    """What came of an upload."""
+
+    group: str = Field(description="Id of the group; there is no other key to it.")
+    photos: list[PhotoState] = Field(description="The photos taken in by this request.")
+    failed: list[Refusal]
+
+
+class JobState(BaseModel):
+    """How far the group's job is."""
+
+    run: int = Field(description="Counts the group's jobs.")
+    state: State
+    ahead: int = Field(description="Jobs that come before this one.")
+    total: int = Field(description="Photos in the job.")
+    read: int = Field(description="Photos read so far: first all are read, then the maps are made.")
+    done: list[str] = Field(description="Ids of the photos whose map is there, in order.")
+    presence: dict[str, float] = Field(description="Probability that a photo holds the object, where it is known.")
+    failed: dict[str, str] = Field(description="Id of each photo that could not be read, with the reason.")
+    message: str = Field(description="Why the job failed, or what to know about its result; else empty.")
+
+    @classmethod
+    def of(cls, job: Job, worker: Worker) -> "JobState":
+        return cls(
+            run=job.run,
+            state=job.state,
+            ahead=worker.ahead_of(job),
+            total=len(job.photos),
+            read=job.read,
+            done=list(job.done),
+            presence={photo.id: photo.presence for photo in job.photos if photo.presence is not None},
+            failed=dict(job.failed),
+            message=job.message,
+        )
+
+
+class GroupState(BaseModel):
+    """A group of photos and its latest job."""
+
+    group: str
+    photos: list[PhotoState]
+    job: JobState | None
+
+    @classmethod
+    def of(cls, group: Group, worker: Worker) -> "GroupState":
+        return cls(
+            group=group.id,
+            photos=[PhotoState.of(photo) for photo in group.photos.values()],
+            job=JobState.of(group.job, worker) if group.job else None,
+        )
+
+
+class Bounds(BaseModel):
+    """What the server takes in."""
+
+    photos: int = Field(description="Photos in a group.")
+    file_bytes: int = Field(description="Bytes of one photo.")
+    group_bytes: int = Field(description="Bytes of all photos of a group.")
+    pixels: int = Field(description="Pixels of one photo.")
+    keep_seconds: float = Field(description="A group that nobody asks about for so long is deleted.")
+
+    @classmethod
+    def of(cls, limits: Limits) -> "Bounds":
+        return cls(**{name: getattr(limits, name) for name in cls.model_fields})
+
+
+class Problem(BaseModel):
+    """Any answer that is not a success."""
+
+    detail: str
+
+
+ZipViews = Literal["map", "mask", "cutout", "thumbnail", "overlay"]

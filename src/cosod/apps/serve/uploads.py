@@ -1,0 +1,232 @@
+"""Photos out of a multipart body, straight to disk."""
+
+import contextlib
+import io
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import BinaryIO
+
+from anyio import CapacityLimiter, to_thread
+from PIL import Image
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.exceptions import HTTPException
+
+from cosod.apps.serve.store import Group, Photo, Store, Unknown, safe_name
+from cosod.errors import ImageError
+from cosod.io.images import read_image
+
+#: Kinds that are decoded: what Pillow knows beyond them is of no use here, and some of it starts other programs.
+KINDS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM")
+#: One marked photo is at most so large; the page sends far less.
+MARK_PIXELS = 16_000_000
+
+
+@dataclass
+class Received:
+    """What came of one request: photos that the group has now, and files that were refused, with the reason."""
+
+    photos: list[Photo] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+
+
+async def receive(
+    body: AsyncIterator[bytes], content_type: str, group: Group, store: Store, decoding: CapacityLimiter
+) -> Received:
+    """Write the files of a multipart body to the group's folder, and take in those that are photos.
+
+    A file that is no photo or over a limit is refused and the others go on. When the request ends in any other
+    way than whole, nothing of it stays.
+
+    Args:
+        body: as it comes in.
+        content_type: the request's header, with the boundary.
+        group: where the photos go.
+        store: for its limits.
+        decoding: bounds how many photos are decoded at once.
+
+    Raises:
+        HTTPException: the body is no multipart form, or ends too early.
+        Unknown: the group was deleted meanwhile.
+    """
+    kind, options = parse_options_header(content_type)
+    if kind != b"multipart/form-data" or not options.get(b"boundary"):
+        raise HTTPException(415, "send the photos as multipart/form-data")
+    parts = _Parts(group, store)
+    received = Received(failed=parts.failed)
+    try:
+        try:
+            parser = MultipartParser(options[b"boundary"], parts.callbacks())
+            async for chunk in body:
+                parser.write(chunk)
+            parser.finalize()
+        except FormParserError as error:
+            raise HTTPException(400, "the body is not a well-formed multipart form") from error
+        except OSError as error:
+            raise HTTPException(507, "the server cannot store the photos") from error
+        if not parts.ended:
+            raise HTTPException(400, "the body ends before the form does")
+        for photo in parts.photos:
+            try:
+                size = await to_thread.run_sync(partial(_size, photo, store.limits.pixels), limiter=decoding)
+            except FileNotFoundError:  # only a deleted group loses its uploads
+                raise Unknown("the group was deleted while photos came in") from None
+            except ImageError as error:
+                received.failed.append({"name": photo.name, "error": photo.told(str(error))})
+                continue
+            photo.height, photo.width = size
+            received.photos.append(photo)
+    except BaseException:  # a client that left cancels this task
+        parts.discard(parts.photos)
+        raise
+    with group.lock:
+        if group.deleted:
+            raise Unknown("the group was deleted while photos came in")
+        room = store.limits.photos - len(group.photos)  # another request may have filled it meanwhile
+        received.failed += [parts.too_many(photo.name) for photo in received.photos[room:]]
+        received.photos = received.photos[:room]
+        group.photos |= {photo.id: photo for photo in received.photos}
+    parts.discard([photo for photo in parts.photos if photo.id not in group.photos])
+    return received
+
+
+def read_mark(data: bytes) -> Image.Image:
+    """A painted mask as an 8-bit grey image; raises ImageError if it is none, or marks nothing."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if image.width * image.height > MARK_PIXELS:
+                raise ImageError(f"the mark is over {MARK_PIXELS:,} pixels; send a smaller one")
+            mark = image.convert("L").point(lambda value: 255 * (value > 127))
+    except ImageError:
+        raise
+    except Exception as error:
+        raise ImageError("the mark is no PNG image") from error
+    if mark.getbbox() is None:
+        raise ImageError("the mark is empty; paint on the object")
+    return mark
+
+
+def _size(photo: Photo, max_pixels: int) -> tuple[int, int]:
+    """Height and width, once the photo has been decoded to its end."""
+    try:
+        with photo.path.open("rb") as file:
+            Image.open(file, formats=KINDS).close()
+    except Image.DecompressionBombError:
+        raise ImageError(f"{photo.name}: over the limit of {max_pixels:,} pixels") from None
+    except Exception:
+        with photo.path.open("rb") as file:
+            if file.read(4) not in (b"II*\0", b"MM\0*"):  # TIFF that Pillow does not know and OpenCV may
+                raise ImageError(f"{photo.name}: not an image of a kind that can be read") from None
+    return read_image(photo.path, max_pixels).shape[:2]
+
+
+class _Parts:
+    """The callbacks of the parser: every part with a file name becomes a file, counted while it is written."""
+
+    def __init__(self, group: Group, store: Store):
+        self.group, self.store, self.limits = group, store, store.limits
+        self.photos: list[Photo] = []
+        self.failed: list[dict[str, str]] = []
+        self.ended = False
+        self._field, self._value, self._headers = b"", b"", {}
+        self._photo: Photo | None = None
+        self._file: BinaryIO | None = None
+        self._written = 0
+
+    def callbacks(self) -> dict:
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": self._header_field,
+            "on_header_value": self._header_value,
+            "on_header_end": self._header_end,
+            "on_headers_finished": self._open,
+            "on_part_data": self._data,
+            "on_part_end": self._close,
+            "on_end": self._end,
+        }
+
+    def discard(self, photos: list[Photo]) -> None:
+        """Remove these uploads, and the one that is being written."""
+        if self._file:
+            self._drop()
+        for photo in photos:
+            with contextlib.suppress(FileNotFoundError):
+                self.group.bytes -= photo.path.stat().st_size
+            photo.delete()
+
+    def too_many(self, name: str) -> dict[str, str]:
+        """What is said of a file that the group has no place for."""
+        return {"name": name, "error": f"{name}: a group has at most {self.limits.photos} photos"}
+
+    def _begin(self) -> None:
+        self._field, self._value, self._headers = b"", b"", {}
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _header_end(self) -> None:
+        self._headers[self._field.lower()] = self._value
+        self._field, self._value = b"", b""
+
+    def _open(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
+        if b"filename" not in options:
+            return  # a plain field of the form: passed over
+        if len(self.failed) >= self.limits.photos:
+            raise HTTPException(413, "too many files that cannot be taken")
+        name = safe_name(options[b"filename"].decode("utf-8", "replace"))
+        if len(self.group.photos) + len(self.photos) >= self.limits.photos:
+            self.failed.append(self.too_many(name))
+            return
+        photo_id = secrets.token_hex(6)
+        self._photo = Photo(photo_id, name, self.group.folder / f"{photo_id}.upload")
+        try:
+            self._file = self._photo.path.open("xb")
+        except FileNotFoundError:
+            raise Unknown("the group was deleted while photos came in") from None
+        self._written = 0
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._file is None:
+            return
+        self._written += end - start
+        self.group.bytes += end - start
+        over = self._over()
+        if over:
+            self.failed.append({"name": self._photo.name, "error": f"{self._photo.name}: {over}"})
+            self._drop()
+        else:
+            self._file.write(memoryview(data)[start:end])
+
+    def _over(self) -> str | None:
+        if self._written > self.limits.file_bytes:
+            return f"over the limit of {_megabytes(self.limits.file_bytes)} a photo"
+        if self.group.bytes > self.limits.group_bytes:
+            return f"over the limit of {_megabytes(self.limits.group_bytes)} a group"
+        if self.store.bytes > self.limits.total_bytes:
+            return "the server has no room for it at present"
+        return None
+
+    def _drop(self) -> None:
+        self._file.close()
+        self._file = None
+        self._photo.path.unlink(missing_ok=True)
+        self.group.bytes -= self._written
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self.photos.append(self._photo)
+
+    def _end(self) -> None:
+        self.ended = True
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / (1 << 20):.3g} MB"

@@ -1,0 +1,282 @@
+"""Thumbnails of a group that look alike: one shape, the object as large and at the same place in each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from cosod.errors import InputError
+from cosod.io.images import ImageSource
+from cosod.postprocess.inpaint import spread
+from cosod.postprocess.object_mask import Box, object_box, object_mask
+from cosod.postprocess.render import check_threshold
+
+if TYPE_CHECKING:
+    from cosod.inference.detector import Detector
+
+EDGES = ("extend", "inside")
+#: Share of the frame's tighter side that the object takes, unless a larger one saves much extension.
+FILL = 0.65
+#: What is tried for a group: shares of the object, and places of its centre in the frame.
+FILLS = (0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+PLACES = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
+#: What a larger share and a place off the centre cost, where frames that leave their photos cost the mean part
+#: outside: from 0.65 to 0.85 is worth 2 % of the frame outside, off by a tenth 0.5 %.
+FILL_COST, PLACE_COST = 0.5, 0.5
+#: Share of the frame that stays free beside an object off the centre.
+AIR = 0.02
+#: Strength and radius, in pixels of the thumbnail, of the sharpening after reduction.
+SHARPEN, SHARPEN_RADIUS = 0.35, 0.7
+
+#: ``(x, y, width, height)`` in pixels of the photo, not whole numbers; may go beyond the photo.
+Frame = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class ThumbnailOptions:
+    """How a group is cropped.
+
+    Attributes:
+        size: ``(width, height)`` of every thumbnail.
+        threshold: of the map's mask, see :func:`cosod.postprocess.render.binarise`.
+        fill: share of the frame that the object takes, along the side where it is tighter, above 0 and at most 1.
+            By default chosen for the group: 0.65, or up to 0.9 where frames would leave their photos.
+        edges: where a frame leaves its photo, ``extend`` continues the background, so that the object is at the
+            same place in all; ``inside`` moves the frame into the photo, and makes it smaller where it is larger
+            than the photo, as far as the object allows. The object is never cut.
+    """
+
+    size: tuple[int, int] = (320, 320)
+    threshold: float | str = "adaptive"
+    fill: float | None = None
+    edges: str = "extend"
+
+    def __post_init__(self):
+        check_threshold(self.threshold)
+        if len(self.size) != 2 or not all(8 <= v <= 8192 for v in self.size):
+            raise InputError(f"size {self.size}: give width and height from 8 to 8192 pixels")
+        if self.fill is not None and not 0 < self.fill <= 1:
+            raise InputError(f"fill {self.fill}: give a share above 0, at most 1")
+        if self.edges not in EDGES:
+            raise InputError(f"edges {self.edges!r}: give one of {', '.join(EDGES)}")
+
+
+def plan_crops(
+    boxes: Sequence[Box | None], sizes: Sequence[tuple[int, int]], options: ThumbnailOptions | None = None
+) -> list[Frame]:
+    """Frames for the photos of a group that show their objects alike.
+
+    All have the aspect of ``options.size``; in all of them the object takes the same share of the frame and has its
+    centre at the same place. Share and place are those that need least of the photos' surroundings, the middle
+    preferred: a search in place of the optimisation of pairs in Jacobs, Goldman and Shechtman, "Cosaliency" (UIST
+    2010), whose collection-aware crops GCoNet (section 6) uses.
+
+    Args:
+        boxes: ``(x, y, width, height)`` of each object in pixels; None where there is none, which gives the largest
+            frame in the middle of the photo.
+        sizes: ``(height, width)`` of each photo.
+        options: :class:`ThumbnailOptions` by default.
+    """
+    options = options or ThumbnailOptions()
+    if len(boxes) != len(sizes):
+        raise InputError(f"{len(boxes)} boxes for {len(sizes)} sizes; give one of each for each image")
+    aspect = options.size[0] / options.size[1]
+    found = [(box, size) for box, size in zip(boxes, sizes, strict=True) if box is not None]
+    fill, place = _chosen(found, aspect, options)
+    frames = []
+    for box, size in zip(boxes, sizes, strict=True):
+        frame = _middle(size, aspect) if box is None else _around(box, aspect, fill, place)
+        frames.append(_moved_inside(frame, box, size) if box and options.edges == "inside" else frame)
+    return frames
+
+
+def _chosen(found, aspect: float, options: ThumbnailOptions) -> tuple[float, tuple[float, float]]:
+    """Share of the object and place of its centre, for all photos of a group."""
+    if not found or options.edges == "inside":
+        return options.fill or FILL, (0.5, 0.5)
+    boxes = np.array([box for box, _ in found], float)
+    heights, widths = np.array([size for _, size in found], float).T
+    best, chosen = np.inf, None
+    for fill, across, down in product([options.fill] if options.fill else FILLS, PLACES, PLACES):
+        off = (across - 0.5) ** 2 + (down - 0.5) ** 2
+        if off and fill / 2 + max(abs(across - 0.5), abs(down - 0.5)) > 0.5 - AIR:
+            continue  # the object would touch the frame, or leave it
+        x, y, width, height = np.array(_around(boxes.T, aspect, fill, (across, down)))
+        shown = _overlap(x, width, widths) * _overlap(y, height, heights) / (width * height)
+        cost = (1 - shown).mean() + FILL_COST * (fill - FILL) ** 2 + PLACE_COST * off
+        if cost < best - 1e-9:
+            best, chosen = cost, (fill, (across, down))
+    return chosen
+
+
+def _around(box, aspect: float, fill: float, place: tuple[float, float]):
+    """The frame in which ``box`` takes ``fill`` of the tighter side, its centre at ``place``; numbers or arrays."""
+    x, y, width, height = box
+    frame_width = np.maximum(width, height * aspect) / fill
+    frame_height = frame_width / aspect
+    return (
+        x + width / 2 - place[0] * frame_width,
+        y + height / 2 - place[1] * frame_height,
+        frame_width,
+        frame_height,
+    )
+
+
+def _overlap(start, length, limit):
+    return np.clip(np.minimum(start + length, limit) - np.maximum(start, 0), 0, None)
+
+
+def _middle(size: tuple[int, int], aspect: float) -> Frame:
+    height, width = size
+    frame_width = min(width, height * aspect)
+    frame_height = frame_width / aspect
+    return (width - frame_width) / 2, (height - frame_height) / 2, frame_width, frame_height
+
+
+def _moved_inside(frame: Frame, box: Box, size: tuple[int, int]) -> Frame:
+    """The frame moved, and if need be reduced, to lie in the photo; as far as it still holds the whole box."""
+    x, y, width, height = frame
+    scale = min(1.0, size[1] / width, size[0] / height)
+    scale = max(scale, box[2] / width, box[3] / height)
+    middle = x + width / 2, y + height / 2
+    width, height = width * scale, height * scale
+    starts = []
+    for centre, length, limit in ((middle[0], width, size[1]), (middle[1], height, size[0])):
+        free = limit - length
+        starts.append(min(max(centre - length / 2, 0), free) if free >= 0 else free / 2)
+    return starts[0], starts[1], width, height
+
+
+def crop(image: np.ndarray, frame: Frame, size: tuple[int, int], mask: np.ndarray | None = None) -> np.ndarray:
+    """The part of an image that a frame shows, at the size of a thumbnail.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        frame: ``(x, y, width, height)`` in pixels. What lies outside the image continues its background: mirrored
+            close to the edge, smooth further away.
+        size: ``(width, height)`` of the result.
+        mask: bool ``(H, W)`` or smaller, the object; it is not continued outside the image.
+
+    Returns:
+        uint8 ``(height, width, 3)``, reduced by Lanczos and slightly sharpened.
+    """
+    height, width = image.shape[:2]
+    (left, right), (x0, x1) = _shown(frame[0], frame[2], width, size[0])
+    (top, bottom), (y0, y1) = _shown(frame[1], frame[3], height, size[1])
+    if right <= left or bottom <= top:
+        raise InputError(f"frame {frame} lies outside its {width} x {height} image")
+    box, inner = (x0, y0, x1, y1), (right - left, bottom - top)
+    shown = np.asarray(Image.fromarray(image).resize(inner, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0))
+    if (x1 - x0) > inner[0]:
+        shown = _sharpened(shown)
+    if inner == tuple(size):
+        return shown
+    margins = ((top, size[1] - bottom), (left, size[0] - right))
+    return _extended(shown, margins, _seen(mask, box, image.shape, inner))
+
+
+def _shown(start: float, length: float, limit: int, pixels: int) -> tuple[tuple[int, int], tuple[float, float]]:
+    """Along one axis, the thumbnail's pixels that the photo covers, and the part of the photo they show."""
+    step = length / pixels
+    first = max(0, round(-start / step))
+    last = min(pixels, round((limit - start) / step))
+    return (first, last), (max(0.0, start + first * step), min(float(limit), start + last * step))
+
+
+def _sharpened(image: np.ndarray) -> np.ndarray:
+    """Unsharp mask, mild enough to leave no halo."""
+    return cv2.addWeighted(image, 1 + SHARPEN, cv2.GaussianBlur(image, (0, 0), SHARPEN_RADIUS), -SHARPEN, 0)
+
+
+def _seen(mask: np.ndarray | None, box, shape, size: tuple[int, int]) -> np.ndarray:
+    """The part of a mask, of whatever size, that a box of the image shows, with a margin; bool ``(height, width)``."""
+    if mask is None:
+        return np.zeros(size[::-1], bool)
+    across, down = mask.shape[1] / shape[1], mask.shape[0] / shape[0]
+    part = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+    resized = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR, box=part)
+    return cv2.dilate(np.asarray(resized), np.ones((5, 5), np.uint8)) > 32
+
+
+def _extended(shown: np.ndarray, margins, covered: np.ndarray) -> np.ndarray:
+    """``shown`` with margins (rows before and after, columns before and after) that continue its background."""
+    known = np.pad(np.ones(shown.shape[:2], np.uint8), margins)
+    free = np.pad((~covered).astype(np.float32), margins)
+    if not free.any():
+        free = known.astype(np.float32)
+    canvas = np.pad(shown.astype(np.float32), (*margins, (0, 0)))
+    smooth = spread(canvas, free)
+    mirrored = np.pad(shown, (*margins, (0, 0)), mode="symmetric").astype(np.float32)
+    allowed = np.pad((~covered).astype(np.float32), margins, mode="symmetric")
+    away = cv2.distanceTransform(1 - known, cv2.DIST_L2, 5)
+    share = np.exp(-away / (0.06 * max(known.shape))) * cv2.GaussianBlur(allowed, (0, 0), 2)
+    extended = smooth + share[..., None] * (mirrored - smooth)
+    return np.where(known[..., None] > 0, canvas, extended).round().clip(0, 255).astype(np.uint8)
+
+
+def thumbnails(
+    images: Sequence[ImageSource],
+    detector: "Detector | None" = None,
+    maps: Sequence[np.ndarray] | None = None,
+    options: ThumbnailOptions | None = None,
+    **changes,
+) -> list[np.ndarray]:
+    """Thumbnails of a group that show the shared object alike.
+
+    >>> pictures = cosod.thumbnails(photos, size=(256, 256))
+
+    Args:
+        images: as for :meth:`cosod.Detector.segment`.
+        detector: the default one if not given.
+        maps: made earlier, one for each image, in place of the detector's.
+        options: how; :class:`ThumbnailOptions` by default.
+        changes: fields of :class:`ThumbnailOptions`, by name.
+
+    Returns:
+        uint8 ``(height, width, 3)`` for each image, all of the same size.
+
+    Raises:
+        InputError: no images, or maps or options that cannot be used.
+        ImageError: an image that cannot be read.
+    """
+    from cosod.apps.map_sources import images_and_maps
+
+    options = replace(options or ThumbnailOptions(), **changes)
+    pairs = images_and_maps(images, detector, maps)
+    masks = [object_mask(saliency, options.threshold) for _, saliency in pairs]
+    frames = plan_crops([object_box(mask) for mask in masks], [mask.shape for mask in masks], options)
+    return [
+        crop(image, frame, options.size, mask) for (image, _), frame, mask in zip(pairs, frames, masks, strict=True)
+    ]
+
+
+def contact_sheet(groups: Sequence[tuple[str, Sequence[np.ndarray]]], columns: int = 8) -> np.ndarray:
+    """One picture of the thumbnails of many groups.
+
+    Args:
+        groups: name, and thumbnails ``(h, w, 3)`` that all have one size.
+        columns: thumbnails a row.
+
+    Returns:
+        uint8 ``(H, W, 3)``.
+    """
+    height, width = next((pictures[0].shape[:2] for _, pictures in groups if pictures), (0, 0))
+    gap, margin, title = 6, 24, 44
+    rows = sum(-(-len(pictures) // columns) for _, pictures in groups)
+    widest = min(columns, max((len(pictures) for _, pictures in groups), default=0))
+    size = (2 * margin + widest * (width + gap), 2 * margin + rows * (height + gap) + len(groups) * title)
+    sheet = Image.new("RGB", size, (250, 250, 248))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(22)
+    y = margin
+    for name, pictures in groups:
+        draw.text((margin, y + 8), name, font=font, fill=(40, 40, 40))
+        y += title
+        for number, picture in enumerate(pictures):
+            row, column = divmod(number, columns)
+            sheet.paste(Image.fromarray(picture), (margin + column * (width + gap), y + row * (height + gap)))
+        y += -(-len(pictures) // columns) * (height + gap)
+    return np.asarray(sheet)

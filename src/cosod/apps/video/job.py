@@ -1,0 +1,125 @@
+"""Clips into an output folder: a map for each frame, masks, and a video of overlays."""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+
+from cosod.apps.segment import RESERVED, VERB, Job, Summary
+from cosod.apps.video.clips import SUFFIXES, Clip, even, writer
+from cosod.apps.video.segment import learn, maps
+from cosod.apps.video.smoothing import Smoothing
+from cosod.errors import InputError
+from cosod.inference.detector import Detector
+from cosod.io.atomic_write import write_text
+from cosod.io.photo_groups import unique_names
+from cosod.io.run_records import file_states, fingerprint, read_record, refuse_foreign
+from cosod.postprocess.render import overlay, save_image, to_8bit
+
+
+def split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The video files among ``paths``, and all other paths. Folders are not searched for video."""
+    clips = [p for p in dict.fromkeys(paths) if p.suffix.lower() in SUFFIXES and not p.is_dir()]
+    return clips, [p for p in paths if p not in clips]
+
+
+def run_clips(
+    detector: Detector,
+    model: str,
+    clips: Sequence[Path],
+    job: Job,
+    report: Callable[[dict], None] = lambda event: None,
+    taken: Sequence[str] = (),
+) -> Summary:
+    """Segment every clip: ``<output>/<clip>/000001.png``..., masks likewise, ``<output>/overlays/<clip>.mp4``.
+
+    A clip that cannot be read is reported and the others go on; of one that breaks off, the readable part is done and
+    the loss reported. Finished clips are skipped unless ``job.overwrite``.
+
+    Args:
+        detector, model, job: as for :func:`cosod.apps.segment.run`.
+        clips: from :func:`split`.
+        report: as there; a frame is an ``image`` event.
+        taken: names of groups that have results in the same folder.
+    """
+    summary, start = Summary(), time.monotonic()
+    names = unique_names([clip.stem for clip in clips], (*RESERVED, *taken))
+    for name, path in zip(names, clips, strict=True):
+        try:
+            clip = Clip(path, detector.max_pixels)
+            refuse_foreign(job.output, name, VERB)
+            print_ = fingerprint(model, *detector.views.values(), *job.facts.values(), file_states([path]))
+            earlier = None if job.overwrite else _finished(job, name, print_)
+            if earlier is not None:
+                summary.skipped_groups += 1
+                summary.failed += earlier["failed"]
+                report({"event": "skipped", "group": name, "images": 0})
+                continue
+            frames, missing = _segment_clip(detector, clip, name, job, report)
+        except InputError as error:
+            _fail(summary.failed, name, path, str(error), report)
+            continue
+        failed: list[dict[str, str]] = []
+        if missing > 0:
+            message = f"{path}: breaks off after {frames} frames, {missing} are missing; the readable part is done"
+            _fail(failed, name, path, message, report)
+        write_text(
+            job.record(name), json.dumps({"verb": VERB, "fingerprint": print_, "frames": frames, "failed": failed})
+        )
+        summary.groups += 1
+        summary.images += frames
+        summary.failed += failed
+        report({"event": "group", "group": name, "images": frames, "failed": len(failed)})
+    summary.seconds = time.monotonic() - start
+    return summary
+
+
+def _segment_clip(detector: Detector, clip: Clip, name: str, job: Job, report) -> tuple[int, int]:
+    """Frames done, and frames that the file promised beyond them."""
+    learned = learn(clip, detector)
+    report({"event": "clip", "group": name, "images": learned.frames})
+    if job.record(name).exists():
+        write_text(job.record(name), "{}")  # not finished any more
+    done = 0
+    with contextlib.ExitStack() as stack:
+        video = None
+        for done, (frame, saliency) in enumerate(maps(clip, detector, learned.consensus, Smoothing()), start=1):
+            event = {"event": "image", "group": name, "image": f"{clip.path}#{done}"}
+            stem = f"{done:06d}"
+            if "maps" in job.save:
+                save_image(to_8bit(saliency), job.target("maps", name, stem))
+                event["maps"] = str(job.target("maps", name, stem))
+            mask = job.mask(saliency, frame) if {"masks", "overlays"} & set(job.save) else None
+            if "masks" in job.save:
+                save_image(mask, job.target("masks", name, stem))
+                event["masks"] = str(job.target("masks", name, stem))
+            if "overlays" in job.save:
+                if video is None:
+                    video = stack.enter_context(writer(_overlays(job, name), clip.rate, frame.shape[:2]))
+                video.write(cv2.cvtColor(even(overlay(frame, mask)), cv2.COLOR_RGB2BGR))
+            report(event | {"share": round(float((saliency > 0.5).mean()), 4)})
+    return done, clip.promised - done if clip.promised > done * 1.02 + 1 else 0
+
+
+def _overlays(job: Job, name: str) -> Path:
+    return job.output / "overlays" / f"{name}.mp4"
+
+
+def _fail(failed: list[dict[str, str]], name: str, path: Path, message: str, report) -> None:
+    failed.append({"group": name, "image": str(path), "error": message})
+    report({"event": "failed", **failed[-1]})
+
+
+def _finished(job: Job, name: str, print_: str) -> dict | None:
+    """The record of the earlier run that finished this clip; None if it has to be done."""
+    stored = read_record(job.record(name))
+    if stored.get("fingerprint") != print_:
+        return None
+    stems = [f"{n:06d}" for n in range(1, stored["frames"] + 1)]
+    wanted = [job.target(kind, name, stem) for kind in job.save if kind != "overlays" for stem in stems]
+    if "overlays" in job.save:
+        wanted.append(_overlays(job, name))
+    return stored if all(path.exists() for path in wanted) else None

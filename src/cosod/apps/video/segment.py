@@ -1,0 +1,83 @@
+"""From a clip to one map a frame."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cosod.apps.video.clips import Clip
+from cosod.apps.video.smoothing import Smoother, Smoothing
+from cosod.errors import InputError
+from cosod.inference.consensus_file import GroupConsensus
+from cosod.inference.detector import Detector, load
+from cosod.io.prefetch import batched
+from cosod.io.tensors import shrink
+
+#: Frames that the consensus is formed of: at least so many, where there are, and fewer than twice as many.
+SAMPLE = 16
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the first reading of a clip gives.
+
+    Attributes:
+        consensus: of the sampled frames.
+        frames: how many frames the clip has.
+    """
+
+    consensus: GroupConsensus
+    frames: int
+
+
+def segment_video(
+    path: str | os.PathLike,
+    detector: Detector | None = None,
+    sample: int = SAMPLE,
+    smoothing: float = Smoothing.strength,
+    consensus: GroupConsensus | None = None,
+) -> Iterator[np.ndarray]:
+    """Maps of what the frames of a clip share, one after the other; memory does not grow with the clip.
+
+    Args:
+        path: a video file that OpenCV reads.
+        detector: by default :func:`cosod.load`.
+        sample: frames, spread over the clip, that the consensus is formed of.
+        smoothing: weight of the past, 0 (off) to below 1; see :class:`cosod.apps.video.Smoother`.
+        consensus: what to look for (:meth:`cosod.Detector.learn`), in place of what the frames share.
+
+    Yields:
+        For each frame a float32 map ``(H, W)`` in [0, 1] at the size of the upright frame.
+
+    Raises:
+        InputError: no video, not one readable frame, or an option out of range.
+    """
+    detector = detector or load()
+    options = Smoothing(smoothing)
+    clip = Clip(path, detector.max_pixels)
+    consensus = consensus or learn(clip, detector, sample).consensus
+    for _, saliency in maps(clip, detector, consensus, options):
+        yield saliency
+
+
+def learn(clip: Clip, detector: Detector, sample: int = SAMPLE) -> Learned:
+    """The consensus of frames spread over the clip."""
+    if sample < 2:
+        raise InputError(f"{sample} frames to form a consensus of; give at least 2")
+    frames, total = clip.spread(sample, lambda frame: shrink(frame, detector.size))
+    return Learned(detector.learn(frames), total)
+
+
+def maps(
+    clip: Clip, detector: Detector, consensus: GroupConsensus, options: Smoothing
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each frame with its smoothed map, at the frame's own size."""
+    smoother = Smoother(options)
+    for frames in batched(clip.frames(), detector.batch):
+        small = [shrink(frame, detector.size) for frame in frames]
+        for index, saliency in detector.apply(consensus, small):
+            height, width = frames[index].shape[:2]
+            saliency = smoother(small[index], saliency)
+            yield frames[index], cv2.resize(saliency, (width, height), interpolation=cv2.INTER_LINEAR).clip(0, 1)

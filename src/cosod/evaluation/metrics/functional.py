@@ -1,0 +1,105 @@
+"""The measures as functions of two arrays, for use in a notebook or a training loop.
+
+A map is uint8, or float in [0, 1], which is rounded to 8 bits because the field scores saved PNGs; a truth is bool,
+uint8 or float in [0, 1]. Both are (H, W). Values follow protocol ``papers`` unless another is named.
+"""
+
+import numpy as np
+
+from cosod.errors import InputError
+from cosod.evaluation.metrics import precision_jaccard as agreement
+from cosod.evaluation.metrics.curves import area_under_roc, average_precision
+from cosod.evaluation.metrics.totals import Scores
+from cosod.evaluation.protocols import get
+
+__all__ = [
+    "area_under_roc",
+    "average_precision",
+    "curves",
+    "e_measure",
+    "f_measure",
+    "figures",
+    "mae",
+    "precision_jaccard",
+    "s_measure",
+    "score",
+    "weighted_f",
+]
+
+
+def score(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> Scores:
+    """All measures and curves of one image, ready for :class:`cosod.evaluation.Totals`.
+
+    Raises:
+        InputError: shapes differ, are not (H, W), hold no pixels, or values are NaN or outside [0, 1].
+    """
+    pred, truth = as_levels(pred, "map"), as_levels(truth, "truth")
+    if pred.shape != truth.shape:
+        raise InputError(f"the map has {pred.shape} pixels and the truth {truth.shape}; resize the map to its truth")
+    return get(protocol).score(pred, truth)
+
+
+def figures(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> dict[str, float]:
+    """Measure -> value for one image, with the keys of :attr:`cosod.evaluation.Report.all`."""
+    return get(protocol).values(score(pred, truth, protocol))
+
+
+def curves(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> dict[str, np.ndarray]:
+    """``precision recall fpr f e``, (K,) each, by rising threshold; K is 255 for ``papers`` and 256 for others."""
+    return get(protocol).finished(score(pred, truth, protocol).curves)
+
+
+def mae(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
+    """Mean absolute error in [0, 1]."""
+    return score(pred, truth, protocol).values["mae"]
+
+
+def s_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
+    """S-measure, alpha = 0.5 (Fan et al., ICCV 2017), at most 1."""
+    return score(pred, truth, protocol).values["s"]
+
+
+def f_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> np.ndarray:
+    """F by threshold, beta^2 = 0.3 (Achanta et al., CVPR 2009), (K,) in [0, 1]."""
+    return curves(pred, truth, protocol)["f"]
+
+
+def e_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> np.ndarray:
+    """E by threshold (Fan et al., IJCAI 2018), (K,); ``papers`` and ``pysodmetrics`` have it."""
+    return curves(pred, truth, protocol)["e"]
+
+
+def weighted_f(pred: np.ndarray, truth: np.ndarray, protocol: str = "pysodmetrics") -> float:
+    """Weighted F, beta = 1 (Margolin et al., CVPR 2014), in [0, 1]; ``pysodmetrics`` and ``f3net`` have it."""
+    return score(pred, truth, protocol).values["wf"]
+
+
+def precision_jaccard(pred: np.ndarray, truth: np.ndarray, protocol: str = "coseg") -> tuple[float, float]:
+    """P (pixel accuracy) and J (intersection over union) of the co-segmentation papers, in [0, 1].
+
+    Two bool arrays are compared as they are, without the protocol's resizing and threshold.
+    """
+    if pred.dtype == bool and truth.dtype == bool and pred.shape == truth.shape:
+        return agreement.precision_jaccard(pred, truth)
+    values = score(pred, truth, protocol).values
+    return values["p"], values["j"]
+
+
+def as_levels(image: np.ndarray, what: str) -> np.ndarray:
+    """A bool, uint8 or float [0, 1] array as 8-bit levels.
+
+    Raises:
+        InputError: another shape or type, no pixels, NaN or values outside [0, 1].
+    """
+    image = np.asarray(image)
+    if image.ndim != 2 or image.size == 0:
+        raise InputError(f"the {what} has shape {image.shape}; give (H, W) with at least one pixel")
+    if image.dtype == np.uint8:
+        return np.ascontiguousarray(image)
+    if image.dtype == bool:
+        return image.astype(np.uint8) * 255
+    if not np.issubdtype(image.dtype, np.floating):
+        raise InputError(f"the {what} is of type {image.dtype}; give bool, uint8, or float in [0, 1]")
+    if not (image.min() >= 0 and image.max() <= 1):  # false for NaN too
+        raise InputError(f"the {what} holds NaN or values outside [0, 1]; scale it first")
+    return np.round(image * 255).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""The papers' tables as data, and figures of this package set beside them."""

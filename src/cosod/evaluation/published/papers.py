@@ -1,0 +1,294 @@
+"""The papers' tables as data: both GCoNet papers', SSNM's and ASTE-AL's.
+
+The files lie in ``tables/``: one CSV a table, and ``sources.json`` with the paper, the number of the table, the
+protocol behind it, its notes and its misprints. A misprinted figure stands corrected in the CSV, and as printed in
+``sources.json``; :class:`Row` carries both.
+"""
+
+import csv
+import functools
+import json
+import math
+from dataclasses import dataclass, field, replace
+from importlib import resources
+
+from cosod.errors import InputError
+from cosod.evaluation.published import layout
+
+#: Sets that have a published table -> other ways to write them. Letter case, blanks, ``-`` and ``_`` do not matter.
+SETS = {
+    "CoCA": (),
+    "CoSOD3k": (),
+    "CoSal2015": ("Cosal15",),
+    "iCoseg": ("iCoseg8",),
+    "PASCAL-VOC": ("VOC", "PASCAL", "PASCAL_coseg"),
+    "MSRC": ("MSRC7",),
+    "Internet": ("Internet_Datasets300", "Internet300"),
+    "DUTS-TE": ("DUTS-test",),
+    "DUT-OMRON": ("DUTS-O", "DUT-O", "OMRON"),
+    "ECSSD": (),
+    "HKU-IS": ("HKU",),
+    "PASCAL-S": (),
+}
+
+#: Protocol -> its measures in the order of the papers' columns. The second entry is the one that sorts a table.
+COLUMNS = {
+    "papers": (("max_e", "s", "max_f", "mae"), "s"),
+    "coseg": (("p", "j"), "j"),
+    "f3net": (("max_f", "s", "mae", "adp_f", "wf", "adp_e"), "max_f"),
+}
+LOWER_IS_BETTER = frozenset({"mae"})
+
+
+@dataclass(frozen=True)
+class Misprint:
+    """A figure that the paper prints wrongly: the text as ``printed``, and why it is taken for a misprint."""
+
+    printed: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table, for one set.
+
+    ``values`` maps a measure (``max_e``; ``j/car`` for one class) to the figure in the paper's own unit: per cent under
+    protocol ``coseg``, shares of 1 elsewhere. ``printed`` is the label that the paper gives the line, ``training``
+    the training set ("" where the paper prints none), ``source`` the paper and the table.
+    """
+
+    method: str
+    printed: str
+    venue: str
+    training: str
+    source: str
+    values: dict[str, float]
+    misprints: dict[str, Misprint] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a paper, cut down to one set (``set_name`` is "" for the runtime table, which has none).
+
+    ``kind`` is ``comparison``, ``ablation`` or ``runtime``; ``protocol`` names the definitions behind the figures.
+    """
+
+    paper: str
+    citation: str
+    number: str
+    kind: str
+    protocol: str
+    set_name: str
+    notes: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def source(self) -> str:
+        """Paper and number: ``GCoNet+ Table 3``."""
+        return f"{self.paper} {self.number}"
+
+
+def canonical(set_name: str) -> str:
+    """The spelling of ``set_name`` in :data:`SETS`.
+
+    Raises:
+        InputError: no published table has that set.
+    """
+    for name, aliases in SETS.items():
+        if _plain(set_name) in {_plain(a) for a in (name, *aliases)}:
+            return name
+    raise InputError(f"no published table for the set '{set_name}'; choose one of {', '.join(SETS)}")
+
+
+def tables(set_name: str) -> list[Table]:
+    """Every published table with figures for ``set_name``, rows without any left out.
+
+    Raises:
+        InputError: no published table has that set.
+    """
+    name = canonical(set_name)
+    found = [_cut(meta, name) for meta in _sources()["tables"]]
+    return [table for table in found if table.rows]
+
+
+def runtimes() -> Table:
+    """GCoNet+'s Table 4: measures ``ms`` (a batch of two on an A100) and ``mb`` (size of the parameters)."""
+    meta = next(m for m in _sources()["tables"] if m["kind"] == "runtime")
+    return _cut(meta, "")
+
+
+def compare(
+    name: str,
+    rows: dict[str, dict[str, float]],
+    fmt: str = "text",
+    *,
+    training: dict[str, str] | None = None,
+    ablations: bool = True,
+    protocol: str | None = None,
+) -> str:
+    """The published rows for a set with one's own among them, sorted, the best and the second of each column marked.
+
+    A line that several tables print with the same figures stands once. Columns of single classes appear where a row
+    of one's own has them, or where the papers print nothing else. Figures rank as the papers round them, so that equal
+    ones share a mark; a misprinted one ranks as corrected.
+
+    Args:
+        name: The set, as in :data:`SETS`, in any letter case.
+        rows: Method -> measure -> share from 0 to 1, as :class:`Report` gives them: ``mae s max_e max_f`` for the
+            co-saliency sets, ``p j`` for the co-segmentation sets, ``max_f s mae adp_f wf adp_e`` for the sets of
+            single images; ``j/<class>`` for one class. Other measures are passed over.
+        fmt: ``text``, ``markdown`` or ``latex``.
+        training: Method -> what one's own method was trained on.
+        ablations: Whether the rows of the ablation tables appear too.
+        protocol: The protocol that ``rows`` were scored with; measures of two protocols share their names, so state
+            it where it is known.
+
+    Raises:
+        InputError: an unknown set or format, rows of another protocol, or a row that has none of the table's measures
+            or a value out of range.
+    """
+    if fmt not in layout.FORMATS:
+        raise InputError(f"no table format '{fmt}'; choose one of {', '.join(layout.FORMATS)}")
+    set_name = canonical(name)
+    chosen = [t for t in tables(set_name) if ablations or t.kind != "ablation"]
+    theirs = chosen[0].protocol
+    if protocol is not None and protocol != theirs:
+        raise InputError(
+            f"the published rows for {set_name} follow protocol {theirs}, yours follow {protocol}; "
+            f"score your maps with --protocol {theirs}"
+        )
+    measures, main = COLUMNS[theirs]
+    printed = list(dict.fromkeys(m for t in chosen for r in t.rows for m in r.values))
+    by_class = [m for m in measures if m not in printed and any(c.startswith(f"{m}/") for c in printed)]
+    known = [*measures, *(m for m in printed if "/" in m)]
+    published = [_with_means(row, by_class, printed) for row in _merged(chosen)]
+    own = [_own(method, values, known, theirs, (training or {}).get(method, "")) for method, values in rows.items()]
+    shown = {m for r in own for m in r.values} | {c for c in known if c.partition("/")[0] in by_class}
+    shown |= {c for r in published for c in r.values if "/" not in c}
+    columns = [c for c in known if c in shown]
+    papers = {t.paper: t.citation for t in chosen}
+    return layout.render(
+        fmt,
+        title=f"{set_name}: protocol {theirs}{', per cent' if theirs == 'coseg' else ''}, by {layout.LABELS[main]}",
+        columns=columns,
+        rows=sorted([*published, *own], key=lambda r: -r.values.get(main, -math.inf)),
+        decimals={c: _decimals(set_name, c) for c in columns},
+        lower=LOWER_IS_BETTER,
+        notes=[f"{t.source}: {note}" for t in chosen for note in t.notes] + [f"{k}: {v}" for k, v in papers.items()],
+    )
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in name.casefold() if c not in "-_ ")
+
+
+@functools.cache
+def _sources() -> dict:
+    text = resources.files("cosod.evaluation.published").joinpath("tables", "sources.json").read_text(encoding="utf-8")
+    return json.loads(text)
+
+
+@functools.cache
+def _lines(file: str) -> tuple[dict[str, str], ...]:
+    text = resources.files("cosod.evaluation.published").joinpath("tables", file).read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+def _cut(meta: dict, set_name: str) -> Table:
+    """The table of ``meta`` with the columns of one set."""
+    prefix = f"{set_name or '-'} "
+    source = f"{meta['paper']} {meta['table']}"
+    rows = []
+    for line in _lines(meta["file"]):
+        cells = {k.removeprefix(prefix): v for k, v in line.items() if k.startswith(prefix) and v}
+        if not cells:
+            continue
+        wrong = {
+            m["column"].removeprefix(prefix): Misprint(m["printed"], m["note"])
+            for m in meta["misprints"]
+            if m["method"] == line["method"] and m["column"].startswith(prefix)
+        }
+        training = line["training"] or meta["training"]
+        rows.append(
+            Row(
+                method=line["method"],
+                printed=line["printed"],
+                venue=f"{line['venue']} {line['year']}".strip(),
+                training=_sources()["training"].get(training, training),
+                source=source,
+                values={k: float(v) for k, v in cells.items()},
+                misprints=wrong,
+            )
+        )
+    paper = meta["paper"]
+    return Table(
+        paper=paper,
+        citation=_sources()["papers"][paper],
+        number=meta["table"],
+        kind=meta["kind"],
+        protocol=meta["protocol"],
+        set_name=set_name,
+        notes=tuple(meta["notes"]),
+        rows=tuple(rows),
+    )
+
+
+def _merged(chosen: list[Table]) -> list[Row]:
+    """The rows of all tables; a method with the same figures in two of them once, with both sources."""
+    kept: list[Row] = []
+    for row in (r for t in chosen for r in t.rows):
+        for i, other in enumerate(kept):
+            same = row.method == other.method and row.values == other.values
+            if same and (row.training == other.training or not row.training or not other.training):
+                kept[i] = replace(
+                    other,
+                    venue=other.venue or row.venue,
+                    training=other.training or row.training,
+                    source=f"{other.source}; {row.source}",
+                    misprints=other.misprints | row.misprints,
+                )
+                break
+        else:
+            kept.append(row)
+    return kept
+
+
+def _with_means(row: Row, measures: list[str], printed: list[str]) -> Row:
+    """``row`` with the mean over its classes for ``measures``, which its table prints by class only."""
+    values = dict(row.values)
+    for measure in measures:
+        classes = [values.get(c) for c in printed if c.startswith(f"{measure}/")]
+        if None not in classes:
+            values[measure] = sum(classes) / len(classes)
+    return replace(row, values=values)
+
+
+def _own(method: str, values: dict[str, float], known: list[str], protocol: str, training: str) -> Row:
+    """A row of the user's, in the unit of the table."""
+    by_plain = {_plain(k): k for k in known}
+    scale = 100 if protocol == "coseg" else 1
+    taken = {}
+    for key, value in values.items():
+        measure, _, group = key.partition("/")
+        group = _sources()["classes"].get(_plain(group), group)
+        column = by_plain.get(_plain(f"{measure}/{group}" if group else measure))
+        if column is None or value is None or math.isnan(value):
+            continue
+        if not 0 <= value <= 1:
+            raise InputError(
+                f"'{method}' has {key} = {value:g}; give shares from 0 to 1, as the evaluation reports them"
+            )
+        taken[column] = scale * float(value)
+    if not taken:
+        raise InputError(
+            f"'{method}' has none of the measures of this table ({', '.join(COLUMNS[protocol][0])}); "
+            f"score its maps with --protocol {protocol}"
+        )
+    return Row(method, method, "", training, layout.OWN, taken)
+
+
+def _decimals(set_name: str, column: str) -> int:
+    """The most decimals that a table prints in a column; 1 for means that this module computes."""
+    key = f"{set_name} {column}"
+    texts = [line.get(key) or "" for meta in _sources()["tables"] for line in _lines(meta["file"])]
+    return max((len(t.partition(".")[2]) for t in texts if t), default=1)

@@ -1,0 +1,223 @@
+"""Reports as text: rows by image and group, curves, and summaries as CSV, Markdown, LaTeX and plain tables."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable
+
+from cosod.evaluation.protocols import LOWER_IS_BETTER
+from cosod.evaluation.report.report import Report
+
+#: Measure -> how tables name it.
+LABELS = {
+    "mae": "MAE",
+    "s": "S",
+    "max_f": "F max",
+    "mean_f": "F mean",
+    "max_e": "E max",
+    "mean_e": "E mean",
+    "ap": "AP",
+    "auc": "AUC",
+    "wf": "F weighted",
+    "adp_f": "F adaptive",
+    "adp_e": "E adaptive",
+    "p": "P",
+    "j": "J",
+}
+_CURVES = ("precision", "recall", "fpr", "f", "e")
+
+
+def tables(reports: Iterable[Report]) -> dict[tuple[str, str], list[Report]]:
+    """(set, protocol) -> its reports, best first by S, else J: rows of two protocols never share a table."""
+    out: dict[tuple[str, str], list[Report]] = {}
+    for report in reports:
+        out.setdefault((report.set_name, report.protocol), []).append(report)
+    for rows in out.values():
+        main = "s" if "s" in rows[0].keys else "j"
+        rows.sort(key=lambda r: (-r.all[main] if r.all[main] == r.all[main] else math.inf, r.method))
+    return out
+
+
+def best_two(rows: list[Report], key: str, digits: int = 4) -> tuple[float | None, float | None]:
+    """Best and second-best printed value of a measure; None where there are not as many."""
+    values = {round(r.all[key], digits) for r in rows if not math.isnan(r.all[key])}
+    ranked = [*sorted(values, reverse=key not in LOWER_IS_BETTER), None, None]
+    return (ranked[0], ranked[1]) if len(rows) > 1 else (None, None)
+
+
+def summary(reports: Iterable[Report]) -> list[dict]:
+    """One record a report: names, figures over all images, mean over groups, figures by group, warnings."""
+    return [
+        {
+            "protocol": r.protocol,
+            "set": r.set_name,
+            "method": r.method,
+            "images": len(r.images),
+            "all": _plain(r.all),
+            "class_mean": _plain(r.class_mean),
+            "intervals": {k: list(v) for k, v in r.intervals.items()},
+            "groups": {name: _plain(figures) for name, figures in r.groups.items()},
+            "missing": r.missing,
+            "warnings": r.warnings,
+        }
+        for r in reports
+    ]
+
+
+def images_csv(reports: Iterable[Report]) -> str:
+    """A row for each image of each report."""
+    reports = list(reports)
+    keys = _union(reports)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["protocol", "set", "method", "group", "image", "missing", *keys])
+    for r in reports:
+        for pair in r.images.pairs:
+            values = r.images[pair.key]
+            missing = int(pair.prediction is None)
+            writer.writerow(
+                [r.protocol, r.set_name, r.method, pair.group, pair.stem, missing, *(_cell(values, k) for k in keys)]
+            )
+    return out.getvalue()
+
+
+def groups_csv(reports: Iterable[Report]) -> str:
+    """A row for each group of each report."""
+    reports = list(reports)
+    keys = _union(reports)
+    rows = [
+        [r.protocol, r.set_name, r.method, name, r.totals[name].images, *(_cell(figures, k) for k in keys)]
+        for r in reports
+        for name, figures in r.groups.items()
+    ]
+    return _csv(["protocol", "set", "method", "group", "images", *keys], rows)
+
+
+def curves_csv(reports: Iterable[Report]) -> str:
+    """A row for each threshold of each report, by rising threshold."""
+    rows = []
+    for r in reports:
+        if not r.curves:
+            continue
+        count = len(r.curves["f"])
+        rows += [
+            [r.protocol, r.set_name, r.method, k, *(f"{r.curves[c][k]:.6f}" if c in r.curves else "" for c in _CURVES)]
+            for k in range(count)
+        ]
+    return _csv(["protocol", "set", "method", "threshold", *_CURVES], rows)
+
+
+def summary_csv(reports: Iterable[Report]) -> str:
+    """For each report a row with its mean over images, one with its mean over groups, and two with interval ends."""
+    reports = list(reports)
+    keys = _union(reports)
+    rows = []
+    for r in reports:
+        start = [r.protocol, r.set_name, r.method, len(r.images), len(r.missing)]
+        rows.append([*start, "images", *(_cell(r.all, k) for k in keys)])
+        rows.append([*start, "groups", *(_cell(r.class_mean, k) for k in keys)])
+        for side, name in enumerate(("low", "high") if r.intervals else ()):
+            rows.append([*start, name, *(_cell({k: v[side] for k, v in r.intervals.items()}, k) for k in keys)])
+    return _csv(["protocol", "set", "method", "images", "missing", "mean_over", *keys], rows)
+
+
+def markdown(reports: Iterable[Report]) -> str:
+    """A table for each set and protocol, best in bold, second in italics, followed by the warnings."""
+    out = []
+    for (set_name, protocol), rows in tables(reports).items():
+        keys = rows[0].keys
+        out += [f"**{_title(set_name, protocol, rows[0])}**", ""]
+        out.append(f"| method | {' | '.join(f'{LABELS[k]} {_arrow(k)}' for k in keys)} |")
+        out.append("|---|" + "---:|" * len(keys))
+        for r in rows:
+            cells = [_marked(r, rows, k, "**{}**", "*{}*") for k in keys]
+            out.append(f"| {(r.method or 'maps').replace('|', chr(92) + '|')} | {' | '.join(cells)} |")
+        out.append("")
+        notes = [f"- {r.method or 'maps'}: {note}" for r in rows for note in (*_intervals(r), *r.warnings)]
+        out += [*notes, ""] if notes else []
+    return "\n".join(out)
+
+
+def latex(reports: Iterable[Report]) -> str:
+    """A tabular for each set and protocol, best in bold, second underlined."""
+    out = []
+    for (set_name, protocol), rows in tables(reports).items():
+        keys = rows[0].keys
+        arrows = {True: r"$\downarrow$", False: r"$\uparrow$"}
+        head = " & ".join(f"{LABELS[k]} {arrows[k in LOWER_IS_BETTER]}" for k in keys)
+        out += [f"% {_title(set_name, protocol, rows[0])}", rf"\begin{{tabular}}{{l{'r' * len(keys)}}}", r"\hline"]
+        out += [rf"Method & {head} \\", r"\hline"]
+        for r in rows:
+            cells = [_marked(r, rows, k, r"\textbf{{{}}}", r"\underline{{{}}}") for k in keys]
+            out.append(rf"{_tex(r.method or 'maps')} & {' & '.join(cells)} \\")
+        out += [r"\hline", r"\end{tabular}", ""]
+    return "\n".join(out)
+
+
+def text(reports: Iterable[Report]) -> str:
+    """A table for each set and protocol for the terminal; ``*`` marks the best of several methods."""
+    out = []
+    for (set_name, protocol), rows in tables(reports).items():
+        keys = rows[0].keys
+        width = max(6, *(len(r.method) for r in rows))
+        out.append(_title(set_name, protocol, rows[0]))
+        out.append(f"{'method':{width}}  " + "".join(f"{LABELS[k] + _arrow(k):>12}" for k in keys))
+        for r in rows:
+            cells = (_marked(r, rows, k, "{}*", "{} ") for k in keys)
+            out.append(f"{r.method or 'maps':{width}}  " + "".join(f"{c:>12}" for c in cells))
+            if r.intervals:
+                ends = (f"{low:.3f}-{high:.3f}" for low, high in r.intervals.values())
+                out.append(f"{'  95 %':{width}}  " + "".join(f"{e:>12}" for e in ends))
+        out.append("")
+    return "\n".join(out)
+
+
+def _intervals(report: Report) -> list[str]:
+    told = [f"{LABELS[k]} {low:.3f} to {high:.3f}" for k, (low, high) in report.intervals.items()]
+    return [f"95 % intervals over groups: {', '.join(told)}"] if told else []
+
+
+def _title(set_name: str, protocol: str, report: Report) -> str:
+    images, groups = len(report.images), len(report.groups)
+    of = f"{images} image{'s' if images > 1 else ''}" + (f" in {groups} groups" if groups > 1 else "")
+    return f"{set_name + ': ' if set_name else ''}protocol {protocol} ({report.definitions.title}), {of}"
+
+
+def _marked(report: Report, rows: list[Report], key: str, best: str, second: str) -> str:
+    value = report.all[key]
+    if math.isnan(value):
+        return "-"
+    first, next_one = best_two(rows, key)
+    shown = f"{value:.4f}"
+    if round(value, 4) == first:
+        return best.format(shown)
+    return second.format(shown) if round(value, 4) == next_one else shown
+
+
+def _arrow(key: str) -> str:
+    return "↓" if key in LOWER_IS_BETTER else "↑"
+
+
+def _tex(name: str) -> str:
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join(special.get(c, "\\" + c if c in "&%$#_{}" else c) for c in name)
+
+
+def _union(reports: Iterable[Report]) -> list[str]:
+    return list(dict.fromkeys(k for r in reports for k in r.keys))
+
+
+def _plain(figures: dict[str, float]) -> dict[str, float | None]:
+    return {k: None if math.isnan(v) else v for k, v in figures.items()}
+
+
+def _cell(figures: dict[str, float], key: str) -> str:
+    return f"{figures[key]:.6f}" if key in figures and not math.isnan(figures[key]) else ""
+
+
+def _csv(head: list[str], rows: Iterable[list]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return out.getvalue()

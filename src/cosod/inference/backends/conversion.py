@@ -1,0 +1,147 @@
+"""Graphs in the formats of other engines, as bytes. Batch normalisation is folded into convolutions in all of them."""
+
+import contextlib
+import io
+import json
+import logging
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+
+from cosod.errors import ExtraError, InputError
+from cosod.inference.backends.graphs import Graph
+
+#: Name of the extra file with the metadata in a TorchScript archive.
+TORCHSCRIPT_METADATA = "cosod.json"
+
+
+def import_onnx() -> None:
+    """Raises ExtraError where the packages that write ONNX are missing."""
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ExtraError("writing ONNX", "onnx") from error
+
+
+def import_openvino():
+    """The package ``openvino``, which then sends no reports about its use.
+
+    Raises:
+        ExtraError: it is missing.
+    """
+    # It reports every import to its makers where this package can be imported, and goes on where it cannot.
+    sys.modules.setdefault("openvino_telemetry", None)
+    try:
+        import openvino
+    except ImportError as error:
+        raise ExtraError("OpenVINO", "openvino") from error
+    return openvino
+
+
+def to_onnx(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
+    """An ONNX model with these names and a free first dimension ``N``; metadata become ``metadata_props``.
+
+    Raises:
+        ExtraError: without onnx or onnxscript.
+        InputError: a module that cannot be written so.
+    """
+    import_onnx()
+    free = tuple({0: torch.export.Dim("N", min=1)} for _ in graph.examples)
+    # Variable positional arguments are one argument, a tuple.
+    shapes = free if len(graph.inputs) == 1 else (free,)
+    with _converting("ONNX"):
+        program = torch.onnx.export(
+            graph.module,
+            graph.examples,
+            dynamo=True,
+            dynamic_shapes=shapes,
+            input_names=graph.inputs,
+            output_names=graph.outputs,
+            verbose=False,
+        )
+        model = program.model_proto
+    for key, value in (metadata or {}).items():
+        model.metadata_props.add(key=key, value=value)
+    return model.SerializeToString()
+
+
+def to_openvino(graph: Graph, metadata: Mapping[str, str] | None = None) -> tuple[bytes, bytes]:
+    """An OpenVINO model, its ``.xml`` and its ``.bin``, float32; metadata become ``rt_info`` under ``cosod``.
+
+    Inputs and outputs are in the graph's order. They are named where there is one of each: of several, some may be
+    the same tensor, which can have but one name.
+
+    Raises:
+        ExtraError: without openvino.
+        InputError: a module that cannot be written so.
+    """
+    openvino = import_openvino()
+    shapes = [openvino.PartialShape([-1, *example.shape[1:]]) for example in graph.examples]
+    with _converting("OpenVINO"):
+        model = openvino.convert_model(graph.module, example_input=graph.examples, input=shapes)
+    if len(graph.inputs) == len(graph.outputs) == 1:
+        model.inputs[0].get_tensor().set_names(set(graph.inputs))
+        model.outputs[0].get_tensor().set_names(set(graph.outputs))
+    for key, value in (metadata or {}).items():
+        model.set_rt_info(value, ["cosod", key])
+    with tempfile.TemporaryDirectory(prefix="cosod-") as folder:
+        path = Path(folder) / "model.xml"
+        openvino.save_model(model, path, compress_to_fp16=False)
+        return path.read_bytes(), path.with_suffix(".bin").read_bytes()
+
+
+def to_torchscript(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
+    """A frozen TorchScript archive that returns one tensor; metadata are its extra file ``cosod.json``.
+
+    Raises:
+        InputError: a module that cannot be written so.
+    """
+    with _converting("TorchScript"):
+        traced = torch.jit.trace(_First(graph.module).eval(), graph.examples, check_trace=False)
+        frozen = torch.jit.freeze(traced)
+        target = io.BytesIO()
+        torch.jit.save(frozen, target, _extra_files={TORCHSCRIPT_METADATA: json.dumps(dict(metadata or {}))})
+    return target.getvalue()
+
+
+class _First(torch.nn.Module):
+    """Returns the only output by itself."""
+
+    def __init__(self, module: torch.nn.Module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.module(*inputs)[0]
+
+
+def _cause(error: BaseException) -> str:
+    """The line of a converter's error that says most."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
+    missing = [line for line in lines if line.startswith("No conversion rule")]
+    return (missing or lines or [type(error).__name__])[0]
+
+
+@contextlib.contextmanager
+def _converting(form: str) -> Iterator[None]:
+    """Without gradients and without the converters' remarks; their errors become one sentence."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    try:
+        log.setLevel(logging.ERROR)
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (MemoryError, ExtraError):
+        raise
+    except Exception as error:  # converters raise whatever their parts raise
+        raise InputError(f"this network cannot be converted to {form}: {_cause(error)}; choose another one") from error
+    finally:
+        log.setLevel(level)

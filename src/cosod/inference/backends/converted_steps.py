@@ -1,0 +1,138 @@
+"""The steps of a network by another engine."""
+
+from collections.abc import Callable
+from importlib import metadata
+
+from torch import Tensor
+
+from cosod.errors import ExtraError, InputError
+from cosod.inference.backends.conversion import import_openvino, to_onnx, to_openvino
+from cosod.inference.backends.graph_cache import kept
+from cosod.inference.backends.graphs import decoder_graph, encoder_graph
+from cosod.inference.backends.runtimes import OnnxRuntime, OpenVINO
+from cosod.models import registry
+from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output, Steps
+from cosod.models.checkpoints import loading
+
+BACKENDS = ("torch", "onnxruntime", "openvino")
+#: Raised when graphs of this version could not be used by the code before it, or the other way round.
+VERSION = 1
+
+Engine = Callable[..., list[Tensor]]
+
+
+class ConvertedSteps:
+    """Encoder and decoder as engines.
+
+    Args:
+        encoder: images -> skips and F.
+        decoder: skips, F, vector (and spatial modulator) -> maps (and P and T).
+        size: side of the images.
+    """
+
+    def __init__(self, encoder: OnnxRuntime | OpenVINO, decoder: OnnxRuntime | OpenVINO, size: int):
+        self._encoder, self._decoder, self._size = encoder, decoder, size
+        # Beside the encoder's outputs the decoder takes the vector and, in SSNM, the spatial modulator.
+        self._spatial = decoder.inputs - encoder.outputs == 2
+
+    def encode(self, images: Tensor) -> Features:
+        """As :meth:`cosod.models.base.CoSaliencyNetwork.encode`, for images of the size they were made for."""
+        *skips, deep = self._encoder(images)
+        return Features(tuple(skips), deep, (self._size, self._size))
+
+    def decode(self, features: Features, consensus: Consensus) -> Output:
+        """Maps, and probability and threshold where the network has them."""
+        deep = features.deep
+        inputs = [*features.skips, deep, consensus.vector.expand(len(deep), -1, -1, -1)]
+        if self._spatial:
+            # Without a modulator nothing is added to the features.
+            absent = deep.new_zeros(len(deep), 1, *deep.shape[2:])
+            inputs.append(absent if consensus.spatial is None else consensus.spatial)
+        maps, *branches = self._decoder(*inputs)
+        return Output(maps, None, (maps,), *branches)
+
+
+def check_backend(backend: str, device: str = "cpu", precision: str = "float32") -> None:
+    """Raises InputError for an unknown backend, or one that does not do what is asked.
+
+    Args:
+        backend: one of :data:`BACKENDS`.
+        device, precision: as for :class:`cosod.inference.detector.Detector`; others than torch know ``cpu`` and
+            ``float32``, and take ``auto`` for these.
+    """
+    if backend not in BACKENDS:
+        raise InputError(f"there is no backend {backend!r}; choose one of {', '.join(BACKENDS)}")
+    if backend == "torch":
+        return
+    if device not in ("auto", "cpu"):
+        raise InputError(f"backend {backend} computes on the CPU only; leave device {device!r} out, or the backend")
+    if precision not in ("auto", "float32"):
+        raise InputError(f"backend {backend} computes in float32 only; leave precision {precision!r} out")
+
+
+def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
+    """The steps of a network by ``backend``, for images of ``size`` x ``size`` and any number of them.
+
+    The first time for a network and a size they are converted, which takes some seconds; then they come from the
+    cache.
+
+    Args:
+        backend: one of :data:`BACKENDS`.
+        network: on the CPU, float32, in evaluation mode.
+
+    Raises:
+        InputError: an unknown backend; a network that cannot be converted.
+        ExtraError: the backend's package is missing.
+    """
+    check_backend(backend)
+    if backend == "torch":
+        return network
+    make, versions = (_onnx, _onnx_versions()) if backend == "onnxruntime" else (_openvino, _openvino_versions())
+    facts = (registry.name_of(network), loading.identity(network), str(size), backend, str(VERSION), *versions)
+    return make(network, size, facts)
+
+
+def _onnx(network: CoSaliencyNetwork, size: int, facts: tuple[str, ...]) -> ConvertedSteps:
+    def make() -> dict[str, bytes]:
+        graphs = encoder_graph(network, size), decoder_graph(network, size)
+        return dict(zip(names, map(to_onnx, graphs), strict=True))
+
+    names = ("encoder.onnx", "decoder.onnx")
+    files = kept(facts, names, make)
+    return ConvertedSteps(*(OnnxRuntime(files[name]) for name in names), size)
+
+
+def _openvino(network: CoSaliencyNetwork, size: int, facts: tuple[str, ...]) -> ConvertedSteps:
+    def make() -> dict[str, bytes]:
+        graphs = encoder_graph(network, size), decoder_graph(network, size)
+        parts = (part for graph in graphs for part in to_openvino(graph))
+        return dict(zip(names, parts, strict=True))
+
+    names = ("encoder.xml", "encoder.bin", "decoder.xml", "decoder.bin")
+    files = kept(facts, names, make)
+    encoder, decoder = (OpenVINO(files[f"{part}.xml"], files[f"{part}.bin"]) for part in ("encoder", "decoder"))
+    return ConvertedSteps(encoder, decoder, size)
+
+
+def _onnx_versions() -> tuple[str, ...]:
+    try:
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise ExtraError("--backend onnxruntime", "onnx") from error
+    # What is written does not depend on the onnxruntime that reads it.
+    return _versions("torch", "onnx", "onnxscript")
+
+
+def _openvino_versions() -> tuple[str, ...]:
+    import_openvino()
+    return _versions("torch", "openvino")
+
+
+def _versions(*packages: str) -> tuple[str, ...]:
+    found = []
+    for package in packages:
+        try:
+            found.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            found.append(f"{package} -")  # the conversion says what is missing
+    return tuple(found)

@@ -1,0 +1,48 @@
+"""Converted graphs kept between runs: one archive each, checked as it is read."""
+
+import hashlib
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from cosod.errors import OutputError
+from cosod.io.atomic_write import whole
+from cosod.models.backbones.imagenet import cache_dir
+
+
+def kept(facts: tuple[str, ...], names: tuple[str, ...], make: Callable[[], dict[str, bytes]]) -> dict[str, bytes]:
+    """The files ``names``, from the cache or made, and then kept there.
+
+    A damaged archive is made again; where nothing can be written, nothing is kept.
+
+    Args:
+        facts: all that the files depend on, the first for people.
+        names: of the files.
+        make: makes them.
+    """
+    path = _path(facts)
+    if path is None:
+        return make()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name: archive.read(name) for name in names}
+    except (OSError, KeyError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile):
+        pass  # not there, or damaged: every entry carries a checksum
+    files = make()
+    try:
+        with whole(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            for name in names:
+                archive.writestr(name, files[name])
+    except OutputError:
+        pass  # it is only slower without
+    return files
+
+
+def _path(facts: tuple[str, ...]) -> Path | None:
+    """The archive for these facts; None where the user has no folder for such things."""
+    try:
+        folder = cache_dir()
+    except RuntimeError:  # no home
+        return None
+    key = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+    return folder / "backends" / f"{facts[0]}-{key}.zip"

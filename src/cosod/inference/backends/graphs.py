@@ -1,0 +1,137 @@
+"""The parts of a network that are converted, as modules from tensors to tensors, with examples and names."""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cosod.errors import InputError
+from cosod.inference.cpu_fusion import fold
+from cosod.inference.presence import FLOOR, Calibration, group_presence, pooled
+from cosod.models.base import Consensus, CoSaliencyNetwork, Features
+
+#: Images of the examples. With a single one, converters would take the number for a constant.
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What a converter takes.
+
+    Attributes:
+        module: in evaluation mode, batch normalisation folded; takes the inputs one by one, returns a tuple of the
+            outputs.
+        examples: of the inputs; their first dimension is the number of images, which stays free.
+        inputs, outputs: names.
+    """
+
+    module: nn.Module
+    examples: tuple[Tensor, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+class Encoder(nn.Module):
+    """Images -> skips, finest first, and F."""
+
+    def __init__(self, network: CoSaliencyNetwork):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        features = self.network.encode(images)
+        return *features.skips, features.deep
+
+
+class Decoder(nn.Module):
+    """Skips, F and the vector of the consensus (and SSNM's spatial modulator) -> maps (and P and T)."""
+
+    def __init__(self, network: CoSaliencyNetwork, size: int, skips: int):
+        super().__init__()
+        self.network, self.size, self.skips = network, (size, size), skips
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        skips, (deep, vector, *rest) = tensors[: self.skips], tensors[self.skips :]
+        consensus = Consensus(vector, spatial=rest[0] if rest else None)
+        output = self.network.decode(Features(skips, deep, self.size), consensus)
+        return tuple(t for t in (output.maps, output.probability, output.threshold) if t is not None)
+
+
+class GroupModel(nn.Module):
+    """The images of a group -> their maps: what :meth:`cosod.inference.detector.Detector.segment` computes, in one
+    batch.
+
+    Regions are not judged (``keep_regions=True``).
+    """
+
+    def __init__(self, network: CoSaliencyNetwork, size: int):
+        super().__init__()
+        self.network, self.size = network, (size, size)
+        self.calibration = Calibration.read(network.extra)
+
+    def forward(self, images: Tensor) -> tuple[Tensor]:
+        features = self.network.encode(images)._replace(size=self.size)
+        consensus = self.network.consensus(features)
+        if self.calibration is not None and consensus.attention is not None:
+            # As cosod.inference.group_consensus.shared, but without its case of one image, whose weight is one whatever
+            # its presence.
+            presence = group_presence(self.calibration, pooled(features.deep, consensus.attention))
+            consensus = self.network.gather(features, consensus.attention, presence.clamp_min(FLOOR))
+        return (self.network.decode(features, consensus).maps,)
+
+
+@torch.no_grad()
+def encoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
+    """Input ``images`` ``(N, 3, size, size)``, outputs ``skip1``, ... and ``deep``."""
+    network = _folded(network)
+    images = torch.zeros(EXAMPLES, 3, size, size)
+    skips = len(network.encode(images).skips)
+    return Graph(Encoder(network).eval(), (images,), ("images",), (*_skips(skips), "deep"))
+
+
+@torch.no_grad()
+def decoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
+    """Inputs as the encoder's outputs, ``vector`` ``(N, C, 1, 1)`` and, with SSNM, ``spatial`` ``(N, 1, H, W)``.
+
+    Outputs ``maps`` and, where the network has them, ``probability`` and ``threshold``.
+    """
+    network = _folded(network)
+    features = network.encode(torch.zeros(EXAMPLES, 3, size, size))
+    consensus = network.consensus(features)
+    vector = consensus.vector.expand(EXAMPLES, -1, -1, -1).contiguous()
+    spatial = () if consensus.spatial is None else (consensus.spatial,)
+    examples = (*features.skips, features.deep, vector, *spatial)
+    names = (*_skips(len(features.skips)), "deep", "vector", *(("spatial",) if spatial else ()))
+    module = Decoder(network, size, len(features.skips)).eval()
+    return Graph(module, examples, names, ("maps", "probability", "threshold")[: len(module(*examples))])
+
+
+@torch.no_grad()
+def group_graph(network: CoSaliencyNetwork, size: int) -> Graph:
+    """Input ``images`` ``(N, 3, size, size)`` of one group, output ``maps`` ``(N, 1, size, size)``.
+
+    Raises:
+        InputError: a network whose consensus cannot be written as a graph.
+    """
+    network = _folded(network)
+    images = torch.zeros(EXAMPLES, 3, size, size)
+    if network.consensus(network.encode(images[:, :, :32, :32])).spatial is not None:
+        raise InputError(
+            f"{type(network).__name__} cannot be exported: no format has the eigenvectors of its spatial modulator; "
+            "export another network, or run this one with --backend"
+        )
+    return Graph(GroupModel(network, size).eval(), (images,), ("images",), ("maps",))
+
+
+def _folded(network: CoSaliencyNetwork) -> CoSaliencyNetwork:
+    network = copy.deepcopy(network).to("cpu", torch.float32).eval()
+    fold(network)
+    for module in network.modules():
+        if getattr(module, "inplace", False):
+            module.inplace = False  # half the time that a converter takes
+    return network
+
+
+def _skips(number: int) -> tuple[str, ...]:
+    return tuple(f"skip{level}" for level in range(1, number + 1))

@@ -1,0 +1,96 @@
+"""Converted models that run: tensors in, tensors out, in the order of the graph."""
+
+import functools
+import threading
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cosod.errors import ExtraError
+from cosod.inference.backends.conversion import import_openvino
+
+
+class OnnxRuntime:
+    """An ONNX model on the CPU, with as many threads as torch has.
+
+    Args:
+        model: its bytes, or the path of its file.
+
+    Attributes:
+        inputs, outputs: how many there are.
+
+    Raises:
+        ExtraError: without onnxruntime.
+    """
+
+    def __init__(self, model: bytes | Path):
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ExtraError("ONNX Runtime", "onnx") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        data = model if isinstance(model, bytes) else str(model)
+        self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        self._names = [entry.name for entry in self._session.get_inputs()]
+        self.inputs, self.outputs = len(self._names), len(self._session.get_outputs())
+
+    def __call__(self, *tensors: Tensor) -> list[Tensor]:
+        """Float32 tensors in and out."""
+        arrays = dict(zip(self._names, map(_array, tensors), strict=True))
+        return [torch.from_numpy(array) for array in self._session.run(None, arrays)]
+
+
+class OpenVINO:
+    """An OpenVINO model on the CPU in float32, with as many threads as torch has.
+
+    Args:
+        xml, weights: the bytes of both files, or their paths.
+
+    Attributes:
+        inputs, outputs: how many there are.
+
+    Raises:
+        ExtraError: without openvino.
+    """
+
+    def __init__(self, xml: bytes | Path, weights: bytes | Path):
+        openvino, core = import_openvino(), _core()
+        if isinstance(xml, bytes):
+            model = core.read_model(xml, openvino.Tensor(np.frombuffer(weights, np.uint8)))
+        else:
+            model = core.read_model(str(xml), str(weights))
+        # By default the library would take bfloat16 where the processor has it.
+        facts = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "NUM_STREAMS": 1,
+        }
+        self._request = core.compile_model(model, "CPU", facts).create_infer_request()
+        self._lock = threading.Lock()  # one request does one thing at a time
+        self.inputs, self.outputs = len(model.inputs), len(model.outputs)
+
+    def __call__(self, *tensors: Tensor) -> list[Tensor]:
+        """Float32 tensors in and out."""
+        with self._lock:
+            self._request.infer([_array(tensor) for tensor in tensors])
+            return [torch.from_numpy(found.data.copy()) for found in self._request.output_tensors]
+
+
+@functools.cache
+def _core():
+    """The library's one core of this process.
+
+    Each core gives the thread another stack for signals. If there are two, and the older goes first, the younger leaves
+    the older's behind, whose memory is gone, and the next signal (a program that ends, say) ends the process.
+    """
+    return import_openvino().Core()
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    """The tensor's values, row by row in memory."""
+    return tensor.detach().float().contiguous().numpy()

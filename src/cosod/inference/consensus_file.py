@@ -1,0 +1,165 @@
+"""A consensus that lasts: what the images of a group share, kept in a file and applied to images that come later."""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from cosod.errors import ImageError, InputError
+from cosod.io.atomic_write import whole
+from cosod.io.images import ImageSource, read_image
+from cosod.models.base import Consensus
+
+#: Raised when files of this version could not be read by the code before it.
+FORMAT = 1
+KEY = "cosod_consensus"
+TENSORS = ("vector", "prototype")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Where a consensus comes from.
+
+    Attributes:
+        model: registered name of the network.
+        weights: hash of its configuration and weights, see :func:`cosod.models.checkpoints.loading.identity`.
+        size: side of the square that the images were resized to.
+        images: how many images it was learned from.
+        marked: how many of them had a mask.
+        references: how many equally weighted images they amount to.
+        presence_mean, presence_std: of the presence scores of these images, where there are any.
+    """
+
+    model: str
+    weights: str
+    size: int
+    images: int
+    marked: int = 0
+    references: float = 1.0
+    presence_mean: float | None = None
+    presence_std: float | None = None
+
+    def __post_init__(self):
+        kinds = {"model": str, "weights": str, "size": int, "images": int, "marked": int}
+        wrong = [name for name, kind in kinds.items() if not isinstance(getattr(self, name), kind)]
+        numbers = (self.references, self.presence_mean or 0, self.presence_std or 0)
+        if wrong or not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers) or self.references < 1:
+            raise ValueError(f"wrong values: {', '.join(wrong) or 'references or presence'}")
+
+
+@dataclass(frozen=True, eq=False)
+class GroupConsensus:
+    """What the images of one group share, from :meth:`cosod.Detector.learn`.
+
+    Attributes:
+        vector: the consensus that features are multiplied with, ``(C,)`` float32 on the CPU.
+        prototype: mean of F under the attention, ``(C,)``: what presence is measured against.
+        facts: where it comes from.
+    """
+
+    vector: Tensor
+    prototype: Tensor
+    facts: Facts
+
+    def alone(self) -> Consensus:
+        """As networks take it, for images each by itself: ``vector`` as ``(1, C, 1, 1)``."""
+        return Consensus(self.vector[None, :, None, None])
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of what it holds."""
+        data = b"".join(getattr(self, name).numpy().tobytes() for name in TENSORS)
+        return hashlib.sha256(data + repr(self.facts).encode()).hexdigest()[:16]
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write it to a file (safetensors with metadata), whole or not at all.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        metadata = {KEY: str(FORMAT), "facts": json.dumps(asdict(self.facts))}
+        with whole(path) as temporary:
+            try:
+                save_file({name: getattr(self, name).contiguous() for name in TENSORS}, temporary, metadata)
+            except SafetensorError as error:  # how this library reports a full disk
+                raise OSError(str(error)) from error
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "GroupConsensus":
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InputError: the file is missing, damaged, no consensus, or of a newer format.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"{path}: no such consensus; make it with: cosod learn PHOTOS -o {path}")
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                if KEY not in metadata:
+                    raise InputError(f"{path} holds no consensus; make one with: cosod learn PHOTOS -o FILE")
+                if int(metadata[KEY]) > FORMAT:
+                    raise InputError(f"{path} has format {metadata[KEY]}, newer than this version reads; update cosod")
+                facts = Facts(**json.loads(metadata["facts"]))
+                vector, prototype = (file.get_tensor(name) for name in TENSORS)
+            if not vector.shape == prototype.shape == (len(vector),) or not _usable(vector, prototype):
+                raise ValueError("its vectors are not finite numbers of one length")
+        except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+            raise InputError(f"{path}: damaged ({error}); learn the consensus again with cosod learn") from error
+        return cls(vector, prototype, facts)
+
+
+def _usable(*vectors: Tensor) -> bool:
+    return all(v.dtype == torch.float32 and bool(v.isfinite().all()) for v in vectors)
+
+
+def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, int], max_pixels: int) -> Tensor:
+    """A mask as attention: its share of each cell of the feature grid, summing to one.
+
+    Args:
+        mask: anything that :func:`cosod.io.read_image` takes; what is brighter than half marks the object.
+        size: height and width of the upright image that it belongs to.
+        grid: height and width of F.
+        max_pixels: larger masks are refused.
+
+    Returns:
+        ``(1, h, w)`` float32.
+
+    Raises:
+        ImageError: the mask cannot be read.
+        InputError: it is of another size than its image, marks nothing, or marks everything.
+    """
+    name = "the mask given as an array" if isinstance(mask, np.ndarray) else f"the mask {mask}"
+    try:
+        marked = read_image(mask, max_pixels).mean(axis=2) > 127
+    except ImageError as error:
+        raise InputError(str(error)) from error  # a run may go on without an image, not without what it was shown
+    if marked.shape != size:
+        found, wanted = (f"{width} x {height}" for height, width in (marked.shape, size))
+        raise InputError(f"{name} is {found} pixels, its image {wanted}; give a mask of the image's own size")
+    if not marked.any():
+        raise InputError(f"{name} marks nothing; paint the object white on black")
+    if marked.all():
+        raise InputError(f"{name} marks everything; paint the object white and leave the rest black")
+    shares = torch.from_numpy(cv2.resize(marked.astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA))
+    return (shares / shares.sum())[None]
+
+
+def check_masks(masks: Sequence[ImageSource | None] | None, images: int) -> Sequence[ImageSource | None]:
+    """``masks`` with an entry for each image; raises InputError where their number is another."""
+    if masks is None:
+        return [None] * images
+    if isinstance(masks, str | os.PathLike | np.ndarray) or not isinstance(masks, Sequence) or len(masks) != images:
+        raise InputError(f"masks: give a list with one for each of the {images} images, None where there is none")
+    return masks

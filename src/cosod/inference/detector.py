@@ -1,0 +1,327 @@
+"""The predictor: a network, and everything between it and a folder of photos."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import overload
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cosod.errors import DeviceError, ImageError, InputError
+from cosod.inference.backends import check_backend, open_steps
+from cosod.inference.consensus_file import Facts, GroupConsensus, check_masks, marked_attention
+from cosod.inference.cpu_fusion import FastSteps, check_precision, has_bfloat16
+from cosod.inference.feature_cache import EncodedGroup
+from cosod.inference.flip_tta import MirroredSteps
+from cosod.inference.group_consensus import shared_with_marks
+from cosod.inference.pipeline import Finding, Result
+from cosod.inference.presence import Calibration, count
+from cosod.inference.reference_sampling import Sampling
+from cosod.inference.region_filter import Judge
+from cosod.io.images import MAX_PIXELS, ImageSource
+from cosod.io.prefetch import Inputs, batched
+from cosod.models.base import CoSaliencyNetwork, Steps
+
+#: Bytes of encoder features that a group may keep between encoding and decoding. What exceeds them is encoded a second
+#: time, batch by batch, for decoding.
+FEATURE_BYTES = 1 << 30
+OnError = Callable[[int, ImageError], None]
+
+
+def choose_device(device: str = "auto") -> torch.device:
+    """``auto`` is CUDA where there is one, else the CPU; anything else must be there.
+
+    Raises:
+        DeviceError: the device is unknown or absent.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except Exception as error:
+        here = "cpu, cuda" if torch.cuda.is_available() else "cpu"
+        raise DeviceError(f"device {device!r} is not available here (available: {here}); use --device auto") from error
+    return chosen
+
+
+def load(name_or_path: str | os.PathLike = "default", device: str = "auto", **options) -> "Detector":
+    """A detector ready to use.
+
+    Args:
+        name_or_path: ``"default"``, the name of a network with weights in the package, or the path of a weights
+            file: this package's ``.safetensors``, or a published ``.pth`` checkpoint.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
+        options: further arguments of :class:`Detector`.
+
+    Raises:
+        InputError: no network of this name.
+        WeightsError: a weights file that is missing, damaged or of another network.
+        DeviceError: a device that is not there.
+    """
+    from cosod.models.checkpoints import loading
+
+    chosen = choose_device(device)  # first: it fails fast
+    return Detector(loading.load(name_or_path), device=str(chosen), **options)
+
+
+def learn(
+    images: Sequence[ImageSource],
+    masks: Sequence[ImageSource | None] | None = None,
+    detector: "Detector | None" = None,
+) -> GroupConsensus:
+    """What images share, to be kept and applied to others: :meth:`Detector.learn`, by default of the default model."""
+    return (detector or load()).learn(images, masks)
+
+
+def apply(
+    consensus: GroupConsensus | Sequence[GroupConsensus],
+    images: Sequence[ImageSource],
+    detector: "Detector | None" = None,
+) -> Iterator:
+    """Index and map (of several consensuses: maps) of each image by itself: :meth:`Detector.apply`."""
+    if detector is None:
+        first = consensus if isinstance(consensus, GroupConsensus) else next(iter(consensus), None)
+        detector = load(size=first and first.facts.size)
+    return detector.apply(consensus, images)
+
+
+class Detector(Finding):
+    """Finds the object that a group of images shares.
+
+    Args:
+        network: in evaluation mode; moved to ``device``.
+        device: as for :func:`load`.
+        size: side of the square that images are resized to; the network's own by default.
+        batch: images encoded or decoded at once; bounds memory, changes no result.
+        max_pixels: larger images are refused (see :func:`cosod.io.read_image`).
+        feature_bytes: see :data:`FEATURE_BYTES`; 0 keeps nothing of a group between encoding and decoding, its images
+            neither.
+        precision: ``float32``; ``bfloat16``, half the time on processors that compute in it, for maps that differ a
+            little on the whole and visibly in places; or ``auto``, the second where it pays and no pixel of a probe
+            differs by more than 2/255 (see :func:`cosod.doctor.probed_precision`).
+        sampling: when, and with which of its images, a large group is compared in place of all of them.
+        backend: what computes features and maps: ``torch``, or on the CPU ``onnxruntime`` or ``openvino``, both in
+            float32. For these the network is converted once and kept in the cache (see
+            :mod:`cosod.inference.backends`).
+        flip: look at every image mirrored too, and average: slightly better maps for twice the time.
+        closer: look again at what was found where it is small, enlarged, and average
+            (:mod:`cosod.inference.zoom_in`): better maps of small objects. Images are read once more, at their full
+            size.
+        keep_regions: leave in what stands out beside the shared object and resembles it less; where the weights carry
+            no judge (see :mod:`cosod.inference.region_filter`), it always is.
+    """
+
+    def __init__(
+        self,
+        network: CoSaliencyNetwork,
+        device: str = "auto",
+        size: int | None = None,
+        batch: int = 8,
+        max_pixels: int = MAX_PIXELS,
+        feature_bytes: int = FEATURE_BYTES,
+        precision: str = "float32",
+        sampling: Sampling | None = None,
+        backend: str = "torch",
+        flip: bool = False,
+        closer: bool = False,
+        keep_regions: bool = False,
+    ):
+        size = size or network.size
+        if size < 32 or size % 16:
+            raise InputError(f"size {size}: give a multiple of 16, at least 32")
+        if batch < 1:
+            raise InputError(f"batch {batch}: give at least 1")
+        check_backend(backend, device, precision)
+        self.device = choose_device(device if backend == "torch" else "cpu")
+        self.network = network.eval().to(self.device, memory_format=torch.channels_last)
+        self.precision = _precision(precision, self.network, self.device) if backend == "torch" else "float32"
+        self.steps: Steps
+        if backend == "torch":
+            self.steps = FastSteps(self.network, self.device, self.precision)
+        else:
+            self.steps = open_steps(backend, self.network, size)
+        self.flip = flip
+        if flip:
+            self.steps = MirroredSteps(self.steps)
+        self.closer = closer
+        self.size = size
+        self.batch = batch
+        self.max_pixels = max_pixels
+        self.feature_bytes = feature_bytes
+        self.sampling = sampling or Sampling()
+        self.calibration = Calibration.read(network.extra)
+        self.keep_regions = keep_regions
+        self.judge = None if keep_regions else Judge.read(network.extra)
+
+    @property
+    def views(self) -> dict[str, int | bool]:
+        """How images are looked at, as plain values: maps of other views are other maps."""
+        return {"size": self.size, "flip": self.flip, "closer": self.closer, "keep_regions": self.keep_regions}
+
+    def segment(self, images: Sequence[ImageSource]) -> list[np.ndarray]:
+        """Co-saliency maps of one group.
+
+        Args:
+            images: paths, Pillow images or arrays, in any mixture (see :func:`cosod.io.read_image`).
+
+        Returns:
+            A float32 map ``(H, W)`` in [0, 1] for each image, at the size of the upright image.
+
+        Raises:
+            InputError: no images.
+            ImageError: an image that cannot be read.
+        """
+        maps = dict(self.stream(images))
+        return [maps[i] for i in range(len(maps))]
+
+    def stream(
+        self, images: Sequence[ImageSource], on_error: OnError | None = None
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """As :meth:`segment`, one map after the other, for groups whose maps would not fit into memory.
+
+        Args:
+            images: as for :meth:`segment`.
+            on_error: called with the index and the error of an image that cannot be read; the group goes on
+                without it. By default the error is raised.
+
+        Yields:
+            Index and map, in the order of ``images``.
+        """
+        for result in self.results(images, on_error):
+            yield result.index, result.map
+
+    def results(
+        self,
+        images: Sequence[ImageSource],
+        on_error: OnError | None = None,
+        consensuses: Sequence[GroupConsensus] | None = None,
+    ) -> Iterator[Result]:
+        """As :meth:`stream` and :meth:`apply`, with all that is known of each image.
+
+        Args:
+            images: as for :meth:`segment`.
+            on_error: as for :meth:`stream`.
+            consensuses: to apply to each image by itself; by default the images are a group and form their own.
+
+        Yields:
+            For each image, in order, a :class:`Result` for each consensus.
+        """
+        _check_group(images)
+        if consensuses is None:
+            twice = self.feature_bytes > 0
+            yield from self._segment(Inputs(images, self.size, self.max_pixels, on_error, twice))
+            return
+        for consensus in consensuses:
+            self.check(consensus)
+        yield from self._apply(consensuses, Inputs(images, self.size, self.max_pixels, on_error, twice=False))
+
+    @overload
+    def apply(
+        self, consensus: GroupConsensus, images: Sequence[ImageSource], on_error: OnError | None = None
+    ) -> Iterator[tuple[int, np.ndarray]]: ...
+
+    @overload
+    def apply(
+        self, consensus: Sequence[GroupConsensus], images: Sequence[ImageSource], on_error: OnError | None = None
+    ) -> Iterator[tuple[int, list[np.ndarray]]]: ...
+
+    def apply(self, consensus, images, on_error=None):
+        """Find what a consensus stands for in each image by itself: any number of them, in little memory.
+
+        Args:
+            consensus: from :meth:`learn`, or several of them.
+            images: as for :meth:`segment`; they need have nothing in common.
+            on_error: as for :meth:`stream`.
+
+        Yields:
+            Index and map, in the order of ``images``; of several consensuses index and list of maps.
+
+        Raises:
+            InputError: the consensus is of another network, of other weights or of another working size.
+            ImageError: an image that cannot be read.
+        """
+        one = isinstance(consensus, GroupConsensus)
+        consensuses = [consensus] if one else list(consensus)
+        results = self.results(images, on_error, consensuses)
+        for found in batched(results, len(consensuses)):
+            yield found[0].index, found[0].map if one else [result.map for result in found]
+
+    @torch.inference_mode()
+    def learn(
+        self,
+        images: Sequence[ImageSource],
+        masks: Sequence[ImageSource | None] | None = None,
+        on_error: OnError | None = None,
+    ) -> GroupConsensus:
+        """What the images share, to be kept and applied to other images.
+
+        Args:
+            images: as for :meth:`segment`.
+            masks: for each image a mask of the object at the image's own size (a path, image or array, brighter than
+                half where the object is), or None. Marked images alone then say what the object is, and one of them
+                is enough. The others count as far as what resembles it is in them (not at all where presence is not
+                calibrated).
+            on_error: as for :meth:`stream`.
+
+        Raises:
+            InputError: no images; a mask that marks nothing or everything, or is of another size than its image; a
+                network whose consensus cannot be kept, or cannot be marked.
+            ImageError: an image that cannot be read.
+        """
+        _check_group(images)
+        masks = check_masks(masks, len(images))
+        inputs = Inputs(images, self.size, self.max_pixels, on_error, twice=False)
+        # Nothing is decoded: the deepest features are all that may be needed again.
+        encoded = EncodedGroup(inputs, self._deep, self.batch, self.feature_bytes)
+        marked = [index for index, mask in enumerate(masks) if mask is not None]
+        if marked:
+
+            def mark(index: int, grid: tuple[int, int]) -> Tensor:
+                return marked_attention(masks[index], inputs.sizes[index], grid, self.max_pixels)
+
+            group = shared_with_marks(self.network, self.calibration, encoded, marked, mark)
+        else:
+            group = self._shared(encoded)
+        vector = group.consensus.vector
+        if len(vector) != 1 or bool((vector == 1).all()):
+            raise InputError(f"{self.identity[0]} forms no consensus of a group to be kept; use another network")
+        presence = group.presence
+        facts = Facts(
+            *self.identity,
+            size=self.size,
+            images=len(group.indices),
+            marked=sum(index not in inputs.failed for index in marked),
+            references=count(group.weights),
+            presence_mean=None if presence is None else float(presence.mean()),
+            presence_std=None if presence is None else float(presence.std(correction=0)),
+        )
+        return GroupConsensus(vector.flatten().float().cpu(), group.prototype.float().cpu(), facts)
+
+    def check(self, consensus: GroupConsensus, name: str = "the consensus") -> None:
+        """Raises InputError unless ``consensus`` was learned with this network, these weights and this size."""
+        facts = consensus.facts
+        if (facts.model, facts.weights) != self.identity:
+            raise InputError(
+                f"{name} was learned with {facts.model} (weights {facts.weights}), this is {self.identity[0]} (weights "
+                f"{self.identity[1]}), and features of two networks do not compare; take that model, or learn it again"
+            )
+        if facts.size != self.size:
+            raise InputError(f"{name} was learned at {facts.size} pixels, this is {self.size}; give size {facts.size}")
+
+
+def _precision(wanted: str, network: CoSaliencyNetwork, device: torch.device) -> str:
+    check_precision(wanted)
+    if wanted != "auto":
+        return wanted
+    from cosod.doctor import probed_precision
+
+    return probed_precision(network, str(device)) if has_bfloat16(device) else "float32"
+
+
+def _check_group(images: Sequence[ImageSource]) -> None:
+    if isinstance(images, str | os.PathLike | np.ndarray) or not isinstance(images, Sequence):
+        raise InputError("a group is a list of images: detector.segment([image, image, ...])")
+    if not images:
+        raise InputError("no images; a group needs at least one, and two or more to have something in common")

@@ -1,0 +1,91 @@
+"""The features of a group, batch by batch, and kept up to a bound."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from cosod.io.prefetch import Inputs, batched
+from cosod.models.base import Features
+
+
+class EncodedGroup:
+    """The images of a group as features, which are encoded when they are asked for, and kept up to a bound.
+
+    Args:
+        inputs: the images.
+        encode: n shrunk images ``(S, S, 3)`` uint8 -> their features.
+        batch: images at once.
+        bound: bytes of features to keep. What goes beyond is encoded again each time it is asked for, so that memory
+            does not grow with the group.
+    """
+
+    def __init__(self, inputs: Inputs, encode: Callable[[list[np.ndarray]], Features], batch: int, bound: int):
+        self.inputs, self.encode, self.batch, self.bound = inputs, encode, batch, bound
+        self._kept: dict[int, _Row] = {}
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def batches(self, indices: Iterable[int], last: bool = False) -> Iterator[tuple[list[int], Features]]:
+        """Indices and features of images, in order; those that cannot be read are reported once and left out.
+
+        Args:
+            indices: of the images.
+            last: they are not asked for again: features are freed as they are given out, and an image that cannot be
+                read any more raises its error.
+        """
+        for part in batched(self._items(indices, last), self.batch):
+            yield [index for index, _ in part], self._features(part, last)
+
+    def _items(self, indices: Iterable[int], last: bool) -> Iterator[tuple[int, np.ndarray | None]]:
+        """Index and image; None in place of an image whose features are kept."""
+        indices = list(indices)
+        images = self.inputs.read([index for index in indices if index not in self._kept], strict=last)
+        upcoming = next(images, None)
+        for index in indices:
+            if index in self._kept:
+                yield index, None
+            elif upcoming is not None and upcoming[0] == index:
+                yield upcoming
+                upcoming = next(images, None)
+
+    @torch.inference_mode()
+    def _features(self, part: Sequence[tuple[int, np.ndarray | None]], last: bool) -> Features:
+        fresh = {index: image for index, image in part if image is not None}
+        rows: dict[int, _Row] = {}
+        if fresh:
+            features = self.encode(list(fresh.values()))
+            rows = {index: _Row(features, number) for number, index in enumerate(fresh)}
+        take = self._kept.pop if last else self._kept.__getitem__
+        found = [rows[index] if index in rows else take(index) for index, _ in part]
+        if not last:
+            self._keep(rows)
+        return _together(found)
+
+    def _keep(self, rows: dict[int, "_Row"]) -> None:
+        for index, row in rows.items():
+            size = sum(tensor.nbytes for tensor in (*row.batch.skips, row.batch.deep)) // len(row.batch.deep)
+            if self._bytes + size > self.bound:
+                return
+            self._kept[index] = row
+            self._bytes += size
+
+
+class _Row(NamedTuple):
+    """One image's features, as a row of the batch that they came in."""
+
+    batch: Features
+    number: int
+
+
+def _together(rows: list[_Row]) -> Features:
+    """One batch of rows; no copy where they are all the rows of a batch, in order."""
+    first = rows[0].batch
+    if len(rows) == len(first.deep) and all(r.batch is first and r.number == n for n, r in enumerate(rows)):
+        return first
+    levels = zip(*([level[n : n + 1] for level in (*batch.skips, batch.deep)] for batch, n in rows), strict=True)
+    *skips, deep = (torch.cat(level) for level in levels)
+    return Features(tuple(skips), deep, first.size)

@@ -1,0 +1,172 @@
+"""What the images of a group share: the network's consensus, with strangers counting less, or from marked regions."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cosod.errors import ImageError, InputError
+from cosod.inference.feature_cache import EncodedGroup
+from cosod.inference.presence import FLOOR, Calibration, group_presence, pooled, similarity, where_like
+from cosod.inference.reference_sampling import Sampling, choose
+from cosod.models.base import Consensus, CoSaliencyNetwork, Features
+from cosod.models.modules.group_affinity import affinity_of
+
+
+class Shared(NamedTuple):
+    """Of the N images of a group that could be read.
+
+    Attributes:
+        indices: of these images in the group.
+        consensus: what the decoder takes.
+        vectors: F of each image under its attention, ``(N, C)``.
+        weights: of the images in the consensus, ``(N,)``.
+        presence: of what they share in each, ``(N,)``; None where it is not known.
+    """
+
+    indices: list[int]
+    consensus: Consensus
+    vectors: Tensor
+    weights: Tensor
+    presence: Tensor | None
+
+    @property
+    def prototype(self) -> Tensor:
+        """Weighted mean of the vectors, ``(C,)``."""
+        return (self.vectors * self.weights[:, None]).sum(dim=0) / self.weights.sum()
+
+
+def shared(
+    network: CoSaliencyNetwork,
+    calibration: Calibration | None,
+    group: EncodedGroup,
+    sampling: Sampling,
+    precision: torch.dtype = torch.float32,
+) -> Shared:
+    """What a group shares; with a calibration, an image counts as far as the object is there.
+
+    A network without a calibration, or whose consensus comes from no attention, gives its own consensus. A network
+    with a group affinity compares images in the given precision, and those of a large group with some of them only.
+
+    Raises:
+        ImageError: none of the images could be read.
+    """
+    if affinity_of(network) is not None and sampling.applies_to(len(group)):
+        return _by_references(network, calibration, group, sampling, precision)
+    return _exact(network, calibration, group, precision)
+
+
+@torch.inference_mode()
+def _exact(
+    network: CoSaliencyNetwork, calibration: Calibration | None, group: EncodedGroup, precision: torch.dtype
+) -> Shared:
+    indices: list[int] = []
+    parts: list[Tensor] = []
+    for part, found in group.batches(range(len(group))):
+        indices += part
+        parts.append(found.deep)
+    if not indices:
+        raise ImageError("none of the images could be read")
+    deep = torch.cat(parts)
+    del parts  # twice the features of a large group would be much
+    features = Features((), deep, found.size)
+    affinity = affinity_of(network)
+    if affinity is None:
+        consensus = network.consensus(features)
+        vectors = deep.mean(dim=(2, 3))
+        return Shared(indices, consensus, vectors, vectors.new_ones(len(vectors)), None)
+    attention = affinity.attention(deep, precision=precision)
+    vectors = pooled(deep, attention)
+    weights, presence = _weights(calibration, vectors)
+    consensus = network.gather(features, attention, None if presence is None else weights)
+    return Shared(indices, consensus, vectors, weights, presence)
+
+
+@torch.inference_mode()
+def _by_references(
+    network: CoSaliencyNetwork,
+    calibration: Calibration | None,
+    group: EncodedGroup,
+    sampling: Sampling,
+    precision: torch.dtype,
+) -> Shared:
+    """As :func:`_exact`, in time that grows with N and memory that grows by one vector an image."""
+    affinity = affinity_of(network)
+    references, chosen = choose(affinity, group, sampling, precision)
+    indices: list[int] = []
+    parts: list[Tensor] = []
+    for part, features in group.batches(range(len(group))):
+        deep = features.deep
+        own = torch.tensor([chosen.get(index, 0.0) for index in part], device=deep.device)
+        indices += part
+        parts.append(pooled(deep, affinity.attention(deep, references, own)))
+    vectors = torch.cat(parts)
+    weights, presence = _weights(calibration, vectors)
+    vector = affinity.gathered(vectors, deep.shape[2] * deep.shape[3], weights)
+    return Shared(indices, Consensus(vector), vectors, weights, presence)
+
+
+def _weights(calibration: Calibration | None, vectors: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Weights of the images and presence in each, from F of each under its attention, ``(N, C)``."""
+    if calibration is None or len(vectors) == 1:
+        return vectors.new_ones(len(vectors)), None
+    presence = group_presence(calibration, vectors)
+    return presence.clamp_min(FLOOR), presence
+
+
+@torch.inference_mode()
+def shared_with_marks(
+    network: CoSaliencyNetwork,
+    calibration: Calibration | None,
+    group: EncodedGroup,
+    marked: list[int],
+    mark: Callable[[int, tuple[int, int]], Tensor],
+) -> Shared:
+    """What marked images share and, with a calibration, what resembles it in the others as far as it is there.
+
+    Args:
+        network, calibration, group: as for :func:`shared`. Nothing is kept of an image but a vector, so that the
+            group may have any size.
+        marked: indices of the marked images.
+        mark: called with the index of a marked image that could be read and the height and width of F; gives its mark
+            as attention ``(1, H, W)``, see :func:`cosod.inference.consensus_file.marked_attention`.
+
+    Raises:
+        ImageError: none of the images could be read.
+        InputError: none of the marked images could be read, or the network's consensus comes from no attention.
+    """
+    marks: dict[int, Tensor] = {}
+    parts: list[Tensor] = []
+    for part, (_, deep, _) in group.batches(marked):
+        found = torch.stack([mark(index, tuple(deep.shape[-2:])).to(deep) for index in part])
+        marks |= zip(part, found, strict=True)
+        parts.append(pooled(deep, found))
+    if len(group.inputs.failed) == len(group):
+        raise ImageError("none of the images could be read")
+    if not marks:
+        raise InputError("none of the images with a mask could be read; mend them or mark others")
+    prototype = torch.cat(parts).mean(dim=0)
+    total = torch.zeros_like(prototype)[None, :, None, None]
+    indices: list[int] = []
+    vectors: list[Tensor] = []
+    weights: list[Tensor] = []
+    presence: list[Tensor] = []
+    for part, features in group.batches(range(len(group))):
+        deep = features.deep
+        attention = where_like(deep, prototype)
+        weight = deep.new_zeros(len(part))
+        if calibration is not None:
+            presence.append(calibration.presence(similarity(deep, prototype), len(marks)))
+            weight = presence[-1].clamp_min(FLOOR)
+        for row, index in enumerate(part):
+            if index in marks:
+                attention[row], weight[row] = marks[index], 1.0
+        if weight.sum() > 0:
+            total += network.gather(features, attention, weight).vector * weight.sum()
+        indices += part
+        vectors.append(pooled(deep, attention))
+        weights.append(weight)
+    weight = torch.cat(weights)
+    consensus = Consensus(total / weight.sum())
+    return Shared(indices, consensus, torch.cat(vectors), weight, torch.cat(presence) if presence else None)

@@ -1,0 +1,112 @@
+"""Is the shared object in an image at all? And which images of a group are strangers to it?
+
+Both are read off the deepest feature F, before anything is decoded. Each image gives one vector, F averaged under the
+attention of the group or, where a kept consensus is applied, under an attention to what resembles it. A prototype is
+the mean of such vectors. An image holds the object if its vector points where the prototype of the *other* images
+does. Combinations with the map's own height and size, with the affinity, or with F averaged under the map separate
+no better on held-out groups.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cosod.models.checkpoints.safetensors_file import Constants
+
+#: Below it the object is called absent.
+ABSENT = 0.5
+#: Rounds of prototype, presence, prototype weighted by presence.
+ROUNDS = 2
+#: Smallest weight of an image, so that a group whose images have nothing in common keeps a mean.
+FLOOR = 1e-3
+#: Factor of the cosines whose softmax says where in an image a prototype is.
+SHARPNESS = 20.0
+
+
+@dataclass(frozen=True)
+class Calibration(Constants):
+    """From similarity to presence by ``sigmoid(slope * similarity + few / references + offset)``.
+
+    The constants belong to the weights they were fitted on (``tools/calibrate_presence.py``) and are kept in the
+    metadata of the weights file.
+
+    Attributes:
+        slope: of the similarity, the cosine of an image's vector and the prototype.
+        offset: the constant term.
+        few: makes up for prototypes of few images, which resemble a new image less.
+        auc: area under the ROC curve on groups that the fit did not see, for people.
+    """
+
+    entry = "presence"
+    slope: float
+    offset: float
+    few: float
+    auc: float | None = None
+
+    def presence(self, similarity: Tensor, references: Tensor | float) -> Tensor:
+        """Probability that the object is there, ``(N,)`` in [0, 1].
+
+        Args:
+            similarity: ``(N,)``.
+            references: how many images the prototype stands for, one value or ``(N,)``.
+        """
+        return torch.sigmoid(self.slope * similarity + self.few / references + self.offset)
+
+
+def pooled(deep: Tensor, attention: Tensor) -> Tensor:
+    """F ``(N, C, H, W)`` averaged under an attention ``(N, 1, H, W)`` that sums to one: ``(N, C)``."""
+    return torch.einsum("nchw,nhw->nc", deep, attention[:, 0])
+
+
+def where_like(deep: Tensor, prototype: Tensor) -> Tensor:
+    """Attention ``(N, 1, H, W)`` to the positions of F that resemble a prototype ``(C,)``; each image sums to one."""
+    cosine = F.cosine_similarity(deep, prototype[:, None, None], dim=1)
+    return (SHARPNESS * cosine).flatten(1).softmax(dim=1).view_as(cosine)[:, None]
+
+
+def similarity(deep: Tensor, prototype: Tensor) -> Tensor:
+    """Cosine, ``(N,)``, of a prototype ``(C,)`` and F ``(N, C, H, W)`` where it resembles the prototype most."""
+    return F.cosine_similarity(pooled(deep, where_like(deep, prototype)), prototype)
+
+
+def resemblance(vectors: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """How much each of N >= 2 images resembles the others of its group, so that none speaks for itself.
+
+    Args:
+        vectors: F of each image under its attention, ``(N, C)``.
+        weights: of the images, ``(N,)``.
+
+    Returns:
+        Cosine with the weighted mean of the other images' vectors, ``(N,)``, and :func:`count` of these others,
+        ``(N,)``.
+    """
+    weighted = vectors * weights[:, None]
+    rest = (weights.sum() - weights).clamp_min(1e-6)
+    squares = ((weights**2).sum() - weights**2).clamp_min(1e-12)
+    others = weighted.sum(dim=0) - weighted
+    alike = (F.normalize(vectors, dim=1) * F.normalize(others, dim=1)).sum(dim=1)
+    return alike, (rest**2 / squares).clamp_min(1.0)
+
+
+def group_presence(calibration: Calibration, vectors: Tensor) -> Tensor:
+    """Presence in each of N >= 2 images of what the group shares, ``(N,)``.
+
+    Every image is compared with the mean of the others, then again with their mean weighted by presence, so that
+    strangers among them pull it aside no more.
+
+    Args:
+        calibration: of the network.
+        vectors: F of each image under the group's attention, ``(N, C)``.
+    """
+    weights = torch.ones_like(vectors[:, 0])
+    for _ in range(ROUNDS):
+        presence = calibration.presence(*resemblance(vectors, weights))
+        weights = presence.clamp_min(FLOOR)
+    return presence
+
+
+def count(weights: Tensor) -> float:
+    """How many equally weighted images the weights amount to."""
+    return float(weights.sum() ** 2 / (weights**2).sum().clamp_min(1e-12))

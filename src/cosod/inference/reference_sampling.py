@@ -1,0 +1,101 @@
+"""Reference images: the few images of a large group that every image of it is compared with."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cosod.errors import ImageError, InputError
+from cosod.inference.feature_cache import EncodedGroup
+from cosod.models.modules.group_affinity import CosineAffinity, GroupAffinity, References
+
+WAYS = ("spread", "random")
+#: How many images ``spread`` chooses each reference from.
+CANDIDATES = 4
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """When a group is compared with some of its images only, and with which; docs/large_groups.md has the figures.
+
+    Attributes:
+        references: R, how many images each is compared with; 0 for all of them, whatever the group's size.
+        by: ``random`` draws them; ``spread`` draws more and takes those that lie farthest apart in feature space,
+            each standing for as many images as lie nearest to it.
+        exact_up_to: groups of up to as many images are compared exactly, each image with all others.
+        seed: of the draw.
+    """
+
+    references: int = 128
+    by: str = "spread"
+    exact_up_to: int = 200
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.references < 0 or self.references == 1:
+            raise InputError(f"references {self.references}: give 2 or more, or 0 to compare all images with all")
+        if self.by not in WAYS:
+            raise InputError(f"references by {self.by!r}: give one of {', '.join(WAYS)}")
+
+    def applies_to(self, images: int) -> bool:
+        """Whether a group of so many images is compared with its references alone."""
+        return 0 < self.references < images and images > self.exact_up_to
+
+
+@torch.inference_mode()
+def choose(
+    affinity: GroupAffinity | CosineAffinity,
+    group: EncodedGroup,
+    sampling: Sampling,
+    precision: torch.dtype = torch.float32,
+) -> tuple[References, dict[int, float]]:
+    """The references of a group, and their weights by their indices in it.
+
+    Which they are depends on the number of images and their order and, by ``spread``, on the images; what cannot be
+    read is passed over. In bfloat16 comparing takes half the time; the single matches are rounded, to one part in 500,
+    and their mean over the references hardly.
+
+    Raises:
+        ImageError: none of the images could be read.
+    """
+    order = torch.randperm(len(group), generator=torch.Generator().manual_seed(sampling.seed)).tolist()
+    wanted = sampling.references * (CANDIDATES if sampling.by == "spread" else 1)
+    indices: list[int] = []
+    keys: list[Tensor] = []
+    means: list[Tensor] = []
+    for part, features in group.batches(order):
+        indices += part
+        keys += affinity.keys(features.deep)
+        means.append(features.deep.mean(dim=(2, 3)))
+        if len(indices) >= wanted:
+            break
+    if not indices:
+        raise ImageError("none of the images could be read")
+    candidates = torch.cat(means)[:wanted]
+    if sampling.by == "spread":
+        rows, weights = spread(candidates, sampling.references)
+    else:
+        rows, weights = list(range(len(candidates))), candidates.new_ones(len(candidates))
+    weighted = torch.stack([keys[row] for row in rows])
+    weighted *= weights[:, None, None].to(weighted)
+    found = References(weighted.to(precision), float(weights.sum()), len(group) - len(group.inputs.failed))
+    return found, dict(zip([indices[row] for row in rows], weights.tolist(), strict=True))
+
+
+def spread(vectors: Tensor, count: int) -> tuple[list[int], Tensor]:
+    """Rows of vectors ``(M, C)`` that lie far apart, and how many rows each stands for, itself among them.
+
+    The first is the one nearest to the mean of all, each further one the farthest, by cosine, from those before it;
+    all rows where there are no more than ``count``. A row belongs to the chosen one that is nearest.
+    """
+    unit = F.normalize(vectors.float(), dim=1)
+    chosen = [int((unit @ unit.mean(dim=0)).argmax())]
+    nearest = unit @ unit[chosen[0]]
+    while len(chosen) < min(count, len(unit)):
+        nearest[chosen] = torch.inf  # so that none is taken twice, equal ones neither
+        chosen.append(int(nearest.argmin()))
+        nearest = torch.maximum(nearest, unit @ unit[chosen[-1]])
+    owner = (unit @ unit[chosen].T).argmax(dim=1)
+    owner[chosen] = torch.arange(len(chosen), device=owner.device)
+    return chosen, torch.bincount(owner, minlength=len(chosen)).to(vectors)

@@ -1,0 +1,157 @@
+"""From paths to groups of images."""
+
+import os
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from cosod.errors import InputError
+from cosod.io.images import SUFFIXES
+from cosod.io.storage import as_path, entries, is_remote, kind
+
+
+@dataclass(frozen=True)
+class Group:
+    """Images that share an object.
+
+    Attributes:
+        name: relative path of the group's results, with ``/`` between folders; unique in a run.
+        images: files, sorted by name; those in an object store are ``UPath``s.
+        stems: name of each image's results without ending; unique in the group, whatever the file system makes
+            of upper and lower case.
+        part: number of this part of the group, where its images are done each by itself and in parts; else None.
+    """
+
+    name: str
+    images: tuple[Path, ...]
+    stems: tuple[str, ...]
+    part: int | None = None
+
+
+def find_groups(
+    paths: Iterable[str | os.PathLike], exclude: Iterable[str | os.PathLike] = (), reserved: Collection[str] = ()
+) -> list[Group]:
+    """Groups under ``paths``, the same on every machine whatever order the file system lists them in.
+
+    A folder of images is one group, named as the folder. A folder of folders is a group for each folder that
+    holds images, at any depth, named by its path from the given one. Files given one by one form one group.
+    Hidden files and folders are passed over; links are followed, but no folder is entered twice.
+
+    Args:
+        paths: folders and image files, here or by URL in an object store (see :mod:`cosod.io.storage`).
+        exclude: folders not to enter, as the output folder that may lie inside an input.
+        reserved: names that no group may have.
+
+    Raises:
+        InputError: a path does not exist or may not be read, or there are no images.
+    """
+    paths = [as_path(p) for p in paths]
+    excluded = {_real(as_path(p)) for p in exclude}
+    kinds = [kind(p) for p in paths]
+    found: list[tuple[str, list[Path]]] = []
+    files = [p for p, k in zip(paths, kinds, strict=True) if k != "folder"]
+    if None in kinds:
+        raise InputError(f"{paths[kinds.index(None)]}: no such file or folder; check the path")
+    if files:
+        parents = {p.resolve().parent for p in files}
+        name = _name(parents.pop()) if len(parents) == 1 else ""
+        found.append((name or "images", list(dict.fromkeys(files))))
+    for path, k in zip(paths, kinds, strict=True):
+        if k == "folder":
+            found += _walk(path, excluded)
+    if not found:
+        where = ", ".join(str(p) for p in paths) or "the paths given"
+        raise InputError(f"no images in {where}; expected files ending in {' '.join(sorted(SUFFIXES))}")
+    names = unique_names([name for name, _ in found], reserved)
+    groups = []
+    for name, (_, images) in zip(names, found, strict=True):
+        images = sorted(images, key=lambda p: (p.name, str(p)))
+        groups.append(Group(name, tuple(images), tuple(_stems(images))))
+    return groups
+
+
+def _walk(root: Path, excluded: set[str]) -> list[tuple[str, list[Path]]]:
+    found = []
+    entered: set[str] = set()
+
+    def enter(folder: Path, name: PurePosixPath) -> None:
+        real = _real(folder)
+        if real in entered or real in excluded:
+            return
+        entered.add(real)
+        files, folders = _listing(folder)
+        images = [folder / file for file in files if PurePosixPath(file).suffix.lower() in SUFFIXES]
+        if images:
+            found.append((str(name) if name.parts else _name(root.resolve()) or "images", images))
+        for inner in folders:
+            enter(folder / inner, name / _name(folder / inner))
+
+    enter(root, PurePosixPath())
+    return found
+
+
+def _real(path: Path) -> str:
+    """What a folder is known by, whatever links lead to it."""
+    return str(path.resolve()) if is_remote(path) else os.path.realpath(path)
+
+
+def _name(path: Path) -> str:
+    """The name that results of a file or folder get; empty for a root.
+
+    Keys of a store may hold what would lead out of a folder where results are written (``..\\..\\x``, ``c:x``).
+    """
+    if not is_remote(path):
+        return path.name
+    name = re.sub(r"[\\:\x00-\x1f]", "_", path.name)
+    return "" if name.startswith(".") else name
+
+
+def _listing(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of the files in a folder, and of the folders in it, sorted, without hidden ones."""
+    if is_remote(folder):
+        found = entries(folder)
+        return [e.name for e in found if not e.is_folder], [e.name for e in found if e.is_folder]
+    try:
+        with os.scandir(folder) as listing:
+            inside = sorted((e for e in listing if not e.name.startswith(".")), key=lambda e: e.name)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from error
+    files, folders = [], []
+    for entry in inside:
+        try:
+            is_folder = entry.is_dir()
+        except OSError:  # a link that loops onto itself
+            continue
+        if is_folder:
+            folders.append(entry.name)
+        elif entry.is_file():
+            files.append(entry.name)
+    return files, folders
+
+
+def unique_names(names: list[str], reserved: Collection[str] = ()) -> list[str]:
+    """``names`` with ``-2``, ``-3``... after those that stand already (case ignored) or are reserved."""
+    taken = {r.casefold() for r in reserved}
+    result = []
+    for name in names:
+        candidate, number = name, 1
+        while candidate.casefold() in taken:
+            number += 1
+            candidate = f"{name}-{number}"
+        taken.add(candidate.casefold())
+        result.append(candidate)
+    return result
+
+
+def _stems(images: list[Path]) -> list[str]:
+    """Stems; images of one stem keep their ending too (``a.jpg``, ``a.png`` -> ``a_jpg``, ``a_png``)."""
+    names = [PurePosixPath(_name(path)) for path in images]
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name.stem.casefold()] = counts.get(name.stem.casefold(), 0) + 1
+    stems = []
+    for name in names:
+        shared = counts[name.stem.casefold()] > 1 and name.suffix
+        stems.append(f"{name.stem}_{name.suffix[1:]}" if shared else name.stem)
+    return unique_names(stems)

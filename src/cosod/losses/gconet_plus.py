@@ -1,0 +1,167 @@
+"""The sums of losses that train GCoNet and GCoNet+."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from cosod.errors import InputError
+from cosod.losses.group_losses import classification_loss, focal_loss, semi_hard_triplet_loss, symmetric_triplet_loss
+from cosod.losses.map_losses import bce_loss, binary_loss, iou_loss, mse_loss, smooth_masks, ssim_loss
+from cosod.models.base import Output
+
+
+@dataclass(frozen=True)
+class GCoNetWeights:
+    """Factors of :func:`gconet_loss`; the defaults are the published code's."""
+
+    iou: float = 1.0
+    contrast: float = 250.0
+    classification: float = 3.0
+
+
+@dataclass(frozen=True)
+class MapWeights:
+    """Factors of the losses on one map; a term of factor 0 is not computed."""
+
+    bce: float = 0.0
+    iou: float = 0.0
+    ssim: float = 0.0
+    mse: float = 0.0
+    binary: float = 0.0
+
+
+@dataclass(frozen=True)
+class GCoNetPlusWeights:
+    """Factors and options of :func:`gconet_plus_loss`; the defaults are the published code's, after its rescaling.
+
+    Attributes:
+        last: on the result.
+        others: on each of the other supervised maps.
+        triplet: on F, on masked F, or on both by half, as ``triplet_on`` says.
+        classification, masked_classification, contrast: of the training heads.
+        triplet_on: ``deep``, ``masked`` or ``both``.
+        triplet_kind: ``symmetric`` (the paper's) or ``semi_hard``.
+        margin: of the triplet loss: 0.1 in the code, 1.0 in the paper.
+        smoothing: epsilon of label smoothing: where it is not 0, half of the loss on the maps is against smoothed
+            masks (1e-3 in the code, where it is off).
+    """
+
+    last: MapWeights = field(default_factory=lambda: MapWeights(bce=120.0, iou=2.0))
+    others: MapWeights = field(default_factory=MapWeights)
+    triplet: float = 12.0
+    classification: float = 3.0
+    masked_classification: float = 10.0
+    contrast: float = 250.0
+    triplet_on: str = "deep"
+    triplet_kind: str = "symmetric"
+    margin: float = 0.1
+    smoothing: float = 0.0
+
+    def __post_init__(self):
+        if self.triplet_on not in ("deep", "masked", "both"):
+            raise InputError(f"triplet_on cannot be {self.triplet_on!r}; choose deep, masked or both")
+        if self.triplet_kind not in ("symmetric", "semi_hard"):
+            raise InputError(f"triplet_kind cannot be {self.triplet_kind!r}; choose symmetric or semi_hard")
+
+
+_MAP_LOSSES = {
+    "bce": bce_loss,
+    "iou": iou_loss,
+    "ssim": ssim_loss,
+    "mse": mse_loss,
+    "binary": lambda maps, masks: binary_loss(maps),
+}
+
+
+def gconet_loss(
+    output: Output, masks: Tensor, classes: Tensor, weights: GCoNetWeights | None = None
+) -> dict[str, Tensor]:
+    """GCoNet's loss (section 3.5, equation 5, with the factors of the published code).
+
+    Args:
+        output: of a network in training mode, for 2 n images of two groups; terms whose training head the
+            network does not have are left out.
+        masks: ``(2 n, 1, H, W)`` in {0, 1}.
+        classes: ``(2 n,)``, index of each image's group in the training set.
+
+    Returns:
+        The terms without their factors, ``iou`` (over the four supervised maps), ``contrast`` and
+        ``classification``; and ``total``, their weighted sum.
+    """
+    weights = weights or GCoNetWeights()
+    terms = {"iou": torch.stack([iou_loss(side, masks) for side in output.sides]).sum()}
+    if output.contrast is not None:
+        terms["contrast"] = _contrast(output, masks)
+    if output.classes is not None:
+        terms["classification"] = classification_loss(output.classes, classes)
+    return terms | {"total": sum(getattr(weights, name) * term for name, term in terms.items())}
+
+
+def gconet_plus_loss(
+    output: Output, masks: Tensor, classes: Tensor, weights: GCoNetPlusWeights | None = None
+) -> dict[str, Tensor]:
+    """GCoNet+'s loss (section 3.7, equation 11, with the factors of the published code).
+
+    Args:
+        output: of a network in training mode, for 2 n images of two groups; terms whose training head the
+            network does not have are left out.
+        masks: ``(2 n, 1, H, W)`` in {0, 1}.
+        classes: ``(2 n,)``, index of each image's group in the training set.
+        weights: factors; a term of factor 0 is not computed.
+
+    Returns:
+        The terms without their factors: of the maps ``bce``, ``iou``, ... for the result and ``side0_bce``, ...
+        for the others, coarsest first; ``triplet``, ``classification``, ``masked_classification``, ``contrast``.
+        And ``total``, their weighted sum.
+    """
+    weights = weights or GCoNetPlusWeights()
+    terms: dict[str, Tensor] = {}
+    factors: dict[str, float] = {}
+
+    def add(name: str, factor: float, compute) -> None:
+        if factor:
+            terms[name] = compute()
+            factors[name] = factor
+
+    for index, side in enumerate(output.sides):
+        last = index == len(output.sides) - 1
+        chosen, prefix = (weights.last, "") if last else (weights.others, f"side{index}_")
+        for name, loss in _MAP_LOSSES.items():
+            add(prefix + name, getattr(chosen, name), lambda s=side, f=loss: _smoothed(f, s, masks, weights.smoothing))
+    features = _triplet_features(output, weights)
+    if features:
+        add("triplet", weights.triplet, lambda: _triplet(features, classes, weights))
+    if output.classes is not None:
+        add("classification", weights.classification, lambda: classification_loss(output.classes, classes))
+    if output.masked_classes is not None:
+        factor = weights.masked_classification
+        add("masked_classification", factor, lambda: classification_loss(output.masked_classes, classes))
+    if output.contrast is not None:
+        add("contrast", weights.contrast, lambda: _contrast(output, masks))
+    return terms | {"total": sum(factors[name] * term for name, term in terms.items())}
+
+
+def _contrast(output: Output, masks: Tensor) -> Tensor:
+    """GCM: the masks with the own consensus, nothing with the other group's (GCoNet equation 3)."""
+    return focal_loss(output.contrast, torch.cat([masks, torch.zeros_like(masks)]))
+
+
+def _smoothed(loss, maps: Tensor, masks: Tensor, epsilon: float) -> Tensor:
+    if not epsilon:
+        return loss(maps, masks)
+    return 0.5 * (loss(maps, masks) + loss(maps, smooth_masks(masks, epsilon)))
+
+
+def _triplet_features(output: Output, weights: GCoNetPlusWeights) -> list[Tensor]:
+    """Global averages of the features that the triplet loss is on, ``(2 n, C)`` each."""
+    chosen = {"deep": [output.deep], "masked": [output.masked_deep], "both": [output.deep, output.masked_deep]}
+    return [deep.float().mean(dim=(2, 3)) for deep in chosen[weights.triplet_on] if deep is not None]
+
+
+def _triplet(features: list[Tensor], classes: Tensor, weights: GCoNetPlusWeights) -> Tensor:
+    if weights.triplet_kind == "semi_hard":
+        losses = [semi_hard_triplet_loss(f, classes, weights.margin) for f in features]
+    else:
+        losses = [symmetric_triplet_loss(f, weights.margin) for f in features]
+    return torch.stack(losses).mean()

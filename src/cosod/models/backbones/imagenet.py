@@ -1,0 +1,147 @@
+"""Backbones that start from ImageNet: torchvision's published weights, read without torchvision."""
+
+import hashlib
+import os
+import re
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from cosod.errors import InputError, WeightsError
+from cosod.io.atomic_write import whole
+from cosod.models.backbones.hrnet import HEAD, HRNet
+from cosod.models.backbones.mobilenet import MobileNetV2
+from cosod.models.backbones.resnet import ResNet50
+from cosod.models.backbones.vgg import VGG16
+from cosod.models.base import CoSaliencyNetwork
+from cosod.models.checkpoints.published import check, read
+
+SITE = "https://download.pytorch.org/models/"
+#: The eight hexadecimal digits of each name are the beginning of the file's SHA-256.
+FILES = {
+    "vgg16": "vgg16-397923af.pth",
+    "vgg16_bn": "vgg16_bn-6c64b313.pth",
+    "resnet50": "resnet50-19c8e357.pth",
+    "mobilenet_v2": "mobilenet_v2-b0353104.pth",
+}
+
+
+def cache_dir() -> Path:
+    """Where downloads are kept: ``COSOD_CACHE``, else ``cosod`` in ``XDG_CACHE_HOME``, else ``~/.cache/cosod``."""
+    if chosen := os.environ.get("COSOD_CACHE"):
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "cosod"
+
+
+def fetch(backbone: str, url: str | None = None) -> Path:
+    """The ImageNet weights of a backbone, from the cache, or downloaded to it.
+
+    Args:
+        backbone: ``vgg16``, ``vgg16_bn``, ``resnet50`` or ``mobilenet_v2``.
+        url: another place of a file whose name ends in the first eight digits of its SHA-256.
+
+    Raises:
+        InputError: an unknown backbone.
+        WeightsError: no connection, or the file is not what its name says; the message says where to put the
+            file by hand.
+    """
+    if backbone not in FILES:
+        raise InputError(f"there are no ImageNet weights for {backbone!r}; known are {', '.join(FILES)}")
+    url = url or SITE + FILES[backbone]
+    path = cache_dir() / url.rpartition("/")[2]
+    if path.is_file():
+        _verify(path, path.name, f"delete {path} and run again")
+        return path
+    by_hand = f"download {url} by hand and put it at {path}"
+    with whole(path) as temporary:
+        _download(url, temporary, by_hand)
+        _verify(temporary, path.name, by_hand)
+    return path
+
+
+def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None = None) -> None:
+    """Fill a network's backbone with ImageNet weights; the rest of the network is untouched.
+
+    Args:
+        network: any network of this package.
+        source: a local file, or a URL; by default the known file of the network's backbone, from the cache or
+            downloaded. For HRNet it must be given; its checkpoints are found under "HRNet-Image-Classification".
+
+    Raises:
+        WeightsError: the file cannot be had, is damaged, or is of another backbone.
+    """
+    backbone = network.backbone
+    name, rename = _kind(backbone)
+    if source is None:
+        path = fetch(name)
+    elif "://" in str(source):
+        path = fetch(name, str(source))
+    else:
+        path = Path(source)
+    state = _renamed(read(path), rename, path)
+    own = backbone.state_dict()
+    shapes = ({key: tuple(tensor.shape) for key, tensor in tensors.items()} for tensors in (own, state))
+    check(*shapes, f"{path}, taken for ImageNet weights of {name},")
+    backbone.load_state_dict({key: state.get(key, own[key]) for key in own})
+
+
+def _kind(backbone: nn.Module) -> tuple[str, Callable[[str], str | None]]:
+    """torchvision's name of a backbone, and the function from its parameter names to ours (``None``: left out)."""
+    if isinstance(backbone, VGG16):
+        has_norm = any(isinstance(module, nn.BatchNorm2d) for module in backbone.modules())
+        blocks = {key.split(".")[1]: key.split(".")[0] for key in backbone.state_dict()}
+
+        def vgg(key: str) -> str | None:
+            part, number, rest = key.split(".", 2)
+            return f"{blocks.get(number, part)}.{number}.{rest}" if part == "features" else None
+
+        return ("vgg16_bn" if has_norm else "vgg16"), vgg
+    if isinstance(backbone, ResNet50):
+
+        def resnet(key: str) -> str | None:
+            part, rest = key.split(".", 1)
+            if part == "fc":
+                return None
+            if part.startswith("layer"):
+                return f"conv{int(part[5:]) + 1}.{rest}"
+            return {"conv1": "conv1.0.", "bn1": "conv1.1."}.get(part, part + ".") + rest
+
+        return "resnet50", resnet
+    if isinstance(backbone, MobileNetV2):
+        last = f"features.{len(backbone.features)}."  # the layer to 1,280 channels
+        return "mobilenet_v2", lambda key: None if key.startswith((last, "classifier.")) else key
+    if isinstance(backbone, HRNet):
+        return f"hrnet_w{backbone.width}", lambda key: None if key.startswith(HEAD) else key
+    raise InputError(f"there are no ImageNet weights for a backbone {type(backbone).__name__}")
+
+
+def _renamed(content, rename: Callable[[str], str | None], path: Path) -> dict[str, Tensor]:
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise WeightsError(f"{path} holds no plain state dict; give one of the files {', '.join(FILES.values())}")
+    try:
+        return {ours: value for key, value in content.items() if (ours := rename(key)) is not None}
+    except ValueError as error:  # a name without the dots that all of torchvision's have
+        raise WeightsError(f"{path} is not of torchvision's layout; give one of {', '.join(FILES.values())}") from error
+
+
+def _download(url: str, path: Path, by_hand: str) -> None:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer, path.open("wb") as file:
+            while block := answer.read(1 << 20):
+                file.write(block)
+    except (OSError, ValueError) as error:  # URLError is an OSError, and so is a broken connection
+        raise WeightsError(f"cannot download {url}: {error}; {by_hand}") from error
+
+
+def _verify(path: Path, name: str, way_out: str) -> None:
+    """Compare the checksum of ``path`` with the digits in ``name``; a name without digits is not checked."""
+    wanted = re.search(r"-([0-9a-f]{8})\.\w+$", name)
+    if not wanted:
+        return
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(wanted[1]):
+        raise WeightsError(f"the checksum of {name} is {digest[:8]}, not {wanted[1]}: it is damaged; {way_out}")

@@ -1,0 +1,173 @@
+"""What every network takes and returns: the three steps and the named results.
+
+A network turns a group of N images into N maps in three public steps::
+
+    features = network.encode(images)                 # each image by itself
+    consensus = network.consensus(features)           # the whole group, from ``features.deep`` alone
+    output = network.decode(features, consensus)      # each image by itself again
+
+so that a large group can be encoded and decoded in batches, and a consensus can be kept and applied to
+images that come later.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+from cosod.errors import InputError
+
+
+class Features(NamedTuple):
+    """What the encoder makes of N images.
+
+    Attributes:
+        skips: feature maps for the decoder, finest first; each ``(N, C_l, H_l, W_l)``.
+        deep: the deepest feature F that the consensus is formed from, ``(N, C, H, W)``.
+        size: height and width of the images, to which maps are resized.
+    """
+
+    skips: tuple[Tensor, ...]
+    deep: Tensor
+    size: tuple[int, int]
+
+
+class Consensus(NamedTuple):
+    """What the images of one group share.
+
+    Attributes:
+        vector: one value a channel of ``Features.deep``, ``(1, C, 1, 1)``; ``(N, C, 1, 1)`` where the network cuts
+            a group into smaller ones (SSNM's reference form).
+        attention: where in each image the consensus came from, ``(N, 1, H, W)``, every image summing to one;
+            ``None`` where the relation module has no such map or the consensus was loaded from a file.
+        spatial: SSNM's spatial modulator, ``(N, 1, H, W)``, signed; ``None`` for all other networks and for a
+            consensus that was loaded from a file, which then only scales the features.
+    """
+
+    vector: Tensor
+    attention: Tensor | None = None
+    spatial: Tensor | None = None
+
+    def part(self, images: slice) -> "Consensus":
+        """The consensus for some of the group's N images: what is kept image by image is cut to them."""
+        vector = self.vector if len(self.vector) == 1 else self.vector[images]
+        cut = (None if maps is None else maps[images] for maps in (self.attention, self.spatial))
+        return Consensus(vector, *cut)
+
+
+class Output(NamedTuple):
+    """Maps of a group and, in training mode, what the losses need.
+
+    Attributes:
+        maps: co-saliency in [0, 1], ``(N, 1, H, W)`` at the size of the images: the result.
+        logits: ``maps`` before the last sigmoid, where the network has them in this form.
+        sides: all supervised maps, coarsest first, the last one being ``maps``.
+        probability, threshold: the two branches of the confidence enhancement module (GCoNet+), in [0, 1].
+        classes: scores of the group classifier, ``(N, number of groups)``.
+        masked_classes: the same for the images (or features) masked by the network's own map.
+        contrast: logits of the collaborating module, ``(2 N, 1, H, W)``: N of the images with their own
+            group's consensus, then N with the other group's.
+        deep, masked_deep: F, and F of the masked images, for the triplet loss.
+        attention: where each image's part of the consensus came from, as in :class:`Consensus`.
+        refined: maps of the refiner, where there is one.
+        response: sigmoid of the channel mean of the weighted F, resized to the images (GCoNet); it stands before
+            ``sides`` in the list of maps that the published code returns, and is never supervised.
+    """
+
+    maps: Tensor
+    logits: Tensor | None = None
+    sides: tuple[Tensor, ...] = ()
+    probability: Tensor | None = None
+    threshold: Tensor | None = None
+    classes: Tensor | None = None
+    masked_classes: Tensor | None = None
+    contrast: Tensor | None = None
+    deep: Tensor | None = None
+    masked_deep: Tensor | None = None
+    attention: Tensor | None = None
+    refined: Tensor | None = None
+    response: Tensor | None = None
+
+
+class Steps(Protocol):
+    """The two steps of a network that cost time, and that another engine may do in its place.
+
+    The consensus between them always comes from the network itself.
+    """
+
+    def encode(self, images: Tensor) -> Features:
+        """As :meth:`CoSaliencyNetwork.encode`."""
+
+    def decode(self, features: Features, consensus: Consensus) -> Output:
+        """As :meth:`CoSaliencyNetwork.decode`: maps, and probability and threshold where the network has them."""
+
+
+class CoSaliencyNetwork(nn.Module):
+    """Base of all networks: composes the three steps; ``config`` is the network's frozen dataclass.
+
+    ``mean`` and ``std`` (RGB, for values in [0, 1]) say how images are normalised before ``encode``; ``size``
+    is the side of the square that images are resized to by default, ``mask_threshold`` where masks are cut by default
+    (see :func:`cosod.postprocess.render.binarise`). Where ``any_groups`` is true, ``forward`` takes a second argument,
+    the number of groups of a training batch, which otherwise are two.
+    """
+
+    #: What the weights file said besides (see :func:`cosod.models.save`), where the weights came from one.
+    extra: Mapping[str, Any] = MappingProxyType({})
+    any_groups: bool = False
+    mask_threshold: float | str = 0.5
+    size: int = 256
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    @property
+    def whole_group_maps(self) -> bool:
+        """Whether a map depends on the other images of the group beyond the consensus.
+
+        Only the published GCoNet+ rule for k does this; such a network has a ``confidence_map(probability,
+        threshold)`` to be called once for the whole group.
+        """
+        return False
+
+    def encode(self, images: Tensor) -> Features:
+        """``(N, 3, H, W)`` normalised images -> features of each image by itself."""
+        raise NotImplementedError
+
+    def consensus(self, features: Features) -> Consensus:
+        """The consensus of all N images, taken as one group; reads ``features.deep`` only."""
+        raise NotImplementedError
+
+    def gather(self, features: Features, attention: Tensor, weights: Tensor | None = None) -> Consensus:
+        """The consensus that a given attention gathers, in place of the network's own.
+
+        Args:
+            features: of the N images; ``deep`` is read.
+            attention: ``(N, 1, H, W)``, every image summing to one: a marked region, for instance.
+            weights: ``(N,)`` of the images; all the same by default.
+
+        Raises:
+            InputError: this network's consensus comes from no such map.
+        """
+        raise InputError(
+            f"{type(self).__name__} forms its consensus without an attention map, so that nothing can be marked for "
+            "it; use the default network, GCoNet or GCoNet+"
+        )
+
+    def decode(self, features: Features, consensus: Consensus) -> Output:
+        """Maps of each image by itself, given the group's consensus; of some of its images, its :meth:`part`."""
+        raise NotImplementedError
+
+    def forward(self, images: Tensor) -> Output:
+        """The three steps in a row.
+
+        In evaluation mode the N images are one group. In training mode they are two groups of N / 2, the
+        first half and the second (N must be even), and the training-only fields of the output are filled.
+        """
+        if self.training:
+            return self.forward_training(images)
+        features = self.encode(images)
+        return self.decode(features, self.consensus(features))
+
+    def forward_training(self, images: Tensor) -> Output:
+        """Two groups in one batch, with every training head; see :meth:`forward`."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Weights files of this package, and checkpoints of the published code."""

@@ -1,0 +1,72 @@
+"""One way to any network with weights: by name, by file of this package, or by published checkpoint."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from cosod.errors import InputError, WeightsError
+from cosod.models import registry
+from cosod.models.base import CoSaliencyNetwork
+from cosod.models.checkpoints import published, safetensors_file
+
+DEFAULT = "gconet_plus_mobile"
+#: The weights file in the folder of a training run.
+RESULT = "weights.safetensors"
+
+
+def load(name_or_path: str | os.PathLike = "default", expected: str | None = None) -> CoSaliencyNetwork:
+    """A network in evaluation mode, with weights.
+
+    Args:
+        name_or_path: ``"default"``, a network whose weights come with the package, a weights file, or the folder of a
+            training run, whose weights file it is then.
+        expected: name of the network that a weights file must hold, or of one that it is a variant of (``ssnm`` of
+            ``ssnm_reference``).
+
+    Raises:
+        InputError: neither a known name nor a file.
+        WeightsError: the file is damaged or holds another network.
+    """
+    name = DEFAULT if name_or_path == "default" else str(name_or_path)
+    path = Path(name_or_path)
+    if name in registry.names():
+        packaged = registry.weights_file(name)
+        if packaged is None:
+            raise InputError(
+                f"the package has no weights for {name}; give a file (--weights), "
+                "made from a published checkpoint by: cosod convert CHECKPOINT FILE"
+            )
+        network = safetensors_file.load(packaged)
+    elif path.is_dir():
+        if not (path / RESULT).is_file():
+            raise WeightsError(
+                f"{path}: this folder holds no {RESULT}; give a weights file, or a training run that ended"
+            )
+        network = safetensors_file.load(path / RESULT)
+    elif path.suffix == ".safetensors" or (path.is_file() and path.suffix not in (".pth", ".pt", ".pkl", ".ckpt")):
+        network = safetensors_file.load(path)
+    elif path.is_file():
+        network = published.from_published(path)
+    elif path.suffix or os.sep in name:
+        raise WeightsError(f"{path}: no such file; check the path")
+    else:
+        raise InputError(f"no network is called {name!r}; there are: default, {', '.join(registry.names())}")
+    if expected and not _is(network, expected):
+        raise WeightsError(
+            f"{path}: holds {registry.name_of(network)}, not {expected}; leave --model out or give another file"
+        )
+    return network
+
+
+def _is(network: CoSaliencyNetwork, name: str) -> bool:
+    own = registry.name_of(network)
+    return own == name or (own.startswith(f"{name}_") and type(network) is registry.entry(name).network)
+
+
+def identity(network: CoSaliencyNetwork) -> str:
+    """A short hash of a network's configuration and weights."""
+    digest = hashlib.sha256(f"{registry.name_of(network)} {network.config}".encode())
+    for key, value in sorted(network.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,177 @@
+"""Checkpoints of the published code, to and from the networks of this package."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from cosod.errors import WeightsError
+from cosod.models.base import CoSaliencyNetwork
+from cosod.models.checkpoints.published_names import FAMILIES, Family
+
+#: How many names a message shows before it says how many more there are.
+SHOWN = 3
+
+
+class Recognised(NamedTuple):
+    """What a published state dict is: ``label`` for people, the family, and our configuration for it."""
+
+    label: str
+    family: Family
+    config: Any
+
+
+def recognise(state: Mapping[str, Tensor], where: str = "the state dict") -> Recognised:
+    """Tell which published network a state dict (plain names, no wrapping) belongs to.
+
+    Raises:
+        WeightsError: none that is known here.
+    """
+    for family in FAMILIES:
+        if family.matches(state):
+            return Recognised(family.label, family, family.config(state))
+    known = " or ".join(family.label for family in FAMILIES)
+    raise WeightsError(
+        f"{where} is not a checkpoint of {known}: its {len(state)} entries begin with {some(state)}; "
+        "a file that this package saved needs no conversion"
+    )
+
+
+def from_published(source: str | os.PathLike | Mapping[str, Any]) -> CoSaliencyNetwork:
+    """The network of a published checkpoint, in evaluation mode, giving what the published code gives.
+
+    GCoNet+ gets ``confidence="released"``.
+
+    Args:
+        source: a file (PyTorch's format, or safetensors by its suffix), or what such a file holds: a state
+            dict, plain or under ``"state_dict"``, its names with or without the prefix ``module.``.
+            ``num_batches_tracked`` may be missing, as in files of old PyTorch versions.
+
+    Raises:
+        WeightsError: the file is missing or damaged, of another network, or entries are missing, unknown or
+            of another shape.
+    """
+    if isinstance(source, Mapping):
+        where, content = "the state dict", source
+    else:
+        where, content = str(source), read(source)
+    state = _plain(content, where)
+    label, family, config = recognise(state, where)
+    network = family.network(config)
+    names = _names(network, family)
+    own = network.state_dict()
+    check(
+        {name: tuple(own[our].shape) for name, our in names.items()},
+        {name: tuple(tensor.shape) for name, tensor in state.items() if name not in family.unused(config)},
+        f"{where}, taken for {label},",
+    )
+    network.load_state_dict({our: state.get(name, own[our]) for name, our in names.items()})
+    return network.eval()
+
+
+def to_published(network: CoSaliencyNetwork) -> dict[str, Tensor]:
+    """The state dict that the published code loads, in its names and with the entries that it never uses.
+
+    These are zeros that share one number's memory, and ``torch.save`` writes no more than that number. Where the
+    published code has one parameter under several names, these entries share their memory.
+
+    Raises:
+        WeightsError: the network, or an option of it, has no published counterpart.
+    """
+    family = next((family for family in FAMILIES if type(network) is family.network), None)
+    if family is None:
+        raise WeightsError(f"{type(network).__name__} has no published layout; save it in this package's format")
+    if getattr(network.config, "key_kernel", 1) != 1:
+        raise WeightsError(f"the published {family.label} has 1 x 1 queries and keys; save it in our own format")
+    own = network.state_dict()
+    state = {name: own[our].detach() for name, our in _names(network, family).items()}
+    unused = family.unused(network.config)
+    return state | {name: torch.zeros(1).expand(shape) for name, shape in unused.items()}
+
+
+def read(path: str | os.PathLike) -> Any:
+    """What a PyTorch or safetensors file holds, on the CPU, without running any code from it.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or holds more than tensors and plain values.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file {path}; check the path")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file makes the readers raise nearly anything
+        cause = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(f"cannot read the weights in {path}: {cause}; download or copy the file again") from error
+
+
+def check(
+    expected: Mapping[str, tuple],
+    found: Mapping[str, tuple],
+    where: str,
+    optional: tuple[str, ...] = ("num_batches_tracked",),
+) -> None:
+    """Compare names and shapes of parameters.
+
+    Args:
+        expected, found: shape by name.
+        where: the beginning of the message.
+        optional: entries of ``expected`` that end so may be absent from ``found``.
+
+    Raises:
+        WeightsError: naming the first few entries that are missing, unknown, or of another shape.
+    """
+    missing = [n for n in expected if n not in found and not n.endswith(optional)]
+    extra = [name for name in found if name not in expected]
+    wrong = [name for name, shape in expected.items() if found.get(name, shape) != shape]
+    parts = []
+    if missing:
+        parts.append(f"{len(missing)} missing ({some(missing)})")
+    if extra:
+        parts.append(f"{len(extra)} unknown ({some(extra)})")
+    if wrong:
+        shapes = [f"{name} {found[name]} instead of {expected[name]}" for name in wrong]
+        parts.append(f"{len(wrong)} of another shape ({some(shapes)})")
+    if parts:
+        raise WeightsError(f"{where} does not fit the network: entries {', '.join(parts)}; use a file of this network")
+
+
+def some(names) -> str:
+    """The first few of ``names`` in a line."""
+    names = list(names)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _plain(content: Any, where: str) -> dict[str, Tensor]:
+    """Unwrap ``state_dict`` and ``module.``."""
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not content:
+        raise WeightsError(f"{where} holds no state dict; give a file of named tensors")
+    odd = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
+    if odd:
+        raise WeightsError(f"{where} holds entries that are no tensors ({some(odd)}); give a plain state dict")
+    if all(name.startswith("module.") for name in content):
+        return {name.removeprefix("module."): value for name, value in content.items()}
+    return dict(content)
+
+
+def _names(network: CoSaliencyNetwork, family: Family) -> dict[str, str]:
+    """Published name -> our name, in the order of our state dict."""
+    rows = family.rows(network.config)
+    names = {}
+    for our in network.state_dict():
+        row = next((row for row in rows if our.startswith(row[0])), None)
+        if row is None:
+            raise WeightsError(f"the published {family.label} has no counterpart of {our}; save it in our own format")
+        theirs = (row[1],) if isinstance(row[1], str) else row[1]
+        names |= {prefix + our.removeprefix(row[0]): our for prefix in theirs}
+    return names

@@ -1,0 +1,184 @@
+"""Weights files of this package: safetensors that name their network and carry its configuration."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from cosod.errors import InputError, WeightsError
+from cosod.io.atomic_write import whole
+from cosod.models.base import CoSaliencyNetwork
+from cosod.models.checkpoints.published import check
+from cosod.models.registry import create, entry, name_of
+
+#: Raised when files of this version could not be read by the code before it.
+FORMAT = 1
+
+
+class Description(NamedTuple):
+    """What a weights file says of itself: the network's registered name, its options, and free extra values."""
+
+    name: str
+    config: dict[str, Any]
+    extra: dict[str, Any]
+
+
+def save(
+    network: CoSaliencyNetwork,
+    path: str | os.PathLike,
+    extra: dict[str, Any] | None = None,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write a network's parameters, name and configuration to a safetensors file, whole or not at all.
+
+    Args:
+        network: one of the registered networks.
+        path: the file; its folder is made where it is missing.
+        extra: anything that JSON can hold, kept beside (how it was trained, its scores, ...).
+        dtype: type of the floating-point values in the file, for instance ``torch.float16`` for half the size.
+
+    Raises:
+        OutputError: the file cannot be written.
+        InputError: the network is not registered, or ``extra`` is not JSON.
+    """
+    try:
+        described = json.dumps(extra or {})
+    except TypeError as error:
+        raise InputError(f"extra values of a weights file must be JSON: {error}") from error
+    metadata = {
+        "cosod_network": name_of(network),
+        "cosod_config": json.dumps(dataclasses.asdict(network.config)),
+        "cosod_format": str(FORMAT),
+        "cosod_extra": described,
+    }
+    tensors = {}
+    for name, tensor in network.state_dict().items():
+        wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
+        tensors[name] = tensor.detach().to("cpu", wanted).contiguous()
+    _write(tensors, path, metadata)
+
+
+def annotate(path: str | os.PathLike, **extra: Any) -> None:
+    """Add extra values to a weights file, or replace those of the same names; its tensors stay as they are.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or not of this package.
+        OutputError: the file cannot be written.
+    """
+    description = describe(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    _write(tensors, path, metadata | {"cosod_extra": json.dumps(description.extra | extra)})
+
+
+class Constants:
+    """Base of frozen dataclasses of floats that were fitted to a network and are kept in its weights file's metadata.
+
+    Attributes:
+        entry: the name that they are kept under; ``tools/calibrate_<entry>.py`` fits them.
+    """
+
+    entry: ClassVar[str]
+
+    @classmethod
+    def read(cls, extra: Mapping) -> Self | None:
+        """What a weights file's extra values hold; None where there is nothing.
+
+        Raises:
+            WeightsError: the entry is not what :meth:`as_dict` makes.
+        """
+        found = extra.get(cls.entry)
+        if found is None:
+            return None
+        needed = {f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING}
+        try:
+            if not needed <= set(found) <= {f.name for f in dataclasses.fields(cls)}:
+                raise ValueError
+            return cls(**{name: float(value) for name, value in found.items() if value is not None})
+        except (AttributeError, TypeError, ValueError):
+            raise WeightsError(
+                f"the weights file's entry {cls.entry!r} is damaged; run tools/calibrate_{cls.entry}.py again"
+            ) from None
+
+    def as_dict(self) -> dict[str, float]:
+        """For the metadata of a weights file."""
+        return dataclasses.asdict(self)
+
+
+def load(path: str | os.PathLike) -> CoSaliencyNetwork:
+    """The network of a weights file, on the CPU, in evaluation mode and float32.
+
+    Raises:
+        WeightsError: the file is missing, damaged, not of this package, of a newer format, or its entries are
+            not exactly the network's.
+    """
+    network, _ = _read(path, with_tensors=True)
+    return network
+
+
+def describe(path: str | os.PathLike) -> Description:
+    """What a weights file says of itself, without reading its tensors.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or not of this package.
+    """
+    _, description = _read(path, with_tensors=False)
+    return description
+
+
+def _write(tensors: dict[str, Tensor], path: str | os.PathLike, metadata: dict[str, str]) -> None:
+    with whole(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata)
+        except SafetensorError as error:  # how this library reports a full disk
+            raise OSError(str(error)) from error
+
+
+def _read(path: str | os.PathLike, with_tensors: bool) -> tuple[CoSaliencyNetwork | None, Description]:
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file {path}; check the path")
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = _description(file.metadata() or {}, path)
+            state = {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"cannot read the weights in {path}: {error}; download or copy the file again") from error
+    if not with_tensors:
+        return None, description
+    try:
+        network = create(description.name, **description.config)
+    except (InputError, TypeError) as error:
+        raise WeightsError(f"{path} is of a network that this version cannot make: {error}; update cosod") from error
+    own = network.state_dict()
+    shapes = ({name: tuple(tensor.shape) for name, tensor in tensors.items()} for tensors in (own, state))
+    check(*shapes, f"{path}, saved as {description.name},", optional=())
+    network.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in state.items()})
+    network.extra = description.extra
+    return network.eval(), description
+
+
+def _description(metadata: dict[str, str], path: Path) -> Description:
+    if "cosod_network" not in metadata:
+        raise WeightsError(
+            f"{path} was not saved by cosod; a published checkpoint is converted with: cosod convert {path} OUTPUT"
+        )
+    if int(metadata.get("cosod_format", 0)) > FORMAT:
+        raise WeightsError(f"{path} has format {metadata['cosod_format']}, newer than this version reads; update cosod")
+    name = metadata["cosod_network"]
+    config = json.loads(metadata.get("cosod_config", "{}"))
+    try:
+        defaults = {f.name: f.default for f in dataclasses.fields(entry(name).config)}
+    except InputError as error:
+        raise WeightsError(f"{path} is of a network that this version does not know: {error}") from error
+    # JSON has no tuples.
+    config = {k: tuple(v) if isinstance(defaults.get(k), tuple) else v for k, v in config.items()}
+    return Description(name, config, json.loads(metadata.get("cosod_extra", "{}")))

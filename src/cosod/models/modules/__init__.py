@@ -1,0 +1,1 @@
+"""Parts of the networks, under the names that the papers give them."""

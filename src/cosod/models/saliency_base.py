@@ -1,0 +1,77 @@
+"""What every network for single images takes and returns, and its place among the networks for groups."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cosod.errors import InputError
+from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
+
+
+class Saliency(NamedTuple):
+    """What a network makes of N images.
+
+    Attributes:
+        logits: all supervised maps, the result first, each ``(N, C, h, w)`` at its own stride. C = 2: background and
+            salient, to be compared by softmax; C = 1: salient, by sigmoid.
+        weights: of the maps in the loss, in the same order.
+        features: dense features, ``(N, D, H / 4, W / 4)``, which tell whether two pixels look alike.
+    """
+
+    logits: tuple[Tensor, ...]
+    weights: tuple[float, ...]
+    features: Tensor
+
+
+class SaliencyNetwork(CoSaliencyNetwork):
+    """Base of the networks that look at one image at a time; ``config.classes`` is C above, 1 or 2.
+
+    As networks for groups they have a consensus that says nothing: every image is segmented by itself.
+
+    ``stem`` has the beginnings of the names of those parameters, the backbone's first layers, that are left as
+    ImageNet made them.
+    """
+
+    stem: tuple[str, ...] = ()
+
+    def saliency(self, images: Tensor) -> Saliency:
+        """``(N, 3, H, W)`` normalised images -> logits, weights and features, for training and for queries."""
+        return self.heads(self.encode(images))
+
+    def heads(self, features: Features) -> Saliency:
+        """The same from the encoder's features."""
+        raise NotImplementedError
+
+    def consensus(self, features: Features) -> Consensus:
+        return Consensus(torch.ones_like(features.deep[:1, :, :1, :1]))
+
+    def decode(self, features: Features, consensus: Consensus) -> Output:
+        maps = salient(enlarge(self.heads(features).logits[0].float(), features.size))
+        return Output(maps=maps, sides=(maps,) if self.training else ())
+
+    def forward_training(self, images: Tensor) -> Output:
+        features = self.encode(images)
+        return self.decode(features, self.consensus(features))
+
+
+def check_classes(classes: int) -> None:
+    """Raises InputError unless ``classes`` is 1 or 2."""
+    if classes not in (1, 2):
+        raise InputError(f"classes is {classes}; give 2 (background and salient) or 1 (salient)")
+
+
+def salient(logits: Tensor) -> Tensor:
+    """The probability of being salient, ``(N, 1, h, w)``, from logits ``(N, C, h, w)`` with C = 1 or 2."""
+    return log_odds(logits).sigmoid()
+
+
+def log_odds(logits: Tensor) -> Tensor:
+    """The same before the sigmoid; that of the difference of two classes is their softmax."""
+    return logits if logits.shape[1] == 1 else logits[:, 1:] - logits[:, :1]
+
+
+def enlarge(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
+    """``(N, C, h, w)`` to ``(N, C, *size)``, bilinear, corners not aligned, as F3Net's code does."""
+    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)

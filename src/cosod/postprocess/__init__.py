@@ -1,0 +1,1 @@
+"""What is made of a map: masks, overlays, sheets, and smooth edges."""

@@ -1,0 +1,174 @@
+"""From a mask to a smooth alpha at the photo's own size, and colours at the edge without the old background."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from cosod.postprocess.inpaint import spread
+from cosod.postprocess.object_mask import bounded
+
+#: Longer side, in pixels, at which the edge's linear model and the colours around it are found. They vary slowly,
+#: and are applied to every pixel of the photo (fast guided filter: He and Sun, arXiv:1505.00996).
+EDGE_SIDE = 1024
+#: Radius of the guided filter as a share of the longer side, and its regularisation for colours in [0, 1].
+RADIUS, EPSILON = 0.006, 1e-4
+#: Values of the filter that become transparent and opaque; between them alpha is linear.
+TRANSPARENT, OPAQUE = 0.25, 0.8
+#: Side of the tiles that full-size photos are worked on in, which bounds the memory.
+TILE = 256
+
+Window = tuple[slice, slice]
+
+
+def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
+    """The colour guided filter's linear model (He, Sun and Tang, PAMI 2013, equations 14 to 16).
+
+    Args:
+        guide: float32 ``(H, W, 3)`` in [0, 1].
+        target: float32 ``(H, W)``, what is filtered.
+        radius: windows are ``2 radius + 1`` pixels a side.
+        epsilon: the larger, the smoother.
+
+    Returns:
+        float32 ``(H, W, 4)``: the filtered target is ``(guide * c[..., :3]).sum(-1) + c[..., 3]``.
+    """
+    side = (2 * radius + 1, 2 * radius + 1)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return cv2.boxFilter(values, -1, side, borderType=cv2.BORDER_REFLECT)
+
+    mean_guide, mean_target = mean(guide), mean(target)
+    covariance = mean(guide * target[..., None]) - mean_guide * mean_target[..., None]
+    r, g, b = (guide[..., i] for i in range(3))
+    products = mean(np.stack([r * r, r * g, r * b], -1)), mean(np.stack([g * g, g * b, b * b], -1))
+    mr, mg, mb = (mean_guide[..., i] for i in range(3))
+    rr = products[0][..., 0] - mr * mr + epsilon
+    rg = products[0][..., 1] - mr * mg
+    rb = products[0][..., 2] - mr * mb
+    gg = products[1][..., 0] - mg * mg + epsilon
+    gb = products[1][..., 1] - mg * mb
+    bb = products[1][..., 2] - mb * mb + epsilon
+    # The inverse of the symmetric 3 x 3 matrix by its cofactors: one matrix a pixel, so no call to a solver each.
+    c00, c01, c02 = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
+    c11, c12, c22 = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
+    determinant = rr * c00 + rg * c01 + rb * c02
+    x, y, z = (covariance[..., i] for i in range(3))
+    slopes = np.stack([c00 * x + c01 * y + c02 * z, c01 * x + c11 * y + c12 * z, c02 * x + c12 * y + c22 * z], -1)
+    slopes /= determinant[..., None]
+    offset = mean_target - (slopes * mean_guide).sum(-1)
+    return np.concatenate([mean(slopes), mean(offset)[..., None]], -1)
+
+
+def guided_filter(guide: np.ndarray, target: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
+    """``target`` ``(H, W)`` smoothed along the edges of ``guide``; arguments as :func:`guided_coefficients`."""
+    return _apply(guided_coefficients(guide, target, radius, epsilon), guide)
+
+
+def _apply(coefficients: np.ndarray, guide: np.ndarray) -> np.ndarray:
+    return (coefficients[..., :3] * guide).sum(-1) + coefficients[..., 3]
+
+
+def smooth_alpha(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Alpha at the image's size, from a mask of any size that covers the same view.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        mask: bool ``(h, w)``.
+
+    Returns:
+        uint8 ``(H, W)``: 255 inside, 0 outside, between them in a narrow band along the image's own edge.
+    """
+    height, width = image.shape[:2]
+    size = bounded(image.shape, EDGE_SIDE)
+    guide = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    target = (cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5).astype(np.float32)
+    # A pixel of the mask is the least that its edge may be wrong by.
+    radius = max(2, round(RADIUS * max(size)), round(1.5 * max(size) / max(mask.shape)))
+    coefficients = guided_coefficients(guide, target, radius, EPSILON)
+    inside = _limits(target, 2 * radius)
+    alpha = np.empty((height, width), np.uint8)
+    for window in _tiles(height, width):
+        bounds = _enlarged(inside, (height, width), window)
+        if bounds.min() == bounds.max() and bounds.flat[0] in (0, 1):
+            alpha[window] = 255 * bounds.flat[0]
+            continue
+        part = image[window].astype(np.float32) / 255
+        soft = _apply(_enlarged(coefficients, (height, width), window), part)
+        soft = ((soft - TRANSPARENT) / (OPAQUE - TRANSPARENT)).clip(0, 1)
+        soft = np.clip(soft, 2 * bounds - 1, 2 * bounds)
+        alpha[window] = (255 * soft).round()
+    return alpha
+
+
+def _limits(target: np.ndarray, distance: int) -> np.ndarray:
+    """1 inside, 0 outside, 0.5 within ``distance`` of the edge, where alone alpha may be partial."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * distance + 1, 2 * distance + 1))
+    binary = target.astype(np.uint8)
+    return (cv2.erode(binary, kernel) + cv2.dilate(binary, kernel)).astype(np.float32) / 2
+
+
+def clean_colours(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colours of the object alone, where the image shows it mixed with the background.
+
+    In the band of partial alpha a pixel is ``alpha F + (1 - alpha) B``. Estimates of F and B are spread into the
+    band from both sides, and corrected by what they leave of the pixel unexplained (Forte, "Approximate fast
+    foreground colour estimation", ICIP 2021, equation 5).
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        alpha: uint8 ``(H, W)``.
+
+    Returns:
+        uint8 ``(H, W, 3)``: the image's own where alpha is 255; a little beyond the edge the object's colours go on,
+        and black follows.
+    """
+    height, width = alpha.shape
+    size = bounded(alpha.shape, EDGE_SIDE)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    opacity = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    solid, empty = (opacity >= 250).astype(np.float32), (opacity <= 5).astype(np.float32)
+    cleaned = np.where((alpha > 0)[..., None], image, 0).astype(np.uint8)
+    if not solid.any() or not empty.any():
+        return cleaned
+    estimates = np.concatenate([spread(small, solid), spread(small, empty)], -1)
+    reach = cv2.dilate((opacity > 0).astype(np.float32), np.ones((5, 5), np.uint8))
+    for window in _tiles(height, width):
+        opaque = alpha[window][..., None].astype(np.float32) / 255
+        if opaque.min() == 1 or (opaque.max() == 0 and not _enlarged(reach, (height, width), window).any()):
+            continue
+        inner, outer = np.split(_enlarged(estimates, (height, width), window), 2, axis=-1)
+        unexplained = image[window] - opaque * inner - (1 - opaque) * outer
+        colours = (inner + opaque * unexplained).clip(0, 255).round()
+        colours *= _enlarged(reach, (height, width), window)[..., None] > 0
+        cleaned[window] = np.where(opaque == 1, image[window], colours)
+    return cleaned
+
+
+def _tiles(height: int, width: int) -> Iterator[Window]:
+    for y in range(0, height, TILE):
+        for x in range(0, width, TILE):
+            yield slice(y, min(y + TILE, height)), slice(x, min(x + TILE, width))
+
+
+def _enlarged(coarse: np.ndarray, size: tuple[int, int], window: Window) -> np.ndarray:
+    """The window of ``coarse`` stretched to ``size``, without stretching the rest; bilinear."""
+    (rows, y, down), (columns, x, across) = (
+        _source(part, long, short) for part, long, short in zip(window, size, coarse.shape, strict=False)
+    )
+    part = coarse[rows, columns]
+    matrix = np.array([[across, 0, x], [0, down, y]])
+    shape = (window[1].stop - window[1].start, window[0].stop - window[0].start)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    # OpenCV takes up to four channels.
+    pieces = [part] if part.ndim == 2 else np.split(part, range(3, part.shape[2], 3), axis=2)
+    pieces = [cv2.warpAffine(p, matrix, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE) for p in pieces]
+    return pieces[0] if len(pieces) == 1 else np.dstack(pieces)
+
+
+def _source(window: slice, long: int, short: int) -> tuple[slice, float, float]:
+    """Along one axis: the coarse pixels that a window needs, where in them it begins, and its step."""
+    step = short / long
+    begin, end = (window.start + 0.5) * step - 0.5, (window.stop - 0.5) * step - 0.5
+    first, last = max(0, int(begin) - 1), min(short, int(end) + 3)
+    return slice(first, last), begin - first, step

@@ -1,0 +1,143 @@
+"""From a map to the mask of the object: threshold, GrabCut, specks and holes."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+
+from cosod.errors import InputError
+from cosod.postprocess.render import binarise
+
+#: Longer side, in pixels, of what GrabCut works on: its time grows faster than the pixels, and its edge is
+#: refined at full size afterwards.
+CUT_SIDE = 480
+#: Above and below these values of the map GrabCut may not change its mind. Left free, it lowers the IoU: the
+#: colours of object and background overlap in most photos (`benchmarks/applications.py`).
+SURE_OBJECT, SURE_BACKGROUND = 0.9, 0.1
+#: Rounds of GrabCut; further ones change little.
+ROUNDS = 3
+#: A part smaller than this share of the largest one is a speck, a hole smaller than this share of the object a flaw.
+SPECK, FLAW = 0.05, 0.003
+#: GrabCut needs at least so many pixels of object and of background for their colour models.
+LEAST = 16
+#: GrabCut's mask is taken if it overlaps with the map's own at least so far (IoU).
+AGREEMENT = 0.5
+
+Box = tuple[int, int, int, int]
+
+
+def check_map(saliency: np.ndarray, size: tuple[int, int], name: str = "the map") -> np.ndarray:
+    """A map as float32 ``(H, W)`` in [0, 1]; uint8 and bool are scaled.
+
+    Raises:
+        InputError: not of ``size`` (height, width), or with values out of range.
+    """
+    saliency = np.asarray(saliency)
+    if saliency.shape != tuple(size):
+        found = " x ".join(map(str, saliency.shape[::-1]))
+        raise InputError(f"{name} is {found}, its image {size[1]} x {size[0]}; give the map of this image, at its size")
+    if saliency.dtype == np.uint8:
+        return saliency.astype(np.float32) / 255
+    saliency = saliency.astype(np.float32)
+    if not (np.isfinite(saliency).all() and saliency.min() >= 0 and saliency.max() <= 1):
+        raise InputError(f"{name} has values out of [0, 1]; divide by its range first")
+    return saliency
+
+
+def object_mask(saliency: np.ndarray, threshold: float | str = "adaptive") -> np.ndarray:
+    """Bool mask ``(H, W)`` of the object by the map alone, without specks and flaws; empty if there is none."""
+    mask = np.ascontiguousarray(binarise(saliency, threshold))
+    if not _bounds(mask):
+        return mask
+    return tidy(mask)
+
+
+def tidy(mask: np.ndarray) -> np.ndarray:
+    """The mask ``(H, W)`` without parts under :data:`SPECK` of the largest one and holes under :data:`FLAW`."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count < 2:
+        return mask
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    kept = areas >= SPECK * areas.max()
+    mask = kept[labels]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
+    filled = stats[:, cv2.CC_STAT_AREA] < FLAW * mask.sum()
+    filled[0] = True
+    return filled[labels]
+
+
+def object_box(mask: np.ndarray) -> Box | None:
+    """Tightest ``(x, y, width, height)`` around a mask ``(H, W)``; None if it is empty."""
+    rows, columns = _bounds(mask) or (None, None)
+    if rows is None:
+        return None
+    return columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0]
+
+
+def surroundings(mask: np.ndarray, share: float = 0.25) -> tuple[slice, slice] | None:
+    """Rows and columns of the object with a margin of ``share`` of its longer side; None for an empty mask."""
+    bounds = _bounds(mask)
+    if bounds is None:
+        return None
+    margin = 4 + round(share * max(end - start for start, end in bounds))
+    return tuple(
+        slice(max(0, start - margin), min(length, end + margin))
+        for (start, end), length in zip(bounds, mask.shape, strict=True)
+    )
+
+
+def _bounds(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """First and one past the last row, and the same of columns."""
+    found = []
+    for axis in (1, 0):
+        used = np.flatnonzero(mask.any(axis=axis))
+        if not len(used):
+            return None
+        found.append((int(used[0]), int(used[-1]) + 1))
+    return tuple(found)
+
+
+def grab_cut(image: np.ndarray, saliency: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, str | None]:
+    """The object's mask by colour: GrabCut (Rother et al., SIGGRAPH 2004) from the map's mask, as in GCoNet section 6.
+
+    Args:
+        image: ``(H, W, 3)`` uint8, best the object's :func:`surroundings`.
+        saliency: its map ``(H, W)``; decides what is sure.
+        mask: bool ``(H, W)``, where to begin.
+
+    Returns:
+        A bool mask of the same view, at most :data:`CUT_SIDE` large, and why it is ``mask`` itself where GrabCut
+        could not work or lost the object.
+    """
+    size = bounded(mask.shape, CUT_SIDE)
+    image, saliency, share = (
+        cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (image, saliency, mask.astype(np.float32))
+    )
+    mask = share > 0.5
+    if min(mask.sum(), (~mask).sum()) < LEAST:
+        return mask, "GrabCut needs object and background, one is missing: the map's own outline was used"
+    marks = np.where(mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    marks[mask & (saliency > SURE_OBJECT)] = cv2.GC_FGD
+    marks[~mask & (saliency < SURE_BACKGROUND)] = cv2.GC_BGD
+    # GrabCut starts from random clusters. OpenCV keeps a generator for each thread: in a thread of its own the
+    # seed makes the result repeatable and touches nobody else's.
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(_seeded_grab_cut, image, marks).result()
+    overlap = (found & mask).sum() / (found | mask).sum()
+    if overlap < AGREEMENT:
+        return mask, "GrabCut lost the object: the map's own outline was used"
+    return tidy(found), None
+
+
+def bounded(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+    """Width and height of an image of ``shape`` reduced until its longer side is at most ``side``."""
+    scale = min(1.0, side / max(shape[:2]))
+    return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
+
+
+def _seeded_grab_cut(image: np.ndarray, marks: np.ndarray) -> np.ndarray:
+    cv2.setRNGSeed(0)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(image, marks, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
+    return (marks & 1).astype(bool)

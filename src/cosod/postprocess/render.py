@@ -1,0 +1,136 @@
+"""What is made of a map: 8-bit maps, masks, overlays and contact sheets."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from cosod.errors import InputError
+from cosod.io.atomic_write import whole
+from cosod.io.images import read_image
+
+OVERLAY_COLOUR = (255, 64, 96)
+#: How maps are packed as PNG. They are smooth, and mostly nothing: the difference to the row above and runs of the same
+#: byte are all that is looked for, in a third of the time that trying all filters takes, for files about as small.
+MAP_PNG = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # not in older OpenCV
+    MAP_PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
+
+
+def to_8bit(saliency: np.ndarray) -> np.ndarray:
+    """A map in [0, 1] as uint8, rounded."""
+    return cv2.convertScaleAbs(saliency, alpha=255)  # in one pass, where numpy takes three
+
+
+def binarise(saliency: np.ndarray, threshold: float | str = 0.5) -> np.ndarray:
+    """A map ``(H, W)`` in [0, 1] -> bool mask.
+
+    Args:
+        saliency: the map.
+        threshold: a value in (0, 1), or ``"adaptive"``: twice the map's mean, at most 0.95 (GCoNet section 5,
+            "applications"), or ``"coseg"``: :func:`coseg_threshold`. The last two always find something, in an
+            image without the object too.
+    """
+    check_threshold(threshold)
+    if threshold == "adaptive":
+        threshold = min(2 * float(saliency.mean()), 0.95)
+    elif threshold == "coseg":
+        threshold = coseg_threshold(saliency)
+    return saliency > threshold
+
+
+def coseg_threshold(saliency: np.ndarray, cap: float = 0.8) -> float:
+    """Mean plus population standard deviation of a map, at most ``cap``, as SSNM's evaluation code has it."""
+    return min(float(saliency.mean() + saliency.std()), cap)
+
+
+def check_threshold(threshold: float | str) -> None:
+    """Raises InputError for a threshold that :func:`binarise` does not take."""
+    if threshold not in ("adaptive", "coseg") and not (isinstance(threshold, int | float) and 0 < threshold < 1):
+        raise InputError(f"threshold {threshold!r}: give a value between 0 and 1, 'adaptive' or 'coseg'")
+
+
+def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The image ``(H, W, 3)`` with all but the mask's object dimmed, and the object outlined."""
+    dimmed = (image * 0.35 + 25).astype(np.uint8)
+    shown = np.where(mask[..., None], image, dimmed)
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    width = max(2, round(max(mask.shape) / 250))
+    return cv2.drawContours(np.ascontiguousarray(shown), contours, -1, OVERLAY_COLOUR, width, cv2.LINE_AA)
+
+
+def encode(array: np.ndarray, media: str = "image/png", quality: int = 90) -> bytes:
+    """A uint8 or bool array as PNG or JPEG, by the media type."""
+    if array.ndim == 2 and array.dtype == np.uint8 and media == "image/png":
+        done, data = cv2.imencode(".png", array, MAP_PNG)
+        if done:
+            return data.tobytes()
+    buffer = io.BytesIO()
+    if media == "image/jpeg":
+        Image.fromarray(array).save(buffer, "JPEG", quality=quality)
+    else:
+        Image.fromarray(array).save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def save_image(array: np.ndarray, path: Path, quality: int = 90) -> None:
+    """A uint8 or bool array as PNG or JPEG, by the ending of ``path``; written whole or not at all."""
+    media = "image/jpeg" if path.suffix.lower() in (".jpg", ".jpeg") else "image/png"
+    with whole(path) as temporary:  # around the packing too: JPEG has a limit to its sides
+        temporary.write_bytes(encode(array, media, quality))
+
+
+def contact_sheet(
+    groups: Sequence[tuple[str, Sequence[tuple[Path, Path]]]],
+    path: Path,
+    threshold: float | str = 0.5,
+    columns: int = 6,
+    cell: int = 220,
+) -> None:
+    """One picture of many groups: for each image the photo, its map and the overlay, one under the other.
+
+    Args:
+        groups: name, and ``(image file, map file)`` of the images to show; the first ``columns`` of each.
+        path: where to write it, PNG or JPEG.
+        threshold: of the overlays' masks.
+        columns: images a group.
+        cell: side of a cell in pixels.
+    """
+    margin, gap, title = 24, 6, 46
+    width = 2 * margin + columns * (cell + gap) - gap
+    blocks = []
+    for name, pairs in groups:
+        cells = [_column(image, saliency, threshold, cell) for image, saliency in pairs[:columns]]
+        if cells:
+            more = len(pairs) - len(cells)
+            blocks.append((f"{name}   +{more} more" if more > 0 else name, cells))
+    row_heights = [[max(column[row].shape[0] for column in cells) for row in range(3)] for _, cells in blocks]
+    height = 2 * margin + sum(title + sum(rows) + 3 * gap for rows in row_heights)
+    sheet = Image.new("RGB", (width, max(height, 2 * margin)), (250, 250, 248))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(22)
+    y = margin
+    for (name, cells), rows in zip(blocks, row_heights, strict=True):
+        draw.text((margin, y + 8), name, font=font, fill=(40, 40, 40))
+        y += title
+        for row, row_height in enumerate(rows):
+            for number, column in enumerate(cells):
+                shown = column[row]
+                x = margin + number * (cell + gap) + (cell - shown.shape[1]) // 2
+                sheet.paste(Image.fromarray(shown), (x, y + (row_height - shown.shape[0]) // 2))
+            y += row_height + gap
+    save_image(np.asarray(sheet), path)
+
+
+def _column(image_file: Path, map_file: Path, threshold: float | str, cell: int) -> list[np.ndarray]:
+    image = read_image(image_file)
+    with Image.open(map_file) as stored:
+        saliency = np.asarray(stored.convert("L"))
+    scale = cell / max(image.shape[:2])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    saliency = cv2.resize(saliency, size, interpolation=cv2.INTER_AREA)
+    mask = binarise(saliency / 255, threshold)
+    return [image, np.repeat(saliency[..., None], 3, axis=2), overlay(image, mask)]

@@ -1,0 +1,62 @@
+"""Two losses of the GCoNet+ code that need more than the network's output: by scale, and adversarial."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cosod.losses import adversarial_loss, scale_consistency_loss
+from cosod.models.base import Output
+from cosod.models.modules.discriminator import Discriminator
+from cosod.training.process_group import Team
+
+#: Sides of the small images of the scale loss, as a share of the images'.
+SHRUNK = 0.25
+
+
+def scale_term(network: Callable[[Tensor], Output], images: Tensor, maps: Tensor) -> Tensor:
+    """Self-supervision by scale: the maps of the images at a quarter of their size against ``maps``, shrunk."""
+    small = F.interpolate(images, scale_factor=SHRUNK, mode="bilinear", align_corners=True)
+    return scale_consistency_loss(network(small).maps, maps)
+
+
+class Judge:
+    """The discriminator with its optimiser. It is no part of the network and is not saved with it.
+
+    Args:
+        size: side of the maps.
+        lr: rate; the network's.
+        every: it learns in every so manieth step.
+        team: to average its gradients.
+    """
+
+    def __init__(self, size: int, lr: float, every: int, team: Team):
+        self.discriminator = Discriminator(size).to(team.device).train().requires_grad_(False)
+        self.optimiser = torch.optim.Adam(self.discriminator.parameters(), lr=lr, betas=(0.9, 0.99))
+        self.every, self.team = every, team
+
+    def term(self, maps: Tensor) -> Tensor:
+        """For the network: how far its maps are from being taken for drawn ones."""
+        return adversarial_loss(self.discriminator(maps), real=True)
+
+    def learn(self, step: int, maps: Tensor, masks: Tensor) -> None:
+        """Tell ``masks`` from ``maps`` better, if it is the discriminator's turn."""
+        if step % self.every:
+            return
+        self.discriminator.requires_grad_(True)
+        self.optimiser.zero_grad(set_to_none=True)
+        real, fake = self.discriminator(masks), self.discriminator(maps.detach())
+        ((adversarial_loss(real, real=True) + adversarial_loss(fake, real=False)) / 2).backward()
+        self.team.average_gradients(self.discriminator)
+        self.optimiser.step()
+        self.discriminator.requires_grad_(False)
+
+    def state(self) -> dict:
+        """For the checkpoint."""
+        return {"discriminator": self.discriminator.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def restore(self, state: dict) -> None:
+        """From the checkpoint."""
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimiser.load_state_dict(state["optimiser"])

@@ -1,0 +1,270 @@
+"""A recipe: everything that decides what a training run does, but for the data and the machine."""
+
+import dataclasses
+import difflib
+import tomllib
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from cosod.errors import InputError
+from cosod.losses import GCoNetPlusWeights, GCoNetWeights, SSNMWeights
+from cosod.losses.gconet_plus_mobile import MobileWeights
+from cosod.models.registry import entry
+from cosod.training.config.sections import (
+    Augment,
+    Extras,
+    Optimiser,
+    Sampling,
+    Validation,
+    check_at_least,
+    check_choice,
+)
+
+#: Loss -> its factors.
+LOSSES = {"gconet": GCoNetWeights, "gconet_plus": GCoNetPlusWeights, "mobile": MobileWeights, "ssnm": SSNMWeights}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training set-up; read one with :func:`load_recipe`.
+
+    Attributes:
+        name, description: for people; ``source`` says where its numbers are from.
+        network: registered name.
+        options: options of the network's configuration; ``groups`` and ``size`` are set by the run.
+        size: side in pixels that images are resized to; 0 is the network's own.
+        sets: training sets it needs; a step draws groups from each and sums the losses.
+        loss: ``gconet``, ``gconet_plus``, ``mobile`` or ``ssnm``, and ``weights`` its factors.
+        epochs: passes over the groups (of the set with the most groups).
+        steps: where not 0, the length of the run in steps, in place of ``epochs``.
+        seed: of everything random.
+        pretrained: the backbone starts from ImageNet weights.
+        keep_epochs: weights after each of the last so many epochs are kept.
+    """
+
+    name: str
+    description: str = ""
+    source: str = ""
+    network: str = "gconet"
+    options: dict[str, Any] = field(default_factory=dict)
+    size: int = 0
+    sets: int = 1
+    loss: str = "gconet"
+    weights: GCoNetWeights | GCoNetPlusWeights | MobileWeights | SSNMWeights = field(default_factory=GCoNetWeights)
+    epochs: int = 50
+    steps: int = 0
+    seed: int = 0
+    pretrained: bool = True
+    keep_epochs: int = 0
+    sampling: Sampling = field(default_factory=Sampling)
+    augment: Augment = field(default_factory=Augment)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    extras: Extras = field(default_factory=Extras)
+    validation: Validation = field(default_factory=Validation)
+
+    def __post_init__(self):
+        check_choice("loss", self.loss, tuple(LOSSES))
+        known = {f.name for f in fields(entry(self.network).config)} - {"groups", "size"}
+        for option in self.options:
+            if option not in known:
+                raise InputError(f"{self.network} has no option {option!r}; {nearest(option, known)}")
+        if self.sampling.groups != 2 and not entry(self.network).network.any_groups:
+            raise InputError(
+                f"{self.network} takes pairs of groups, not {self.sampling.groups}; leave sampling.groups 2"
+            )
+        if self.size and (self.size < 32 or self.size % 16):
+            raise InputError(f"size {self.size}: give a multiple of 16, at least 32")
+        for name, least in (("sets", 1), ("epochs", 1), ("steps", 0), ("keep_epochs", 0)):
+            check_at_least(name, getattr(self, name), least)
+
+    @property
+    def side(self) -> int:
+        """Side in pixels that images are resized to."""
+        found = entry(self.network)
+        sizes = [f.default for f in fields(found.config) if f.name == "size"]
+        return self.size or (sizes[0] if sizes else found.network.size)
+
+
+def nearest(wanted: str, known: Iterable[str]) -> str:
+    """Half a sentence: the nearest of ``known``, else all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+
+
+def recipe_names() -> list[str]:
+    """The recipes that come with the package."""
+    return sorted(p.name.removesuffix(".toml") for p in _folder().iterdir() if p.name.endswith(".toml"))
+
+
+def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """A recipe of the package by name, or of a TOML file.
+
+    A file may name a ``base``, another recipe or a file beside it, whose values hold where it says nothing. The
+    keys are the fields of :class:`Recipe`, with a table for each part: ``[sampling]``, ``[augment]``, ...
+
+    Args:
+        name_or_path: one of :func:`recipe_names`, or a file that ends in ``.toml``.
+        overrides: values that replace the recipe's: ``{"optimiser.lr": 1e-3}``, or without the part's name where
+            only one part has such a key: ``{"lr": "1e-3"}``. Text is read as in TOML where it can be.
+
+    Raises:
+        InputError: no such recipe or file, a key that there is not (with the nearest one), a value of another
+            type or out of range.
+    """
+    table, where = _table(str(name_or_path), ())
+    for key, value in (overrides or {}).items():
+        _put(table, _full_name(key, table), parsed(value))
+    return from_table(table, where)
+
+
+def from_table(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
+    """The recipe of a table of plain values, as :func:`to_table` gives it."""
+    return _build(Recipe, dict(table), where)
+
+
+def to_table(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values that JSON and TOML can hold."""
+
+    def plain(value):
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items()}
+        return list(map(plain, value)) if isinstance(value, tuple | list) else value
+
+    return plain(dataclasses.asdict(recipe))
+
+
+def with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table of :func:`to_table`, written before a key was added, with that key's default, which is what was done."""
+    try:
+        return to_table(from_table(table))
+    except InputError:  # a key that there no longer is: it stands as it was
+        return dict(table)
+
+
+def _folder():
+    return resources.files("cosod.training.config") / "recipes"
+
+
+def _table(name: str, above: tuple[str, ...], beside: Path | None = None) -> tuple[dict, str]:
+    """The merged table of a recipe and its bases."""
+    if name in above:
+        raise InputError(f"recipe {name} is its own base; change its base")
+    if name.endswith(".toml"):
+        path: Any = (beside or Path()) / name
+        where = str(path)
+    else:
+        path, where = _folder() / f"{name}.toml", f"recipe {name}"
+    if not path.is_file():
+        raise InputError(f"there is no recipe {name!r}; {nearest(name, recipe_names())} (see: cosod train --list)")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"cannot read the recipe {where}: {error}; correct the file") from error
+    base = table.pop("base", None)
+    table.setdefault("name", Path(name).name.removesuffix(".toml"))
+    if base is None:
+        return table, where
+    beside = path.parent if isinstance(path, Path) else None
+    merged, _ = _table(str(base), (*above, name), beside)
+    return _merged(merged, table), where
+
+
+def _merged(base: dict, changes: dict) -> dict:
+    """``changes`` over ``base``; tables are merged, but a new loss begins with its own default factors."""
+    if "loss" in changes and changes["loss"] != base.get("loss"):
+        base = {k: v for k, v in base.items() if k != "weights"}
+    out = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = _merged(out[key], value) if both else value
+    return out
+
+
+def _build(cls: type, table: dict[str, Any], where: str) -> Any:
+    hints = get_type_hints(cls)
+    if cls is Recipe:
+        loss = table.get("loss", "gconet")
+        check_choice(f"{where}: loss", loss, tuple(LOSSES))
+        hints["weights"] = LOSSES[loss]
+        table.setdefault("weights", {})
+    values = {}
+    for key, value in table.items():
+        if key not in hints:
+            raise InputError(f"{where} has an unknown key {key!r}; {nearest(key, hints)}")
+        values[key] = _value(hints[key], value, f"{where}: {key}")
+    try:
+        return cls(**values)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise InputError(f"{where} is a table of values, not {value!r}")
+        return _build(kind, value, where)
+    if get_origin(kind) is tuple:
+        part, *others = get_args(kind)
+        fixed = len(others) + 1 if others and others[0] is not ... else None
+        if not isinstance(value, list | tuple) or (fixed and len(value) != fixed):
+            raise InputError(f"{where} is a list of {fixed or 'values'}, not {value!r}")
+        return tuple(_value(part, v, where) for v in value)
+    if get_origin(kind) in (dict, types.UnionType):
+        return value
+    return of_kind(kind, value, where)
+
+
+def of_kind(kind: type, value: Any, name: str) -> Any:
+    """``value``, whole numbers as ``float`` where that is wanted; raises ``InputError`` where it is of another kind."""
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+        raise InputError(f"{name} is {words.get(kind, 'a table of values')}, not {value!r}")
+    return value
+
+
+def _full_name(key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
+    """The place of an override: as written, or of the only part that has such a key."""
+    parts = tuple(key.split("."))
+    own = get_type_hints(Recipe)
+    if len(parts) > 1 or key in own:
+        return parts
+    inner = {name: kind for name, kind in own.items() if is_dataclass(kind)}
+    inner["weights"] = LOSSES.get(table.get("loss", "gconet"), GCoNetWeights)
+    homes = [name for name, kind in inner.items() if key in {f.name for f in fields(kind)}]
+    config = entry(table.get("network", "gconet")).config
+    if key in {f.name for f in fields(config)} - {"groups", "size"}:
+        homes.append("options")
+    if len(homes) == 1:
+        return (homes[0], key)
+    if homes:
+        raise InputError(f"{key!r} is a key of {' and '.join(homes)}; write {homes[0]}.{key} or {homes[1]}.{key}")
+    known = set(own).union(*({f.name for f in fields(kind)} for kind in inner.values()))
+    raise InputError(f"a recipe has no key {key!r}; {nearest(key, known)}")
+
+
+def _put(table: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
+    *parents, last = place
+    for parent in parents:
+        inner = table.get(parent, {})
+        if not isinstance(inner, dict):
+            raise InputError(f"{'.'.join(place)}: {parent} is a single value; write {parent}=...")
+        table[parent] = dict(inner)
+        table = table[parent]
+    table[last] = value
+
+
+def parsed(value: Any) -> Any:
+    """Text as TOML reads it, or as it is: ``0.5``, ``true``, ``[1, 2]``, ``cosine``."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value

@@ -1,0 +1,134 @@
+"""One image and its mask, changed and made ready for the network."""
+
+import math
+
+import numpy as np
+import torch
+from PIL import Image, ImageEnhance
+from torch import Tensor
+
+from cosod.errors import ImageError
+from cosod.io.images import read_image, read_reduced
+from cosod.training.config.sections import Augment
+from cosod.training.data.group_sampler import Shot
+from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.training_set import Item
+
+_ROTATIONS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
+#: A random crop that keeps less of the object than this is not taken.
+KEPT_OBJECT = 0.5
+#: Sides of the network's input that the least crop of a large image keeps after it was averaged down.
+SPARE = 2
+
+
+def read_mask(item: Item) -> Image.Image:
+    """The mask of an image as 8 bits grey."""
+    try:
+        with Image.open(item.mask) as picture:
+            return picture.convert("L")
+    except Exception as error:  # Pillow's decoders raise many kinds
+        raise ImageError(f"{item.mask}: damaged or truncated ({error}); replace the file") from error
+
+
+def make_example(item: Item, shot: Shot, augment: Augment, size: int, stream: Stream) -> tuple[Tensor, Tensor]:
+    """Read one image and change it as the recipe says.
+
+    Flip and angle come with ``shot`` (order files record them); everything else is drawn from ``stream``.
+
+    Returns:
+        The image ``(3, size, size)`` and its mask ``(1, size, size)``, float32; the image in [0, 1], the mask in
+        {0, 1}.
+    """
+    image, mask = opened(item, augment, size)
+    if augment.resize_first:
+        image, mask = _resized(image, mask, size, Image.Resampling.NEAREST)
+    if shot.flip:
+        image, mask = (p.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for p in (image, mask))
+    image, mask = _cropped(image, mask, augment, stream)
+    if shot.angle:
+        rotation = _ROTATIONS[augment.resample]
+        image, mask = (p.rotate(shot.angle, rotation) for p in (image, mask))
+    image = _enhanced(image, augment, stream)
+    image, mask = _resized(image, mask, size, Image.Resampling.BILINEAR)
+    truth = np.asarray(mask) > 127
+    if augment.pepper:
+        truth = _peppered(truth, augment.pepper, stream)
+    pixels = torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy()).float().div_(255)
+    return pixels, torch.from_numpy(truth.astype(np.float32))[None]
+
+
+def opened(item: Item, augment: Augment, size: int) -> tuple[Image.Image, Image.Image]:
+    """An image and its mask; those much larger than the network's input averaged down, as far as :data:`SPARE` allows.
+
+    What is done to an image would cost more than the network's step at the size of today's photos. A border in pixels
+    means those of the photo, which then stays whole.
+    """
+    side = math.ceil(SPARE * size / augment.crop)
+    if augment.border:
+        return Image.fromarray(read_image(item.image)), read_mask(item)
+    pixels, (height, width) = read_reduced(item.image, side)
+    mask = read_mask(item)
+    if mask.size != (width, height):
+        return Image.fromarray(read_image(item.image)), mask
+    image = Image.fromarray(pixels)
+    factor = min(image.size) // side
+    if factor > 1:
+        image = image.reduce(factor)
+    return image, mask if mask.size == image.size else mask.resize(image.size, Image.Resampling.BOX)
+
+
+def _resized(image: Image.Image, mask: Image.Image, size: int, mask_by: Image.Resampling):
+    if image.size == (size, size):
+        return image, mask
+    return image.resize((size, size), Image.Resampling.BILINEAR), mask.resize((size, size), mask_by)
+
+
+def _cropped(image: Image.Image, mask: Image.Image, augment: Augment, stream: Stream):
+    """A random crop, or one around the centre; neither where its option is off."""
+    width, height = image.size
+    if augment.crop < 1:
+        w, h = (max(1, round(side * stream.between(augment.crop, 1))) for side in (width, height))
+        left, top = stream.below(width - w + 1), stream.below(height - h + 1)
+        box = (left, top, left + w, top + h)
+        if _area(mask.crop(box)) <= KEPT_OBJECT * _area(mask):
+            return image, mask
+    elif augment.border:
+        w, h = (max(1, side - stream.below(augment.border + 1)) for side in (width, height))
+        left, top = (width - w) // 2, (height - h) // 2
+        box = (left, top, left + w, top + h)
+    else:
+        return image, mask
+    return image.crop(box), mask.crop(box)
+
+
+def _area(mask: Image.Image) -> int:
+    return int(np.count_nonzero(np.asarray(mask) > 127))
+
+
+def _enhanced(image: Image.Image, augment: Augment, stream: Stream) -> Image.Image:
+    """Brightness, contrast, colour and sharpness, in the order of the GCoNet+ code."""
+    kinds = (
+        (ImageEnhance.Brightness, augment.brightness),
+        (ImageEnhance.Contrast, augment.contrast),
+        (ImageEnhance.Color, augment.colour),
+        (ImageEnhance.Sharpness, augment.sharpness),
+    )
+    for kind, limits in kinds:
+        if limits != (1.0, 1.0):
+            image = kind(image).enhance(stream.between(*limits))
+    if stream.chance(augment.grey):
+        image = image.convert("L").convert("RGB")
+    return image
+
+
+def _peppered(truth: np.ndarray, share: float, stream: Stream) -> np.ndarray:
+    """Single pixels of the mask set to 0 or 1 at random."""
+    truth = truth.copy()
+    height, width = truth.shape
+    for _ in range(int(share * truth.size)):
+        truth[stream.below(height), stream.below(width)] = stream.chance(0.5)
+    return truth

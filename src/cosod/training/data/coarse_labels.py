@@ -1,0 +1,26 @@
+"""Everyday names that cover several groups."""
+
+import tomllib
+from collections.abc import Iterable
+from importlib import resources
+
+
+class BroadNames:
+    """The everyday names (``dog``, ``car``, ...) that hold two or more of the groups.
+
+    Attributes:
+        members: name -> its groups.
+        of: group -> its name; a group of two names (a water bottle is no cup) counts for the last.
+    """
+
+    def __init__(self, groups: Iterable[str]):
+        text = (resources.files("cosod.training.data") / "coarse_labels.toml").read_text(encoding="utf-8")
+        table = tomllib.loads(text)
+        present = set(groups)
+        found = {name: [str(i) for i in indices if str(i) in present] for name, indices in table.items()}
+        self.members = {name: groups for name, groups in found.items() if len(groups) > 1}
+        self.of = {group: name for name, groups in self.members.items() for group in groups}
+
+    def alike(self, one: str, other: str) -> bool:
+        """Whether two groups are of one everyday name, so that their objects look alike."""
+        return self.of.get(one) is not None and self.of.get(one) == self.of.get(other)

@@ -1,0 +1,129 @@
+"""The distractor test: every image of a set beside an image of another group, and only the own object counts.
+
+A network that takes whatever is salient finds both objects; one that looks at the group finds its own.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cosod.errors import InputError
+from cosod.io.atomic_write import whole, write_text
+from cosod.io.images import read_image
+from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.training_set import Pairs, read_groups
+
+#: Written first, and says what the folder was made of; a folder without it is not written to.
+RECORD = "distractors.json"
+
+
+@dataclass(frozen=True)
+class Joined:
+    """One image of the test: group and stem, the stranger beside it, and on which side it is itself."""
+
+    group: str
+    image: Path
+    mask: Path
+    stranger: Path
+    left: bool
+
+    def name(self) -> str:
+        """Of the files that are written."""
+        return f"{self.image.stem}.png"
+
+
+def plan_distractors(groups: dict[str, Pairs], seed: int) -> list[Joined]:
+    """For every image an image of another group and a side; each choice depends on seed, group and file name."""
+    names = list(groups)
+    plan = []
+    for group, pairs in groups.items():
+        others = [name for name in names if name != group]
+        for image, mask in pairs:
+            stream = Stream(seed, "distractor", group, image.stem)
+            stranger, _ = stream.pick(groups[stream.pick(others)])
+            plan.append(Joined(group, image, mask, stranger, stream.chance(0.5)))
+    return plan
+
+
+def make_distractors(where: str, output: Path, seed: int) -> Iterator[Joined]:
+    """Write the test of a set to ``output``: ``images/<group>/<stem>.png`` and ``gts/<group>/<stem>.png``.
+
+    Both images are brought to the own one's size, joined, and the whole is resized back to that size. Files are
+    written whole; those that are there are kept, so that a stopped run goes on.
+
+    Args:
+        where: a set of groups, see :func:`cosod.training.data.training_set.read_groups`.
+        output: a new or empty folder, or one that this was begun in.
+        seed: decides strangers and sides.
+
+    Yields:
+        Each image when it is there.
+
+    Raises:
+        InputError: not a usable set, or a folder that holds something else.
+        OutputError: something cannot be written.
+    """
+    name, groups = read_groups(where)
+    plan = plan_distractors(groups, seed)
+    _claim(output, name, seed, plan)
+
+    def make(joined: Joined) -> Joined:
+        write_joined(joined, output)
+        return joined
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        yield from pool.map(make, plan)
+
+
+def write_joined(joined: Joined, output: Path) -> None:
+    """Write one image and its truth, the image last: where it is, both are."""
+    truth_path = output / "gts" / joined.group / joined.name()
+    image_path = output / "images" / joined.group / joined.name()
+    if image_path.exists() and truth_path.exists():
+        return
+    own = Image.fromarray(read_image(joined.image))
+    stranger = Image.fromarray(read_image(joined.stranger)).resize(own.size, Image.Resampling.BILINEAR)
+    with Image.open(joined.mask) as picture:
+        mask = picture.convert("L")
+    truth = _side_by_side(mask, Image.new("L", own.size), joined.left).point(lambda level: 255 * (level > 127))
+    _save(truth, truth_path)
+    _save(_side_by_side(own, stranger, joined.left), image_path)
+
+
+def _side_by_side(own: Image.Image, other: Image.Image, left: bool) -> Image.Image:
+    """Two pictures of one size in the size of one."""
+    first, second = (own, other) if left else (other, own)
+    both = np.concatenate([np.asarray(first), np.asarray(second)], axis=1)
+    return Image.fromarray(both).resize(own.size, Image.Resampling.BILINEAR)
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    with whole(path) as temporary:
+        picture.save(temporary, format="PNG")
+
+
+def _claim(output: Path, name: str, seed: int, plan: list[Joined]) -> None:
+    """Make sure that the folder is this test's: new, empty, or begun with the same set and seed."""
+    record = {"set": name, "seed": seed, "images": [_row(joined) for joined in plan]}
+    path = output / RECORD
+    if path.exists():
+        try:
+            same = json.loads(path.read_text(encoding="utf-8")) == record
+        except (OSError, ValueError):
+            same = False
+        if not same:
+            raise InputError(f"{output} was made of another set or seed; give another folder, or delete it")
+    elif output.exists() and any(output.iterdir()):
+        raise InputError(f"{output} holds something else; give a new or empty folder")
+    write_text(path, json.dumps(record) + "\n")
+
+
+def _row(joined: Joined) -> list:
+    stranger = f"{joined.stranger.parent.name}/{joined.stranger.name}"
+    return [f"{joined.group}/{joined.image.name}", stranger, "left" if joined.left else "right"]

@@ -1,0 +1,127 @@
+"""Which images meet in which step: decided by the seed alone, epoch by epoch."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from cosod.training.config.sections import Augment, Sampling
+from cosod.training.data.coarse_labels import BroadNames
+from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.training_set import TrainingSet
+
+
+class Shot(NamedTuple):
+    """One image of a step: its index in the set, and the part of its augmentation that order files record."""
+
+    item: int
+    flip: bool
+    angle: float
+
+
+class Meeting(NamedTuple):
+    """Groups that meet in a batch, two of them or more: their names, and n images of the first, n of the second, ..."""
+
+    groups: tuple[str, ...]
+    shots: tuple[Shot, ...]
+
+    def parts(self) -> list[tuple[Shot, ...]]:
+        """The images of each group."""
+        n = len(self.shots) // len(self.groups)
+        return [self.shots[i : i + n] for i in range(0, len(self.shots), n)]
+
+
+class Sampler:
+    """The meetings of every epoch for one training set.
+
+    Each group is the first of one meeting an epoch; n is the least of ``sampling.images`` and the groups' sizes,
+    unless smaller groups are filled up. All choices have a key of their own, so that an epoch can be planned by
+    any process without the epochs before it.
+
+    Args:
+        data: the set.
+        sampling, augment: of the recipe.
+        seed: of the recipe.
+        key: what tells this set's choices from another set's.
+    """
+
+    def __init__(self, data: TrainingSet, sampling: Sampling, augment: Augment, seed: int, key: int = 0):
+        self.data, self.sampling, self.augment = data, sampling, augment
+        self._key = (seed, key)
+        self.names = list(data.groups)
+        self.broad = BroadNames(self.names if sampling.broad else ())
+
+    def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Meeting]:
+        """The meetings of an epoch, in order.
+
+        Args:
+            epoch: from 0.
+            nearest: for ``partner = "hardest"``: group -> the other group whose consensus is nearest.
+        """
+        order = self.names
+        if self.sampling.order == "shuffled":
+            order = Stream(*self._key, "order", epoch).shuffled(order)
+        return [self._meeting(epoch, group, nearest or {}) for group in order]
+
+    def partners(self, *groups: str) -> list[str]:
+        """The groups that may meet all of ``groups``: none of the same everyday name, if there is a choice."""
+        others = [name for name in self.names if name not in groups]
+        return [name for name in others if not any(self.broad.alike(name, group) for group in groups)] or others
+
+    def _meeting(self, epoch: int, group: str, nearest: Mapping[str, str]) -> Meeting:
+        kind = self.sampling.partner
+        groups = [group]
+        if kind == "hardest" and group in nearest:
+            groups.append(nearest[group])
+        else:
+            stream = Stream(*self._key, "partner", group, "always" if kind == "fixed" else epoch)
+            # All groups of a set that has fewer than wanted.
+            while len(groups) < self.sampling.groups and (others := self.partners(*groups)):
+                groups.append(stream.pick(others))
+        stream = Stream(*self._key, "images", group, epoch)
+        pools = [self._pool(stream, name) for name in groups]
+        n = self.sampling.images
+        if not self.sampling.fill:
+            n = min(n, *(sum(map(len, pool)) for pool in pools))
+        chosen = [_evenly(stream, pool, n) for pool in pools]
+        parts = [[self._shot(stream, item) for item in items] for items in chosen]
+        # Whole shots are repeated: order files tell the images of a step apart by their path.
+        shots = (part[i % len(part)] for part in parts for i in range(n))
+        return Meeting(tuple(groups), tuple(shots))
+
+    def _pool(self, stream: Stream, group: str) -> list[Sequence[int]]:
+        """The images to draw from, class by class: the group's, or those of all classes of its everyday name."""
+        broad = stream.chance(self.sampling.broad) and group in self.broad.of
+        classes = self.broad.members[self.broad.of[group]] if broad else [group]
+        return [self.data.groups[name] for name in classes]
+
+    def _shot(self, stream: Stream, item: int) -> Shot:
+        flip = stream.chance(self.augment.flip)
+        turned = stream.chance(self.augment.rotation_share)
+        angle = stream.between(-self.augment.rotation, self.augment.rotation)
+        return Shot(item, flip, angle if turned else 0.0)
+
+
+def joined(plans: Sequence[list[Meeting]], pairs: int) -> list[tuple[Meeting, ...]]:
+    """The plans of several sets as one: each entry has a meeting of every set.
+
+    A shorter plan begins again, and so does the whole where its length is no multiple of ``pairs``, the number
+    that a step takes.
+    """
+    longest = max(map(len, plans))
+    length = -(-longest // pairs) * pairs
+    return [tuple(plan[i % longest % len(plan)] for plan in plans) for i in range(length)]
+
+
+def _evenly(stream: Stream, pool: list[Sequence[int]], n: int) -> list[int]:
+    """n items, or all where there are fewer, the classes of the pool as evenly as their sizes allow."""
+    n = min(n, sum(map(len, pool)))
+    orders = stream.shuffled([stream.shuffled(items) for items in pool])
+    taken: list[int] = []
+    while len(taken) < n:
+        for order in orders:
+            if order and len(taken) < n:
+                taken.append(order.pop())
+    return taken
+
+
+#: Something that gives the plan of an epoch: :meth:`Sampler.plan`, or order files that are replayed.
+Plan = Callable[[int, Mapping[str, str] | None], list[Meeting]]

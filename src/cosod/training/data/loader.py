@@ -1,0 +1,187 @@
+"""From plans to tensors: batches made in worker processes, the same whatever their number."""
+
+import multiprocessing
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import cv2
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from cosod.errors import CosodError, ImageError
+from cosod.training.config.recipe import Recipe
+from cosod.training.data.augment import make_example
+from cosod.training.data.coarse_labels import BroadNames
+from cosod.training.data.distractor_mixing import Example, mix
+from cosod.training.data.group_sampler import Meeting, Shot
+from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.training_set import TrainingSet, in_common
+
+
+class Batch(NamedTuple):
+    """G groups of n images, ready for the network.
+
+    Attributes:
+        images: ``(G n, 3, S, S)``, normalised.
+        masks: ``(G n, 1, S, S)`` in {0, 1}.
+        classes: ``(G n,)`` int64, label of each image's group.
+        shared: ``(G n, labels)`` in {0, 1}: the labels of :func:`cosod.training.data.training_set.in_common`.
+        groups: G.
+        lost: a sentence for each image that could not be read; another one of its group stands in.
+    """
+
+    images: Tensor
+    masks: Tensor
+    classes: Tensor
+    shared: Tensor
+    groups: int = 2
+    lost: tuple[str, ...] = ()
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self[:4]), *self[4:])
+
+
+class Batches(Dataset):
+    """The batches of an epoch: entry i has one for each training set.
+
+    Args:
+        sets: the training sets.
+        plan: the epoch's meetings, a tuple with one of each set an entry
+            (:func:`cosod.training.data.group_sampler.joined`).
+        recipe: for size, augmentation and seed.
+        epoch: part of the key of all random choices.
+        norm: mean and standard deviation of the network's input.
+    """
+
+    def __init__(
+        self, sets: Sequence[TrainingSet], plan: Sequence[tuple[Meeting, ...]], recipe: Recipe, epoch: int, norm
+    ):
+        # Every worker gets a copy, so only what the epoch needs; strangers may be any image.
+        used = [{shot.item for meeting in each for shot in meeting.shots} for each in zip(*plan, strict=True)]
+        self.sets = sets if recipe.augment.strangers else [s.part(i) for s, i in zip(sets, used, strict=True)]
+        self.plan, self.recipe, self.epoch = plan, recipe, epoch
+        self._broad = BroadNames(name for data in sets for name in data.groups)
+        self._mean, self._std = (torch.tensor(v).view(1, 3, 1, 1) for v in norm)
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, index: int) -> "tuple[Batch, ...] | CosodError":
+        try:
+            return tuple(self._batch(index, number) for number in range(len(self.sets)))
+        except CosodError as error:
+            return error  # raised in a worker it would arrive with a traceback for its message
+
+    def _batch(self, index: int, number: int) -> Batch:
+        recipe, data, meeting = self.recipe, self.sets[number], self.plan[index][number]
+        key = (recipe.seed, number, self.epoch, index)
+        shared = torch.zeros(len(meeting.shots), sum(len(s.groups) for s in self.sets))
+        groups: list[list[Example]] = []
+        lost: list[str] = []
+        for part in meeting.parts():
+            first = sum(map(len, groups))
+            common = in_common([data.items[shot.item] for shot in part])
+            for place, labels in enumerate(common, start=first):
+                shared[place, list(labels.values())] = 1
+            streams = [Stream(*key, "image", first + place) for place in range(len(part))]
+            groups.append(self._examples(part, common, data, streams, lost))
+        if recipe.augment.mixes:
+            groups = self._mixed(groups, meeting, data, key)
+        images, masks = zip(*(example for group in groups for example in group), strict=True)
+        classes = torch.tensor([data.items[shot.item].label for shot in meeting.shots])
+        pixels = torch.stack(images).sub_(self._mean).div_(self._std)
+        return Batch(pixels, torch.stack(masks), classes, shared, len(groups), tuple(lost))
+
+    def _examples(self, shots, common, data: TrainingSet, streams: list[Stream], lost: list[str]) -> list[Example]:
+        """One group's examples; for an image that cannot be read the next one that can, and a sentence in ``lost``.
+
+        Raises:
+            ImageError: none of them can be read.
+        """
+        made: list[Example | ImageError] = []
+        for shot, names, stream in zip(shots, common, streams, strict=True):
+            try:
+                item = data.items[shot.item].opened(names)
+                made.append(make_example(item, shot, self.recipe.augment, self.recipe.side, stream))
+            except ImageError as error:
+                made.append(error)
+        whole = [example for example in made if not isinstance(example, ImageError)]
+        if not whole:
+            raise made[0]
+        lost += [str(error) for error in made if isinstance(error, ImageError)]
+        return [whole[place % len(whole)] if isinstance(e, ImageError) else e for place, e in enumerate(made)]
+
+    def _mixed(self, groups: list[list[Example]], meeting: Meeting, data: TrainingSet, key: tuple):
+        """The examples of all groups with strangers among them: of other groups, or by default of the next one."""
+        augment = self.recipe.augment
+        places = range(1, 1 + len(groups))
+        others = groups[1:] + groups[:1]
+        if augment.strangers:
+            found = [self._strangers(meeting, data, (*key, "strangers", place)) for place in places]
+            others = [strangers or other for strangers, other in zip(found, others, strict=True)]
+        parts = zip(groups, others, places, strict=True)
+        return [mix(own, other, augment, Stream(*key, f"mix {place}")) for own, other, place in parts]
+
+    def _strangers(self, meeting: Meeting, data: TrainingSet, key: tuple) -> list[Example]:
+        """One image of each of some groups that are neither of the meeting nor of their everyday names."""
+        recipe, stream = self.recipe, Stream(*key)
+        met = meeting.groups
+        names = [g for g in data.groups if g not in met and not any(self._broad.alike(g, own) for own in met)]
+        chosen = stream.shuffled(names)[: recipe.augment.strangers]
+        shots = [Shot(stream.pick(data.groups[name]), stream.chance(recipe.augment.flip), 0.0) for name in chosen]
+        streams = [Stream(*key, place) for place in range(len(shots))]
+        return self._examples(shots, [[name] for name in chosen], data, streams, []) if shots else []
+
+
+def usable_workers(wanted: int | None) -> int:
+    """The number of worker processes: as wanted, but no more than there are cores; by default one core is left.
+
+    Warns where more are wanted: they would only get in each other's way.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if wanted is None:
+        return min(8, cores - 1)
+    if wanted > cores:
+        warnings.warn(f"{wanted} workers on {cores} cores: {cores} are used", stacklevel=2)
+    return max(0, min(wanted, cores))
+
+
+def iterate(batches: Batches, indices: Sequence[int], workers: int, pin: bool) -> Iterator[tuple[Batch, ...]]:
+    """The entries of ``batches`` at ``indices``, in order, made ahead by ``workers`` processes (0: by this one)."""
+    made = map(batches.__getitem__, indices) if workers == 0 else _loader(batches, indices, workers, pin)
+    for batch in made:
+        if isinstance(batch, CosodError):
+            raise batch
+        yield batch
+
+
+def _loader(batches: Batches, indices: Sequence[int], workers: int, pin: bool) -> DataLoader:
+    return DataLoader(
+        batches,
+        batch_size=None,
+        sampler=indices,
+        num_workers=min(workers, max(1, len(indices))),
+        pin_memory=pin,
+        worker_init_fn=_one_thread,
+        multiprocessing_context=_context(),
+        # Its own, so that starting a loader draws nothing from PyTorch's generator.
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+def _context():
+    """Workers that inherit no threads: a fork of a process in which OpenCV or PyTorch has started some can hang."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # imported once, not by every worker of every epoch
+    return context
+
+
+def _one_thread(_worker: int) -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)

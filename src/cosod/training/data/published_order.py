@@ -1,0 +1,133 @@
+"""Order files: what an epoch showed to the network, in the format in which GCoNet's authors published theirs.
+
+``group_<epoch>.txt`` has a line for each step, ``epoch:step:a,b:path,path,...,`` with the n images of group a, then
+those of group b; ``a,b,c,d`` where four groups meet. ``df_group_<epoch>.csv`` has a row for each of these images with
+its ``angle`` and ``flip``, found by ``img_path`` and ``item`` (= a); ``other_item`` is b, or ``b,c,d``. The published
+rows also have ``img_1`` to ``img_3``, sums over pixels by which the authors compared machines; they are not read, and
+written empty.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from cosod.errors import InputError
+from cosod.io.atomic_write import write_text
+from cosod.training.data.group_sampler import Meeting, Shot
+from cosod.training.data.training_set import TrainingSet
+
+COLUMNS = ("img_3", "angle", "img_2", "flip", "img_1", "img_path", "item", "other_item")
+
+
+def write_order(folder: str | os.PathLike, epoch: int, plan: list[Meeting], data: TrainingSet) -> None:
+    """Write the two files of an epoch, each whole or not at all.
+
+    Paths are ``./data/images/<set>/<group>/<file>`` whatever the machine, as in the published files.
+    """
+    numbers = {group: number for number, group in enumerate(data.groups)}
+    lines = []
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for step, meeting in enumerate(plan, start=1):
+        first, *others = [str(numbers[group]) for group in meeting.groups]
+        paths = [_published_path(data, shot.item) for shot in meeting.shots]
+        lines.append(f"{epoch}:{step}:{','.join([first, *others])}:{','.join(paths)},\n")
+        for path, shot in zip(paths, meeting.shots, strict=True):
+            rows.writerow(("", repr(shot.angle), "", int(shot.flip), "", path, first, ",".join(others)))
+    write_text(Path(folder) / f"group_{epoch}.txt", "".join(lines))
+    write_text(Path(folder) / f"df_group_{epoch}.csv", table.getvalue())
+
+
+class Replay:
+    """Plans read back from order files, own or published ones.
+
+    Args:
+        folder: with ``group_<epoch>.txt`` and ``df_group_<epoch>.csv`` for each epoch of the run.
+        data: the set that they were made of. Files are found by group and stem, wherever the set lies.
+    """
+
+    def __init__(self, folder: str | os.PathLike, data: TrainingSet):
+        self.folder, self.data = Path(folder), data
+        self._items = {(item.group, item.image.stem): i for i, item in enumerate(data.items)}
+
+    def check(self, epochs: int) -> None:
+        """Make sure that there are files for so many epochs.
+
+        Raises:
+            InputError: naming the first epoch without.
+        """
+        for epoch in range(epochs):
+            for name in (f"group_{epoch}.txt", f"df_group_{epoch}.csv"):
+                if not (self.folder / name).is_file():
+                    raise InputError(
+                        f"{self.folder} has no {name}, and the run has {epochs} epochs; give fewer --epochs"
+                    )
+
+    def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Meeting]:
+        """The meetings of an epoch, in the order of the file.
+
+        Raises:
+            InputError: the epoch's files are missing or damaged, name images that the set does not have (all of
+                them listed), or have not one step for each of its groups.
+        """
+        steps = self.folder / f"group_{epoch}.txt"
+        changes = self._changes(self.folder / f"df_group_{epoch}.csv")
+        unknown: list[str] = []
+        plan = []
+        for number, line in enumerate(self._read(steps).splitlines(), start=1):
+            try:
+                _, _, groups, names = line.split(":", 3)
+                first, *others = groups.split(",")
+                paths = [path for path in names.split(",") if path]
+                n, rest = divmod(len(paths), 1 + len(others))
+                if rest or not n:
+                    raise ValueError(f"{len(paths)} images for {1 + len(others)} groups")
+                shots = [self._shot(path, changes[path, first], unknown) for path in paths]
+            except (ValueError, KeyError) as error:
+                raise InputError(f"{steps}, line {number}: not epoch:step:a,b:path,... ({error})") from error
+            plan.append(Meeting(tuple(_place(path)[0] for path in paths[::n]), tuple(shots)))
+        if unknown:
+            listed = "\n".join(f"  {path}" for path in dict.fromkeys(unknown))
+            raise InputError(f"{steps} names {len(set(unknown))} images that {self.data.name} lacks:\n{listed}")
+        if len(plan) != len(self.data.groups):
+            raise InputError(
+                f"{steps} has {len(plan)} steps, and {self.data.name} {len(self.data.groups)} groups to train on; "
+                "give the same set, and hold out the same groups"
+            )
+        return plan
+
+    def _shot(self, path: str, change: tuple[bool, float], unknown: list[str]) -> Shot:
+        item = self._items.get(_place(path))
+        if item is None:
+            unknown.append(path)
+        return Shot(-1 if item is None else item, *change)
+
+    def _changes(self, path: Path) -> dict[tuple[str, str], tuple[bool, float]]:
+        """(path, a) -> flip and angle."""
+        try:
+            rows = csv.DictReader(io.StringIO(self._read(path)))
+            return {(r["img_path"], r["item"]): (r["flip"] == "1", float(r["angle"])) for r in rows}
+        except (KeyError, ValueError, csv.Error) as error:
+            raise InputError(f"{path} is no table with angle, flip, img_path and item ({error})") from error
+
+    @staticmethod
+    def _read(path: Path) -> str:
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot read the order file {path}: {error}; check the path") from error
+
+
+def _published_path(data: TrainingSet, item: int) -> str:
+    entry = data.items[item]
+    # A comma ends a path in this format.
+    return f"./data/images/{data.name}/{entry.group}/{entry.image.name}".replace(",", "%2C")
+
+
+def _place(path: str) -> tuple[str, str]:
+    """Group and stem of a path with ``/`` or ``\\`` between its parts."""
+    parts = path.replace("%2C", ",").replace("\\", "/").split("/")
+    return parts[-2] if len(parts) > 1 else "", parts[-1].rpartition(".")[0] or parts[-1]

@@ -1,0 +1,366 @@
+"""The HTTP API from start to end, and what it refuses."""
+
+import contextlib
+import io
+import json
+import socket
+import zipfile
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from cosod.apps.serve.limits import Limits
+from cosod.inference.detector import Detector
+from tests.apps.serve.conftest import eventually, form, hold, photo, running
+
+
+def made(server, *names):
+    answer = server.client.post("/api/groups", files=form(*names))
+    assert answer.status_code == 201
+    return answer.json()["group"], [entry["id"] for entry in answer.json()["photos"]]
+
+
+def found(server, *names):
+    group, ids = made(server, *names)
+    assert server.client.post(f"/api/groups/{group}/job").status_code == 202
+    server.wait(group)
+    return group, ids
+
+
+def picture(server, group, photo_id, view, **query):
+    answer = server.client.get(f"/api/groups/{group}/photos/{photo_id}/{view}", params=query)
+    assert answer.status_code == 200, answer.text
+    return Image.open(io.BytesIO(answer.content))
+
+
+def test_group_from_photos_to_pictures(server):
+    group, ids = made(server, "a.png", "b.png", "c.png")
+    job = server.client.post(f"/api/groups/{group}/job").json()
+    assert job["total"] == 3 and job["run"] == 1
+    job = server.wait(group)
+    assert job["done"] == ids and job["read"] == 3 and not job["failed"] and not job["message"]
+    kinds = {"photo": "RGB", "map": "L", "mask": "1", "cutout": "RGBA", "overlay": "RGB"}
+    for view, mode in kinds.items():
+        shown = picture(server, group, ids[0], view)
+        assert (shown.mode, shown.size) == (mode, (80, 60))
+        assert picture(server, group, ids[0], view, side=40).size == (40, 30)
+    assert picture(server, group, ids[0], "thumbnail", side=48).size == (48, 48)
+    assert all(entry["found"] for entry in server.client.get(f"/api/groups/{group}").json()["photos"])
+
+
+def test_map_is_the_detectors_own_and_mask_follows_the_threshold(server, detector):
+    group, ids = found(server, "a.png", "b.png", "c.png")
+    images = [np.asarray(Image.open(io.BytesIO(photo(i)))) for i in range(3)]
+    expected = (detector.segment(images)[1] * 255).round()
+    shown = np.asarray(picture(server, group, ids[1], "map"))
+    assert np.abs(shown - expected).max() <= 1
+    level = (int(shown.min()) + int(shown.max())) / 2 / 255
+    mask = np.asarray(picture(server, group, ids[1], "mask", threshold=level))
+    assert np.array_equal(mask, shown / np.float32(255) > level) and 0 < mask.mean() < 1
+
+
+def test_zip_holds_every_view_of_every_photo(server):
+    group, _ = found(server, "cup.png", "cup.png", "sub/../../../etc/cup.png")
+    data = server.client.get(f"/api/groups/{group}/zip").content
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        names = set(archive.namelist())
+        told = json.loads(archive.read("results.json"))
+    stems = ("cup", "cup-2", "cup-3")
+    endings = {"maps": "png", "masks": "png", "cut-outs": "png", "thumbnails": "jpg", "overlays": "jpg"}
+    assert names == {"results.json", *(f"{f}/{s}.{e}" for f, e in endings.items() for s in stems)}
+    assert [entry["files"]["map"] for entry in told["photos"]] == [f"maps/{s}.png" for s in stems]
+    some = server.client.get(f"/api/groups/{group}/zip", params={"views": ["mask"]})
+    assert len(zipfile.ZipFile(io.BytesIO(some.content)).namelist()) == 4
+
+
+def test_files_that_are_no_photos_are_reported_and_the_others_go_on(server):
+    damaged = photo(1)[:-200]
+    files = [*form("good.png"), *form("text.png", data=b"no image"), *form("cut.png", data=damaged), *form("b.png")]
+    files += [
+        *form("empty.png", data=b""),
+        *form("page.eps", data=b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
+    ]
+    answer = server.client.post("/api/groups", files=files).json()
+    assert [entry["name"] for entry in answer["photos"]] == ["good.png", "b.png"]
+    assert [entry["name"] for entry in answer["failed"]] == ["text.png", "cut.png", "empty.png", "page.eps"]
+    assert all(str(server.store.root) not in entry["error"] for entry in answer["failed"])
+    folder = server.store.get(answer["group"]).folder
+    assert len(list(folder.iterdir())) == 2
+    assert server.store.get(answer["group"]).bytes == sum(path.stat().st_size for path in folder.iterdir())
+
+
+def test_photo_damaged_after_the_upload_fails_alone(server):
+    group, ids = made(server, "a.png", "b.png", "c.png")
+    server.store.get(group).photo(ids[1]).path.write_bytes(b"gone bad")
+    server.client.post(f"/api/groups/{group}/job")
+    job = server.wait(group)
+    assert job["done"] == [ids[0], ids[2]] and list(job["failed"]) == [ids[1]]
+    assert job["failed"][ids[1]].startswith("b.png: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("../../../../etc/passwd", "passwd"),
+        ("..\\..\\windows\\system.ini", "system.ini"),
+        ("/etc/shadow", "shadow"),
+        ("..", "photo"),
+        ("tür‮gpj.exe", "türgpj.exe"),
+        ("a\x00b\x1bc.png", "abc.png"),
+        ("<script>|*.png", "_script___.png"),
+        ("x" * 300 + ".png", "x" * 80 + ".png"),
+    ],
+)
+def test_names_never_become_paths(server, given, kept):
+    body = f'--x\r\nContent-Disposition: form-data; name="photos"; filename="{given}"\r\n\r\n'.encode()
+    body += photo() + b"\r\n--x--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = server.client.post("/api/groups", content=body, headers=headers).json()
+    name = answer["photos"][0]["name"]
+    assert name == kept
+    folder = server.store.get(answer["group"]).folder
+    assert folder.parent == server.store.root
+    assert [path.name for path in folder.iterdir()] == [f"{answer['photos'][0]['id']}.upload"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/../app.py", "/%2e%2e/app.py", "/..%2fapp.py", "/page/../../store.py", "//etc/passwd"]
+)
+def test_page_serves_nothing_but_its_own_files(server, path):
+    with socket.create_connection(("127.0.0.1", server.port)) as line:
+        line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        assert b" 404 " in line.makefile("rb").readline()
+
+
+def test_limits_on_count_bytes_and_pixels(detector):
+    small = Detector(detector.network, "cpu", 64, max_pixels=50_000)
+    limits = Limits(photos=3, file_bytes=40_000, group_bytes=100_000, groups=2, pixels=50_000)
+    with running(small, limits) as server:
+        answer = server.client.post("/api/groups", files=form(*"abcde")).json()
+        assert len(answer["photos"]) == 3 and len(answer["failed"]) == 2
+        more = server.client.post(f"/api/groups/{answer['group']}/photos", files=form("f")).json()
+        assert not more["photos"] and "at most 3 photos" in more["failed"][0]["error"]
+        big = [*form("big", data=b"x" * 50_000), *form("wide", data=photo(size=(100, 600), kind="JPEG")), *form("a")]
+        answer = server.client.post("/api/groups", files=big).json()
+        assert [entry["name"] for entry in answer["photos"]] == ["a"]
+        told = {entry["name"]: entry["error"] for entry in answer["failed"]}
+        assert "MB a photo" in told["big"] and "50,000 pixels" in told["wide"]
+        full = server.client.post("/api/groups", files=form("a"))
+        assert full.status_code == 503 and int(full.headers["retry-after"]) >= 1
+        server.client.delete(f"/api/groups/{answer['group']}")
+        assert server.client.post("/api/groups", files=form("a")).status_code == 201
+
+
+def test_bytes_are_counted_not_believed(detector):
+    with running(detector, Limits(file_bytes=1 << 20, group_bytes=2 << 20)) as server:
+
+        def endless():
+            yield b'--x\r\nContent-Disposition: form-data; name="photos"; filename="a.png"\r\n\r\n'
+            while True:
+                yield bytes(65536)
+
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        with contextlib.suppress(httpx.TransportError):  # the server may hang up before the client has heard why
+            assert server.client.post("/api/groups", content=endless(), headers=headers).status_code == 413
+        eventually(lambda: not list(server.store.root.iterdir()))
+        assert server.store.bytes == 0
+
+
+def test_body_that_is_no_form_leaves_no_group(server):
+    before = set(server.store.root.iterdir())
+    for content, kind, status in (
+        (b"hello", "text/plain", 415),
+        (b"hello", "multipart/form-data; boundary=x", 400),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="p"; filename="a"\r\n\r\nhalf',
+            "multipart/form-data; boundary=x",
+            400,
+        ),
+    ):
+        answer = server.client.post("/api/groups", content=content, headers={"Content-Type": kind})
+        assert answer.status_code == status and "detail" in answer.json()
+    assert set(server.store.root.iterdir()) == before
+
+
+def test_client_that_leaves_half_way_leaves_nothing(server):
+    before = set(server.store.root.iterdir())
+    with socket.create_connection(("127.0.0.1", server.port)) as line:
+        line.sendall(
+            b"POST /api/groups HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+            b'--x\r\nContent-Disposition: form-data; name="p"; filename="a.png"\r\n\r\n' + bytes(5000)
+        )
+        eventually(lambda: set(server.store.root.iterdir()) != before)
+    eventually(lambda: set(server.store.root.iterdir()) == before)
+
+
+def test_upload_that_stalls_is_ended(detector):
+    with running(detector, Limits(stall_seconds=0.3)) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as line:
+            line.sendall(
+                b"POST /api/groups HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
+                b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+            )
+            line.settimeout(20)
+            assert b" 408 " in line.makefile("rb").readline()
+        eventually(lambda: not list(server.store.root.iterdir()))
+
+
+def test_cancelled_job_stops_between_photos(detector, monkeypatch):
+    let_go = hold(monkeypatch, detector)
+    with running(detector) as server:
+        group, ids = made(server, *"abcd")
+        server.client.post(f"/api/groups/{group}/job")
+        eventually(lambda: server.client.get(f"/api/groups/{group}/job").json()["done"])
+        server.client.delete(f"/api/groups/{group}/job")
+        let_go.set()
+        job = server.wait(group, ("cancelled",))
+        assert job["done"] == ids[:1]
+        assert picture(server, group, ids[0], "map").size == (80, 60)
+        assert server.client.get(f"/api/groups/{group}/photos/{ids[1]}/map").status_code == 404
+        server.client.post(f"/api/groups/{group}/job")
+        assert server.wait(group)["done"] == ids
+
+
+def test_queue_is_bounded_and_says_when_to_come_back(detector, monkeypatch):
+    let_go = hold(monkeypatch, detector)
+    with running(detector, Limits(waiting=1)) as server:
+        groups = [made(server, "a", "b")[0] for _ in range(3)]
+        server.client.post(f"/api/groups/{groups[0]}/job")
+        server.wait(groups[0], ("running",))
+        assert server.client.post(f"/api/groups/{groups[1]}/job").json()["ahead"] == 1
+        refused = server.client.post(f"/api/groups/{groups[2]}/job")
+        assert refused.status_code == 503 and int(refused.headers["retry-after"]) >= 1
+        again = server.client.post(f"/api/groups/{groups[1]}/job")  # takes its own earlier place
+        assert again.status_code == 202 and again.json()["run"] == 2
+        let_go.set()
+        assert server.wait(groups[1])["run"] == 2
+        assert server.client.post(f"/api/groups/{groups[2]}/job").status_code == 202
+        server.wait(groups[2])
+
+
+def test_group_deleted_while_its_job_runs_leaves_nothing(detector, monkeypatch):
+    let_go = hold(monkeypatch, detector)
+    with running(detector) as server:
+        group, _ = made(server, *"abc")
+        server.client.post(f"/api/groups/{group}/job")
+        eventually(lambda: server.client.get(f"/api/groups/{group}/job").json()["done"])
+        assert server.client.delete(f"/api/groups/{group}").status_code == 204
+        let_go.set()
+        other, ids = found(server, "d", "e")
+        assert server.client.get(f"/api/groups/{group}").status_code == 404
+        assert [path.name for path in server.store.root.iterdir()] == [other] and len(ids) == 2
+
+
+def test_removed_photo_is_not_in_the_next_job(server):
+    group, ids = found(server, "a.png", "b.png", "c.png")
+    assert server.client.delete(f"/api/groups/{group}/photos/{ids[1]}").status_code == 204
+    server.client.post(f"/api/groups/{group}/job")
+    assert server.wait(group)["done"] == [ids[0], ids[2]]
+    left = {path.name.split(".")[0] for path in server.store.get(group).folder.iterdir()}
+    assert left == {ids[0], ids[2]}
+    assert server.client.delete(f"/api/groups/{group}/photos/{ids[1]}").status_code == 404
+
+
+def test_one_photo_is_told_to_share_nothing(server):
+    group, _ = made(server, "a.png")
+    server.client.post(f"/api/groups/{group}/job")
+    assert "nothing to share" in server.wait(group)["message"]
+
+
+def test_unused_groups_are_deleted_and_everything_at_the_end(detector):
+    with running(detector, Limits(keep_seconds=100)) as server:
+        now = [0.0]
+        server.store._clock = lambda: now[0]
+        old, _ = made(server, "a")
+        now[0] = 60.0
+        young, _ = made(server, "b")
+        now[0] = 101.0
+        server.store.sweep()
+        assert server.client.get(f"/api/groups/{old}").status_code == 404
+        assert server.client.get(f"/api/groups/{young}").status_code == 200
+        now[0] = 200.0  # asking about it was a use
+        server.store.sweep()
+        assert [path.name for path in server.store.root.iterdir()] == [young]
+        root = server.store.root
+    assert not root.exists()
+
+
+def test_marks_that_cannot_be_used_are_refused(server):
+    group, ids = made(server, "a.png")
+    address = f"/api/groups/{group}/photos/{ids[0]}/mark"
+    black = io.BytesIO()
+    Image.new("L", (8, 8)).save(black, "PNG")
+    for content, told in ((b"nothing", "no PNG"), (black.getvalue(), "empty"), (photo(kind="JPEG"), "no PNG")):
+        answer = server.client.put(address, content=content)
+        assert answer.status_code == 422 and told in answer.json()["detail"]
+    with contextlib.suppress(httpx.TransportError):
+        assert server.client.put(address, content=bytes(5 << 20)).status_code == 413
+    white = io.BytesIO()
+    Image.new("L", (8, 8), 255).save(white, "PNG")
+    assert server.client.put(address, content=white.getvalue()).json()["marked"]
+    assert not server.client.delete(address).json()["marked"]
+
+
+def test_marked_photo_says_what_to_look_for(server, detector, monkeypatch):
+    learn, learned = detector.learn, []
+    monkeypatch.setattr(
+        detector, "learn", lambda images, masks: learned.append((images, masks)) or learn(images, masks)
+    )
+    group, ids = made(server, "a.png", "b.png", "c.png")
+    ball = np.zeros((30, 40), np.uint8)
+    ball[10:20, 15:25] = 255
+    sent = io.BytesIO()
+    Image.fromarray(ball).save(sent, "PNG")
+    marked = server.client.put(f"/api/groups/{group}/photos/{ids[1]}/mark", content=sent.getvalue())
+    assert marked.json()["marked"]
+    server.client.post(f"/api/groups/{group}/job")
+    assert server.wait(group)["done"] == ids
+    images = [np.asarray(Image.open(io.BytesIO(photo(i)))) for i in range(3)]
+    mask = np.kron(ball > 0, np.ones((2, 2), bool))
+    expected = dict(detector.apply(detector.learn([images[1]], [mask]), images))
+    shown = np.asarray(picture(server, group, ids[2], "map"))
+    assert np.abs(shown - expected[2] * 255).max() <= 1
+    references, masks = learned[0]  # of the server; the second is this test's own
+    assert [path.stem for path in references] == [ids[1]] and np.array_equal(masks[0], mask)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:1234"}, 200),
+        ({"Host": "[::1]:8000"}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "127.0.0.1.evil.example"}, 403),
+        ({"Host": "localhost:80@evil.example"}, 403),
+        ({"Host": "192.168.0.9"}, 403),
+        ({"Host": "[::1"}, 403),
+        ({"Host": "localhost:8000", "Origin": "http://evil.example"}, 403),
+        ({"Host": "localhost:8000", "Origin": "null"}, 403),
+        ({"Host": "localhost:8000", "Origin": "http://localhost:8000"}, 200),
+    ],
+)
+def test_only_the_pages_own_host_and_origin_are_answered(server, headers, status):
+    assert server.client.get("/api/limits", headers=headers).status_code == status
+
+
+def test_page_runs_under_a_strict_policy(server):
+    for path in ("/", "/api/limits", "/nothing", "/openapi.json"):
+        policy = server.client.get(path).headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "script-src 'self';" in policy and "unsafe" not in policy
+    page = server.client.get("/").text
+    assert "http://" not in page.replace("http://www.w3.org/", "") and "https://" not in page
+    assert server.client.get("/docs").status_code == server.client.get("/redoc").status_code == 404
+
+
+def test_openapi_document_describes_every_route(server):
+    document = server.client.get("/openapi.json").json()
+    routes = {(path, verb) for path, verbs in document["paths"].items() for verb in verbs}
+    assert ("/api/groups", "post") in routes and ("/api/groups/{group}/job", "delete") in routes
+    assert all(document["paths"][path][verb]["description"] for path, verb in routes)
+    upload = document["paths"]["/api/groups"]["post"]["requestBody"]["content"]
+    assert "multipart/form-data" in upload

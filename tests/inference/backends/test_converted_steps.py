@@ -1,0 +1,233 @@
+"""The steps of networks by other engines."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cosod.errors import ExtraError, InputError
+from cosod.inference.backends import converted_steps as steps_module
+from cosod.inference.backends import open_steps
+from cosod.inference.detector import Detector
+from cosod.models.base import Consensus
+from tests.inference.backends.made import group, network
+
+SIZE = 64
+ENGINES = ["openvino", "onnxruntime"]
+PHOTOS = Path(__file__).parents[3] / "examples" / "photos" / "apples"
+
+
+@torch.no_grad()
+def check_parity(name, backend, number):
+    """Features, maps and branches as torch's own, with the group encoded and decoded in batches of two."""
+    pytest.importorskip(backend)
+    own = network(name)
+    other = open_steps(backend, own, SIZE)
+    drawn = group(own, number, SIZE)
+    features = own.encode(drawn)
+    consensus = own.consensus(features)
+    wanted = own.decode(features, consensus)
+    for start in range(0, number, 2):
+        part = slice(start, start + 2)
+        found = other.encode(drawn[part])
+        assert found.size == (SIZE, SIZE)
+        for one, two in zip((*found.skips, found.deep), (*features.skips, features.deep), strict=True):
+            torch.testing.assert_close(one, two[part], atol=1e-3, rtol=1e-3)
+        output = other.decode(found, consensus.part(part))
+        for field in ("probability", "threshold") if own.whole_group_maps else ("maps", "probability", "threshold"):
+            if getattr(wanted, field) is None:
+                assert getattr(output, field) is None
+            else:
+                torch.testing.assert_close(getattr(output, field), getattr(wanted, field)[part], atol=1e-3, rtol=0)
+    assert wanted.maps.std() > 0.002  # not the same number everywhere
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_default_network(backend, number):
+    check_parity("default", backend, number)
+
+
+@pytest.mark.parametrize("name", ["gconet", "gconet_plus_released", "ssnm_reference"])
+def test_other_networks(name):
+    check_parity(name, "openvino", 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("name", ["gconet", "gconet_plus_released", "gconet_plus_refined", "ssnm", "ssnm_reference"])
+def test_every_network(name, backend):
+    for number in (1, 5):
+        check_parity(name, backend, number)
+
+
+@torch.no_grad()
+def test_kept_consensus_without_spatial_modulator():
+    pytest.importorskip("openvino")
+    own = network("ssnm_reference")
+    other = open_steps("openvino", own, SIZE)
+    drawn = group(own, 2, SIZE)
+    features = own.encode(drawn)
+    consensus = Consensus(own.consensus(features).vector[:1])
+    found = other.decode(other.encode(drawn), consensus).maps
+    torch.testing.assert_close(found, own.decode(features, consensus).maps, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+def test_no_batch_normalisation_is_left(backend, cache):
+    pytest.importorskip(backend)
+    open_steps(backend, network("default"), SIZE)
+    (archive,) = archives(cache, backend)
+    with zipfile.ZipFile(archive) as files:
+        for name in files.namelist():
+            if not name.endswith(".bin"):
+                assert b"Conv" in files.read(name)
+                assert b"BatchNorm" not in files.read(name)
+
+
+def archives(folder, backend):
+    """Those of the default network for a backend."""
+    first = "encoder.onnx" if backend == "onnxruntime" else "encoder.xml"
+    paths = folder.glob("backends/gconet_plus_mobile-*.zip")
+    return [path for path in paths if first in zipfile.ZipFile(path).namelist()]
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+def test_detector_on_the_examples(backend):
+    pytest.importorskip(backend)
+    photos = sorted(PHOTOS.iterdir())[:3]
+    own = Detector(network("default"), "cpu", SIZE)
+    other = Detector(network("default"), size=SIZE, batch=2, backend=backend)
+    assert str(other.device) == "cpu"
+    for one, two in zip(own.segment(photos), other.segment(photos), strict=True):
+        assert one.shape == two.shape
+        assert np.abs(one - two).max() < 1e-3
+    learned = own.learn(photos)
+    pairs = zip(own.apply(learned, photos), other.apply(other.learn(photos), photos), strict=True)
+    for (_, one), (_, two) in pairs:
+        assert np.abs(one - two).max() < 1e-3
+    other.check(learned)  # what one has learned, the other may apply
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("name", ["gconet_plus_released", "ssnm"])
+def test_detector_with_other_networks(name, backend):
+    pytest.importorskip(backend)
+    photos = sorted(PHOTOS.iterdir())[:3]
+    own = Detector(network(name), "cpu", SIZE).segment(photos)
+    other = Detector(network(name), "cpu", SIZE, batch=2, backend=backend).segment(photos)
+    assert max(np.abs(one - two).max() for one, two in zip(own, other, strict=True)) < 1e-3
+
+
+def test_unknown_backend():
+    with pytest.raises(InputError, match="no backend 'tensorrt'; choose one of torch, onnxruntime, openvino"):
+        Detector(network("default"), backend="tensorrt")
+
+
+@pytest.mark.parametrize(
+    "options, message", [({"device": "cuda"}, "on the CPU only"), ({"precision": "bfloat16"}, "in float32 only")]
+)
+def test_backend_does_not_do_that(options, message):
+    with pytest.raises(InputError, match=message):
+        Detector(network("default"), backend="openvino", **options)
+
+
+@pytest.mark.parametrize(
+    "backend, package, extra", [("openvino", "openvino", "openvino"), ("onnxruntime", "onnxruntime", "onnx")]
+)
+def test_missing_package(backend, package, extra, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ExtraError, match=rf"pip install 'cosod\[{extra}\]'"):
+        Detector(network("default"), backend=backend)
+
+
+def test_missing_converter(monkeypatch, tmp_path):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("COSOD_CACHE", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(ExtraError, match=r"pip install 'cosod\[onnx\]'"):
+        open_steps("onnxruntime", network("default"), SIZE)
+
+
+TWO_MODELS = """
+import gc, signal, openvino, torch
+from cosod.inference.backends.conversion import to_openvino
+from cosod.inference.backends.runtimes import OpenVINO
+from cosod.inference.backends.graphs import Graph
+
+graph = Graph(torch.nn.Conv2d(3, 2, 1).eval(), (torch.zeros(1, 3, 4, 4),), ("x",), ("y",))
+files = to_openvino(graph)
+first, second = OpenVINO(*files), OpenVINO(*files)
+del first
+gc.collect()
+del second
+gc.collect()
+signal.signal(signal.SIGUSR1, lambda *_: print("alive"))
+signal.raise_signal(signal.SIGUSR1)
+"""
+
+
+def test_a_signal_after_models_are_gone_does_not_end_the_process():
+    """OpenVINO gives the main thread a stack for signals that must outlive its models."""
+    pytest.importorskip("openvino")
+    done = subprocess.run([sys.executable, "-c", TWO_MODELS], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
+
+
+@pytest.fixture
+def conversions(monkeypatch):
+    """The graphs converted for OpenVINO, one entry each time; the second time the result is that of the first."""
+    made, results = [], {}
+    convert = steps_module.to_openvino
+
+    def counted(graph):
+        made.append(graph.outputs)
+        if graph.outputs not in results:
+            results[graph.outputs] = convert(graph)
+        return results[graph.outputs]
+
+    monkeypatch.setattr(steps_module, "to_openvino", counted)
+    return made
+
+
+def test_cache(tmp_path, monkeypatch, conversions):
+    pytest.importorskip("openvino")
+    monkeypatch.setenv("COSOD_CACHE", str(tmp_path))
+    open_steps("openvino", network("gconet"), 32)
+    assert len(conversions) == 2
+    (archive,) = (tmp_path / "backends").iterdir()
+    open_steps("openvino", network("gconet"), 32)
+    assert len(conversions) == 2
+    whole = archive.read_bytes()
+    changed = bytearray(whole)
+    changed[len(whole) // 2] ^= 255
+    for damaged in (whole[: len(whole) // 2], bytes(changed), b""):
+        conversions.clear()
+        archive.write_bytes(damaged)
+        open_steps("openvino", network("gconet"), 32)
+        assert len(conversions) == 2
+        assert zipfile.ZipFile(archive).testzip() is None
+    assert [path.name for path in (tmp_path / "backends").iterdir()] == [archive.name]
+
+
+def test_cache_that_cannot_be_written(tmp_path, monkeypatch, conversions):
+    pytest.importorskip("openvino")
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setenv("COSOD_CACHE", str(tmp_path / "file"))
+    open_steps("openvino", network("gconet"), 32)
+    assert len(conversions) == 2
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_nothing_is_reported_to_openvino():
+    pytest.importorskip("openvino")
+    code = (
+        "import sys; from cosod.inference.backends.conversion import import_openvino; import_openvino(); "
+        "print([name for name in sys.modules if name.startswith(('openvino_telemetry.', 'torchvision'))])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

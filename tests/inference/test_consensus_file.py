@@ -1,0 +1,194 @@
+"""A consensus that lasts: learned, saved, loaded, applied; marked examples; what is refused."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cosod import models
+from cosod.errors import ImageError, InputError
+from cosod.inference.consensus_file import GroupConsensus, marked_attention
+from cosod.inference.detector import Detector, load
+from cosod.inference.presence import Calibration
+from cosod.io.tensors import shrink
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return load(device="cpu", size=64)
+
+
+def scene(seed, colour, shape=(60, 80)):
+    rng = np.random.default_rng(seed)
+    image = rng.integers(80, 120, (*shape, 3), dtype=np.uint8)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    disc = (y - 30) ** 2 + (x - 20 - 5 * (seed % 8)) ** 2 < 200
+    image[disc] = colour
+    return image, disc
+
+
+def scenes(n, colour=(220, 40, 30), first=0):
+    return [scene(first + i, colour)[0] for i in range(n)]
+
+
+def test_saved_and_loaded_it_gives_the_same_maps(detector, tmp_path):
+    consensus = detector.learn(scenes(4))
+    consensus.save(tmp_path / "disc.consensus")
+    again = GroupConsensus.load(tmp_path / "disc.consensus")
+    assert again.facts == consensus.facts and again.fingerprint == consensus.fingerprint
+    assert again.facts.images == 4 and again.facts.size == 64 and again.facts.model == "gconet_plus_mobile"
+    new = scenes(3, first=9)
+    for (i, a), (j, b) in zip(detector.apply(consensus, new), detector.apply(again, new), strict=True):
+        assert i == j and a.shape == (60, 80) and a.dtype == np.float32
+        np.testing.assert_array_equal(a, b)
+
+
+def test_on_its_own_images_it_gives_the_maps_of_the_group(detector):
+    group = scenes(4)
+    applied = [saliency for _, saliency in detector.apply(detector.learn(group), group)]
+    for a, b in zip(applied, detector.segment(group), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-4)
+
+
+def test_each_image_is_by_itself(detector):
+    consensus = detector.learn(scenes(3))
+    new = scenes(5, first=20)
+    together = dict(detector.apply(consensus, new))
+    for i, image in enumerate(new):
+        ((_, alone),) = detector.apply(consensus, [image])
+        np.testing.assert_allclose(together[i], alone, atol=2e-4)
+
+
+def test_several_at_once(detector):
+    red, blue = detector.learn(scenes(3)), detector.learn(scenes(3, (20, 40, 230)))
+    new = scenes(3, first=5)
+    found = list(detector.apply([red, blue], new))
+    assert [index for index, _ in found] == [0, 1, 2] and all(len(maps) == 2 for _, maps in found)
+    for (_, maps), (_, alone) in zip(found, detector.apply(blue, new), strict=True):
+        np.testing.assert_allclose(maps[1], alone, atol=2e-4)
+
+
+def test_one_marked_image_decides(detector):
+    """The mark is on one disc of two; the prototype is the mean of F there and nowhere else."""
+    image, disc = scene(0, (220, 40, 30))
+    other = ~disc & (np.arange(80) > 60)
+    here, there = detector.learn([image], [disc]), detector.learn([image], [other])
+    assert here.facts.marked == 1 and here.facts.images == 1
+    assert float((here.prototype - there.prototype).abs().max()) > 1e-4
+    tensor = detector._tensor([shrink(image, 64)])
+    with torch.inference_mode():
+        deep = detector.network.encode(tensor).deep
+    attention = marked_attention(disc, disc.shape, deep.shape[-2:], 10**6)
+    assert float(attention.sum()) == pytest.approx(1)
+    np.testing.assert_allclose(here.prototype, (deep[0] * attention).sum(dim=(1, 2)), atol=1e-5)
+
+
+def test_a_mark_lives_on_the_scale_of_a_consensus(detector):
+    image, disc = scene(0, (220, 40, 30))
+    marked, plain = detector.learn([image], [disc]), detector.learn(scenes(4))
+    ratio = float(marked.vector.norm() / plain.vector.norm())
+    assert 0.3 < ratio < 3
+
+
+def test_unmarked_images_add_to_the_marked_one(detector):
+    image, disc = scene(0, (220, 40, 30))
+    learned = detector.learn([image, *scenes(2, first=3)], [disc, None, None])
+    assert (learned.facts.images, learned.facts.marked) == (3, 1)
+    assert learned.facts.references >= 1
+
+
+def test_bad_images_are_left_out(detector, tmp_path):
+    (tmp_path / "bad.jpg").write_text("no image")
+    errors = []
+    group = [tmp_path / "bad.jpg", *scenes(2)]
+    learned = detector.learn(group, on_error=lambda index, error: errors.append(index))
+    assert learned.facts.images == 2 and errors == [0]
+    found = list(detector.apply(learned, group, lambda index, error: errors.append(index)))
+    assert [index for index, _ in found] == [1, 2] and errors == [0, 0]
+    with pytest.raises(ImageError, match="none of the images"):
+        list(detector.apply(learned, [tmp_path / "bad.jpg"], lambda index, error: None))
+    with pytest.raises(InputError, match="none of the images with a mask"):
+        detector.learn(group, [np.eye(60, 80, dtype=bool), None, None], lambda index, error: None)
+
+
+def test_masks_that_say_nothing_are_named(detector, tmp_path):
+    image, disc = scene(0, (220, 40, 30))
+    for name, mask, message in (
+        ("empty", np.zeros_like(disc), "marks nothing"),
+        ("full", np.ones_like(disc), "marks everything"),
+        ("small", disc[:30], "80 x 30 pixels, its image 80 x 60"),
+    ):
+        Image.fromarray(mask).save(tmp_path / f"{name}.png")
+        with pytest.raises(InputError, match=rf"{name}\.png.*{message}"):
+            detector.learn([image], [tmp_path / f"{name}.png"])
+    with pytest.raises(InputError, match=r"gone\.png: no such file"):
+        detector.learn([image], [tmp_path / "gone.png"])
+    with pytest.raises(InputError, match="one for each of the 1 images"):
+        detector.learn([image], [disc, disc])
+
+
+def test_a_consensus_of_another_model_or_size_is_refused_by_name(detector):
+    torch.manual_seed(0)
+    other = Detector(models.create("gconet_plus_mobile"), device="cpu", size=64)
+    learned = other.learn(scenes(2))
+    with pytest.raises(InputError, match=rf"learned with gconet_plus_mobile \(weights {other.identity[1]}\)"):
+        next(detector.apply(learned, scenes(1)))
+    larger = load(device="cpu", size=96)
+    with pytest.raises(InputError, match="learned at 64 pixels, this is 96"):
+        next(larger.apply(detector.learn(scenes(2)), scenes(1)))
+
+
+def test_networks_without_attention_are_refused_by_name():
+    torch.manual_seed(0)
+    ssnm = Detector(models.create("ssnm_mobile"), device="cpu", size=64)
+    image, disc = scene(0, (220, 40, 30))
+    with pytest.raises(InputError, match="SSNM forms its consensus without an attention map"):
+        ssnm.learn([image], [disc])
+    learned = ssnm.learn(scenes(3))
+    assert next(ssnm.apply(learned, scenes(1)))[1].shape == (60, 80)
+    whole = Detector(models.create("gconet_plus_vgg16", relation="none", contrast=False), device="cpu", size=32)
+    with pytest.raises(InputError, match="no consensus of a group to be kept"):
+        whole.learn(scenes(2))
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "vector", "facts", "format", "weights"])
+def test_damaged_files(detector, tmp_path, damage):
+    path = tmp_path / "disc.consensus"
+    detector.learn(scenes(2)).save(path)
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
+    facts = json.loads(header["__metadata__"]["facts"])
+    if damage == "vector":
+        body = np.full(len(body) // 4, np.nan, np.float32).tobytes()
+    elif damage == "facts":
+        header["__metadata__"]["facts"] = json.dumps(facts | {"size": "large"})
+    elif damage == "format":
+        header["__metadata__"]["cosod_consensus"] = "99"
+    elif damage == "weights":
+        del header["__metadata__"]["cosod_consensus"]
+    text = json.dumps(header).encode()
+    damaged = struct.pack("<Q", len(text)) + text + body
+    damaged = {"cut": data[:-40], "text": b"no consensus"}.get(damage, damaged)
+    path.write_bytes(damaged)
+    with pytest.raises(InputError, match=r"disc\.consensus"):
+        GroupConsensus.load(path)
+    with pytest.raises(InputError, match="no such consensus"):
+        GroupConsensus.load(tmp_path / "none.consensus")
+
+
+def test_presence_comes_with_calibrated_weights_only(detector, monkeypatch):
+    group = scenes(3)
+    monkeypatch.setattr(detector, "calibration", None)
+    assert [r.presence for r in detector.results(group)] == [None] * 3
+    monkeypatch.setattr(detector, "calibration", Calibration(slope=20.0, offset=-10.0, few=1.0))
+    found = [r.presence for r in detector.results(group)]
+    assert all(0 <= p <= 1 for p in found)
+    learned = detector.learn(group)
+    assert 0 <= learned.facts.presence_mean <= 1
+    assert all(0 <= r.presence <= 1 for r in detector.results(scenes(2), consensuses=[learned]))
+    with pytest.warns(UserWarning):
+        assert [r.presence for r in detector.results(group[:1])] == [None]

@@ -1,0 +1,123 @@
+"""The fast steps give the network's own answers."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import cosod
+from cosod.doctor import CLOSE, drawn_group, precision_deviation
+from cosod.errors import InputError
+from cosod.inference.cpu_fusion import FastSteps, FusedConv, fold, fuse, rounded
+from cosod.models import registry
+
+CPU = torch.device("cpu")
+
+
+def settled(network, seed=0):
+    """Batch normalisation whose statistics are not those of a fresh layer, so that folding it changes weights."""
+    generator = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.2, 0.2, generator=generator)
+            module.running_var.uniform_(0.5, 2, generator=generator)
+            module.weight.data.uniform_(0.5, 1.5, generator=generator)
+            module.bias.data.uniform_(-0.2, 0.2, generator=generator)
+    return network.eval()
+
+
+def images(n=2, size=64):
+    return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("gconet", {}),
+        ("gconet_plus", {}),
+        ("gconet_plus", {"backbone": "resnet50"}),
+        ("gconet_plus_mobile", {}),
+        ("ssnm", {}),
+    ],
+)
+def test_steps_are_the_networks_own(name, options):
+    network = settled(cosod.models.create(name, **options))
+    fast = FastSteps(network, CPU)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in fast.network.backbone.modules())
+    with torch.inference_mode():
+        features, same = network.encode(images()), fast.encode(images())
+        for one, other in zip((*features.skips, features.deep), (*same.skips, same.deep), strict=True):
+            torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-3 * float(one.abs().max()))
+        consensus = network.consensus(features)
+        difference = network.decode(features, consensus).maps - fast.decode(features, consensus).maps
+    assert float(difference.abs().max()) < 1e-3
+
+
+def test_every_registered_network_folds():
+    for name in registry.names():
+        network = settled(registry.create(name))
+        before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+        FastSteps(network, CPU) if hasattr(network, "decode") else fold(copy.deepcopy(network))
+        assert all(torch.equal(before[key], tensor) for key, tensor in network.state_dict().items()), name
+
+
+def test_auto_takes_bfloat16_only_where_no_pixel_moves(monkeypatch):
+    """On the default model single pixels on outlines do."""
+    monkeypatch.setattr("cosod.inference.detector.has_bfloat16", lambda device: True)
+    network = cosod.models.checkpoints.loading.load()
+    assert precision_deviation(network) > CLOSE
+    assert cosod.Detector(network, "cpu", precision="auto").precision == "float32"
+    monkeypatch.setattr("cosod.doctor.CLOSE", 0.5)
+    assert cosod.Detector(network, "cpu", precision="auto").precision == "bfloat16"
+
+
+def test_deep_features_stay_in_float32():
+    network = cosod.models.checkpoints.loading.load()
+    features = FastSteps(network, CPU, "bfloat16").encode(images())
+    assert features.deep.dtype == torch.float32
+    assert {skip.dtype for skip in features.skips} == {torch.bfloat16}
+
+
+def test_a_detector_in_bfloat16_finds_the_same():
+    exact, fast = (cosod.load(device="cpu", precision=p).segment(drawn_group()) for p in ("float32", "bfloat16"))
+    for one, other in zip(exact, fast, strict=True):
+        assert 0 < abs(one - other).mean() < 2 / 255
+
+
+def test_auto_is_one_of_the_two():
+    assert cosod.load(device="cpu", precision="auto").precision in ("float32", "bfloat16")
+    with pytest.raises(InputError, match="float32, bfloat16"):
+        cosod.load(device="cpu", precision="half")
+
+
+def test_rounding_keeps_the_sum_of_a_filter():
+    weight = torch.randn(64, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    weight -= weight.mean(dim=(2, 3), keepdim=True)  # edge filters: they sum to nothing
+    plain = weight.bfloat16().float().sum(dim=(2, 3)).abs().mean()
+    kept = rounded(weight).float()
+    assert kept.sum(dim=(2, 3)).abs().mean() < plain / 3
+    assert float((kept - weight).abs().max()) < 2**-7 * float(weight.abs().max())
+
+
+@pytest.mark.parametrize("activation", [None, nn.ReLU(), nn.ReLU6()])
+def test_fused_convolution(activation, monkeypatch):
+    conv = nn.Conv2d(4, 8, 3, stride=2, padding=1, groups=2)
+    x = 20 * torch.randn(2, 4, 9, 9)
+    wanted = conv(x) if activation is None else activation(conv(x))
+    with torch.inference_mode():
+        fused = FusedConv(conv, activation, torch.float32)
+        torch.testing.assert_close(fused(x), wanted, rtol=1e-4, atol=1e-4)
+        monkeypatch.setattr("cosod.inference.cpu_fusion._fused_op", lambda: None)  # a build of torch without it
+        torch.testing.assert_close(fused(x), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_layers_between_stay_in_float32():
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.ConvTranspose2d(4, 2, 2, 2), nn.Conv2d(2, 1, 1)).eval()
+    x = images()
+    with torch.inference_mode():
+        wanted = network(x)
+        fuse(network, torch.bfloat16)
+        found = network(x)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), wanted, rtol=0.05, atol=0.05)

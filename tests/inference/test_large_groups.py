@@ -1,0 +1,77 @@
+"""Groups of a thousand images: compared exactly they stay within 3 GiB, with references they take no more than few."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from PIL import Image
+
+CHILD = textwrap.dedent(
+    """
+    import json, resource, sys
+    import numpy as np
+    import cosod
+    from cosod.inference.reference_sampling import Sampling
+    paths, options, keep = json.loads(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
+    sampling = Sampling(**options.pop("sampling", {}))
+    detector = cosod.load(device="cpu", sampling=sampling, **options)
+    kept = [m for i, m in detector.stream(paths) if i in keep]
+    np.save(sys.argv[4], np.stack(kept))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+    """
+)
+
+
+def run(paths, output, keep, **options):
+    """Peak memory in GiB of segmenting ``paths`` in a process of its own, and the maps of ``keep``."""
+    arguments = [json.dumps([str(p) for p in paths]), json.dumps(options), json.dumps(keep), str(output)]
+    ended = subprocess.run([sys.executable, "-c", CHILD, *arguments], capture_output=True, text=True, check=True)
+    return float(ended.stdout), np.load(output)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("large")
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:300, :400]
+    paths = []
+    for i in range(40):
+        image = rng.integers(60, 120, (300, 400, 3), dtype=np.uint8)
+        cy, cx, r = rng.integers(80, 220), rng.integers(80, 320), rng.integers(30, 70)
+        image[(y - cy) ** 2 + (x - cx) ** 2 < r * r] = (220, 60 + i, 40)
+        paths.append(folder / f"{i}.jpg")
+        Image.fromarray(image).save(paths[-1])
+    return paths
+
+
+@pytest.mark.slow
+def test_a_thousand_images_within_3_gib(photos, tmp_path):
+    peak, maps = run((photos * 25)[:1000], tmp_path / "maps.npy", [0, 39], sampling={"references": 0})
+    assert peak < 3, f"{peak:.2f} GiB"
+    # Every photo stands 25 times in the group, so that the group of 40 has the same consensus.
+    _, few = run(photos, tmp_path / "few.npy", [0, 39], batch=40)
+    np.testing.assert_allclose(maps, few, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_compared_exactly_a_group_needs_only_its_deepest_features(photos, tmp_path):
+    """Beyond the bound on kept features, that is: 75 MiB for 240 images more, while all features take 300."""
+    exact = {"references": 0}
+    small, _ = run(photos * 2, tmp_path / "a.npy", [0], feature_bytes=0, sampling=exact)
+    large, _ = run(photos * 8, tmp_path / "b.npy", [0], feature_bytes=0, sampling=exact)
+    assert large - small < 0.25, f"{small:.2f} GiB -> {large:.2f} GiB"
+
+
+@pytest.mark.slow
+def test_with_references_memory_does_not_grow_with_the_group(photos, tmp_path):
+    """Each image adds a vector of 768 bytes, its attention and its size; its deepest features alone would be 48 KiB."""
+    options = {"feature_bytes": 0, "size": 128, "sampling": {"references": 16, "exact_up_to": 100}}
+    small, _ = run(photos * 5, tmp_path / "a.npy", [0], **options)
+    large, maps = run(photos * 50, tmp_path / "b.npy", [0, 39], **options)
+    assert 1024 * (large - small) < 40, f"{small:.3f} GiB -> {large:.3f} GiB"
+    # Every photo stands 50 times in the group, so that the group of 40 has the same consensus.
+    _, few = run(photos, tmp_path / "few.npy", [0, 39], size=128)
+    np.testing.assert_allclose(maps, few, atol=0.1)

@@ -1,0 +1,168 @@
+"""Every kind of image file comes out as upright RGB, and bad ones as one clear sentence."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cosod.errors import ImageError, InputError
+from cosod.io.images import image_size, read_image
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def picture():
+    """48 x 64, smooth, so that lossy formats keep it: red grows to the right, green downwards."""
+    y, x = np.mgrid[:48, :64]
+    return np.stack([x * 4, y * 5, np.full_like(x, 60)], axis=2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp", "tiff", "gif", "ppm"])
+def test_formats(tmp_path, picture, ending):
+    path = tmp_path / f"a.{ending}"
+    Image.fromarray(picture).save(path, **({"quality": 95} if ending in ("jpg", "webp") else {}))
+    read = read_image(path)
+    assert read.shape == (48, 64, 3) and read.dtype == np.uint8
+    assert np.abs(read.astype(int) - picture).mean() < (12 if ending == "gif" else 3)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(tmp_path, picture, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "a.png"
+    Image.fromarray(picture).save(path, exif=exif)
+    expected = {
+        1: picture,
+        2: picture[:, ::-1],
+        3: picture[::-1, ::-1],
+        4: picture[::-1],
+        5: picture.swapaxes(0, 1),
+        6: picture[::-1].swapaxes(0, 1),
+        7: picture[::-1, ::-1].swapaxes(0, 1),
+        8: picture[:, ::-1].swapaxes(0, 1),
+    }[orientation]
+    np.testing.assert_array_equal(read_image(path), expected)
+    assert image_size(path) == expected.shape[:2]
+    # 16-bit grey goes another way through Pillow and must turn alike.
+    grey = tmp_path / "grey.tiff"
+    Image.fromarray(picture[..., 0].astype(np.uint16) * 257).save(grey, exif=exif)
+    np.testing.assert_array_equal(read_image(grey)[..., 0], expected[..., 0])
+
+
+def test_grey_alpha_palette_cmyk_and_16_bits(tmp_path, picture):
+    grey = picture[..., 0]
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "grey.png"), np.repeat(grey[..., None], 3, 2))
+    alpha = np.dstack([picture, np.zeros_like(grey)])
+    alpha[10:20, 10:20, 3] = 255
+    Image.fromarray(alpha).save(tmp_path / "alpha.png")
+    read = read_image(tmp_path / "alpha.png")
+    assert (read[0, 0] == 255).all(), "transparent parts are white"
+    np.testing.assert_array_equal(read[10:20, 10:20], picture[10:20, 10:20])
+    palette = Image.fromarray(picture).quantize(64)
+    palette.save(tmp_path / "palette.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "palette.png"), np.array(palette.convert("RGB")))
+    palette.save(tmp_path / "transparent.png", transparency=0)
+    assert read_image(tmp_path / "transparent.png").shape == picture.shape
+    Image.fromarray(picture).convert("CMYK").save(tmp_path / "cmyk.jpg", quality=95)
+    assert np.abs(read_image(tmp_path / "cmyk.jpg").astype(int) - picture).mean() < 5
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "deep.png")[..., 0], grey)
+    Image.fromarray(grey > 100).save(tmp_path / "bits.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "bits.png")[..., 0], (grey > 100) * 255)
+
+
+def test_colour_tiff_of_16_bits(tmp_path, picture):
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "deep.tiff"), picture[:, :, ::-1].astype(np.uint16) * 257)
+    np.testing.assert_array_equal(read_image(tmp_path / "deep.tiff"), picture)
+
+
+def test_animation_gives_its_first_frame(tmp_path, picture):
+    frames = [Image.fromarray(picture), Image.fromarray(255 - picture)]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], lossless=True)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.webp"), picture)
+
+
+def test_arrays_and_pillow_images(picture):
+    np.testing.assert_array_equal(read_image(picture), picture)
+    np.testing.assert_array_equal(read_image(Image.fromarray(picture)), picture)
+    np.testing.assert_array_equal(read_image(picture.astype(np.float32) / 255), picture)
+    np.testing.assert_array_equal(read_image(picture.astype(np.uint16) * 257), picture)
+    np.testing.assert_array_equal(read_image(picture[..., 0])[..., 1], picture[..., 0])
+    for wrong in (picture.astype(np.int32), picture[None], np.zeros((0, 4, 3), np.uint8), picture * 1.0, "x" and 3):
+        with pytest.raises(InputError):
+            read_image(wrong)
+
+
+def test_one_pixel_and_very_wide(tmp_path):
+    Image.new("RGB", (1, 1), (9, 8, 7)).save(tmp_path / "one.png")
+    assert read_image(tmp_path / "one.png").tolist() == [[[9, 8, 7]]]
+    Image.new("RGB", (20_000, 3)).save(tmp_path / "wide.png")
+    assert read_image(tmp_path / "wide.png").shape == (3, 20_000, 3)
+
+
+def bomb(path, width=60_000, height=60_000):
+    """A PNG of a few kilobytes that says it has 3.6 thousand million pixels."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")))
+
+
+def test_bombs_are_refused_before_decoding(tmp_path):
+    bomb(tmp_path / "bomb.png")
+    with pytest.raises(ImageError, match=r"bomb\.png: 60000 x 60000 is over the limit .*--max-pixels"):
+        read_image(tmp_path / "bomb.png")
+    Image.new("RGB", (40, 40)).save(tmp_path / "small.png")
+    with pytest.raises(ImageError, match="over the limit of 1,000 pixels"):
+        read_image(tmp_path / "small.png", max_pixels=1000)
+    # Pillow's own global limit is neither in the way nor changed.
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = 10
+    try:
+        assert read_image(tmp_path / "small.png").shape == (40, 40, 3)
+        assert Image.MAX_IMAGE_PIXELS == 10
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def test_files_that_are_no_images(tmp_path, picture):
+    Image.fromarray(picture).save(tmp_path / "whole.jpg")
+    data = (tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "half.jpg").write_bytes(data[: len(data) // 2])
+    (tmp_path / "text.jpg").write_text("not an image")
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "broken.tif").write_bytes(b"II*\0" + RNG.bytes(300))
+    for name in ("half.jpg", "text.jpg", "empty.png", "folder.png", "broken.tif", "missing.png"):
+        with pytest.raises(ImageError, match=name):
+            read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp", "tiff", "gif"])
+def test_damaged_bytes_never_give_another_error(tmp_path, picture, ending):
+    path = tmp_path / f"a.{ending}"
+    Image.fromarray(picture).save(path)
+    data = path.read_bytes()
+    rng = np.random.default_rng(1)
+    outcomes = set()
+    for _ in range(60):
+        damaged = bytearray(data)
+        for position in rng.integers(4, len(data), 12):
+            damaged[position] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            outcomes.add(read_image(path).dtype)
+        except ImageError as error:
+            assert path.name in str(error)
+            outcomes.add("refused")
+    assert outcomes <= {np.dtype(np.uint8), "refused"}

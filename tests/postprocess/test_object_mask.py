@@ -1,0 +1,86 @@
+"""Masks by threshold and by GrabCut."""
+
+import cv2
+import numpy as np
+import pytest
+
+from cosod.errors import InputError
+from cosod.postprocess.object_mask import check_map, grab_cut, object_box, object_mask, surroundings, tidy
+from tests.apps.made import iou, scene
+
+
+def test_specks_and_flaws_go_parts_and_holes_stay():
+    mask = np.zeros((100, 100), bool)
+    mask[10:60, 10:60] = True
+    mask[70:90, 70:90] = True  # a second object
+    mask[30:40, 30:40] = False  # a hole, as of a handle
+    wanted = mask.copy()
+    mask[15, 15] = False
+    mask[95:98, 5:8] = True
+    assert np.array_equal(tidy(mask), wanted)
+
+
+def test_box_and_surroundings():
+    mask = np.zeros((50, 80), bool)
+    assert object_box(mask) is None and surroundings(mask) is None
+    mask[10:20, 30:70] = True
+    assert object_box(mask) == (30, 10, 40, 10)
+    assert surroundings(mask) == (slice(0, 34), slice(16, 80))
+
+
+def test_grab_cut_finds_the_edge_that_a_coarse_map_misses():
+    photo, coverage, saliency = scene()
+    mask = object_mask(saliency)
+    cut, note = grab_cut(photo, saliency, mask)
+    truth = coverage > 0.5
+    assert note is None and iou(cut, truth) > 0.97 > iou(mask, truth)
+
+
+def test_grab_cut_repeats_itself_and_leaves_the_callers_chance_alone():
+    photo, _, saliency = scene()
+    mask = object_mask(saliency)
+    cv2.setRNGSeed(5)
+    first = grab_cut(photo, saliency, mask)[0]
+    after = cv2.randu(np.zeros(8), 0, 1)
+    cv2.setRNGSeed(5)
+    untouched = cv2.randu(np.zeros(8), 0, 1)
+    assert np.array_equal(after, untouched)
+    cv2.setRNGSeed(99)
+    assert np.array_equal(first, grab_cut(photo, saliency, mask)[0])
+
+
+@pytest.mark.parametrize("fill", [0.0, 1.0])
+def test_grab_cut_without_object_or_background_keeps_the_mask(fill):
+    photo, _, _ = scene()
+    mask = np.full(photo.shape[:2], bool(fill))
+    cut, note = grab_cut(photo, np.full(mask.shape, fill, np.float32), mask)
+    assert np.array_equal(cut, mask) and "missing" in note
+
+
+def test_grab_cut_that_loses_the_object_is_not_taken():
+    photo = np.full((60, 60, 3), 128, np.uint8)
+    photo[:, ::2] = 30
+    saliency = np.full((60, 60), 0.2, np.float32)
+    saliency[20:40, 20:40] = 0.6
+    photo[0:10] = (255, 0, 0)
+    mask = saliency > 0.5
+    cut, note = grab_cut(photo, saliency, mask)
+    assert iou(cut, mask) >= 0.5
+    assert note is None or np.array_equal(cut, mask)
+
+
+def test_large_photos_are_cut_at_a_bounded_size():
+    photo, coverage, saliency = (cv2.resize(a, None, fx=8, fy=8) for a in scene())
+    cut, _ = grab_cut(photo, saliency, object_mask(saliency))
+    assert max(cut.shape) == 480
+    assert iou(cv2.resize(cut.astype(np.uint8), coverage.shape[::-1]) > 0, coverage > 0.5) > 0.94
+
+
+def test_maps_that_do_not_fit():
+    good = check_map(np.array([[0, 255]], np.uint8), (1, 2))
+    assert good.dtype == np.float32 and good.tolist() == [[0, 1]]
+    with pytest.raises(InputError, match="3 x 2, its image 4 x 2"):
+        check_map(np.zeros((2, 3)), (2, 4))
+    for wrong in (np.nan, -0.1, 1.5):
+        with pytest.raises(InputError, match=r"out of \[0, 1\]"):
+            check_map(np.full((2, 2), wrong), (2, 2))

@@ -1,0 +1,202 @@
+"""Changed images and masks, and images of two groups mixed."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cosod.errors import ImageError
+from cosod.training.config.recipe import load_recipe
+from cosod.training.config.sections import Augment
+from cosod.training.data.augment import make_example, opened
+from cosod.training.data.distractor_mixing import beside, distract, mix, paste, square
+from cosod.training.data.group_sampler import Shot
+from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.training_set import Item
+
+PLAIN = Augment(flip=0.0)
+
+
+@pytest.fixture(scope="module")
+def item(tmp_path_factory):
+    """A red square on grey, off the centre; the mask is the square."""
+    folder = tmp_path_factory.mktemp("item")
+    image = np.full((48, 64, 3), 110, np.uint8)
+    image[6:30, 8:32] = (200, 40, 40)
+    mask = np.zeros((48, 64), np.uint8)
+    mask[6:30, 8:32] = 255
+    Image.fromarray(image).save(folder / "a.png")
+    Image.fromarray(mask).save(folder / "a_gt.png")
+    return Item(folder / "a.png", folder / "a_gt.png", "g", 0)
+
+
+def make(item, augment=PLAIN, flip=False, angle=0.0, size=32, key=0):
+    return make_example(item, Shot(0, flip, angle), augment, size, Stream(key))
+
+
+def agreement(image, mask):
+    """IoU of the red region and the mask."""
+    red = (image[0] - image[1]) > 0.25
+    truth = mask[0] > 0.5
+    return float((red & truth).sum() / (red | truth).sum())
+
+
+@pytest.mark.parametrize("name", ["gconet_released", "gconet_plus_released", "gconet_plus_mobile"])
+def test_image_and_mask_move_together(item, name):
+    augment = load_recipe(name, {"colour": [1, 1], "brightness": [1, 1], "augment.contrast": [1, 1], "grey": 0}).augment
+    for key in range(12):
+        stream = Stream("shot", key)
+        shot = (stream.chance(0.5), stream.between(-augment.rotation, augment.rotation))
+        image, mask = make(item, augment, *shot, size=64, key=key)
+        assert image.shape == (3, 64, 64) and mask.shape == (1, 64, 64)
+        assert image.min() >= 0 and image.max() <= 1
+        assert set(mask.unique().tolist()) <= {0.0, 1.0}
+        assert agreement(image, mask) > 0.8
+
+
+@pytest.fixture(scope="module", params=["jpg", "png"])
+def photo(request, tmp_path_factory):
+    """As ``item``, ten times as large."""
+    folder = tmp_path_factory.mktemp("photo")
+    image = np.full((480, 640, 3), 110, np.uint8)
+    image[60:300, 80:320] = (200, 40, 40)
+    mask = np.zeros((480, 640), np.uint8)
+    mask[60:300, 80:320] = 255
+    Image.fromarray(image).save(folder / f"a.{request.param}")
+    Image.fromarray(mask).save(folder / "a_gt.png")
+    return Item(folder / f"a.{request.param}", folder / "a_gt.png", "g", 0)
+
+
+def test_large_photos_give_what_small_ones_do(photo, item):
+    augment = Augment(crop=0.8)
+    large, mask = make(photo, augment)
+    small, _ = make(item, augment)
+    assert agreement(large, mask) > 0.9
+    assert (large - small).abs().mean() < 0.05  # chance was asked the same way
+
+
+@pytest.mark.parametrize(
+    "size, changes, whole", [(32, {}, False), (128, {}, True), (64, {"crop": 0.4}, True), (32, {"border": 5}, True)]
+)
+def test_large_photos_are_averaged_down_where_they_can_be(photo, size, changes, whole):
+    augment = Augment(**changes)
+    image, mask = opened(photo, augment, size)
+    assert image.size == mask.size
+    assert (image.size == (640, 480)) == whole
+    assert min(image.size) * augment.crop >= 2 * size
+    assert np.asarray(mask).mean() == pytest.approx(255 * 240 * 240 / (640 * 480), rel=0.03)
+
+
+def test_a_mask_of_another_size_leaves_the_photo_whole(photo, item):
+    image, mask = opened(Item(photo.image, item.mask, "g", 0), Augment(), 32)
+    assert image.size == (640, 480)
+    assert mask.size == (64, 48)
+
+
+def test_flip_and_angle_are_the_shots(item):
+    image, mask = make(item)
+    flipped, mirrored = make(item, flip=True)
+    torch.testing.assert_close(flipped, image.flip(2), atol=0.02, rtol=0)
+    torch.testing.assert_close(mirrored, mask.flip(2))
+    turned, _ = make(item, Augment(flip=0.0, resize_first=True), angle=90.0)
+    torch.testing.assert_close(turned, torch.rot90(image, 1, (1, 2)), atol=0.02, rtol=0)
+
+
+def test_a_crop_keeps_the_object(item):
+    shares = [float(make(item, Augment(crop=0.3), key=key)[1].mean()) for key in range(30)]
+    assert len(set(shares)) > 5
+    assert min(shares) > 0.05
+
+
+def test_options_of_the_code(item):
+    plain = make(item)[1]
+    pepper = make(item, Augment(flip=0.0, pepper=0.05))[1]
+    assert 0 < (pepper != plain).sum() <= 0.05 * plain.numel()
+    assert not torch.equal(make(item, Augment(border=30), key=1)[0], make(item)[0])
+    grey = make(item, Augment(grey=1.0))[0]
+    torch.testing.assert_close(grey[0], grey[2])
+    bright = make(item, Augment(brightness=(1.5, 1.5)))[0]
+    assert bright.mean() > make(item)[0].mean() * 1.3
+
+
+def test_damaged_masks_are_named(item, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG no")
+    with pytest.raises(ImageError, match=r"bad\.png: damaged"):
+        make(Item(item.image, tmp_path / "bad.png", "g", 0))
+
+
+def examples(n=40, size=32):
+    own = (torch.full((3, size, size), 0.2), torch.zeros(1, size, size))
+    own[0][:, 8:20, 8:20], own[1][:, 8:20, 8:20] = 0.9, 1.0
+    return [(own[0].clone(), own[1].clone()) for _ in range(n)]
+
+
+def strangers(size=32):
+    image, mask = torch.full((3, size, size), 0.5), torch.zeros(1, size, size)
+    image[:, 4:28, 4:28], mask[:, 4:28, 4:28] = 0.0, 1.0
+    return [(image, mask)]
+
+
+def test_beside_is_the_own_object_on_one_side():
+    (image, mask), (stranger, _) = examples(1)[0], strangers()[0]
+    left, left_mask = beside(image, mask, stranger, left=True)
+    right, right_mask = beside(image, mask, stranger, left=False)
+    assert left_mask[:, :, 16:].sum() == 0 and right_mask[:, :, :16].sum() == 0
+    torch.testing.assert_close(left[:, :, :16], right[:, :, 16:])
+    assert float(left_mask.sum()) == pytest.approx(float(mask.sum()) / 2, rel=0.1)
+
+
+def test_pasting_leaves_most_of_the_own_object():
+    changed = 0
+    for key in range(20):
+        (image, mask), (stranger, strange) = examples(1)[0], strangers()[0]
+        pasted, truth = paste(image, mask, stranger, strange, Stream(key))
+        assert truth.sum() >= 0.6 * mask.sum()
+        assert (pasted[:, truth[0] > 0] > 0.4).all()
+        changed += not torch.equal(pasted, image)
+    assert changed > 10
+
+
+def test_shares_of_mixed_images():
+    own = examples()
+
+    def mixed(**shares):
+        return mix(own, strangers(), Augment(**shares), Stream(1))
+
+    def changed(result):
+        return sum(not torch.equal(a[0], b[0]) for a, b in zip(own, result, strict=True))
+
+    assert changed(mixed()) == 0
+    assert 10 < sum(float(mask.sum()) == 0 for _, mask in mixed(absent=0.5)) < 30
+    assert 10 < changed(mixed(distractors=0.5)) < 30
+    assert all(mask.sum() > 0 for _, mask in mixed(distractors=0.5))
+    # In a crowded group every image has a distractor, but where a pasted one found no place.
+    assert changed(mixed(crowded=1.0)) >= len(own) - 3
+
+
+def test_strangers_are_dealt_so_that_none_comes_twice():
+    own = examples(8)
+    colours = [torch.full((3, 32, 32), (place + 1) / 32) for place in range(30)]
+    cards = [(colour, torch.ones(1, 32, 32)) for colour in colours]
+    mixed = mix(own, cards, Augment(absent=1.0), Stream(2))
+    seen = {round(float(image[0, 0, 0]), 4) for image, _ in mixed}
+    assert len(seen) == len(own)
+
+
+def test_square_has_the_own_object_in_its_cell_alone():
+    image, mask = examples(1)[0]
+    others = [torch.full_like(image, level) for level in (0.1, 0.2, 0.3)]
+    joined, truth = square(image, mask, others, place=2)
+    assert joined.shape == image.shape and truth.shape == mask.shape
+    assert truth[:, :16].sum() == 0 and truth[:, :, 16:].sum() == 0 and truth[:, 16:, :16].sum() > 0
+    torch.testing.assert_close(joined[:, 16:, 16:], torch.full((3, 16, 16), 0.3))
+
+
+def test_every_kind_of_distractor_keeps_shapes_and_the_own_object():
+    image, mask = examples(1)[0]
+    for key in range(40):
+        crowd, truth = distract(image, mask, itertools.cycle(strangers()), Stream(key))
+        assert crowd.shape == image.shape and truth.shape == mask.shape
+        assert truth.sum() > 0.1 * mask.sum()

@@ -1,0 +1,100 @@
+"""What is learnt, and how fast."""
+
+import pytest
+import torch
+
+from cosod.errors import InputError
+from cosod.models import create
+from cosod.models.modules.layers import keep_statistics
+from cosod.training.config.recipe import load_recipe
+from cosod.training.config.sections import Optimiser
+from cosod.training.optimizer import Average, make_optimiser, set_rates
+
+
+def trained(name, **changes):
+    recipe = load_recipe(name, changes)
+    network = create(recipe.network, groups=2)
+    return network, make_optimiser(network, recipe)
+
+
+def test_gconet_moves_conv5_3_at_a_hundredth():
+    network, optimiser = trained("gconet_released")
+    moving = {name for name, p in network.backbone.named_parameters() if p.requires_grad}
+    assert moving == {"conv5.28.weight", "conv5.28.bias"}
+    assert [group["peak"] for group in optimiser.param_groups] == pytest.approx([1e-6, 1e-4])
+    assert len(optimiser.param_groups[0]["params"]) == 2
+
+
+def test_gconet_plus_moves_no_backbone_and_its_rate_grows_with_the_batch():
+    network, optimiser = trained("gconet_plus_released")
+    assert not any(p.requires_grad for p in network.backbone.parameters())
+    assert all(m.training for m in network.backbone.modules())
+    assert [group["peak"] for group in optimiser.param_groups] == pytest.approx([1e-4 * 26 / 16])
+    _, smaller = trained("gconet_plus_released", **{"sampling.images": 8})
+    assert smaller.param_groups[0]["peak"] == pytest.approx(0.5e-4)
+
+
+def test_the_light_network_keeps_first_stages_and_all_norms_of_the_backbone():
+    network, optimiser = trained("gconet_plus_mobile")
+    assert isinstance(optimiser, torch.optim.AdamW)
+    for name, p in network.backbone.named_parameters():
+        stage = int(name.split(".")[1])
+        assert p.requires_grad == (stage > 3 and p.ndim == 4), name
+    assert [group["peak"] for group in optimiser.param_groups] == pytest.approx([2e-4, 2e-3])
+
+
+def test_a_name_that_no_parameter_has_is_refused():
+    with pytest.raises(InputError, match=r"begins with 'backbon\.'; did you mean 'backbone\.'"):
+        trained("gconet_released", frozen=["backbon."])
+
+
+@pytest.mark.parametrize(
+    ("settings", "epoch", "progress", "factor"),
+    [
+        (Optimiser(schedule="constant"), 9, 0.9, 1.0),
+        (Optimiser(schedule="steps", decay_epochs=50), 49, 0.5, 1.0),
+        (Optimiser(schedule="steps", decay_epochs=50), 100, 0.5, 0.01),
+        (Optimiser(schedule="cosine", warmup=0.1), 0, 0.0, 0.04),
+        (Optimiser(schedule="cosine", warmup=0.1), 0, 0.1, 1.0),
+        (Optimiser(schedule="cosine", warmup=0.1), 0, 0.55, 0.5),
+        (Optimiser(schedule="cosine", warmup=0.0), 0, 1.0, 0.0),
+    ],
+)
+def test_schedules(settings, epoch, progress, factor):
+    _, optimiser = trained("gconet_released")
+    assert set_rates(optimiser, settings, epoch, progress) == pytest.approx(factor)
+    assert optimiser.param_groups[1]["lr"] == pytest.approx(1e-4 * factor)
+
+
+def test_decay_by_steps_and_a_method_made_anew():
+    settings = Optimiser(schedule="steps", decay=0.5, decay_steps=3, restart=True)
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimiser = torch.optim.Adam([{"params": [weight], "peak": 1.0, "lr": 1.0}])
+    known = []
+    for step in range(7):
+        set_rates(optimiser, settings, 0, 0.0, step)
+        known.append(len(optimiser.state))
+        weight.grad = torch.ones(2)
+        optimiser.step()
+    assert known == [0, 1, 1, 0, 1, 1, 0]
+    assert optimiser.param_groups[0]["lr"] == 0.25
+    with pytest.raises(InputError, match="restart is for schedule steps, not for cosine"):
+        Optimiser(schedule="cosine", restart=True)
+
+
+def test_average_follows_and_soon_forgets_its_start():
+    network = torch.nn.BatchNorm1d(1)
+    average = Average(network, 0.9)
+    for step in range(1, 200):
+        network.weight.data.fill_(3.0)
+        network.num_batches_tracked.fill_(step)
+        average.update(network, step)
+    assert float(average.state["weight"]) == pytest.approx(3.0, abs=1e-4)
+    assert int(average.state["num_batches_tracked"]) == 199
+
+
+def test_frozen_statistics_stay():
+    network = torch.nn.Sequential(torch.nn.BatchNorm1d(2)).train()
+    keep_statistics(network)
+    network(torch.randn(8, 2) + 5)
+    assert network[0].running_mean.abs().max() == 0
