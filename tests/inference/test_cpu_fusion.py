@@ -7,9 +7,11 @@ import torch
 from torch import nn
 
 import cosod
-from cosod.doctor import CLOSE, drawn_group, precision_deviation
 from cosod.errors import InputError
 from cosod.inference.cpu_fusion import FastSteps, FusedConv, fold, fuse, rounded
+from cosod.inference.detector import probe_maps
+from cosod.inference.precision import CLOSE, precision_deviation
+from cosod.inference.probe_images import drawn_group
 from cosod.models import registry
 
 CPU = torch.device("cpu")
@@ -66,9 +68,9 @@ def test_auto_takes_bfloat16_only_where_no_pixel_moves(monkeypatch):
     """On the default model single pixels on outlines do."""
     monkeypatch.setattr("cosod.inference.detector.has_bfloat16", lambda device: True)
     network = cosod.models.checkpoints.loading.load()
-    assert precision_deviation(network) > CLOSE
+    assert precision_deviation(lambda precision: probe_maps(network, "cpu", precision)) > CLOSE
     assert cosod.Detector(network, "cpu", precision="auto").precision == "float32"
-    monkeypatch.setattr("cosod.doctor.CLOSE", 0.5)
+    monkeypatch.setattr("cosod.inference.precision.CLOSE", 0.5)
     assert cosod.Detector(network, "cpu", precision="auto").precision == "bfloat16"
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import cosod
-from cosod.doctor import drawn_group
 from cosod.inference.flip_tta import MirroredSteps
+from cosod.inference.probe_images import drawn_group
 
 
 def mirrored(images):

@@ -82,7 +82,7 @@ def test_weighted_consensus_of_a_network_is_the_consensus_of_the_images_that_cou
     torch.manual_seed(0)
     network = models.create("gconet_plus_mobile").eval()
     deep = torch.rand(4, 192, 6, 6)
-    features = models.interface.Features((), deep, (96, 96))
+    features = models.base.Features((), deep, (96, 96))
     attention = torch.full((4, 1, 6, 6), 1 / 36)
     weighted = network.gather(features, attention, torch.tensor([1.0, 1.0, 0.0, 0.0])).vector
     two = network.gather(features._replace(deep=deep[:2]), attention[:2]).vector

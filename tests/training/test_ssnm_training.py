@@ -10,7 +10,7 @@ from cosod.cli import segment
 from cosod.errors import InputError
 from cosod.losses import SSNMWeights, ssnm_loss
 from cosod.models import load
-from cosod.postprocess.render import binarise, coseg_threshold
+from cosod.postprocess.threshold import binarise, coseg_threshold
 from cosod.training import load_recipe, train
 from cosod.training.config.recipe import recipe_names
 from cosod.training.data.loader import Batch

@@ -22,7 +22,8 @@ from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
 from cosod.io.run_records import RECORDS, file_states, fingerprint, read_record, record_of, refuse_foreign
 from cosod.io.storage import all_there, is_remote, remove
-from cosod.postprocess.render import binarise, check_threshold, overlay, save_image, to_8bit
+from cosod.postprocess.render import overlay, save_image, to_8bit
+from cosod.postprocess.threshold import binarise, check_threshold
 
 KINDS = ("maps", "masks", "overlays")
 #: Names in the output folder that no group may take.
@@ -45,7 +46,7 @@ class Job:
         output: folder of the results.
         save: any of ``maps`` (``<output>/<group>/<stem>.png``), ``masks`` (``<output>/masks/<group>/<stem>.png``)
             and ``overlays`` (``<output>/overlays/<group>/<stem>.jpg``).
-        threshold: of masks and overlays, see :func:`cosod.postprocess.render.binarise`.
+        threshold: of masks and overlays, see :func:`cosod.postprocess.threshold.binarise`.
         outline: of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the photo's
             colours change (:func:`cosod.apps.cutout.cutout.cut_mask`).
         overwrite: redo groups that are finished already.

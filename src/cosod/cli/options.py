@@ -154,7 +154,7 @@ def find_inputs(paths: tuple[Path, ...], output: Path, maps: Path | None = None)
 
 
 def threshold_value(text: str) -> float | str:
-    """A threshold as :func:`cosod.postprocess.render.binarise` takes it; words are left for it to judge."""
+    """A threshold as :func:`cosod.postprocess.threshold.binarise` takes it; words are left for it to judge."""
     try:
         return float(text)
     except ValueError:

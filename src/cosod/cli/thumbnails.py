@@ -49,8 +49,8 @@ def command(
     A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the
     end, with exit code 1; all others are done.
     """
-    from cosod.apps.cutout.job import ThumbnailJob
     from cosod.apps.resumable import run
+    from cosod.apps.thumbnails.job import ThumbnailJob
     from cosod.apps.thumbnails.thumbnails import ThumbnailOptions
 
     options = ThumbnailOptions(size_value(size), threshold_value(threshold), fill, edges)

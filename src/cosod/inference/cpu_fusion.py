@@ -9,11 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from cosod.errors import InputError
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
-
-#: What ``precision`` may be.
-PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def fold(network: nn.Module) -> None:
@@ -157,20 +153,6 @@ class FastSteps:
         if self.device.type == "cpu" or self.precision == torch.float32:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, self.precision)
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16 by itself, so that it is faster than float32 there."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    known = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
-    return torch.backends.mkldnn.is_available() and any(ask is not None and ask() for ask in known)
-
-
-def check_precision(precision: str) -> None:
-    """Raises InputError unless ``precision`` is one of :data:`PRECISIONS`."""
-    if precision not in PRECISIONS:
-        raise InputError(f"precision {precision!r}; give one of {', '.join(PRECISIONS)}")
 
 
 def prefer_kept_memory() -> bool:

@@ -11,12 +11,14 @@ from torch import Tensor
 from cosod.errors import DeviceError, ImageError, InputError
 from cosod.inference.backends import check_backend, open_steps
 from cosod.inference.consensus_file import Facts, GroupConsensus, check_masks, marked_attention
-from cosod.inference.cpu_fusion import FastSteps, check_precision, has_bfloat16
+from cosod.inference.cpu_fusion import FastSteps
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.flip_tta import MirroredSteps
 from cosod.inference.group_consensus import shared_with_marks
 from cosod.inference.pipeline import Finding, Result
+from cosod.inference.precision import check_precision, has_bfloat16, probed_precision
 from cosod.inference.presence import Calibration, count
+from cosod.inference.probe_images import drawn_group
 from cosod.inference.reference_sampling import Sampling
 from cosod.inference.region_filter import Judge
 from cosod.io.images import MAX_PIXELS, ImageSource
@@ -100,7 +102,7 @@ class Detector(Finding):
             neither.
         precision: ``float32``; ``bfloat16``, half the time on processors that compute in it, for maps that differ a
             little on the whole and visibly in places; or ``auto``, the second where it pays and no pixel of a probe
-            differs by more than 2/255 (see :func:`cosod.doctor.probed_precision`).
+            differs by more than 2/255 (see :func:`cosod.inference.precision.probed_precision`).
         sampling: when, and with which of its images, a large group is compared in place of all of them.
         backend: what computes features and maps: ``torch``, or on the CPU ``onnxruntime`` or ``openvino``, both in
             float32. For these the network is converted once and kept in the cache (see
@@ -315,9 +317,14 @@ def _precision(wanted: str, network: CoSaliencyNetwork, device: torch.device) ->
     check_precision(wanted)
     if wanted != "auto":
         return wanted
-    from cosod.doctor import probed_precision
+    if not has_bfloat16(device):
+        return "float32"
+    return probed_precision(lambda precision: probe_maps(network, str(device), precision))
 
-    return probed_precision(network, str(device)) if has_bfloat16(device) else "float32"
+
+def probe_maps(network: CoSaliencyNetwork, device: str, precision: str) -> list[np.ndarray]:
+    """Maps of :func:`~cosod.inference.probe_images.drawn_group` at 128 pixels, to compare precisions on."""
+    return Detector(network, device, size=128, precision=precision).segment(drawn_group())
 
 
 def _check_group(images: Sequence[ImageSource]) -> None:

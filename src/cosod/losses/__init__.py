@@ -1,12 +1,7 @@
 """Losses: each term a pure function, and the sums that train GCoNet, GCoNet+ and SSNM."""
 
-from cosod.losses.gconet_plus import (
-    GCoNetPlusWeights,
-    GCoNetWeights,
-    MapWeights,
-    gconet_loss,
-    gconet_plus_loss,
-)
+from cosod.losses.gconet import GCoNetWeights, gconet_loss
+from cosod.losses.gconet_plus import GCoNetPlusWeights, MapWeights, gconet_plus_loss
 from cosod.losses.group_losses import (
     adversarial_loss,
     classification_loss,

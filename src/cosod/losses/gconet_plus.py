@@ -1,4 +1,4 @@
-"""The sums of losses that train GCoNet and GCoNet+."""
+"""The sum of losses that trains GCoNet+."""
 
 from dataclasses import dataclass, field
 
@@ -6,18 +6,9 @@ import torch
 from torch import Tensor
 
 from cosod.errors import InputError
-from cosod.losses.group_losses import classification_loss, focal_loss, semi_hard_triplet_loss, symmetric_triplet_loss
+from cosod.losses.group_losses import classification_loss, contrast_loss, semi_hard_triplet_loss, symmetric_triplet_loss
 from cosod.losses.map_losses import bce_loss, binary_loss, iou_loss, mse_loss, smooth_masks, ssim_loss
 from cosod.models.base import Output
-
-
-@dataclass(frozen=True)
-class GCoNetWeights:
-    """Factors of :func:`gconet_loss`; the defaults are the published code's."""
-
-    iou: float = 1.0
-    contrast: float = 250.0
-    classification: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -74,30 +65,6 @@ _MAP_LOSSES = {
 }
 
 
-def gconet_loss(
-    output: Output, masks: Tensor, classes: Tensor, weights: GCoNetWeights | None = None
-) -> dict[str, Tensor]:
-    """GCoNet's loss (section 3.5, equation 5, with the factors of the published code).
-
-    Args:
-        output: of a network in training mode, for 2 n images of two groups; terms whose training head the
-            network does not have are left out.
-        masks: ``(2 n, 1, H, W)`` in {0, 1}.
-        classes: ``(2 n,)``, index of each image's group in the training set.
-
-    Returns:
-        The terms without their factors, ``iou`` (over the four supervised maps), ``contrast`` and
-        ``classification``; and ``total``, their weighted sum.
-    """
-    weights = weights or GCoNetWeights()
-    terms = {"iou": torch.stack([iou_loss(side, masks) for side in output.sides]).sum()}
-    if output.contrast is not None:
-        terms["contrast"] = _contrast(output, masks)
-    if output.classes is not None:
-        terms["classification"] = classification_loss(output.classes, classes)
-    return terms | {"total": sum(getattr(weights, name) * term for name, term in terms.items())}
-
-
 def gconet_plus_loss(
     output: Output, masks: Tensor, classes: Tensor, weights: GCoNetPlusWeights | None = None
 ) -> dict[str, Tensor]:
@@ -138,13 +105,8 @@ def gconet_plus_loss(
         factor = weights.masked_classification
         add("masked_classification", factor, lambda: classification_loss(output.masked_classes, classes))
     if output.contrast is not None:
-        add("contrast", weights.contrast, lambda: _contrast(output, masks))
+        add("contrast", weights.contrast, lambda: contrast_loss(output.contrast, masks))
     return terms | {"total": sum(factors[name] * term for name, term in terms.items())}
-
-
-def _contrast(output: Output, masks: Tensor) -> Tensor:
-    """GCM: the masks with the own consensus, nothing with the other group's (GCoNet equation 3)."""
-    return focal_loss(output.contrast, torch.cat([masks, torch.zeros_like(masks)]))
 
 
 def _smoothed(loss, maps: Tensor, masks: Tensor, epsilon: float) -> Tensor:

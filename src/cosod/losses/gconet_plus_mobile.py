@@ -1,29 +1,13 @@
-"""From a network's output to the number that is minimised, by recipe."""
+"""The sum of losses that trains the light network, and its loss on the attention."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cosod.losses import (
-    bce_loss,
-    classification_loss,
-    focal_loss,
-    gconet_loss,
-    gconet_plus_loss,
-    iou_loss,
-    ssnm_loss,
-)
+from cosod.losses.group_losses import classification_loss, contrast_loss
+from cosod.losses.map_losses import bce_loss, iou_loss
 from cosod.models.base import Output
-
-#: ``loss(output, masks, classes, weights)`` -> terms without factors, and their weighted sum as ``total``.
-Loss = Callable[[Output, Tensor, Tensor, Any], dict[str, Tensor]]
-
-#: Losses whose ``classes`` are all labels that a group shares, ``(N, labels)``, and not the one label of each image.
-OF_ALL_SHARED = frozenset({"ssnm"})
 
 
 @dataclass(frozen=True)
@@ -64,7 +48,7 @@ def mobile_loss(
         "side_iou": iou_loss(coarse, masks) / n,
         "classification": classification_loss(output.classes, classes),
         "masked_classification": classification_loss(output.masked_classes, classes),
-        "contrast": focal_loss(output.contrast, torch.cat([masks, torch.zeros_like(masks)])),
+        "contrast": contrast_loss(output.contrast, masks),
         "attention": attention_loss(output.attention, masks),
     }
     return terms | {"total": sum(getattr(weights, name) * term for name, term in terms.items())}
@@ -81,8 +65,3 @@ def attention_loss(attention: Tensor, masks: Tensor) -> Tensor:
     share = (attention.float() * inside).sum(dim=(1, 2, 3))
     present = masks.flatten(1).amax(dim=1)
     return -(present * share.clamp_min(1e-4).log()).sum() / present.sum().clamp_min(1)
-
-
-def loss_of(name: str) -> Loss:
-    """The loss of that name in a recipe."""
-    return {"gconet": gconet_loss, "gconet_plus": gconet_plus_loss, "mobile": mobile_loss, "ssnm": ssnm_loss}[name]

@@ -18,6 +18,16 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0) -> Tensor:
     return ((1 - torch.exp(-entropy)) ** gamma * entropy).mean()
 
 
+def contrast_loss(contrast: Tensor, masks: Tensor) -> Tensor:
+    """GCM: the masks with the own consensus, nothing with the other group's (GCoNet equation 3).
+
+    Args:
+        contrast: logits ``(4 n, 1, H, W)``: of 2 n images with the own consensus, then of the same with the other's.
+        masks: ``(2 n, 1, H, W)`` in {0, 1}.
+    """
+    return focal_loss(contrast, torch.cat([masks, torch.zeros_like(masks)]))
+
+
 def classification_loss(scores: Tensor, classes: Tensor, smoothing: float = 0.0) -> Tensor:
     """Cross entropy of the group classifier, mean over images.
 

@@ -108,8 +108,8 @@ class CoSaliencyNetwork(nn.Module):
 
     ``mean`` and ``std`` (RGB, for values in [0, 1]) say how images are normalised before ``encode``; ``size``
     is the side of the square that images are resized to by default, ``mask_threshold`` where masks are cut by default
-    (see :func:`cosod.postprocess.render.binarise`). Where ``any_groups`` is true, ``forward`` takes a second argument,
-    the number of groups of a training batch, which otherwise are two.
+    (see :func:`cosod.postprocess.threshold.binarise`). Where ``any_groups`` is true, ``forward`` takes a second
+    argument, the number of groups of a training batch, which otherwise are two.
     """
 
     #: What the weights file said besides (see :func:`cosod.models.save`), where the weights came from one.

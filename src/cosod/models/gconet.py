@@ -7,8 +7,10 @@ from torch import Tensor, nn
 
 from cosod.models.backbones.vgg import VGG16
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
+from cosod.models.modules.auxiliary_classification import classifier
 from cosod.models.modules.group_affinity import GroupAffinity
-from cosod.models.modules.layers import classifier, contrast_head, halves, own_and_other, resize
+from cosod.models.modules.group_collaborating import contrast_head, own_and_other
+from cosod.models.modules.layers import halves, resize
 from cosod.models.modules.relation import MeanConsensus
 
 

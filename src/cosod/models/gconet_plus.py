@@ -10,15 +10,12 @@ from cosod.errors import InputError
 from cosod.models.backbones.resnet import ResNet50
 from cosod.models.backbones.vgg import VGG16
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
-from cosod.models.modules.layers import classifier, contrast_head, halves, own_and_other, resize
+from cosod.models.modules.auxiliary_classification import classifier
+from cosod.models.modules.confidence_enhancement import RELEASED_K, confidence_branch, confidence_logits
+from cosod.models.modules.group_collaborating import contrast_head, own_and_other
+from cosod.models.modules.layers import halves, resize
 from cosod.models.modules.refiner import Refiner
 from cosod.models.modules.relation import make_relation
-
-#: Where P - T is below it, the published code's exp(-300 (P - T)) overflows float32 ...
-RELEASED_LIMIT = -88.72 / 300
-#: ... and it computes the whole batch again with this k.
-RELEASED_FALLBACK = 50.0
-RELEASED_K = 300.0
 
 #: Channels of the decoder, from the top down.
 DECODER = (256, 128, 64, 32)
@@ -105,14 +102,6 @@ def _after(channels: int, bn: bool) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def _branch(channels: int, bn: bool) -> nn.Sequential:
-    """A branch of the confidence module, as logits."""
-    layers: list[nn.Module] = []
-    for _ in range(2):
-        layers += [nn.Conv2d(channels, channels, 3, padding=1), *_norm(channels, bn), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Conv2d(channels, 1, 1))
-
-
 class GCoNetPlus(CoSaliencyNetwork):
     """``gconet_plus``: a five-block backbone, the consensus on its last block, a top-down decoder, the CEM.
 
@@ -143,8 +132,8 @@ class GCoNetPlus(CoSaliencyNetwork):
             above = c
         self.block1 = _resblk(above, above, bn)
         if config.confidence_module:
-            self.probability = _branch(above, bn)
-            self.threshold = _branch(above, bn)
+            self.probability = confidence_branch(above, bn)
+            self.threshold = confidence_branch(above, bn)
         else:
             self.predict = nn.Conv2d(above, 1, 1)
         if config.refiner != "none":
@@ -193,16 +182,7 @@ class GCoNetPlus(CoSaliencyNetwork):
         Returns:
             ``(N, 1, H, W)`` in [0, 1].
         """
-        return self._confidence_logits(probability, threshold).sigmoid()
-
-    def _confidence_logits(self, probability: Tensor, threshold: Tensor) -> Tensor:
-        difference = probability - threshold
-        k = self.config.confidence
-        if k == "released":
-            # Chosen by tensor operations, so that the choice is traced and waits for no device.
-            low = difference.detach().min() < RELEASED_LIMIT
-            k = RELEASED_K + (RELEASED_FALLBACK - RELEASED_K) * low.to(difference.dtype)
-        return k * difference
+        return confidence_logits(probability, threshold, self.config.confidence).sigmoid()
 
     def _decode(self, features: Features, weighted: Tensor) -> tuple[Output, Tensor]:
         """The output, and p1 at the size of the images, which the mask of the auxiliary classifier reads."""
@@ -222,7 +202,7 @@ class GCoNetPlus(CoSaliencyNetwork):
         if self.config.confidence_module:
             probability = self.probability(p).float().sigmoid()
             threshold = self.threshold(p).float().sigmoid()
-            logits = self._confidence_logits(probability, threshold)
+            logits = confidence_logits(probability, threshold, self.config.confidence)
         else:
             logits = self.predict(p).float()
         maps = logits.sigmoid()

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from cosod.errors import InputError
-from cosod.postprocess.render import binarise
+from cosod.postprocess.threshold import binarise
 
 #: Longer side, in pixels, of what GrabCut works on: its time grows faster than the pixels, and its edge is
 #: refined at full size afterwards.

@@ -1,4 +1,4 @@
-"""What is made of a map: 8-bit maps, masks, overlays and contact sheets."""
+"""What is made of a map: 8-bit maps, overlays and contact sheets, and how they are encoded and written."""
 
 import io
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cosod.errors import InputError
 from cosod.io.atomic_write import whole
 from cosod.io.images import read_image
+from cosod.postprocess.threshold import binarise
 
 OVERLAY_COLOUR = (255, 64, 96)
 #: How maps are packed as PNG. They are smooth, and mostly nothing: the difference to the row above and runs of the same
@@ -23,34 +23,6 @@ if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # not in older OpenCV
 def to_8bit(saliency: np.ndarray) -> np.ndarray:
     """A map in [0, 1] as uint8, rounded."""
     return cv2.convertScaleAbs(saliency, alpha=255)  # in one pass, where numpy takes three
-
-
-def binarise(saliency: np.ndarray, threshold: float | str = 0.5) -> np.ndarray:
-    """A map ``(H, W)`` in [0, 1] -> bool mask.
-
-    Args:
-        saliency: the map.
-        threshold: a value in (0, 1), or ``"adaptive"``: twice the map's mean, at most 0.95 (GCoNet section 5,
-            "applications"), or ``"coseg"``: :func:`coseg_threshold`. The last two always find something, in an
-            image without the object too.
-    """
-    check_threshold(threshold)
-    if threshold == "adaptive":
-        threshold = min(2 * float(saliency.mean()), 0.95)
-    elif threshold == "coseg":
-        threshold = coseg_threshold(saliency)
-    return saliency > threshold
-
-
-def coseg_threshold(saliency: np.ndarray, cap: float = 0.8) -> float:
-    """Mean plus population standard deviation of a map, at most ``cap``, as SSNM's evaluation code has it."""
-    return min(float(saliency.mean() + saliency.std()), cap)
-
-
-def check_threshold(threshold: float | str) -> None:
-    """Raises InputError for a threshold that :func:`binarise` does not take."""
-    if threshold not in ("adaptive", "coseg") and not (isinstance(threshold, int | float) and 0 < threshold < 1):
-        raise InputError(f"threshold {threshold!r}: give a value between 0 and 1, 'adaptive' or 'coseg'")
 
 
 def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

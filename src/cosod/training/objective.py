@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cosod.losses.gconet_plus_mobile import OF_ALL_SHARED, loss_of
+from cosod.losses.registry import OF_ALL_SHARED, loss_of
 from cosod.models.base import CoSaliencyNetwork, Output
 from cosod.training.auxiliary_losses import Judge, scale_term
 from cosod.training.config.recipe import Recipe

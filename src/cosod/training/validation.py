@@ -12,7 +12,7 @@ from cosod.evaluation.metrics.functional import s_measure
 from cosod.io.images import read_image
 from cosod.io.tensors import shrink
 from cosod.models.base import CoSaliencyNetwork
-from cosod.postprocess.render import binarise
+from cosod.postprocess.threshold import binarise
 from cosod.training.config.recipe import Recipe
 from cosod.training.data.augment import read_mask
 from cosod.training.data.distractor_mixing import beside

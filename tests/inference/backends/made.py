@@ -4,7 +4,7 @@ import functools
 
 import torch
 
-from cosod.doctor import drawn_group
+from cosod.inference.probe_images import drawn_group
 from cosod.io.tensors import shrink, to_batch
 from cosod.models.checkpoints import loading
 from cosod.models.registry import create

@@ -7,7 +7,7 @@ import torch
 
 from cosod.errors import InputError
 from cosod.losses import GCoNetPlusWeights, GCoNetWeights, MapWeights
-from cosod.losses.gconet_plus_mobile import loss_of
+from cosod.losses.registry import loss_of
 from cosod.models import create
 from cosod.training.config.recipe import from_table, load_recipe, recipe_names, to_table, with_defaults
 from cosod.training.run import _new_network

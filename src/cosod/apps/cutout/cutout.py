@@ -12,7 +12,7 @@ from cosod.errors import InputError
 from cosod.io.images import ImageSource
 from cosod.postprocess.matting import clean_colours, smooth_alpha
 from cosod.postprocess.object_mask import check_map, grab_cut, object_box, object_mask, surroundings
-from cosod.postprocess.render import check_threshold
+from cosod.postprocess.threshold import check_threshold
 
 if TYPE_CHECKING:
     from cosod.inference.detector import Detector
@@ -30,7 +30,7 @@ class CutoutOptions:
     Attributes:
         method: ``grabcut``: the map's mask, corrected by the photo's colours, with a smooth edge. ``threshold``: the
             map's mask with a smooth edge. ``alpha``: the map itself is the opacity.
-        threshold: of the map's mask, see :func:`cosod.postprocess.render.binarise`; twice the mean by default, as in
+        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarise`; twice the mean by default, as in
             the papers.
         background: what comes behind, see :func:`cosod.apps.cutout.backgrounds.background`; None leaves the result
             transparent.
@@ -144,7 +144,7 @@ def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = "
 
     Args:
         image, saliency: as for :func:`cut_out`.
-        threshold: of the map's mask, see :func:`cosod.postprocess.render.binarise`.
+        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarise`.
 
     Returns:
         bool ``(H, W)``.

@@ -1,4 +1,4 @@
-"""The two applications on folders: what each writes for a group."""
+"""Cut-outs on folders: the files that are written for a group."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -9,25 +9,16 @@ from PIL import Image
 
 from cosod.apps.cutout.backgrounds import background
 from cosod.apps.cutout.cutout import CutoutOptions, cut_out_noted
-from cosod.apps.resumable import Reading, kept_of
-from cosod.apps.thumbnails import annotations
-from cosod.apps.thumbnails.annotations import Labelled, annotate, coco, yolo
-from cosod.apps.thumbnails.thumbnails import ThumbnailOptions, contact_sheet, crop, plan_crops
+from cosod.apps.resumable import Reading
 from cosod.errors import ImageError, InputError
-from cosod.io.atomic_write import whole, write_text
+from cosod.io.atomic_write import whole
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
-from cosod.postprocess.object_mask import bounded, object_box, object_mask
 from cosod.postprocess.render import save_image
 
 FORMATS = ("png", "webp", "jpg")
 #: The longest side that WebP can have.
 WEBP_LIMIT = 16383
-LABELS = ("coco", "yolo")
-#: Folder of YOLO's files, and name of COCO's, in the output folder.
-YOLO_FOLDER, COCO_FILE = "labels", "coco.json"
-#: Longer side at which a group's masks are kept while its crops are planned: memory for thousands of photos.
-KEPT_SIDE = 512
 
 Maps = Iterator[tuple[int, np.ndarray]]
 
@@ -95,104 +86,3 @@ def _save(pixels: np.ndarray, file: Path) -> None:
     with whole(file) as temporary:
         # "exact" keeps the object's colours under the transparent edge, for programs that enlarge the picture.
         Image.fromarray(pixels).save(temporary, "WEBP", quality=90, method=3, exact=True)
-
-
-@dataclass(frozen=True)
-class ThumbnailJob:
-    """Thumbnails: ``<output>/<group>/<stem>.jpg``, and labels beside them.
-
-    Attributes:
-        output: folder of the results.
-        options: how photos are cropped.
-        labels: any of ``coco`` (``<output>/coco.json``) and ``yolo`` (``<output>/labels/<group>/<stem>.txt`` with
-            ``labels/classes.txt``); they are of the photos, not of the thumbnails.
-        masks: beside the boxes, see :data:`cosod.apps.thumbnails.annotations.MASKS`.
-        each_part: a box for each connected part of the object.
-        overwrite: redo groups that are finished already.
-    """
-
-    output: Path
-    options: ThumbnailOptions = field(default_factory=ThumbnailOptions)
-    labels: tuple[str, ...] = ()
-    masks: str = "none"
-    each_part: bool = False
-    overwrite: bool = False
-
-    def __post_init__(self):
-        unknown = [label for label in self.labels if label not in LABELS]
-        if unknown:
-            raise InputError(f"labels {','.join(self.labels)}: give any of {', '.join(LABELS)}")
-        if self.masks not in annotations.MASKS:
-            raise InputError(f"masks {self.masks!r}: give one of {', '.join(annotations.MASKS)}")
-        if not self.labels and (self.masks != "none" or self.each_part):
-            raise InputError("masks and parts go into labels; say which: --labels coco, yolo or both")
-        if self.masks == "rle" and "yolo" in self.labels:
-            raise InputError("YOLO has no run-length encoding; give polygons as masks, or coco alone as labels")
-
-    @property
-    def verb(self) -> str:
-        return "thumbnails"
-
-    def facts(self) -> object:
-        return [str(self.options), self.labels, self.masks, self.each_part]
-
-    def files(self, group: Group, index: int) -> list[Path]:
-        return [self.output / group.name / f"{group.stems[index]}.jpg"]
-
-    def make(self, group: Group, maps: Maps, reading: Reading) -> dict:
-        """Finds the object in all photos first, since the crops are planned together, then crops."""
-        boxes, sizes, masks, labelled = {}, {}, {}, []
-        for index, saliency in maps:
-            mask = object_mask(saliency, self.options.threshold)
-            boxes[index], sizes[index] = object_box(mask), mask.shape
-            masks[index] = np.asarray(Image.fromarray(mask).resize(bounded(mask.shape, KEPT_SIDE)))
-            if self.labels:
-                found = annotate(mask, self.masks, self.each_part)
-                file = f"{group.name}/{group.images[index].name}"
-                labelled.append(Labelled(file, mask.shape, group.name, found).as_dict())
-        frames = plan_crops(list(boxes.values()), list(sizes.values()), self.options)
-        for index, frame in zip(boxes, frames, strict=True):
-            (file,) = self.files(group, index)
-            try:
-                image = read_image(group.images[index], reading.max_pixels)
-            except ImageError as error:
-                reading.fail(index, error)
-                continue
-            save_image(crop(image, frame, self.options.size, masks[index]), file)
-            notes = () if boxes[index] else ("no object was found: the middle of the photo is shown",)
-            reading.done(index, notes, file=str(file), box=boxes[index], crop=[round(float(v), 2) for v in frame])
-        return {"labels": labelled}
-
-    def check_names(self, groups: list[Group]) -> None:
-        """Raises InputError if a group's folder would be that of YOLO's files."""
-        taken = [group.name for group in groups if group.name.split("/")[0].casefold() == YOLO_FOLDER]
-        if taken and "yolo" in self.labels:
-            raise InputError(f"a group is called {taken[0]!r}, as the folder of YOLO's files; rename it")
-
-    def write_labels(self, groups: list[Group]) -> list[Path]:
-        """The label files of all finished groups, from what their records keep; returns what was written."""
-        written = []
-        kept = [(group, kept_of(self.output, group).get("labels", [])) for group in groups]
-        labelled = [(group, [Labelled.from_dict(entry) for entry in entries]) for group, entries in kept]
-        if "coco" in self.labels:
-            written.append(self.output / COCO_FILE)
-            write_text(written[-1], coco(image for _, images in labelled for image in images))
-        if "yolo" in self.labels:
-            names = sorted({group.name for group in groups})
-            folder = self.output / YOLO_FOLDER
-            for group, images in labelled:
-                stems = {f"{group.name}/{p.name}": stem for p, stem in zip(group.images, group.stems, strict=True)}
-                for image in images:
-                    file = folder / group.name / f"{stems[image.file]}.txt"
-                    write_text(file, yolo(image, names.index(group.name)))
-            written.append(folder / "classes.txt")
-            write_text(written[-1], "".join(f"{name}\n" for name in names))
-        return written
-
-    def write_sheet(self, groups: list[Group], path: Path, most: int = 24) -> None:
-        """One picture of the thumbnails, the first ``most`` of each group."""
-        shown = []
-        for group in groups:
-            files = [self.files(group, index)[0] for index in range(len(group.images))]
-            shown.append((group.name, [read_image(file) for file in files if file.exists()][:most]))
-        save_image(contact_sheet([entry for entry in shown if entry[1]]), path)

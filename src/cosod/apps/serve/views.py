@@ -19,7 +19,8 @@ from cosod.errors import ImageError
 from cosod.io.images import read_image
 from cosod.io.photo_groups import unique_names
 from cosod.postprocess.object_mask import Box, object_box, object_mask
-from cosod.postprocess.render import binarise, encode, overlay, to_8bit
+from cosod.postprocess.render import encode, overlay, to_8bit
+from cosod.postprocess.threshold import binarise
 
 View = Literal["photo", "map", "mask", "cutout", "thumbnail", "overlay"]
 #: Folder of each view in the zip.
@@ -46,7 +47,7 @@ def render(view: View, group: Group, photo: Photo, threshold: float, side: int |
         view: what to show.
         group: the photo's, which thumbnails are made to look alike in.
         photo: with a map, unless ``view`` is the photo itself.
-        threshold: of all views but photo and map, see :func:`cosod.postprocess.render.binarise`.
+        threshold: of all views but photo and map, see :func:`cosod.postprocess.threshold.binarise`.
         side: longest side in pixels; by default the photo's own size, and :data:`THUMBNAIL` of thumbnails.
 
     Returns:

@@ -13,7 +13,7 @@ from cosod.errors import InputError
 from cosod.io.images import ImageSource
 from cosod.postprocess.inpaint import spread
 from cosod.postprocess.object_mask import Box, object_box, object_mask
-from cosod.postprocess.render import check_threshold
+from cosod.postprocess.threshold import check_threshold
 
 if TYPE_CHECKING:
     from cosod.inference.detector import Detector
@@ -42,7 +42,7 @@ class ThumbnailOptions:
 
     Attributes:
         size: ``(width, height)`` of every thumbnail.
-        threshold: of the map's mask, see :func:`cosod.postprocess.render.binarise`.
+        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarise`.
         fill: share of the frame that the object takes, along the side where it is tighter, above 0 and at most 1.
             By default chosen for the group: 0.65, or up to 0.9 where frames would leave their photos.
         edges: where a frame leaves its photo, ``extend`` continues the background, so that the object is at the

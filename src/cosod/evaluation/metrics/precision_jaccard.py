@@ -6,7 +6,7 @@ P is the share of pixels, object and background, where map and truth agree: pixe
 import numpy as np
 from PIL import Image
 
-from cosod.postprocess.render import coseg_threshold
+from cosod.postprocess.threshold import coseg_threshold
 
 SIZE = 224
 

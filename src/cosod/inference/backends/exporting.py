@@ -8,11 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cosod.doctor import drawn_group
 from cosod.errors import InputError
 from cosod.inference.backends.conversion import to_onnx, to_openvino, to_torchscript
 from cosod.inference.backends.graphs import GroupModel, group_graph
 from cosod.inference.backends.runtimes import OnnxRuntime, OpenVINO
+from cosod.inference.probe_images import drawn_group
 from cosod.io.atomic_write import whole
 from cosod.io.tensors import shrink, to_batch
 from cosod.models import registry

@@ -1,0 +1,16 @@
+"""Images that are drawn and not photographed: the same bytes on every machine, to compare maps on."""
+
+import numpy as np
+
+
+def drawn_group(size: int = 128) -> list[np.ndarray]:
+    """Three drawn images of a red disc on different grounds: the same bytes on every machine."""
+    y, x = np.mgrid[:size, :size].astype(np.int64)
+    images = []
+    for number, (cx, cy) in enumerate([(40, 44), (80, 60), (60, 88)]):
+        ground = [x * 2 % 256, (x + y) % 256, (x * 3 + y * 5) // 4 % 256]
+        image = np.stack([ground[number] // 2, ground[number - 1] // 3 + 60, ground[number - 2] // 4 + 90], axis=2)
+        disc = (x - cx) ** 2 + (y - cy) ** 2 <= 26**2
+        image[disc] = (200, 30, 40)
+        images.append(image.astype(np.uint8))
+    return images

@@ -1,0 +1,11 @@
+"""Auxiliary classification (ACM of GCoNet, RACM of GCoNet+): which training group an image belongs to."""
+
+from torch import nn
+
+
+def classifier(channels: int, groups: int) -> nn.Linear:
+    """Group classifier on the global average of the deepest feature (auxiliary classification, ACM)."""
+    layer = nn.Linear(channels, groups)
+    nn.init.kaiming_uniform_(layer.weight, a=1)
+    nn.init.zeros_(layer.bias)
+    return layer

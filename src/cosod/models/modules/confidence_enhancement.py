@@ -1,0 +1,32 @@
+"""Confidence enhancement module (CEM) of GCoNet+, section 3.4: a map from its probability P and its threshold T."""
+
+from torch import Tensor, nn
+
+#: Where P - T is below it, the published code's exp(-300 (P - T)) overflows float32 ...
+RELEASED_LIMIT = -88.72 / 300
+#: ... and it computes the whole batch again with this k.
+RELEASED_FALLBACK = 50.0
+RELEASED_K = 300.0
+
+
+def confidence_branch(channels: int, bn: bool) -> nn.Sequential:
+    """A branch of the confidence module, as logits."""
+    layers: list[nn.Module] = []
+    for _ in range(2):
+        layers += [nn.Conv2d(channels, channels, 3, padding=1), *([nn.BatchNorm2d(channels)] if bn else []), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Conv2d(channels, 1, 1))
+
+
+def confidence_logits(probability: Tensor, threshold: Tensor, k: float | str) -> Tensor:
+    """``k (P - T)``, whose sigmoid is the map.
+
+    Args:
+        probability, threshold: P and T, ``(N, 1, H, W)`` in [0, 1].
+        k: a number, or ``"released"``: the published code's, chosen once for all maps given here.
+    """
+    difference = probability - threshold
+    if k == "released":
+        # Chosen by tensor operations, so that the choice is traced and waits for no device.
+        low = difference.detach().min() < RELEASED_LIMIT
+        k = RELEASED_K + (RELEASED_FALLBACK - RELEASED_K) * low.to(difference.dtype)
+    return k * difference

@@ -1,0 +1,33 @@
+"""From a map to a binary mask by a threshold: a fixed one, or one that the map itself gives."""
+
+import numpy as np
+
+from cosod.errors import InputError
+
+
+def binarise(saliency: np.ndarray, threshold: float | str = 0.5) -> np.ndarray:
+    """A map ``(H, W)`` in [0, 1] -> bool mask.
+
+    Args:
+        saliency: the map.
+        threshold: a value in (0, 1), or ``"adaptive"``: twice the map's mean, at most 0.95 (GCoNet section 5,
+            "applications"), or ``"coseg"``: :func:`coseg_threshold`. The last two always find something, in an
+            image without the object too.
+    """
+    check_threshold(threshold)
+    if threshold == "adaptive":
+        threshold = min(2 * float(saliency.mean()), 0.95)
+    elif threshold == "coseg":
+        threshold = coseg_threshold(saliency)
+    return saliency > threshold
+
+
+def coseg_threshold(saliency: np.ndarray, cap: float = 0.8) -> float:
+    """Mean plus population standard deviation of a map, at most ``cap``, as SSNM's evaluation code has it."""
+    return min(float(saliency.mean() + saliency.std()), cap)
+
+
+def check_threshold(threshold: float | str) -> None:
+    """Raises InputError for a threshold that :func:`binarise` does not take."""
+    if threshold not in ("adaptive", "coseg") and not (isinstance(threshold, int | float) and 0 < threshold < 1):
+        raise InputError(f"threshold {threshold!r}: give a value between 0 and 1, 'adaptive' or 'coseg'")
