@@ -14,6 +14,8 @@ from cosod.models.base import Output
 #: ``loss(output, masks, classes, weights)`` -> terms without factors, and their weighted sum as ``total``.
 Loss = Callable[[Output, Tensor, Tensor, Any], dict[str, Tensor]]
 
+#: Losses that also take the masks of all objects of an image, shared or not, as ``objects``.
+OF_ALL_OBJECTS = frozenset({"mobile"})
 #: Losses whose ``classes`` are all labels that a group shares, ``(N, labels)``, and not the one label of each image.
 OF_ALL_SHARED = frozenset({"ssnm"})
 

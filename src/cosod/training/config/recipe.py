@@ -13,6 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from cosod.errors import InputError
 from cosod.losses import GCoNetPlusWeights, GCoNetWeights, SSNMWeights
 from cosod.losses.gconet_plus_mobile import MobileWeights
+from cosod.losses.registry import OF_ALL_OBJECTS
 from cosod.models.registry import entry
 from cosod.training.config.sections import (
     Augment,
@@ -76,6 +77,12 @@ class Recipe:
             raise InputError(
                 f"{self.network} takes pairs of groups, not {self.sampling.groups}; leave sampling.groups 2"
             )
+        if self.sampling.cut and not entry(self.network).network.group_sizes:
+            raise InputError(f"{self.network} takes groups of one size; leave sampling.cut 0")
+        if self.augment.made and self.loss not in OF_ALL_OBJECTS:
+            raise InputError(f"made groups are for losses on all objects, {', '.join(OF_ALL_OBJECTS)}; leave made 0")
+        if self.sampling.shares and self.sets != 1:
+            raise InputError("shares are for one step of groups from any set; leave sets 1")
         if self.size and (self.size < 32 or self.size % 16):
             raise InputError(f"size {self.size}: give a multiple of 16, at least 32")
         for name, least in (("sets", 1), ("epochs", 1), ("steps", 0), ("keep_epochs", 0)):
