@@ -8,8 +8,8 @@ _SENTENCES = {
     "zero_one": "{n} truth(s) hold no level above 1 and were read as masks of 0 and 1 ({names})",
     "faint": "{n} truth(s) hold no level above 1 in a lossy format and were read as almost black; save masks of 0 and "
     "255 as PNG ({names})",
-    "labels": "{n} truth(s) look like labels of several kinds (their highest level is below 32) and were read as almost "
-    "black; save masks of 0 and 255 that mark the object ({names})",
+    "labels": "{n} truth(s) look like labels of several kinds (their highest level is below 32) and were read as "
+    "almost black; save masks of 0 and 255 that mark the object ({names})",
     "empty": "{n} truth(s) are empty, without any object ({names})",
     "full": "{n} truth(s) are white all over; check that they are masks ({names})",
     "alpha": "{n} image(s) hold their mask in the transparency and were read from there ({names})",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cosod.errors import InputError
 from cosod.evaluation.protocols import LOWER_IS_BETTER
+from cosod.evaluation.report.formats import printable
 from cosod.evaluation.report.report import Report
-from cosod.evaluation.report.saving import printable
 from cosod.io.atomic_write import write_text
 
 

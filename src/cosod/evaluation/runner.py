@@ -15,11 +15,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from cosod.errors import ImageError, InputError
+from cosod.evaluation.inversion import inverted
 from cosod.evaluation.metrics.totals import Totals
 from cosod.evaluation.notices import Notices, some
 from cosod.evaluation.pairs import Pair, Pairing, pair_up
 from cosod.evaluation.protocols import Coseg, Protocol, get
-from cosod.evaluation.inversion import inverted
 from cosod.evaluation.reading import read_map, read_truth
 from cosod.evaluation.report.report import ImageTable, Report
 

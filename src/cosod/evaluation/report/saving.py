@@ -40,15 +40,5 @@ def save(folder: str | os.PathLike, reports: list[Report], *, images: str | os.P
     }
     folder = Path(folder)
     for name, make in makers.items():
-        write_text(folder / name, printable(make()))
+        write_text(folder / name, formats.printable(make()))
     return [folder / name for name in makers]
-
-
-def printable(text: str) -> str:
-    """The text with escapes in place of bytes of file names that are not UTF-8, which could not be written.
-
-    Example:
-        >>> printable("caf\\udce9")
-        'caf\\\\udce9'
-    """
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
