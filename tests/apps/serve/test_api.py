@@ -154,6 +154,40 @@ def test_limits_on_count_bytes_and_pixels(detector):
         assert server.client.post("/api/groups", files=form("a")).status_code == 201
 
 
+def test_of_more_photos_than_a_group_may_have_the_first_are_kept(server):
+    one = photo()
+    names = [f"{number:03}.png" for number in range(500)]
+    answer = server.client.post("/api/groups", files=[("photos", (name, one)) for name in names])
+    assert answer.status_code == 201
+    told = answer.json()
+    assert [entry["name"] for entry in told["photos"]] == names[:200]
+    assert sorted(entry["name"] for entry in told["failed"]) == names[200:]
+    assert all("at most 200 photos" in entry["error"] for entry in told["failed"])
+    more = server.client.post(f"/api/groups/{told['group']}/photos", files=form(*"abc"))
+    assert more.status_code == 201 and len(more.json()["failed"]) == 3
+    group = server.store.get(told["group"])
+    assert group.bytes == 200 * len(one) and len(list(group.folder.iterdir())) == 200
+    server.client.delete(f"/api/groups/{told['group']}")
+
+
+def test_files_that_are_no_photos_take_no_place(detector):
+    with running(detector, Limits(photos=3)) as server:
+        files = [*form(*(f"{number}.txt" for number in range(1500)), data=b"no image"), *form(*"abcd")]
+        answer = server.client.post("/api/groups", files=files)
+        assert answer.status_code == 201
+        told = answer.json()
+        assert [entry["name"] for entry in told["photos"]] == ["a", "b", "c"]
+        assert len(told["failed"]) == 1001 and "501 more files" in told["failed"][-1]["error"]
+
+
+def test_of_more_bytes_than_a_group_may_have_the_first_are_kept(detector):
+    one = photo()
+    with running(detector, Limits(group_bytes=3 * len(one) + 100)) as server:
+        told = server.client.post("/api/groups", files=form(*"abcdefgh", data=one)).json()
+        assert [entry["name"] for entry in told["photos"]] == ["a", "b", "c"]
+        assert len(told["failed"]) == 5 and "a group" in told["failed"][0]["error"]
+
+
 def test_bytes_are_counted_not_believed(detector):
     with running(detector, Limits(file_bytes=1 << 20, group_bytes=2 << 20)) as server:
 

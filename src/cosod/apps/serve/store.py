@@ -12,12 +12,9 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cosod.apps.serve.limits import Limits
-
-if TYPE_CHECKING:
-    from cosod.apps.serve.jobs import Job
 
 PREFIX = "cosod-serve-"
 #: A server touches its folder at every sweep; one untouched for so long was left behind by a killed server.
@@ -30,6 +27,15 @@ class Unknown(Exception):
 
 class Full(Exception):
     """The server has no room at present."""
+
+
+class Work(Protocol):
+    """What the store knows of a job: whether it is still to be done, and how to end it."""
+
+    @property
+    def active(self) -> bool: ...
+
+    def cancel(self) -> None: ...
 
 
 @dataclass(eq=False)
@@ -93,7 +99,7 @@ class Group:
     id: str
     folder: Path
     photos: dict[str, Photo] = field(default_factory=dict)
-    job: "Job | None" = None
+    job: Work | None = None
     runs: int = 0
     crops: tuple | None = None
     bytes: int = 0
