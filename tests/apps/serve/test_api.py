@@ -323,22 +323,6 @@ def test_unused_groups_are_deleted_and_everything_at_the_end(detector):
     assert not root.exists()
 
 
-def test_marks_that_cannot_be_used_are_refused(server):
-    group, ids = made(server, "a.png")
-    address = f"/api/groups/{group}/photos/{ids[0]}/mark"
-    black = io.BytesIO()
-    Image.new("L", (8, 8)).save(black, "PNG")
-    for content, told in ((b"nothing", "no PNG"), (black.getvalue(), "empty"), (photo(kind="JPEG"), "no PNG")):
-        answer = server.client.put(address, content=content)
-        assert answer.status_code == 422 and told in answer.json()["detail"]
-    with contextlib.suppress(httpx.TransportError):
-        assert server.client.put(address, content=bytes(5 << 20)).status_code == 413
-    white = io.BytesIO()
-    Image.new("L", (8, 8), 255).save(white, "PNG")
-    assert server.client.put(address, content=white.getvalue()).json()["marked"]
-    assert not server.client.delete(address).json()["marked"]
-
-
 def test_marked_photo_says_what_to_look_for(server, detector, monkeypatch):
     learn, learned = detector.learn, []
     monkeypatch.setattr(
@@ -398,3 +382,38 @@ def test_openapi_document_describes_every_route(server):
     assert all(document["paths"][path][verb]["description"] for path, verb in routes)
     upload = document["paths"]["/api/groups"]["post"]["requestBody"]["content"]
     assert "multipart/form-data" in upload
+
+
+def test_cutouts_get_a_background_and_a_size(server):
+    group, ids = found(server, "a.png", "b.png", "c.png")
+    plain = picture(server, group, ids[0], "cutout", background="#10f020")
+    assert (plain.mode, plain.size, plain.getpixel((0, 0))) == ("RGB", (80, 60), (16, 240, 32))
+    framed = picture(server, group, ids[0], "cutout", size="90x120", background="white:black")
+    assert framed.size == (90, 120) and framed.getpixel((0, 0)) == (255, 255, 255) != framed.getpixel((0, 119))
+    assert picture(server, group, ids[0], "cutout", size="90x120").mode == "RGBA"
+    assert picture(server, group, ids[0], "cutout", size="900x1200", side=60).size == (45, 60)
+    assert picture(server, group, ids[0], "cutout", background="blur", padding=0.1).mode == "RGB"
+    asked = {"views": ["cutout"], "size": "32x32", "background": "white"}
+    archive = zipfile.ZipFile(io.BytesIO(server.client.get(f"/api/groups/{group}/zip", params=asked).content))
+    assert Image.open(io.BytesIO(archive.read("cut-outs/a.png"))).size == (32, 32)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"background": "/etc/passwd"},
+        {"background": "icon.svg"},
+        {"background": "a:b:c"},
+        {"background": "white:black:red"},
+        {"size": "0x5"},
+        {"size": "99999x5"},
+        {"size": "9999x5"},
+        {"size": "5"},
+        {"padding": 0.5},
+    ],
+)
+def test_backgrounds_and_sizes_that_cannot_be_used(server, query):
+    group, ids = found(server, "a.png", "b.png")
+    answer = server.client.get(f"/api/groups/{group}/photos/{ids[0]}/cutout", params=query)
+    assert answer.status_code == 422 and "root:" not in answer.text
+    assert server.client.get(f"/api/groups/{group}/zip", params=query).status_code == 422

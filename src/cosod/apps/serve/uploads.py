@@ -1,7 +1,6 @@
 """Photos out of a multipart body, straight to disk."""
 
 import contextlib
-import io
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -22,8 +21,6 @@ from cosod.io.images import read_image
 KINDS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM")
 #: Refused files of one request that are named one by one.
 NAMED = 1000
-#: One marked photo is at most so large; the page sends far less.
-MARK_PIXELS = 16_000_000
 
 
 @dataclass
@@ -104,22 +101,6 @@ async def _decode(parts: "_Parts", decoding: CapacityLimiter) -> None:
         else:
             parts.discard([photo])
             parts.refuse(photo.name, reason)
-
-
-def read_mark(data: bytes) -> Image.Image:
-    """A painted mask as an 8-bit grey image; raises ImageError if it is none, or marks nothing."""
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            if image.width * image.height > MARK_PIXELS:
-                raise ImageError(f"the mark is over {MARK_PIXELS:,} pixels; send a smaller one")
-            mark = image.convert("L").point(lambda value: 255 * (value > 127))
-    except ImageError:
-        raise
-    except Exception as error:
-        raise ImageError("the mark is no PNG image") from error
-    if mark.getbbox() is None:
-        raise ImageError("the mark is empty; paint on the object")
-    return mark
 
 
 def _size(photo: Photo, max_pixels: int) -> tuple[int, int]:
