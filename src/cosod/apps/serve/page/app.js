@@ -195,8 +195,8 @@ async function correctOn(card) {
   const painted = await correct(card, threshold());
   if (painted === undefined) return;
   card.painted("correction", painted);
-  tell(painted ? `${card.name} corrected` : `${card.name}: as it was found`);
   await attempt(() => card.send(group, "correction"));
+  if (!card.unsent.has("correction")) tell(painted ? `${card.name} corrected` : `${card.name}: as it was found`);
   card.redraw();
   showState();
 }

@@ -218,8 +218,8 @@ stage.addEventListener("wheel", (event) => {
   zooming.by(STEP ** (-event.deltaY / 200), zooming.ofEvent(event));
 }, { passive: false });
 
-dialog.addEventListener("keydown", (event) => {
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
+addEventListener("keydown", (event) => { // wherever the focus is: a button that was turned off has lost it
+  if (dialog.open && (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
     event.preventDefault();
     undo();
   }
