@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import cosod
+from cosod.evaluation import save
 
 #: The groups of DUTS_class that training held out: `cosod train ... --hold-out tools/held_out.txt`.
 HELD_OUT = Path(__file__).with_name("held_out.txt")
@@ -45,7 +46,7 @@ def scores(data: Path, output: Path, options: list[str]) -> dict[str, float]:
     for protocol in ("papers", "coseg"):
         masks = protocol == "coseg" and "--outline" in options
         report = cosod.evaluate(output / "masks" if masks else output, data / "gts", protocol)
-        report.save(output.with_name(f"{output.name}-{protocol}"))
+        save(output.with_name(f"{output.name}-{protocol}"), [report])
         found |= report.all
     return found
 

@@ -2,7 +2,7 @@
 
 import importlib
 
-__all__ = ["PROTOCOLS", "Report", "Totals", "evaluate", "evaluate_protocols", "measures"]
+__all__ = ["PROTOCOLS", "Report", "Totals", "evaluate", "evaluate_protocols", "measures", "save"]
 
 # Imported when first used: the tables of the papers need neither OpenCV nor Pillow.
 _WHERE = {
@@ -11,6 +11,7 @@ _WHERE = {
     "Totals": "metrics.totals",
     "evaluate": "runner",
     "evaluate_protocols": "runner",
+    "save": "report.saving",
 }
 
 
