@@ -35,8 +35,12 @@ demo: $(VENV)/ready
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
-test: lint
+docs: $(VENV)/ready
+	$(BIN)/mkdocs build --strict --quiet
+
+test: lint docs
 	$(PYTEST)
 
 quick: $(VENV)/ready
