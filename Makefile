@@ -38,7 +38,7 @@ lint: $(VENV)/ready
 	$(BIN)/mypy
 
 docs: $(VENV)/ready
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 test: lint docs
 	$(PYTEST)
