@@ -4,6 +4,7 @@
 #   make quick   runs the tests without those that are marked slow
 #   make docs    builds the documentation into site/
 #   make lint    checks style and types
+#   make picture renders the picture of the README and of the documentation anew
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +18,7 @@ TORCH_INDEX ?= $(if $(shell command -v nvidia-smi 2>/dev/null),,https://download
 # tests of one file stay in one worker, which shares what they have set up.
 PYTEST := OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
-.PHONY: demo test quick lint docs clean
+.PHONY: demo test quick lint docs picture clean
 
 # Where the index cannot be reached, or has no such build, the last line takes torch from the machine's usual index.
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -45,6 +46,9 @@ test: lint docs
 
 quick: $(VENV)/ready
 	$(PYTEST) -m "not slow"
+
+picture: $(VENV)/ready
+	$(BIN)/cosod segment examples/photos/toy_cars -o demo/toy_cars --sheet docs/images/toy_cars.jpg --overwrite
 
 clean:
 	rm -rf $(VENV) demo site .pytest_cache .ruff_cache .mypy_cache
