@@ -6,7 +6,6 @@ A new loss takes one file beside this one, with a function and the frozen datacl
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
@@ -14,10 +13,9 @@ from cosod.losses.gconet import GCoNetWeights, gconet_loss
 from cosod.losses.gconet_plus import GCoNetPlusWeights, gconet_plus_loss
 from cosod.losses.gconet_plus_mobile import MobileWeights, mobile_loss
 from cosod.losses.ssnm import SSNMWeights, ssnm_loss
-from cosod.models.base import Output
 
 #: ``loss(output, masks, classes, weights)`` -> terms without factors, and their weighted sum as ``total``.
-Loss = Callable[[Output, Tensor, Tensor, Any], dict[str, Tensor]]
+Loss = Callable[..., dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -29,17 +27,19 @@ class Entry:
         weights: the frozen dataclass of its factors, which are the keys of a recipe's table ``[weights]``.
         shared_labels: whether its ``classes`` are all labels that a group shares, ``(N, labels)``, and not the one
             label of each image, ``(N,)``.
+        all_objects: whether it also takes the masks of all objects of an image, shared or not, as ``objects``.
     """
 
     function: Loss
     weights: type
     shared_labels: bool = False
+    all_objects: bool = False
 
 
 REGISTRY: dict[str, Entry] = {
     "gconet": Entry(gconet_loss, GCoNetWeights),
     "gconet_plus": Entry(gconet_plus_loss, GCoNetPlusWeights),
-    "mobile": Entry(mobile_loss, MobileWeights),
+    "mobile": Entry(mobile_loss, MobileWeights, all_objects=True),
     "ssnm": Entry(ssnm_loss, SSNMWeights, shared_labels=True),
 }
 

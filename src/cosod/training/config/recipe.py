@@ -73,6 +73,13 @@ class Recipe:
             raise InputError(
                 f"{self.network} takes pairs of groups, not {self.sampling.groups}; leave sampling.groups 2"
             )
+        if self.sampling.cut and not entry(self.network).network.group_sizes:
+            raise InputError(f"{self.network} takes groups of one size; leave sampling.cut 0")
+        if self.augment.made and not LOSSES[self.loss].all_objects:
+            fitting = ", ".join(name for name, loss in LOSSES.items() if loss.all_objects)
+            raise InputError(f"made groups are for losses on all objects, {fitting}; leave made 0")
+        if self.sampling.shares and self.sets != 1:
+            raise InputError("shares are for one step of groups from any set; leave sets 1")
         if self.size and (self.size < 32 or self.size % 16):
             raise InputError(f"size {self.size}: give a multiple of 16, at least 32")
         for name, least in (("sets", 1), ("epochs", 1), ("steps", 0), ("keep_epochs", 0)):
