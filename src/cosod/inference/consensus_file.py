@@ -62,7 +62,7 @@ class GroupConsensus:
     """What the images of one group share, from :meth:`cosod.Detector.learn`.
 
     Attributes:
-        vector: the consensus that features are multiplied with, ``(C,)`` float32 on the CPU.
+        vector: the consensus, ``(V,)`` float32 on the CPU; with most networks what features are multiplied with.
         prototype: mean of F under the attention, ``(C,)``: what presence is measured against.
         facts: where it comes from.
     """
@@ -113,8 +113,8 @@ class GroupConsensus:
                     raise InputError(f"{path} has format {metadata[KEY]}, newer than this version reads; update cosod")
                 facts = Facts(**json.loads(metadata["facts"]))
                 vector, prototype = (file.get_tensor(name) for name in TENSORS)
-            if not vector.shape == prototype.shape == (len(vector),) or not _usable(vector, prototype):
-                raise ValueError("its vectors are not finite numbers of one length")
+            if not vector.ndim == prototype.ndim == 1 or not _usable(vector, prototype):
+                raise ValueError("its vectors are not finite numbers")
         except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(f"{path}: damaged ({error}); learn the consensus again with cosod learn") from error
         return cls(vector, prototype, facts)

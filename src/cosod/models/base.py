@@ -116,17 +116,26 @@ class CoSaliencyNetwork(nn.Module):
     is the side of the square that images are resized to by default, ``mask_threshold`` where masks are cut by default
     (see :func:`cosod.postprocess.threshold.binarise`). Where ``any_groups`` is true, ``forward`` takes a second
     argument, the number of groups of a training batch, which otherwise are two; where ``group_sizes`` is true, the
-    number of images of each of its groups.
+    number of images of each of its groups. Sides of images are multiples of ``stride``. Where ``additive_consensus`` is
+    true, the consensus of two groups together is the weighted mean of theirs.
     """
 
     #: What the weights file said besides (see :func:`cosod.models.save`), where the weights came from one.
     extra: Mapping[str, Any] = MappingProxyType({})
+    stride: int = 16
+    additive_consensus: bool = True
     any_groups: bool = False
     group_sizes: bool = False
     mask_threshold: float | str = 0.5
     size: int = 256
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    @classmethod
+    def check_size(cls, size: int) -> None:
+        """Raises InputError where images cannot be squares of ``size`` pixels."""
+        if size < 32 or size % cls.stride:
+            raise InputError(f"size {size}: give a multiple of {cls.stride}, at least 32")
 
     @property
     def whole_group_maps(self) -> bool:

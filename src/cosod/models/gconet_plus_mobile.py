@@ -12,7 +12,6 @@ from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.layers import enlarge, keep_statistics
 from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described
 
-
 #: Share of a training batch in the running means of the features that are compared.
 MOMENTUM = 0.01
 
@@ -126,6 +125,8 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
     """
 
     group_sizes = True
+    stride = 32
+    additive_consensus = False
     mean = (127 / 255,) * 3
     std = (128 / 255,) * 3
 

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from cosod.errors import InputError
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
+from cosod.models.modules.layers import enlarge
 
 
 class Saliency(NamedTuple):

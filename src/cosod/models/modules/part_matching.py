@@ -127,7 +127,7 @@ class PartMatching(nn.Module):
         base = self.objectness * logits
         match = _others_match(unit, logits, precision)
         first = (self.log_match.exp() * match + base).softmax(dim=1).view(n, 1, h, w)
-        prototype = self._prototype(deep, first, self._agreement(deep, first))
+        prototype = self._prototype(deep, first, self.agreement(deep, first))
         alike = torch.einsum("ncp,c->np", unit, prototype)
         second = (self.log_prototype.exp() * (alike + match) + base).softmax(dim=1).view(n, 1, h, w)
         return first, second
@@ -148,7 +148,7 @@ class PartMatching(nn.Module):
         if attention is None:
             attention = self.attention(deep)
         if weights is None:
-            weights = self._agreement(deep, attention)
+            weights = self.agreement(deep, attention)
         else:
             weights = weights / weights.sum()
         unit = self._parted(deep)[0]
@@ -216,8 +216,8 @@ class PartMatching(nn.Module):
         unit = self._parted(deep)[0]
         return F.normalize(torch.einsum("ncp,np->nc", unit, attention.flatten(1).float()), dim=1)
 
-    def _agreement(self, deep: Tensor, attention: Tensor) -> Tensor:
-        """Weights of the images, adding up to one: by the cosine of each with the mean of the others."""
+    def agreement(self, deep: Tensor, attention: Tensor) -> Tensor:
+        """Weights ``(N,)`` of the images, adding up to one: by the cosine of each with the mean of the others."""
         vectors = self._vectors(deep, attention)
         others = F.normalize(vectors.sum(dim=0) - vectors, dim=1)  # zero for a single image, whose weight is one
         return (AGREEMENT * (vectors * others).sum(dim=1)).softmax(dim=0)

@@ -80,8 +80,8 @@ class Recipe:
             raise InputError(f"made groups are for losses on all objects, {fitting}; leave made 0")
         if self.sampling.shares and self.sets != 1:
             raise InputError("shares are for one step of groups from any set; leave sets 1")
-        if self.size and (self.size < 32 or self.size % 16):
-            raise InputError(f"size {self.size}: give a multiple of 16, at least 32")
+        if self.size:
+            entry(self.network).network.check_size(self.size)
         for name, least in (("sets", 1), ("epochs", 1), ("steps", 0), ("keep_epochs", 0)):
             check_at_least(name, getattr(self, name), least)
 

@@ -84,7 +84,7 @@ def make_example(
 def opened(
     item: Item, augment: Augment, size: int, read: Callable[[Item], Image.Image] = read_mask
 ) -> tuple[Image.Image, Image.Image]:
-    """An image and its mask, as ``read`` gives it; those much larger than the network's input averaged down, as far as :data:`SPARE` allows.
+    """An image and its mask, as ``read`` gives it; large ones are averaged down as far as :data:`SPARE` allows.
 
     What is done to an image would cost more than the network's step at the size of today's photos. A border in pixels
     means those of the photo, which then stays whole.

@@ -1,5 +1,6 @@
 """Which images meet in which step: decided by the seed alone, epoch by epoch."""
 
+import bisect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -58,11 +59,8 @@ class Sampler:
     def _drawn(self, stream: Stream) -> str:
         """A group of a source that is drawn by the shares."""
         shares = self.sampling.shares
-        place = stream.share() * sum(shares)
-        for number, until in enumerate(itertools.accumulate(shares)):
-            if place < until:
-                break
-        return stream.pick(self.data.sources[number])
+        number = bisect.bisect_right(list(itertools.accumulate(shares)), stream.share() * sum(shares))
+        return stream.pick(self.data.sources[min(number, len(shares) - 1)])
 
     def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Meeting]:
         """The meetings of an epoch, in order.

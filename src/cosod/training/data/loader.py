@@ -113,7 +113,7 @@ class Batches(Dataset):
             groups.append(self._examples(part, common, data, streams, lost))
         if recipe.augment.mixes:
             mixed = self._mixed(groups, meeting, data, key)
-            # A made group has other objects in all of its images, and in a small one nothing says which object is meant.
+            # A made group has other objects in all of its images; in a small one nothing would say which is meant.
             keep = [is_made or len(cut) > 1 for is_made, cut in zip(made, sizes, strict=True)]
             groups = [own if kept else new for own, new, kept in zip(groups, mixed, keep, strict=True)]
         images, masks = zip(*(example for group in groups for example in group), strict=True)
