@@ -3,8 +3,8 @@
     python tools/measure_default.py --duts DUTS_class --set MSRC -o runs/figures [--model NAME | --weights FILE]
 
 Segments the 30 held-out groups of DUTS_class and each other set with ``cosod segment``, as they are and with an image
-of another group at the side of each (``cosod distract``), scores the maps with ``cosod evaluate``, and prints two Markdown
-tables: figures by set, and figures of development sets by group beside those of each photo by itself. Maps and reports
+of another group at the side of each (``cosod distract``), scores the maps with ``cosod evaluate``, and prints two
+Markdown tables: figures by set, and figures of development sets by group beside those of each photo by itself. Maps and reports
 stay in the output folder; finished groups are not segmented again.
 """
 
@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 import cosod
+from cosod.evaluation import save
 from cosod.postprocess.render import save_image, to_8bit
 from cosod.training.data.distractor_test import RECORD
 
@@ -50,7 +51,7 @@ def reports(maps: Path, masks: Path, data: Path) -> dict[str, cosod.evaluation.R
     found = {}
     for protocol, pred in (("papers", maps), ("coseg", masks)):
         found[protocol] = cosod.evaluate(pred, data / "gts", protocol)
-        found[protocol].save(maps.with_name(f"{maps.name}-{protocol}"))
+        save(maps.with_name(f"{maps.name}-{protocol}"), [found[protocol]])
     return found
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from cosod.errors import CosodError, ImageError
-from cosod.losses.registry import OF_ALL_OBJECTS
+from cosod.losses.registry import REGISTRY
 from cosod.training.config.recipe import Recipe
 from cosod.training.data.augment import make_example
 from cosod.training.data.coarse_labels import BroadNames
@@ -78,7 +78,7 @@ class Batches(Dataset):
         self.sets = sets if whole else [s.part(i) for s, i in zip(sets, used, strict=True)]
         self.plan, self.recipe, self.epoch = plan, recipe, epoch
         self._broad = BroadNames(name for data in sets for name in data.groups)
-        self._objects = recipe.loss in OF_ALL_OBJECTS
+        self._objects = REGISTRY[recipe.loss].all_objects
         self._mean, self._std = (torch.tensor(v).view(1, 3, 1, 1) for v in norm)
 
     def __len__(self) -> int:
