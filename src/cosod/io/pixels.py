@@ -14,6 +14,8 @@ from cosod.io.color_profiles import grey_curve, to_srgb
 OUTLIERS = 0.5
 #: Floats may leave [0, 1] by rounding errors.
 ROUNDING = 1e-3
+#: An image is uniform where none of its channels spans more levels than the first, nor deviates more than the second.
+UNIFORM_SPAN, UNIFORM_DEVIATION = 16, 2.0
 _WITH_ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
 
 
@@ -137,6 +139,17 @@ def from_array(array: np.ndarray) -> np.ndarray:
     if array.shape[2] == 1:
         array = np.repeat(array, 3, axis=2)
     return np.ascontiguousarray(array)
+
+
+def is_uniform(image: np.ndarray) -> bool:
+    """Whether an image ``(H, W, C)`` uint8 is of one color all over, but for a little noise, and so shows no object.
+
+    Example:
+        >>> is_uniform(np.zeros((48, 64, 3), np.uint8))
+        True
+    """
+    spans = np.ptp(image, axis=(0, 1))
+    return bool(spans.max() <= UNIFORM_SPAN and image.std(axis=(0, 1)).max() <= UNIFORM_DEVIATION)
 
 
 def is_tensor(value: Any) -> bool:
