@@ -14,6 +14,7 @@ from cosod.inference.consensus_file import Facts, GroupConsensus, check_masks, m
 from cosod.inference.cpu_fusion import FastSteps
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.flip_tta import MirroredSteps
+from cosod.inference.forking import check_process, prepare_forks
 from cosod.inference.group_consensus import shared_with_marks
 from cosod.inference.pipeline import Finding, Result, tell_uniform
 from cosod.inference.precision import check_precision, has_bfloat16, probed_precision
@@ -173,6 +174,8 @@ class Detector(Finding):
         self.calibration = Calibration.read(network.extra)
         self.keep_regions = keep_regions
         self.judge = None if keep_regions else Judge.read(network.extra)
+        self._process, self._backend = os.getpid(), backend
+        prepare_forks()
 
     @property
     def views(self) -> dict[str, int | bool]:
@@ -259,6 +262,7 @@ class Detector(Finding):
             >>> for result in detector.results(photos, on_error=lambda index, error: print(error)):
             ...     print(photos[result.index], result.presence)
         """
+        check_process(self._process, self._backend, self.device)
         twice = consensuses is None and self.feature_bytes > 0
         inputs = Inputs(as_group(images), self.size, self.max_pixels, on_error, twice, find_uniform=True)
         if consensuses is None:
@@ -321,6 +325,7 @@ class Detector(Finding):
                 another size than its image; a network whose consensus cannot be kept, or cannot be marked.
             ImageError: an image that cannot be read.
         """
+        check_process(self._process, self._backend, self.device)
         images = as_group(images)
         masks = check_masks(masks, len(images))
         inputs = Inputs(images, self.size, self.max_pixels, on_error, twice=False, find_uniform=True)
