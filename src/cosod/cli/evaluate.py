@@ -171,21 +171,31 @@ def _bootstrap(reports, options) -> None:
 
 
 def _compare(reports, name) -> dict[str, str]:
-    """The papers' table with one's own rows, as ``text`` and as ``markdown``; classes that it has columns for too."""
-    from cosod.evaluation.published import papers
+    """The papers' table with one's own rows, as ``text`` and as ``markdown``; classes that it has columns for too.
+
+    What was not scored on the table's images gets no mark there, and a warning in its reports.
+    """
+    from cosod.evaluation.published import comparable, papers
 
     theirs = papers.tables(name)[0].protocol
     own = [r for r in reports if r.protocol == theirs]
     if not own:
         raise InputError(f"the papers' rows for {name} follow protocol {theirs}; add --protocol {theirs}")
     several = len({r.set_name for r in own}) > 1
-    rows = {}
+    rows, unlike = {}, {}
     for report in own:
         classes = {f"{k}/{group}": v for group, figures in report.groups.items() for k, v in figures.items()}
         # E divides by one pixel less than there are: a perfect map has a little more than 1.
         values = {k: min(v, 1.0) for k, v in (report.all | classes).items()}
-        rows[f"{report.method} ({report.set_name})" if several else report.method] = values
-    return {fmt: papers.compare(name, rows, fmt, protocol=theirs) for fmt in ("text", "markdown")}
+        row = f"{report.method} ({report.set_name})" if several else report.method
+        rows[row] = values
+        why = comparable.difference(name, {group: totals.images for group, totals in report.totals.items()})
+        if why:
+            unlike[row] = why
+            for same in reports:
+                if (same.method, same.set_name) == (report.method, report.set_name):
+                    same.warnings = [*same.warnings, f"not comparable with the published rows: {why}"]
+    return {fmt: papers.compare(name, rows, fmt, protocol=theirs, unlike=unlike) for fmt in ("text", "markdown")}
 
 
 def _print(reports, texts, compared, extra, as_json) -> None:
@@ -198,17 +208,18 @@ def _print(reports, texts, compared, extra, as_json) -> None:
                 click.echo(f"Warning: {where}: {warning}", err=True)
     if as_json:
         found = {"reports": formats.summary(reports), **extra}
-        click.echo(json.dumps(found | ({"compare": compared} if compared else {}), indent=2, ensure_ascii=False))
+        found |= {"compare": compared} if compared else {}
+        click.echo(formats.printable(json.dumps(found, indent=2, ensure_ascii=False)))
         return
     click.echo(formats.text(reports))
-    for text in (*texts, compared):
+    for text in (formats.groups_text(reports), *texts, compared):
         if text:
             click.echo(text)
 
 
 def _write(reports, options, compared: str | None) -> None:
     from cosod.errors import ExtraError
-    from cosod.evaluation.report import figures, saving
+    from cosod.evaluation.report import figures, formats, saving
     from cosod.io.atomic_write import write_text
 
     written = saving.save(options["output"], reports, images=options["images"])
@@ -219,7 +230,7 @@ def _write(reports, options, compared: str | None) -> None:
             click.echo(f"No figures: {error}", err=True)
     if compared:
         written.append(Path(options["output"]) / "compare.md")
-        write_text(written[-1], compared)
+        write_text(written[-1], formats.printable(compared))
     click.echo(f"Wrote {len(written)} files to {options['output']}; open {written[7]}", err=True)
 
 

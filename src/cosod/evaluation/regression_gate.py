@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cosod.errors import InputError
 from cosod.evaluation.metrics.names import lower_is_better
+from cosod.evaluation.report.formats import printable
 from cosod.evaluation.report.report import Report
 from cosod.io.atomic_write import write_text
 
@@ -21,7 +22,8 @@ def write(path: str | os.PathLike, reports: list[Report], tolerance: float) -> N
         {"protocol": r.protocol, "set": r.set_name, "method": r.method, "images": len(r.images), "figures": r.all}
         for r in reports
     ]
-    write_text(path, json.dumps({"tolerance": tolerance, "expected": kept}, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps({"tolerance": tolerance, "expected": kept}, indent=2, ensure_ascii=False)
+    write_text(path, printable(text) + "\n")
 
 
 def drops(path: str | os.PathLike, reports: list[Report], tolerance: float | None = None) -> list[str]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from cosod.evaluation.metrics.names import label, lower_is_better
+from cosod.evaluation.pairs import FLAT
 from cosod.evaluation.report.report import Report
 
 _CURVES = ("precision", "recall", "fpr", "f", "e")
@@ -154,6 +155,64 @@ def text(reports: Iterable[Report]) -> str:
                 out.append(f"{'  95 %':{width}}  " + "".join(f"{e:>12}" for e in ends))
         out.append("")
     return "\n".join(out)
+
+
+def groups_text(reports: Iterable[Report], limit: int = 30) -> str:
+    """The figures by group for the terminal: all measures of one method, or the main measure of several.
+
+    Args:
+        reports: any number; a set of one group has no such table.
+        limit: of more groups than this, those with the lowest figures of the best method are shown.
+
+    Example:
+        >>> print(groups_text([evaluate("maps", "gts")]))
+    """
+    out = []
+    for (set_name, protocol), rows in tables(reports).items():
+        first = rows[0]
+        if len(first.groups) < 2:
+            continue
+        main = "s" if "s" in first.keys else "j"
+        names = list(first.groups)
+        few = ""
+        if len(names) > limit:
+            few = f" (the {limit} lowest of {len(names)} by {label(main)}; -o writes all to groups.csv)"
+            names = sorted(sorted(names, key=lambda name: _low_first(first.groups[name][main]))[:limit])
+        one = len(rows) == 1
+        heads = [f"{label(k)}{_arrow(k)}" for k in first.keys] if one else [r.method or "maps" for r in rows]
+        widths = [max(12, len(head) + 2) for head in heads]
+        width = max(6, *(len(_shown(name)) for name in names))
+        of = "" if one else f", {label(main)}{_arrow(main)}"
+        out.append(f"{set_name + ': ' if set_name else ''}by group, protocol {protocol}{of}{few}")
+        out.append(f"{'group':{width}}{'images':>8}" + _line(heads, widths))
+        for name in names:
+            values = [first.groups[name][k] for k in first.keys] if one else [r.groups[name][main] for r in rows]
+            cells = ["-" if math.isnan(v) else f"{v:.4f}" for v in values]
+            out.append(f"{_shown(name):{width}}{first.totals[name].images:>8}" + _line(cells, widths))
+        out.append("")
+    return "\n".join(out)
+
+
+def _low_first(value: float) -> float:
+    return math.inf if math.isnan(value) else value
+
+
+def _shown(group: str) -> str:
+    return "(no group)" if group == FLAT else printable(group)
+
+
+def _line(cells: list[str], widths: list[int]) -> str:
+    return "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+
+
+def printable(text: str) -> str:
+    """The text with escapes in place of bytes of file names that are not UTF-8, which could not be written.
+
+    Example:
+        >>> printable("caf\\udce9")
+        'caf\\\\udce9'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _intervals(report: Report) -> list[str]:
