@@ -61,6 +61,13 @@ def _session(source: Path, images: Path | None, output: Path | None):
         raise InputError("--images and -o belong to a QUERIES file; a run knows its images and keeps its answers")
     state = State(source)
     pool = state.pool()
+    backbone = state.backbone()
+    if isinstance(backbone, Path) and backbone != Path("none") and not backbone.is_file():
+        click.echo(
+            f"Warning: {backbone}: the ImageNet weights of this run are not here; cosod active query will need them, "
+            "or others by --backbone",
+            err=True,
+        )
     *earlier, last = [state.queries(number, pool) for number in range(state.rounds())] or [{}]
     known = state.points(pool)
     asked = {image: list(points) for image, points in last.items()}
