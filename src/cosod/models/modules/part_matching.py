@@ -211,19 +211,19 @@ class PartMatching(nn.Module):
         length = flat.norm(dim=1)
         return flat / length.clamp_min(1e-6)[:, None], _logit(length.clamp(MARGIN, 1 - MARGIN))
 
-    def _vectors(self, deep: Tensor, attention: Tensor) -> Tensor:
+    def vectors(self, deep: Tensor, attention: Tensor) -> Tensor:
         """The mean descriptor of each image under its attention, unit length, ``(N, C)``."""
         unit = self._parted(deep)[0]
         return F.normalize(torch.einsum("ncp,np->nc", unit, attention.flatten(1).float()), dim=1)
 
     def agreement(self, deep: Tensor, attention: Tensor) -> Tensor:
         """Weights ``(N,)`` of the images, adding up to one: by the cosine of each with the mean of the others."""
-        vectors = self._vectors(deep, attention)
+        vectors = self.vectors(deep, attention)
         others = F.normalize(vectors.sum(dim=0) - vectors, dim=1)  # zero for a single image, whose weight is one
         return (AGREEMENT * (vectors * others).sum(dim=1)).softmax(dim=0)
 
     def _prototype(self, deep: Tensor, attention: Tensor, weights: Tensor) -> Tensor:
-        return F.normalize((weights[:, None] * self._vectors(deep, attention)).sum(dim=0), dim=0)
+        return F.normalize((weights[:, None] * self.vectors(deep, attention)).sum(dim=0), dim=0)
 
 
 def _others_match(unit: Tensor, logits: Tensor, precision: torch.dtype | None) -> Tensor:
