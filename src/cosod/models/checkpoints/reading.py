@@ -93,7 +93,7 @@ def read(path: str | Path) -> Any:
     except WeightsError:
         raise
     except Exception as error:  # a damaged file makes the readers raise nearly anything
-        raise WeightsError(f"cannot read the weights in {path}: {_cause(error)}; {_AGAIN}") from error
+        raise WeightsError(f"cannot read the weights in {path}: {cause(error)}; {_AGAIN}") from error
 
 
 def is_safetensors(path: Path) -> bool:
@@ -212,8 +212,13 @@ def _numpy() -> list[tuple[Any, str]]:
     return found + [(kind, f"numpy.dtypes.{kind.__name__}") for kind in dict.fromkeys(kinds)]
 
 
-def _cause(error: Exception) -> str:
-    """The reason in a line, without PyTorch's advice to read the file in the unsafe way."""
+def cause(error: Exception) -> str:
+    """Say in a line why a file cannot be read, without PyTorch's advice to read it in the unsafe way.
+
+    Example:
+        >>> cause(EOFError())
+        'EOFError'
+    """
     text = str(error).strip() or type(error).__name__
     if isinstance(error, pickle.UnpicklingError):
         found = re.search(r"WeightsUnpickler error: (.+)", text)
