@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from cosod.errors import InputError, OutputError
+from cosod.evaluation.metrics.names import MEASURES
 
-_MEASURES = "mae s max_f mean_f max_e mean_e ap auc wf adp_f adp_e p j".split()  # noqa: SIM905
 _PROTOCOLS = ["papers", "pysodmetrics", "coseg", "coseg-native", "coseg-ufo", "f3net", "all"]
 
 
@@ -30,7 +30,9 @@ _PROTOCOLS = ["papers", "pysodmetrics", "coseg", "coseg-native", "coseg-ufo", "f
 @click.option("--write-expect", type=click.Path(dir_okay=False), metavar="FILE", help="Keep these figures.")
 @click.option("--tolerance", type=click.FloatRange(0), help="Of --expect; default the file's own, 0.001 when kept.")
 @click.option("--checkpoints", type=click.Path(file_okay=False), metavar="DIR", help="A folder of maps a checkpoint.")
-@click.option("--select", "measure", type=click.Choice(_MEASURES), help="Rank the methods as checkpoints of one run.")
+@click.option(
+    "--select", "measure", type=click.Choice(list(MEASURES)), help="Rank the methods as checkpoints of one run."
+)
 @click.option("--compare", metavar="SET", help="Set the figures beside the papers' rows: coca, cosod3k, msrc, ...")
 @click.option("--workers", type=click.IntRange(1), default=None, help="Processes; default one a core.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from cosod.errors import InputError
-from cosod.evaluation.protocols import LOWER_IS_BETTER
+from cosod.evaluation.metrics.names import lower_is_better
 from cosod.evaluation.report.formats import printable
 from cosod.evaluation.report.report import Report
 from cosod.io.atomic_write import write_text
@@ -54,7 +54,7 @@ def drops(path: str | os.PathLike, reports: list[Report], tolerance: float | Non
             out.append(f"{where}: {len(report.images)} images, expected {entry['images']}")
         for key, old in entry["figures"].items():
             new = report.all.get(key, math.nan)
-            loss = new - old if key in LOWER_IS_BETTER else old - new
+            loss = new - old if lower_is_better(key) else old - new
             if not loss <= tolerance:
                 out.append(f"{where}: {key} is {new:.4f}, expected {old:.4f} within {tolerance:g}")
     return out

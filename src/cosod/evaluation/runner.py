@@ -76,7 +76,7 @@ def evaluate_protocols(
     if workers < 1:
         raise InputError(f"workers is {workers}; give 1 or more")
     pairing = pair_up(pred, gt)
-    tables = [ImageTable(p.keys, pairing.pairs) for p in chosen]
+    tables = [ImageTable(p.columns, pairing.pairs) for p in chosen]
     groups: list[dict[str, Totals]] = [{} for _ in chosen]
     notices, errors = Notices(), []
     hidden = None if progress else True  # None: hidden where stderr is no terminal
@@ -155,10 +155,10 @@ def _score_chunk(pairs: list[Pair], chosen: list[Protocol]) -> _Part:
         for protocol, rows, groups in zip(chosen, part.rows, part.groups, strict=True):
             if protocol.resample not in fitted:
                 fitted[protocol.resample] = fit(pred, truth.shape, protocol.resample)
-            scores = protocol.score(fitted[protocol.resample], truth)
+            scores = protocol.measure(fitted[protocol.resample], truth)
             groups.setdefault(pair.group, Totals()).add(scores)
             values = protocol.values(scores)
-            rows.extend(values[k] for k in protocol.keys)
+            rows.extend(values[k] for k in protocol.columns)
     return part
 
 

@@ -3,23 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from cosod.evaluation.metrics.names import short_label
+
 FORMATS = ("text", "markdown", "latex")
 
 #: The source of a row that is no paper's.
 OWN = "this run"
-
-#: Measure -> its heading, with the arrow that says which way is better.
-LABELS = {
-    "max_e": "E_max",
-    "s": "S",
-    "max_f": "F_max",
-    "mae": "MAE",
-    "p": "P",
-    "j": "J",
-    "adp_f": "F_adp",
-    "wf": "F_w",
-    "adp_e": "E_adp",
-}
 
 
 @dataclass(frozen=True)
@@ -71,7 +60,7 @@ def render(fmt, *, title, columns, rows, decimals, lower, notes) -> str:
 
 def _label(column: str) -> str:
     measure, _, group = column.partition("/")
-    return f"{LABELS[measure]} {group}".strip()
+    return f"{short_label(measure)} {group}".strip()
 
 
 def _ranks(values: Iterable[float | None], digits: int, lower: bool) -> list[int]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from importlib import resources
 
 from cosod.errors import InputError
+from cosod.evaluation.metrics.names import MEASURES, lower_is_better, short_label
 from cosod.evaluation.published import layout
 
 #: Sets that have a published table -> other ways to write them. Letter case, blanks, ``-`` and ``_`` do not matter.
@@ -37,7 +38,6 @@ COLUMNS = {
     "coseg": (("p", "j"), "j"),
     "f3net": (("max_f", "s", "mae", "adp_f", "wf", "adp_e"), "max_f"),
 }
-LOWER_IS_BETTER = frozenset({"mae"})
 
 
 @dataclass(frozen=True)
@@ -175,11 +175,11 @@ def compare(
     papers = {t.paper: t.citation for t in chosen}
     return layout.render(
         fmt,
-        title=f"{set_name}: protocol {theirs}{', per cent' if theirs == 'coseg' else ''}, by {layout.LABELS[main]}",
+        title=f"{set_name}: protocol {theirs}{', per cent' if theirs == 'coseg' else ''}, by {short_label(main)}",
         columns=columns,
         rows=sorted([*published, *own], key=lambda r: (bool(r.unlike), -r.values.get(main, -math.inf))),
         decimals={c: _decimals(set_name, c) for c in columns},
-        lower=LOWER_IS_BETTER,
+        lower={key for key in MEASURES if lower_is_better(key)},
         notes=[f"{t.source}: {note}" for t in chosen for note in t.notes] + [f"{k}: {v}" for k, v in papers.items()],
     )
 

@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from cosod.errors import CosodError
+from cosod.evaluation.metrics.names import label
 from cosod.evaluation.pairs import FLAT, Pair, photos_by_key
 from cosod.evaluation.reading import read_map, read_truth
-from cosod.evaluation.report.formats import LABELS
 from cosod.evaluation.report.report import Report
 
 _HEIGHT = 84
@@ -42,7 +42,7 @@ def examples(rows: list[Report], images: str | os.PathLike | None = None) -> str
     few = f" The {_GROUPS} groups with the lowest figures of {len(places)}." if len(places) > _GROUPS else ""
     parts = [
         "<h3>Best and worst images</h3>",
-        f'<p class="soft">By {LABELS[key]} of {html.escape(first.method or "the maps")}.{few}</p>',
+        f'<p class="soft">By {label(key)} of {html.escape(first.method or "the maps")}.{few}</p>',
     ]
     for number, group in enumerate(chosen):
         indices = places[group]
@@ -51,7 +51,7 @@ def examples(rows: list[Report], images: str | os.PathLike | None = None) -> str
         ends = [("best", i) for i in ranked[:count]] + [("worst", i) for i in ranked[len(ranked) - max(count, 1) :]]
         cards = "".join(_card(rows[:_METHODS], first.images.pairs[i], i, key, css, photos) for css, i in ends)
         name = "All images" if group == FLAT else group
-        head = f'{html.escape(name)}<span class="soft">{LABELS[key]} {first.groups[group][key]:.3f}</span>'
+        head = f'{html.escape(name)}<span class="soft">{label(key)} {first.groups[group][key]:.3f}</span>'
         views = 1 + bool(photos) + min(len(rows), _METHODS)
         parts.append(
             f"<details{' open' if number < 3 else ''}><summary>{head}</summary>"
