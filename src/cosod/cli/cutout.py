@@ -53,7 +53,7 @@ def command(
     from cosod.apps.cutout.backgrounds import background as check_background
     from cosod.apps.cutout.cutout import CutoutOptions
     from cosod.apps.cutout.job import CutoutJob
-    from cosod.apps.resumable import run
+    from cosod.apps.resumable import run, targets
 
     if background is not None:
         check_background(background)
@@ -61,7 +61,9 @@ def command(
         method, threshold_value(threshold), background, size_value(size) if size else None, padding, align
     )
     job = CutoutJob(output, options, format_, overwrite)
-    groups = find_inputs(paths, output, maps)
+    groups = find_inputs(
+        paths, output, maps, targets=lambda found: targets(job, found), read=[background, network["weights"]]
+    )
     source = map_source(maps, **network)
     total = sum(len(group.images) for group in groups)
     click.echo(f"{total} images in {len(groups)} groups", err=True)

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -138,17 +138,46 @@ def map_source(maps: Path | None, max_pixels: int | None, **network):
     return DetectedMaps(*open_detector(max_pixels=max_pixels, **network))
 
 
-def find_inputs(paths: tuple[Path, ...], output: Path, maps: Path | None = None):
-    """The groups under ``paths``, once it is clear that ``output`` can be written and is none of them, nor ``maps``."""
+def find_inputs(
+    paths: Sequence[Path],
+    output: Path,
+    maps: Path | None = None,
+    *,
+    targets: Callable[[list], Iterable[Path]],
+    read: Iterable[Path | str | None] = (),
+    sheet: Path | None = None,
+    overwrite: bool = False,
+):
+    """The groups under ``paths``, once it is clear that ``output`` can be written and that no input is written over.
+
+    Args:
+        paths: files and folders of photos.
+        output: folder of the results.
+        maps: folder of maps that are read.
+        targets: gives every file that is written for groups.
+        read: other files and folders that are read; what does not exist is passed over.
+        sheet: a contact sheet that is written too.
+        overwrite: whether it may replace a file that is none.
+    """
+    from cosod.apps.preflight import check_places, check_sheet
     from cosod.apps.segment import RESERVED, check_output
     from cosod.errors import InputError
     from cosod.io.photo_groups import find_groups
+    from cosod.io.write_guard import files_under, protect
 
     if any(p.resolve() == output.resolve() for p in paths):
         raise InputError(f"{output} is an input too; give another folder for the results")
     if maps is not None and maps.resolve() == output.resolve():
         raise InputError(f"{output} holds the maps; give another folder for the results")
-    groups = find_groups(paths, exclude=[output, *([maps] if maps else [])], reserved=RESERVED)
+    groups = find_groups(paths, exclude=[output, *([maps] if maps else [])], reserved=RESERVED) if paths else []
+    others = list(files_under(Path(path) if isinstance(path, str) else path for path in read if path is not None))
+    if maps is not None:
+        others += [maps / group.name / f"{stem}.png" for group in groups for stem in group.stems]
+    written = list(targets(groups))
+    inputs = check_places(written, groups, others)
+    if sheet is not None:
+        check_sheet(sheet, output, written, paths, inputs, overwrite)
+    protect(inputs)
     check_output(output)
     return groups
 

@@ -49,13 +49,21 @@ def command(
     A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the
     end, with exit code 1; all others are done.
     """
-    from cosod.apps.resumable import run
+    from cosod.apps.resumable import run, targets
     from cosod.apps.thumbnails.job import ThumbnailJob
     from cosod.apps.thumbnails.thumbnails import ThumbnailOptions
 
     options = ThumbnailOptions(size_value(size), threshold_value(threshold), fill, edges)
     job = ThumbnailJob(output, options, words(labels), masks, each_part, overwrite)
-    groups = find_inputs(paths, output, maps)
+    groups = find_inputs(
+        paths,
+        output,
+        maps,
+        targets=lambda found: [*targets(job, found), *job.label_files(found)],
+        read=[network["weights"]],
+        sheet=sheet,
+        overwrite=overwrite,
+    )
     job.check_names(groups)
     source = map_source(maps, **network)
     total = sum(len(group.images) for group in groups)
