@@ -62,10 +62,10 @@ def check_sheet(
         InputError: the sheet is an input or another result, lies where photos are searched for, has an ending that is
             not an image's, or exists and is not a sheet.
     """
-    if sheet.suffix.lower() not in SHEET_SUFFIXES:
-        raise InputError(f"--sheet {sheet}: give a name that ends in {' or '.join(SHEET_SUFFIXES)}")
     if sheet.is_dir():
         raise InputError(f"--sheet {sheet}: is a folder; give a file, as {sheet / 'sheet.png'}")
+    if sheet.suffix.lower() not in SHEET_SUFFIXES:
+        raise InputError(f"--sheet {sheet}: give a name that ends in {' or '.join(SHEET_SUFFIXES)}")
     inputs.refuse([sheet])
     if InputFiles(targets).find(sheet) is not None:
         raise InputError(f"--sheet {sheet}: is the file of another result of this run; give another name")

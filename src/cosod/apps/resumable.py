@@ -75,9 +75,7 @@ def run(
     """
     summary, start = Summary(), time.monotonic()
     check_places(targets(application, groups), groups)
-    for group in groups:
-        results = () if application.overwrite else results_of(application, group)
-        refuse_foreign(application.output, group.name, application.verb, results)
+    refuse_others(application, groups)
     for group in groups:
         print_ = _fingerprint(application, source, group)
         record = record_of(application.output, group.name)
@@ -106,6 +104,13 @@ def results_of(application: Application, group: Group) -> Iterator[Path]:
     """Every result that is written for a group."""
     for index in range(len(group.images)):
         yield from application.files(group, index)
+
+
+def refuse_others(application: Application, groups: list[Group]) -> None:
+    """Raises InputError where results of another command, or other files, would be overwritten."""
+    for group in groups:
+        results = () if application.overwrite else results_of(application, group)
+        refuse_foreign(application.output, group.name, application.verb, results)
 
 
 def targets(application: Application, groups: list[Group]) -> Iterator[Path]:

@@ -5,7 +5,7 @@ import functools
 import json
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -202,6 +202,17 @@ def jobs_of(job: Job, names: Collection[str]) -> list[Job]:
     return [replace(job, output=job.output / name) for name in names] if len(names) > 1 else [job]
 
 
+def refuse_others(jobs: Sequence[Job], groups: Sequence[Group]) -> None:
+    """Raises InputError where results of another command, or other files, would be overwritten.
+
+    A store takes long to tell of all groups, and is asked when their turn comes.
+    """
+    for job in jobs:
+        if not is_remote(job.output):
+            for group in groups:
+                refuse_foreign(job.output, group.name, VERB, () if job.overwrite else job.results(group))
+
+
 def check_absent(detector: Detector, job: Job) -> None:
     """Raises InputError where ``job.absent`` needs presence scores, and the network has none."""
     if job.absent != "keep" and detector.calibration is None:
@@ -229,16 +240,11 @@ class _Run:
         """In its place among the events of results that are being written."""
         self.writer.then(functools.partial(self._report, event))
 
-    def refuse_foreign(self, group: Group) -> None:
-        """Raises InputError where results of another command, or other files, would be overwritten."""
-        for task in self.tasks:
-            free = task.job.overwrite or is_remote(task.job.output)
-            refuse_foreign(task.job.output, group.name, VERB, () if free else task.job.results(group))
-
     def group(self, group: Group) -> Summary:
         """Segment one group; its results are in the writer's hands when this returns."""
         summary, start = Summary(), time.monotonic()
-        self.refuse_foreign(group)
+        for task in self.tasks:
+            refuse_foreign(task.job.output, group.name, VERB)
         own = self.tasks[0].consensus is None
         done = [self._part(part, summary) for part in ([group] if own else in_parts(group))]
         summary.groups += any(done)

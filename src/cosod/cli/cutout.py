@@ -13,6 +13,7 @@ from cosod.cli.options import (
     run_options,
     size_value,
     threshold_value,
+    weights_files,
 )
 
 
@@ -53,7 +54,7 @@ def command(
     from cosod.apps.cutout.backgrounds import background as check_background
     from cosod.apps.cutout.cutout import CutoutOptions
     from cosod.apps.cutout.job import CutoutJob
-    from cosod.apps.resumable import run, targets
+    from cosod.apps.resumable import refuse_others, run, targets
 
     if background is not None:
         check_background(background)
@@ -61,8 +62,14 @@ def command(
         method, threshold_value(threshold), background, size_value(size) if size else None, padding, align
     )
     job = CutoutJob(output, options, format_, overwrite)
+    read = [background, *weights_files(network["weights"])]
     groups = find_inputs(
-        paths, output, maps, targets=lambda found: targets(job, found), read=[background, network["weights"]]
+        paths,
+        output,
+        maps,
+        targets=lambda found: targets(job, found),
+        refuse_others=lambda found: refuse_others(job, found),
+        read=read,
     )
     source = map_source(maps, **network)
     total = sum(len(group.images) for group in groups)

@@ -16,6 +16,7 @@ from cosod.cli.options import (
     progress,
     shard_option,
     threshold_value,
+    weights_files,
     words,
 )
 
@@ -60,7 +61,7 @@ def command(
     """
     from cosod.apps.distributed.manifest import sharded
     from cosod.apps.distributed.shards import Shard
-    from cosod.apps.segment import Job, run
+    from cosod.apps.segment import Job, refuse_others, run
     from cosod.apps.video.job import clip_targets, run_clips, split
     from cosod.errors import InputError
     from cosod.models import registry
@@ -79,7 +80,8 @@ def command(
         paths,
         output,
         targets=lambda found: [*job.targets(found), *clip_targets(job, clips, found)],
-        read=[*clips, network["weights"]],
+        refuse_others=lambda found: refuse_others([job], found),
+        read=[*clips, *weights_files(network["weights"])],
         sheet=sheet,
         overwrite=overwrite,
     )

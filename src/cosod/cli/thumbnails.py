@@ -13,6 +13,7 @@ from cosod.cli.options import (
     run_options,
     size_value,
     threshold_value,
+    weights_files,
     words,
 )
 
@@ -49,7 +50,7 @@ def command(
     A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the
     end, with exit code 1; all others are done.
     """
-    from cosod.apps.resumable import run, targets
+    from cosod.apps.resumable import refuse_others, run, targets
     from cosod.apps.thumbnails.job import ThumbnailJob
     from cosod.apps.thumbnails.thumbnails import ThumbnailOptions
 
@@ -60,7 +61,8 @@ def command(
         output,
         maps,
         targets=lambda found: [*targets(job, found), *job.label_files(found)],
-        read=[network["weights"]],
+        refuse_others=lambda found: refuse_others(job, found),
+        read=[*weights_files(network["weights"])],
         sheet=sheet,
         overwrite=overwrite,
     )

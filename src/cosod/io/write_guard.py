@@ -107,22 +107,28 @@ class InputFiles:
         return os.path.normcase(os.path.join(self._folders[folder], name))  # noqa: PTH118
 
 
-def files_under(paths: Iterable[Any], suffixes: Collection[str] | None = None) -> Iterator[Path]:
+def files_under(
+    paths: Iterable[Any], suffixes: Collection[str] | None = None, leave_out: Path | None = None
+) -> Iterator[Path]:
     """Files among ``paths``, and all files in local folders among them, at any depth.
 
     Args:
-        paths: of files and folders; what does not exist is passed over.
+        paths: of files and folders; ``None`` among them, and what does not exist, is passed over.
         suffixes: with these endings only, in lower case, of what lies in folders.
+        leave_out: folder of the results, whose files are no inputs where it lies in one of the folders.
     """
+    left_out = None if leave_out is None else os.path.realpath(leave_out)
     for path in paths:
+        if path is None:
+            continue
         if is_remote(path) or not Path(path).is_dir():
             yield path
             continue
         entered: set[str] = set()
         for folder, folders, files in os.walk(path, followlinks=True):
             real = os.path.realpath(folder)
-            if real in entered:
-                folders.clear()  # a link that leads back
+            if real in entered or real == left_out:
+                folders.clear()  # a link that leads back, or results
                 continue
             entered.add(real)
             for name in files:
@@ -138,25 +144,39 @@ def protect(inputs: InputFiles) -> None:
     _protected.append(inputs)
 
 
-def guard(targets: Iterable[Any], read: Iterable[Any], suffixes: Collection[str] | None = None) -> InputFiles:
+def guard(
+    targets: Iterable[Any],
+    read: Iterable[Any],
+    suffixes: Collection[str] | None = None,
+    folders: Iterable[Any] = (),
+    output: Path | None = None,
+) -> InputFiles:
     """Refuse targets that are inputs, and protect the inputs: what a command calls before any work.
 
     Args:
         targets: every file that is going to be written, as far as the names are known.
         read: files and folders that are read; ``None`` among them stands for an option that is not given.
         suffixes: of the files in these folders that are inputs; by default all.
+        folders: whose files are all written or removed, where their names are not known.
+        output: folder of the results; it may lie in a folder that is read, but be none.
 
     Returns:
         The inputs.
 
     Raises:
-        InputError: a target is an input.
+        InputError: a target is an input, or ``output`` is a folder that is read.
 
     Example:
         >>> guard([output], [source])
     """
-    inputs = InputFiles(files_under((path for path in read if path is not None), suffixes))
+    read = list(read)
+    if output is not None and any(
+        path is not None and os.path.realpath(path) == os.path.realpath(output) for path in read
+    ):
+        raise InputError(f"{output} is an input too; give another folder for the results")
+    inputs = InputFiles(files_under(read, suffixes, output))
     inputs.refuse(targets)
+    inputs.refuse_inside(folders)
     protect(inputs)
     return inputs
 
