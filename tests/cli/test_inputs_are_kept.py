@@ -28,11 +28,10 @@ def picture(path, seed=0, size=(40, 50)):
 def state(folder):
     """Every file and link under a folder, and what it holds."""
     found = {}
-    for place, _, files in os.walk(folder):
-        for name in files:
-            path = os.path.join(place, name)
-            content = open(path, "rb").read() if os.path.exists(path) else b""
-            found[os.path.relpath(path, folder)] = hashlib.sha256(content).hexdigest(), os.path.islink(path)
+    for path in folder.rglob("*"):
+        if not path.is_dir():
+            content = path.read_bytes() if path.exists() else b""
+            found[str(path.relative_to(folder))] = hashlib.sha256(content).hexdigest(), path.is_symlink()
     return found
 
 

@@ -186,9 +186,7 @@ def run(
     summary, start = Summary(), time.monotonic()
     with Writer() as writer:
         work = _Run(detector, model, tasks, writer, report)
-        if not is_remote(job.output):  # a store takes long to tell of all groups, and is asked when their turn comes
-            for group in groups:
-                work.refuse_foreign(group)
+        refuse_others([task.job for task in tasks], groups)
         for group in groups:
             part = work.group(group)
             summary += part
