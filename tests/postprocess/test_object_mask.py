@@ -30,7 +30,7 @@ def test_box_and_surroundings():
 
 def test_grab_cut_finds_the_edge_that_a_coarse_map_misses():
     photo, coverage, saliency = scene()
-    mask = object_mask(saliency)
+    mask = object_mask(saliency, "adaptive")
     cut, note = grab_cut(photo, saliency, mask)
     truth = coverage > 0.5
     assert note is None and iou(cut, truth) > 0.97 > iou(mask, truth)

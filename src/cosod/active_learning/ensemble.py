@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from cosod.active_learning.images import normalised
 from cosod.errors import InputError
 from cosod.inference.cpu_fusion import fold
-from cosod.models.saliency_base import SaliencyNetwork, enlarge, salient
+from cosod.models.modules.layers import enlarge
+from cosod.models.saliency_base import SaliencyNetwork, salient
 
 RULES = ("cycles", "last")
 

@@ -16,7 +16,7 @@ from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
 from cosod.io.tensors import shrink, to_batch
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
-from cosod.models.modules.group_affinity import affinity_of
+from cosod.models.modules.affinity import affinity_of
 
 #: Longest side in pixels at which photos are kept for the sheets.
 PHOTO_SIDE = 180

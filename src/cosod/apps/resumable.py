@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
-from cosod.apps.map_sources import MapSource
+from cosod.apps.map_sources import FoundMap, MapSource
 from cosod.apps.preflight import check_places
 from cosod.apps.segment import Summary
 from cosod.errors import CosodError, ImageError, SingleImageWarning
@@ -36,25 +34,33 @@ class Application(Protocol):
     def files(self, group: Group, index: int) -> list[Path]:
         """What is written for an image."""
 
-    def make(self, group: Group, maps: Iterator[tuple[int, np.ndarray]], reading: "Reading") -> dict:
+    def make(self, group: Group, maps: Iterator[FoundMap], reading: "Reading") -> dict:
         """Writes the group's files, and returns what its record shall keep, as JSON."""
 
 
 class Reading:
-    """One group's progress: images done, and those that could not be used."""
+    """One group's progress: images done, those without the object, and those that could not be used."""
 
     def __init__(self, group: Group, max_pixels: int, report: Report):
         self.group, self.max_pixels, self.report = group, max_pixels, report
         self.failed: list[dict[str, str]] = []
+        self.absent: list[dict] = []
 
     def fail(self, index: int, error: ImageError) -> None:
         """The image is left out; the group goes on."""
         self.failed.append({"group": self.group.name, "image": str(self.group.images[index]), "error": str(error)})
         self.report({"event": "failed", **self.failed[-1]})
 
-    def done(self, index: int, notes: tuple[str, ...] = (), **facts) -> None:
+    def without(self, index: int, presence: float) -> None:
+        """The object is not in the image; the summary names it."""
+        image = str(self.group.images[index])
+        self.absent.append({"group": self.group.name, "image": image, "presence": round(presence, 4)})
+
+    def done(self, index: int, notes: tuple[str, ...] = (), presence: float | None = None, **facts) -> None:
         """The image's files are written; ``notes`` are what the user should look at."""
         image = str(self.group.images[index])
+        if presence is not None:
+            facts["presence"] = round(presence, 4)
         self.report({"event": "image", "group": self.group.name, "image": image, "notes": list(notes), **facts})
 
 
@@ -82,7 +88,8 @@ def run(
         earlier = None if application.overwrite else _finished(record, print_, group, application)
         if earlier is not None:
             summary.skipped_groups += 1
-            summary.failed += earlier
+            summary.failed += earlier["failed"]
+            summary.absent += earlier.get("absent", [])
             report({"event": "skipped", "group": group.name, "images": len(group.images)})
             continue
         begin(record, application.verb)  # not finished any more
@@ -91,9 +98,11 @@ def run(
         done = len(group.images) - len(reading.failed)
         summary.images += done
         summary.failed += reading.failed
+        summary.absent += reading.absent
         if done:
             summary.groups += 1
-            facts = {"fingerprint": print_, "failed": reading.failed, "kept": kept, "verb": application.verb}
+            facts = {"verb": application.verb, "fingerprint": print_, "failed": reading.failed}
+            facts |= {"absent": reading.absent, "kept": kept}
             write_text(record, json.dumps(facts))
             report({"event": "group", "group": group.name, "images": done, "failed": len(reading.failed)})
     summary.seconds = time.monotonic() - start
@@ -147,8 +156,8 @@ def _fingerprint(application: Application, source: MapSource, group: Group) -> s
     return fingerprint(application.facts(), source.identity(group), file_states(group.images), group.stems)
 
 
-def _finished(record: Path, print_: str, group: Group, application: Application) -> list[dict[str, str]] | None:
-    """The failures of the earlier run that finished this group; None if it has to be done."""
+def _finished(record: Path, print_: str, group: Group, application: Application) -> dict | None:
+    """The record of the earlier run that finished this group; None if it has to be done."""
     stored = read_record(record)
     if stored.get("fingerprint") != print_:
         return None
@@ -156,4 +165,4 @@ def _finished(record: Path, print_: str, group: Group, application: Application)
     for index, path in enumerate(group.images):
         if str(path) not in failed and not all(file.exists() for file in application.files(group, index)):
             return None
-    return stored["failed"]
+    return stored

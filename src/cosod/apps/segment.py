@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cosod.apps.absence import ABSENT_KINDS, check_calibrated
 from cosod.apps.preflight import check_places
 from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning
 from cosod.inference.consensus_file import GroupConsensus
@@ -31,8 +32,6 @@ KINDS = ("maps", "masks", "overlays")
 RESERVED = ("masks", "overlays", "manifest.json")
 #: The verb in their records.
 VERB = "segment"
-#: What is done with images in which the object is not there: nothing, an empty map, or a line in the summary.
-ABSENT_KINDS = ("keep", "blank", "report")
 #: Where masks have their outlines from.
 OUTLINES = ("map", "grabcut")
 #: Images that are finished together where each is segmented by itself, so that a killed run need not start again.
@@ -213,11 +212,7 @@ def refuse_others(jobs: Sequence[Job], groups: Sequence[Group]) -> None:
 
 def check_absent(detector: Detector, job: Job) -> None:
     """Raises InputError where ``job.absent`` needs presence scores, and the network has none."""
-    if job.absent != "keep" and detector.calibration is None:
-        raise InputError(
-            f"--absent {job.absent} needs presence scores, for which these weights are not calibrated; use the "
-            "default network, or calibrate them with tools/calibrate_presence.py"
-        )
+    check_calibrated(detector.calibration, job.absent)
 
 
 def in_parts(group: Group) -> list[Group]:
@@ -269,7 +264,7 @@ class _Run:
         for task, _ in pending:
             if not is_remote(task.job.output) or task.job.record(record).exists():
                 begin(task.job.record(record), VERB)  # not finished any more
-        failed, absent = self._segment(group, [task for task, _ in pending])
+        failed, absent, presence = self._segment(group, [task for task, _ in pending])
         summary.failed += failed
         done = len(group.images) - len(failed)
         summary.images += done
@@ -279,15 +274,20 @@ class _Run:
         for number, (task, print_) in enumerate(pending):
             summary.absent += absent[number]
             facts = {"verb": VERB, "fingerprint": print_, "failed": failed, "absent": absent[number]}
+            # For the verbs that start from these maps: where the object is, and what masks of them show.
+            facts |= {"presence": presence[number], "threshold": task.job.threshold}
             stored.append((task.job.record(record), json.dumps(facts)))
         self.writer.then(lambda: [write_text(path, text) for path, text in stored])
         self.report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})
         return True
 
-    def _segment(self, group: Group, tasks: list[_Task]) -> tuple[list[dict[str, str]], list[list[dict]]]:
-        """The images that could not be read, and for each task those without the object."""
+    def _segment(
+        self, group: Group, tasks: list[_Task]
+    ) -> tuple[list[dict[str, str]], list[list[dict]], list[dict[str, float]]]:
+        """The images that could not be read; for each task those without the object, and presence by stem."""
         failed: list[dict[str, str]] = []
         absent: list[list[dict]] = [[] for _ in tasks]
+        presence: list[dict[str, float]] = [{} for _ in tasks]
         own = tasks[0].consensus is None
 
         def on_error(index: int, error: ImageError) -> None:
@@ -301,6 +301,8 @@ class _Run:
                 for result in self.detector.results(group.images, on_error, consensuses):
                     task = tasks[result.consensus]
                     facts = _facts(group, task, result)
+                    if "presence" in facts:
+                        presence[result.consensus][group.stems[result.index]] = facts["presence"]
                     blank = False
                     if task.job.absent != "keep" and result.presence is not None and result.presence < ABSENT:
                         absent[result.consensus].append(facts)
@@ -313,7 +315,7 @@ class _Run:
             # None of the group's images could be read: each has been reported, the other groups go on.
             if len(failed) < len(group.images):
                 raise CosodError(f"{error}: it changed while it was being processed; run again") from error
-        return failed, absent
+        return failed, absent, presence
 
     def _write(self, result: Result, blank: bool, group: Group, job: Job, facts: dict) -> None:
         """Hand a map over to be written, or an empty one, and its event to be reported when it is."""

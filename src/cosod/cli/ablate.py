@@ -42,7 +42,7 @@ def command(
     from cosod.training.config.recipe import load_recipe, nearest
     from cosod.training.run import Job
 
-    keys = get(protocol).keys
+    keys = get(protocol).columns
     chosen = [measure.strip() for measure in measures.split(",")]
     if unknown := [measure for measure in chosen if measure not in keys]:
         raise InputError(f"protocol {protocol} has no measure {unknown[0]!r}; {nearest(unknown[0], keys)}")

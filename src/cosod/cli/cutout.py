@@ -9,10 +9,12 @@ from cosod.cli.options import (
     finish,
     map_source,
     network_options,
+    object_options,
+    object_settings,
     progress,
     run_options,
+    settled,
     size_value,
-    threshold_value,
     weights_files,
 )
 
@@ -27,7 +29,7 @@ from cosod.cli.options import (
     show_default=True,
     help="grabcut: outline by map and colours; threshold: by the map alone; alpha: the map is the opacity.",
 )
-@click.option("--threshold", default="adaptive", show_default=True, help="Of the map: 0 to 1, or 'adaptive'.")
+@object_options
 @click.option(
     "--background",
     help="Colour (white, '#f4f4f4'), gradient (white:#ccc), image file, or blur.  [default: transparent]",
@@ -41,7 +43,20 @@ from cosod.cli.options import (
 @network_options(size="--working-size")
 @run_options
 def command(
-    paths, output, maps, method, threshold, background, size, padding, align, format_, overwrite, as_json, **network
+    paths,
+    output,
+    maps,
+    method,
+    threshold,
+    background,
+    size,
+    padding,
+    align,
+    format_,
+    overwrite,
+    as_json,
+    absent,
+    **network,
 ):
     """Cut the object that the photos of each group share out of each photo: OUTPUT/<group>/<photo>.png, transparent
     around the object, with soft edges and without the old background's colours.
@@ -58,9 +73,9 @@ def command(
 
     if background is not None:
         check_background(background)
-    options = CutoutOptions(
-        method, threshold_value(threshold), background, size_value(size) if size else None, padding, align
-    )
+    fitted = size_value(size) if size else None
+    objects = object_settings(threshold, absent)
+    options = CutoutOptions(method, background=background, size=fitted, padding=padding, align=align, **objects)
     job = CutoutJob(output, options, format_, overwrite)
     read = [background, *weights_files(network["weights"])]
     groups = find_inputs(
@@ -72,6 +87,7 @@ def command(
         read=read,
     )
     source = map_source(maps, **network)
+    job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
     click.echo(f"{total} images in {len(groups)} groups", err=True)
     with progress(total, as_json) as report:

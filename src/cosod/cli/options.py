@@ -1,6 +1,7 @@
 """What the verbs that work on folders of photos share: options, the detector, progress and the summary."""
 
 import contextlib
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -96,6 +97,38 @@ def map_options(function: Callable) -> Callable:
         function = option(function)
     what = "What to write: maps, masks, overlays (by commas)."
     return click.option("--save", default="maps", show_default=True, help=what)(network_options()(function))
+
+
+def object_options(function: Callable) -> Callable:
+    """Options of the commands that start from the object in a map: what belongs to it, and where it is missing."""
+    what = (
+        "Photos that probably do not show the object: report names them and gives them no label; blank also leaves "
+        "the object out of the result; keep treats them as all others.  [default: report]"
+    )
+    # No default of click's: networks without presence scores are refused only if the user asks for them.
+    function = click.option("--absent", help=what)(function)
+    what = "Value of the map from which on a pixel is the object's: 0 to 1, adaptive or coseg.  [default: as of masks]"
+    return click.option("--threshold", help=what)(function)
+
+
+def object_settings(threshold: str | None, absent: str | None) -> dict:
+    """Values of :func:`object_options` as fields of the options of an application."""
+    given = {"absent": absent} if absent is not None else {}
+    return given | {"threshold": None if threshold is None else threshold_value(threshold)}
+
+
+def settled(job, source, groups, absent: str | None):
+    """The application's job with the threshold that masks of these maps have, unless the user gave one.
+
+    Raises:
+        InputError: ``absent`` was given, and the network has no presence scores.
+    """
+    if absent is not None:
+        source.check_absent(absent)
+    if job.options.threshold is not None:
+        return job
+    options = dataclasses.replace(job.options, threshold=source.mask_threshold(groups))
+    return dataclasses.replace(job, options=options)
 
 
 def shard_option(function: Callable) -> Callable:

@@ -9,10 +9,12 @@ from cosod.cli.options import (
     finish,
     map_source,
     network_options,
+    object_options,
+    object_settings,
     progress,
     run_options,
+    settled,
     size_value,
-    threshold_value,
     weights_files,
     words,
 )
@@ -30,7 +32,7 @@ from cosod.cli.options import (
     show_default=True,
     help="Where a crop leaves its photo: extend the background, or keep the crop inside the photo.",
 )
-@click.option("--threshold", default="adaptive", show_default=True, help="Of the map: 0 to 1, or 'adaptive'.")
+@object_options
 @click.option("--sheet", type=click.Path(path_type=Path), help="Also write one picture of all thumbnails.")
 @click.option("--labels", default="", help="Also write the objects' boxes for labelling tools: coco, yolo (by commas).")
 @click.option("--masks", default="none", show_default=True, help="In the labels: none, rle (COCO) or polygons.")
@@ -38,7 +40,21 @@ from cosod.cli.options import (
 @network_options(size="--working-size")
 @run_options
 def command(
-    paths, output, maps, size, fill, edges, threshold, sheet, labels, masks, each_part, overwrite, as_json, **network
+    paths,
+    output,
+    maps,
+    size,
+    fill,
+    edges,
+    threshold,
+    sheet,
+    labels,
+    masks,
+    each_part,
+    overwrite,
+    as_json,
+    absent,
+    **network,
 ):
     """Crop the photos of each group around the object they share: OUTPUT/<group>/<photo>.jpg, all of one size, with
     the object as large and at the same place in each. The object is never cut: where a crop would leave its photo,
@@ -54,7 +70,7 @@ def command(
     from cosod.apps.thumbnails.job import ThumbnailJob
     from cosod.apps.thumbnails.thumbnails import ThumbnailOptions
 
-    options = ThumbnailOptions(size_value(size), threshold_value(threshold), fill, edges)
+    options = ThumbnailOptions(size_value(size), fill=fill, edges=edges, **object_settings(threshold, absent))
     job = ThumbnailJob(output, options, words(labels), masks, each_part, overwrite)
     groups = find_inputs(
         paths,
@@ -68,6 +84,7 @@ def command(
     )
     job.check_names(groups)
     source = map_source(maps, **network)
+    job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
     click.echo(f"{total} images in {len(groups)} groups", err=True)
     with progress(total, as_json) as report:

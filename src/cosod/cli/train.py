@@ -51,6 +51,9 @@ def overrides(changes, epochs=None, size=None, batch=None, lr=None, hold_out=Non
     metavar="[NAME=]DIR|JSON",
     help="Training set, a folder or COCO's instances; repeat to train on several jointly.",
 )
+@click.option(
+    "--validate", multiple=True, metavar="[NAME=]DIR", help="Development set that validation scores; repeat for more."
+)
 @click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Images of a COCO file not beside it.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run.")
 @click.option("--backbone", metavar="FILE", help="ImageNet weights of the backbone; 'none' starts from random ones.")

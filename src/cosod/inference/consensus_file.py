@@ -62,7 +62,7 @@ class GroupConsensus:
     """What the images of one group share, from :meth:`cosod.Detector.learn`.
 
     Attributes:
-        vector: the consensus that features are multiplied with, ``(C,)`` float32 on the CPU.
+        vector: the consensus, ``(V,)`` float32 on the CPU; with most networks what features are multiplied with.
         prototype: mean of F under the attention, ``(C,)``: what presence is measured against.
         facts: where it comes from.
     """
@@ -113,8 +113,8 @@ class GroupConsensus:
                     raise InputError(f"{path} has format {metadata[KEY]}, newer than this version reads; update cosod")
                 facts = Facts(**json.loads(metadata["facts"]))
                 vector, prototype = (file.get_tensor(name) for name in TENSORS)
-            if not vector.shape == prototype.shape == (len(vector),) or not _usable(vector, prototype):
-                raise ValueError("its vectors are not finite numbers of one length")
+            if not vector.ndim == prototype.ndim == 1 or not _usable(vector, prototype):
+                raise ValueError("its vectors are not finite numbers")
         except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(f"{path}: damaged ({error}); learn the consensus again with cosod learn") from error
         return cls(vector, prototype, facts)
@@ -137,7 +137,8 @@ def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, 
     """A mask as attention: its share of each cell of the feature grid, summing to one.
 
     Args:
-        mask: anything that :func:`cosod.io.read_image` takes; what is brighter than half marks the object.
+        mask: anything that :func:`cosod.io.read_image` takes; what is brighter than half marks the object,
+            or ones where it holds zeros and ones.
         size: height and width of the upright image that it belongs to.
         grid: height and width of F.
         max_pixels: larger masks are refused.
@@ -151,14 +152,17 @@ def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, 
     """
     name = "the mask given as an array" if isinstance(mask, np.ndarray) else f"the mask {mask}"
     try:
-        marked = read_image(mask, max_pixels).mean(axis=2) > 127
+        values = read_image(mask, max_pixels).mean(axis=2)
     except ImageError as error:
         raise InputError(str(error)) from error  # a run may go on without an image, not without what it was shown
+    # Masks of zeros and ones, as many labelling tools write them, are all but black.
+    marked = values > (0 if values.max() == 1 else 127)
     if marked.shape != size:
         found, wanted = (f"{width} x {height}" for height, width in (marked.shape, size))
         raise InputError(f"{name} is {found} pixels, its image {wanted}; give a mask of the image's own size")
     if not marked.any():
-        raise InputError(f"{name} marks nothing; paint the object white on black")
+        brightest = f" (its brightest value is {values.max():.0f} of 255)" if values.any() else ""
+        raise InputError(f"{name} marks nothing{brightest}; paint the object white on black")
     if marked.all():
         raise InputError(f"{name} marks everything; paint the object white and leave the rest black")
     shares = torch.from_numpy(cv2.resize(marked.astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA))

@@ -131,8 +131,7 @@ class Detector(Finding):
         keep_regions: bool = False,
     ):
         size = size or network.size
-        if size < 32 or size % 16:
-            raise InputError(f"size {size}: give a multiple of 16, at least 32")
+        network.check_size(size)
         if batch < 1:
             raise InputError(f"batch {batch}: give at least 1")
         check_backend(backend, device, precision)

@@ -8,10 +8,13 @@ from torch import Tensor
 
 from cosod.errors import ImageError, InputError
 from cosod.inference.feature_cache import EncodedGroup
-from cosod.inference.presence import FLOOR, Calibration, group_presence, pooled, similarity, where_like
-from cosod.inference.reference_sampling import Sampling, choose
+from cosod.inference.presence import FLOOR, Calibration, count, group_presence, pooled, similarity, where_like
+from cosod.inference.reference_sampling import Sampling, choose, sampled
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
-from cosod.models.modules.group_affinity import affinity_of
+from cosod.models.modules.affinity import affinity_of
+
+#: Images that a consensus from marks is formed of where it is no mean over images.
+MOST = 128
 
 
 class Shared(NamedTuple):
@@ -53,7 +56,8 @@ def shared(
         ImageError: none of the images could be read.
     """
     if affinity_of(network) is not None and sampling.applies_to(len(group)):
-        return _by_references(network, calibration, group, sampling, precision)
+        way = _by_references if network.additive_consensus else _of_references
+        return way(network, calibration, group, sampling, precision)
     return _exact(network, calibration, group, precision)
 
 
@@ -107,6 +111,40 @@ def _by_references(
     return Shared(indices, Consensus(vector), vectors, weights, presence)
 
 
+@torch.inference_mode()
+def _of_references(
+    network: CoSaliencyNetwork,
+    calibration: Calibration | None,
+    group: EncodedGroup,
+    sampling: Sampling,
+    precision: torch.dtype,
+) -> Shared:
+    """What the references share, looked for in each image of the group as a kept consensus is."""
+    affinity = affinity_of(network)
+    sample = sampled(group, sampling)
+    attention = affinity.attention(sample.deep, precision=precision)
+    weights, presence = _weights(calibration, pooled(sample.deep, attention))
+    if presence is None:
+        weights = affinity.agreement(sample.deep, attention)
+    weights = weights * sample.weights
+    size = (group.inputs.size, group.inputs.size)
+    consensus = network.gather(Features((), sample.deep, size), attention, weights)._replace(attention=None)
+    vectors = pooled(sample.deep, attention)
+    prototype = (vectors * weights[:, None]).sum(dim=0) / weights.sum()
+    indices: list[int] = []
+    found: list[Tensor] = []
+    alike: list[Tensor] = []
+    for part, features in group.batches(range(len(group))):
+        indices += part
+        found.append(pooled(features.deep, where_like(features.deep, prototype)))
+        alike.append(similarity(features.deep, prototype))
+    vectors = torch.cat(found)
+    if calibration is None:
+        return Shared(indices, consensus, vectors, vectors.new_ones(len(vectors)), None)
+    presence = calibration.presence(torch.cat(alike), count(weights))
+    return Shared(indices, consensus, vectors, presence.clamp_min(FLOOR), presence)
+
+
 def _weights(calibration: Calibration | None, vectors: Tensor) -> tuple[Tensor, Tensor | None]:
     """Weights of the images and presence in each, from F of each under its attention, ``(N, C)``."""
     if calibration is None or len(vectors) == 1:
@@ -147,7 +185,7 @@ def shared_with_marks(
     if not marks:
         raise InputError("none of the images with a mask could be read; mend them or mark others")
     prototype = torch.cat(parts).mean(dim=0)
-    total = torch.zeros_like(prototype)[None, :, None, None]
+    gathered = _Gathered(network)
     indices: list[int] = []
     vectors: list[Tensor] = []
     weights: list[Tensor] = []
@@ -162,11 +200,41 @@ def shared_with_marks(
         for row, index in enumerate(part):
             if index in marks:
                 attention[row], weight[row] = marks[index], 1.0
-        if weight.sum() > 0:
-            total += network.gather(features, attention, weight).vector * weight.sum()
+        gathered.add(features, attention, weight)
         indices += part
         vectors.append(pooled(deep, attention))
         weights.append(weight)
     weight = torch.cat(weights)
-    consensus = Consensus(total / weight.sum())
-    return Shared(indices, consensus, torch.cat(vectors), weight, torch.cat(presence) if presence else None)
+    return Shared(indices, gathered.consensus(), torch.cat(vectors), weight, torch.cat(presence) if presence else None)
+
+
+class _Gathered:
+    """The consensus of images that come in batches, of any number.
+
+    Where the consensus of a network is no mean over images, it is that of the :data:`MOST` images that weigh most.
+    """
+
+    def __init__(self, network: CoSaliencyNetwork):
+        self.network = network
+        self._total, self._weight = 0.0, 0.0
+        self._kept: tuple[Tensor, ...] = ()
+
+    def add(self, features: Features, attention: Tensor, weight: Tensor) -> None:
+        """Take in the images of a batch, with an attention and a weight each."""
+        if weight.sum() <= 0:
+            return
+        if self.network.additive_consensus:
+            self._total = self._total + self.network.gather(features, attention, weight).vector * weight.sum()
+            self._weight = self._weight + weight.sum()
+            return
+        new = (features.deep, attention, weight)
+        kept = tuple(map(torch.cat, zip(self._kept, new, strict=True))) if self._kept else new
+        rows = kept[2].topk(min(MOST, len(kept[2]))).indices.sort().values
+        self._kept = tuple(part[rows] for part in kept)
+
+    def consensus(self) -> Consensus:
+        """The consensus of all that was added."""
+        if self.network.additive_consensus:
+            return Consensus(self._total / self._weight)
+        deep, attention, weight = self._kept
+        return self.network.gather(Features((), deep, (0, 0)), attention, weight)._replace(attention=None)

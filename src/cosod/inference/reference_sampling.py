@@ -1,6 +1,7 @@
 """Reference images: the few images of a large group that every image of it is compared with."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -8,7 +9,7 @@ from torch.nn import functional as F
 
 from cosod.errors import ImageError, InputError
 from cosod.inference.feature_cache import EncodedGroup
-from cosod.models.modules.group_affinity import CosineAffinity, GroupAffinity, References
+from cosod.models.modules.group_affinity import GroupAffinity, References
 
 WAYS = ("spread", "random")
 #: How many images ``spread`` chooses each reference from.
@@ -43,18 +44,26 @@ class Sampling:
         return 0 < self.references < images and images > self.exact_up_to
 
 
+class Sample(NamedTuple):
+    """Some images of a group.
+
+    Attributes:
+        indices: in the group.
+        deep: their deepest features, ``(R, C, H, W)``.
+        weights: how many images each stands for, ``(R,)``.
+    """
+
+    indices: list[int]
+    deep: Tensor
+    weights: Tensor
+
+
 @torch.inference_mode()
-def choose(
-    affinity: GroupAffinity | CosineAffinity,
-    group: EncodedGroup,
-    sampling: Sampling,
-    precision: torch.dtype = torch.float32,
-) -> tuple[References, dict[int, float]]:
-    """The references of a group, and their weights by their indices in it.
+def sampled(group: EncodedGroup, sampling: Sampling) -> Sample:
+    """The references of a group.
 
     Which they are depends on the number of images and their order and, by ``spread``, on the images; what cannot be
-    read is passed over. In bfloat16 comparing takes half the time; the single matches are rounded, to one part in 500,
-    and their mean over the references hardly.
+    read is passed over.
 
     Raises:
         ImageError: none of the images could be read.
@@ -62,25 +71,40 @@ def choose(
     order = torch.randperm(len(group), generator=torch.Generator().manual_seed(sampling.seed)).tolist()
     wanted = sampling.references * (CANDIDATES if sampling.by == "spread" else 1)
     indices: list[int] = []
-    keys: list[Tensor] = []
-    means: list[Tensor] = []
+    parts: list[Tensor] = []
     for part, features in group.batches(order):
         indices += part
-        keys += affinity.keys(features.deep)
-        means.append(features.deep.mean(dim=(2, 3)))
+        parts.append(features.deep)
         if len(indices) >= wanted:
             break
     if not indices:
         raise ImageError("none of the images could be read")
-    candidates = torch.cat(means)[:wanted]
+    deep = torch.cat(parts)[:wanted]
+    means = deep.mean(dim=(2, 3))
     if sampling.by == "spread":
-        rows, weights = spread(candidates, sampling.references)
+        rows, weights = spread(means, sampling.references)
     else:
-        rows, weights = list(range(len(candidates))), candidates.new_ones(len(candidates))
-    weighted = torch.stack([keys[row] for row in rows])
-    weighted *= weights[:, None, None].to(weighted)
-    found = References(weighted.to(precision), float(weights.sum()), len(group) - len(group.inputs.failed))
-    return found, dict(zip([indices[row] for row in rows], weights.tolist(), strict=True))
+        rows, weights = list(range(len(means))), means.new_ones(len(means))
+    return Sample([indices[row] for row in rows], deep[rows], weights)
+
+
+@torch.inference_mode()
+def choose(
+    affinity: GroupAffinity, group: EncodedGroup, sampling: Sampling, precision: torch.dtype = torch.float32
+) -> tuple[References, dict[int, float]]:
+    """The references of a group as :class:`GroupAffinity` takes them, and their weights by their indices in it.
+
+    In bfloat16 comparing takes half the time; the single matches are rounded, to one part in 500, and their mean over
+    the references hardly.
+
+    Raises:
+        ImageError: none of the images could be read.
+    """
+    indices, deep, weights = sampled(group, sampling)
+    keys = affinity.keys(deep)
+    keys = keys * weights[:, None, None].to(keys)
+    found = References(keys.to(precision), float(weights.sum()), len(group) - len(group.inputs.failed))
+    return found, dict(zip(indices, weights.tolist(), strict=True))
 
 
 def spread(vectors: Tensor, count: int) -> tuple[list[int], Tensor]:

@@ -2,56 +2,66 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cosod.losses.group_losses import classification_loss, contrast_loss
-from cosod.losses.map_losses import bce_loss, iou_loss
+from cosod.losses.map_losses import iou_loss
 from cosod.models.base import Output
 
 
 @dataclass(frozen=True)
 class MobileWeights:
-    """Factors of :func:`mobile_loss`."""
+    """Factors of :func:`mobile_loss`.
+
+    Attributes:
+        bce, iou: on every map.
+        map, side, objects, objects_side: of the result, of its coarse form, of the map of any object and of the coarse
+            form of that.
+        attention: on the attention of every round.
+    """
 
     bce: float = 2.0
     iou: float = 1.0
-    side_bce: float = 0.5
-    side_iou: float = 0.25
-    classification: float = 0.1
-    masked_classification: float = 0.1
-    contrast: float = 2.0
-    attention: float = 0.3
+    map: float = 1.0
+    side: float = 0.5
+    objects: float = 1.0
+    objects_side: float = 0.5
+    attention: float = 0.1
 
 
 def mobile_loss(
-    output: Output, masks: Tensor, classes: Tensor, weights: MobileWeights | None = None
+    output: Output, masks: Tensor, classes: Tensor, weights: MobileWeights | None = None, objects: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """The loss that trains the light network: every term a mean, so that group sizes do not change its scale.
+    """Computes the loss that trains the light network: every term a mean, so that group sizes do not change its scale.
 
     Args:
-        output: of a network in training mode, for 2 n images of two groups, with ``logits`` of the maps.
-        masks: ``(2 n, 1, H, W)`` in {0, 1}.
-        classes: ``(2 n,)``, index of each image's group in the training set.
+        output: of the network in training mode, for N images of any groups.
+        masks: of the shared object, ``(N, 1, H, W)`` in {0, 1}.
+        classes: not used: the network knows none.
+        objects: masks of all objects, shared or not, ``(N, 1, H, W)`` in {0, 1}; ``masks`` by default.
 
     Returns:
         The terms without their factors, and ``total``, their weighted sum.
     """
     weights = weights or MobileWeights()
-    n = len(masks)
-    # Kept off 0 and 1, where the gradient of the entropy has no bound.
-    coarse = output.sides[0].float().clamp(1e-6, 1 - 1e-6)
-    terms = {
-        "bce": F.binary_cross_entropy_with_logits(output.logits.float(), masks),
-        "iou": iou_loss(output.maps, masks) / n,
-        "side_bce": bce_loss(coarse, masks),
-        "side_iou": iou_loss(coarse, masks) / n,
-        "classification": classification_loss(output.classes, classes),
-        "masked_classification": classification_loss(output.masked_classes, classes),
-        "contrast": contrast_loss(output.contrast, masks),
-        "attention": attention_loss(output.attention, masks),
+    objects = masks if objects is None else objects
+    pairs = {
+        "map": (output.logits, masks),
+        "side": (output.side_logits, masks),
+        "objects": (output.objects[0], objects),
+        "objects_side": (output.objects[1], objects),
     }
-    return terms | {"total": sum(getattr(weights, name) * term for name, term in terms.items())}
+    terms: dict[str, Tensor] = {}
+    total = torch.zeros((), device=masks.device)
+    for name, (logits, truth) in pairs.items():
+        logits = logits.float()
+        bce = F.binary_cross_entropy_with_logits(logits, truth)
+        iou = iou_loss(logits.sigmoid(), truth) / len(truth)
+        terms |= {f"{name}_bce": bce, f"{name}_iou": iou}
+        total = total + getattr(weights, name) * (weights.bce * bce + weights.iou * iou)
+    terms["attention"] = torch.stack([attention_loss(each, masks) for each in output.attentions]).sum()
+    return terms | {"total": total + weights.attention * terms["attention"]}
 
 
 def attention_loss(attention: Tensor, masks: Tensor) -> Tensor:

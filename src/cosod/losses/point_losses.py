@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cosod.models.saliency_base import Saliency, enlarge
+from cosod.models.modules.layers import enlarge
+from cosod.models.saliency_base import Saliency
 
 
 def partial_cross_entropy(logits: Tensor, xy: Tensor, labels: Tensor) -> Tensor:

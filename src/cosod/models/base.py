@@ -70,6 +70,9 @@ class Output(NamedTuple):
             group's consensus, then N with the other group's.
         deep, masked_deep: F, and F of the masked images, for the triplet loss.
         attention: where each image's part of the consensus came from, as in :class:`Consensus`.
+        attentions: attention of several rounds, each as ``attention``.
+        side_logits: the coarsest of ``sides`` before its sigmoid.
+        objects: logits of any object, shared or not, in each image by itself, finest first; each ``(N, 1, H, W)``.
         refined: maps of the refiner, where there is one.
         response: sigmoid of the channel mean of the weighted F, resized to the images (GCoNet); it stands before
             ``sides`` in the list of maps that the published code returns, and is never supervised.
@@ -86,6 +89,9 @@ class Output(NamedTuple):
     deep: Tensor | None = None
     masked_deep: Tensor | None = None
     attention: Tensor | None = None
+    attentions: tuple[Tensor, ...] = ()
+    side_logits: Tensor | None = None
+    objects: tuple[Tensor, ...] = ()
     refined: Tensor | None = None
     response: Tensor | None = None
 
@@ -109,16 +115,27 @@ class CoSaliencyNetwork(nn.Module):
     ``mean`` and ``std`` (RGB, for values in [0, 1]) say how images are normalised before ``encode``; ``size``
     is the side of the square that images are resized to by default, ``mask_threshold`` where masks are cut by default
     (see :func:`cosod.postprocess.threshold.binarise`). Where ``any_groups`` is true, ``forward`` takes a second
-    argument, the number of groups of a training batch, which otherwise are two.
+    argument, the number of groups of a training batch, which otherwise are two; where ``group_sizes`` is true, the
+    number of images of each of its groups. Sides of images are multiples of ``stride``. Where ``additive_consensus`` is
+    true, the consensus of two groups together is the weighted mean of theirs.
     """
 
     #: What the weights file said besides (see :func:`cosod.models.save`), where the weights came from one.
     extra: Mapping[str, Any] = MappingProxyType({})
+    stride: int = 16
+    additive_consensus: bool = True
     any_groups: bool = False
+    group_sizes: bool = False
     mask_threshold: float | str = 0.5
     size: int = 256
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    @classmethod
+    def check_size(cls, size: int) -> None:
+        """Raises InputError where images cannot be squares of ``size`` pixels."""
+        if size < 32 or size % cls.stride:
+            raise InputError(f"size {size}: give a multiple of {cls.stride}, at least 32")
 
     @property
     def whole_group_maps(self) -> bool:
@@ -157,14 +174,15 @@ class CoSaliencyNetwork(nn.Module):
         """Maps of each image by itself, given the group's consensus; of some of its images, its :meth:`part`."""
         raise NotImplementedError
 
-    def forward(self, images: Tensor) -> Output:
+    def forward(self, images: Tensor, *groups) -> Output:
         """The three steps in a row.
 
         In evaluation mode the N images are one group. In training mode they are two groups of N / 2, the
-        first half and the second (N must be even), and the training-only fields of the output are filled.
+        first half and the second (N must be even), unless ``groups`` says otherwise (see the class), and the
+        training-only fields of the output are filled.
         """
         if self.training:
-            return self.forward_training(images)
+            return self.forward_training(images, *groups)
         features = self.encode(images)
         return self.decode(features, self.consensus(features))
 

@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from cosod.models.backbones.resnet import ResNet50
 from cosod.models.base import Features
-from cosod.models.saliency_base import Saliency, SaliencyNetwork, check_classes, enlarge
+from cosod.models.modules.layers import enlarge
+from cosod.models.saliency_base import Saliency, SaliencyNetwork, check_classes
 
 #: Channels of everything after the backbone.
 WIDTH = 64

@@ -1,4 +1,4 @@
-"""The light network: the consensus and the confidence module of GCoNet+ on MobileNetV2."""
+"""The light network: GCoNet+'s consensus and two branches, on frozen features, so that it knows no classes."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cosod.models.backbones.mobilenet import MobileNetV2
+from cosod.errors import InputError
+from cosod.models.backbones.efficientnet_lite import VARIANTS, EfficientNetLite
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
-from cosod.models.modules.group_affinity import CosineAffinity
-from cosod.models.modules.layers import halves, keep_statistics, resize
+from cosod.models.modules.layers import enlarge, keep_statistics
+from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described
+
+#: Share of a training batch in the running means of the features that are compared.
+MOMENTUM = 0.01
 
 
 @dataclass(frozen=True)
@@ -17,132 +21,187 @@ class MobileConfig:
     """Options of :class:`GCoNetPlusMobile`.
 
     Attributes:
-        channels: channels of the feature that the consensus is formed on.
-        key_channels: channels of the embedding that the group affinity compares.
-        decoder: channels of the decoder at strides 16, 8 and 4.
-        confidence: k of the confidence enhancement module, ``map = sigmoid(k (P - T))``. The papers' 300 makes
-            the map all but binary and stops gradients; 10 spans (0.00005, 0.99995) and trains from scratch.
-        groups: training groups that the auxiliary classifier tells apart.
+        backbone: ``efficientnet_lite0``, ``efficientnet_lite1`` or ``efficientnet_lite2``.
+        decoder: channels of the saliency decoder at strides 32, 16, 8 and 4.
+        gate: channels of the gate at strides 16, 8 and 4.
+        size: side of the square that images are resized to by default; a multiple of 32.
     """
 
-    channels: int = 192
-    key_channels: int = 64
-    decoder: tuple[int, int, int] = (128, 64, 48)
-    confidence: float = 10.0
-    groups: int = 291
+    backbone: str = "efficientnet_lite0"
+    decoder: tuple[int, int, int, int] = (128, 96, 64, 32)
+    gate: tuple[int, int, int] = (48, 32, 24)
+    size: int = 256
+
+    def __post_init__(self):
+        if self.backbone not in VARIANTS:
+            raise InputError(f"backbone cannot be {self.backbone!r}; choose one of {', '.join(VARIANTS)}")
+        if self.size < 64 or self.size % 32:
+            raise InputError(f"size {self.size}: give a multiple of 32, at least 64")
 
 
 def _conv(i: int, o: int, kernel: int = 3) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(i, o, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(o), nn.ReLU())
 
 
-class GCoNetPlusMobile(CoSaliencyNetwork):
-    """``gconet_plus_mobile``, the default network.
+class SaliencyDecoder(nn.Module):
+    """What stands out in each image by itself: a top-down decoder over the backbone's features.
 
-    As GCoNet+: group affinity module on the deepest feature F, the consensus multiplied into F channel by
-    channel, a top-down decoder with lateral connections, and two branches whose difference is the map
-    (GCoNet+ section 3.3, CEM). Otherwise than there: F is a 1 x 1 projection of MobileNetV2's last stage at
-    stride 16; the affinity is a cosine, with a term for objectness (:class:`.modules.group_affinity.CosineAffinity`),
-    and its attention is supervised in training; the decoder also sees the cosine between F and the consensus, position
-    by position; the map is made at stride 4 and resized; the masked classification pools F under the map instead of
-    encoding the masked image again.
+    Args:
+        backbone: channels at strides 4, 8, 16 and 32.
+        channels: of the decoder at strides 32, 16, 8 and 4.
     """
 
-    size = 288  # best of 256, 288 and 320 on the held-out groups of DUTS_class
-    mean = (0.5, 0.5, 0.5)
-    std = (0.5, 0.5, 0.5)
+    def __init__(self, backbone: tuple[int, ...], channels: tuple[int, int, int, int]):
+        super().__init__()
+        s4, s8, s16, s32 = backbone
+        c32, c16, c8, c4 = channels
+        self.reduce = _conv(s32, c32, 1)
+        self.context = nn.Linear(s32, c32)
+        self.block32 = nn.Sequential(_conv(c32, c32), _conv(c32, c16))
+        self.lateral16 = nn.Conv2d(s16, c16, 1)
+        self.coarse = nn.Conv2d(c16, 1, 1)
+        self.block16 = nn.Sequential(_conv(c16, c16), _conv(c16, c8))
+        self.lateral8 = nn.Conv2d(s8, c8, 1)
+        self.block8 = nn.Sequential(_conv(c8, c8), _conv(c8, c4))
+        self.lateral4 = nn.Conv2d(s4, c4, 1)
+        self.block4 = nn.Sequential(_conv(c4, c4), _conv(c4, c4))
+        self.head = nn.Conv2d(c4, 1, 1)
+
+    def forward(self, x4: Tensor, x8: Tensor, x16: Tensor, x32: Tensor) -> tuple[Tensor, Tensor]:
+        """Features -> logits at stride 4, and at stride 16 for a loss of their own; both float32."""
+        x = self.reduce(x32) + self.context(x32.mean(dim=(2, 3)))[:, :, None, None]
+        x = enlarge(self.block32(x), x16.shape[-2:]) + self.lateral16(x16)
+        coarse = self.coarse(x)
+        x = enlarge(self.block16(x), x8.shape[-2:]) + self.lateral8(x8)
+        x = enlarge(self.block8(x), x4.shape[-2:]) + self.lateral4(x4)
+        return self.head(self.block4(x)).float(), coarse.float()
+
+
+class Gate(nn.Module):
+    """What of that the group shares: similarity at stride 16, brought to the outlines of finer features.
+
+    Args:
+        backbone: channels at strides 4, 8 and 16.
+        channels: of the gate at strides 16, 8 and 4.
+    """
+
+    def __init__(self, backbone: tuple[int, ...], channels: tuple[int, int, int]):
+        super().__init__()
+        s4, s8, s16 = backbone
+        c16, c8, c4 = channels
+        self.similarity = nn.Sequential(_conv(SIMILARITIES, c8), _conv(c8, c8))
+        self.lateral16 = nn.Conv2d(s16, c16 - c8, 1)
+        self.block16 = nn.Sequential(_conv(c16, c16), _conv(c16, c8))
+        self.coarse = nn.Conv2d(c8, 1, 1)
+        self.lateral8 = nn.Conv2d(s8, c8, 1)
+        self.block8 = nn.Sequential(_conv(c8, c8), _conv(c8, c4))
+        self.lateral4 = nn.Conv2d(s4, c4, 1)
+        self.block4 = _conv(c4, c4)
+        self.head = nn.Conv2d(c4, 1, 1)
+
+    def forward(self, similarity: Tensor, x4: Tensor, x8: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
+        """-> what is added to the logits of saliency at stride 4, and at stride 16 for a loss; both float32."""
+        x = self.block16(torch.cat([self.similarity(similarity), self.lateral16(fine)], dim=1))
+        coarse = self.coarse(x)
+        x = enlarge(x, x8.shape[-2:]) + self.lateral8(x8)
+        x = enlarge(self.block8(x), x4.shape[-2:]) + self.lateral4(x4)
+        return self.head(self.block4(x)).float(), coarse.float()
+
+
+class GCoNetPlusMobile(CoSaliencyNetwork):
+    """``gconet_plus_mobile``, the default network, and ``gconet_plus_mobile_large``, the accurate one.
+
+    As GCoNet+: attention from the affinity of all positions of a group gathers a consensus (section 3.2), and two
+    branches make the map, one of which says how probable an object is and one what has to be exceeded (section 3.3,
+    confidence enhancement). Otherwise than there the backbone stays as ImageNet left it, and the branches see
+    different things. The first sees an image by itself and nothing of the group; the second, the gate, sees how much
+    each position resembles the group (:class:`.part_matching.PartMatching`) and nothing of what it is. Neither can
+    learn that some classes are shared and others are not. The map is the sigmoid of the sum of their logits.
+
+    Shapes: ``encode`` gives four skips (features at strides 4 and 8, the feature at stride 16 as unit vectors, and
+    logits of saliency at stride 4), and ``deep``, the descriptors, ``(N, C, H/32, W/32)``. A consensus vector holds
+    prototype and parts. ``mean16`` and ``mean32`` are the means of the two features that are compared, over the images
+    of the training: without them all cosines are high.
+    """
+
+    group_sizes = True
+    stride = 32
+    additive_consensus = False
+    mean = (127 / 255,) * 3
+    std = (128 / 255,) * 3
 
     def __init__(self, config: MobileConfig | None = None):
         super().__init__()
         self.config = config = config or MobileConfig()
-        self.backbone = MobileNetV2()
-        c16, c8, c4 = config.decoder
-        s4, s8, s16 = MobileNetV2.skip_channels[1:]
-        c = config.channels
-        self.reduce = _conv(MobileNetV2.deep_channels, c, 1)
-        self.affinity = CosineAffinity(c, config.key_channels)
-        self.top = nn.Sequential(_conv(c + 1, 64), _conv(64, c16))
-        self.lateral16 = nn.Conv2d(s16, c16, 1)
-        self.lateral8 = nn.Conv2d(s8, c8, 1)
-        self.lateral4 = nn.Conv2d(s4, c4, 1)
-        self.block16 = nn.Sequential(_conv(c16, 64), _conv(64, c8))
-        self.block8 = nn.Sequential(_conv(c8, 64), _conv(64, c4))
-        self.block4 = nn.Sequential(_conv(c4, 32), _conv(32, 32))
-        self.probability = nn.Sequential(_conv(32, 16), nn.Conv2d(16, 1, 1))
-        self.threshold = nn.Sequential(_conv(32, 16), nn.Conv2d(16, 1, 1))
-        # Training only.
-        self.side8 = nn.Conv2d(c8, 1, 1)
-        self.classifier = nn.Linear(c, config.groups)
-        self.contrast = nn.Sequential(_conv(c + 1, 64), nn.Conv2d(64, 1, 1))
-        for module in (self.top, self.block16, self.block8, self.block4, self.probability, self.threshold):
-            for conv in (m for m in module.modules() if isinstance(m, nn.Conv2d)):
-                nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-        for branch in (self.probability, self.threshold):
-            nn.init.normal_(branch[-1].weight, std=0.01)
-            nn.init.zeros_(branch[-1].bias)
+        self.size = config.size
+        self.backbone = EfficientNetLite(config.backbone).requires_grad_(False)
+        channels = self.backbone.out_channels
+        self.matching = PartMatching(channels[3], channels[2])
+        self.decoder = SaliencyDecoder(channels, config.decoder)
+        self.gate = Gate(channels[:3], config.gate)
+        self.register_buffer("mean16", torch.zeros(1, channels[2], 1, 1))
+        self.register_buffer("mean32", torch.zeros(1, channels[3], 1, 1))
+        for branch in (self.decoder, self.gate):
+            for head in (branch.head, branch.coarse):
+                nn.init.normal_(head.weight, std=0.01)
+                nn.init.zeros_(head.bias)
 
     def train(self, mode: bool = True):
-        """As usual, but the backbone's batch normalisation keeps its ImageNet statistics.
-
-        Batches sorted by group would ruin them.
-        """
+        """As usual, but the backbone stays in evaluation mode: it is frozen."""
         super().train(mode)
         keep_statistics(self.backbone)
         return self
 
     def encode(self, images: Tensor) -> Features:
-        skips, deep = self.backbone(images)
-        return Features(skips[1:], self.reduce(deep), tuple(images.shape[-2:]))
+        features, _ = self._encode(images)
+        return features
+
+    def _encode(self, images: Tensor) -> tuple[Features, Tensor]:
+        with torch.no_grad():
+            x4, x8, x16, x32 = self.backbone(images)
+        if self.training:
+            for mean, feature in ((self.mean16, x16), (self.mean32, x32)):
+                mean.lerp_(feature.float().mean(dim=(0, 2, 3), keepdim=True), MOMENTUM)
+        saliency, coarse = self.decoder(x4, x8, x16, x32)
+        fine = x16.float() - self.mean16
+        deep = described(x32.float() - self.mean32, fine, saliency.detach())
+        return Features((x4, x8, F.normalize(fine, dim=1), saliency), deep, tuple(images.shape[-2:])), coarse
 
     def consensus(self, features: Features) -> Consensus:
-        return self.affinity(features.deep)
+        return self.matching(features.deep)
 
     def gather(self, features: Features, attention: Tensor, weights: Tensor | None = None) -> Consensus:
-        return self.affinity(features.deep, attention, weights)
-
-    def modulate(self, deep: Tensor, vector: Tensor) -> Tensor:
-        """F times the consensus, and the cosine of the two as one more channel: ``(N, C + 1, H, W)``."""
-        weighted = deep * vector
-        norm = deep.norm(dim=1, keepdim=True) * vector.norm(dim=1, keepdim=True)
-        cosine = weighted.sum(dim=1, keepdim=True) / norm.clamp_min(1e-6)
-        return torch.cat([weighted, cosine.to(weighted.dtype)], dim=1)
+        return self.matching(features.deep, attention, weights)
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
-        return self._decode(features, self.modulate(features.deep, consensus.vector))
+        logits, _ = self._decode(features, consensus.vector)
+        logits = enlarge(logits.contiguous(), features.size)
+        return Output(maps=logits.sigmoid(), logits=logits)
 
-    def _decode(self, features: Features, modulated: Tensor) -> Output:
-        x4, x8, x16 = features.skips
-        p = self.top(modulated) + self.lateral16(x16)
-        p8 = resize(self.block16(p), x8.shape[-2:]) + self.lateral8(x8)
-        p4 = resize(self.block8(p8), x4.shape[-2:]) + self.lateral4(x4)
-        p4 = self.block4(p4)
-        # Contiguous: two channels that stand side by side in memory are enlarged five times slower.
-        pair = torch.cat([self.probability(p4), self.threshold(p4)], dim=1).float().sigmoid().contiguous()
-        probability, threshold = resize(pair, features.size).split(1, dim=1)
-        logits = self.config.confidence * (probability - threshold)
+    def _decode(self, features: Features, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the map at stride 4, and at stride 16 for a loss."""
+        x4, x8, fine, saliency = features.skips
+        pooled = F.adaptive_avg_pool2d(saliency.detach().float(), fine.shape[-2:])
+        similarity = self.matching.similarity(features.deep, fine, pooled.sigmoid(), vector)
+        gate, coarse = self.gate(similarity, x4, x8, fine.to(x4.dtype))
+        return saliency.float() + gate, pooled + coarse
+
+    def forward_training(self, images: Tensor, sizes: tuple[int, ...]) -> Output:
+        """As :meth:`forward` in training mode, for groups of ``sizes`` images."""
+        features, objects = self._encode(images)
+        attentions, vectors = [], []
+        for deep in features.deep.split(sizes):
+            attentions.append(torch.stack(self.matching.attentions(deep)))
+            vectors.append(self.matching(deep, attentions[-1][1].detach()).vector.expand(len(deep), -1, -1, -1))
+        logits, coarse = self._decode(features, torch.cat(vectors))
+        size = features.size
+        logits, coarse = enlarge(logits, size), enlarge(coarse, size)
         maps = logits.sigmoid()
-        sides = ()
-        if self.training:
-            sides = (resize(self.side8(p8).float(), features.size).sigmoid(), maps)
-        return Output(maps=maps, logits=logits, sides=sides, probability=probability, threshold=threshold)
-
-    def forward_training(self, images: Tensor) -> Output:
-        n = halves(images)
-        features = self.encode(images)
-        a, b = (self.affinity(half) for half in features.deep.split(n))
-        own = torch.cat([a.vector.expand(n, -1, -1, -1), b.vector.expand(n, -1, -1, -1)])
-        other = own.roll(n, dims=0)
-        modulated = self.modulate(features.deep, own)
-        output = self._decode(features, modulated)
-        crossed = self.modulate(features.deep, other)
-        contrast = resize(self.contrast(torch.cat([modulated, crossed])).float(), features.size)
-        mask = F.adaptive_avg_pool2d(output.maps, features.deep.shape[-2:]).to(features.deep.dtype)
-        masked = (features.deep * mask).sum(dim=(2, 3)) / mask.sum(dim=(2, 3)).clamp_min(1.0)
-        pooled = features.deep.mean(dim=(2, 3))
-        return output._replace(
-            classes=self.classifier(pooled),
-            masked_classes=self.classifier(masked),
-            contrast=contrast,
-            deep=features.deep,
-            attention=torch.cat([a.attention, b.attention]),
+        return Output(
+            maps=maps,
+            logits=logits,
+            sides=(coarse.sigmoid(), maps),
+            side_logits=coarse,
+            objects=(enlarge(features.skips[3], size), enlarge(objects, size)),
+            attentions=tuple(torch.cat(attentions, dim=1)),
         )

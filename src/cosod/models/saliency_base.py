@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from cosod.errors import InputError
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
+from cosod.models.modules.layers import enlarge
 
 
 class Saliency(NamedTuple):
@@ -70,8 +70,3 @@ def salient(logits: Tensor) -> Tensor:
 def log_odds(logits: Tensor) -> Tensor:
     """The same before the sigmoid; that of the difference of two classes is their softmax."""
     return logits if logits.shape[1] == 1 else logits[:, 1:] - logits[:, :1]
-
-
-def enlarge(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-    """``(N, C, h, w)`` to ``(N, C, *size)``, bilinear, corners not aligned, as F3Net's code does."""
-    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from cosod.models.backbones.mobilenet import MobileNetV2
 from cosod.models.base import Features
-from cosod.models.modules.layers import keep_statistics
-from cosod.models.saliency_base import Saliency, SaliencyNetwork, check_classes, enlarge
+from cosod.models.modules.layers import enlarge, keep_statistics
+from cosod.models.saliency_base import Saliency, SaliencyNetwork, check_classes
 
 
 @dataclass(frozen=True)

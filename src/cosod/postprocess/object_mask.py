@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from cosod.errors import InputError
-from cosod.postprocess.threshold import binarise
+from cosod.postprocess.threshold import MASK_THRESHOLD, binarise
 
 #: Longer side, in pixels, of what GrabCut works on: its time grows faster than the pixels, and its edge is
 #: refined at full size afterwards.
@@ -44,7 +44,7 @@ def check_map(saliency: np.ndarray, size: tuple[int, int], name: str = "the map"
     return saliency
 
 
-def object_mask(saliency: np.ndarray, threshold: float | str = "adaptive") -> np.ndarray:
+def object_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
     """Bool mask ``(H, W)`` of the object by the map alone, without specks and flaws; empty if there is none."""
     mask = np.ascontiguousarray(binarise(saliency, threshold))
     if not _bounds(mask):

@@ -4,8 +4,11 @@ import numpy as np
 
 from cosod.errors import InputError
 
+#: Threshold of masks, overlays, cut-outs and thumbnails where neither the user nor a network says otherwise.
+MASK_THRESHOLD = 0.5
 
-def binarise(saliency: np.ndarray, threshold: float | str = 0.5) -> np.ndarray:
+
+def binarise(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
     """A map ``(H, W)`` in [0, 1] -> bool mask.
 
     Args:

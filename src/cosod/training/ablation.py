@@ -112,7 +112,7 @@ def ablate(
                 train(one)
             scores.append(_scores(one, tests, protocol))
         for test in tests:
-            keys = get(protocol).keys
+            keys = get(protocol).columns
             figures = {key: tuple(found[test.name][key] for found in scores) for key in keys}
             rows.append(Row(recipe.name, test.name, figures))
     return rows

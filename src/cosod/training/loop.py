@@ -45,7 +45,7 @@ def train(job: Job) -> Path:
         workers = usable_workers(job.workers)
         journal = None
         if team.leads:
-            write_recipe(job, list(run.validator.groups) if run.validator else [])
+            write_recipe(job, list(run.validator.sets.get("", ())) if run.validator else [])
             journal = Journal(job.output, run.step, run.total, job.log_every, job.tensorboard, job.progress)
         in_a_row = 0
         for work in _steps(run, workers):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cosod.losses.registry import OF_ALL_SHARED, loss_of
+from cosod.losses.registry import REGISTRY, loss_of
 from cosod.models.base import CoSaliencyNetwork, Output
 from cosod.training.auxiliary_losses import Judge, scale_term
 from cosod.training.config.recipe import Recipe
@@ -45,6 +45,8 @@ class Objective(nn.Module):
         precision = PRECISIONS.get(recipe.optimiser.precision)
 
         def run(images: Tensor) -> Output:
+            if self.network.group_sizes:
+                return self.network(images, batch.sizes)
             return self.network(images, batch.groups) if self.network.any_groups else self.network(images)
 
         with torch.autocast(batch.images.device.type, precision, enabled=precision is not None):
@@ -52,8 +54,10 @@ class Objective(nn.Module):
         drawn = torch.stack([side.sum() for side in output.sides]).sum()
         if not bool(drawn.isfinite()):
             return {"total": drawn}  # the binary cross entropy stops the program at NaN; the loop skips the step
-        classes = batch.shared if recipe.loss in OF_ALL_SHARED else batch.classes
-        terms = self._loss(output, batch.masks, classes, recipe.weights)
+        entry = REGISTRY[recipe.loss]
+        classes = batch.shared if entry.shared_labels else batch.classes
+        more = {"objects": batch.objects} if entry.all_objects else {}
+        terms = self._loss(output, batch.masks, classes, recipe.weights, **more)
         if recipe.extras.scale:
             with torch.autocast(batch.images.device.type, precision, enabled=precision is not None):
                 terms["scale"] = scale_term(run, batch.images, output.maps)

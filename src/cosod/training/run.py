@@ -22,7 +22,7 @@ from cosod.training.config.recipe import Recipe, to_table, with_defaults
 from cosod.training.data.group_sampler import Meeting, Plan, Sampler, joined
 from cosod.training.data.keyed_rng import torch_seed
 from cosod.training.data.published_order import Replay, write_order
-from cosod.training.data.training_set import TrainingSet, choose_held_out, drawn, read_set, training_sets
+from cosod.training.data.training_set import TrainingSet, choose_held_out, drawn, mixed, read_set, training_sets
 from cosod.training.hard_partners import nearest_groups
 from cosod.training.objective import Objective
 from cosod.training.optimizer import Average, make_optimiser
@@ -38,6 +38,7 @@ class Job:
         recipe: what to do.
         data: training sets, see :func:`cosod.training.data.training_set.read_set`.
         output: folder of the run. A run that is there goes on.
+        validate: sets to look at while training, beside the held-out groups.
         images: folder with the images of sets that are COCO files, where they are not found beside these.
         backbone: file with the backbone's ImageNet weights; by default the known one is downloaded.
         init: weights file of this package, or folder of a run, to start the whole network from.
@@ -54,6 +55,7 @@ class Job:
     output: Path
     backbone: Path | None = None
     images: Path | None = None
+    validate: tuple[str, ...] = ()
     init: Path | None = None
     replay: tuple[Path, ...] = ()
     device: str = "auto"
@@ -93,11 +95,14 @@ class Run:
         if recipe.optimiser.precision == "fp16" and team.device.type != "cuda":
             raise InputError(f"precision fp16 needs a GPU, not {team.device}; use --set precision=bf16")
         self.sets, held_out = _read_data(job)
+        others = dict(read_set(where, recipe.sampling, job.images) for where in job.validate)
+        looked_at = {"": held_out} | {name: drawn(found, recipe.validation.images) for name, found in others.items()}
+        looked_at = {name: found for name, found in looked_at.items() if found}
         self.samplers = [Sampler(s, recipe.sampling, recipe.augment, recipe.seed, i) for i, s in enumerate(self.sets)]
-        self.validator = Validator(held_out, recipe) if held_out else None
+        self.validator = Validator(looked_at, recipe) if looked_at else None
         self.local_pairs = team.share(recipe.sampling.pairs)
         self.pairs = self.local_pairs * team.size
-        self.steps_an_epoch = -(-max(len(s.groups) for s in self.sets) // self.pairs)
+        self.steps_an_epoch = -(-max(sampler.length for sampler in self.samplers) // self.pairs)
         self.total = recipe.steps or recipe.epochs * self.steps_an_epoch
         self.plans = _plans(job, self.sets, self.samplers, -(-self.total // self.steps_an_epoch))
         self.step = self.skipped = 0
@@ -130,7 +135,7 @@ class Run:
     @property
     def result(self) -> CoSaliencyNetwork:
         """The network that is the result so far, in evaluation mode: the average where there is one."""
-        network = _new_network(self.recipe, self.network.config.groups)
+        network = _new_network(self.recipe, getattr(self.network.config, "groups", 0))
         network.load_state_dict(self.average.state if self.average else self.network.state_dict())
         return network.to(self.team.device).eval()
 
@@ -222,6 +227,12 @@ class Run:
 def _read_data(job: Job) -> tuple[list[TrainingSet], dict]:
     """The training sets, and the held-out groups of the first."""
     recipe, wanted = job.recipe, job.recipe.validation
+    shares = recipe.sampling.shares
+    if shares and len(job.data) != len(shares):
+        raise InputError(
+            f"recipe {recipe.name} draws from {len(shares)} sets, not {len(job.data)}; repeat --data in its order, "
+            "or set sampling.shares"
+        )
     if len(job.data) < recipe.sets:
         raise InputError(f"recipe {recipe.name} trains on {recipe.sets} sets, not {len(job.data)}; repeat --data")
     found = [read_set(where, recipe.sampling, job.images) for where in job.data]
@@ -229,7 +240,10 @@ def _read_data(job: Job) -> tuple[list[TrainingSet], dict]:
     held = []
     if wanted.names or wanted.held_out:
         held = choose_held_out(groups, wanted.names, wanted.held_out, recipe.seed)
-    return training_sets(found, held), drawn({name: groups[name] for name in held}, wanted.images)
+    sets = training_sets(found, held)
+    if shares:
+        sets = [mixed(sets, recipe.sampling.ungrouped)]
+    return sets, drawn({name: groups[name] for name in held}, wanted.images)
 
 
 def _plans(job: Job, sets: list[TrainingSet], samplers: list[Sampler], epochs: int) -> list[Plan]:
@@ -257,11 +271,12 @@ def _make_network(job: Job, groups: int, fresh: bool) -> CoSaliencyNetwork:
 
 
 def _new_network(recipe: Recipe, groups: int) -> CoSaliencyNetwork:
-    config = entry(recipe.network).config
-    size = {"size": recipe.side} if "size" in config.__dataclass_fields__ else {}
+    known = entry(recipe.network).config.__dataclass_fields__
+    given = {"size": recipe.side, "groups": groups}
+    given = {name: value for name, value in given.items() if name in known}
     # TOML has lists where configurations have tuples.
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.options.items()}
-    return create(recipe.network, **options, groups=groups, **size)
+    return create(recipe.network, **options, **given)
 
 
 def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:

@@ -27,32 +27,41 @@ class Validator:
     """Scores at the network's size: fast, for comparing a run with itself, and not those of the benchmarks.
 
     Args:
-        groups: the held-out groups.
+        sets: name -> groups of each set to look at; that of the held-out groups is empty.
         recipe: for sizes, options and seed.
     """
 
-    def __init__(self, groups: dict[str, Pairs], recipe: Recipe):
+    def __init__(self, sets: dict[str, dict[str, Pairs]], recipe: Recipe):
         self.side, self.seed = recipe.side, recipe.seed
-        readable = {name: self._readable(pairs[: recipe.validation.images]) for name, pairs in groups.items()}
-        self.groups = {name: pairs for name, pairs in readable.items() if pairs}
-        if not self.groups:
-            raise InputError("none of the held-out images can be read; mend them, or hold out other groups")
+        self.sets: dict[str, dict[str, Pairs]] = {}
+        for set_name, groups in sets.items():
+            readable = {name: self._readable(pairs[: recipe.validation.images]) for name, pairs in groups.items()}
+            self.sets[set_name] = {name: pairs for name, pairs in readable.items() if pairs}
+            if not self.sets[set_name]:
+                which = set_name or "held-out"
+                raise InputError(f"none of the {which} images can be read; mend them, or look at other groups")
         self.kinds = ("plain", "distractors") if recipe.validation.distractors else ("plain",)
 
     def scores(self, network: CoSaliencyNetwork) -> dict[str, dict[str, float]]:
-        """``plain`` and, as the recipe says, ``distractors`` -> ``mae``, ``iou`` (of masks, cut where the
-        network's are by default) and ``s``: means over the images of each group, then over groups.
-        """
-        return {kind: self._scores(network, kind) for kind in self.kinds}
+        """Scores by kind: ``plain`` and, as the recipe says, ``distractors``; of other sets ``NAME plain``, ...
 
-    def _scores(self, network: CoSaliencyNetwork, kind: str) -> dict[str, float]:
+        Its scores are ``mae``, ``iou`` (of masks, cut where the network's are by default) and ``s``: means over the
+        images of each group, then over groups.
+        """
+        return {
+            f"{name} {kind}".strip(): self._scores(network, groups, kind)
+            for name, groups in self.sets.items()
+            for kind in self.kinds
+        }
+
+    def _scores(self, network: CoSaliencyNetwork, groups: dict[str, Pairs], kind: str) -> dict[str, float]:
         rows = []
-        for name, pairs in self.groups.items():
+        for name, pairs in groups.items():
             examples = [self._read(*pair) for pair in pairs]
             if kind == "distractors":
                 # Of many groups: were they all of one, that group would be shared just as well. With one group held
                 # out its own images are the strangers, better than none.
-                strangers = [p for other, found in self.groups.items() if other != name for p in found] or pairs
+                strangers = [p for other, found in groups.items() if other != name for p in found] or pairs
                 stream = Stream(self.seed, "validation", name)
                 examples = [
                     beside(*example, self._read(*stream.pick(strangers))[0], left=stream.chance(0.5))

@@ -9,6 +9,7 @@ from PIL import Image
 
 from cosod.apps.cutout.backgrounds import background
 from cosod.apps.cutout.cutout import CutoutOptions, cut_out_noted
+from cosod.apps.map_sources import FoundMap
 from cosod.apps.resumable import Reading
 from cosod.errors import ImageError, InputError
 from cosod.io.atomic_write import whole
@@ -19,8 +20,6 @@ from cosod.postprocess.render import save_image
 FORMATS = ("png", "webp", "jpg")
 #: The longest side that WebP can have.
 WEBP_LIMIT = 16383
-
-Maps = Iterator[tuple[int, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -59,15 +58,15 @@ class CutoutJob:
     def files(self, group: Group, index: int) -> list[Path]:
         return [self.output / group.name / f"{group.stems[index]}.{self.format}"]
 
-    def make(self, group: Group, maps: Maps, reading: Reading) -> dict:
+    def make(self, group: Group, maps: Iterator[FoundMap], reading: Reading) -> dict:
         options = self.options
         if options.background is not None:
             options = replace(options, background=background(options.background))  # read once
-        for index, saliency in maps:
+        for index, saliency, presence in maps:
             (file,) = self.files(group, index)
             try:
                 image = read_image(group.images[index], reading.max_pixels)
-                result = cut_out_noted(image, saliency, options)
+                result = cut_out_noted(image, saliency, options, presence)
                 if self.format == "webp" and max(result.pixels.shape) > WEBP_LIMIT:
                     raise ImageError(
                         f"{group.images[index]}: over WebP's {WEBP_LIMIT} pixels a side; give --format png"
@@ -76,7 +75,9 @@ class CutoutJob:
                 reading.fail(index, error)
                 continue
             _save(result.pixels, file)
-            reading.done(index, result.notes, file=str(file))
+            if result.absent:
+                reading.without(index, presence)
+            reading.done(index, result.notes, presence, file=str(file))
         return {}
 
 

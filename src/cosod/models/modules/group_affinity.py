@@ -3,7 +3,6 @@
 GCoNet section 3.2 ("group affinity module", GAM); the same module serves GCoNet+ and the light network.
 """
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -180,11 +179,6 @@ def _reference_match(query: Tensor, references: References, own: Tensor) -> tupl
     return match.float() * len(references.keys), others[:, None]
 
 
-def affinity_of(network: nn.Module) -> "GroupAffinity | CosineAffinity | None":
-    """The module of a network that compares every image of a group with every other, where it has one."""
-    return next((m for m in network.modules() if isinstance(m, GroupAffinity | CosineAffinity)), None)
-
-
 class GroupAffinity(nn.Module):
     """Attention from the group affinity, and the consensus that it gathers (GCoNet equations 1-4).
 
@@ -271,66 +265,3 @@ class GroupAffinity(nn.Module):
         """
         scale = 1.0 if self.pool == "sum" else 1 / positions
         return image_mean(self.project(scale * vectors[:, :, None, None]), weights)
-
-
-class CosineAffinity(nn.Module):
-    """Attention from cosine affinity and objectness, and the consensus that it gathers: the light network's own.
-
-    As :class:`GroupAffinity`, but one embedding of unit length serves as query and key. The best match of a position
-    in its own image is then always itself, a constant that the softmax does not see: what decides are the *other*
-    images. A second term says where a single image has an object at all, so that a background that all images share
-    (sky, grass) does not win, and a group of one has an attention too:
-    ``softmax(temperature * match + objectness)`` over the positions of each image.
-
-    Args:
-        channels: C of the deep feature.
-        embedding: channels of the embedding.
-    """
-
-    def __init__(self, channels: int, embedding: int):
-        super().__init__()
-        self.embed = nn.Conv2d(channels, embedding, 1)
-        self.objectness = nn.Sequential(nn.Conv2d(channels, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 1, 1))
-        self.project = nn.Conv2d(channels, channels, 1)
-        self.log_temperature = nn.Parameter(torch.tensor(math.log(10.0)))
-        nn.init.orthogonal_(self.embed.weight.data.view(embedding, channels))
-        nn.init.zeros_(self.objectness[-1].weight)
-        for conv in (self.embed, self.objectness[0], self.objectness[-1], self.project):
-            nn.init.zeros_(conv.bias)
-
-    def keys(self, deep: Tensor) -> Tensor:
-        """What other images are matched against: F ``(N, C, H, W)`` -> ``(N, K, H W)`` of unit length."""
-        return F.normalize(self.embed(deep).float().flatten(2), dim=1)
-
-    def attention(
-        self,
-        deep: Tensor,
-        references: References | None = None,
-        own: Tensor | None = None,
-        precision: torch.dtype | None = None,
-    ) -> Tensor:
-        """Where in each image the best matches of the group and the objects are; as :meth:`GroupAffinity.attention`."""
-        n, _, h, w = deep.shape
-        unit = self.keys(deep)
-        with torch.autocast(deep.device.type, enabled=False):
-            # The mean over the other images, but for a constant: the match with the own image.
-            if references is None:
-                images = torch.ones_like(unit[:, 0, 0]).sum()  # a tensor, so that a graph knows groups of other sizes
-                compared = unit.to(dtype=precision)
-                match = best_match(compared, compared).float() * (images / (images - 1).clamp_min(1))
-            else:
-                total, others = _reference_match(unit, references, own)
-                match = total / others
-        logits = self.log_temperature.exp() * match + self.objectness(deep).float().flatten(1)
-        return F.softmax(logits, dim=1).to(deep.dtype).view(n, 1, h, w)
-
-    def forward(self, deep: Tensor, attention: Tensor | None = None, weights: Tensor | None = None) -> Consensus:
-        """The consensus of the N images of one group; arguments as of :meth:`GroupAffinity.forward`."""
-        if attention is None:
-            attention = self.attention(deep)
-        attended = (deep * attention).sum(dim=(2, 3), keepdim=True)
-        return Consensus(vector=image_mean(self.project(attended), weights), attention=attention)
-
-    def gathered(self, vectors: Tensor, positions: int, weights: Tensor | None = None) -> Tensor:
-        """The consensus vector from F of each image added up under its attention: :meth:`GroupAffinity.gathered`."""
-        return image_mean(self.project(vectors[:, :, None, None]), weights)

@@ -24,6 +24,11 @@ def resize(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=True)
 
 
+def enlarge(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
+    """``(N, C, h, w)`` to ``(N, C, *size)``, bilinear, corners not aligned, as F3Net and our light networks do."""
+    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
+
+
 def halves(images: Tensor, groups: int = 2) -> int:
     """Images in each of the groups of a training batch, which are two unless said otherwise.
 

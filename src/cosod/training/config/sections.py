@@ -40,6 +40,11 @@ class Sampling:
         pairs: batches in a step (pairs of groups, or of more), over all processes; their gradients are averaged.
         broad: share of groups that are drawn from all classes of one everyday name
             (:mod:`cosod.training.data.coarse_labels`); it also keeps groups of one such name from meeting.
+        shares: of several training sets, the share of groups that is drawn from each, for one step of two groups from
+            any of them; without shares a step has groups of every set.
+        meetings: with shares, batches in an epoch.
+        ungrouped: names of groups whose images share nothing; they only serve to make groups and as distractors.
+        cut: share of groups that are cut into smaller ones, of one image and more, in which nothing is mixed.
         coco_area: of COCO annotations, the pixels that an instance needs more of to put its image into the group
             of its category.
         coco_images: of COCO annotations, the fewest images of a category that is trained on.
@@ -52,6 +57,10 @@ class Sampling:
     partner: str = "random"
     pairs: int = 1
     broad: float = 0.0
+    shares: tuple[float, ...] = ()
+    meetings: int = 500
+    ungrouped: tuple[str, ...] = ()
+    cut: float = 0.0
     coco_area: int = 4000
     coco_images: int = 100
 
@@ -61,7 +70,11 @@ class Sampling:
         check_at_least("coco_area", self.coco_area, 0)
         check_at_least("coco_images", self.coco_images, 2)
         check_at_least("pairs", self.pairs, 1)
+        check_at_least("meetings", self.meetings, 1)
         check_share("broad", self.broad)
+        check_share("cut", self.cut)
+        if any(share <= 0 for share in self.shares):
+            raise InputError(f"shares cannot be {self.shares}; give a number above 0 for each training set")
         check_choice("order", self.order, ("listed", "shuffled"))
         check_choice("partner", self.partner, ("random", "fixed", "hardest"))
         if self.partner == "hardest" and self.groups != 2:
@@ -87,6 +100,7 @@ class Augment:
             (:mod:`cosod.training.data.distractor_mixing`).
         crowded: share of groups in which every image does.
         absent: share of images replaced by one of another group, with an empty mask.
+        made: share of groups that are made of one object, set into several other images.
         strangers: images of as many other groups that are read for each group to be its distractors; with 0 they
             come from the other group of the pair.
     """
@@ -107,10 +121,11 @@ class Augment:
     distractors: float = 0.0
     crowded: float = 0.0
     absent: float = 0.0
+    made: float = 0.0
     strangers: int = 0
 
     def __post_init__(self):
-        for name in ("flip", "rotation_share", "crop", "grey", "pepper", "distractors", "crowded", "absent"):
+        for name in ("flip", "rotation_share", "crop", "grey", "pepper", "distractors", "crowded", "absent", "made"):
             check_share(name, getattr(self, name))
         check_at_least("crop", self.crop, 0.1)
         check_at_least("border", self.border, 0)

@@ -1,10 +1,12 @@
 """One image and its mask, changed and made ready for the network."""
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageChops, ImageEnhance
 from torch import Tensor
 
 from cosod.errors import ImageError
@@ -34,16 +36,33 @@ def read_mask(item: Item) -> Image.Image:
         raise ImageError(f"{item.mask}: damaged or truncated ({error}); replace the file") from error
 
 
-def make_example(item: Item, shot: Shot, augment: Augment, size: int, stream: Stream) -> tuple[Tensor, Tensor]:
+def read_masks(item: Item) -> Image.Image:
+    """The mask of an image as the first channel of a color image, that of all its objects as the second.
+
+    All objects are those that the image's own group and other groups with the same photo mark.
+    """
+    own = read_mask(item)
+    every = own
+    for path in item.others:
+        every = ImageChops.lighter(every, read_mask(replace(item, mask=path)))
+    return Image.merge("RGB", (own, every, own))
+
+
+def make_example(
+    item: Item, shot: Shot, augment: Augment, size: int, stream: Stream, objects: bool = False
+) -> tuple[Tensor, Tensor]:
     """Read one image and change it as the recipe says.
 
     Flip and angle come with ``shot`` (order files record them); everything else is drawn from ``stream``.
 
+    Args:
+        objects: give the mask of all objects as a second channel.
+
     Returns:
-        The image ``(3, size, size)`` and its mask ``(1, size, size)``, float32; the image in [0, 1], the mask in
-        {0, 1}.
+        The image ``(3, size, size)`` and its mask ``(1, size, size)`` or ``(2, size, size)``, float32; the image in
+        [0, 1], the mask in {0, 1}.
     """
-    image, mask = opened(item, augment, size)
+    image, mask = opened(item, augment, size, read_masks if objects else read_mask)
     if augment.resize_first:
         image, mask = _resized(image, mask, size, Image.Resampling.NEAREST)
     if shot.flip:
@@ -58,20 +77,23 @@ def make_example(item: Item, shot: Shot, augment: Augment, size: int, stream: St
     if augment.pepper:
         truth = _peppered(truth, augment.pepper, stream)
     pixels = torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy()).float().div_(255)
-    return pixels, torch.from_numpy(truth.astype(np.float32))[None]
+    channels = truth[..., :2].transpose(2, 0, 1) if objects else truth[None]
+    return pixels, torch.from_numpy(channels.astype(np.float32))
 
 
-def opened(item: Item, augment: Augment, size: int) -> tuple[Image.Image, Image.Image]:
-    """An image and its mask; those much larger than the network's input averaged down, as far as :data:`SPARE` allows.
+def opened(
+    item: Item, augment: Augment, size: int, read: Callable[[Item], Image.Image] = read_mask
+) -> tuple[Image.Image, Image.Image]:
+    """An image and its mask, as ``read`` gives it; large ones are averaged down as far as :data:`SPARE` allows.
 
     What is done to an image would cost more than the network's step at the size of today's photos. A border in pixels
     means those of the photo, which then stays whole.
     """
     side = math.ceil(SPARE * size / augment.crop)
     if augment.border:
-        return Image.fromarray(read_image(item.image)), read_mask(item)
+        return Image.fromarray(read_image(item.image)), read(item)
     pixels, (height, width) = read_reduced(item.image, side)
-    mask = read_mask(item)
+    mask = read(item)
     if mask.size != (width, height):
         return Image.fromarray(read_image(item.image)), mask
     image = Image.fromarray(pixels)
@@ -106,7 +128,7 @@ def _cropped(image: Image.Image, mask: Image.Image, augment: Augment, stream: St
 
 
 def _area(mask: Image.Image) -> int:
-    return int(np.count_nonzero(np.asarray(mask) > 127))
+    return int(np.count_nonzero(np.asarray(mask.getchannel(0)) > 127))
 
 
 def _enhanced(image: Image.Image, augment: Augment, stream: Stream) -> Image.Image:

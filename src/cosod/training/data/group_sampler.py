@@ -1,5 +1,7 @@
 """Which images meet in which step: decided by the seed alone, epoch by epoch."""
 
+import bisect
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -49,6 +51,17 @@ class Sampler:
         self.names = list(data.groups)
         self.broad = BroadNames(self.names if sampling.broad else ())
 
+    @property
+    def length(self) -> int:
+        """Meetings in an epoch."""
+        return self.sampling.meetings if self.sampling.shares else len(self.names)
+
+    def _drawn(self, stream: Stream) -> str:
+        """A group of a source that is drawn by the shares."""
+        shares = self.sampling.shares
+        number = bisect.bisect_right(list(itertools.accumulate(shares)), stream.share() * sum(shares))
+        return stream.pick(self.data.sources[min(number, len(shares) - 1)])
+
     def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Meeting]:
         """The meetings of an epoch, in order.
 
@@ -57,26 +70,37 @@ class Sampler:
             nearest: for ``partner = "hardest"``: group -> the other group whose consensus is nearest.
         """
         order = self.names
-        if self.sampling.order == "shuffled":
+        if self.sampling.shares:
+            stream = Stream(*self._key, "drawn", epoch)
+            order = [self._drawn(stream) for _ in range(self.length)]
+        elif self.sampling.order == "shuffled":
             order = Stream(*self._key, "order", epoch).shuffled(order)
-        return [self._meeting(epoch, group, nearest or {}) for group in order]
+        return [self._meeting(epoch, group, nearest or {}, place) for place, group in enumerate(order)]
 
     def partners(self, *groups: str) -> list[str]:
         """The groups that may meet all of ``groups``: none of the same everyday name, if there is a choice."""
         others = [name for name in self.names if name not in groups]
         return [name for name in others if not any(self.broad.alike(name, group) for group in groups)] or others
 
-    def _meeting(self, epoch: int, group: str, nearest: Mapping[str, str]) -> Meeting:
+    def _meeting(self, epoch: int, group: str, nearest: Mapping[str, str], place: int) -> Meeting:
         kind = self.sampling.partner
         groups = [group]
-        if kind == "hardest" and group in nearest:
+        # A group that is drawn by shares may come several times in an epoch.
+        key = (group, epoch, place) if self.sampling.shares else (group, epoch)
+        if self.sampling.shares:
+            stream = Stream(*self._key, "partner", *key)
+            while len(groups) < self.sampling.groups:
+                other = self._drawn(stream)
+                if other not in groups:
+                    groups.append(other)
+        elif kind == "hardest" and group in nearest:
             groups.append(nearest[group])
         else:
             stream = Stream(*self._key, "partner", group, "always" if kind == "fixed" else epoch)
             # All groups of a set that has fewer than wanted.
             while len(groups) < self.sampling.groups and (others := self.partners(*groups)):
                 groups.append(stream.pick(others))
-        stream = Stream(*self._key, "images", group, epoch)
+        stream = Stream(*self._key, "images", *key)
         pools = [self._pool(stream, name) for name in groups]
         n = self.sampling.images
         if not self.sampling.fill:

@@ -1,9 +1,10 @@
 """From plans to tensors: batches made in worker processes, the same whatever their number."""
 
+import itertools
 import multiprocessing
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -12,13 +13,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from cosod.errors import CosodError, ImageError
+from cosod.losses.registry import REGISTRY
 from cosod.training.config.recipe import Recipe
 from cosod.training.data.augment import make_example
 from cosod.training.data.coarse_labels import BroadNames
-from cosod.training.data.distractor_mixing import Example, mix
+from cosod.training.data.distractor_mixing import Example, mix, planted
 from cosod.training.data.group_sampler import Meeting, Shot
 from cosod.training.data.keyed_rng import Stream
-from cosod.training.data.training_set import TrainingSet, in_common
+from cosod.training.data.training_set import Item, TrainingSet, in_common
 
 
 class Batch(NamedTuple):
@@ -29,7 +31,8 @@ class Batch(NamedTuple):
         masks: ``(G n, 1, S, S)`` in {0, 1}.
         classes: ``(G n,)`` int64, label of each image's group.
         shared: ``(G n, labels)`` in {0, 1}: the labels of :func:`cosod.training.data.training_set.in_common`.
-        groups: G.
+        sizes: of the groups, ``n`` each unless the recipe cuts some into smaller ones.
+        objects: masks of all objects, shared or not, ``(G n, 1, S, S)``, where the loss takes them.
         lost: a sentence for each image that could not be read; another one of its group stands in.
     """
 
@@ -37,12 +40,19 @@ class Batch(NamedTuple):
     masks: Tensor
     classes: Tensor
     shared: Tensor
-    groups: int = 2
+    sizes: tuple[int, ...]
+    objects: Tensor | None = None
     lost: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> int:
+        """G, where no group is cut."""
+        return len(self.sizes)
 
     def to(self, device: torch.device) -> "Batch":
         """The same on a device."""
-        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self[:4]), *self[4:])
+        moved = {k: v.to(device, non_blocking=True) for k, v in self._asdict().items() if isinstance(v, Tensor)}
+        return self._replace(**moved)
 
 
 class Batches(Dataset):
@@ -62,9 +72,13 @@ class Batches(Dataset):
     ):
         # Every worker gets a copy, so only what the epoch needs; strangers may be any image.
         used = [{shot.item for meeting in each for shot in meeting.shots} for each in zip(*plan, strict=True)]
-        self.sets = sets if recipe.augment.strangers else [s.part(i) for s, i in zip(sets, used, strict=True)]
+        # More than there are groups where some are left out (see cosod.training.data.training_set.mixed).
+        self._labels = 1 + max(item.label for data in sets for item in _items(data))
+        whole = recipe.augment.strangers or recipe.augment.made
+        self.sets = sets if whole else [s.part(i) for s, i in zip(sets, used, strict=True)]
         self.plan, self.recipe, self.epoch = plan, recipe, epoch
         self._broad = BroadNames(name for data in sets for name in data.groups)
+        self._objects = REGISTRY[recipe.loss].all_objects
         self._mean, self._std = (torch.tensor(v).view(1, 3, 1, 1) for v in norm)
 
     def __len__(self) -> int:
@@ -79,22 +93,37 @@ class Batches(Dataset):
     def _batch(self, index: int, number: int) -> Batch:
         recipe, data, meeting = self.recipe, self.sets[number], self.plan[index][number]
         key = (recipe.seed, number, self.epoch, index)
-        shared = torch.zeros(len(meeting.shots), sum(len(s.groups) for s in self.sets))
+        shared = torch.zeros(len(meeting.shots), self._labels)
         groups: list[list[Example]] = []
+        sizes: list[list[int]] = []
+        made: list[bool] = []
         lost: list[str] = []
-        for part in meeting.parts():
+        for number_of_group, part in enumerate(meeting.parts()):
             first = sum(map(len, groups))
+            made.append(Stream(*key, "made", number_of_group).chance(recipe.augment.made))
+            if made[-1]:
+                groups.append(self._made(len(part), data, (*key, "made", number_of_group), lost))
+                sizes.append([len(part)])
+                continue
+            # Where other groups mark other things in the same photo, one photo does not say what is meant.
+            clear = not any(data.items[shot.item].others for shot in part)
+            sizes.append(_cut(len(part), clear * recipe.sampling.cut, Stream(*key, "cut", number_of_group)))
             common = in_common([data.items[shot.item] for shot in part])
             for place, labels in enumerate(common, start=first):
                 shared[place, list(labels.values())] = 1
             streams = [Stream(*key, "image", first + place) for place in range(len(part))]
             groups.append(self._examples(part, common, data, streams, lost))
         if recipe.augment.mixes:
-            groups = self._mixed(groups, meeting, data, key)
+            mixed = self._mixed(groups, meeting, data, key)
+            # A made group has other objects in all of its images; in a small one nothing would say which is meant.
+            keep = [is_made or len(cut) > 1 for is_made, cut in zip(made, sizes, strict=True)]
+            groups = [own if kept else new for own, new, kept in zip(groups, mixed, keep, strict=True)]
         images, masks = zip(*(example for group in groups for example in group), strict=True)
         classes = torch.tensor([data.items[shot.item].label for shot in meeting.shots])
         pixels = torch.stack(images).sub_(self._mean).div_(self._std)
-        return Batch(pixels, torch.stack(masks), classes, shared, len(groups), tuple(lost))
+        truth = torch.stack(masks)
+        objects = truth[:, 1:] if self._objects else None
+        return Batch(pixels, truth[:, :1], classes, shared, tuple(itertools.chain(*sizes)), objects, tuple(lost))
 
     def _examples(self, shots, common, data: TrainingSet, streams: list[Stream], lost: list[str]) -> list[Example]:
         """One group's examples; for an image that cannot be read the next one that can, and a sentence in ``lost``.
@@ -106,7 +135,7 @@ class Batches(Dataset):
         for shot, names, stream in zip(shots, common, streams, strict=True):
             try:
                 item = data.items[shot.item].opened(names)
-                made.append(make_example(item, shot, self.recipe.augment, self.recipe.side, stream))
+                made.append(make_example(item, shot, self.recipe.augment, self.recipe.side, stream, self._objects))
             except ImageError as error:
                 made.append(error)
         whole = [example for example in made if not isinstance(example, ImageError)]
@@ -114,6 +143,18 @@ class Batches(Dataset):
             raise made[0]
         lost += [str(error) for error in made if isinstance(error, ImageError)]
         return [whole[place % len(whole)] if isinstance(e, ImageError) else e for place, e in enumerate(made)]
+
+    def _made(self, n: int, data: TrainingSet, key: tuple, lost: list[str]) -> list[Example]:
+        """A group of one image's object, set into n - 1 images of anything else."""
+        stream = Stream(*key)
+        source = stream.below(len(data.items))
+        others = [stream.below(len(data.items)) for _ in range(n - 1)]
+        shots = [Shot(item, stream.chance(self.recipe.augment.flip), 0.0) for item in [source] * n + others]
+        streams = [Stream(*key, place) for place in range(len(shots))]
+        common = [[data.items[shot.item].group] for shot in shots]
+        made = self._examples(shots, common, data, streams, lost)
+        pairs = zip(made[1:n], made[n:], streams[n:], strict=True)
+        return [made[0]] + [planted(*other, *own, stream) for own, other, stream in pairs]
 
     def _mixed(self, groups: list[list[Example]], meeting: Meeting, data: TrainingSet, key: tuple):
         """The examples of all groups with strangers among them: of other groups, or by default of the next one."""
@@ -135,6 +176,18 @@ class Batches(Dataset):
         shots = [Shot(stream.pick(data.groups[name]), stream.chance(recipe.augment.flip), 0.0) for name in chosen]
         streams = [Stream(*key, place) for place in range(len(shots))]
         return self._examples(shots, [[name] for name in chosen], data, streams, []) if shots else []
+
+
+def _items(data: TrainingSet) -> Iterable[Item]:
+    return data.items.values() if isinstance(data.items, Mapping) else data.items
+
+
+def _cut(n: int, share: float, stream: Stream) -> list[int]:
+    """Sizes of the groups that n images are taken for: one of n, or by chance several of one image and more."""
+    if n < 4 or not stream.chance(share):
+        return [n]
+    first = stream.pick(((1, 1), (1, 2), (2,), (3,)))
+    return [*first, n - sum(first)]
 
 
 def usable_workers(wanted: int | None) -> int:

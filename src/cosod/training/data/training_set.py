@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from cosod.datasets import open as open_set
+from cosod.datasets.catalogue import known
 from cosod.datasets.coco import Picture, find_images, read_instances
 from cosod.errors import ImageError, InputError
 from cosod.io.images import image_size
@@ -34,6 +35,7 @@ class Item:
         group: the group that it was put into.
         label: index of that group among all groups that are trained on.
         labels: with annotations, all groups that the image could be in, each with its label.
+        others: masks of the same photo in other groups.
     """
 
     image: Path
@@ -41,6 +43,7 @@ class Item:
     group: str
     label: int
     labels: Mapping[str, int] = field(default_factory=dict)
+    others: tuple[Path, ...] = ()
 
     def opened(self, groups: Iterable[str]) -> "Item":
         """With a mask that Pillow opens; annotations are drawn of ``groups``, those that the image is used for.
@@ -65,11 +68,13 @@ class TrainingSet:
         name: of the set, for people.
         items: all images, group after group.
         groups: group -> indices into ``items``; at least two images each, groups in the order of their labels.
+        sources: of several sets that are drawn from by shares: the groups of each.
     """
 
     name: str
     items: Sequence[Item] | Mapping[int, Item]
     groups: dict[str, tuple[int, ...]]
+    sources: tuple[tuple[str, ...], ...] = ()
 
     def part(self, indices: Iterable[int]) -> "TrainingSet":
         """The set with some of its items only, found by the same indices."""
@@ -156,7 +161,8 @@ def read_groups(where: str) -> tuple[str, dict[str, Pairs]]:
             missing, misnamed, unreadable, of another size than their image.
     """
     name, _, folder = where.rpartition("=") if not Path(where).exists() else ("", "", where)
-    found = open_set(folder, name or None, warn=False)
+    # A name of the user's own needs no entry in the catalogue, which knows the published sets.
+    found = open_set(folder, name if known(name) else None, warn=False)
     if set(found.groups) == {""}:
         raise InputError(f"{where} has no groups; put the images of each group into images/GROUP, masks into gts/GROUP")
     wrong = [p.message for p in found.problems if p.kind in FATAL]
@@ -172,7 +178,7 @@ def read_groups(where: str) -> tuple[str, dict[str, Pairs]]:
         warnings.warn(f"{where}: left out, of fewer than two images: {', '.join(single)}", stacklevel=2)
     if len(groups) < 2:
         raise InputError(f"{where} has {len(groups)} groups of two or more images; training needs at least two groups")
-    return found.name, {group: groups[group] for group in sorted(groups, key=_natural)}
+    return name or found.name, {group: groups[group] for group in sorted(groups, key=_natural)}
 
 
 def choose_held_out(groups: Iterable[str], names: Sequence[str], count: int, seed: int) -> list[str]:
@@ -196,6 +202,16 @@ def training_sets(
     """What :func:`read_set` found, with labels that count through all sets; ``held_out`` is of the first set."""
     result = []
     start = 0
+    masks_of: dict[str, list[Path]] = defaultdict(list)
+    for number, (_, groups) in enumerate(sets):
+        for group in groups:
+            for image, mask in groups[group] if number or group not in held_out else ():
+                if isinstance(mask, Path):
+                    masks_of[os.path.realpath(image)].append(mask)
+
+    def others_of(image: Path, mask: Path | Picture) -> tuple[Path, ...]:
+        return tuple(other for other in masks_of.get(os.path.realpath(image), ()) if other != mask)
+
     for number, (name, groups) in enumerate(sets):
         used = [group for group in groups if number or group not in held_out]
         labels = {group: start + i for i, group in enumerate(used)}
@@ -210,9 +226,32 @@ def training_sets(
         for group in used:
             pairs = groups[group]
             spans[group] = tuple(range(len(items), len(items) + len(pairs)))
-            items += [Item(image, mask, group, labels[group], labels_of.get(image, {})) for image, mask in pairs]
+            items += [
+                Item(image, mask, group, labels[group], labels_of.get(image, {}), others_of(image, mask))
+                for image, mask in pairs
+            ]
         result.append(TrainingSet(name, tuple(items), spans))
     return result
+
+
+def mixed(sets: Sequence[TrainingSet], ungrouped: Sequence[str] = ()) -> TrainingSet:
+    """Several sets as one, whose groups are named ``SET/GROUP``.
+
+    Args:
+        sets: of :func:`training_sets`.
+        ungrouped: names of groups whose images share nothing: they are in ``items``, for what is made of single
+            images, but in no group.
+    """
+    items: list[Item] = []
+    groups: dict[str, tuple[int, ...]] = {}
+    sources = []
+    for number, data in enumerate(sets):
+        name = data.name if [s.name for s in sets].count(data.name) == 1 else f"{data.name}-{number}"
+        own = {f"{name}/{g}": tuple(len(items) + i for i in at) for g, at in data.groups.items() if g not in ungrouped}
+        items += [replace(item, group=f"{name}/{item.group}") for item in data.items]
+        groups |= own
+        sources.append(tuple(own))
+    return TrainingSet("+".join(data.name for data in sets), tuple(items), groups, tuple(sources))
 
 
 def drawn(groups: Mapping[str, Pairs | Annotated], most: int) -> dict[str, Pairs]:

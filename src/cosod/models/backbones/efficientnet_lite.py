@@ -1,0 +1,157 @@
+"""EfficientNet-Lite: EfficientNet (Tan and Le, ICML 2019) without squeeze-and-excitation and with ReLU6."""
+
+import math
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from cosod.errors import InputError
+
+#: (expansion, channels, blocks, stride, kernel) of the seven stages: table 1 of the paper, at width and depth 1.
+STAGES = (
+    (1, 16, 1, 1, 3),
+    (6, 24, 2, 2, 3),
+    (6, 40, 2, 2, 5),
+    (6, 80, 3, 2, 3),
+    (6, 112, 3, 1, 5),
+    (6, 192, 4, 2, 5),
+    (6, 320, 1, 1, 3),
+)
+#: Factors of channels and blocks.
+VARIANTS = {
+    "efficientnet_lite0": (1.0, 1.0),
+    "efficientnet_lite1": (1.0, 1.1),
+    "efficientnet_lite2": (1.1, 1.2),
+}
+STEM = 32
+#: Stages after which a feature is given, which has stride 4, 8, 16 and 32.
+GIVEN = (1, 2, 4, 6)
+
+
+class EfficientNetLite(nn.Module):
+    """The stages of EfficientNet-Lite; its last layer to 1,280 channels and its classifier are left out.
+
+    Images are normalised by mean 127 / 255 and standard deviation 128 / 255.
+
+    Args:
+        variant: ``efficientnet_lite0``, ``efficientnet_lite1`` or ``efficientnet_lite2``.
+
+    Attributes:
+        out_channels: channels of the four features.
+        strides: of the four features.
+
+    Raises:
+        InputError: an unknown variant.
+
+    Example:
+        >>> import torch
+        >>> backbone = EfficientNetLite("efficientnet_lite0")
+        >>> [tuple(f.shape) for f in backbone(torch.zeros(1, 3, 64, 64))]
+        [(1, 24, 16, 16), (1, 40, 8, 8), (1, 112, 4, 4), (1, 320, 2, 2)]
+    """
+
+    strides = (4, 8, 16, 32)
+
+    def __init__(self, variant: str = "efficientnet_lite0"):
+        super().__init__()
+        if variant not in VARIANTS:
+            raise InputError(f"backbone cannot be {variant!r}; choose one of {', '.join(VARIANTS)}")
+        self.variant = variant
+        width, depth = VARIANTS[variant]
+        self.stem = _conv_bn(3, STEM, 3, stride=2)
+        self.stages = nn.ModuleList()
+        i = STEM
+        for number, (expansion, channels, blocks, stride, kernel) in enumerate(STAGES):
+            o = _rounded_width(channels, width)
+            if 0 < number < len(STAGES) - 1:  # Lite variants scale neither the first stage nor the last in depth
+                blocks = math.ceil(blocks * depth)
+            steps = [stride] + [1] * (blocks - 1)
+            layers = [_InvertedResidual(i if n == 0 else o, o, kernel, s, expansion) for n, s in enumerate(steps)]
+            self.stages.append(nn.Sequential(*layers))
+            i = o
+        self.out_channels = tuple(_rounded_width(STAGES[number][1], width) for number in GIVEN)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Normalised images ``(N, 3, H, W)`` -> features at strides 4, 8, 16 and 32; H and W are multiples of 32."""
+        features = []
+        x = self.stem(images)
+        for number, stage in enumerate(self.stages):
+            x = stage(x)
+            if number in GIVEN:
+                features.append(x)
+        return features
+
+
+def published_names(variant: str) -> Callable[[str], str | None]:
+    """The function from the names of the PyTorch checkpoints of EfficientNet-Lite to ours; None: left out.
+
+    These checkpoints call a block ``_blocks.N`` with ``_expand_conv``, ``_depthwise_conv`` and ``_project_conv``, each
+    followed by ``_bn0``, ``_bn1`` and ``_bn2``.
+    """
+    places = [
+        (stage, block) for stage, blocks in enumerate(EfficientNetLite(variant).stages) for block in range(len(blocks))
+    ]
+
+    def ours(key: str) -> str | None:
+        first, _, rest = key.partition(".")
+        if first in ("_conv_stem", "_bn0"):
+            return f"stem.{_place('conv' if first == '_conv_stem' else 'bn', strided=True)}.{rest}"
+        if first != "_blocks":
+            return None  # the layer to 1,280 channels and the classifier
+        number, layer, rest = rest.split(".", 2)
+        stage, block = places[int(number)]
+        layers = ["_expand_conv", "_depthwise_conv", "_project_conv"]
+        norms = ["_bn0", "_bn1", "_bn2"]
+        if STAGES[stage][0] == 1:
+            layers, norms = layers[1:], norms[1:]
+        kind, names = ("conv", layers) if layer in layers else ("bn", norms)
+        index = names.index(layer)
+        strided = layers[index] == "_depthwise_conv" and block == 0 and STAGES[stage][3] == 2
+        return f"stages.{stage}.{block}.layers.{index}.{_place(kind, strided)}.{rest}"
+
+    return ours
+
+
+def _place(kind: str, strided: bool) -> int:
+    """Index of a convolution or its normalisation in :func:`_conv_bn`, where padding stands before strided ones."""
+    return (kind == "bn") + strided
+
+
+def _rounded_width(channels: int, factor: float) -> int:
+    """Channels scaled to a multiple of eight that is not more than a tenth too small."""
+    if factor == 1.0:
+        return channels
+    scaled = channels * factor
+    rounded = max(8, int(scaled + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * scaled else rounded
+
+
+def _conv_bn(i: int, o: int, kernel: int, stride: int = 1, groups: int = 1, activation: bool = True) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    padding = kernel // 2
+    if stride > 1:
+        # As TensorFlow pads images of even sides: one row and column more after them than before.
+        before = (kernel - stride) // 2
+        after = kernel - stride - before
+        layers.append(nn.ZeroPad2d((before, after, before, after)))
+        padding = 0
+    layers.append(nn.Conv2d(i, o, kernel, stride, padding, groups=groups, bias=False))
+    layers.append(nn.BatchNorm2d(o, eps=1e-3))
+    if activation:
+        layers.append(nn.ReLU6(inplace=True))
+    return nn.Sequential(*layers)
+
+
+class _InvertedResidual(nn.Module):
+    """Expand by 1 x 1, filter each channel, project by 1 x 1; a shortcut where the shapes allow."""
+
+    def __init__(self, i: int, o: int, kernel: int, stride: int, expansion: int):
+        super().__init__()
+        hidden = i * expansion
+        self.shortcut = stride == 1 and i == o
+        layers = [] if expansion == 1 else [_conv_bn(i, hidden, 1)]
+        layers += [_conv_bn(hidden, hidden, kernel, stride, groups=hidden), _conv_bn(hidden, o, 1, activation=False)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x) if self.shortcut else self.layers(x)
