@@ -4,8 +4,8 @@
 
 Segments the 30 held-out groups of DUTS_class and each other set with ``cosod segment``, as they are and with an image
 of another group at the side of each (``cosod distract``), scores the maps with ``cosod evaluate``, and prints two
-Markdown tables: figures by set, and figures of development sets by group beside those of each photo by itself. Maps and reports
-stay in the output folder; finished groups are not segmented again.
+Markdown tables: figures by set, and figures by group beside those of each photo by
+itself. Maps and reports stay in the output folder; finished groups are not segmented again.
 """
 
 import argparse

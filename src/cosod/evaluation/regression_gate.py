@@ -6,12 +6,8 @@ import os
 from pathlib import Path
 
 from cosod.errors import InputError
-<<<<<<< HEAD
-from cosod.evaluation.protocols import LOWER_IS_BETTER
-from cosod.evaluation.report.formats import printable
-=======
 from cosod.evaluation.metrics.names import lower_is_better
->>>>>>> docs
+from cosod.evaluation.report.formats import printable
 from cosod.evaluation.report.report import Report
 from cosod.io.atomic_write import write_text
 

@@ -36,7 +36,8 @@ class Limits:
     @property
     def upload_bytes(self) -> int:
         """Bytes of the body of one upload. What is over the limits of a group is read and passed over, so that the
-        photos before it are kept and the client hears why the others are not; a body without end is ended here."""
+        photos before it are kept and the client hears why the others are not; a body without end is ended here.
+        """
         return 8 * self.group_bytes
 
     def __post_init__(self):

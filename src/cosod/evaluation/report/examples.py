@@ -11,12 +11,7 @@ from PIL import Image, ImageOps
 from cosod.errors import CosodError
 from cosod.evaluation.metrics.names import label
 from cosod.evaluation.pairs import FLAT, Pair, photos_by_key
-<<<<<<< HEAD
 from cosod.evaluation.reading import read_map, read_truth
-from cosod.evaluation.report.formats import LABELS
-=======
-from cosod.evaluation.reading import read_grey
->>>>>>> docs
 from cosod.evaluation.report.report import Report
 
 _HEIGHT = 84

@@ -5,12 +5,8 @@ import io
 import math
 from collections.abc import Iterable
 
-<<<<<<< HEAD
-from cosod.evaluation.pairs import FLAT
-from cosod.evaluation.protocols import LOWER_IS_BETTER
-=======
 from cosod.evaluation.metrics.names import label, lower_is_better
->>>>>>> docs
+from cosod.evaluation.pairs import FLAT
 from cosod.evaluation.report.report import Report
 
 _CURVES = ("precision", "recall", "fpr", "f", "e")
@@ -180,13 +176,13 @@ def groups_text(reports: Iterable[Report], limit: int = 30) -> str:
         names = list(first.groups)
         few = ""
         if len(names) > limit:
-            few = f" (the {limit} lowest of {len(names)} by {LABELS[main]}; -o writes all to groups.csv)"
+            few = f" (the {limit} lowest of {len(names)} by {label(main)}; -o writes all to groups.csv)"
             names = sorted(sorted(names, key=lambda name: _low_first(first.groups[name][main]))[:limit])
         one = len(rows) == 1
-        heads = [f"{LABELS[k]}{_arrow(k)}" for k in first.keys] if one else [r.method or "maps" for r in rows]
+        heads = [f"{label(k)}{_arrow(k)}" for k in first.keys] if one else [r.method or "maps" for r in rows]
         widths = [max(12, len(head) + 2) for head in heads]
         width = max(6, *(len(_shown(name)) for name in names))
-        of = "" if one else f", {LABELS[main]}{_arrow(main)}"
+        of = "" if one else f", {label(main)}{_arrow(main)}"
         out.append(f"{set_name + ': ' if set_name else ''}by group, protocol {protocol}{of}{few}")
         out.append(f"{'group':{width}}{'images':>8}" + _line(heads, widths))
         for name in names:
