@@ -20,6 +20,9 @@ from cosod.active_learning.points import PointSet, Queries, load_queries, save_q
 from cosod.active_learning.pool import Pool
 from cosod.errors import InputError
 
+#: Files that a run writes into its folder, but those of its rounds and stages.
+FILES = ("run.json", "pool.json", "points.json", "regions.npz", "weights.safetensors")
+
 
 class State:
     """Paths and files of a run's folder."""

@@ -26,8 +26,11 @@ def command(source: Path, output: Path, reverse: bool, overwrite: bool):
     With --to-published SOURCE is a file of this package; OUTPUT is in PyTorch's format, or safetensors by its
     suffix.
     """
+    from cosod.io.write_guard import guard
+
     if not reverse and output.suffix != ".safetensors":
         raise InputError(f"{output}: files of this package are safetensors; give a name that ends in .safetensors")
+    guard([output], [source])
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists; give another name, or --overwrite to replace it")
     import torch
