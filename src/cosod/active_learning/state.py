@@ -23,6 +23,9 @@ from cosod.active_learning.pool import Pool
 from cosod.errors import InputError
 from cosod.io.atomic_write import write_text
 
+#: Files that a run writes into its folder, but those of its rounds and stages.
+FILES = ("run.json", "pool.json", "points.json", "regions.npz", "weights.safetensors")
+
 
 class State:
     """Paths and files of a run's folder."""

@@ -28,6 +28,17 @@ _SHEETS = {
     "activation": sheets.activation_sheet,
     "decoder": sheets.decoder_sheet,
 }
+#: Of all groups together.
+_CONSENSUS_FILES = (
+    "tsne_groups.png",
+    "tsne_images.png",
+    "similarity.png",
+    "similarity.csv",
+    "vectors.csv",
+    "groups.csv",
+    "images.csv",
+    "summary.json",
+)
 
 
 @dataclass
@@ -146,6 +157,12 @@ def inspect(
     if "consensus" in kinds and vectors:
         _write_consensus(separate(vectors), np.concatenate([v for _, v in vectors]), stems, output, found)
     return found
+
+
+def targets(output: Path, groups: Sequence[Group]) -> list[Path]:
+    """Every file that :func:`inspect` may write."""
+    sheets_of_groups = [output / kind / f"{group.name}.png" for kind in _SHEETS for group in groups]
+    return sheets_of_groups + [output / "consensus" / name for name in _CONSENSUS_FILES]
 
 
 def _write_sheets(examined: Examined, kinds: Sequence[str], output: Path) -> list[Path]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 from cosod.apps.map_sources import FoundMap, MapSource
+from cosod.apps.preflight import check_places
 from cosod.apps.segment import Summary
 from cosod.errors import CosodError, ImageError, SingleImageWarning
 from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import Group
-from cosod.io.run_records import file_states, fingerprint, read_record, record_of, refuse_foreign
+from cosod.io.run_records import begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 
 Report = Callable[[dict], None]
 
@@ -79,8 +80,8 @@ def run(
         report: called with a dictionary for each ``event``: image, failed, warning, group, skipped.
     """
     summary, start = Summary(), time.monotonic()
-    for group in groups:
-        refuse_foreign(application.output, group.name, application.verb)
+    check_places(targets(application, groups), groups)
+    refuse_others(application, groups)
     for group in groups:
         print_ = _fingerprint(application, source, group)
         record = record_of(application.output, group.name)
@@ -91,8 +92,7 @@ def run(
             summary.absent += earlier.get("absent", [])
             report({"event": "skipped", "group": group.name, "images": len(group.images)})
             continue
-        if record.exists():
-            write_text(record, "{}")  # not finished any more
+        begin(record, application.verb)  # not finished any more
         reading = Reading(group, source.max_pixels, report)
         kept = _make(application, source, reading)
         done = len(group.images) - len(reading.failed)
@@ -107,6 +107,26 @@ def run(
             report({"event": "group", "group": group.name, "images": done, "failed": len(reading.failed)})
     summary.seconds = time.monotonic() - start
     return summary
+
+
+def results_of(application: Application, group: Group) -> Iterator[Path]:
+    """Every result that is written for a group."""
+    for index in range(len(group.images)):
+        yield from application.files(group, index)
+
+
+def refuse_others(application: Application, groups: list[Group]) -> None:
+    """Raises InputError where results of another command, or other files, would be overwritten."""
+    for group in groups:
+        results = () if application.overwrite else results_of(application, group)
+        refuse_foreign(application.output, group.name, application.verb, results)
+
+
+def targets(application: Application, groups: list[Group]) -> Iterator[Path]:
+    """Every file that is written for the groups."""
+    for group in groups:
+        yield record_of(application.output, group.name)
+        yield from results_of(application, group)
 
 
 def kept_of(output: Path, group: Group) -> dict:

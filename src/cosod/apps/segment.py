@@ -5,13 +5,14 @@ import functools
 import json
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from cosod.apps.absence import ABSENT_KINDS, check_calibrated
+from cosod.apps.preflight import check_places
 from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.detector import Detector
@@ -21,7 +22,7 @@ from cosod.io.atomic_write import write_text
 from cosod.io.background_writer import Writer
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
-from cosod.io.run_records import RECORDS, file_states, fingerprint, read_record, record_of, refuse_foreign
+from cosod.io.run_records import RECORDS, begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 from cosod.io.storage import all_there, is_remote, remove
 from cosod.postprocess.render import overlay, save_image, to_8bit
 from cosod.postprocess.threshold import binarise, check_threshold
@@ -84,6 +85,18 @@ class Job:
         """Where a result is written."""
         folder = self.output / group if kind == "maps" else self.output / kind / group
         return folder / (f"{stem}.jpg" if kind == "overlays" else f"{stem}.png")
+
+    def targets(self, groups: Iterable[Group]) -> Iterator[Path]:
+        """Every file that is written for the groups."""
+        for group in groups:
+            yield self.record(group.name)
+            yield from self.results(group)
+
+    def results(self, group: Group) -> Iterator[Path]:
+        """Every result that is written for a group."""
+        for stem in group.stems:
+            for kind in self.save:
+                yield self.target(kind, group.name, stem)
 
     def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
         """The mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
@@ -165,20 +178,36 @@ def run(
     check_absent(detector, job)
     tasks = [_Task(job)]
     if consensuses is not None:
-        several = len(consensuses) > 1
-        tasks = [_Task(replace(job, output=job.output / n) if several else job, n, c) for n, c in consensuses.items()]
+        jobs = jobs_of(job, consensuses)
+        tasks = [_Task(of, name, kept) for of, (name, kept) in zip(jobs, consensuses.items(), strict=True)]
+    for task in tasks:
+        check_places(task.job.targets(groups), groups)
     summary, start = Summary(), time.monotonic()
     with Writer() as writer:
         work = _Run(detector, model, tasks, writer, report)
-        if not is_remote(job.output):  # a store takes long to tell of all groups, and is asked when their turn comes
-            for group in groups:
-                work.refuse_foreign(group)
+        refuse_others([task.job for task in tasks], groups)
         for group in groups:
             part = work.group(group)
             summary += part
             writer.then(functools.partial(finished, group, part))
     summary.seconds = time.monotonic() - start
     return summary
+
+
+def jobs_of(job: Job, names: Collection[str]) -> list[Job]:
+    """The job of each of several consensuses: of more than one, each writes to a folder of its name in the output."""
+    return [replace(job, output=job.output / name) for name in names] if len(names) > 1 else [job]
+
+
+def refuse_others(jobs: Sequence[Job], groups: Sequence[Group]) -> None:
+    """Raises InputError where results of another command, or other files, would be overwritten.
+
+    A store takes long to tell of all groups, and is asked when their turn comes.
+    """
+    for job in jobs:
+        if not is_remote(job.output):
+            for group in groups:
+                refuse_foreign(job.output, group.name, VERB, () if job.overwrite else job.results(group))
 
 
 def check_absent(detector: Detector, job: Job) -> None:
@@ -204,15 +233,11 @@ class _Run:
         """In its place among the events of results that are being written."""
         self.writer.then(functools.partial(self._report, event))
 
-    def refuse_foreign(self, group: Group) -> None:
-        """Raises InputError where results of another command would be overwritten."""
-        for task in self.tasks:
-            refuse_foreign(task.job.output, group.name, VERB)
-
     def group(self, group: Group) -> Summary:
         """Segment one group; its results are in the writer's hands when this returns."""
         summary, start = Summary(), time.monotonic()
-        self.refuse_foreign(group)
+        for task in self.tasks:
+            refuse_foreign(task.job.output, group.name, VERB)
         own = self.tasks[0].consensus is None
         done = [self._part(part, summary) for part in ([group] if own else in_parts(group))]
         summary.groups += any(done)
@@ -237,8 +262,8 @@ class _Run:
             self.report({"event": "skipped", "group": group.name, "images": len(group.images)})
             return False
         for task, _ in pending:
-            if task.job.record(record).exists():
-                write_text(task.job.record(record), "{}")  # not finished any more
+            if not is_remote(task.job.output) or task.job.record(record).exists():
+                begin(task.job.record(record), VERB)  # not finished any more
         failed, absent, presence = self._segment(group, [task for task, _ in pending])
         summary.failed += failed
         done = len(group.images) - len(failed)

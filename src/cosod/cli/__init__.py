@@ -78,4 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         click.echo(f"Error: {error}", err=True)
         code = 1
+    finally:
+        if guard := sys.modules.get("cosod.io.write_guard"):  # not imported here: it would slow --help down
+            guard.release()
     sys.exit(code if isinstance(code, int) else 0)

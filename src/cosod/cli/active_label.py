@@ -54,9 +54,13 @@ def _session(source: Path, images: Path | None, output: Path | None):
     from cosod.active_learning.session import Session
     from cosod.active_learning.state import State
     from cosod.errors import InputError
+    from cosod.io.write_guard import guard
 
     if not source.is_dir():
-        return Session(*read_queries(source, images), output or source.with_name("answers.json"))
+        pool, queries = read_queries(source, images)
+        answers = output or source.with_name("answers.json")
+        guard([answers], [source, source.with_name("pool.json"), *(pool.path(name) for name in pool.names)])
+        return Session(pool, queries, answers)
     if images or output:
         raise InputError("--images and -o belong to a QUERIES file; a run knows its images and keeps its answers")
     state = State(source)

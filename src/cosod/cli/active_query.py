@@ -4,7 +4,16 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.active_run import changed, read_pool, report_failed, say, start_of, take_threads, threads_option
+from cosod.cli.active_run import (
+    changed,
+    guard_active,
+    read_pool,
+    report_failed,
+    say,
+    start_of,
+    take_threads,
+    threads_option,
+)
 
 
 @click.command(short_help="Write the points that a person should answer next.")
@@ -29,7 +38,7 @@ def command(run, data, subset, preset, changes, seed, backbone, device, threads,
     final network, whose weights.safetensors `cosod segment --weights` takes. Points that still wait for an answer are
     given again.
     """
-    from cosod.active_learning.queries import LOCAL_FILES, check_formats, write_queries
+    from cosod.active_learning.queries import LOCAL_FILES, check_formats, query_files, write_queries
 
     if output is None and (formats or image_url):
         raise click.UsageError("--format and --image-url say what is written to a folder; give -o FOLDER")
@@ -39,8 +48,16 @@ def command(run, data, subset, preset, changes, seed, backbone, device, threads,
 
     from cosod.active_learning.loop import Loop
     from cosod.active_learning.settings import load_preset
+    from cosod.active_learning.state import State
+    from cosod.io.images import SUFFIXES
+    from cosod.io.write_guard import InputFiles, files_under
 
     take_threads(threads)
+    guard_active(run, [run], data, None, backbone)
+    if output:
+        state = State(run)
+        kept = [state.settings, state.pool_file, state.points_file]
+        InputFiles(files_under([data, *kept], SUFFIXES, run)).refuse(query_files(output, wanted))
     pool, settings, failed = None, None, []
     if data is not None:
         settings = load_preset(preset or "paper10", changed(changes) | {"seed": seed or 0})

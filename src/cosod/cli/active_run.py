@@ -1,5 +1,6 @@
 """``cosod active run``: the whole loop, with masks in the place of a person."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -59,6 +60,7 @@ def command(data, output, subset, backbone, changes, device, threads, preset, se
     settings = load_preset(preset, changed(changes) | {"seed": seed})
     check_test(test)
     take_threads(threads)
+    guard_active(output, [output], data, test, backbone)
     pool, failed = read_pool(data, subset)
     weights = Loop.open(output, pool, settings, device, backbone=start_of(backbone), say=say).run()
     say(f"Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS -o OUTPUT")
@@ -85,6 +87,24 @@ def read_pool(data: Path, subset: int | None):
 
     failed: list[Exception] = []
     return Pool.scan(data, subset, on_error=failed.append), failed
+
+
+def guard_active(output: Path, runs: Sequence[Path], data: Path | None, test: Path | None, backbone: str | None):
+    """Raises InputError where runs would write over their images, masks or first weights.
+
+    Args:
+        output: folder of all results.
+        runs: folders of the runs.
+        data: folder of the pool.
+        test: folder that is scored on.
+        backbone: of ``--backbone``.
+    """
+    from cosod.active_learning.state import FILES
+    from cosod.io.images import SUFFIXES
+    from cosod.io.write_guard import guard
+
+    targets = [run / name for run in runs for name in FILES]
+    guard(targets, [data, test, start_of(backbone)], SUFFIXES, [run / "maps" for run in runs], output)
 
 
 def check_test(test: Path | None) -> None:

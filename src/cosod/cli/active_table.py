@@ -4,7 +4,17 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.active_run import changed, check_test, read_pool, report_failed, run_options, say, start_of, take_threads
+from cosod.cli.active_run import (
+    changed,
+    check_test,
+    guard_active,
+    read_pool,
+    report_failed,
+    run_options,
+    say,
+    start_of,
+    take_threads,
+)
 
 ROWS = "full,random10,margin10,paper10,paper10_no_attack,paper10_no_ensemble,paper10_no_diversity,paper10_regions"
 
@@ -32,6 +42,8 @@ def command(data, output, subset, backbone, changes, device, threads, test, pres
     rows = [Row(name, load_preset(name, changed(changes))) for name in presets.split(",")]
     check_test(test)
     take_threads(threads)
+    runs = [output / row.name / f"seed-{seed}" for row in rows for seed in numbers]
+    guard_active(output, runs, data, test, backbone)
     pool, failed = read_pool(data, subset)
     measure(rows, numbers, pool, test, output, start_of(backbone), device, say)
     table = as_markdown(rows)

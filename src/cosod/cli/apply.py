@@ -13,6 +13,7 @@ from cosod.cli.options import (
     progress,
     shard_option,
     threshold_value,
+    weights_files,
     words,
 )
 
@@ -35,7 +36,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, shard, a
     """
     from cosod.apps.distributed.manifest import sharded
     from cosod.apps.distributed.shards import Shard
-    from cosod.apps.segment import RESERVED, Job, in_parts, run
+    from cosod.apps.segment import RESERVED, Job, in_parts, jobs_of, refuse_others, run
     from cosod.errors import InputError
     from cosod.inference.consensus_file import GroupConsensus
     from cosod.io.photo_groups import unique_names
@@ -54,7 +55,14 @@ def command(paths, output, save, threshold, outline, absent, overwrite, shard, a
     job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
     names = unique_names([path.stem for path in files], (*RESERVED, RECORDS))
     consensuses = {name: GroupConsensus.load(path) for name, path in zip(names, files, strict=True)}
-    groups = find_inputs(photos, output)
+    jobs = jobs_of(job, consensuses)
+    groups = find_inputs(
+        photos,
+        output,
+        targets=lambda found: [path for one in jobs for path in one.targets(found)],
+        refuse_others=lambda found: refuse_others(jobs, found),
+        read=[*files, *weights_files(network["weights"])],
+    )
     first = next(iter(consensuses.values()))
     detector, identity = open_detector(working_size=working_size or first.facts.size, **network)
     for path, consensus in zip(files, consensuses.values(), strict=True):

@@ -15,6 +15,7 @@ from cosod.cli.options import (
     run_options,
     settled,
     size_value,
+    weights_files,
 )
 
 
@@ -68,7 +69,7 @@ def command(
     from cosod.apps.cutout.backgrounds import background as check_background
     from cosod.apps.cutout.cutout import CutoutOptions
     from cosod.apps.cutout.job import CutoutJob
-    from cosod.apps.resumable import run
+    from cosod.apps.resumable import refuse_others, run, targets
 
     if background is not None:
         check_background(background)
@@ -76,7 +77,15 @@ def command(
     objects = object_settings(threshold, absent)
     options = CutoutOptions(method, background=background, size=fitted, padding=padding, align=align, **objects)
     job = CutoutJob(output, options, format_, overwrite)
-    groups = find_inputs(paths, output, maps)
+    read = [background, *weights_files(network["weights"])]
+    groups = find_inputs(
+        paths,
+        output,
+        maps,
+        targets=lambda found: targets(job, found),
+        refuse_others=lambda found: refuse_others(job, found),
+        read=read,
+    )
     source = map_source(maps, **network)
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)

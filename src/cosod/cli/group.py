@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import network_options, open_detector, progress, words
+from cosod.cli.options import network_options, open_detector, progress, weights_files, words
 
 
 @click.command(short_help="Sort photos into albums that share an object.")
@@ -30,15 +30,17 @@ def command(paths, output, copy, segment, save, smallest, overwrite, as_json, **
     """
     from tqdm import tqdm
 
-    from cosod.apps.albums.job import RESULTS, AlbumJob, find_photos, sort_photos
+    from cosod.apps.albums.job import RESULTS, AlbumJob, check_albums, find_photos, sort_photos
     from cosod.apps.segment import Job, check_output, run
     from cosod.errors import InputError
+    from cosod.io.write_guard import protect
 
     job = AlbumJob(output, copy, overwrite, smallest)
     results = Job(output / RESULTS, words(save), overwrite=overwrite)
     if any(p.resolve() == output.resolve() for p in paths):
         raise InputError(f"{output} is an input too; give another folder for the albums")
     photos = find_photos(paths, output)
+    protect(check_albums(job, [*photos, *weights_files(network["weights"])]))
     check_output(output)
     detector, identity = open_detector(**network)
     with tqdm(total=len(photos), unit="img", desc="describing", disable=None, dynamic_ncols=True) as bar:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.options import weights_files
+
 
 @click.command(short_help="Show what a network sees in groups, and the curves of training runs.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
@@ -37,17 +39,23 @@ def command(paths, output, show, images, runs, **machine):
     attention/<group>.png, activation/<group>.png and decoder/<group>.png; of runs learning_curves.png and .csv.
     Photos that cannot be read are reported at the end, with exit code 1; all others are done.
     """
+    from cosod.analysis.training_curves import LOG, curve_files
     from cosod.errors import InputError
+    from cosod.io.write_guard import guard
 
     if not paths and not runs:
         raise click.UsageError("give folders of photos, or --run with the folder of a training run")
     if any(path.resolve() == output.resolve() for path in (*paths, *runs)):
         raise InputError(f"{output} is an input too; give another folder for the results")
+    weights = weights_files(machine["weights"])
+    if runs:
+        guard(curve_files(output), [*(run / LOG for run in runs), *weights])
+    groups = _groups(paths, output, weights)
     if runs:
         _draw_curves(runs, output)
     if paths:
         kinds = None if show is None else [kind.strip() for kind in show.split(",") if kind.strip()]
-        _inspect(paths, output, kinds, images, **machine)
+        _inspect(groups, output, kinds, images, **machine)
 
 
 def _draw_curves(runs, output: Path) -> None:
@@ -63,17 +71,27 @@ def _draw_curves(runs, output: Path) -> None:
     click.echo(f"Curves of {len(found)} runs in {' and '.join(map(str, written))}", err=True)
 
 
-def _inspect(paths, output: Path, kinds, images: int, model, weights, size, device, batch, max_pixels) -> None:
+def _groups(paths, output: Path, weights):
+    """The groups, once it is clear that no input is written over."""
+    from cosod.analysis.run import targets
+    from cosod.apps.preflight import check_places
+    from cosod.io.photo_groups import find_groups
+    from cosod.io.write_guard import protect
+
+    groups = find_groups(paths, exclude=[output]) if paths else []
+    protect(check_places(targets(output, groups), groups, weights))
+    return groups
+
+
+def _inspect(groups, output: Path, kinds, images: int, model, weights, size, device, batch, max_pixels) -> None:
     from tqdm import tqdm
 
     from cosod.analysis.run import inspect
     from cosod.inference.detector import Detector
     from cosod.io.images import MAX_PIXELS
-    from cosod.io.photo_groups import find_groups
     from cosod.models import registry
     from cosod.models.checkpoints import loading
 
-    groups = find_groups(paths, exclude=[output])
     named = model if model != "default" else None
     network = loading.load(weights or model, expected=named if weights else None)
     detector = Detector(network, device, size, batch, max_pixels or MAX_PIXELS)

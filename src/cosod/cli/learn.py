@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import group_options, network_options, open_detector
+from cosod.cli.options import group_options, network_options, open_detector, weights_files
 
 
 @click.command(short_help="Keep what some photos share in a file, for `cosod apply`.")
@@ -26,12 +26,17 @@ def command(paths, output, masks, **network):
     marked photo is enough; photos without a mask then help as far as they show the same.
     """
     from cosod.errors import InputError
+    from cosod.inference.consensus_file import is_consensus
     from cosod.io.photo_groups import find_groups
+    from cosod.io.write_guard import guard
 
     images = [path for group in find_groups(paths) for path in group.images]
     marks = _marks(masks, images)
     if output.is_dir():
         raise InputError(f"{output} is a folder; give a file for the consensus, as {output}/object.consensus")
+    guard([output], [*images, *marks, *weights_files(network["weights"])])
+    if output.exists() and not is_consensus(output):
+        raise InputError(f"{output} exists and is not a consensus; give another name, as object.consensus")
     failed = []
     detector, _ = open_detector(**network)
     learned = detector.learn(images, marks, lambda index, error: failed.append(error))

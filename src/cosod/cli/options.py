@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -171,19 +171,65 @@ def map_source(maps: Path | None, max_pixels: int | None, **network):
     return DetectedMaps(*open_detector(max_pixels=max_pixels, **network))
 
 
-def find_inputs(paths: tuple[Path, ...], output: Path, maps: Path | None = None):
-    """The groups under ``paths``, once it is clear that ``output`` can be written and is none of them, nor ``maps``."""
+def find_inputs(
+    paths: Sequence[Path],
+    output: Path,
+    maps: Path | None = None,
+    *,
+    targets: Callable[[list], Iterable[Path]],
+    refuse_others: Callable[[list], None],
+    read: Iterable[Path | str | None] = (),
+    sheet: Path | None = None,
+    overwrite: bool = False,
+):
+    """The groups under ``paths``, once it is clear that ``output`` can be written and that no input is written over.
+
+    Args:
+        paths: files and folders of photos.
+        output: folder of the results.
+        maps: folder of maps that are read.
+        targets: gives every file that is written for groups.
+        refuse_others: raises InputError where results of groups would replace what this command has not made.
+        read: other files that are read; ``None`` stands for an option that is not given.
+        sheet: a contact sheet that is written too.
+        overwrite: whether it may replace a file that is none.
+    """
+    from cosod.apps.preflight import check_places, check_sheet
     from cosod.apps.segment import RESERVED, check_output
     from cosod.errors import InputError
     from cosod.io.photo_groups import find_groups
+    from cosod.io.write_guard import protect
 
     if any(p.resolve() == output.resolve() for p in paths):
         raise InputError(f"{output} is an input too; give another folder for the results")
     if maps is not None and maps.resolve() == output.resolve():
         raise InputError(f"{output} holds the maps; give another folder for the results")
-    groups = find_groups(paths, exclude=[output, *([maps] if maps else [])], reserved=RESERVED)
+    groups = find_groups(paths, exclude=[output, *([maps] if maps else [])], reserved=RESERVED) if paths else []
+    others = [Path(path) if isinstance(path, str) else path for path in read if path is not None]
+    if maps is not None:
+        others += [maps / group.name / f"{stem}.png" for group in groups for stem in group.stems]
+    written = list(targets(groups))
+    inputs = check_places(written, groups, others)
+    if sheet is not None:
+        check_sheet(sheet, output, written, paths, inputs, overwrite)
+    refuse_others(groups)
+    protect(inputs)
     check_output(output)
     return groups
+
+
+def weights_files(weights: Path | None) -> list[Path]:
+    """The files that ``--weights`` may read: the file given, or that of the training run given."""
+    from cosod.models.checkpoints.loading import RESULT
+
+    if weights is None:
+        return []
+    return [weights / RESULT if weights.is_dir() else weights]
+
+
+def place_of(text: str) -> Path:
+    """The path in ``[NAME=]PATH``."""
+    return Path(text if Path(text).exists() else text.rpartition("=")[2])
 
 
 def threshold_value(text: str) -> float | str:

@@ -16,6 +16,7 @@ from cosod.cli.options import (
     progress,
     shard_option,
     threshold_value,
+    weights_files,
     words,
 )
 
@@ -60,8 +61,8 @@ def command(
     """
     from cosod.apps.distributed.manifest import sharded
     from cosod.apps.distributed.shards import Shard
-    from cosod.apps.segment import Job, run
-    from cosod.apps.video.job import run_clips, split
+    from cosod.apps.segment import Job, refuse_others, run
+    from cosod.apps.video.job import clip_targets, run_clips, split
     from cosod.errors import InputError
     from cosod.models import registry
 
@@ -75,7 +76,15 @@ def command(
         raise InputError("--workers and --address are of --engine ray; add it")
     clips, paths = split(paths)
     _check_places(clips, output, sheet, part, engine)
-    groups = find_inputs(paths, output) if paths else []
+    groups = find_inputs(
+        paths,
+        output,
+        targets=lambda found: [*job.targets(found), *clip_targets(job, clips, found)],
+        refuse_others=lambda found: refuse_others([job], found),
+        read=[*clips, *weights_files(network["weights"])],
+        sheet=sheet,
+        overwrite=overwrite,
+    )
     on_ray, here = None, network
     if engine == "ray":
         from cosod.apps.distributed.ray_runner import Engine
@@ -97,7 +106,7 @@ def command(
             else:
                 summary = run(detector, identity, groups, job, report, finished=finished)
             if clips:
-                summary += run_clips(detector, identity, clips, job, report, [group.name for group in groups])
+                summary += run_clips(detector, identity, clips, job, report, groups)
     if sheet and groups:
         _write_sheet(sheet, groups, job)
     finish(summary, output, as_json)

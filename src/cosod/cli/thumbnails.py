@@ -15,6 +15,7 @@ from cosod.cli.options import (
     run_options,
     settled,
     size_value,
+    weights_files,
     words,
 )
 
@@ -65,13 +66,22 @@ def command(
     A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the
     end, with exit code 1; all others are done.
     """
-    from cosod.apps.resumable import run
+    from cosod.apps.resumable import refuse_others, run, targets
     from cosod.apps.thumbnails.job import ThumbnailJob
     from cosod.apps.thumbnails.thumbnails import ThumbnailOptions
 
     options = ThumbnailOptions(size_value(size), fill=fill, edges=edges, **object_settings(threshold, absent))
     job = ThumbnailJob(output, options, words(labels), masks, each_part, overwrite)
-    groups = find_inputs(paths, output, maps)
+    groups = find_inputs(
+        paths,
+        output,
+        maps,
+        targets=lambda found: [*targets(job, found), *job.label_files(found)],
+        refuse_others=lambda found: refuse_others(job, found),
+        read=[*weights_files(network["weights"])],
+        sheet=sheet,
+        overwrite=overwrite,
+    )
     job.check_names(groups)
     source = map_source(maps, **network)
     job = settled(job, source, groups, absent)

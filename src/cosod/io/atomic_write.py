@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cosod.errors import CosodError, OutputError
-from cosod.io import storage
+from cosod.io import storage, write_guard
 
 
 @contextlib.contextmanager
@@ -24,8 +24,10 @@ def whole(path: str | os.PathLike | Any) -> Iterator[Path]:
 
     Raises:
         OutputError: the folder or the file cannot be written (read-only, no space left, ...).
+        InputError: ``path`` is a protected input, see :mod:`cosod.io.write_guard`.
     """
     path = storage.as_path(path)
+    write_guard.check(path)
     with _whole_object(path) if storage.is_remote(path) else _whole_file(path) as temporary:
         yield temporary
 

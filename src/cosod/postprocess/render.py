@@ -7,11 +7,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from cosod.io.atomic_write import whole
 from cosod.io.images import read_image
 from cosod.postprocess.threshold import binarise
 
+#: Endings of contact sheets.
+SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
+#: What a contact sheet says of itself, so that a later run may replace it and nothing else.
+SHEET_MARK = "cosod contact sheet"
 OVERLAY_COLOUR = (255, 64, 96)
 #: How maps are packed as PNG. They are smooth, and mostly nothing: the difference to the row above and runs of the same
 #: byte are all that is looked for, in a third of the time that trying all filters takes, for files about as small.
@@ -55,6 +60,27 @@ def save_image(array: np.ndarray, path: Path, quality: int = 90) -> None:
         temporary.write_bytes(encode(array, media, quality))
 
 
+def save_sheet(array: np.ndarray, path: Path) -> None:
+    """A contact sheet as PNG or JPEG, by the ending of ``path``; :func:`is_sheet` tells it from other pictures."""
+    with whole(path) as temporary:
+        if path.suffix.lower() == ".png":
+            marked = PngInfo()
+            marked.add_text("Software", SHEET_MARK)
+            Image.fromarray(array).save(temporary, "PNG", compress_level=3, pnginfo=marked)
+        else:
+            Image.fromarray(array).save(temporary, "JPEG", quality=90, comment=SHEET_MARK)
+
+
+def is_sheet(path: Path) -> bool:
+    """Whether a file is a contact sheet that :func:`save_sheet` wrote."""
+    try:
+        with Image.open(path) as image:
+            found = image.info.get("Software", image.info.get("comment", b""))
+    except Exception:  # Pillow's decoders raise many kinds
+        return False
+    return (found if isinstance(found, bytes) else str(found).encode()) == SHEET_MARK.encode()
+
+
 def contact_sheet(
     groups: Sequence[tuple[str, Sequence[tuple[Path, Path]]]],
     path: Path,
@@ -93,7 +119,7 @@ def contact_sheet(
                 x = margin + number * (cell + gap) + (cell - shown.shape[1]) // 2
                 sheet.paste(Image.fromarray(shown), (x, y + (row_height - shown.shape[0]) // 2))
             y += row_height + gap
-    save_image(np.asarray(sheet), path)
+    save_sheet(np.asarray(sheet), path)
 
 
 def _column(image_file: Path, map_file: Path, threshold: float | str, cell: int) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
-from cosod.postprocess.render import save_image
+from cosod.postprocess.render import save_sheet
 
 #: Photos of an album, and albums, that are shown.
 COLUMNS, ROWS = 8, 100
@@ -30,7 +30,7 @@ def album_sheet(albums: Sequence[Group], path: Path) -> None:
             small = Image.fromarray(_thumbnail(photo))
             x = _MARGIN + column * (_CELL + _GAP) + (_CELL - small.width) // 2
             sheet.paste(small, (x, y + _TITLE + (_CELL - small.height) // 2))
-    save_image(np.asarray(sheet), path)
+    save_sheet(np.asarray(sheet), path)
 
 
 def _thumbnail(photo: Path) -> np.ndarray:
