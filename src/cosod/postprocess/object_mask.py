@@ -12,7 +12,7 @@ from cosod.postprocess.threshold import MASK_THRESHOLD, binarise
 #: refined at full size afterwards.
 CUT_SIDE = 480
 #: Above and below these values of the map GrabCut may not change its mind. Left free, it lowers the IoU: the
-#: colours of object and background overlap in most photos (`benchmarks/applications.py`).
+#: colours of object and background overlap in most photos (`benchmarks/cutouts.py`).
 SURE_OBJECT, SURE_BACKGROUND = 0.9, 0.1
 #: Rounds of GrabCut; further ones change little.
 ROUNDS = 3
