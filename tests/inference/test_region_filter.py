@@ -21,17 +21,18 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 CLASSIFIER = RegionClassifier(sharpness=40.0, margin=0.1)
 
 
-def scene(*kinds, side=64, cells=8):
+def scene(*kinds, side=64):
     """A map with a square in each quarter that has a kind, and F with the kind's own vector there."""
     generator = torch.Generator().manual_seed(0)
     vectors = torch.nn.functional.normalize(torch.randn(4, 16, generator=generator), dim=1)
     saliency = torch.zeros(1, side, side)
-    deep = 0.05 * torch.randn(16, cells, cells, generator=generator) + vectors[3][:, None, None]
+    deep = 0.05 * torch.randn(16, 8, 8, generator=generator) + vectors[3][:, None, None]
     for quarter, kind in enumerate(kinds):
         if kind is not None:
-            y, x = (quarter // 2) * side // 2, (quarter % 2) * side // 2
-            saliency[:, y + 8 : y + 24, x + 8 : x + 24] = 0.9
-            deep[:, y // 8 + 1 : y // 8 + 3, x // 8 + 1 : x // 8 + 3] = vectors[kind][:, None, None]
+            (y, x), eighth = divmod(quarter, 2), side // 8
+            rows, columns = (slice((4 * at + 1) * eighth, (4 * at + 3) * eighth) for at in (y, x))
+            saliency[:, rows, columns] = 0.9
+            deep[:, 4 * y + 1 : 4 * y + 3, 4 * x + 1 : 4 * x + 3] = vectors[kind][:, None, None]
     return saliency, deep, vectors
 
 
@@ -75,8 +76,8 @@ def test_other_things_are_faded_and_the_maps_of_one_region_stay():
     maps, deep = torch.stack([many[0], one[0]]), torch.stack([many[1], one[1]])
     factors = kept(Output(maps), deep, many[2][0], CLASSIFIER)
     assert factors.shape == maps.shape and factors.dtype == maps.dtype
-    assert factors[0, 0, 16, 16] > 0.9 and factors[0, 0, 144, 144] > 0.9
-    assert factors[0, 0, 16, 144] < 0.01
+    assert factors[0, 0, 64, 64] > 0.9 and factors[0, 0, 192, 192] > 0.9
+    assert factors[0, 0, 64, 192] < 0.01
     assert (factors[1] == 1).all()
 
 
@@ -86,7 +87,7 @@ def test_regions_are_those_of_any_object_where_the_network_tells_them():
     map_ = saliency.clone()
     map_[:, :, 128:] *= 0.4
     factors = kept(Output(map_[None], probability=saliency[None]), deep[None], vectors[0], CLASSIFIER)
-    assert factors[0, 0, 16, 144] < 0.01 < factors[0, 0, 16, 16]
+    assert factors[0, 0, 64, 192] < 0.01 < factors[0, 0, 64, 64]
 
 
 def test_the_best_region_stays_however_little_it_resembles_the_prototype():
