@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cosod.errors import ImageError, InputError, SingleImageWarning
+from cosod.errors import ImageError, InputError, SingleImageWarning, UniformImageWarning
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import Shared, shared
@@ -35,6 +35,7 @@ class Result:
         presence: probability that the shared object is in the image at all; None where the weights carry no
             calibration (see :mod:`cosod.inference.presence`) or the image has no group.
         consensus: index of the consensus that was applied; 0 for a group with its own.
+        uniform: whether the image is of one color: there is nothing to be found in it, and its map is empty.
     """
 
     index: int
@@ -43,12 +44,24 @@ class Result:
     look: Look | None
     presence: float | None
     consensus: int = 0
+    uniform: bool = False
 
     @functools.cached_property
     def map(self) -> np.ndarray:
         """Co-saliency, float32 ``(H, W)`` in [0, 1] at the size of the image; made when first asked for."""
         found = to_own_size(self.small, self.size)
         return blended(found, self.look) if self.look else found
+
+
+def tell_uniform(inputs: Inputs) -> None:
+    """Warns of the images of one color in a group."""
+    if not inputs.uniform:
+        return
+    names = [inputs.name(index) for index in sorted(inputs.uniform)]
+    some = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    what = "1 image is" if len(names) == 1 else f"{len(names)} images are"
+    message = f"{what} of one color, and nothing is to be found there: {some}"
+    warnings.warn(message, UniformImageWarning, stacklevel=4)
 
 
 class Finding:
@@ -73,6 +86,28 @@ class Finding:
         from cosod.models.checkpoints import loading
 
         return registry.name_of(self.network), loading.identity(self.network)
+
+    def _with_uniform(self, results: Iterator[Result], inputs: Inputs, consensuses: int = 1) -> Iterator[Result]:
+        """The results, and empty ones in the places of images of one color, which are told about at the end."""
+        given: set[int] = set()
+
+        def empty(before: float) -> Iterator[Result]:
+            presence = None if self.calibration is None else 0.0
+            for index in sorted(i for i in inputs.uniform - given if i < before):
+                given.add(index)
+                size, small = inputs.sizes[index], torch.zeros(1, self.size, self.size)
+                yield from (Result(index, small, size, None, presence, n, True) for n in range(consensuses))
+
+        try:
+            for result in results:
+                if len(inputs.uniform) > len(given):
+                    yield from empty(result.index)
+                yield result
+        except ImageError:  # none of the images can be used
+            if inputs.usable or not inputs.uniform:
+                raise
+        yield from empty(np.inf)
+        tell_uniform(inputs)
 
     def _segment(self, inputs: Inputs) -> Iterator[Result]:
         encoded = EncodedGroup(inputs, self._encode, self.batch, self.feature_bytes)

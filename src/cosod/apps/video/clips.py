@@ -10,10 +10,11 @@ import numpy as np
 
 from cosod.errors import InputError, OutputError
 from cosod.io.atomic_write import whole
+from cosod.io.image_formats import VIDEO_SUFFIXES
 from cosod.io.images import MAX_PIXELS
 
 #: Files with these endings are taken for video.
-SUFFIXES = frozenset(".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .mts .m2ts .3gp .wmv .flv .ogv".split())  # noqa: SIM905
+SUFFIXES = VIDEO_SUFFIXES
 #: Frames a second of a clip that does not say.
 RATE = 25.0
 
