@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import network_options, open_detector, progress, weights_files, words
+from cosod.cli.options import network_options, note_results, open_detector, progress, weights_files, words
 
 
 @click.command(short_help="Sort photos into albums that share an object.")
@@ -39,7 +39,7 @@ def command(paths, output, copy, segment, save, smallest, overwrite, as_json, **
     results = Job(output / RESULTS, words(save), overwrite=overwrite)
     if any(p.resolve() == output.resolve() for p in paths):
         raise InputError(f"{output} is an input too; give another folder for the albums")
-    photos = find_photos(paths, output)
+    photos = find_photos(paths, output, note_results)
     protect(check_albums(job, [*photos, *weights_files(network["weights"])]))
     check_output(output)
     detector, identity = open_detector(**network)

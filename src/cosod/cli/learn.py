@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import group_options, network_options, open_detector, weights_files
+from cosod.cli.options import group_options, network_options, note_results, open_detector, weights_files
 
 
 @click.command(short_help="Keep what some photos share in a file, for `cosod apply`.")
@@ -30,7 +30,7 @@ def command(paths, output, masks, **network):
     from cosod.io.photo_groups import find_groups
     from cosod.io.write_guard import guard
 
-    images = [path for group in find_groups(paths) for path in group.images]
+    images = [path for group in find_groups(paths, on_results=note_results) for path in group.images]
     marks = _marks(masks, images)
     if output.is_dir():
         raise InputError(f"{output} is a folder; give a file for the consensus, as {output}/object.consensus")

@@ -204,7 +204,11 @@ def find_inputs(
         raise InputError(f"{output} is an input too; give another folder for the results")
     if maps is not None and maps.resolve() == output.resolve():
         raise InputError(f"{output} holds the maps; give another folder for the results")
-    groups = find_groups(paths, exclude=[output, *([maps] if maps else [])], reserved=RESERVED) if paths else []
+    groups = (
+        find_groups(paths, exclude=[output, *([maps] if maps else [])], reserved=RESERVED, on_results=note_results)
+        if paths
+        else []
+    )
     others = [Path(path) if isinstance(path, str) else path for path in read if path is not None]
     if maps is not None:
         others += [maps / group.name / f"{stem}.png" for group in groups for stem in group.stems]
@@ -216,6 +220,12 @@ def find_inputs(
     protect(inputs)
     check_output(output)
     return groups
+
+
+def note_results(folder: Path, verbs: tuple[str, ...]) -> None:
+    """Says that the results in a folder of photos were left out."""
+    by = f" of cosod {' and '.join(verbs)}" if verbs else ""
+    click.echo(f"Note: {folder} holds results{by}, which are left out", err=True)
 
 
 def weights_files(weights: Path | None) -> list[Path]:

@@ -16,6 +16,7 @@ from cosod.apps.video.smoothing import Smoothing
 from cosod.errors import InputError
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import write_text
+from cosod.io.file_names import shortened
 from cosod.io.photo_groups import Group, unique_names
 from cosod.io.run_records import begin, file_states, fingerprint, read_record, refuse_foreign
 from cosod.postprocess.render import overlay, save_image, to_8bit
@@ -23,13 +24,14 @@ from cosod.postprocess.render import overlay, save_image, to_8bit
 
 def split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """The video files among ``paths``, and all other paths. Folders are not searched for video."""
-    clips = [p for p in dict.fromkeys(paths) if p.suffix.lower() in SUFFIXES and not p.is_dir()]
-    return clips, [p for p in paths if p not in clips]
+    clips = [p for p in paths if p.suffix.lower() in SUFFIXES and not p.is_dir()]
+    once = {str(p.resolve()): p for p in reversed(clips)}
+    return list(reversed(once.values())), [p for p in paths if p not in clips]
 
 
 def clip_names(clips: Sequence[Path], groups: Sequence[Group]) -> list[str]:
     """Of each clip the name that its results have; none is a group's."""
-    return unique_names([clip.stem for clip in clips], (*RESERVED, *(group.name for group in groups)))
+    return unique_names([shortened(clip.stem) for clip in clips], (*RESERVED, *(group.name for group in groups)))
 
 
 def clip_targets(job: Job, clips: Sequence[Path], groups: Sequence[Group]) -> list[Path]:
