@@ -204,11 +204,8 @@ def find_inputs(
         raise InputError(f"{output} is an input too; give another folder for the results")
     if maps is not None and maps.resolve() == output.resolve():
         raise InputError(f"{output} holds the maps; give another folder for the results")
-    groups = (
-        find_groups(paths, exclude=[output, *([maps] if maps else [])], reserved=RESERVED, on_results=note_results)
-        if paths
-        else []
-    )
+    excluded = [output, *([maps] if maps else [])]
+    groups = find_groups(paths, excluded, RESERVED, note_results) if paths else []
     others = [Path(path) if isinstance(path, str) else path for path in read if path is not None]
     if maps is not None:
         others += [maps / group.name / f"{stem}.png" for group in groups for stem in group.stems]
