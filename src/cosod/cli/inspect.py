@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import note_results, weights_files
+from cosod.cli.options import POSITIVE, note_results, weights_files
 
 
 @click.command(short_help="Show what a network sees in groups, and the curves of training runs.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--show", help="Of consensus, attention, activation, decoder (by commas).  [default: all there are]")
-@click.option("--images", type=int, default=8, show_default=True, help="Photos of a group on a sheet, at most.")
+@click.option("--images", type=POSITIVE, default=8, show_default=True, help="Photos of a group on a sheet, at most.")
 @click.option(
     "--run",
     "--curves",
@@ -23,10 +23,12 @@ from cosod.cli.options import note_results, weights_files
 )
 @click.option("--model", default="default", show_default=True, help="A network, see `cosod models`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="A weights file in place of the package's own.")
-@click.option("--size", type=int, help="Side in pixels that images are resized to.  [default: the network's]")
+@click.option("--size", type=POSITIVE, help="Side in pixels that images are resized to.  [default: the network's]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option("--batch", type=int, default=8, show_default=True, help="Images at once; changes memory, not results.")
-@click.option("--max-pixels", type=int, help="Refuse larger images.  [default: 200 million]")
+@click.option(
+    "--batch", type=POSITIVE, default=8, show_default=True, help="Images at once; changes memory, not results."
+)
+@click.option("--max-pixels", type=POSITIVE, help="Refuse larger images.  [default: 200 million]")
 def command(paths, output, show, images, runs, **machine):
     """Show what a network makes of the groups in PATHs, read as by `cosod segment`; and how training runs went.
 

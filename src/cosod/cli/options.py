@@ -21,6 +21,31 @@ class PathOrURL(click.ParamType):
         return as_path(value)
 
 
+class AtLeast(click.ParamType):
+    """A whole number of a smallest value; another is refused in one sentence, as every error of this package."""
+
+    name = "integer"
+
+    def __init__(self, smallest: int):
+        self.smallest = smallest
+
+    def convert(self, value, param, ctx):
+        from cosod.errors import InputError
+
+        name = param.opts[0] if param else "number"
+        try:
+            number = int(value)
+        except (TypeError, ValueError):
+            raise InputError(f"{name} {value}: give a whole number of at least {self.smallest}") from None
+        if number < self.smallest:
+            raise InputError(f"{name} {value}: give a whole number of at least {self.smallest}")
+        return number
+
+
+#: Of sizes and counts.
+POSITIVE = AtLeast(1)
+
+
 def engine_options(function: Callable) -> Callable:
     """Options that say by what, and how exactly, the network is computed."""
     what = "float32, bfloat16, or auto: bfloat16 where maps stay the same."
@@ -44,13 +69,16 @@ def network_options(size: str = "--size") -> Callable:
             "--keep-regions", is_flag=True, help="Leave in what resembles the shared object less than the rest."
         ),
         click.option(
-            size, "working_size", type=int, help="Side in pixels that images are resized to.  [default: the network's]"
+            size,
+            "working_size",
+            type=POSITIVE,
+            help="Side in pixels that images are resized to.  [default: the network's]",
         ),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."),
         click.option(
-            "--batch", type=int, default=8, show_default=True, help="Images at once; changes memory, not results."
+            "--batch", type=POSITIVE, default=8, show_default=True, help="Images at once; changes memory, not results."
         ),
-        click.option("--max-pixels", type=int, help="Refuse larger images.  [default: 200 million]"),
+        click.option("--max-pixels", type=POSITIVE, help="Refuse larger images.  [default: 200 million]"),
     ]
 
     def add(function):
@@ -65,7 +93,7 @@ def network_options(size: str = "--size") -> Callable:
 def group_options(function: Callable) -> Callable:
     """Options of the commands that form the consensus of a group; with :func:`network_options`."""
     what = "Compare each photo of a group of more than 200 with so many of them; 0: with all.  [default: 128]"
-    return click.option("--references", type=int, help=what)(function)
+    return click.option("--references", type=AtLeast(0), help=what)(function)
 
 
 def run_options(function: Callable) -> Callable:

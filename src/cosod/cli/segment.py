@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cosod.cli.options import (
+    POSITIVE,
     PathOrURL,
     find_inputs,
     finish,
@@ -29,7 +30,7 @@ from cosod.cli.options import (
 @click.option("--sheet", type=PathOrURL(), help="Also write one picture that shows results of all groups.")
 @shard_option
 @click.option("--engine", default="local", show_default=True, help="local, or ray: on a cluster.")
-@click.option("--workers", type=int, help="With --engine ray: detectors at work.  [default: one a machine or GPU]")
+@click.option("--workers", type=POSITIVE, help="With --engine ray: detectors at work.  [default: one a machine or GPU]")
 @click.option("--address", help="With --engine ray: a running cluster, as auto.  [default: Ray on this machine]")
 def command(
     paths,
