@@ -7,6 +7,7 @@ import click
 from cosod.cli.options import (
     find_inputs,
     finish,
+    look_for_stale,
     map_source,
     network_options,
     object_options,
@@ -54,6 +55,7 @@ def command(
     align,
     format_,
     overwrite,
+    prune,
     as_json,
     absent,
     **network,
@@ -92,4 +94,5 @@ def command(
     click.echo(f"{total} images in {len(groups)} groups", err=True)
     with progress(total, as_json) as report:
         summary = run(job, source, groups, report)
+    look_for_stale(summary, [output], groups, prune)
     finish(summary, output, as_json)

@@ -21,6 +21,10 @@ class PathOrURL(click.ParamType):
         return as_path(value)
 
 
+#: Files that are named one by one.
+SHOWN = 20
+
+
 class AtLeast(click.ParamType):
     """A whole number of a smallest value; another is refused in one sentence, as every error of this package."""
 
@@ -100,6 +104,8 @@ def run_options(function: Callable) -> Callable:
     """Options of every command that goes on where it was stopped and reports as it goes."""
     lines = "JSON lines on standard output: each image, then the summary."
     function = click.option("--json", "as_json", is_flag=True, help=lines)(function)
+    gone = "Delete results of an earlier run whose photos are gone."
+    function = click.option("--prune", is_flag=True, help=gone)(function)
     return click.option("--overwrite", is_flag=True, help="Redo what is finished already.")(function)
 
 
@@ -314,24 +320,64 @@ def progress(total: int, as_json: bool) -> Iterator[Callable[[dict], None]]:
         yield report
 
 
+def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> None:
+    """Adds the results whose photos are gone to a summary, or deletes them.
+
+    Args:
+        summary: of the run.
+        outputs: folders of results.
+        groups: of the whole run.
+        prune: whether to delete.
+    """
+    from cosod.apps.stale import find_stale, remove
+
+    found = [file for output in outputs for file in find_stale(output, groups)]
+    if prune and found:
+        remove(found)
+        click.echo(f"{plural(len(found), 'result')} of photos that are gone deleted", err=True)
+    elif found:
+        summary.stale += [str(file) for file in found]
+
+
+def plural(count: int, noun: str, several: str = "") -> str:
+    """A number and its noun, as it is said.
+
+    Example:
+        >>> plural(1, "image"), plural(2, "image"), plural(0, "entry", "entries")
+        ('1 image', '2 images', '0 entries')
+    """
+    return f"{count} {noun if count == 1 else several or noun + 's'}"
+
+
 def finish(summary, output: Path, as_json: bool) -> None:
     """Prints the summary of a run; images that could not be used are listed and make the exit code 1."""
     facts = summary.as_dict()
     if as_json:
         click.echo(json.dumps({"event": "summary", **facts}, ensure_ascii=False))
-    line = f"{summary.images} images in {summary.groups} groups done in {summary.seconds:.1f} s"
+    done = f"{plural(summary.images, 'image')} in {plural(summary.groups, 'group')}"
+    line = f"{done} done in {summary.seconds:.1f} s"
     if summary.images:
         line += f" ({facts['images_per_second']:.1f} images/s)"
     if summary.skipped_groups:
-        line += f"; {summary.skipped_groups} groups were finished already (--overwrite redoes them)"
+        were = "group was" if summary.skipped_groups == 1 else "groups were"
+        them = "it" if summary.skipped_groups == 1 else "them"
+        line += f"; {summary.skipped_groups} {were} finished already (--overwrite redoes {them})"
     click.echo(f"{line}. Results in {output}", err=True)
     if summary.absent:
-        click.echo(f"{len(summary.absent)} images are without the object:", err=True)
+        are = "image is" if len(summary.absent) == 1 else "images are"
+        click.echo(f"{len(summary.absent)} {are} without the object:", err=True)
         for entry in summary.absent:
             of = f", {entry['consensus']}" if "consensus" in entry else ""
             click.echo(f"  {entry['image']} (presence {entry['presence']:.2f}{of})", err=True)
+    if summary.stale:
+        are = "result is of a photo that is" if len(summary.stale) == 1 else "results are of photos that are"
+        click.echo(f"{len(summary.stale)} {are} gone (--prune deletes):", err=True)
+        for file in summary.stale[:SHOWN]:
+            click.echo(f"  {file}", err=True)
+        if (more := len(summary.stale) - SHOWN) > 0:
+            click.echo(f"  and {more} more", err=True)
     if summary.failed:
-        click.echo(f"{len(summary.failed)} images could not be read:", err=True)
+        click.echo(f"{plural(len(summary.failed), 'image')} could not be read:", err=True)
         for failure in summary.failed:
             click.echo(f"  {failure['error']}", err=True)
         raise click.exceptions.Exit(1)

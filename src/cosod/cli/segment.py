@@ -12,6 +12,7 @@ from cosod.cli.options import (
     find_inputs,
     finish,
     group_options,
+    look_for_stale,
     map_options,
     open_detector,
     progress,
@@ -40,6 +41,7 @@ def command(
     outline,
     absent,
     overwrite,
+    prune,
     sheet,
     shard,
     engine,
@@ -95,6 +97,7 @@ def command(
     detector, identity = open_detector(**here)
     if threshold is None:
         job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
+    everything = groups
     with sharded(part, output, groups, {"model": identity} | detector.views | job.facts) as (groups, finished):
         total = sum(len(group.images) for group in groups)
         where = f"{registry.name_of(detector.network)} at {detector.size} px on {on_ray or detector.device}"
@@ -110,6 +113,7 @@ def command(
                 summary += run_clips(detector, identity, clips, job, report, groups)
     if sheet and groups:
         _write_sheet(sheet, groups, job)
+    look_for_stale(summary, [output], everything, prune)
     finish(summary, output, as_json)
 
 

@@ -7,6 +7,7 @@ import click
 from cosod.cli.options import (
     find_inputs,
     finish,
+    look_for_stale,
     map_source,
     network_options,
     object_options,
@@ -52,6 +53,7 @@ def command(
     masks,
     each_part,
     overwrite,
+    prune,
     as_json,
     absent,
     **network,
@@ -93,4 +95,5 @@ def command(
         click.echo(f"Labels in {file}", err=True)
     if sheet:
         job.write_sheet(groups, sheet)
+    look_for_stale(summary, [output], groups, prune)
     finish(summary, output, as_json)

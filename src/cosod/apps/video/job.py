@@ -10,6 +10,7 @@ import cv2
 
 from cosod.apps.preflight import check_places
 from cosod.apps.segment import RESERVED, VERB, Job, Summary
+from cosod.apps.stale import earlier_of, real_path
 from cosod.apps.video.clips import SUFFIXES, Clip, even, writer
 from cosod.apps.video.segment import learn, maps
 from cosod.apps.video.smoothing import Smoothing
@@ -71,7 +72,8 @@ def run_clips(
                 summary.failed += earlier["failed"]
                 report({"event": "skipped", "group": name, "images": 0})
                 continue
-            frames, missing = _segment_clip(detector, clip, name, job, report)
+            before = earlier_of(read_record(job.record(name)))
+            frames, missing = _segment_clip(detector, clip, name, job, report, before)
         except InputError as error:
             _fail(summary.failed, name, path, str(error), report)
             continue
@@ -79,9 +81,9 @@ def run_clips(
         if missing > 0:
             message = f"{path}: breaks off after {frames} frames, {missing} are missing; the readable part is done"
             _fail(failed, name, path, message, report)
-        write_text(
-            job.record(name), json.dumps({"verb": VERB, "fingerprint": print_, "frames": frames, "failed": failed})
-        )
+        facts = {"verb": VERB, "fingerprint": print_, "frames": frames, "failed": failed}
+        facts |= {"photos": _photos(job, name, path, frames), "earlier": before}
+        write_text(job.record(name), json.dumps(facts))
         summary.groups += 1
         summary.images += frames
         summary.failed += failed
@@ -90,11 +92,25 @@ def run_clips(
     return summary
 
 
-def _segment_clip(detector: Detector, clip: Clip, name: str, job: Job, report) -> tuple[int, int]:
+def _photos(job: Job, name: str, path: Path, frames: int) -> dict[str, dict]:
+    """What the record says of frames, as of photos: see :mod:`cosod.apps.stale`."""
+    ((_, size, version),) = file_states([path])
+    entry = {"image": real_path(path), "size": size, "version": version}
+    found = {}
+    for number in range(1, frames + 1):
+        stem = f"{number:06d}"
+        files = [job.target(kind, name, stem) for kind in job.save if kind != "overlays"]
+        found[stem] = entry | {"files": [str(file.relative_to(job.output)) for file in files]}
+    if "overlays" in job.save:
+        found["overlays"] = entry | {"files": [str(_overlays(job, name).relative_to(job.output))]}
+    return found
+
+
+def _segment_clip(detector: Detector, clip: Clip, name: str, job: Job, report, before) -> tuple[int, int]:
     """Frames done, and frames that the file promised beyond them."""
     learned = learn(clip, detector)
     report({"event": "clip", "group": name, "images": learned.frames})
-    begin(job.record(name), VERB)  # not finished any more
+    begin(job.record(name), VERB, earlier=before)  # not finished any more
     done = 0
     with contextlib.ExitStack() as stack:
         video = None
