@@ -53,3 +53,25 @@ def test_an_output_that_is_full_is_one_line(arguments):
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert done.stderr.strip().startswith("Error: standard output cannot be written") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("segmnt", "segment"),
+        ("cut-out", "cutout"),
+        ("thumbnail", "thumbnails"),
+        ("eval", "evaluate"),
+        ("Segment", "segment"),
+    ],
+)
+def test_the_nearest_verb_is_suggested(capsys, given, wanted):
+    assert cosod(given, "photos") == 2
+    assert f"there is no command '{given}'; did you mean {wanted}?" in capsys.readouterr().err
+
+
+def test_nothing_is_suggested_for_what_is_like_no_verb(capsys):
+    assert cosod("xyzzy") == 2
+    assert "see cosod --help" in capsys.readouterr().err
+    assert cosod("active", "quary") == 2
+    assert "did you mean query?" in capsys.readouterr().err

@@ -94,5 +94,5 @@ def test_other_groups_are_stale_only_when_their_photos_are_gone(P, capsys):
     assert "gone" not in capsys.readouterr().err
     (P.parent / "Q" / "a.jpg").unlink()
     assert cosod("segment", "P", "-o", "out", "--prune", *FAST["segment"]) == 0
-    assert "1 result of photos that are gone deleted" in capsys.readouterr().err
+    assert "Deleted 1 result of photos that are gone" in capsys.readouterr().err
     assert files(P.parent / "out") == ["P/0.png", "P/1.png", "P/2.png"]

@@ -50,6 +50,7 @@ def command(run, data, subset, preset, changes, seed, backbone, device, threads,
     from cosod.active_learning.settings import load_preset
     from cosod.active_learning.state import State
     from cosod.io.images import SUFFIXES
+    from cosod.io.wording import plural
     from cosod.io.write_guard import InputFiles, files_under
 
     guard_active(run, [run], data, None, backbone)
@@ -69,7 +70,8 @@ def command(run, data, subset, preset, changes, seed, backbone, device, threads,
         say(f"All rounds are answered. Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS")
     else:
         points = sum(map(len, queries.values()))
-        say(f"{points} points in {len(queries)} images wait for an answer: cosod active label {run}")
+        found = f"{plural(points, 'point')} in {plural(len(queries), 'image')}"
+        say(f"{found} {'waits' if points == 1 else 'wait'} for an answer: cosod active label {run}")
         if output:
             for path in write_queries(output, loop.pool, queries, wanted, image_url or LOCAL_FILES):
                 click.echo(path)

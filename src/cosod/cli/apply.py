@@ -43,6 +43,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
     from cosod.io.photo_groups import unique_names
     from cosod.io.run_records import RECORDS
     from cosod.io.storage import is_remote
+    from cosod.io.wording import plural
 
     files = [path for path in paths if path.suffix == ".consensus"]
     photos = tuple(path for path in paths if path.suffix != ".consensus")
@@ -77,9 +78,8 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
     everything = groups
     with sharded(part, output, groups, facts) as (groups, finished):
         total = sum(len(group.images) for group in groups)
-        click.echo(
-            f"{total} images, {len(consensuses)} consensuses; {first.facts.model} at {detector.size} px", err=True
-        )
+        kinds = plural(len(consensuses), "consensus", "consensuses")
+        click.echo(f"{plural(total, 'image')}, {kinds}; {first.facts.model} at {detector.size} px", err=True)
         with progress(total * len(consensuses), as_json) as report:
             summary = run(detector, identity, groups, job, report, consensuses, finished)
     look_for_stale(summary, [one.output for one in jobs], everything, prune)

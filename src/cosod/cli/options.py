@@ -330,27 +330,31 @@ def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> Non
         prune: whether to delete.
     """
     from cosod.apps.stale import find_stale, remove
+    from cosod.io.wording import plural
 
     found = [file for output in outputs for file in find_stale(output, groups)]
     if prune and found:
         remove(found)
-        click.echo(f"{plural(len(found), 'result')} of photos that are gone deleted", err=True)
+        click.echo(f"Deleted {plural(len(found), 'result')} of photos that are gone", err=True)
     elif found:
         summary.stale += [str(file) for file in found]
 
 
-def plural(count: int, noun: str, several: str = "") -> str:
-    """A number and its noun, as it is said.
+def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -> None:
+    """Names what could not be read, and ends the command with exit code 1; does nothing where that is nothing."""
+    from cosod.io.wording import plural
 
-    Example:
-        >>> plural(1, "image"), plural(2, "image"), plural(0, "entry", "entries")
-        ('1 image', '2 images', '0 entries')
-    """
-    return f"{count} {noun if count == 1 else several or noun + 's'}"
+    if sentences := list(sentences):
+        click.echo(f"{plural(len(sentences), noun)} could not be read{more}:", err=True)
+        for sentence in sentences:
+            click.echo(f"  {sentence}", err=True)
+        raise click.exceptions.Exit(1)
 
 
 def finish(summary, output: Path, as_json: bool) -> None:
     """Prints the summary of a run; images that could not be used are listed and make the exit code 1."""
+    from cosod.io.wording import plural
+
     facts = summary.as_dict()
     if as_json:
         click.echo(json.dumps({"event": "summary", **facts}, ensure_ascii=False))
@@ -376,8 +380,4 @@ def finish(summary, output: Path, as_json: bool) -> None:
             click.echo(f"  {file}", err=True)
         if (more := len(summary.stale) - SHOWN) > 0:
             click.echo(f"  and {more} more", err=True)
-    if summary.failed:
-        click.echo(f"{plural(len(summary.failed), 'image')} could not be read:", err=True)
-        for failure in summary.failed:
-            click.echo(f"  {failure['error']}", err=True)
-        raise click.exceptions.Exit(1)
+    list_failed(failure["error"] for failure in summary.failed)

@@ -67,6 +67,7 @@ def command(
     from cosod.apps.segment import Job, refuse_others, run
     from cosod.apps.video.job import clip_targets, run_clips, split
     from cosod.errors import InputError
+    from cosod.io.wording import plural
     from cosod.models import registry
 
     job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
@@ -101,8 +102,8 @@ def command(
     with sharded(part, output, groups, {"model": identity} | detector.views | job.facts) as (groups, finished):
         total = sum(len(group.images) for group in groups)
         where = f"{registry.name_of(detector.network)} at {detector.size} px on {on_ray or detector.device}"
-        found = [f"{total} images in {len(groups)} groups"] if groups or part else []
-        found += [f"{len(clips)} video clip{'s' if len(clips) > 1 else ''}"] if clips else []
+        found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups or part else []
+        found += [plural(len(clips), "video clip")] if clips else []
         click.echo(f"{' and '.join(found)}; {where}", err=True)
         with progress(total, as_json) as report:
             if on_ray:

@@ -71,6 +71,7 @@ def command(
     from cosod.apps.resumable import refuse_others, run, targets
     from cosod.apps.thumbnails.job import ThumbnailJob
     from cosod.apps.thumbnails.thumbnails import ThumbnailOptions
+    from cosod.io.wording import plural
 
     options = ThumbnailOptions(size_value(size), fill=fill, edges=edges, **object_settings(threshold, absent))
     job = ThumbnailJob(output, options, words(labels), masks, each_part, overwrite)
@@ -88,7 +89,7 @@ def command(
     source = map_source(maps, **network)
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
-    click.echo(f"{total} images in {len(groups)} groups", err=True)
+    click.echo(f"{plural(total, 'image')} in {plural(len(groups), 'group')}", err=True)
     with progress(total, as_json) as report:
         summary = run(job, source, groups, report)
     for file in job.write_labels(groups):
