@@ -18,6 +18,14 @@ def test_the_table():
     assert rows[1].deviation("s") == 0
 
 
+def test_one_seed_has_no_deviation():
+    rows = [Row("one", "set", {"s": (0.6,)})]
+    lines = as_markdown(rows, ["s"], 1).splitlines()
+    assert lines[2] == "| one | set | 0.6000 ± - |"
+    assert lines[-1] == "One seed, which has no standard deviation."
+    assert as_csv(rows).splitlines()[1] == "one,set,0.600000,,0.600000"
+
+
 def test_ablation_trains_scores_and_goes_on(tmp_path, monkeypatch):
     data, test = make_set(tmp_path / "data"), make_set(tmp_path / "test", sizes=(2, 3))
     recipes = [

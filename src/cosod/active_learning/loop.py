@@ -28,7 +28,7 @@ from cosod.errors import InputError
 from cosod.inference.detector import choose_device
 from cosod.io.atomic_write import whole, write_text
 from cosod.models.backbones.imagenet import init_backbone
-from cosod.models.checkpoints import loading, published, safetensors_file
+from cosod.models.checkpoints import loading, reading, safetensors_file
 from cosod.models.registry import create
 from cosod.models.saliency_base import SaliencyNetwork
 from cosod.training import checkpoint
@@ -243,7 +243,7 @@ class Loop:
         file = self.state.model_file(number)
         if file.exists():
             network = self._new(number)
-            snapshots = published.read(file)["snapshots"]
+            snapshots = reading.read(file)["snapshots"]
         else:
             training, ensemble = self.settings.training, self.settings.ensemble
             network = self._start(number)

@@ -20,6 +20,9 @@ def command(source: Path, output: Path, reverse: bool, overwrite: bool):
     \b
         cosod convert final_gconet.pth gconet.safetensors
 
+    A state dict may be inside of what a training script saves, with its names prefixed, or a whole module; numbers and
+    settings beside it are passed over. No code from the file is run. Weights that are not finite are refused.
+
     With --to-published SOURCE is a file of this package; OUTPUT is in PyTorch's format, or safetensors by its
     suffix.
     """

@@ -14,6 +14,16 @@ from cosod.errors import ExtraError, InputError
 
 #: A scheme has two letters at least, so that ``C://photos`` is a folder.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]+://")
+#: Kind of store -> the package that opens it; those of S3 and Google come with the extra ``cloud``.
+_PACKAGES = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "az": "adlfs",
+    "abfs": "adlfs",
+    "abfss": "adlfs",
+}
 #: What stores call the version or the time of an object, the surest first.
 _VERSIONS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "updated", "mtime", "created")
 #: Seconds to wait before an object is asked for again.
@@ -68,7 +78,9 @@ def _from_url(url: str) -> Any:
         path = UPath(url)
         _ = path.fs
     except ImportError as error:
-        raise InputError(f"{url}: its kind of store needs one more package ({error}); install that by pip") from error
+        package = _PACKAGES.get(url.partition("://")[0].lower())
+        how = f"install it with: pip install {package}" if package else "install that by pip"
+        raise InputError(f"{url}: its kind of store needs one more package ({error}); {how}") from error
     except Exception as error:
         raise InputError(f"{url}: cannot be opened ({error}); give a folder, or a URL as s3://bucket/folder") from error
     return path

@@ -170,6 +170,10 @@ class CoSaliencyNetwork(nn.Module):
             "it; use the default network, GCoNet or GCoNet+"
         )
 
+    def signature(self, consensus: Consensus) -> Tensor:
+        """What groups are compared by: they are alike as far as these vectors point the same way, ``(1, C)``."""
+        return consensus.vector.mean(dim=0, keepdim=True).flatten(1)
+
     def response(self, features: Features, consensus: Consensus) -> Tensor:
         """How strongly each position responds to the consensus, for people to look at.
 

@@ -10,7 +10,7 @@ from cosod.errors import InputError
 from cosod.models.backbones.efficientnet_lite import VARIANTS, EfficientNetLite
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.layers import enlarge, keep_statistics
-from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described
+from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described, unpack
 
 #: Share of a training batch in the running means of the features that are compared.
 MOMENTUM = 0.01
@@ -159,6 +159,9 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         return features
 
     def _encode(self, images: Tensor) -> tuple[Features, Tensor]:
+        height, width = images.shape[-2:]
+        if height % self.stride or width % self.stride:
+            raise InputError(f"images of {width} x {height} pixels: give sides that are multiples of {self.stride}")
         with torch.no_grad():
             x4, x8, x16, x32 = self.backbone(images)
         if self.training:
@@ -174,6 +177,9 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
 
     def gather(self, features: Features, attention: Tensor, weights: Tensor | None = None) -> Consensus:
         return self.matching(features.deep, attention, weights)
+
+    def signature(self, consensus: Consensus) -> Tensor:
+        return unpack(consensus.vector, self.matching.channels).prototype
 
     def response(self, features: Features, consensus: Consensus) -> Tensor:
         """How well each position fits any part of the shared object, ``(N, 1, H/16, W/16)``."""
