@@ -7,6 +7,7 @@ import click
 from cosod.cli.options import (
     find_inputs,
     finish,
+    look_for_stale,
     map_source,
     network_options,
     object_options,
@@ -54,6 +55,7 @@ def command(
     align,
     format_,
     overwrite,
+    prune,
     as_json,
     absent,
     **network,
@@ -70,6 +72,7 @@ def command(
     from cosod.apps.cutout.cutout import CutoutOptions
     from cosod.apps.cutout.job import CutoutJob
     from cosod.apps.resumable import refuse_others, run, targets
+    from cosod.io.wording import plural
 
     if background is not None:
         check_background(background)
@@ -89,7 +92,8 @@ def command(
     source = map_source(maps, **network)
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
-    click.echo(f"{total} images in {len(groups)} groups", err=True)
+    click.echo(f"{plural(total, 'image')} in {plural(len(groups), 'group')}", err=True)
     with progress(total, as_json) as report:
         summary = run(job, source, groups, report)
+    look_for_stale(summary, [output], groups, prune)
     finish(summary, output, as_json)

@@ -148,7 +148,7 @@ class Detector(Finding):
         closer: bool = False,
         keep_regions: bool = False,
     ):
-        size = size or network.size
+        size = network.size if size is None else size
         network.check_size(size)
         if batch < 1:
             raise InputError(f"batch {batch}: give at least 1")

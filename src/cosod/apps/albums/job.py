@@ -16,11 +16,12 @@ from cosod.apps.albums.sheet import album_sheet
 from cosod.errors import ImageError, InputError, OutputError
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import whole, write_text
+from cosod.io.file_names import LONGEST, shortened
+from cosod.io.passed_over import is_sheet
 from cosod.io.photo_groups import Group, find_groups, unique_names
 from cosod.io.prefetch import batched
 from cosod.io.run_records import fingerprint
 from cosod.io.write_guard import InputFiles
-from cosod.postprocess.render import is_sheet
 
 RECORD = "albums.json"
 SHEET = "albums.jpg"
@@ -70,9 +71,13 @@ class Sorted:
     earlier: bool
 
 
-def find_photos(paths: Sequence[Path], output: Path) -> tuple[Path, ...]:
-    """All images under ``paths``, at any depth and outside ``output``, each once."""
-    groups = find_groups(paths, exclude=[output])
+def find_photos(
+    paths: Sequence[Path],
+    output: Path,
+    on_results: Callable[[Path, tuple[str, ...]], None] = lambda folder, verbs: None,
+) -> tuple[Path, ...]:
+    """All images under ``paths``, at any depth and outside ``output``, each once; see :func:`find_groups`."""
+    groups = find_groups(paths, exclude=[output], on_results=on_results)
     return tuple(dict.fromkeys(photo for group in groups for photo in group.images))
 
 
@@ -127,7 +132,7 @@ def sort_photos(
     """
     check_albums(job, photos)
     print_ = fingerprint(model, detector.size, job.smallest, [_state(photo) for photo in photos])
-    stems = unique_names([photo.stem for photo in photos])
+    stems = unique_names([shortened(photo.stem, LONGEST - len(photo.suffix)) for photo in photos])
     record = _read_record(job.output / RECORD)
     earlier = record is not None and record["fingerprint"] == print_
     if record is not None and not earlier and not job.again:

@@ -10,12 +10,14 @@ import cv2
 
 from cosod.apps.preflight import check_places
 from cosod.apps.segment import RESERVED, VERB, Job, Summary
+from cosod.apps.stale import earlier_of, real_path
 from cosod.apps.video.clips import SUFFIXES, Clip, even, writer
 from cosod.apps.video.segment import learn, maps
 from cosod.apps.video.smoothing import Smoothing
 from cosod.errors import InputError
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import write_text
+from cosod.io.file_names import shortened
 from cosod.io.photo_groups import Group, unique_names
 from cosod.io.run_records import begin, file_states, fingerprint, read_record, refuse_foreign
 from cosod.postprocess.render import overlay, save_image, to_8bit
@@ -23,13 +25,14 @@ from cosod.postprocess.render import overlay, save_image, to_8bit
 
 def split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """The video files among ``paths``, and all other paths. Folders are not searched for video."""
-    clips = [p for p in dict.fromkeys(paths) if p.suffix.lower() in SUFFIXES and not p.is_dir()]
-    return clips, [p for p in paths if p not in clips]
+    clips = [p for p in paths if p.suffix.lower() in SUFFIXES and not p.is_dir()]
+    once = {str(p.resolve()): p for p in reversed(clips)}
+    return list(reversed(once.values())), [p for p in paths if p not in clips]
 
 
 def clip_names(clips: Sequence[Path], groups: Sequence[Group]) -> list[str]:
     """Of each clip the name that its results have; none is a group's."""
-    return unique_names([clip.stem for clip in clips], (*RESERVED, *(group.name for group in groups)))
+    return unique_names([shortened(clip.stem) for clip in clips], (*RESERVED, *(group.name for group in groups)))
 
 
 def clip_targets(job: Job, clips: Sequence[Path], groups: Sequence[Group]) -> list[Path]:
@@ -69,7 +72,8 @@ def run_clips(
                 summary.failed += earlier["failed"]
                 report({"event": "skipped", "group": name, "images": 0})
                 continue
-            frames, missing = _segment_clip(detector, clip, name, job, report)
+            before = earlier_of(read_record(job.record(name)))
+            frames, missing = _segment_clip(detector, clip, name, job, report, before)
         except InputError as error:
             _fail(summary.failed, name, path, str(error), report)
             continue
@@ -77,9 +81,9 @@ def run_clips(
         if missing > 0:
             message = f"{path}: breaks off after {frames} frames, {missing} are missing; the readable part is done"
             _fail(failed, name, path, message, report)
-        write_text(
-            job.record(name), json.dumps({"verb": VERB, "fingerprint": print_, "frames": frames, "failed": failed})
-        )
+        facts = {"verb": VERB, "fingerprint": print_, "frames": frames, "failed": failed}
+        facts |= {"photos": _photos(job, name, path, frames), "earlier": before}
+        write_text(job.record(name), json.dumps(facts))
         summary.groups += 1
         summary.images += frames
         summary.failed += failed
@@ -88,11 +92,25 @@ def run_clips(
     return summary
 
 
-def _segment_clip(detector: Detector, clip: Clip, name: str, job: Job, report) -> tuple[int, int]:
+def _photos(job: Job, name: str, path: Path, frames: int) -> dict[str, dict]:
+    """What the record says of frames, as of photos: see :mod:`cosod.apps.stale`."""
+    ((_, size, version),) = file_states([path])
+    entry = {"image": real_path(path), "size": size, "version": version}
+    found = {}
+    for number in range(1, frames + 1):
+        stem = f"{number:06d}"
+        files = [job.target(kind, name, stem) for kind in job.save if kind != "overlays"]
+        found[stem] = entry | {"files": [str(file.relative_to(job.output)) for file in files]}
+    if "overlays" in job.save:
+        found["overlays"] = entry | {"files": [str(_overlays(job, name).relative_to(job.output))]}
+    return found
+
+
+def _segment_clip(detector: Detector, clip: Clip, name: str, job: Job, report, before) -> tuple[int, int]:
     """Frames done, and frames that the file promised beyond them."""
     learned = learn(clip, detector)
     report({"event": "clip", "group": name, "images": learned.frames})
-    begin(job.record(name), VERB)  # not finished any more
+    begin(job.record(name), VERB, earlier=before)  # not finished any more
     done = 0
     with contextlib.ExitStack() as stack:
         video = None
