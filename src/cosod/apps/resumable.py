@@ -1,5 +1,6 @@
 """Applications on folders: cut-outs or thumbnails for every group, what is done already, and what failed."""
 
+import functools
 import json
 import time
 import warnings
@@ -8,11 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from cosod.apps.map_sources import FoundMap, MapSource
+from cosod.apps.preflight import check_places
 from cosod.apps.segment import Summary
+from cosod.apps.stale import earlier_of, photos_of
 from cosod.errors import CosodError, ImageError, SingleImageWarning, UniformImageWarning
 from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import Group
-from cosod.io.run_records import file_states, fingerprint, read_record, record_of, refuse_foreign
+from cosod.io.run_records import begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 
 Report = Callable[[dict], None]
 
@@ -32,6 +35,9 @@ class Application(Protocol):
 
     def files(self, group: Group, index: int) -> list[Path]:
         """What is written for an image."""
+
+    def files_beside(self, group: Group, index: int) -> list[Path]:
+        """What else is written for an image, once all groups are done."""
 
     def make(self, group: Group, maps: Iterator[FoundMap], reading: "Reading") -> dict:
         """Writes the group's files, and returns what its record shall keep, as JSON."""
@@ -79,8 +85,8 @@ def run(
         report: called with a dictionary for each ``event``: image, failed, warning, group, skipped.
     """
     summary, start = Summary(), time.monotonic()
-    for group in groups:
-        refuse_foreign(application.output, group.name, application.verb)
+    check_places(targets(application, groups), groups)
+    refuse_others(application, groups)
     for group in groups:
         print_ = _fingerprint(application, source, group)
         record = record_of(application.output, group.name)
@@ -91,8 +97,8 @@ def run(
             summary.absent += earlier.get("absent", [])
             report({"event": "skipped", "group": group.name, "images": len(group.images)})
             continue
-        if record.exists():
-            write_text(record, "{}")  # not finished any more
+        before = earlier_of(read_record(record))
+        begin(record, application.verb, earlier=before)  # not finished any more
         reading = Reading(group, source.max_pixels, report)
         kept = _make(application, source, reading)
         done = len(group.images) - len(reading.failed)
@@ -101,12 +107,37 @@ def run(
         summary.absent += reading.absent
         if done:
             summary.groups += 1
-            facts = {"verb": application.verb, "fingerprint": print_, "failed": reading.failed}
-            facts |= {"absent": reading.absent, "kept": kept}
+            facts: dict[str, object] = {"verb": application.verb, "fingerprint": print_, "failed": reading.failed}
+            facts |= {"absent": reading.absent, "kept": kept, "earlier": before}
+            facts["photos"] = photos_of(group, application.output, functools.partial(_all_files, application, group))
             write_text(record, json.dumps(facts))
             report({"event": "group", "group": group.name, "images": done, "failed": len(reading.failed)})
     summary.seconds = time.monotonic() - start
     return summary
+
+
+def _all_files(application: Application, group: Group, index: int) -> list[Path]:
+    return [*application.files(group, index), *application.files_beside(group, index)]
+
+
+def results_of(application: Application, group: Group) -> Iterator[Path]:
+    """Every result that is written for a group."""
+    for index in range(len(group.images)):
+        yield from application.files(group, index)
+
+
+def refuse_others(application: Application, groups: list[Group]) -> None:
+    """Raises InputError where results of another command, or other files, would be overwritten."""
+    for group in groups:
+        results = () if application.overwrite else results_of(application, group)
+        refuse_foreign(application.output, group.name, application.verb, results)
+
+
+def targets(application: Application, groups: list[Group]) -> Iterator[Path]:
+    """Every file that is written for the groups."""
+    for group in groups:
+        yield record_of(application.output, group.name)
+        yield from results_of(application, group)
 
 
 def kept_of(output: Path, group: Group) -> dict:

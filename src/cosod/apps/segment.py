@@ -5,13 +5,15 @@ import functools
 import json
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from cosod.apps.absence import ABSENT_KINDS, check_calibrated
+from cosod.apps.preflight import check_places
+from cosod.apps.stale import earlier_of, photos_of
 from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning, UniformImageWarning
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.detector import Detector
@@ -21,7 +23,7 @@ from cosod.io.atomic_write import write_text
 from cosod.io.background_writer import Writer
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
-from cosod.io.run_records import RECORDS, file_states, fingerprint, read_record, record_of, refuse_foreign
+from cosod.io.run_records import RECORDS, begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 from cosod.io.storage import all_there, is_remote, remove
 from cosod.postprocess.render import overlay, save_image, to_8bit
 from cosod.postprocess.threshold import binarise, check_threshold
@@ -85,6 +87,24 @@ class Job:
         folder = self.output / group if kind == "maps" else self.output / kind / group
         return folder / (f"{stem}.jpg" if kind == "overlays" else f"{stem}.png")
 
+    def targets(self, groups: Iterable[Group]) -> Iterator[Path]:
+        """Every file that is written for the groups."""
+        for group in groups:
+            yield self.record(group.name)
+            yield from self.results(group)
+
+    def results(self, group: Group) -> Iterator[Path]:
+        """Every result that is written for a group."""
+        for stem in group.stems:
+            for kind in self.save:
+                yield self.target(kind, group.name, stem)
+
+    def photos(self, group: Group) -> dict[str, dict]:
+        """What a group's record says of its photos, see :mod:`cosod.apps.stale`."""
+        return photos_of(
+            group, self.output, lambda index: [self.target(k, group.name, group.stems[index]) for k in self.save]
+        )
+
     def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
         """The mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
         if self.outline == "map":
@@ -100,13 +120,16 @@ class Job:
 
 @dataclass
 class Summary:
-    """Of one run: counts, the images that could not be read, with the reason, and those without the object."""
+    """Of one run: counts, the images that could not be read, with the reason, those without the object, and results
+    whose photos are gone.
+    """
 
     groups: int = 0
     skipped_groups: int = 0
     images: int = 0
     failed: list[dict[str, str]] = field(default_factory=list)
     absent: list[dict] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def __add__(self, other: "Summary") -> "Summary":
@@ -165,20 +188,36 @@ def run(
     check_absent(detector, job)
     tasks = [_Task(job)]
     if consensuses is not None:
-        several = len(consensuses) > 1
-        tasks = [_Task(replace(job, output=job.output / n) if several else job, n, c) for n, c in consensuses.items()]
+        jobs = jobs_of(job, consensuses)
+        tasks = [_Task(of, name, kept) for of, (name, kept) in zip(jobs, consensuses.items(), strict=True)]
+    for task in tasks:
+        check_places(task.job.targets(groups), groups)
     summary, start = Summary(), time.monotonic()
     with Writer() as writer:
         work = _Run(detector, model, tasks, writer, report)
-        if not is_remote(job.output):  # a store takes long to tell of all groups, and is asked when their turn comes
-            for group in groups:
-                work.refuse_foreign(group)
+        refuse_others([task.job for task in tasks], groups)
         for group in groups:
             part = work.group(group)
             summary += part
             writer.then(functools.partial(finished, group, part))
     summary.seconds = time.monotonic() - start
     return summary
+
+
+def jobs_of(job: Job, names: Collection[str]) -> list[Job]:
+    """The job of each of several consensuses: of more than one, each writes to a folder of its name in the output."""
+    return [replace(job, output=job.output / name) for name in names] if len(names) > 1 else [job]
+
+
+def refuse_others(jobs: Sequence[Job], groups: Sequence[Group]) -> None:
+    """Raises InputError where results of another command, or other files, would be overwritten.
+
+    A store takes long to tell of all groups, and is asked when their turn comes.
+    """
+    for job in jobs:
+        if not is_remote(job.output):
+            for group in groups:
+                refuse_foreign(job.output, group.name, VERB, () if job.overwrite else job.results(group))
 
 
 def check_absent(detector: Detector, job: Job) -> None:
@@ -204,15 +243,11 @@ class _Run:
         """In its place among the events of results that are being written."""
         self.writer.then(functools.partial(self._report, event))
 
-    def refuse_foreign(self, group: Group) -> None:
-        """Raises InputError where results of another command would be overwritten."""
-        for task in self.tasks:
-            refuse_foreign(task.job.output, group.name, VERB)
-
     def group(self, group: Group) -> Summary:
         """Segment one group; its results are in the writer's hands when this returns."""
         summary, start = Summary(), time.monotonic()
-        self.refuse_foreign(group)
+        for task in self.tasks:
+            refuse_foreign(task.job.output, group.name, VERB)
         own = self.tasks[0].consensus is None
         done = [self._part(part, summary) for part in ([group] if own else in_parts(group))]
         summary.groups += any(done)
@@ -236,9 +271,11 @@ class _Run:
             summary.failed += earlier["failed"]
             self.report({"event": "skipped", "group": group.name, "images": len(group.images)})
             return False
+        earlier_photos = []
         for task, _ in pending:
-            if task.job.record(record).exists():
-                write_text(task.job.record(record), "{}")  # not finished any more
+            earlier_photos.append(earlier_of(read_record(task.job.record(record))))
+            if not is_remote(task.job.output) or task.job.record(record).exists():
+                begin(task.job.record(record), VERB, earlier=earlier_photos[-1])  # not finished any more
         failed, absent, presence = self._segment(group, [task for task, _ in pending])
         summary.failed += failed
         done = len(group.images) - len(failed)
@@ -251,6 +288,7 @@ class _Run:
             facts = {"verb": VERB, "fingerprint": print_, "failed": failed, "absent": absent[number]}
             # For the verbs that start from these maps: where the object is, and what masks of them show.
             facts |= {"presence": presence[number], "threshold": task.job.threshold}
+            facts |= {"photos": task.job.photos(group), "earlier": earlier_photos[number]}
             stored.append((task.job.record(record), json.dumps(facts)))
         self.writer.then(lambda: [write_text(path, text) for path, text in stored])
         self.report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})

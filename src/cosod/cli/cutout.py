@@ -7,6 +7,7 @@ import click
 from cosod.cli.options import (
     find_inputs,
     finish,
+    look_for_stale,
     map_source,
     network_options,
     object_options,
@@ -15,6 +16,7 @@ from cosod.cli.options import (
     run_options,
     settled,
     size_value,
+    weights_files,
 )
 
 
@@ -53,6 +55,7 @@ def command(
     align,
     format_,
     overwrite,
+    prune,
     as_json,
     absent,
     **network,
@@ -68,7 +71,8 @@ def command(
     from cosod.apps.cutout.backgrounds import background as check_background
     from cosod.apps.cutout.cutout import CutoutOptions
     from cosod.apps.cutout.job import CutoutJob
-    from cosod.apps.resumable import run
+    from cosod.apps.resumable import refuse_others, run, targets
+    from cosod.io.wording import plural
 
     if background is not None:
         check_background(background)
@@ -76,11 +80,20 @@ def command(
     objects = object_settings(threshold, absent)
     options = CutoutOptions(method, background=background, size=fitted, padding=padding, align=align, **objects)
     job = CutoutJob(output, options, format_, overwrite)
-    groups = find_inputs(paths, output, maps)
+    read = [background, *weights_files(network["weights"])]
+    groups = find_inputs(
+        paths,
+        output,
+        maps,
+        targets=lambda found: targets(job, found),
+        refuse_others=lambda found: refuse_others(job, found),
+        read=read,
+    )
     source = map_source(maps, **network)
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
-    click.echo(f"{total} images in {len(groups)} groups", err=True)
+    click.echo(f"{plural(total, 'image')} in {plural(len(groups), 'group')}", err=True)
     with progress(total, as_json) as report:
         summary = run(job, source, groups, report)
+    look_for_stale(summary, [output], groups, prune)
     finish(summary, output, as_json)

@@ -55,10 +55,11 @@ def command(context, preds, gts, protocols, measure, checkpoints, more, **option
 
     if options["figures"]:
         figures.check()
-    if options["output"]:
-        _check_output(Path(options["output"]))
     methods = _methods(preds, more, checkpoints, measure)
     sets = _named(gts, "--gt", default="")
+    _guard_inputs([*methods.values(), *sets.values()], options)
+    if options["output"]:
+        _check_output(Path(options["output"]))
     if options["compare"]:
         from cosod.evaluation.published import papers
 
@@ -221,17 +222,35 @@ def _write(reports, options, compared: str | None) -> None:
     from cosod.errors import ExtraError
     from cosod.evaluation.report import figures, formats, saving
     from cosod.io.atomic_write import write_text
+    from cosod.io.run_records import begin, record_of
 
     written = saving.save(options["output"], reports, images=options["images"])
     if options["figures"] is not False:
         try:
             written += figures.save(Path(options["output"]) / "figures", reports)
+            begin(record_of(Path(options["output"]), "figures"), "evaluate")  # no photos, then
         except ExtraError as error:
             click.echo(f"No figures: {error}", err=True)
     if compared:
         written.append(Path(options["output"]) / "compare.md")
         write_text(written[-1], formats.printable(compared))
     click.echo(f"Wrote {len(written)} files to {options['output']}; open {written[7]}", err=True)
+
+
+def _guard_inputs(folders: list[str], options) -> None:
+    """Raises InputError where the report or the kept figures would be written over maps, truths, photos or figures."""
+    from cosod.evaluation import regression_gate
+    from cosod.evaluation.reading import SUFFIXES
+    from cosod.evaluation.report import saving
+    from cosod.io.write_guard import guard
+
+    output, kept = options["output"] and Path(options["output"]), options["write_expect"]
+    targets = [output / name for name in (*saving.FILES, "compare.md")] if output else []
+    read = [*map(Path, folders), *(Path(options[key]) for key in ("images", "expect") if options[key])]
+    figures = [output / "figures"] if output else []
+    guard([*targets, *([Path(kept)] if kept else [])], read, SUFFIXES, figures, output or None)
+    if kept:
+        regression_gate.check_replaceable(kept)
 
 
 def _check_output(folder: Path) -> None:

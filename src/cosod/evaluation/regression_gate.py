@@ -26,6 +26,15 @@ def write(path: str | os.PathLike, reports: list[Report], tolerance: float) -> N
     write_text(path, printable(text) + "\n")
 
 
+def check_replaceable(path: str | os.PathLike) -> None:
+    """Raises InputError where something stands at ``path`` that :func:`write` has not written."""
+    if Path(path).exists():
+        try:
+            _read(path)
+        except InputError as error:
+            raise InputError(f"{path} exists and holds no kept figures; give another file") from error
+
+
 def drops(path: str | os.PathLike, reports: list[Report], tolerance: float | None = None) -> list[str]:
     """What is worse than kept by more than the tolerance, one sentence each; empty when all is well.
 

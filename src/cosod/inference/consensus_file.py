@@ -120,6 +120,15 @@ class GroupConsensus:
         return cls(vector, prototype, facts)
 
 
+def is_consensus(path: Path) -> bool:
+    """Whether a file was written by :meth:`GroupConsensus.save`, of whatever version."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return KEY in (file.metadata() or {})
+    except (SafetensorError, OSError, ValueError):
+        return False
+
+
 def _usable(*vectors: Tensor) -> bool:
     return all(v.dtype == torch.float32 and bool(v.isfinite().all()) for v in vectors)
 

@@ -21,7 +21,7 @@ from cosod.inference.precision import check_precision, has_bfloat16, probed_prec
 from cosod.inference.presence import Calibration, count
 from cosod.inference.probe_images import drawn_group
 from cosod.inference.reference_sampling import Sampling
-from cosod.inference.region_filter import Judge
+from cosod.inference.region_filter import RegionClassifier
 from cosod.io.images import MAX_PIXELS, ImageSource
 from cosod.io.prefetch import Inputs, as_group, batched
 from cosod.models import registry
@@ -131,7 +131,7 @@ class Detector(Finding):
             (:mod:`cosod.inference.zoom_in`): better maps of small objects. Images are read once more, at their full
             size.
         keep_regions: leave in what stands out beside the shared object and resembles it less; where the weights carry
-            no judge (see :mod:`cosod.inference.region_filter`), it always is.
+            no constants for it (see :mod:`cosod.inference.region_filter`), it always is.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class Detector(Finding):
         closer: bool = False,
         keep_regions: bool = False,
     ):
-        size = size or network.size
+        size = network.size if size is None else size
         network.check_size(size)
         if batch < 1:
             raise InputError(f"batch {batch}: give at least 1")
@@ -173,7 +173,7 @@ class Detector(Finding):
         self.sampling = sampling or Sampling()
         self.calibration = Calibration.read(network.extra)
         self.keep_regions = keep_regions
-        self.judge = None if keep_regions else Judge.read(network.extra)
+        self.region_classifier = None if keep_regions else RegionClassifier.read(network.extra)
         self._process, self._backend = os.getpid(), backend
         prepare_forks()
 

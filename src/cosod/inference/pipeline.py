@@ -16,7 +16,7 @@ from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import Shared, shared
 from cosod.inference.presence import Calibration, similarity
 from cosod.inference.reference_sampling import Sampling
-from cosod.inference.region_filter import Judge, kept
+from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.zoom_in import Look, blended, look_closer
 from cosod.io.prefetch import Inputs, batched
 from cosod.io.tensors import to_batch, to_own_size
@@ -77,7 +77,7 @@ class Finding:
     sampling: Sampling
     closer: bool
     calibration: Calibration | None
-    judge: Judge | None
+    region_classifier: RegionClassifier | None
 
     @functools.cached_property
     def identity(self) -> tuple[str, str]:
@@ -123,7 +123,7 @@ class Finding:
         else:
             prototype = group.prototype if len(indices) > 1 else None
             parts = (
-                (part, *self._judged(output.maps, features.deep, prototype))
+                (part, *self._filtered(output, features.deep, prototype))
                 for part, features, output in self._decoded(encoded, indices, consensus)
             )
         for part, maps, factors in parts:
@@ -142,12 +142,12 @@ class Finding:
             start += len(part)
             yield part, features, output
 
-    def _judged(self, maps: Tensor, deep: Tensor, prototype: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _filtered(self, output: Output, deep: Tensor, prototype: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Maps ``(n, 1, S, S)`` without regions of other things, and the factors they were multiplied by, if any."""
-        if self.judge is None or prototype is None:
-            return maps, None
-        factors = kept(maps, deep, prototype, self.judge)
-        return maps * factors, factors
+        if self.region_classifier is None or prototype is None:
+            return output.maps, None
+        factors = kept(output, deep, prototype, self.region_classifier)
+        return output.maps * factors, factors
 
     def _shared(self, encoded: EncodedGroup) -> Shared:
         return shared(self.network, self.calibration, encoded, self.sampling, getattr(torch, self.precision))
@@ -198,10 +198,10 @@ class Finding:
         return self.steps.decode(features, Consensus(consensus.vector.to(features.deep)))
 
     def _maps(self, features: Features, consensus: GroupConsensus) -> tuple[Tensor, Tensor | None]:
-        """Maps ``(n, 1, S, S)`` of images each by itself, as :meth:`_judged` gives them."""
+        """Maps ``(n, 1, S, S)`` of images each by itself, as :meth:`_filtered` gives them."""
         output = self._by_vector(features, consensus.alone())
         if not self.network.whole_group_maps:
-            return self._judged(output.maps, features.deep, consensus.prototype)
+            return self._filtered(output, features.deep, consensus.prototype)
         pairs = zip(output.probability.split(1), output.threshold.split(1), strict=True)
         return torch.cat([self.network.confidence_map(*pair) for pair in pairs]), None
 

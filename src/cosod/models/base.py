@@ -63,7 +63,8 @@ class Output(NamedTuple):
         maps: co-saliency in [0, 1], ``(N, 1, H, W)`` at the size of the images: the result.
         logits: ``maps`` before the last sigmoid, where the network has them in this form.
         sides: all supervised maps, coarsest first, the last one being ``maps``.
-        probability, threshold: the two branches of the confidence enhancement module (GCoNet+), in [0, 1].
+        probability, threshold: the two branches of the confidence enhancement module (GCoNet+), in [0, 1]; of the light
+            network the probability of any object, shared or not.
         classes: scores of the group classifier, ``(N, number of groups)``.
         masked_classes: the same for the images (or features) masked by the network's own map.
         contrast: logits of the collaborating module, ``(2 N, 1, H, W)``: N of the images with their own
@@ -169,6 +170,24 @@ class CoSaliencyNetwork(nn.Module):
             f"{type(self).__name__} forms its consensus without an attention map, so that nothing can be marked for "
             "it; use the default network, GCoNet or GCoNet+"
         )
+
+    def signature(self, consensus: Consensus) -> Tensor:
+        """What groups are compared by: they are alike as far as these vectors point the same way, ``(1, C)``."""
+        return consensus.vector.mean(dim=0, keepdim=True).flatten(1)
+
+    def response(self, features: Features, consensus: Consensus) -> Tensor:
+        """How strongly each position responds to the consensus, for people to look at.
+
+        By default it is the mean over the channels of ``deep`` times the consensus vector.
+
+        Args:
+            features: of N images.
+            consensus: of their group, or its :meth:`~Consensus.part` for them.
+
+        Returns:
+            ``(N, 1, h, w)`` at a size of the network's own, on no particular scale.
+        """
+        return (features.deep * consensus.vector).mean(dim=1, keepdim=True)
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
         """Maps of each image by itself, given the group's consensus; of some of its images, its :meth:`part`."""

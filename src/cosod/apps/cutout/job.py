@@ -58,6 +58,9 @@ class CutoutJob:
     def files(self, group: Group, index: int) -> list[Path]:
         return [self.output / group.name / f"{group.stems[index]}.{self.format}"]
 
+    def files_beside(self, group: Group, index: int) -> list[Path]:
+        return []
+
     def make(self, group: Group, maps: Iterator[FoundMap], reading: Reading) -> dict:
         options = self.options
         if options.background is not None:
@@ -75,7 +78,7 @@ class CutoutJob:
                 reading.fail(index, error)
                 continue
             _save(result.pixels, file)
-            if result.absent:
+            if result.absent and presence is not None:
                 reading.without(index, presence)
             reading.done(index, result.notes, presence, file=str(file))
         return {}

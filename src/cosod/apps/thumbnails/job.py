@@ -18,7 +18,7 @@ from cosod.io.atomic_write import write_text
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
 from cosod.postprocess.object_mask import bounded, object_box, object_mask
-from cosod.postprocess.render import save_image
+from cosod.postprocess.render import save_image, save_sheet
 from cosod.postprocess.threshold import MASK_THRESHOLD
 
 LABELS = ("coco", "yolo")
@@ -70,6 +70,9 @@ class ThumbnailJob:
     def files(self, group: Group, index: int) -> list[Path]:
         return [self.output / group.name / f"{group.stems[index]}.jpg"]
 
+    def files_beside(self, group: Group, index: int) -> list[Path]:
+        return [self.output / YOLO_FOLDER / group.name / f"{group.stems[index]}.txt"] if "yolo" in self.labels else []
+
     def make(self, group: Group, maps: Iterator[FoundMap], reading: Reading) -> dict:
         """Finds the object in all photos first, since the crops are planned together, then crops."""
         boxes, sizes, masks, presences, absent, labelled = {}, {}, {}, {}, set(), []
@@ -112,6 +115,15 @@ class ThumbnailJob:
         if taken and "yolo" in self.labels:
             raise InputError(f"a group is called {taken[0]!r}, as the folder of YOLO's files; rename it")
 
+    def label_files(self, groups: list[Group]) -> Iterator[Path]:
+        """Every file that :meth:`write_labels` may write."""
+        if "coco" in self.labels:
+            yield self.output / COCO_FILE
+        if "yolo" in self.labels:
+            yield self.output / YOLO_FOLDER / "classes.txt"
+            for group in groups:
+                yield from (self.output / YOLO_FOLDER / group.name / f"{stem}.txt" for stem in group.stems)
+
     def write_labels(self, groups: list[Group]) -> list[Path]:
         """The label files of all finished groups, from what their records keep; returns what was written."""
         written = []
@@ -138,4 +150,4 @@ class ThumbnailJob:
         for group in groups:
             files = [self.files(group, index)[0] for index in range(len(group.images))]
             shown.append((group.name, [read_image(file) for file in files if file.exists()][:most]))
-        save_image(contact_sheet([entry for entry in shown if entry[1]]), path)
+        save_sheet(contact_sheet([entry for entry in shown if entry[1]]), path)

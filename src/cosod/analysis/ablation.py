@@ -48,7 +48,7 @@ class Row:
         return statistics.fmean(self.figures[measure])
 
     def deviation(self, measure: str) -> float:
-        """Standard deviation over the seeds, with N - 1; 0 for one seed."""
+        """Standard deviation over the seeds, with N - 1; 0 for one seed, of which tables print a dash."""
         values = self.figures[measure]
         return statistics.stdev(values) if len(values) > 1 else 0.0
 
@@ -119,16 +119,16 @@ def ablate(
 
 
 def as_markdown(rows: Sequence[Row], measures: Sequence[str], seeds: int) -> str:
-    """A table in Markdown, ``mean ± deviation`` in each cell."""
+    """A table in Markdown, ``mean ± deviation`` in each cell, with a dash where one seed has no deviation."""
     lines = [
         "| recipe | test set | " + " | ".join(measures) + " |",
         "| --- | --- |" + " --- |" * len(measures),
     ]
     for row in rows:
-        cells = [f"{row.mean(m):.4f} ± {row.deviation(m):.4f}" for m in measures]
+        cells = [f"{row.mean(m):.4f} ± {_spread(row, m, 4) or '-'}" for m in measures]
         lines.append(f"| {row.recipe} | {row.test} | " + " | ".join(cells) + " |")
-    plural = "s" if seeds > 1 else ""
-    return "\n".join([*lines, "", f"Mean ± standard deviation (N - 1) over {seeds} seed{plural}."])
+    note = f"Mean ± standard deviation (N - 1) over {seeds} seeds."
+    return "\n".join([*lines, "", note if seeds > 1 else "One seed, which has no standard deviation."])
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -141,9 +141,14 @@ def as_csv(rows: Sequence[Row]) -> str:
         cells = []
         for m in measures:
             each = ";".join(f"{value:.6f}" for value in row.figures[m])
-            cells += [f"{row.mean(m):.6f}", f"{row.deviation(m):.6f}", each]
+            cells += [f"{row.mean(m):.6f}", _spread(row, m, 6), each]
         table.writerow([row.recipe, row.test, *cells])
     return out.getvalue()
+
+
+def _spread(row: Row, measure: str, digits: int) -> str:
+    """The deviation as text; empty for one seed, where a 0 would claim that seeds do not matter."""
+    return f"{row.deviation(measure):.{digits}f}" if len(row.figures[measure]) > 1 else ""
 
 
 def _is_trained(job: Job) -> bool:

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
+from cosod.analysis import ablation
+from cosod.analysis.ablation import Row, ablate, as_csv, as_markdown, open_test
 from cosod.errors import InputError
-from cosod.training import ablation, load_recipe
-from cosod.training.ablation import Row, ablate, as_csv, as_markdown, open_test
+from cosod.training import load_recipe
 from tests.training.made import TINY, make_set, tiny_job
 
 
@@ -15,6 +16,14 @@ def test_the_table():
     assert as_markdown(rows, ["mae", "s"], 2).splitlines()[2] == ("| one | set | 0.1000 ± 0.0000 | 0.6000 ± 0.1414 |")
     assert as_csv(rows).splitlines()[1].startswith("one,set,0.600000,0.141421,0.500000;0.700000,")
     assert rows[1].deviation("s") == 0
+
+
+def test_one_seed_has_no_deviation():
+    rows = [Row("one", "set", {"s": (0.6,)})]
+    lines = as_markdown(rows, ["s"], 1).splitlines()
+    assert lines[2] == "| one | set | 0.6000 ± - |"
+    assert lines[-1] == "One seed, which has no standard deviation."
+    assert as_csv(rows).splitlines()[1] == "one,set,0.600000,,0.600000"
 
 
 def test_ablation_trains_scores_and_goes_on(tmp_path, monkeypatch):
