@@ -56,7 +56,7 @@ def test_formats_beyond_the_usual(tmp_path, picture, ending):
 
 def test_files_that_are_not_read_have_a_kind_with_a_way_out():
     kinds = {
-        "a.CR2": "camera raw",
+        "a.CR2": "camera raw file",
         "a.svg": "drawing",
         "a.mp4": "video",
         "a.jxl": "other picture",
@@ -65,7 +65,7 @@ def test_files_that_are_not_read_have_a_kind_with_a_way_out():
     assert {name: kind_of(name) for name in kinds} == kinds and set(kinds.values()) <= set(KINDS)
     assert kind_of("a.jpg") is None and kind_of("Thumbs.db") is None
     if importlib.util.find_spec("pillow_heif") is None:
-        assert kind_of("a.heic") == "HEIC"
+        assert kind_of("a.heic") == "HEIC photo"
 
 
 def test_heic_without_its_package_says_what_to_install(tmp_path, monkeypatch):

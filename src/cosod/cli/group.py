@@ -5,7 +5,17 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import list_failed, network_options, note_results, open_detector, progress, weights_files, words
+from cosod.cli.options import (
+    left_out,
+    list_failed,
+    network_options,
+    note_left_out,
+    note_results,
+    open_detector,
+    progress,
+    weights_files,
+    words,
+)
 
 
 @click.command(short_help="Sort photos into albums that share an object.")
@@ -39,7 +49,7 @@ def command(paths, output, copy, segment, save, smallest, overwrite, as_json, **
     results = Job(output / RESULTS, words(save), overwrite=overwrite)
     if any(p.resolve() == output.resolve() for p in paths):
         raise InputError(f"{output} is an input too; give another folder for the albums")
-    photos = find_photos(paths, output, note_results)
+    photos = find_photos(paths, output, note_results, note_left_out)
     protect(check_albums(job, [*photos, *weights_files(network["weights"])]))
     check_output(output)
     detector, identity = open_detector(**network)
@@ -54,6 +64,7 @@ def command(paths, output, copy, segment, save, smallest, overwrite, as_json, **
     if as_json:
         albums = {album.name: [str(photo) for photo in album.images] for album in found.albums}
         shown = {"albums": albums, "leftovers": [str(p) for p in found.leftovers], "failed": failed}
+        shown["left_out"] = [file.as_dict() for file in left_out()]
         click.echo(json.dumps(shown, ensure_ascii=False))
     _print_found(found, output)
     list_failed((entry["error"] for entry in failed), "photo")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import POSITIVE, list_failed, note_results, weights_files
+from cosod.cli.options import POSITIVE, list_failed, note_left_out, note_results, weights_files
 
 
 @click.command(short_help="Show what a network sees in groups, and the curves of training runs.")
@@ -81,7 +81,7 @@ def _groups(paths, output: Path, weights):
     from cosod.io.photo_groups import find_groups
     from cosod.io.write_guard import protect
 
-    groups = find_groups(paths, exclude=[output], on_results=note_results) if paths else []
+    groups = find_groups(paths, exclude=[output], on_results=note_results, on_left_out=note_left_out) if paths else []
     protect(check_places(targets(output, groups), groups, weights))
     return groups
 

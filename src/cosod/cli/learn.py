@@ -4,7 +4,15 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import group_options, list_failed, network_options, note_results, open_detector, weights_files
+from cosod.cli.options import (
+    group_options,
+    list_failed,
+    network_options,
+    note_left_out,
+    note_results,
+    open_detector,
+    weights_files,
+)
 
 
 @click.command(short_help="Keep what some photos share in a file, for `cosod apply`.")
@@ -31,7 +39,8 @@ def command(paths, output, masks, **network):
     from cosod.io.wording import plural
     from cosod.io.write_guard import guard
 
-    images = [path for group in find_groups(paths, on_results=note_results) for path in group.images]
+    groups = find_groups(paths, on_results=note_results, on_left_out=note_left_out)
+    images = [path for group in groups for path in group.images]
     marks = _marks(masks, images)
     if output.is_dir():
         raise InputError(f"{output} is a folder; give a file for the consensus, as {output}/object.consensus")

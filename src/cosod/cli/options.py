@@ -23,6 +23,10 @@ class PathOrURL(click.ParamType):
 
 #: Files that are named one by one.
 SHOWN = 20
+#: Files of one kind that are named where they were left out.
+NAMED = 10
+#: Where a command keeps the files that it left out.
+LEFT_OUT = "cosod.left_out"
 
 
 class AtLeast(click.ParamType):
@@ -239,7 +243,7 @@ def find_inputs(
     if maps is not None and maps.resolve() == output.resolve():
         raise InputError(f"{output} holds the maps; give another folder for the results")
     excluded = [output, *([maps] if maps else [])]
-    groups = find_groups(paths, excluded, RESERVED, note_results) if paths else []
+    groups = find_groups(paths, excluded, RESERVED, note_results, note_left_out) if paths else []
     others = [Path(path) if isinstance(path, str) else path for path in read if path is not None]
     if maps is not None:
         others += [maps / group.name / f"{stem}.png" for group in groups for stem in group.stems]
@@ -257,6 +261,32 @@ def note_results(folder: Path, verbs: tuple[str, ...]) -> None:
     """Says that the results in a folder of photos were left out."""
     by = f" of cosod {' and '.join(verbs)}" if verbs else ""
     click.echo(f"Note: {folder} holds results{by}, which are left out", err=True)
+
+
+def note_left_out(file) -> None:
+    """Keeps a file that is not read, to be named at the end of the command."""
+    click.get_current_context().meta.setdefault(LEFT_OUT, []).append(file)
+
+
+def left_out() -> list:
+    """The files that the command has left out so far."""
+    context = click.get_current_context(silent=True)
+    return [] if context is None else context.meta.get(LEFT_OUT, [])
+
+
+def tell_left_out() -> None:
+    """Names the files that were left out, with the way out for each kind; says nothing where there are none."""
+    from cosod.io.image_formats import KINDS
+    from cosod.io.wording import plural
+
+    if files := left_out():
+        click.echo(f"{plural(len(files), 'file was', 'files were')} left out:", err=True)
+    for kind, way_out in KINDS.items():
+        paths = [file.path for file in files if file.kind == kind]
+        if not paths:
+            continue
+        more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+        click.echo(f"  {plural(len(paths), kind)} ({way_out}): {', '.join(paths[:NAMED])}{more}", err=True)
 
 
 def weights_files(weights: Path | None) -> list[Path]:
@@ -341,9 +371,10 @@ def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> Non
 
 
 def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -> None:
-    """Names what could not be read, and ends the command with exit code 1; does nothing where that is nothing."""
+    """Names what was left out and what could not be read; the latter ends the command with exit code 1."""
     from cosod.io.wording import plural
 
+    tell_left_out()
     if sentences := list(sentences):
         click.echo(f"{plural(len(sentences), noun)} could not be read{more}:", err=True)
         for sentence in sentences:
@@ -357,6 +388,7 @@ def finish(summary, output: Path, as_json: bool) -> None:
 
     facts = summary.as_dict()
     if as_json:
+        facts["left_out"] = [file.as_dict() for file in left_out()]
         click.echo(json.dumps({"event": "summary", **facts}, ensure_ascii=False))
     done = f"{plural(summary.images, 'image')} in {plural(summary.groups, 'group')}"
     line = f"{done} done in {summary.seconds:.1f} s"

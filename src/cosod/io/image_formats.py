@@ -70,15 +70,15 @@ _DRAWING_SUFFIXES = frozenset(
 )
 _OTHER_PICTURES = frozenset(".jxl .jxr .wdp .hdp .exr .hdr .xcf .kra .psb .bpg .flif .heix .pic".split())  # noqa: SIM905
 
-#: Kind of a file that is not read -> what several of them are called, and the way out.
-KINDS: dict[str, tuple[str, str]] = {
-    "HEIC": ("HEIC photos", "install the reader of this format with: pip install 'cosod[heic]'"),
-    "camera raw": ("camera raw files", "export them as JPEG or TIFF"),
-    "video": ("videos", "give a video by itself, as: cosod segment clip.mp4 -o OUTPUT"),
-    "drawing": ("drawings and documents", "export them as PNG"),
-    "other picture": ("pictures of formats that are not read", "convert them to JPEG or PNG"),
-    "dead link": ("links to files that do not exist", "mend or remove them"),
-    "other file": ("files that are no images by their endings", "rename them if they are images"),
+#: Kind of a file that is not read -> the way out.
+KINDS: dict[str, str] = {
+    "HEIC photo": "install the reader of this format with: pip install 'cosod[heic]'",
+    "camera raw file": "export as JPEG or TIFF",
+    "video": "give a video by itself, as: cosod segment clip.mp4 -o OUTPUT",
+    "drawing": "export as PNG",
+    "other picture": "convert to JPEG or PNG",
+    "dead link": "mend the link, or remove it",
+    "other file": "rename with the ending of an image where it is one",
 }
 #: Files that systems leave in every folder; they are nobody's pictures.
 _SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", "icon\r"})
@@ -102,7 +102,7 @@ class LeftOut:
     @property
     def way_out(self) -> str:
         """What a user can do about it."""
-        return KINDS[self.kind][1]
+        return KINDS[self.kind]
 
     def as_dict(self) -> dict[str, str]:
         """As plain values, for JSON."""
@@ -124,15 +124,15 @@ def kind_of(name: str) -> str | None:
 
     Example:
         >>> kind_of("IMG_0001.CR2")
-        'camera raw'
+        'camera raw file'
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in SUFFIXES or name.lower() in _SYSTEM_FILES:
         return None
     if suffix in HEIF_SUFFIXES:
-        return "HEIC"
+        return "HEIC photo"
     if suffix in _RAW_SUFFIXES:
-        return "camera raw"
+        return "camera raw file"
     if suffix in VIDEO_SUFFIXES:
         return "video"
     if suffix in _DRAWING_SUFFIXES:
@@ -185,10 +185,10 @@ def unreadable(name: str, head: bytes) -> ImageError:
     if brand[:4] == b"ftyp":
         heif = brand[4:] in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
         if heif and "HEIF" not in Image.OPEN:
-            kind = "HEIC"
+            kind = "HEIC photo"
         elif brand[4:7] == b"avi" and "AVIF" not in Image.OPEN:
             return ImageError(f"{name}: this version of Pillow does not read AVIF; install pillow 11.3 or newer")
-        elif kind != "camera raw" and not heif:
+        elif kind != "camera raw file" and not heif:
             kind = "video"
     elif head.startswith(b"%PDF") or b"<svg" in head[:256].lower():
         kind = "drawing"
@@ -196,5 +196,4 @@ def unreadable(name: str, head: bytes) -> ImageError:
         return ImageError(f"{name}: is a web page, not an image; download the image itself")
     if kind in (None, "other file", "dead link"):
         return ImageError(f"{name}: not an image, or of a kind that cannot be read; convert it to JPEG or PNG")
-    words, way_out = KINDS[kind]
-    return ImageError(f"{name}: {words} are not read as images; {way_out}")
+    return ImageError(f"{name}: is {'an' if kind[0] == 'o' else 'a'} {kind}, which is not read; {KINDS[kind]}")

@@ -8,10 +8,11 @@ from pathlib import Path, PurePosixPath
 
 from cosod.errors import InputError
 from cosod.io.file_names import shortened, shortened_path
-from cosod.io.images import SUFFIXES
+from cosod.io.image_formats import KINDS, SUFFIXES, LeftOut, is_image_name, kind_of
 from cosod.io.passed_over import Results, is_sheet, is_system_folder, results_in
 from cosod.io.run_records import RECORDS
 from cosod.io.storage import as_path, entries, is_remote, kind
+from cosod.io.wording import plural
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ def find_groups(
     exclude: Iterable[str | os.PathLike] = (),
     reserved: Collection[str] = (),
     on_results: Callable[[Path, tuple[str, ...]], None] = lambda folder, verbs: None,
+    on_left_out: Callable[[LeftOut], None] = lambda file: None,
 ) -> list[Group]:
     """Groups under ``paths``, the same on every machine whatever order the file system lists them in.
 
@@ -53,6 +55,7 @@ def find_groups(
         exclude: folders not to enter, as the output folder that may lie inside an input.
         reserved: names that no group may have.
         on_results: called with each folder whose results were left out, and the commands that wrote them.
+        on_left_out: called with each other file in the folders that is not read; hidden files are not among them.
 
     Raises:
         InputError: a path does not exist or may not be read, or there are no images.
@@ -64,9 +67,10 @@ def find_groups(
     if None in kinds:
         raise InputError(f"{paths[kinds.index(None)]}: no such file or folder; check the path")
     entered, left_out = set(excluded), []
+    unread: list[LeftOut] = []
     for path, k in zip(paths, kinds, strict=True):
         if k == "folder":
-            found += _walk(path, entered, left_out)
+            found += _walk(path, entered, left_out, unread)
     files = _once([p for p, k in zip(paths, kinds, strict=True) if k != "folder"], found)
     if files:
         parents = {p.resolve().parent for p in files}
@@ -75,7 +79,9 @@ def find_groups(
     for folder, verbs in left_out:
         on_results(folder, verbs)
     if not found:
-        raise InputError(_nothing_in(paths, left_out))
+        raise InputError(_nothing_in(paths, left_out, unread))
+    for file in unread:
+        on_left_out(file)
     names = unique_names([shortened_path(name) for name, _ in found], reserved)
     groups = []
     for name, (_, images) in zip(names, found, strict=True):
@@ -95,17 +101,25 @@ def _once(files: list[Path], found: list[tuple[str, list[Path]]]) -> list[Path]:
     return once
 
 
-def _nothing_in(paths: list[Path], left_out: list[tuple[Path, tuple[str, ...]]]) -> str:
+def _nothing_in(paths: list[Path], left_out: list[tuple[Path, tuple[str, ...]]], unread: list[LeftOut]) -> str:
     where = ", ".join(str(p) for p in paths) or "the paths given"
     if left_out:
         folder, verbs = left_out[0]
         made = f"{folder} holds results of cosod {' and '.join(verbs)}" if verbs else f"{folder} holds results"
         return f"no images in {where}: {made}; give the photos, or a folder inside it if you mean the results"
+    for kind_, way_out in KINDS.items():
+        if files := [file for file in unread if file.kind == kind_ != "other file"]:
+            return f"no images in {where}, but {plural(len(files), kind_)}, as {files[0].path}; {way_out}"
     return f"no images in {where}; expected files ending in {' '.join(sorted(SUFFIXES))}"
 
 
-def _walk(root: Path, entered: set[str], left_out: list[tuple[Path, tuple[str, ...]]]) -> list[tuple[str, list[Path]]]:
-    """Name and images of each folder of images; adds to the folders entered, and to those of results left out."""
+def _walk(
+    root: Path, entered: set[str], left_out: list[tuple[Path, tuple[str, ...]]], unread: list[LeftOut]
+) -> list[tuple[str, list[Path]]]:
+    """Name and images of each folder of images.
+
+    Adds to the folders entered, to those of results left out, and to the files that are not read.
+    """
     found = []
 
     def enter(folder: Path, name: PurePosixPath) -> None:
@@ -113,7 +127,7 @@ def _walk(root: Path, entered: set[str], left_out: list[tuple[Path, tuple[str, .
         if real in entered:
             return
         entered.add(real)
-        files, folders = _listing(folder)
+        files, folders, dead = _listing(folder)
         if RECORDS in folders:
             folders.remove(RECORDS)
             results = Results((), (), ()) if is_remote(folder) else results_in(folder)
@@ -125,7 +139,9 @@ def _walk(root: Path, entered: set[str], left_out: list[tuple[Path, tuple[str, .
                 left_out.append((folder, results.verbs))
             folders = kept
             files = [f for f in files if f not in results.files and (is_remote(folder) or not is_sheet(folder / f))]
-        images = [folder / file for file in files if PurePosixPath(file).suffix.lower() in SUFFIXES]
+        images = [folder / file for file in files if is_image_name(file)]
+        unread.extend(LeftOut(str(folder / file), of) for file in files if (of := kind_of(file)))
+        unread.extend(LeftOut(str(folder / file), "dead link") for file in dead)
         if images:
             found.append((str(name) if name.parts else _name(root.resolve()) or "images", images))
         for inner in folders:
@@ -151,30 +167,35 @@ def _name(path: Path) -> str:
     return "" if name.startswith(".") else name
 
 
-def _listing(folder: Path) -> tuple[list[str], list[str]]:
-    """Names of the files in a folder, and of the folders in it, sorted, without hidden ones but that of records."""
+def _listing(folder: Path) -> tuple[list[str], list[str], list[str]]:
+    """Names of the files in a folder, of the folders in it, and of links to nothing.
+
+    They are sorted, and without hidden ones but that of records.
+    """
     if is_remote(folder):
         found = entries(folder, hidden=[RECORDS])
-        return [e.name for e in found if not e.is_folder], [
-            e.name for e in found if e.is_folder and not is_system_folder(e.name)
-        ]
+        inner = [e.name for e in found if e.is_folder and not is_system_folder(e.name)]
+        return [e.name for e in found if not e.is_folder], inner, []
     try:
         with os.scandir(folder) as listing:
             inside = sorted(filter(_is_shown, listing), key=lambda e: e.name)
     except OSError as error:
         raise InputError(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from error
-    files, folders = [], []
+    files, folders, dead = [], [], []
     for entry in inside:
         try:
             is_folder = entry.is_dir()
         except OSError:  # a link that loops onto itself
+            dead.append(entry.name)
             continue
         if is_folder:
             if not is_system_folder(entry.name):
                 folders.append(entry.name)
         elif entry.is_file():
             files.append(entry.name)
-    return files, folders
+        elif entry.is_symlink():
+            dead.append(entry.name)
+    return files, folders, dead
 
 
 def _is_shown(entry: os.DirEntry) -> bool:

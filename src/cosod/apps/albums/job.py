@@ -17,6 +17,7 @@ from cosod.errors import ImageError, InputError, OutputError
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import whole, write_text
 from cosod.io.file_names import LONGEST, shortened
+from cosod.io.image_formats import LeftOut
 from cosod.io.passed_over import is_sheet
 from cosod.io.photo_groups import Group, find_groups, unique_names
 from cosod.io.prefetch import batched
@@ -75,9 +76,10 @@ def find_photos(
     paths: Sequence[Path],
     output: Path,
     on_results: Callable[[Path, tuple[str, ...]], None] = lambda folder, verbs: None,
+    on_left_out: Callable[[LeftOut], None] = lambda file: None,
 ) -> tuple[Path, ...]:
     """All images under ``paths``, at any depth and outside ``output``, each once; see :func:`find_groups`."""
-    groups = find_groups(paths, exclude=[output], on_results=on_results)
+    groups = find_groups(paths, exclude=[output], on_results=on_results, on_left_out=on_left_out)
     return tuple(dict.fromkeys(photo for group in groups for photo in group.images))
 
 
