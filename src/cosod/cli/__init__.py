@@ -4,8 +4,10 @@ import contextlib
 import difflib
 import errno
 import importlib
+import io
 import os
 import sys
+import warnings
 
 import click
 
@@ -70,11 +72,21 @@ def root():
     """
 
 
+def _show_warning(message, category, filename, *_) -> None:
+    """A warning as one line; those of Pillow, which name no file, are passed over."""
+    if f"{os.sep}PIL{os.sep}" not in filename:
+        click.echo(f"Warning: {message}", err=True)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: errors of this package become one sentence on stderr and exit code 1, Ctrl-C 130."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may hold what is no text; JSON reads it from this
+            stream.reconfigure(errors="backslashreplace")
+    show, warnings.showwarning = warnings.showwarning, _show_warning
     try:
         code = root.main(arguments, prog_name="cosod", standalone_mode=False)
         if sys.stdout is not None:
@@ -102,6 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
         _close_output()
         code = 1
     finally:
+        warnings.showwarning = show
         if guard := sys.modules.get("cosod.io.write_guard"):  # not imported here: it would slow --help down
             guard.release()
     sys.exit(code if isinstance(code, int) else 0)

@@ -74,9 +74,12 @@ def _put(file: Path, path: Any) -> None:
 
 
 def write_text(path: str | os.PathLike | Any, text: str) -> None:
-    """``text`` as UTF-8 to ``path``, whole or not at all."""
+    """``text`` as UTF-8 to ``path``, whole or not at all.
+
+    Bytes of file names that are not UTF-8 are written as ``\\udcff``, which is what JSON reads them from.
+    """
     with whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_bytes(path: str | os.PathLike | Any, data: bytes) -> None:
