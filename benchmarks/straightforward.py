@@ -17,6 +17,8 @@ from cosod.models.base import CoSaliencyNetwork
 from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
 from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
+from cosod.models.modules.layers import enlarge
+from cosod.models.modules.part_matching import BACKGROUND, PartMatching, described
 
 
 class Straightforward:
@@ -26,7 +28,7 @@ class Straightforward:
         network: GCoNet or GCoNet+ on VGG with the options of the papers, or the light network; it is copied.
         device: where to compute.
         second_pass: encode the masked images too, as GCoNet+'s published code does whenever it is run. GCoNet has no
-            such pass, whatever is said here.
+            such pass, whatever is said here, and the light network neither.
 
     Raises:
         InputError: another network, or other options.
@@ -87,23 +89,18 @@ def _gconet_plus(network: GCoNetPlus, images: Tensor, second_pass: bool) -> Tens
     return maps
 
 
-def _mobile(network: GCoNetPlusMobile, images: Tensor, second_pass: bool) -> Tensor:
-    (_, x4, x8, x16), deep = network.backbone(images)
-    deep = network.reduce(deep)
-    vector = _cosine_consensus(network.affinity, deep)
-    weighted = deep * vector
-    cosine = F.cosine_similarity(deep, vector.expand_as(deep), dim=1)[:, None]
-    p = network.top(torch.cat([weighted, cosine], dim=1)) + network.lateral16(x16)
-    p = _resized(network.block16(p), x8) + network.lateral8(x8)
-    p = _resized(network.block8(p), x4) + network.lateral4(x4)
-    p = network.block4(p)
-    probability = _resized(torch.sigmoid(network.probability(p)), images)
-    threshold = _resized(torch.sigmoid(network.threshold(p)), images)
-    maps = 1 / (1 + torch.exp(-network.config.confidence * (probability - threshold)))
-    if second_pass:
-        masked = network.reduce(network.backbone(images * maps)[1])
-        network.classifier(masked.mean(dim=(2, 3)))
-    return maps
+def _mobile(network: GCoNetPlusMobile, images: Tensor, _second_pass: bool) -> Tensor:
+    x4, x8, x16, x32 = network.backbone(images)
+    saliency, _ = network.decoder(x4, x8, x16, x32)
+    fine = x16 - network.mean16
+    deep = described(x32 - network.mean32, fine, saliency)
+    fine = F.normalize(fine, dim=1)
+    matching = network.matching
+    vector = matching(deep, _part_attention(matching, deep)).vector
+    pooled = F.avg_pool2d(saliency, saliency.shape[-1] // fine.shape[-1])
+    similarity = matching.similarity(deep, fine, torch.sigmoid(pooled), vector)
+    gate, _ = network.gate(similarity, x4, x8, fine)
+    return torch.sigmoid(enlarge(saliency + gate, images.shape[-2:]))
 
 
 def _vgg(backbone: nn.Module, images: Tensor) -> list[Tensor]:
@@ -131,14 +128,25 @@ def _consensus(module: nn.Module, deep: Tensor) -> Tensor:
     return module.project(deep * attention).mean(dim=(0, 2, 3), keepdim=True)
 
 
-def _cosine_consensus(module: nn.Module, deep: Tensor) -> Tensor:
-    """The light network's: unit vectors as query and key, the other images only, and objectness."""
+def _part_attention(module: PartMatching, deep: Tensor) -> Tensor:
+    """The light network's: the mean best match in the other images, and after it the cosine with a first prototype."""
     n, _, h, w = deep.shape
-    unit = F.normalize(module.embed(deep).flatten(2), dim=1)
-    others = _best_match(unit, unit) * n / max(1, n - 1)
-    logits = module.log_temperature.exp() * others + module.objectness(deep).flatten(1)
-    attention = torch.softmax(logits, dim=1).view(n, 1, h, w)
-    return module.project((deep * attention).sum(dim=(2, 3), keepdim=True)).mean(dim=0, keepdim=True)
+    flat = deep.flatten(2)
+    length = flat.norm(dim=1)
+    unit = flat / length[:, None]
+    worth = -BACKGROUND * (1 - length)
+    every = unit.transpose(0, 1).flatten(1)
+    affinity = (every.T @ every + worth.flatten()).view(n, h * w, n, h * w).amax(dim=3)
+    others = affinity.sum(dim=2) - affinity.diagonal(dim1=0, dim2=2).T
+    match = others / max(1, n - 1)
+    objects = module.objectness * length.logit()
+    first = torch.softmax(module.log_match.exp() * match + objects, dim=1)
+    of_each = F.normalize((unit * first[:, None]).sum(dim=2), dim=1)
+    weights = module.agreement(deep, first.view(n, 1, h, w))
+    prototype = F.normalize(weights @ of_each, dim=0)
+    alike = (unit * prototype[:, None]).sum(dim=1)
+    second = torch.softmax(module.log_prototype.exp() * (alike + match) + objects, dim=1)
+    return second.view(n, 1, h, w)
 
 
 def _resized(x: Tensor, like: Tensor) -> Tensor:

@@ -1,19 +1,23 @@
-"""A loss, a metric or a recipe is added by one file and one line of a registry."""
+"""A loss, a metric, a recipe, a network or a verb is added by one file and one line of a registry."""
 
 import sys
 import types
 from dataclasses import dataclass
 
+import click
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 import cosod
+from cosod.cli import VERBS, root
 from cosod.errors import InputError
 from cosod.evaluation import save
 from cosod.evaluation.metrics import names
 from cosod.losses import registry as losses
-from cosod.models import create
+from cosod.models import create, registry
+from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.training.config.recipe import from_table, load_recipe, to_table
 from cosod.training.data.loader import Batch
 from cosod.training.objective import Objective
@@ -102,3 +106,28 @@ def test_every_measure_of_a_protocol_is_registered():
 def test_a_measure_says_which_way_is_better():
     assert [key for key in names.MEASURES if names.lower_is_better(key)] == ["mae"]
     assert names.short_label("max_f") == "F_max" and names.short_label("s") == names.label("s") == "S"
+
+
+def test_a_network_is_one_file_and_one_line(monkeypatch, tmp_path):
+    class Toy(GCoNet):
+        """A network of its own class."""
+
+    monkeypatch.setitem(registry.REGISTRY, "toy", registry.Entry(Toy, GCoNetConfig, "A toy."))
+    network = create("toy", groups=3)
+    assert type(network) is Toy and registry.name_of(network) == "toy" and "toy" in registry.names()
+    cosod.models.save(network, tmp_path / "toy.safetensors")
+    assert type(cosod.models.load(tmp_path / "toy.safetensors")) is Toy
+
+
+def test_a_verb_is_one_file_and_one_line(monkeypatch):
+    @click.command(name="toy")
+    def command():
+        """Say so."""
+        click.echo("a toy")
+
+    module = types.ModuleType("cosod.cli.toy")
+    module.command = command
+    monkeypatch.setitem(sys.modules, "cosod.cli.toy", module)
+    monkeypatch.setitem(VERBS, "toy", "Say so.")
+    assert CliRunner().invoke(root, ["toy"]).output == "a toy\n"
+    assert "toy " in CliRunner().invoke(root, ["--help"]).output

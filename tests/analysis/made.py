@@ -12,7 +12,9 @@ from cosod.io import find_groups
 from cosod.models.registry import create
 
 COLOURS = [(220, 40, 40), (40, 200, 60), (60, 80, 230), (230, 210, 40)]
-TINY = {"channels": 8, "key_channels": 4, "decoder": (8, 8, 8), "groups": 5}
+TINY = {"decoder": (8, 8, 8, 8), "gate": (12, 8, 8)}
+#: Side of the images of the light network, whose deepest feature has stride 32, and of all others.
+SIDE, OTHERS = 64, 32
 
 
 def photo(path: Path, colour, seed: int = 0, size=(40, 52)) -> Path:
@@ -39,10 +41,11 @@ def groups_of(folder: Path):
 
 
 def detector_of(name: str, batch: int = 3, **options) -> Detector:
-    """A network with random weights, the same at every call, for images of 32 x 32 pixels."""
+    """A network with random weights, the same at every call, for images of 32 x 32 pixels, the light one of 64 x 64."""
     torch.manual_seed(0)
-    options = (TINY if name == "gconet_plus_mobile" else {"groups": 5}) | options
-    return Detector(create(name, **options), device="cpu", size=32, batch=batch)
+    light = name == "gconet_plus_mobile"
+    options = (TINY if light else {"groups": 5}) | options
+    return Detector(create(name, **options), device="cpu", size=SIDE if light else OTHERS, batch=batch)
 
 
 def write_log(folder: Path, rows: list[dict], after: bytes = b"") -> Path:

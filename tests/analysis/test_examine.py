@@ -8,14 +8,15 @@ from cosod.errors import InputError
 from cosod.io import read_image
 from cosod.io.tensors import shrink, to_batch
 from cosod.models.base import CoSaliencyNetwork
+from cosod.models.modules.part_matching import unpack
 from tests.analysis.made import detector_of, groups_of, make_photos, photo
 
 ALL = ("consensus", "attention", "activation", "decoder")
-#: Network -> sides of its decoder's levels for images of 32 x 32.
+#: Network -> sides of its decoder's levels; of the light network, of its two branches.
 LEVELS = {
     "gconet": [2, 4, 8, 16, 32],
     "gconet_plus": [2, 4, 8, 16, 32, 32],
-    "gconet_plus_mobile": [2, 4, 8, 8],
+    "gconet_plus_mobile": [4, 8, 16, 16] * 2,
     "ssnm": [2, 4, 8, 8],
     "ssnm_reference": [2, 4, 8, 8],
 }
@@ -39,17 +40,20 @@ def test_what_every_network_shows(name, group):
     assert [shown.stem for shown in found.shown] == list(group.stems[:4])
     for shown in found.shown:
         assert [level.shape[0] for level in shown.levels] == LEVELS[name]
-        assert shown.saliency.shape == (32, 32) and 0 <= shown.saliency.min() <= shown.saliency.max() <= 1
+        assert shown.saliency.shape == (detector.size,) * 2 and 0 <= shown.saliency.min() <= shown.saliency.max() <= 1
         assert max(shown.picture.shape) == 180
         if name.startswith("ssnm"):
-            assert shown.attention is None and shown.activation is None and classifier_of(detector.network) is None
+            assert shown.attention is None
         else:
             assert shown.attention.sum() == pytest.approx(1, abs=1e-3)
+        if name.startswith("ssnm") or name == "gconet_plus_mobile":
+            assert shown.activation is None and classifier_of(detector.network) is None
+        else:
             assert 0 <= shown.activation.index < 5 and 0.2 <= shown.activation.score <= 1
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("name", ["gconet", "gconet_plus", "gconet_plus_mobile"])
+@pytest.mark.parametrize("name", ["gconet", "gconet_plus"])
 def test_against_the_network_itself(name, group):
     """The mean of the images' vectors is the consensus, class activation averages to the class's score, and maps are
     those of all images at once."""
@@ -68,6 +72,28 @@ def test_against_the_network_itself(name, group):
         assert score == pytest.approx(float(logits[i].max()), rel=1e-3, abs=1e-3)
         np.testing.assert_allclose(shown.attention, consensus.attention[i, 0], atol=1e-4)
         np.testing.assert_allclose(shown.response, (features.deep * consensus.vector)[i].mean(dim=0), atol=1e-3)
+        np.testing.assert_allclose(shown.saliency, output.maps[i, 0], atol=2e-2)
+
+
+@torch.inference_mode()
+def test_the_light_network_against_itself(group):
+    """An image's vector is its mean descriptor, and the response is how well each position fits a part."""
+    detector = detector_of("gconet_plus_mobile")
+    network, side = detector.network, detector.size
+    found = examine(detector, group, ALL, 5, never)
+    images = [shrink(read_image(path), side) for path in group.images]
+    features = network.encode(to_batch(images, network.mean, network.std))
+    consensus = network.consensus(features)
+    output = network.decode(features, consensus)
+    prototype = unpack(consensus.vector, network.matching.channels).prototype[0].numpy()
+    weights = network.matching.agreement(features.deep, consensus.attention).numpy()
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, rtol=1e-4)
+    mean = weights @ found.vectors
+    np.testing.assert_allclose(mean / np.linalg.norm(mean), prototype, atol=1e-4)
+    for i, shown in enumerate(found.shown):
+        np.testing.assert_allclose(shown.attention, consensus.attention[i, 0], atol=1e-4)
+        assert shown.response.shape == (side // 16, side // 16)
+        np.testing.assert_allclose(shown.response, network.response(features, consensus)[i, 0], atol=1e-3)
         np.testing.assert_allclose(shown.saliency, output.maps[i, 0], atol=2e-2)
 
 

@@ -35,7 +35,8 @@ def test_everything(name, photos, tmp_path):
     figures = ["similarity.png", "tsne_groups.png", "tsne_images.png"]
     assert files(tmp_path) == sorted([*sheets, *(f"consensus/{file}" for file in tables + figures)])
     assert sorted(p.relative_to(tmp_path).as_posix() for p in found.written) == files(tmp_path)
-    assert not found.failed and not found.notices
+    without = ["no class activation maps"] if name == "gconet_plus_mobile" else []
+    assert not found.failed and [notice.split(":")[0] for notice in found.notices] == without
     assert sum(event["event"] == "image" for event in events) == 12
     assert json.loads((tmp_path / "consensus" / "summary.json").read_text()) == found.summary
     assert found.summary["groups"] == 3 and found.summary["images"] == 12
@@ -87,7 +88,7 @@ def test_unreadable_photos_and_groups(tmp_path):
         ("group2", "photo 0.png"),
         ("group2", "photo 1.png"),
     ]
-    assert found.notices == ["group2: left out, none of its images could be read"]
+    assert found.notices[-1] == "group2: left out, none of its images could be read"
     assert files(tmp_path / "out" / "decoder") == ["group0.png", "group1.png", "group3.png"]
     alone = [row for row in table(tmp_path / "out" / "consensus" / "images.csv") if row["group"] == "group1"]
     assert len(alone) == 1 and alone[0]["own"] == ""

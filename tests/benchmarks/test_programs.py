@@ -98,7 +98,7 @@ def test_the_plain_loop_learns_what_ours_does(case, tmp_path):
     ours = Run(Job(recipe, (case.data,), tmp_path / "ours", device="cpu", progress=False), join("cpu"))
     start = {name: value.clone() for name, value in ours.network.state_dict().items()}
     batches = Batches(ours.sets, ours.plan_epoch(), recipe, 0, (ours.network.mean, ours.network.std))
-    assert plain.network.backbone.features[4].conv[0][0].weight.is_contiguous()
+    assert plain.network.decoder.block4[0][0].weight.is_contiguous()
     training_speed.plain_step(plain, batches[0])
     one_step(ours, [batches[0]])
     moved = 0

@@ -13,8 +13,9 @@ from cosod.training.config.recipe import recipe_names
 from tests.training.made import make_set
 
 HERE = ("--workers", "0", "--device", "cpu", "-q", "--backbone", "none")
-CHANGES = ("steps=2", "precision=float32", "options.channels=8", "options.decoder=[8,8,8]", "held_out=0")
-TINY = ("--batch", "3", "--size", "32", *HERE, *(part for change in CHANGES for part in ("--set", change)))
+OPTIONS = ("options.decoder=[8,8,8,8]", "options.gate=[12,8,8]")
+CHANGES = ("steps=2", "precision=float32", "sampling.shares=[]", "held_out=0", *OPTIONS)
+TINY = ("--batch", "3", "--size", "64", *HERE, *(part for change in CHANGES for part in ("--set", change)))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_train_then_segment(data, tmp_path):
 
     from cosod.cli import segment
 
-    arguments = ("--weights", weights, "--size", 32, "--device", "cpu", "-o", tmp_path / "maps")
+    arguments = ("--weights", weights, "--size", 64, "--device", "cpu", "-o", tmp_path / "maps")
     assert run(segment.command, data / "images", *arguments).exit_code == 0
     assert len(list((tmp_path / "maps").rglob("*.png"))) == 16
 

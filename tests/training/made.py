@@ -10,16 +10,17 @@ from cosod.training import Job, load_recipe
 
 #: Colour of each group's object.
 COLOURS = [(220, 40, 40), (40, 200, 60), (60, 80, 230), (230, 210, 40), (200, 60, 200)]
-#: A run of seconds: the light network at 32 pixels, everything random switched on.
+#: A run of seconds: the light network at 64 pixels on one set, everything random switched on.
 TINY = {
-    "size": 32,
+    "size": 64,
+    "sampling.shares": [],
     "sampling.images": 3,
     "steps": 6,
     "pretrained": False,
     "optimiser.precision": "float32",
     "optimiser.warmup": 0.2,
     "validation.held_out": 0,
-    "options": {"channels": 8, "key_channels": 4, "decoder": [8, 8, 8]},
+    "options": {"decoder": [8, 8, 8, 8], "gate": [12, 8, 8]},
     "augment.rotation": 20.0,
     "augment.sharpness": [0.0, 3.0],
 }

@@ -23,12 +23,14 @@ CHILD = """
 import json, sys
 from pathlib import Path
 import torch
+from cosod.models import gconet_plus_mobile
 from cosod.training import loop
 from cosod.training.run import Run
 from cosod.training.process_group import join, leave
 from tests.training.made import tiny_job
 folder = Path(sys.argv[2])
 folder.mkdir(exist_ok=True, parents=True)
+gconet_plus_mobile.MOMENTUM = 0.0
 team = join("cpu")
 run = Run(tiny_job(Path(sys.argv[1]), folder, clip=0.0, steps=3), team)
 assert (run.pairs, run.local_pairs) == (2, 1)
@@ -64,7 +66,9 @@ def both(tmp_path_factory):
     return data, folder / "two"
 
 
-def test_two_processes_are_one_with_both_pairs(both, tmp_path):
+def test_two_processes_are_one_with_both_pairs(both, tmp_path, monkeypatch):
+    # One process takes in the means of the first pair before it sees the second.
+    monkeypatch.setattr("cosod.models.gconet_plus_mobile.MOMENTUM", 0.0)
     data, two = both
     run = Run(tiny_job(data, tmp_path, pairs=2, **CHANGES), join("cpu"))
     losses = []

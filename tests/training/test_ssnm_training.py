@@ -55,7 +55,7 @@ def test_a_batch_of_four_groups_goes_through_network_and_loss():
     shared = torch.nn.functional.one_hot(classes, 6).float()
     shared[:3, 4] = 1
     objective = Objective(network, recipe, None)
-    total, terms = objective((Batch(pixels, truth, classes, shared, groups=4),))
+    total, terms = objective((Batch(pixels, truth, classes, shared, (3,) * 4),))
     expected = ssnm_loss(network(pixels, 4), truth, shared)
     torch.testing.assert_close(total, expected["total"], rtol=1e-4, atol=0)
     assert set(terms) == {"bce", "smooth", "classification", "total"}

@@ -17,7 +17,7 @@ def level_modules(network: CoSaliencyNetwork) -> tuple[tuple[str, ...], tuple[st
     """Modules whose input, and modules whose output, is the decoder's feature at one level.
 
     In GCoNet+ and the light network the lateral connection is added between two blocks: a level is what the next
-    block takes in, and the last level what the last block gives.
+    block takes in, and the last level what the last block gives. The light network has two such branches.
 
     Raises:
         InputError: a network whose decoder is not known here.
@@ -28,7 +28,8 @@ def level_modules(network: CoSaliencyNetwork) -> tuple[tuple[str, ...], tuple[st
         case GCoNetPlus():
             return ("block5", "block4", "block3", "block2", "block1"), ("block1",)
         case GCoNetPlusMobile():
-            return ("block16", "block8", "block4"), ("block4",)
+            blocks = [f"{branch}.block{stride}" for branch in ("decoder", "gate") for stride in (16, 8, 4)]
+            return tuple(blocks), ("decoder.block4", "gate.block4")
         case SSNM():
             return (), (("block",) if network.config.shared_blocks else ("block4", "block3", "block2")) + ("block1",)
     raise InputError(f"{type(network).__name__} has no decoder whose levels can be shown")
@@ -36,7 +37,10 @@ def level_modules(network: CoSaliencyNetwork) -> tuple[tuple[str, ...], tuple[st
 
 @contextlib.contextmanager
 def caught_levels(network: CoSaliencyNetwork) -> Iterator[list[Tensor]]:
-    """While open, every ``network.decode`` appends its levels, coarsest first, each as its mean over channels.
+    """While open, every pass of a decoder appends its levels, coarsest first, each as its mean over channels.
+
+    Of the light network, ``encode`` appends those of the branch that sees each image by itself, and ``decode`` those of
+    the gate; of all other networks ``decode`` appends them.
 
     Yields:
         A list that fills with tensors ``(N, 1, H_l, W_l)``.

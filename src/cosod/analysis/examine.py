@@ -1,5 +1,6 @@
 """What a network makes of one group, taken apart."""
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from cosod.io.photo_groups import Group
 from cosod.io.tensors import shrink, to_batch
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 from cosod.models.modules.affinity import affinity_of
+from cosod.models.modules.part_matching import PartMatching
 
 #: Longest side in pixels at which photos are kept for the sheets.
 PHOTO_SIDE = 180
@@ -46,8 +48,9 @@ class Shown:
         picture: ``(h, w, 3)`` uint8, the longer side :data:`PHOTO_SIDE`.
         attention: where the consensus came from, ``(H, W)``, sums to one.
         activation: class activation map.
-        response: mean over channels of F times the consensus, ``(H, W)``.
-        levels: channel means of the decoder's levels, coarsest first, each ``(H_l, W_l)``.
+        response: how strongly each position responds to the consensus (``network.response``), ``(H, W)``.
+        levels: channel means of the decoder's levels, coarsest first, each ``(H_l, W_l)``; of the light network those
+            of its branch for each image by itself, then those of the gate.
         saliency: the map in [0, 1], ``(S, S)``.
     """
 
@@ -139,9 +142,12 @@ def image_vectors(network: CoSaliencyNetwork, features: Features, consensus: Con
 
     With a group affinity module it is formed under the attention that the whole group put on the image: then, and
     with the relation modules that look at each image by itself, the mean of these vectors is the group's consensus.
-    For SSNM, which pools products over images, it is not.
+    For SSNM, which pools products over images, it is not. Of the light network it is the mean descriptor under the
+    attention, of unit length; the group's prototype is a weighted mean of these.
     """
     affinity = affinity_of(network)
+    if isinstance(affinity, PartMatching) and consensus.attention is not None:
+        return affinity.vectors(features.deep, consensus.attention).float().cpu().numpy()
     vectors = []
     for i in range(len(features.deep)):
         deep = features.deep[i : i + 1]
@@ -185,25 +191,26 @@ def _tensor(detector: Detector, part: Collection[_Read]) -> Tensor:
 
 def _show(detector: Detector, part, stems: list[str], consensus: Consensus, kinds: Collection[str]) -> list[Shown]:
     network = detector.network
-    features = network.encode(_tensor(detector, part))
     found: list[dict] = [{} for _ in part]
+    watched = caught_levels(network) if "decoder" in kinds else contextlib.nullcontext([])
 
     def add(name: str, maps: Tensor) -> None:
         for of_one, values in zip(found, maps.float().cpu().numpy(), strict=True):
             of_one[name] = values[0]
 
+    with watched as levels:
+        features = network.encode(_tensor(detector, part))
+        if "decoder" in kinds:
+            # Of a network whose k depends on the group (GCoNet+ as published), the maps are those of this batch.
+            add("saliency", network.decode(features, consensus).maps)
+    for number, of_one in enumerate(found):
+        of_one["levels"] = tuple(level[number, 0].cpu().numpy() for level in levels)
     if "attention" in kinds:
         add("attention", consensus.attention)
     if "activation" in kinds:
-        add("response", (features.deep * consensus.vector).mean(dim=1, keepdim=True))
+        add("response", network.response(features, consensus))
         for of_one, activation in zip(found, _activations(network, features.deep), strict=False):
             of_one["activation"] = activation
-    if "decoder" in kinds:
-        with caught_levels(network) as levels:
-            # Of a network whose k depends on the group (GCoNet+ as published), the maps are those of this batch.
-            add("saliency", network.decode(features, consensus).maps)
-        for number, of_one in enumerate(found):
-            of_one["levels"] = tuple(level[number, 0].cpu().numpy() for level in levels)
     return [Shown(stem, item.picture, **of_one) for item, stem, of_one in zip(part, stems, found, strict=True)]
 
 

@@ -28,7 +28,7 @@ class FoundMap(NamedTuple):
         presence: probability that the shared object is in the image; None where it is not known.
     """
 
-    index: int
+    index: int  # type: ignore[assignment] # a tuple has a method of that name, which nobody needs here
     map: np.ndarray
     presence: float | None = None
 

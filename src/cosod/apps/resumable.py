@@ -101,7 +101,7 @@ def run(
         summary.absent += reading.absent
         if done:
             summary.groups += 1
-            facts = {"verb": application.verb, "fingerprint": print_, "failed": reading.failed}
+            facts: dict[str, object] = {"verb": application.verb, "fingerprint": print_, "failed": reading.failed}
             facts |= {"absent": reading.absent, "kept": kept}
             write_text(record, json.dumps(facts))
             report({"event": "group", "group": group.name, "images": done, "failed": len(reading.failed)})

@@ -34,11 +34,11 @@ def command(
     Given again, the command goes on: what is trained and scored is not done twice. The table is also written to
     OUTPUT, as table.md and, with every measure and seed, table.csv.
     """
+    from cosod.analysis.ablation import ablate, as_csv, as_markdown, open_test
     from cosod.evaluation.protocols import get
     from cosod.io.atomic_write import write_text
     from cosod.io.images import SUFFIXES
     from cosod.io.write_guard import guard
-    from cosod.training.ablation import ablate, as_csv, as_markdown, open_test
     from cosod.training.config.recipe import load_recipe, nearest
     from cosod.training.run import Job
 

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.active_run import changed, guard_active, read_pool, report_failed, say, start_of
+from cosod.cli.active_run import (
+    changed,
+    guard_active,
+    read_pool,
+    report_failed,
+    say,
+    start_of,
+    take_threads,
+    threads_option,
+)
 
 
 @click.command(short_help="Write the points that a person should answer next.")
@@ -16,11 +25,12 @@ from cosod.cli.active_run import changed, guard_active, read_pool, report_failed
 @click.option("--seed", type=int, help="Of everything random in a new RUN.  [default: 0]")
 @click.option("--backbone", metavar="FILE", help="ImageNet weights; 'none' starts from random ones.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@threads_option
 @click.option("--give-up", is_flag=True, help="Go on although some points of this round are not answered.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write the points to this folder.")
 @click.option("--format", "formats", help="What to write there, by commas: json, labelstudio, cvat.  [default: json]")
 @click.option("--image-url", metavar="URL", help="What comes before an image's name in Label Studio's tasks.")
-def command(run, data, subset, preset, changes, seed, backbone, device, give_up, output, formats, image_url):
+def command(run, data, subset, preset, changes, seed, backbone, device, threads, give_up, output, formats, image_url):
     """Choose the next points of every image of RUN, for a person to answer.
 
     A new RUN begins with --data and points by chance. When the points of a round are answered, by `cosod active label`
@@ -42,6 +52,7 @@ def command(run, data, subset, preset, changes, seed, backbone, device, give_up,
     from cosod.io.images import SUFFIXES
     from cosod.io.write_guard import InputFiles, files_under
 
+    take_threads(threads)
     guard_active(run, [run], data, None, backbone)
     if output:
         state = State(run)

@@ -7,6 +7,12 @@ import click
 
 from cosod.errors import InputError
 
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Number of CPU threads. The same number gives the same results.  [default: the cores that are free]",
+)
+
 
 def run_options(function):
     """The flags that ``run`` and ``table`` share."""
@@ -17,6 +23,7 @@ def run_options(function):
         click.option("--backbone", metavar="FILE", help="ImageNet weights; 'none' starts from random ones."),
         click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting; repeat for more."),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."),
+        threads_option,
     ]
     for flag in reversed(flags):
         function = flag(function)
@@ -39,7 +46,7 @@ def _list_presets(context, parameter, wanted) -> None:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option("--test", type=click.Path(path_type=Path), help="Score the result on this folder of images and masks.")
-def command(data, output, subset, backbone, changes, device, preset, seed, test):
+def command(data, output, subset, backbone, changes, device, threads, preset, seed, test):
     """Choose clicks in a pool, answer them from its masks, and train on them.
 
     The pool is a folder with images/ and gts/, in folders or not. The run's folder gets points.json with the clicks
@@ -52,6 +59,7 @@ def command(data, output, subset, backbone, changes, device, preset, seed, test)
 
     settings = load_preset(preset, changed(changes) | {"seed": seed})
     check_test(test)
+    take_threads(threads)
     guard_active(output, [output], data, test, backbone)
     pool, failed = read_pool(data, subset)
     weights = Loop.open(output, pool, settings, device, backbone=start_of(backbone), say=say).run()
@@ -107,9 +115,21 @@ def check_test(test: Path | None) -> None:
         Pool.scan(test, subset=1).masks()
 
 
-def start_of(backbone: str | None) -> Path | None:
-    """The file of ``--backbone``."""
-    return None if backbone is None else Path(backbone)
+def start_of(backbone: str | None) -> Path | str | None:
+    """The file, or the URL, of ``--backbone``."""
+    return backbone if backbone is None or "://" in backbone else Path(backbone)
+
+
+def take_threads(threads: int | None) -> None:
+    """Sets the number of CPU threads, and says so where it is smaller than PyTorch's own for want of free cores."""
+    import torch
+
+    from cosod.training.threads import set_threads
+
+    most = torch.get_num_threads()
+    taken = set_threads(threads)
+    if threads is None and taken < most:
+        say(f"Computing with {taken} of {most} threads, as other programs use the machine; --threads N takes N")
 
 
 def say(line: str) -> None:

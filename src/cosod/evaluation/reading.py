@@ -103,8 +103,9 @@ def _decoded(path: str | os.PathLike, truth: bool) -> tuple[np.ndarray, tuple[st
             levels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
             if levels is not None and levels.ndim == 2:
                 return (levels, ()) if levels.dtype == np.uint8 else _from_16_bit(levels)
-            deep = levels is not None and levels.dtype == np.uint16 and levels.shape[2] == 3
-            if deep and (levels == levels[..., :1]).all():  # Pillow would keep only the upper eight bits of colours
+            coloured = levels is not None and levels.dtype == np.uint16 and levels.shape[2] == 3
+            # Pillow would keep only the upper eight bits of colours.
+            if coloured and levels is not None and (levels == levels[..., :1]).all():
                 return _from_16_bit(np.ascontiguousarray(levels[..., 0]))
         with Image.open(io.BytesIO(data)) as image:
             return _from_pillow(image, path, truth)

@@ -170,6 +170,24 @@ class CoSaliencyNetwork(nn.Module):
             "it; use the default network, GCoNet or GCoNet+"
         )
 
+    def signature(self, consensus: Consensus) -> Tensor:
+        """What groups are compared by: they are alike as far as these vectors point the same way, ``(1, C)``."""
+        return consensus.vector.mean(dim=0, keepdim=True).flatten(1)
+
+    def response(self, features: Features, consensus: Consensus) -> Tensor:
+        """How strongly each position responds to the consensus, for people to look at.
+
+        By default it is the mean over the channels of ``deep`` times the consensus vector.
+
+        Args:
+            features: of N images.
+            consensus: of their group, or its :meth:`~Consensus.part` for them.
+
+        Returns:
+            ``(N, 1, h, w)`` at a size of the network's own, on no particular scale.
+        """
+        return (features.deep * consensus.vector).mean(dim=1, keepdim=True)
+
     def decode(self, features: Features, consensus: Consensus) -> Output:
         """Maps of each image by itself, given the group's consensus; of some of its images, its :meth:`part`."""
         raise NotImplementedError

@@ -10,7 +10,7 @@ from cosod.errors import InputError
 from cosod.models.backbones.efficientnet_lite import VARIANTS, EfficientNetLite
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.layers import enlarge, keep_statistics
-from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described
+from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described, unpack
 
 #: Share of a training batch in the running means of the features that are compared.
 MOMENTUM = 0.01
@@ -37,6 +37,8 @@ class MobileConfig:
             raise InputError(f"backbone cannot be {self.backbone!r}; choose one of {', '.join(VARIANTS)}")
         if self.size < 64 or self.size % 32:
             raise InputError(f"size {self.size}: give a multiple of 32, at least 64")
+        if not 0 < self.gate[1] < self.gate[0]:
+            raise InputError(f"gate {self.gate}: give fewer channels at stride 8 than at stride 16")
 
 
 def _conv(i: int, o: int, kernel: int = 3) -> nn.Sequential:
@@ -157,6 +159,9 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         return features
 
     def _encode(self, images: Tensor) -> tuple[Features, Tensor]:
+        height, width = images.shape[-2:]
+        if height % self.stride or width % self.stride:
+            raise InputError(f"images of {width} x {height} pixels: give sides that are multiples of {self.stride}")
         with torch.no_grad():
             x4, x8, x16, x32 = self.backbone(images)
         if self.training:
@@ -173,6 +178,13 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
     def gather(self, features: Features, attention: Tensor, weights: Tensor | None = None) -> Consensus:
         return self.matching(features.deep, attention, weights)
 
+    def signature(self, consensus: Consensus) -> Tensor:
+        return unpack(consensus.vector, self.matching.channels).prototype
+
+    def response(self, features: Features, consensus: Consensus) -> Tensor:
+        """How well each position fits any part of the shared object, ``(N, 1, H/16, W/16)``."""
+        return self._similarity(features, consensus.vector)[:, :1]
+
     def decode(self, features: Features, consensus: Consensus) -> Output:
         logits, _ = self._decode(features, consensus.vector)
         logits = enlarge(logits.contiguous(), features.size)
@@ -181,10 +193,12 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
     def _decode(self, features: Features, vector: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the map at stride 4, and at stride 16 for a loss."""
         x4, x8, fine, saliency = features.skips
-        pooled = F.adaptive_avg_pool2d(saliency.detach().float(), fine.shape[-2:])
-        similarity = self.matching.similarity(features.deep, fine, pooled.sigmoid(), vector)
-        gate, coarse = self.gate(similarity, x4, x8, fine.to(x4.dtype))
-        return saliency.float() + gate, pooled + coarse
+        gate, coarse = self.gate(self._similarity(features, vector), x4, x8, fine.to(x4.dtype))
+        return saliency.float() + gate, _pooled(features) + coarse
+
+    def _similarity(self, features: Features, vector: Tensor) -> Tensor:
+        """:meth:`.part_matching.PartMatching.similarity` of the images to a consensus."""
+        return self.matching.similarity(features.deep, features.skips[2], _pooled(features).sigmoid(), vector)
 
     def forward_training(self, images: Tensor, sizes: tuple[int, ...]) -> Output:
         """As :meth:`forward` in training mode, for groups of ``sizes`` images."""
@@ -205,3 +219,9 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
             objects=(enlarge(features.skips[3], size), enlarge(objects, size)),
             attentions=tuple(torch.cat(attentions, dim=1)),
         )
+
+
+def _pooled(features: Features) -> Tensor:
+    """Logits of saliency at stride 16; what trains the gate does not train them."""
+    fine, saliency = features.skips[2:]
+    return F.adaptive_avg_pool2d(saliency.detach().float(), fine.shape[-2:])

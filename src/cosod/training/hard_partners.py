@@ -24,7 +24,7 @@ def nearest_groups(network: CoSaliencyNetwork, sampler: Sampler, size: int) -> d
         chosen = sampler.data.groups[group][: sampler.sampling.images]
         images = [shrink(read_image(sampler.data.items[i].image), size) for i in chosen]
         features = network.encode(to_batch(images, network.mean, network.std, device))
-        vectors.append(network.consensus(features).vector.mean(dim=0).flatten().float().cpu())
+        vectors.append(network.signature(network.consensus(features))[0].float().cpu())
     network.train(was_training)
     unit = F.normalize(torch.stack(vectors), dim=1)
     cosine = unit @ unit.T

@@ -29,7 +29,7 @@ def test_a_row_of_our_ablation_leaves_one_thing_out(path):
     whole, without = to_table(load_recipe(ABLATION / "all.toml")), to_table(load_recipe(path))
     assert whole["steps"] == 500 and without["name"] == path.stem
     changed = [key for key, value in whole.items() if value != without[key]]
-    assert len(changed) == 3 and {"name", "description"} < set(changed)
+    assert len(changed) == 3 and {"name", "description"} < set(changed), changed
     (part,) = set(changed) - {"name", "description"}
     assert all(not without[part][key] for key, value in whole[part].items() if value != without[part][key])
 
@@ -109,6 +109,10 @@ def test_overrides_find_their_part():
         ({"size": 100}, "multiple of 16"),
         ({"loss": "l1"}, "choose one of gconet, gconet_plus, mobile"),
         ({"lr": -1}, "rate above 0"),
+        ({"cut": 0.5}, "gconet takes groups of one size; leave sampling.cut 0"),
+        ({"made": 0.5}, "made groups are for losses on all objects, mobile; leave made 0"),
+        ({"shares": [1, 2], "sets": 2}, "shares are for one step of groups from any set; leave sets 1"),
+        ({"shares": [1, 0]}, "give a number above 0 for each training set"),
         ({"flip": 2}, "a share between 0 and 1"),
         ({"name.x": 1}, "name is a single value"),
     ],
@@ -120,9 +124,9 @@ def test_errors_name_the_way_out(changes, message):
 
 def test_recipe_of_a_file_with_a_base_beside_it(tmp_path):
     (tmp_path / "one.toml").write_text('base = "gconet_plus_mobile"\nsteps = 7\n[sampling]\nimages = 5\n')
-    (tmp_path / "two.toml").write_text('base = "one.toml"\nloss = "gconet_plus"\n')
+    (tmp_path / "two.toml").write_text('base = "one.toml"\nloss = "gconet_plus"\n[augment]\nmade = 0.0\n')
     recipe = load_recipe(tmp_path / "two.toml")
-    assert (recipe.name, recipe.steps, recipe.sampling.images, recipe.sampling.broad) == ("two", 7, 5, 0.3)
+    assert (recipe.name, recipe.steps, recipe.sampling.images, recipe.sampling.cut) == ("two", 7, 5, 0.2)
     assert recipe.weights == GCoNetPlusWeights()  # another loss begins with its own factors
 
 
@@ -139,11 +143,11 @@ def test_files_that_are_no_recipes(tmp_path):
 
 def test_side_is_the_recipes_or_the_networks():
     assert load_recipe("gconet_released", {"size": 0}).side == create("gconet").size
-    assert load_recipe("gconet_plus_mobile", {"size": 0}).side == 288
+    assert load_recipe("gconet_plus_mobile", {"size": 0}).side == 256
 
 
 def test_tables_of_older_runs_have_the_defaults_of_new_keys():
     table = to_table(load_recipe("gconet_plus_mobile"))
-    older = table | {"sampling": {k: v for k, v in table["sampling"].items() if k not in ("groups", "fill")}}
+    older = table | {"sampling": {k: v for k, v in table["sampling"].items() if k not in ("groups", "broad")}}
     assert older != table and with_defaults(older) == table
     assert with_defaults({"gone": 1}) == {"gone": 1}

@@ -118,7 +118,7 @@ def test_batches_have_all_labels_that_groups_share(path):
     batches = Batches(sets, plan, job.recipe, 0, NORM)
     for index, (meeting,) in enumerate(plan):
         (batch,) = batches[index]
-        assert batch.images.shape == (9, 3, 32, 32) and batch.groups == 3 and not batch.lost
+        assert batch.images.shape == (9, 3, 64, 64) and batch.groups == 3 and not batch.lost
         assert batch.classes.tolist() == [sets[0].items[shot.item].label for shot in meeting.shots]
         assert batch.shared[torch.arange(9), batch.classes].all()
         for number, part in enumerate(meeting.parts()):

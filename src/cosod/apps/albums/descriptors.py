@@ -20,6 +20,7 @@ from cosod.io.prefetch import Inputs, batched
 from cosod.io.tensors import to_batch
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
+from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
 
 #: Added to the map that features are averaged under: a tenth of the surroundings' weight helps where the map misses
 #: the object, and tells scenes apart.
@@ -39,8 +40,8 @@ def describe(
 ) -> tuple[list[int], np.ndarray]:
     """The backbone's deepest features, averaged under each image's own saliency map.
 
-    They tell objects apart better than F, which was trained to be compared within one group: on held-out groups of
-    DUTS_class, see ``tools/measure_albums.py``.
+    They tell objects apart better than F of networks that train it to be compared within one group: on held-out groups
+    of DUTS_class, see ``tools/measure_albums.py``.
 
     Args:
         detector: its network, device, size and batch are used.
@@ -66,7 +67,9 @@ def describe(
 
 
 def _own_maps(network: CoSaliencyNetwork, features: Features) -> Tensor:
-    """Maps ``(N, 1, S, S)`` of N images, each as a group of its own: plain saliency."""
+    """Plain saliency of N images, ``(N, 1, s, s)`` in [0, 1]: of most networks the maps of each as a group of one."""
+    if isinstance(network, GCoNetPlusMobile):  # one of its branches says it
+        return features.skips[-1].float().sigmoid()
     maps = []
     for row in range(len(features.deep)):
         one = slice(row, row + 1)

@@ -113,11 +113,11 @@ def cut_out_noted(
     options = options or CutoutOptions()
     saliency = check_map(saliency, image.shape[:2])
     absent = absence.is_absent(presence, options.absent)
-    if absent and options.absent == "blank":
-        alpha, notes = np.zeros(saliency.shape, np.uint8), []
-    else:
+    alpha: np.ndarray = np.zeros(saliency.shape, np.uint8)
+    notes: list[str] = []
+    if not absent or options.absent != "blank":
         alpha, notes = _alpha(image, saliency, options)
-    if absent:
+    if absent and presence is not None:
         notes.append(absence.absence_note(presence, options.absent))
     box = object_box(alpha >= VISIBLE)
     if box is None and not absent:
@@ -167,7 +167,7 @@ def cutout(
     results = []
     for index, (image, saliency, there) in enumerate(found):
         result = cut_out_noted(image, saliency, options, there)
-        if result.absent:
+        if result.absent and there is not None:
             absence.warn_absent(index, there, options.absent)
         results.append(result.pixels)
     return results

@@ -75,7 +75,7 @@ class CutoutJob:
                 reading.fail(index, error)
                 continue
             save_cutout(result.pixels, file)
-            if result.absent:
+            if result.absent and presence is not None:
                 reading.without(index, presence)
             reading.done(index, result.notes, presence, file=str(file))
         return {}

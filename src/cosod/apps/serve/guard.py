@@ -117,7 +117,7 @@ def _with_headers(scope, send):
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers[name] = value
-            headers["Cache-Control"] = "no-store" if scope["path"].startswith("/api/") else "no-cache"
+            headers.setdefault("Cache-Control", "no-store" if scope["path"].startswith("/api/") else "no-cache")
         await send(message)
 
     return sending

@@ -173,7 +173,7 @@ class PartMatching(nn.Module):
             saliency: of any object, in [0, 1], ``(N, 1, H, W)``.
             vector: of the consensus, ``(1, V, 1, 1)`` or ``(N, V, 1, 1)``.
         """
-        n, size = len(deep), fine.shape[-2:]
+        n, size = deep.shape[0], fine.shape[-2:]  # not len(), which graphs take for a constant
         fine = fine.float()
         prototype, parts, shares = unpack(vector.float(), self.channels)
         coarse = F.normalize(deep[:, : self.coarse].float(), dim=1)
@@ -192,7 +192,7 @@ class PartMatching(nn.Module):
             where = (10 * measure + 4 * (saliency - 1)).flatten(1).softmax(dim=1)
             best = (where * measure.flatten(1)).sum(dim=1).view(n, 1, 1, 1)
             channels += [measure, measure - best]
-        logits = saliency.clamp(MARGIN, 1 - MARGIN).logit()
+        logits = _logit(saliency.clamp(MARGIN, 1 - MARGIN))
         return torch.cat([*channels, logits / 4], dim=1)
 
     def _spread(self, fine: Tensor, saliency: Tensor, values: Tensor) -> Tensor:
@@ -209,21 +209,21 @@ class PartMatching(nn.Module):
         """Descriptors as unit vectors ``(N, C, P)``, and the logits of objectness ``(N, P)``."""
         flat = deep.float().flatten(2)
         length = flat.norm(dim=1)
-        return flat / length.clamp_min(1e-6)[:, None], length.clamp(MARGIN, 1 - MARGIN).logit()
+        return flat / length.clamp_min(1e-6)[:, None], _logit(length.clamp(MARGIN, 1 - MARGIN))
 
-    def _vectors(self, deep: Tensor, attention: Tensor) -> Tensor:
+    def vectors(self, deep: Tensor, attention: Tensor) -> Tensor:
         """The mean descriptor of each image under its attention, unit length, ``(N, C)``."""
         unit = self._parted(deep)[0]
         return F.normalize(torch.einsum("ncp,np->nc", unit, attention.flatten(1).float()), dim=1)
 
     def agreement(self, deep: Tensor, attention: Tensor) -> Tensor:
         """Weights ``(N,)`` of the images, adding up to one: by the cosine of each with the mean of the others."""
-        vectors = self._vectors(deep, attention)
+        vectors = self.vectors(deep, attention)
         others = F.normalize(vectors.sum(dim=0) - vectors, dim=1)  # zero for a single image, whose weight is one
         return (AGREEMENT * (vectors * others).sum(dim=1)).softmax(dim=0)
 
     def _prototype(self, deep: Tensor, attention: Tensor, weights: Tensor) -> Tensor:
-        return F.normalize((weights[:, None] * self._vectors(deep, attention)).sum(dim=0), dim=0)
+        return F.normalize((weights[:, None] * self.vectors(deep, attention)).sum(dim=0), dim=0)
 
 
 def _others_match(unit: Tensor, logits: Tensor, precision: torch.dtype | None) -> Tensor:
@@ -242,13 +242,14 @@ def _parts_of(unit: Tensor, mass: Tensor, prototype: Tensor) -> tuple[Tensor, Te
 
     The first part begins at the prototype, each other one at the position that no part resembles and that weighs most.
     """
-    mass = torch.where(mass > LEAST * mass.amax(), mass, torch.zeros_like(mass))
+    mass = torch.where(mass > LEAST * mass.amax(dim=0), mass, torch.zeros_like(mass))
     parts = [prototype]
     nearest = unit @ prototype
     for _ in range(PARTS - 1):
-        chosen = (mass * (1 - nearest)).argmax()
-        parts.append(unit[chosen])
-        nearest = torch.maximum(nearest, unit @ unit[chosen])
+        # By index_select: a graph could not read the number out of its tensor, as plain indexing does.
+        chosen = unit.index_select(0, (mass * (1 - nearest)).argmax(dim=0, keepdim=True))[0]
+        parts.append(chosen)
+        nearest = torch.maximum(nearest, unit @ chosen)
     found = torch.stack(parts)
     for _ in range(ROUNDS):
         belongs = (SHARPNESS * unit @ found.T).softmax(dim=1) * mass[:, None]
@@ -257,6 +258,11 @@ def _parts_of(unit: Tensor, mass: Tensor, prototype: Tensor) -> tuple[Tensor, Te
     return found, belongs.sum(dim=0) / belongs.sum()
 
 
+def _logit(share: Tensor) -> Tensor:
+    """As :func:`torch.logit`, which not every format of exported models knows."""
+    return (share / (1 - share)).log()
+
+
 def _cosines(unit: Tensor, vectors: Tensor) -> Tensor:
     """``(N, C, H, W)`` with ``(B, K, C)`` -> ``(N, K, H, W)``, where B is 1 or N."""
-    return torch.einsum("nchw,nkc->nkhw", unit, vectors.expand(len(unit), -1, -1))
+    return torch.einsum("nchw,nkc->nkhw", unit, vectors.expand(unit.shape[0], -1, -1))

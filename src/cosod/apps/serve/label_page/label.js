@@ -103,6 +103,7 @@ function paint() {
   $("sum").textContent = `${answered} of ${total} points answered${skipped ? `, ${skipped} skipped` : ""}.`;
   document.querySelector("#done h1").textContent = skipped ? "No open points are left" : "All points are answered";
   $("again").hidden = !skipped;
+  $("next").textContent = skipped ? state.next_skipped : state.next;
   $("yes").disabled = $("no").disabled = !$("missing").hidden;
   $("undo").disabled = $("back").disabled = !past.some((point) => !isOpen(point));
 }
@@ -148,7 +149,7 @@ async function send() {
   while (queue.length) {
     const [status, reply] = await post(queue[0]);
     if (status >= 500) { // the server is away, or its disk is full: nothing is lost here
-      trouble(`Not saved yet: ${reply.error}. Answers waiting in this window: ${queue.length}.`);
+      trouble(`Not saved yet: ${reply.detail}. Answers waiting in this window: ${queue.length}.`);
       await new Promise((resolve) => setTimeout(resolve, POLL));
       continue;
     }
@@ -157,7 +158,7 @@ async function send() {
     else if (status === 409) contradicted(point, reply);
     else {
       queue.length = 0;
-      trouble(`This answer was refused: ${reply.error}`);
+      trouble(`This answer was refused: ${reply.detail}`);
     }
   }
   sending = false;
@@ -169,7 +170,7 @@ async function post(answer) {
     const response = await fetch("api/answer", { method: "POST", headers, body: JSON.stringify(answer) });
     return [response.status, await response.json()];
   } catch {
-    return [599, { error: "the program does not answer; start it again if it was stopped" }];
+    return [599, { detail: "the program does not answer; start it again if it was stopped" }];
   }
 }
 
@@ -257,6 +258,9 @@ addEventListener("keydown", (event) => {
 for (const [id, key] of [["yes", 1], ["no", 0], ["skip", "s"], ["undo", "u"], ["back", "u"]])
   $(id).addEventListener("click", () => state && KEYS[key]());
 $("again").addEventListener("click", askSkippedAgain);
+$("copy").addEventListener("click", async () => {
+  await navigator.clipboard.writeText($("next").textContent).then(() => notify("Copied."), () => notify("Select it and copy it by hand."));
+});
 addEventListener("beforeunload", (event) => queue.length && event.preventDefault());
 
 try {

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
+from cosod.analysis import ablation
+from cosod.analysis.ablation import Row, ablate, as_csv, as_markdown, open_test
 from cosod.errors import InputError
-from cosod.training import ablation, load_recipe
-from cosod.training.ablation import Row, ablate, as_csv, as_markdown, open_test
+from cosod.training import load_recipe
 from tests.training.made import TINY, make_set, tiny_job
 
 

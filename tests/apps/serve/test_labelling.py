@@ -8,23 +8,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cosod.active_learning.server import MAX_BODY, Server
+from cosod.active_learning.points import PointSet
 from cosod.active_learning.session import Session
+from cosod.apps.serve.labelling import MAX_BODY
 from cosod.errors import OutputError
 from tests.active_learning.asked import ASKED, make_run
+from tests.apps.serve.conftest import labelling
 
 
 @pytest.fixture
 def server(tmp_path):
     state, pool = make_run(tmp_path)
-    with Server(Session(pool, ASKED, state.points_file)) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    with labelling(Session(pool, ASKED, state.points_file)) as server:
         yield server
-        server.shutdown()
 
 
 def ask(server, method, path, body=None, **headers):
-    port = server.server_address[1]
+    port = server.port
     headers = {"Host": f"localhost:{port}", "Origin": f"http://localhost:{port}"} | headers
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
         connection.request(method, path, body, headers)
@@ -40,12 +40,13 @@ def answer_of(server, **changes):
     return {"session": server.session.id, "point": 0, "answer": 1, "was": None} | changes
 
 
-@pytest.mark.parametrize("path", ["/", "/style.css", "/label.js", "/view.js"])
+@pytest.mark.parametrize("path", ["/", "/style.css", "/label.js", "/view.js", "/icon.svg"])
 def test_the_page_may_load_nothing_from_elsewhere(server, path):
     answer, body = ask(server, "GET", path)
     assert answer.status == 200 and body
     policy = answer.getheader("Content-Security-Policy")
     assert policy.startswith("default-src 'none'") and "unsafe" not in policy and "http" not in policy
+    body = body.replace(b"http://www.w3.org/", b"")
     assert b"http:" not in body and b"https:" not in body
 
 
@@ -78,9 +79,9 @@ def test_answers_come_in_and_are_told(server):
 
 
 def test_other_names_and_other_sites_are_refused(server):
-    port = server.server_address[1]
+    port = server.port
     for host in ("evil.example", f"evil.example:{port}", "", "localhost.evil.example"):
-        assert ask(server, "GET", "/api/state", Host=host)[0].status == 421, host
+        assert ask(server, "GET", "/api/state", Host=host)[0].status == 403, host
     for origin in ("http://evil.example", f"http://localhost:{port + 1}", "null", ""):
         assert give(server, answer_of(server), Origin=origin)[0].status == 403, origin
     assert server.session.answered == 0
@@ -89,28 +90,44 @@ def test_other_names_and_other_sites_are_refused(server):
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (b"{}", 400),
-        (b"[]", 400),
-        (b"null", 400),
-        (b"{", 400),
-        (b"\xff", 400),
-        (b"[" * MAX_BODY, 400),
+        (b"", 422),
+        (b"{}", 422),
+        (b"[]", 422),
+        (b"null", 422),
+        (b"{", 422),
+        (b"\xff", 422),
+        (b"[" * MAX_BODY, 422),
         (b'{"session": "other", "point": 0, "answer": 1, "was": null}', 410),
         (b"x" * (MAX_BODY + 1), 413),
     ],
 )
 def test_bodies_that_are_no_answer(server, body, status):
     answer, text = ask(server, "POST", "/api/answer", body)
-    assert answer.status == status and json.loads(text)["error"]
+    assert answer.status == status and isinstance(json.loads(text)["detail"], str)
     assert server.session.answered == 0
 
 
 def test_a_body_of_unknown_length_and_wrong_points(server):
-    assert ask(server, "POST", "/api/answer", **{"Transfer-Encoding": "chunked"})[0].status == 413
-    assert ask(server, "POST", "/api/answer", b"", **{"Content-Length": "-5"})[0].status == 413
-    for changes in ({"point": 99}, {"point": "0"}, {"answer": 7}, {"answer": [1]}):
-        assert give(server, answer_of(server, **changes))[0].status == 400
-    assert ask(server, "DELETE", "/")[0].status == 501
+    endless = iter([b"x" * 600] * 10)
+    assert ask(server, "POST", "/api/answer", endless)[0].status == 413
+    for changes in ({"point": 99}, {"point": "0"}, {"point": True}, {"answer": 7}, {"answer": True}, {"answer": [1]}):
+        assert give(server, answer_of(server, **changes))[0].status == 422, changes
+    assert ask(server, "DELETE", "/")[0].status == 405
+    assert server.session.answered == 0
+
+
+def test_a_disk_that_is_full_is_no_fault_of_the_answer(server, monkeypatch):
+    def full(self, path):
+        raise OutputError("cannot write points.json: no space left; check space")
+
+    monkeypatch.setattr(PointSet, "save", full)
+    answer, text = give(server, answer_of(server))
+    assert answer.status == 507 and "no space left" in json.loads(text)["detail"]
+
+
+def test_a_browser_may_keep_images_but_no_answers(server):
+    assert "max-age" in ask(server, "GET", f"/image/{server.session.id}/0")[0].getheader("Cache-Control")
+    assert ask(server, "GET", "/api/state")[0].getheader("Cache-Control") == "no-store"
 
 
 def test_many_windows_at_once_lose_nothing(server):
@@ -125,8 +142,3 @@ def test_many_windows_at_once_lose_nothing(server):
         thread.join()
     state = server.session.state()
     assert state["version"] == 5 and None not in state["answers"]
-
-
-def test_a_port_that_is_taken(server):
-    with pytest.raises(OutputError, match="--port"):
-        Server(server.session, server.server_address[1])

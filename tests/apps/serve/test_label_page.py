@@ -1,16 +1,15 @@
 """The label page in a real browser; skipped where there is no Chromium, or no Playwright to drive it."""
 
 import shutil
-import threading
 from contextlib import contextmanager
 
 import pytest
 
 from cosod.active_learning.points import PointSet
-from cosod.active_learning.server import Server
 from cosod.active_learning.session import Session
 from cosod.errors import OutputError
 from tests.active_learning.asked import ASKED, make_run
+from tests.apps.serve.conftest import labelling
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -42,10 +41,8 @@ def run(tmp_path):
 @contextmanager
 def serving(run, queries=ASKED):
     state, pool = run
-    with Server(Session(pool, queries, state.points_file)) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    with labelling(Session(pool, queries, state.points_file)) as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture
@@ -242,10 +239,12 @@ def test_the_end_and_the_points_that_were_skipped(opened, server, run):
         press(page, key)
     assert page.is_visible("#done") and page.text_content("#sum") == "3 of 5 points answered, 2 skipped."
     assert page.evaluate("document.activeElement.tagName") == "H1"
+    assert page.text_content("#next") == "cosod active query RUN --give-up"
     click(page, "#again")
     for key in "00":
         press(page, key)
     assert page.text_content("#done h1") == "All points are answered"
+    assert page.text_content("#next") == "cosod active query RUN"
     saved(page, run, 1, 0, 1, 0, 1)
     press(page, "u")
     assert page.is_visible("#work")
