@@ -1,6 +1,7 @@
 """Reading clips frame by frame: video files through OpenCV, animated pictures through Pillow."""
 
 import contextlib
+import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -163,7 +164,7 @@ class Animation(Clip):
                     frame = read_image(image.copy(), self._max_pixels)
                 except Exception:  # the file breaks off here, which the missing frames tell
                     return
-                yield time, lambda frame=frame: frame
+                yield time, functools.partial(_same, frame)
                 time += _duration(image)
 
 
@@ -210,6 +211,10 @@ def open_clip(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> Clip:
     """
     animated = Path(path).suffix.lower() in PICTURES and Path(path).is_file()
     return Animation(path, max_pixels) if animated else Clip(path, max_pixels)
+
+
+def _same(frame: np.ndarray) -> np.ndarray:
+    return frame
 
 
 def _duration(image: Image.Image) -> float:

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -31,7 +31,7 @@ _FASTEST = 60.0
 class FrameWriter(Protocol):
     """What :func:`writer` gives."""
 
-    def write(self, frame: np.ndarray) -> None:
+    def write(self, image: Any, /) -> Any:
         """Add a frame ``(H, W, 3)`` uint8 BGR of even sides."""
 
 
@@ -191,15 +191,14 @@ def _piped(file: Path, path: Path, rate: float, size: tuple[int, int], sound: Pa
     with tempfile.TemporaryFile() as told:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=told)
         try:
-            try:
-                yield _Pipe(process.stdin)
-                process.stdin.close()
-            except BrokenPipeError:
-                pass  # it ended by itself, and said why
+            with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext() as frames:
+                yield _Pipe(frames)  # where it ends by itself the pipe breaks, and it has said why
             if process.wait() != 0:
                 told.seek(0)
                 lines = told.read().decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-                raise OutputError(f"cannot write {path}: ffmpeg failed ({lines[-1]}); check the space on the disk")
+                raise OutputError(
+                    f"cannot write {path}: ffmpeg failed ({lines[-1]}); check the clip and the space on the disk"
+                )
         finally:
             if process.poll() is None:
                 process.kill()

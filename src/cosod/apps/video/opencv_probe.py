@@ -85,7 +85,8 @@ def _start(what: str, path: str, told) -> subprocess.Popen | None:
 
 def _numbers(text: str) -> list[int]:
     """The frames before which FFmpeg told of damage; frame N is told as ``#N`` when it has been decoded."""
-    damaged, number = [], 1
+    damaged: list[int] = []
+    number = 1
     for line in text.splitlines():
         if line.startswith("#") and line[1:].isdigit():
             number = int(line[1:]) + 1
