@@ -66,7 +66,7 @@ def test_bad_image_is_left_out_and_reported(cosod, tmp_path):
     folder = make_pool(tmp_path / "pool")
     (folder / "images/3.png").write_bytes(b"nothing")
     code, _, err = cosod("active", "run", "--data", folder, "-o", tmp_path / "run", "--preset", "random10", *options())
-    assert code == 1 and "1 images could not be read" in err and "30 clicks of 3 images" in err
+    assert code == 1 and "1 image could not be read" in err and "30 clicks of 3 images" in err
     assert (tmp_path / "run/weights.safetensors").exists()
 
 

@@ -17,10 +17,13 @@ from cosod.errors import ImageError, InputError
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import Group
+from cosod.io.run_records import begin, record_of
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.modules.relation import NoRelation
 from cosod.models.saliency_base import SaliencyNetwork
 
+#: The verb in the records of what is written.
+VERB = "inspect"
 KINDS = ("consensus", "attention", "activation", "decoder")
 #: A sheet a group: kind -> what draws it.
 _SHEETS = {
@@ -137,6 +140,8 @@ def inspect(
         raise InputError(f"--images {images}: give at least 1")
     output = Path(output)
     kinds, notices = choose(detector.network, show)
+    for kind in kinds:
+        begin(record_of(output, kind), VERB)  # so that the sheets are known for results, not photos
     found = Inspection(notices=notices)
     vectors: list[tuple[str, np.ndarray]] = []
     stems: list[str] = []

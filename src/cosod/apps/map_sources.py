@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 
 from cosod.apps.absence import check_calibrated
+from cosod.apps.stale import mismatch, real_path
 from cosod.errors import ImageError, InputError
 from cosod.inference.detector import Detector, load
-from cosod.io.images import MAX_PIXELS, ImageSource, image_size, read_image
+from cosod.io.images import MAX_PIXELS, ImageSource, image_size, kept, read_image
 from cosod.io.photo_groups import Group
+from cosod.io.prefetch import as_group
 from cosod.io.run_records import read_record, record_of
 from cosod.postprocess.object_mask import check_map
 from cosod.postprocess.threshold import MASK_THRESHOLD
@@ -60,6 +62,7 @@ def images_and_maps(
         ImageError: an image that cannot be read.
     """
     threshold: float | str = MASK_THRESHOLD
+    images = [kept(image) for image in as_group(images)]  # each is read twice
     if maps is None:
         if presence is not None:
             raise InputError("presence is given without maps; the detector finds both: leave it out")
@@ -129,24 +132,39 @@ class StoredMaps:
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder; --maps takes the output folder of `cosod segment`")
         self.folder, self.max_pixels = folder, max_pixels
+        self._known: tuple[str | None, tuple[dict, dict]] = (None, ({}, {}))  # of the last group asked for
 
     def file(self, group: Group, index: int) -> Path:
-        return self.folder / group.name / f"{group.stems[index]}.png"
+        """The map of an image: by what the run that wrote the maps knew of it, else by the image's own stem."""
+        return self.folder / group.name / f"{self._stem(group, index)}.png"
+
+    def _stem(self, group: Group, index: int) -> str:
+        stems = self._photos(group)[1]
+        return stems.get(real_path(group.images[index]), group.stems[index])
+
+    def _photos(self, group: Group) -> tuple[dict[str, dict], dict[str, str]]:
+        """What the records know of the group's photos, by stem; and the stem by real path."""
+        if self._known[0] != group.name:
+            photos = {
+                stem: entry for record in self._records(group) for stem, entry in record.get("photos", {}).items()
+            }
+            self._known = group.name, (photos, {entry["image"]: stem for stem, entry in photos.items()})
+        return self._known[1]
 
     def identity(self, group: Group) -> object:
         states = []
         presence = self._presence(group)
-        for index, stem in enumerate(group.stems):
+        for index in range(len(group.images)):
             file = self.file(group, index)
-            there = presence.get(stem)
+            there = presence.get(self._stem(group, index))
             states.append([file.stat().st_size, file.stat().st_mtime_ns, there] if file.exists() else None)
         return states
 
     def stream(self, group: Group, on_error: OnError) -> Iterator[FoundMap]:
         presence = self._presence(group)
-        for index, stem in enumerate(group.stems):
+        for index in range(len(group.images)):
             try:
-                yield FoundMap(index, self._read(group, index), presence.get(stem))
+                yield FoundMap(index, self._read(group, index), presence.get(self._stem(group, index)))
             except ImageError as error:
                 on_error(index, error)
 
@@ -178,6 +196,9 @@ class StoredMaps:
         height, width = image_size(image, self.max_pixels)
         if not file.exists():
             raise ImageError(f"{image}: has no map {file}; run `cosod segment` on the same paths first")
+        entry = self._photos(group)[0].get(self._stem(group, index))
+        if entry and (why := mismatch(image, entry)):
+            raise ImageError(f"{image}: its map {file} {why}; run `cosod segment` on the same paths again")
         saliency = read_image(file, self.max_pixels)[..., 0]
         if saliency.shape != (height, width):
             if abs(saliency.shape[0] * width - saliency.shape[1] * height) > max(height, width, *saliency.shape):

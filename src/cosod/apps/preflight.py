@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from cosod.errors import InputError
+from cosod.io.passed_over import is_sheet
 from cosod.io.photo_groups import Group
 from cosod.io.storage import is_remote
 from cosod.io.write_guard import InputFiles
-from cosod.postprocess.render import SHEET_SUFFIXES, is_sheet
+from cosod.postprocess.render import SHEET_SUFFIXES
 
 
 def check_places(targets: Iterable[Any], groups: Iterable[Group], read: Iterable[Any] = ()) -> InputFiles:

@@ -1,5 +1,6 @@
 """Applications on folders: cut-outs or thumbnails for every group, what is done already, and what failed."""
 
+import functools
 import json
 import time
 import warnings
@@ -10,7 +11,8 @@ from typing import Protocol
 from cosod.apps.map_sources import FoundMap, MapSource
 from cosod.apps.preflight import check_places
 from cosod.apps.segment import Summary
-from cosod.errors import CosodError, ImageError, SingleImageWarning
+from cosod.apps.stale import earlier_of, photos_of
+from cosod.errors import CosodError, ImageError, SingleImageWarning, UniformImageWarning
 from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import Group
 from cosod.io.run_records import begin, file_states, fingerprint, read_record, record_of, refuse_foreign
@@ -33,6 +35,9 @@ class Application(Protocol):
 
     def files(self, group: Group, index: int) -> list[Path]:
         """What is written for an image."""
+
+    def files_beside(self, group: Group, index: int) -> list[Path]:
+        """What else is written for an image, once all groups are done."""
 
     def make(self, group: Group, maps: Iterator[FoundMap], reading: "Reading") -> dict:
         """Writes the group's files, and returns what its record shall keep, as JSON."""
@@ -92,7 +97,8 @@ def run(
             summary.absent += earlier.get("absent", [])
             report({"event": "skipped", "group": group.name, "images": len(group.images)})
             continue
-        begin(record, application.verb)  # not finished any more
+        before = earlier_of(read_record(record))
+        begin(record, application.verb, earlier=before)  # not finished any more
         reading = Reading(group, source.max_pixels, report)
         kept = _make(application, source, reading)
         done = len(group.images) - len(reading.failed)
@@ -102,11 +108,16 @@ def run(
         if done:
             summary.groups += 1
             facts: dict[str, object] = {"verb": application.verb, "fingerprint": print_, "failed": reading.failed}
-            facts |= {"absent": reading.absent, "kept": kept}
+            facts |= {"absent": reading.absent, "kept": kept, "earlier": before}
+            facts["photos"] = photos_of(group, application.output, functools.partial(_all_files, application, group))
             write_text(record, json.dumps(facts))
             report({"event": "group", "group": group.name, "images": done, "failed": len(reading.failed)})
     summary.seconds = time.monotonic() - start
     return summary
+
+
+def _all_files(application: Application, group: Group, index: int) -> list[Path]:
+    return [*application.files(group, index), *application.files_beside(group, index)]
 
 
 def results_of(application: Application, group: Group) -> Iterator[Path]:
@@ -139,6 +150,7 @@ def _make(application: Application, source: MapSource, reading: Reading) -> dict
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SingleImageWarning)  # reported as an event below
+            warnings.simplefilter("ignore", UniformImageWarning)  # such an image has a note that nothing was found
             kept = application.make(group, source.stream(group, reading.fail), reading)
     except ImageError as error:
         # None of the group's images could be read: each has been reported, the other groups go on.

@@ -13,7 +13,8 @@ import numpy as np
 
 from cosod.apps.absence import ABSENT_KINDS, check_calibrated
 from cosod.apps.preflight import check_places
-from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning
+from cosod.apps.stale import earlier_of, photos_of
+from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning, UniformImageWarning
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.detector import Detector
 from cosod.inference.pipeline import Result
@@ -98,6 +99,12 @@ class Job:
             for kind in self.save:
                 yield self.target(kind, group.name, stem)
 
+    def photos(self, group: Group) -> dict[str, dict]:
+        """What a group's record says of its photos, see :mod:`cosod.apps.stale`."""
+        return photos_of(
+            group, self.output, lambda index: [self.target(k, group.name, group.stems[index]) for k in self.save]
+        )
+
     def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
         """The mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
         if self.outline == "map":
@@ -113,13 +120,16 @@ class Job:
 
 @dataclass
 class Summary:
-    """Of one run: counts, the images that could not be read, with the reason, and those without the object."""
+    """Of one run: counts, the images that could not be read, with the reason, those without the object, and results
+    whose photos are gone.
+    """
 
     groups: int = 0
     skipped_groups: int = 0
     images: int = 0
     failed: list[dict[str, str]] = field(default_factory=list)
     absent: list[dict] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def __add__(self, other: "Summary") -> "Summary":
@@ -261,9 +271,11 @@ class _Run:
             summary.failed += earlier["failed"]
             self.report({"event": "skipped", "group": group.name, "images": len(group.images)})
             return False
+        earlier_photos = []
         for task, _ in pending:
+            earlier_photos.append(earlier_of(read_record(task.job.record(record))))
             if not is_remote(task.job.output) or task.job.record(record).exists():
-                begin(task.job.record(record), VERB)  # not finished any more
+                begin(task.job.record(record), VERB, earlier=earlier_photos[-1])  # not finished any more
         failed, absent, presence = self._segment(group, [task for task, _ in pending])
         summary.failed += failed
         done = len(group.images) - len(failed)
@@ -276,6 +288,7 @@ class _Run:
             facts = {"verb": VERB, "fingerprint": print_, "failed": failed, "absent": absent[number]}
             # For the verbs that start from these maps: where the object is, and what masks of them show.
             facts |= {"presence": presence[number], "threshold": task.job.threshold}
+            facts |= {"photos": task.job.photos(group), "earlier": earlier_photos[number]}
             stored.append((task.job.record(record), json.dumps(facts)))
         self.writer.then(lambda: [write_text(path, text) for path, text in stored])
         self.report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})
@@ -296,11 +309,14 @@ class _Run:
 
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SingleImageWarning)  # reported as an event below
+                for told in (SingleImageWarning, UniformImageWarning):  # as events
+                    warnings.simplefilter("ignore", told)
+                uniform: set[int] = set()
                 consensuses = None if own else [task.consensus for task in tasks]
                 for result in self.detector.results(group.images, on_error, consensuses):
                     task = tasks[result.consensus]
                     facts = _facts(group, task, result)
+                    uniform |= {result.index} if result.uniform else set()
                     if "presence" in facts:
                         presence[result.consensus][group.stems[result.index]] = facts["presence"]
                     blank = False
@@ -308,7 +324,7 @@ class _Run:
                         absent[result.consensus].append(facts)
                         blank = task.job.absent == "blank"
                     self._write(result, blank, group, task.job, facts)
-            if own and len(group.images) - len(failed) == 1:
+            if own and len(group.images) - len(failed) - len(uniform) == 1:
                 message = "one image only, which has nothing to share: its map is plain saliency"
                 self.report({"event": "warning", "group": group.name, "message": message})
         except ImageError as error:
@@ -330,6 +346,8 @@ def _facts(group: Group, task: _Task, result: Result) -> dict:
         facts["consensus"] = task.name
     if result.presence is not None:
         facts["presence"] = round(result.presence, 4)
+    if result.uniform:
+        facts["notes"] = ["it is of one color, and nothing is to be found in it"]
     return facts
 
 

@@ -1,5 +1,8 @@
 """The ``cosod`` command. One file a verb; a verb is imported when it is called, so that ``--help`` is instant."""
 
+import contextlib
+import difflib
+import errno
 import importlib
 import os
 import sys
@@ -32,6 +35,13 @@ VERBS = {
 }
 
 
+def refuse_verb(context: click.Context, given: str, known: list[str]) -> None:
+    """Raises click's error for a command that does not exist, with the nearest one that does."""
+    likely = difflib.get_close_matches(given.casefold(), known, 1, 0.5) or [n for n in known if n.startswith(given[:3])]
+    hint = f"did you mean {likely[0]}?" if likely else f"see {context.command_path} --help for the commands"
+    raise click.UsageError(f"there is no command {given!r}; {hint}", context)
+
+
 class _Verbs(click.Group):
     def list_commands(self, ctx):
         return list(VERBS)
@@ -40,6 +50,11 @@ class _Verbs(click.Group):
         if name not in VERBS:
             return None
         return importlib.import_module(f"cosod.cli.{name}").command
+
+    def resolve_command(self, ctx, args):
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            refuse_verb(ctx, args[0], list(VERBS))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx, formatter):
         with formatter.section("Commands"):
@@ -62,6 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = [a for a in arguments if a != "--debug"]
     try:
         code = root.main(arguments, prog_name="cosod", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where an error can be told
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:
@@ -71,14 +88,36 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo("Interrupted: what was finished is kept, nothing is half-written.", err=True)
         code = 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         code = 1
     except CosodError as error:
         if debug:
             raise
-        click.echo(f"Error: {error}", err=True)
+        _tell(f"Error: {error}")
+        code = 1
+    except OSError as error:
+        if debug or error.filename is not None or error.errno not in _FULL:
+            raise
+        _tell(f"Error: standard output cannot be written: {error.strerror or error}; write it to a place with space")
+        _close_output()
         code = 1
     finally:
         if guard := sys.modules.get("cosod.io.write_guard"):  # not imported here: it would slow --help down
             guard.release()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+#: Errors of an output that takes no more.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+
+
+def _tell(line: str) -> None:
+    """A line on standard error; where that cannot be written either, the exit code alone tells."""
+    with contextlib.suppress(OSError):
+        click.echo(line, err=True)
+
+
+def _close_output() -> None:
+    """Nothing more goes to standard output, so that Python does not fail at its end once more."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # a program that has replaced it, or none
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -50,14 +50,15 @@ def command(run, data, subset, preset, changes, seed, backbone, device, threads,
     from cosod.active_learning.settings import load_preset
     from cosod.active_learning.state import State
     from cosod.io.images import SUFFIXES
+    from cosod.io.wording import plural
     from cosod.io.write_guard import InputFiles, files_under
 
-    take_threads(threads)
     guard_active(run, [run], data, None, backbone)
     if output:
         state = State(run)
         kept = [state.settings, state.pool_file, state.points_file]
         InputFiles(files_under([data, *kept], SUFFIXES, run)).refuse(query_files(output, wanted))
+    take_threads(threads)
     pool, settings, failed = None, None, []
     if data is not None:
         settings = load_preset(preset or "paper10", changed(changes) | {"seed": seed or 0})
@@ -69,7 +70,8 @@ def command(run, data, subset, preset, changes, seed, backbone, device, threads,
         say(f"All rounds are answered. Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS")
     else:
         points = sum(map(len, queries.values()))
-        say(f"{points} points in {len(queries)} images wait for an answer: cosod active label {run}")
+        found = f"{plural(points, 'point')} in {plural(len(queries), 'image')}"
+        say(f"{found} {'waits' if points == 1 else 'wait'} for an answer: cosod active label {run}")
         if output:
             for path in write_queries(output, loop.pool, queries, wanted, image_url or LOCAL_FILES):
                 click.echo(path)

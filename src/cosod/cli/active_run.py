@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.options import list_failed
 from cosod.errors import InputError
 
 threads_option = click.option(
@@ -59,8 +60,8 @@ def command(data, output, subset, backbone, changes, device, threads, preset, se
 
     settings = load_preset(preset, changed(changes) | {"seed": seed})
     check_test(test)
-    take_threads(threads)
     guard_active(output, [output], data, test, backbone)
+    take_threads(threads)
     pool, failed = read_pool(data, subset)
     weights = Loop.open(output, pool, settings, device, backbone=start_of(backbone), say=say).run()
     say(f"Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS -o OUTPUT")
@@ -139,8 +140,4 @@ def say(line: str) -> None:
 
 def report_failed(failed: list[Exception]) -> None:
     """The images that were left out; exit code 1 if there are any."""
-    if failed:
-        click.echo(f"{len(failed)} images could not be read and were left out:", err=True)
-        for error in failed:
-            click.echo(f"  {error}", err=True)
-        raise click.exceptions.Exit(1)
+    list_failed(map(str, failed), more="; left out")

@@ -41,9 +41,9 @@ def command(data, output, subset, backbone, changes, device, threads, test, pres
         raise InputError(f"--seeds {seeds}: give whole numbers by commas") from error
     rows = [Row(name, load_preset(name, changed(changes))) for name in presets.split(",")]
     check_test(test)
-    take_threads(threads)
     runs = [output / row.name / f"seed-{seed}" for row in rows for seed in numbers]
     guard_active(output, runs, data, test, backbone)
+    take_threads(threads)
     pool, failed = read_pool(data, subset)
     measure(rows, numbers, pool, test, output, start_of(backbone), device, say)
     table = as_markdown(rows)

@@ -8,6 +8,7 @@ from cosod.cli.options import (
     PathOrURL,
     find_inputs,
     finish,
+    look_for_stale,
     map_options,
     open_detector,
     progress,
@@ -23,7 +24,7 @@ from cosod.cli.options import (
 @click.option("-o", "--output", required=True, type=PathOrURL(), help="Folder for the results.")
 @map_options
 @shard_option
-def command(paths, output, save, threshold, outline, absent, overwrite, shard, as_json, working_size, **network):
+def command(paths, output, save, threshold, outline, absent, overwrite, prune, shard, as_json, working_size, **network):
     """Find in each photo by itself what a consensus stands for: files ending in .consensus, then photos and folders.
 
     Maps are 8-bit, at the size of the photo: OUTPUT/<folder>/<photo>.png. With several consensuses each photo gets a
@@ -42,6 +43,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, shard, a
     from cosod.io.photo_groups import unique_names
     from cosod.io.run_records import RECORDS
     from cosod.io.storage import is_remote
+    from cosod.io.wording import plural
 
     files = [path for path in paths if path.suffix == ".consensus"]
     photos = tuple(path for path in paths if path.suffix != ".consensus")
@@ -73,11 +75,12 @@ def command(paths, output, save, threshold, outline, absent, overwrite, shard, a
         groups = [some for group in groups for some in in_parts(group)]
     facts = {"model": identity} | detector.views | job.facts
     facts |= {"consensuses": {name: kept.fingerprint for name, kept in consensuses.items()}}
+    everything = groups
     with sharded(part, output, groups, facts) as (groups, finished):
         total = sum(len(group.images) for group in groups)
-        click.echo(
-            f"{total} images, {len(consensuses)} consensuses; {first.facts.model} at {detector.size} px", err=True
-        )
+        kinds = plural(len(consensuses), "consensus", "consensuses")
+        click.echo(f"{plural(total, 'image')}, {kinds}; {first.facts.model} at {detector.size} px", err=True)
         with progress(total * len(consensuses), as_json) as report:
             summary = run(detector, identity, groups, job, report, consensuses, finished)
+    look_for_stale(summary, [one.output for one in jobs], everything, prune)
     finish(summary, output, as_json)

@@ -7,6 +7,7 @@ import click
 from cosod.cli.options import (
     find_inputs,
     finish,
+    look_for_stale,
     map_source,
     network_options,
     object_options,
@@ -54,6 +55,7 @@ def command(
     align,
     format_,
     overwrite,
+    prune,
     as_json,
     absent,
     **network,
@@ -76,6 +78,7 @@ def command(
     from cosod.apps.video.cutouts import CutoutTask
     from cosod.apps.video.job import clip_targets, run_clips, split
     from cosod.errors import InputError
+    from cosod.io.wording import plural
 
     if background is not None:
         check_background(background)
@@ -98,11 +101,12 @@ def command(
     source = map_source(maps, **network)
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
-    found = [f"{total} images in {len(groups)} groups"] if groups else []
-    found += [f"{len(clips)} video clip{'s' if len(clips) > 1 else ''}"] if clips else []
+    found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups else []
+    found += [plural(len(clips), "video clip")] if clips else []
     click.echo(" and ".join(found), err=True)
     with progress(total, as_json) as report:
         summary = run(job, source, groups, report)
         if clips:
             summary += run_clips(source.detector, source.model, clips, CutoutTask(job), report, groups)
+    look_for_stale(summary, [output], groups, prune)
     finish(summary, output, as_json)

@@ -18,8 +18,9 @@ def command(folder, output, seed, quiet):
     """
     from tqdm import tqdm
 
+    from cosod.io.wording import plural
     from cosod.training.data.distractor_test import make_distractors
 
     made = make_distractors(folder, output, seed)
     count = sum(1 for _ in tqdm(made, unit="img", disable=True if quiet else None))
-    click.echo(f"{count} images in {output}", err=True)
+    click.echo(f"{plural(count, 'image')} in {output}", err=True)

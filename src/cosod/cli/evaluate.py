@@ -222,11 +222,13 @@ def _write(reports, options, compared: str | None) -> None:
     from cosod.errors import ExtraError
     from cosod.evaluation.report import figures, formats, saving
     from cosod.io.atomic_write import write_text
+    from cosod.io.run_records import begin, record_of
 
     written = saving.save(options["output"], reports, images=options["images"])
     if options["figures"] is not False:
         try:
             written += figures.save(Path(options["output"]) / "figures", reports)
+            begin(record_of(Path(options["output"]), "figures"), "evaluate")  # no photos, then
         except ExtraError as error:
             click.echo(f"No figures: {error}", err=True)
     if compared:

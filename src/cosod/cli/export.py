@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import weights_files
+from cosod.cli.options import POSITIVE, weights_files
 
 
 @click.command(short_help="Write a network as ONNX, OpenVINO or TorchScript, for other programs.")
@@ -14,7 +14,7 @@ from cosod.cli.options import weights_files
 @click.option(
     "--weights", type=click.Path(path_type=Path), help="Weights file, or training run, in place of the package's own."
 )
-@click.option("--size", type=int, help="Side in pixels of the images it takes.  [default: the network's]")
+@click.option("--size", type=POSITIVE, help="Side in pixels of the images it takes.  [default: the network's]")
 @click.option("--overwrite", is_flag=True, help="Replace the file where it exists.")
 def command(form: str, output: Path, model: str, weights: Path | None, size: int | None, overwrite: bool):
     """Write a network with its weights as a model that other programs run without this package.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import network_options, open_detector, progress, weights_files, words
+from cosod.cli.options import list_failed, network_options, note_results, open_detector, progress, weights_files, words
 
 
 @click.command(short_help="Sort photos into albums that share an object.")
@@ -39,7 +39,7 @@ def command(paths, output, copy, segment, save, smallest, overwrite, as_json, **
     results = Job(output / RESULTS, words(save), overwrite=overwrite)
     if any(p.resolve() == output.resolve() for p in paths):
         raise InputError(f"{output} is an input too; give another folder for the albums")
-    photos = find_photos(paths, output)
+    photos = find_photos(paths, output, note_results)
     protect(check_albums(job, [*photos, *weights_files(network["weights"])]))
     check_output(output)
     detector, identity = open_detector(**network)
@@ -56,14 +56,12 @@ def command(paths, output, copy, segment, save, smallest, overwrite, as_json, **
         shown = {"albums": albums, "leftovers": [str(p) for p in found.leftovers], "failed": failed}
         click.echo(json.dumps(shown, ensure_ascii=False))
     _print_found(found, output)
-    if failed:
-        click.echo(f"{len(failed)} photos could not be read:", err=True)
-        for entry in failed:
-            click.echo(f"  {entry['error']}", err=True)
-        raise click.exceptions.Exit(1)
+    list_failed((entry["error"] for entry in failed), "photo")
 
 
 def _print_found(found, output: Path) -> None:
+    from cosod.io.wording import plural
+
     rest = len(found.leftovers)
     if not found.albums:
         line = f"No two of the {rest} photos share an object: all are in {output / 'leftovers'}"
@@ -74,5 +72,6 @@ def _print_found(found, output: Path) -> None:
     sizes = ", ".join(str(len(album.images)) for album in found.albums[:10]) + (
         ", ..." if len(found.albums) > 10 else ""
     )
-    line = f"{len(found.albums)} albums of {sizes} photos, {rest} leftovers. Albums in {output}, shown in albums.jpg"
+    albums = f"{plural(len(found.albums), 'album')} of {sizes} photos"
+    line = f"{albums}, {plural(rest, 'leftover')}. Albums in {output}, shown in albums.jpg"
     click.echo(line + (" (sorted by an earlier run)" if found.earlier else ""), err=True)

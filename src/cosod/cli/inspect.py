@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import weights_files
+from cosod.cli.options import POSITIVE, list_failed, note_results, weights_files
 
 
 @click.command(short_help="Show what a network sees in groups, and the curves of training runs.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--show", help="Of consensus, attention, activation, decoder (by commas).  [default: all there are]")
-@click.option("--images", type=int, default=8, show_default=True, help="Photos of a group on a sheet, at most.")
+@click.option("--images", type=POSITIVE, default=8, show_default=True, help="Photos of a group on a sheet, at most.")
 @click.option(
     "--run",
     "--curves",
@@ -23,10 +23,12 @@ from cosod.cli.options import weights_files
 )
 @click.option("--model", default="default", show_default=True, help="A network, see `cosod models`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="A weights file in place of the package's own.")
-@click.option("--size", type=int, help="Side in pixels that images are resized to.  [default: the network's]")
+@click.option("--size", type=POSITIVE, help="Side in pixels that images are resized to.  [default: the network's]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option("--batch", type=int, default=8, show_default=True, help="Images at once; changes memory, not results.")
-@click.option("--max-pixels", type=int, help="Refuse larger images.  [default: 200 million]")
+@click.option(
+    "--batch", type=POSITIVE, default=8, show_default=True, help="Images at once; changes memory, not results."
+)
+@click.option("--max-pixels", type=POSITIVE, help="Refuse larger images.  [default: 200 million]")
 def command(paths, output, show, images, runs, **machine):
     """Show what a network makes of the groups in PATHs, read as by `cosod segment`; and how training runs went.
 
@@ -61,6 +63,7 @@ def command(paths, output, show, images, runs, **machine):
 def _draw_curves(runs, output: Path) -> None:
     from cosod.analysis import plots
     from cosod.analysis.training_curves import draw, read_runs
+    from cosod.io.wording import plural
 
     plots.check()
     found = read_runs(runs)
@@ -68,7 +71,7 @@ def _draw_curves(runs, output: Path) -> None:
     for run in found:
         if run.damaged:
             click.echo(f"{run.name}: damaged lines of its log that were left out: {run.damaged}", err=True)
-    click.echo(f"Curves of {len(found)} runs in {' and '.join(map(str, written))}", err=True)
+    click.echo(f"Curves of {plural(len(found), 'run')} in {' and '.join(map(str, written))}", err=True)
 
 
 def _groups(paths, output: Path, weights):
@@ -78,7 +81,7 @@ def _groups(paths, output: Path, weights):
     from cosod.io.photo_groups import find_groups
     from cosod.io.write_guard import protect
 
-    groups = find_groups(paths, exclude=[output]) if paths else []
+    groups = find_groups(paths, exclude=[output], on_results=note_results) if paths else []
     protect(check_places(targets(output, groups), groups, weights))
     return groups
 
@@ -89,6 +92,7 @@ def _inspect(groups, output: Path, kinds, images: int, model, weights, size, dev
     from cosod.analysis.run import inspect
     from cosod.inference.detector import Detector
     from cosod.io.images import MAX_PIXELS
+    from cosod.io.wording import plural
     from cosod.models import registry
     from cosod.models.checkpoints import loading
 
@@ -97,7 +101,7 @@ def _inspect(groups, output: Path, kinds, images: int, model, weights, size, dev
     detector = Detector(network, device, size, batch, max_pixels or MAX_PIXELS)
     total = sum(len(group.images) for group in groups)
     where = f"{registry.name_of(network)} at {detector.size} px on {detector.device}"
-    click.echo(f"{total} images in {len(groups)} groups; {where}", err=True)
+    click.echo(f"{plural(total, 'image')} in {plural(len(groups), 'group')}; {where}", err=True)
     with tqdm(total=total, unit="img", disable=None, dynamic_ncols=True) as bar:
 
         def report(event):
@@ -109,12 +113,8 @@ def _inspect(groups, output: Path, kinds, images: int, model, weights, size, dev
         click.echo(f"Note: {notice}", err=True)
     for line in _summary_lines(found.summary):
         click.echo(line)
-    click.echo(f"{len(found.written)} files in {output}", err=True)
-    if found.failed:
-        click.echo(f"{len(found.failed)} images could not be read:", err=True)
-        for failure in found.failed:
-            click.echo(f"  {failure['error']}", err=True)
-        raise click.exceptions.Exit(1)
+    click.echo(f"{plural(len(found.written), 'file')} in {output}", err=True)
+    list_failed(failure["error"] for failure in found.failed)
 
 
 def _summary_lines(summary: dict) -> list[str]:

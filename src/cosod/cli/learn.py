@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import group_options, network_options, open_detector, weights_files
+from cosod.cli.options import group_options, list_failed, network_options, note_results, open_detector, weights_files
 
 
 @click.command(short_help="Keep what some photos share in a file, for `cosod apply`.")
@@ -28,9 +28,10 @@ def command(paths, output, masks, **network):
     from cosod.errors import InputError
     from cosod.inference.consensus_file import is_consensus
     from cosod.io.photo_groups import find_groups
+    from cosod.io.wording import plural
     from cosod.io.write_guard import guard
 
-    images = [path for group in find_groups(paths) for path in group.images]
+    images = [path for group in find_groups(paths, on_results=note_results) for path in group.images]
     marks = _marks(masks, images)
     if output.is_dir():
         raise InputError(f"{output} is a folder; give a file for the consensus, as {output}/object.consensus")
@@ -42,15 +43,11 @@ def command(paths, output, masks, **network):
     learned = detector.learn(images, marks, lambda index, error: failed.append(error))
     learned.save(output)
     marked = f", {learned.facts.marked} of them marked" if learned.facts.marked else ""
-    photos = "1 photo" if learned.facts.images == 1 else f"{learned.facts.images} photos"
+    photos = plural(learned.facts.images, "photo")
     click.echo(f"Learned from {photos}{marked}: {output}", err=True)
     if learned.facts.images == 1 and not learned.facts.marked:
         click.echo("Warning: one photo has nothing to share: what stands out in it was learned; mark it", err=True)
-    if failed:
-        click.echo(f"{len(failed)} images could not be read:", err=True)
-        for error in failed:
-            click.echo(f"  {error}", err=True)
-        raise click.exceptions.Exit(1)
+    list_failed(map(str, failed))
 
 
 def _marks(masks: tuple[str, ...], images: list[Path]) -> list[Path | None]:

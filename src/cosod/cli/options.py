@@ -21,6 +21,35 @@ class PathOrURL(click.ParamType):
         return as_path(value)
 
 
+#: Files that are named one by one.
+SHOWN = 20
+
+
+class AtLeast(click.ParamType):
+    """A whole number of a smallest value; another is refused in one sentence, as every error of this package."""
+
+    name = "integer"
+
+    def __init__(self, smallest: int):
+        self.smallest = smallest
+
+    def convert(self, value, param, ctx):
+        from cosod.errors import InputError
+
+        name = param.opts[0] if param else "number"
+        try:
+            number = int(value)
+        except (TypeError, ValueError):
+            raise InputError(f"{name} {value}: give a whole number of at least {self.smallest}") from None
+        if number < self.smallest:
+            raise InputError(f"{name} {value}: give a whole number of at least {self.smallest}")
+        return number
+
+
+#: Of sizes and counts.
+POSITIVE = AtLeast(1)
+
+
 def engine_options(function: Callable) -> Callable:
     """Options that say by what, and how exactly, the network is computed."""
     what = "float32, bfloat16, or auto: bfloat16 where maps stay the same."
@@ -44,13 +73,16 @@ def network_options(size: str = "--size") -> Callable:
             "--keep-regions", is_flag=True, help="Leave in what resembles the shared object less than the rest."
         ),
         click.option(
-            size, "working_size", type=int, help="Side in pixels that images are resized to.  [default: the network's]"
+            size,
+            "working_size",
+            type=POSITIVE,
+            help="Side in pixels that images are resized to.  [default: the network's]",
         ),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."),
         click.option(
-            "--batch", type=int, default=8, show_default=True, help="Images at once; changes memory, not results."
+            "--batch", type=POSITIVE, default=8, show_default=True, help="Images at once; changes memory, not results."
         ),
-        click.option("--max-pixels", type=int, help="Refuse larger images.  [default: 200 million]"),
+        click.option("--max-pixels", type=POSITIVE, help="Refuse larger images.  [default: 200 million]"),
     ]
 
     def add(function):
@@ -65,13 +97,15 @@ def network_options(size: str = "--size") -> Callable:
 def group_options(function: Callable) -> Callable:
     """Options of the commands that form the consensus of a group; with :func:`network_options`."""
     what = "Compare each photo of a group of more than 200 with so many of them; 0: with all.  [default: 128]"
-    return click.option("--references", type=int, help=what)(function)
+    return click.option("--references", type=AtLeast(0), help=what)(function)
 
 
 def run_options(function: Callable) -> Callable:
     """Options of every command that goes on where it was stopped and reports as it goes."""
     lines = "JSON lines on standard output: each image, then the summary."
     function = click.option("--json", "as_json", is_flag=True, help=lines)(function)
+    gone = "Delete results of an earlier run whose photos are gone."
+    function = click.option("--prune", is_flag=True, help=gone)(function)
     return click.option("--overwrite", is_flag=True, help="Redo what is finished already.")(function)
 
 
@@ -204,7 +238,8 @@ def find_inputs(
         raise InputError(f"{output} is an input too; give another folder for the results")
     if maps is not None and maps.resolve() == output.resolve():
         raise InputError(f"{output} holds the maps; give another folder for the results")
-    groups = find_groups(paths, exclude=[output, *([maps] if maps else [])], reserved=RESERVED) if paths else []
+    excluded = [output, *([maps] if maps else [])]
+    groups = find_groups(paths, excluded, RESERVED, note_results) if paths else []
     others = [Path(path) if isinstance(path, str) else path for path in read if path is not None]
     if maps is not None:
         others += [maps / group.name / f"{stem}.png" for group in groups for stem in group.stems]
@@ -216,6 +251,12 @@ def find_inputs(
     protect(inputs)
     check_output(output)
     return groups
+
+
+def note_results(folder: Path, verbs: tuple[str, ...]) -> None:
+    """Says that the results in a folder of photos were left out."""
+    by = f" of cosod {' and '.join(verbs)}" if verbs else ""
+    click.echo(f"Note: {folder} holds results{by}, which are left out", err=True)
 
 
 def weights_files(weights: Path | None) -> list[Path]:
@@ -279,24 +320,64 @@ def progress(total: int, as_json: bool) -> Iterator[Callable[[dict], None]]:
         yield report
 
 
+def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> None:
+    """Adds the results whose photos are gone to a summary, or deletes them.
+
+    Args:
+        summary: of the run.
+        outputs: folders of results.
+        groups: of the whole run.
+        prune: whether to delete.
+    """
+    from cosod.apps.stale import find_stale, remove
+    from cosod.io.wording import plural
+
+    found = [file for output in outputs for file in find_stale(output, groups)]
+    if prune and found:
+        remove(found)
+        click.echo(f"Deleted {plural(len(found), 'result')} of photos that are gone", err=True)
+    elif found:
+        summary.stale += [str(file) for file in found]
+
+
+def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -> None:
+    """Names what could not be read, and ends the command with exit code 1; does nothing where that is nothing."""
+    from cosod.io.wording import plural
+
+    if sentences := list(sentences):
+        click.echo(f"{plural(len(sentences), noun)} could not be read{more}:", err=True)
+        for sentence in sentences:
+            click.echo(f"  {sentence}", err=True)
+        raise click.exceptions.Exit(1)
+
+
 def finish(summary, output: Path, as_json: bool) -> None:
     """Prints the summary of a run; images that could not be used are listed and make the exit code 1."""
+    from cosod.io.wording import plural
+
     facts = summary.as_dict()
     if as_json:
         click.echo(json.dumps({"event": "summary", **facts}, ensure_ascii=False))
-    line = f"{summary.images} images in {summary.groups} groups done in {summary.seconds:.1f} s"
+    done = f"{plural(summary.images, 'image')} in {plural(summary.groups, 'group')}"
+    line = f"{done} done in {summary.seconds:.1f} s"
     if summary.images:
         line += f" ({facts['images_per_second']:.1f} images/s)"
     if summary.skipped_groups:
-        line += f"; {summary.skipped_groups} groups were finished already (--overwrite redoes them)"
+        were = "group was" if summary.skipped_groups == 1 else "groups were"
+        them = "it" if summary.skipped_groups == 1 else "them"
+        line += f"; {summary.skipped_groups} {were} finished already (--overwrite redoes {them})"
     click.echo(f"{line}. Results in {output}", err=True)
     if summary.absent:
-        click.echo(f"{len(summary.absent)} images are without the object:", err=True)
+        are = "image is" if len(summary.absent) == 1 else "images are"
+        click.echo(f"{len(summary.absent)} {are} without the object:", err=True)
         for entry in summary.absent:
             of = f", {entry['consensus']}" if "consensus" in entry else ""
             click.echo(f"  {entry['image']} (presence {entry['presence']:.2f}{of})", err=True)
-    if summary.failed:
-        click.echo(f"{len(summary.failed)} images could not be read:", err=True)
-        for failure in summary.failed:
-            click.echo(f"  {failure['error']}", err=True)
-        raise click.exceptions.Exit(1)
+    if summary.stale:
+        are = "result is of a photo that is" if len(summary.stale) == 1 else "results are of photos that are"
+        click.echo(f"{len(summary.stale)} {are} gone (--prune deletes):", err=True)
+        for file in summary.stale[:SHOWN]:
+            click.echo(f"  {file}", err=True)
+        if (more := len(summary.stale) - SHOWN) > 0:
+            click.echo(f"  and {more} more", err=True)
+    list_failed(failure["error"] for failure in summary.failed)

@@ -7,10 +7,12 @@ from pathlib import Path
 import click
 
 from cosod.cli.options import (
+    POSITIVE,
     PathOrURL,
     find_inputs,
     finish,
     group_options,
+    look_for_stale,
     map_options,
     open_detector,
     progress,
@@ -29,7 +31,7 @@ from cosod.cli.options import (
 @click.option("--sheet", type=PathOrURL(), help="Also write one picture that shows results of all groups.")
 @shard_option
 @click.option("--engine", default="local", show_default=True, help="local, or ray: on a cluster.")
-@click.option("--workers", type=int, help="With --engine ray: detectors at work.  [default: one a machine or GPU]")
+@click.option("--workers", type=POSITIVE, help="With --engine ray: detectors at work.  [default: one a machine or GPU]")
 @click.option("--address", help="With --engine ray: a running cluster, as auto.  [default: Ray on this machine]")
 def command(
     paths,
@@ -39,6 +41,7 @@ def command(
     outline,
     absent,
     overwrite,
+    prune,
     sheet,
     shard,
     engine,
@@ -65,6 +68,7 @@ def command(
     from cosod.apps.segment import Job, refuse_others, run
     from cosod.apps.video.job import clip_targets, run_clips, split
     from cosod.errors import InputError
+    from cosod.io.wording import plural
     from cosod.models import registry
 
     job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
@@ -95,11 +99,12 @@ def command(
     detector, identity = open_detector(**here)
     if threshold is None:
         job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
+    everything = groups
     with sharded(part, output, groups, {"model": identity} | detector.views | job.facts) as (groups, finished):
         total = sum(len(group.images) for group in groups)
         where = f"{registry.name_of(detector.network)} at {detector.size} px on {on_ray or detector.device}"
-        found = [f"{total} images in {len(groups)} groups"] if groups or part else []
-        found += [f"{len(clips)} video clip{'s' if len(clips) > 1 else ''}"] if clips else []
+        found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups or part else []
+        found += [plural(len(clips), "video clip")] if clips else []
         click.echo(f"{' and '.join(found)}; {where}", err=True)
         with progress(total, as_json) as report:
             if on_ray:
@@ -110,6 +115,7 @@ def command(
                 summary += run_clips(detector, identity, clips, job, report, groups)
     if sheet and groups:
         _write_sheet(sheet, groups, job)
+    look_for_stale(summary, [output], everything, prune)
     finish(summary, output, as_json)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import engine_options
+from cosod.cli.options import POSITIVE, engine_options
 
 
 @click.command(short_help="Open a web page where photos are dropped and the shared object is found.")
@@ -13,9 +13,11 @@ from cosod.cli.options import engine_options
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Answer to this host name too, as a proxy's.")
 @click.option("--model", default="default", show_default=True, help="A network, see `cosod models`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="A weights file in place of the package's own.")
-@click.option("--size", type=int, help="Side in pixels that images are resized to.  [default: the network's]")
+@click.option("--size", type=POSITIVE, help="Side in pixels that images are resized to.  [default: the network's]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option("--batch", type=int, default=8, show_default=True, help="Images at once; changes memory, not results.")
+@click.option(
+    "--batch", type=POSITIVE, default=8, show_default=True, help="Images at once; changes memory, not results."
+)
 @engine_options
 @click.option("--max-photos", type=int, default=200, show_default=True, help="Photos in a group.")
 @click.option("--max-megabytes", type=int, default=50, show_default=True, help="Size of one photo's file.")

@@ -7,6 +7,7 @@ import click
 from cosod.cli.options import (
     find_inputs,
     finish,
+    look_for_stale,
     map_source,
     network_options,
     object_options,
@@ -52,6 +53,7 @@ def command(
     masks,
     each_part,
     overwrite,
+    prune,
     as_json,
     absent,
     **network,
@@ -69,6 +71,7 @@ def command(
     from cosod.apps.resumable import refuse_others, run, targets
     from cosod.apps.thumbnails.job import ThumbnailJob
     from cosod.apps.thumbnails.thumbnails import ThumbnailOptions
+    from cosod.io.wording import plural
 
     options = ThumbnailOptions(size_value(size), fill=fill, edges=edges, **object_settings(threshold, absent))
     job = ThumbnailJob(output, options, words(labels), masks, each_part, overwrite)
@@ -86,11 +89,12 @@ def command(
     source = map_source(maps, **network)
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
-    click.echo(f"{total} images in {len(groups)} groups", err=True)
+    click.echo(f"{plural(total, 'image')} in {plural(len(groups), 'group')}", err=True)
     with progress(total, as_json) as report:
         summary = run(job, source, groups, report)
     for file in job.write_labels(groups):
         click.echo(f"Labels in {file}", err=True)
     if sheet:
         job.write_sheet(groups, sheet)
+    look_for_stale(summary, [output], groups, prune)
     finish(summary, output, as_json)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import place_of, weights_files
+from cosod.cli.options import POSITIVE, place_of, weights_files
 from cosod.errors import InputError
 
 
@@ -12,9 +12,9 @@ def recipe_options(function):
     """The flags that change a recipe, for every command that takes one; :func:`overrides` reads them."""
     flags = [
         click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change any key; repeat for more."),
-        click.option("--epochs", type=int, help="Passes over the groups."),
-        click.option("--size", type=int, help="Side in pixels that images are resized to."),
-        click.option("--batch", type=int, help="Images of each of the two groups of a step, at most."),
+        click.option("--epochs", type=POSITIVE, help="Passes over the groups."),
+        click.option("--size", type=POSITIVE, help="Side in pixels that images are resized to."),
+        click.option("--batch", type=POSITIVE, help="Images of each of the two groups of a step, at most."),
         click.option("--lr", type=float, help="Learning rate at its peak."),
         click.option("--hold-out", metavar="N|FILE", help="Groups for validation: how many, or a file of names."),
     ]

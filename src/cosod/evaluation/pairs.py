@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from cosod.errors import InputError
 from cosod.evaluation.reading import SUFFIXES
+from cosod.io.passed_over import is_system_folder
 
 #: Group of images that lie in no folder of their own.
 FLAT = "."
@@ -113,7 +114,7 @@ def find_images(folder: Path, what: str) -> list[str]:
         raise InputError(f"{folder}: no such folder; give the folder of the {what}")
     found = []
     for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [f for f in folders if not f.startswith((".", "__MACOSX"))]
+        folders[:] = [f for f in folders if not f.startswith(".") and not is_system_folder(f)]
         relative = Path(place).relative_to(folder).as_posix()
         start = "" if relative == "." else f"{relative}/"
         found += [start + f for f in files if not f.startswith(".") and Path(f).suffix.lower() in SUFFIXES]

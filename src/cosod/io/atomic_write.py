@@ -1,6 +1,7 @@
 """Writing files whole or not at all."""
 
 import contextlib
+import errno
 import os
 import secrets
 import tempfile
@@ -41,7 +42,8 @@ def _whole_file(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; check space and permissions") from error
+        way_out = "shorten the name" if error.errno == errno.ENAMETOOLONG else "check space and permissions"
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; {way_out}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

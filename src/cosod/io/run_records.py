@@ -64,9 +64,9 @@ def refuse_foreign(output: Path, name: str, verb: str, files: Iterable[Path] = (
     )
 
 
-def begin(record: Path, verb: str) -> None:
+def begin(record: Path, verb: str, **facts: object) -> None:
     """Write the record of a group that is not finished, so that its results are known for this command's."""
-    write_text(record, json.dumps({"verb": verb}))
+    write_text(record, json.dumps({"verb": verb, **facts}))
 
 
 def fingerprint(*facts: object) -> str:

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -104,11 +104,15 @@ def kind(path: Any) -> str | None:
     return "folder" if found["type"] == "directory" else "file"
 
 
-def entries(folder: Any) -> list[Entry]:
+def entries(folder: Any, hidden: Collection[str] = ()) -> list[Entry]:
     """What is in a folder of a store, sorted by name, as it is now; an empty list where there is no such folder.
 
     Keys that no file system could hold as they are (``a//b``, ``a/../b``), hidden ones and the folder's own marker are
     passed over, so that no name leads out of the folder.
+
+    Args:
+        folder: a ``UPath``.
+        hidden: names that are listed although they begin with a dot.
 
     Raises:
         InputError: it cannot be listed.
@@ -124,7 +128,7 @@ def entries(folder: Any) -> list[Entry]:
     found = []
     for info in listing:
         name = info["name"].removeprefix(prefix).removesuffix("/")
-        if name.startswith(".") or "/" in name or not name:
+        if (name.startswith(".") and name not in hidden) or "/" in name or not name:
             continue
         version = next((str(info[key]) for key in _VERSIONS if info.get(key) is not None), None)
         found.append(Entry(name, info["type"] == "directory", info.get("size"), version))

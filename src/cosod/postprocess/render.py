@@ -11,12 +11,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from cosod.io.atomic_write import whole
 from cosod.io.images import read_image
+from cosod.io.passed_over import SHEET_MARK
 from cosod.postprocess.threshold import binarise
 
 #: Endings of contact sheets.
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
-#: What a contact sheet says of itself, so that a later run may replace it and nothing else.
-SHEET_MARK = "cosod contact sheet"
 OVERLAY_COLOUR = (255, 64, 96)
 #: How maps are packed as PNG. They are smooth, and mostly nothing: the difference to the row above and runs of the same
 #: byte are all that is looked for, in a third of the time that trying all filters takes, for files about as small.
@@ -61,7 +60,7 @@ def save_image(array: np.ndarray, path: Path, quality: int = 90) -> None:
 
 
 def save_sheet(array: np.ndarray, path: Path) -> None:
-    """A contact sheet as PNG or JPEG, by the ending of ``path``; :func:`is_sheet` tells it from other pictures."""
+    """A contact sheet as PNG or JPEG, by the ending of ``path``; :func:`cosod.io.passed_over.is_sheet` knows it."""
     with whole(path) as temporary:
         if path.suffix.lower() == ".png":
             marked = PngInfo()
@@ -69,16 +68,6 @@ def save_sheet(array: np.ndarray, path: Path) -> None:
             Image.fromarray(array).save(temporary, "PNG", compress_level=3, pnginfo=marked)
         else:
             Image.fromarray(array).save(temporary, "JPEG", quality=90, comment=SHEET_MARK)
-
-
-def is_sheet(path: Path) -> bool:
-    """Whether a file is a contact sheet that :func:`save_sheet` wrote."""
-    try:
-        with Image.open(path) as image:
-            found = image.info.get("Software", image.info.get("comment", b""))
-    except Exception:  # Pillow's decoders raise many kinds
-        return False
-    return (found if isinstance(found, bytes) else str(found).encode()) == SHEET_MARK.encode()
 
 
 def contact_sheet(

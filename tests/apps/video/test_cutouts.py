@@ -25,7 +25,7 @@ def test_every_frame_is_cut_out(tmp_path, moving, capsys):
         pixels = np.asarray(Image.open(file))
         assert pixels.shape == (*moving[0][0].shape[:2], 4)
     assert run("cutout", clip, *options) == 0
-    assert "1 groups were finished already" in capsys.readouterr().err
+    assert "finished already" in capsys.readouterr().err
     assert run("segment", clip, "-o", out, "--size", 64) == 1
     assert "holds results of cosod cutout" in capsys.readouterr().err
 
@@ -36,7 +36,7 @@ def test_clips_beside_photos_on_a_background(tmp_path, moving, capsys):
         Image.fromarray(moving[0][number]).save(tmp_path / f"{number}.png")
     options = ["-o", tmp_path / "out", "--working-size", 64, "--background", "white", "--format", "jpg"]
     assert run("cutout", clip, tmp_path / "0.png", tmp_path / "1.png", *options) == 0
-    assert "2 images in 1 groups and 1 video clip" in capsys.readouterr().err
+    assert "2 images in 1 group and 1 video clip" in capsys.readouterr().err
     assert Image.open(tmp_path / "out" / "apple" / "000002.jpg").mode == "RGB"
 
 

@@ -16,11 +16,12 @@ from cosod.apps.albums.sheet import album_sheet
 from cosod.errors import ImageError, InputError, OutputError
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import whole, write_text
+from cosod.io.file_names import LONGEST, shortened
+from cosod.io.passed_over import is_sheet
 from cosod.io.photo_groups import Group, find_groups, unique_names
 from cosod.io.prefetch import batched
 from cosod.io.run_records import fingerprint
 from cosod.io.write_guard import InputFiles
-from cosod.postprocess.render import is_sheet
 
 RECORD = "albums.json"
 SHEET = "albums.jpg"
@@ -70,9 +71,13 @@ class Sorted:
     earlier: bool
 
 
-def find_photos(paths: Sequence[Path], output: Path) -> tuple[Path, ...]:
-    """All images under ``paths``, at any depth and outside ``output``, each once."""
-    groups = find_groups(paths, exclude=[output])
+def find_photos(
+    paths: Sequence[Path],
+    output: Path,
+    on_results: Callable[[Path, tuple[str, ...]], None] = lambda folder, verbs: None,
+) -> tuple[Path, ...]:
+    """All images under ``paths``, at any depth and outside ``output``, each once; see :func:`find_groups`."""
+    groups = find_groups(paths, exclude=[output], on_results=on_results)
     return tuple(dict.fromkeys(photo for group in groups for photo in group.images))
 
 
@@ -127,7 +132,7 @@ def sort_photos(
     """
     check_albums(job, photos)
     print_ = fingerprint(model, detector.size, job.smallest, [_state(photo) for photo in photos])
-    stems = unique_names([photo.stem for photo in photos])
+    stems = unique_names([shortened(photo.stem, LONGEST - len(photo.suffix)) for photo in photos])
     record = _read_record(job.output / RECORD)
     earlier = record is not None and record["fingerprint"] == print_
     if record is not None and not earlier and not job.again:
@@ -141,7 +146,9 @@ def sort_photos(
         )
     else:
         indices, descriptors, failed = _describe(detector, model, photos, job.output, report)
-        found = sort(indices, descriptors, detector, len(photos), job.smallest)
+        lost = {entry["image"] for entry in failed}
+        unreadable = [number for number, photo in enumerate(photos) if str(photo) in lost]
+        found = sort(indices, descriptors, detector, len(photos), job.smallest, unreadable)
     if record is not None and not earlier:
         _remove(job.output, record["written"])
     albums = tuple(
@@ -181,9 +188,10 @@ def _describe(detector, model: str, photos: Sequence[Path], output: Path, report
         descriptors.append(found)
         failed += [{"image": str(photos[part[row]]), "error": error} for row, error in errors.items()]
         report(len(part))
-    if not indices:
+    if len(failed) == len(photos):
         raise ImageError(f"none of the {len(photos)} photos could be read; the first: {failed[0]['error']}")
-    return indices, np.concatenate([found for found in descriptors if len(found)]), failed
+    described = [found for found in descriptors if len(found)]
+    return indices, np.concatenate(described) if described else np.zeros((0, 0), np.float32), failed
 
 
 def _describe_part(detector, photos: list[Path], kept: Path):

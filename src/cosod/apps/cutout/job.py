@@ -58,6 +58,9 @@ class CutoutJob:
     def files(self, group: Group, index: int) -> list[Path]:
         return [self.output / group.name / f"{group.stems[index]}.{self.format}"]
 
+    def files_beside(self, group: Group, index: int) -> list[Path]:
+        return []
+
     def make(self, group: Group, maps: Iterator[FoundMap], reading: Reading) -> dict:
         options = self.options
         if options.background is not None:

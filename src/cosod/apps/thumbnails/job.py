@@ -70,6 +70,9 @@ class ThumbnailJob:
     def files(self, group: Group, index: int) -> list[Path]:
         return [self.output / group.name / f"{group.stems[index]}.jpg"]
 
+    def files_beside(self, group: Group, index: int) -> list[Path]:
+        return [self.output / YOLO_FOLDER / group.name / f"{group.stems[index]}.txt"] if "yolo" in self.labels else []
+
     def make(self, group: Group, maps: Iterator[FoundMap], reading: Reading) -> dict:
         """Finds the object in all photos first, since the crops are planned together, then crops."""
         boxes, sizes, masks, presences, absent, labelled = {}, {}, {}, {}, set(), []

@@ -13,13 +13,14 @@ from PIL import Image
 
 from cosod.apps.video.encoding import even, quiet, writer
 from cosod.errors import InputError
+from cosod.io.image_formats import VIDEO_SUFFIXES
 from cosod.io.images import MAX_PIXELS, read_image
 from cosod.io.storage import is_remote
 
 __all__ = ["PICTURES", "RATE", "SUFFIXES", "Animation", "Clip", "even", "is_clip", "open_clip", "writer"]
 
 #: Files with these endings are taken for video.
-SUFFIXES = frozenset(".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .mts .m2ts .3gp .wmv .flv .ogv".split())  # noqa: SIM905
+SUFFIXES = VIDEO_SUFFIXES
 #: Files with these endings are clips where they hold more than one frame.
 PICTURES = frozenset({".gif", ".png", ".apng", ".webp", ".avif"})
 #: Frames a second of a clip that does not say.

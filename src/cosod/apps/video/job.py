@@ -14,6 +14,7 @@ import numpy as np
 
 from cosod.apps.preflight import check_places
 from cosod.apps.segment import RESERVED, VERB, Job, Summary
+from cosod.apps.stale import earlier_of, real_path
 from cosod.apps.video.clips import Animation, Clip, is_clip, open_clip
 from cosod.apps.video.encoding import even, even_times, shortcomings, writer
 from cosod.apps.video.opencv_probe import damaged_frames
@@ -22,6 +23,7 @@ from cosod.apps.video.smoothing import Smoothing
 from cosod.errors import InputError
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import write_text
+from cosod.io.file_names import shortened
 from cosod.io.photo_groups import Group, unique_names
 from cosod.io.run_records import begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 from cosod.postprocess.render import overlay, save_image, to_8bit
@@ -126,13 +128,14 @@ def split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         >>> split([Path("photos"), Path("clip.mp4")])
         ([PosixPath('clip.mp4')], [PosixPath('photos')])
     """
-    clips = [path for path in dict.fromkeys(paths) if is_clip(path)]
-    return clips, [path for path in paths if path not in clips]
+    clips = [path for path in paths if is_clip(path)]
+    once = {str(path.resolve()): path for path in reversed(clips)}
+    return list(reversed(once.values())), [path for path in paths if path not in clips]
 
 
 def clip_names(clips: Sequence[Path], groups: Sequence[Group]) -> list[str]:
     """Of each clip the name that its results have; none is a group's."""
-    return unique_names([clip.stem for clip in clips], (*RESERVED, *(group.name for group in groups)))
+    return unique_names([shortened(clip.stem) for clip in clips], (*RESERVED, *(group.name for group in groups)))
 
 
 def clip_targets(job: Job | ClipTask, clips: Sequence[Path], groups: Sequence[Group]) -> list[Path]:
@@ -177,7 +180,8 @@ def run_clips(
                 summary.failed += earlier["failed"]
                 report({"event": "skipped", "group": name, "images": 0})
                 continue
-            frames, faults = _make_clip(detector, clip, name, task, record, report)
+            before = earlier_of(read_record(record))
+            frames, faults = _make_clip(detector, clip, name, task, record, report, before)
         except InputError as error:
             _fail(summary.failed, name, path, str(error), report)
             continue
@@ -185,6 +189,7 @@ def run_clips(
         for fault in faults:
             _fail(failed, name, path, f"{path}: {fault}", report)
         facts = {"verb": task.verb, "fingerprint": print_, "frames": frames, "failed": failed}
+        facts |= {"photos": _photos(task, name, path, frames), "earlier": before}
         write_text(record, json.dumps(facts))
         summary.groups += 1
         summary.images += frames
@@ -198,14 +203,27 @@ def _task(job: Job | ClipTask) -> ClipTask:
     return SegmentTask(job) if isinstance(job, Job) else job
 
 
-def _make_clip(detector: Detector, clip: Clip, name: str, task: ClipTask, record: Path, report: Report):
+def _photos(task: ClipTask, name: str, path: Path, frames: int) -> dict[str, dict]:
+    """What the record says of frames, as of photos: see :mod:`cosod.apps.stale`."""
+    ((_, size, version),) = file_states([path])
+    entry = {"image": real_path(path), "size": size, "version": version}
+    found: dict[str, dict] = {}
+    for file in task.files(name, frames):
+        key = file.stem if file.parent.name == Path(name).name else "overlays"
+        found.setdefault(key, entry | {"files": []})["files"].append(str(file.relative_to(task.output)))
+    return found
+
+
+def _make_clip(
+    detector: Detector, clip: Clip, name: str, task: ClipTask, record: Path, report: Report, before: dict
+) -> tuple[int, list[str]]:
     """How many frames were done, and what is wrong with the clip: a sentence each."""
     # While the network works, another process looks for damage, which FFmpeg tells on standard error alone.
     looking = contextlib.nullcontext(lambda: []) if isinstance(clip, Animation) else damaged_frames(clip.path)
     with looking as damaged:
         learned = learn(clip, detector)
         report({"event": "clip", "group": name, "images": learned.frames})
-        begin(record, task.verb)  # not finished any more
+        begin(record, task.verb, earlier=before)  # not finished any more
         done = 0
         with task.opened(clip, name, report) as make:
             found = maps(clip, detector, learned.consensus, Smoothing())
