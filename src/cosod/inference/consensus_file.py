@@ -150,7 +150,7 @@ def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, 
         ImageError: the mask cannot be read.
         InputError: it is of another size than its image, marks nothing, or marks everything.
     """
-    name = "the mask given as an array" if isinstance(mask, np.ndarray) else f"the mask {mask}"
+    name = f"the mask {os.fspath(mask)!s}" if isinstance(mask, str | os.PathLike) else "the mask that was given"
     try:
         values = read_image(mask, max_pixels).mean(axis=2)
     except ImageError as error:

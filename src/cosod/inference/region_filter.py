@@ -54,7 +54,7 @@ class RegionClassifier(Constants):
         def logistic(x: np.ndarray) -> np.ndarray:
             return 0.5 + 0.5 * np.tanh(0.5 * self.sharpness * x)  # without overflow
 
-        return logistic(cosines - cosines.max() + self.margin) / logistic(np.float64(self.margin))
+        return logistic(cosines - cosines.max() + self.margin) / logistic(np.array(self.margin))
 
 
 def regions(saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ def as_group(images: Sequence[ImageSource]) -> Sequence[ImageSource]:
     Raises:
         InputError: no list of images, or an empty one.
     """
-    if (isinstance(images, np.ndarray) or is_tensor(images)) and images.ndim == 4:
+    if (isinstance(images, np.ndarray) or is_tensor(images)) and getattr(images, "ndim", 0) == 4:
         images = list(images)
     single = isinstance(images, str | os.PathLike | bytes | bytearray | memoryview)
     if single or not isinstance(images, Sequence):

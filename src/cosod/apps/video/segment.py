@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cosod.apps.video.clips import Clip
+from cosod.apps.video.clips import Clip, open_clip
 from cosod.apps.video.smoothing import Smoother, Smoothing
 from cosod.errors import InputError, UniformImageWarning
 from cosod.inference.consensus_file import GroupConsensus
@@ -43,7 +43,7 @@ def segment_video(
     """Maps of what the frames of a clip share, one after the other; memory does not grow with the clip.
 
     Args:
-        path: a video file that OpenCV reads.
+        path: a video file that OpenCV reads, or an animated GIF, PNG, WebP or AVIF picture.
         detector: by default :func:`cosod.load`.
         sample: frames, spread over the clip, that the consensus is formed of.
         smoothing: weight of the past, 0 (off) to below 1; see :class:`cosod.apps.video.Smoother`.
@@ -57,7 +57,7 @@ def segment_video(
     """
     detector = detector or load()
     options = Smoothing(smoothing)
-    clip = Clip(path, detector.max_pixels)
+    clip = open_clip(path, detector.max_pixels)
     consensus = consensus or learn(clip, detector, sample).consensus
     for _, saliency in maps(clip, detector, consensus, options):
         yield saliency
