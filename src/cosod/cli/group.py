@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import refuse_file_name
 from cosod.cli.options import list_failed, network_options, note_results, open_detector, progress, weights_files, words
 
 
@@ -35,6 +36,7 @@ def command(paths, output, copy, segment, save, smallest, overwrite, as_json, **
     from cosod.errors import InputError
     from cosod.io.write_guard import protect
 
+    refuse_file_name(output)
     job = AlbumJob(output, copy, overwrite, smallest)
     results = Job(output / RESULTS, words(save), overwrite=overwrite)
     if any(p.resolve() == output.resolve() for p in paths):

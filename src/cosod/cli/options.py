@@ -215,6 +215,7 @@ def find_inputs(
     read: Iterable[Path | str | None] = (),
     sheet: Path | None = None,
     overwrite: bool = False,
+    one: bool = False,
 ):
     """The groups under ``paths``, once it is clear that ``output`` can be written and that no input is written over.
 
@@ -227,9 +228,11 @@ def find_inputs(
         read: other files that are read; ``None`` stands for an option that is not given.
         sheet: a contact sheet that is written too.
         overwrite: whether it may replace a file that is none.
+        one: whether the result is one file, of one photo.
     """
     from cosod.apps.preflight import check_places, check_sheet
     from cosod.apps.segment import RESERVED, check_output
+    from cosod.cli.one_file import check_one
     from cosod.errors import InputError
     from cosod.io.photo_groups import find_groups
     from cosod.io.write_guard import protect
@@ -244,7 +247,9 @@ def find_inputs(
     if maps is not None:
         others += [maps / group.name / f"{stem}.png" for group in groups for stem in group.stems]
     written = list(targets(groups))
-    inputs = check_places(written, groups, others)
+    if one:
+        check_one(groups, written[-1])
+    inputs = check_places(written, groups, others, one)
     if sheet is not None:
         check_sheet(sheet, output, written, paths, inputs, overwrite)
     refuse_others(groups)
@@ -351,7 +356,7 @@ def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -
         raise click.exceptions.Exit(1)
 
 
-def finish(summary, output: Path, as_json: bool) -> None:
+def finish(summary, output: Path | str, as_json: bool) -> None:
     """Prints the summary of a run; images that could not be used are listed and make the exit code 1."""
     from cosod.io.wording import plural
 
