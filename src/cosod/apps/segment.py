@@ -295,6 +295,7 @@ class _Run:
             # For the verbs that start from these maps: where the object is, and what masks of them show.
             facts |= {"presence": presence[number], "threshold": task.job.threshold}
             facts |= {"photos": task.job.photos(group), "earlier": earlier_photos[number]}
+            facts["options"] = options_of(self.detector, self.model, task.job, task.consensus)
             stored.append((task.job.record(record), json.dumps(facts)))
         self.writer.then(lambda: [write_text(path, text) for path, text in stored])
         self.report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})
@@ -378,12 +379,20 @@ def _read_again(path: Path, max_pixels: int) -> np.ndarray:
         raise CosodError(f"{error}: it changed while it was being processed; run again") from error
 
 
+def options_of(detector: Detector, model: str, job: Job, consensus: GroupConsensus | None) -> str:
+    """Changes whenever the results of the same photos might."""
+    return fingerprint(*_options(detector, model, job, consensus))
+
+
+def _options(detector: Detector, model: str, job: Job, consensus: GroupConsensus | None) -> tuple:
+    network = (model, detector.precision, *detector.views.values())
+    return (*network, *job.facts.values(), consensus and consensus.fingerprint)
+
+
 def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> str:
     """Changes whenever the group's results might."""
-    job, consensus = task.job, task.consensus and task.consensus.fingerprint
-    network = (model, detector.precision, *detector.views.values())
-    facts = (*network, *job.facts.values(), consensus)
-    if consensus is None and detector.sampling.applies_to(len(group.images)):
+    facts = _options(detector, model, task.job, task.consensus)
+    if task.consensus is None and detector.sampling.applies_to(len(group.images)):
         facts += (detector.sampling.references, detector.sampling.by, detector.sampling.seed)
     return fingerprint(*facts, file_states(group.images), group.stems)
 
