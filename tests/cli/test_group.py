@@ -37,7 +37,7 @@ def known(monkeypatch):
     monkeypatch.setattr(
         job_module,
         "sort",
-        lambda indices, descriptors, detector, total, smallest: Albums((tuple(indices[:3]),), tuple(indices[3:]), ()),
+        lambda indices, *rest: Albums((tuple(indices[:3]),), tuple(indices[3:]), ()),
     )
 
 
@@ -98,3 +98,14 @@ def test_leftovers_only_are_said(photos, monkeypatch, capsys):
     monkeypatch.setattr(job_module, "sort", lambda indices, *rest: Albums((), tuple(indices), ()))
     assert run("group", photos, "-o", photos.parent / "out", *FAST) == 0
     assert "No two of the 5 photos share an object" in capsys.readouterr().err
+
+
+def test_photos_of_one_color_are_left_over(photos, tmp_path):
+    for name in ("black", "white", "also black"):
+        Image.new("RGB", (50, 40), name.split()[-1]).save(photos / f"{name}.png")
+    assert run("group", photos, "-o", tmp_path / "out", "--no-segment", "--size", "64") == 0
+    assert {"black.png", "white.png", "also black.png"} <= set(names(tmp_path / "out" / "leftovers"))
+    for path in photos.rglob("*.png"):
+        Image.new("RGB", (50, 40)).save(path)
+    assert run("group", photos, "-o", tmp_path / "plain", "--no-segment", "--size", "64") == 0
+    assert len(names(tmp_path / "plain" / "leftovers")) == 8

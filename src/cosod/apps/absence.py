@@ -33,6 +33,10 @@ def is_absent(presence: float | None, kind: str) -> bool:
     Args:
         presence: probability that the object is in the photo; None where it is not known, which counts as present.
         kind: one of :data:`ABSENT_KINDS`; ``keep`` treats no photo so.
+
+    Example:
+        >>> is_absent(0.02, "report"), is_absent(0.02, "keep")
+        (True, False)
     """
     return kind != "keep" and presence is not None and presence < ABSENT
 

@@ -11,8 +11,9 @@ from cosod.apps.absence import check_calibrated
 from cosod.apps.stale import mismatch, real_path
 from cosod.errors import ImageError, InputError
 from cosod.inference.detector import Detector, load
-from cosod.io.images import MAX_PIXELS, ImageSource, image_size, read_image
+from cosod.io.images import MAX_PIXELS, ImageSource, image_size, kept, read_image
 from cosod.io.photo_groups import Group
+from cosod.io.prefetch import as_group
 from cosod.io.run_records import read_record, record_of
 from cosod.postprocess.object_mask import check_map
 from cosod.postprocess.threshold import MASK_THRESHOLD
@@ -61,6 +62,7 @@ def images_and_maps(
         ImageError: an image that cannot be read.
     """
     threshold: float | str = MASK_THRESHOLD
+    images = [kept(image) for image in as_group(images)]  # each is read twice
     if maps is None:
         if presence is not None:
             raise InputError("presence is given without maps; the detector finds both: leave it out")

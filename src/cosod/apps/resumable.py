@@ -12,7 +12,7 @@ from cosod.apps.map_sources import FoundMap, MapSource
 from cosod.apps.preflight import check_places
 from cosod.apps.segment import Summary
 from cosod.apps.stale import earlier_of, photos_of
-from cosod.errors import CosodError, ImageError, SingleImageWarning
+from cosod.errors import CosodError, ImageError, SingleImageWarning, UniformImageWarning
 from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import Group
 from cosod.io.run_records import begin, file_states, fingerprint, read_record, record_of, refuse_foreign
@@ -152,6 +152,7 @@ def _make(application: Application, source: MapSource, reading: Reading) -> dict
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SingleImageWarning)  # reported as an event below
+            warnings.simplefilter("ignore", UniformImageWarning)  # such an image has a note that nothing was found
             kept = application.make(group, source.stream(group, reading.fail), reading)
     except ImageError as error:
         # None of the group's images could be read: each has been reported, the other groups go on.

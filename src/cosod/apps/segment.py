@@ -14,7 +14,7 @@ import numpy as np
 from cosod.apps.absence import ABSENT_KINDS, check_calibrated
 from cosod.apps.preflight import check_places
 from cosod.apps.stale import earlier_of, photos_of
-from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning
+from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning, UniformImageWarning
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.detector import Detector
 from cosod.inference.pipeline import Result
@@ -316,11 +316,14 @@ class _Run:
 
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SingleImageWarning)  # reported as an event below
+                for told in (SingleImageWarning, UniformImageWarning):  # as events
+                    warnings.simplefilter("ignore", told)
+                uniform: set[int] = set()
                 consensuses = None if own else [task.consensus for task in tasks]
                 for result in self.detector.results(group.images, on_error, consensuses):
                     task = tasks[result.consensus]
                     facts = _facts(group, task, result)
+                    uniform |= {result.index} if result.uniform else set()
                     if "presence" in facts:
                         presence[result.consensus][group.stems[result.index]] = facts["presence"]
                     blank = False
@@ -328,7 +331,7 @@ class _Run:
                         absent[result.consensus].append(facts)
                         blank = task.job.absent == "blank"
                     self._write(result, blank, group, task.job, facts)
-            if own and len(group.images) - len(failed) == 1:
+            if own and len(group.images) - len(failed) - len(uniform) == 1:
                 message = "one image only, which has nothing to share: its map is plain saliency"
                 self.report({"event": "warning", "group": group.name, "message": message})
         except ImageError as error:
@@ -350,6 +353,8 @@ def _facts(group: Group, task: _Task, result: Result) -> dict:
         facts["consensus"] = task.name
     if result.presence is not None:
         facts["presence"] = round(result.presence, 4)
+    if result.uniform:
+        facts["notes"] = ["it is of one color, and nothing is to be found in it"]
     return facts
 
 

@@ -67,6 +67,9 @@ def command(
 
     Groups are found as by `cosod segment`. For a shop's list: --background white --size 1200x1200.
 
+    The frames of a video file, or of an animated GIF, PNG or WebP picture given by itself, are cut out one by one:
+    OUTPUT/<clip>/000001.png and so on.
+
     A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the
     end, with exit code 1; all others are done.
     """
@@ -74,6 +77,9 @@ def command(
     from cosod.apps.cutout.cutout import CutoutOptions
     from cosod.apps.cutout.job import ENDINGS, CutoutJob
     from cosod.apps.resumable import refuse_others, run, targets
+    from cosod.apps.video.cutouts import CutoutTask
+    from cosod.apps.video.job import clip_targets, run_clips, split
+    from cosod.errors import InputError
     from cosod.io.wording import plural
 
     if background is not None:
@@ -86,12 +92,17 @@ def command(
     shown, paths, output = (one.shown, one.paths, one.output) if one else (output, paths, output)
     format_ = format_ or (ENDINGS[one.file.suffix.lower()] if one else "png")
     job = CutoutJob(output, options, format_, overwrite, one and one.file)
-    read = [background, *weights_files(network["weights"])]
+    clips, paths = split(paths)
+    if one and clips:
+        raise InputError(f"{clips[0]}: is a video, whose results are a folder; give one with -o")
+    if clips and maps is not None:
+        raise InputError(f"{clips[0]}: the maps of a clip are found anew; leave --maps out, or give photos")
+    read = [background, *clips, *weights_files(network["weights"])]
     groups = find_inputs(
         paths,
         output,
         maps,
-        targets=lambda found: targets(job, found),
+        targets=lambda found: [*targets(job, found), *clip_targets(CutoutTask(job), clips, found)],
         refuse_others=lambda found: refuse_others(job, found),
         read=read,
         one=one is not None,
@@ -99,9 +110,13 @@ def command(
     source = map_source(maps, **network)
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
-    click.echo(f"{plural(total, 'image')} in {plural(len(groups), 'group')}", err=True)
+    found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups else []
+    found += [plural(len(clips), "video clip")] if clips else []
+    click.echo(" and ".join(found), err=True)
     with progress(total, as_json) as report:
         summary = run(job, source, groups, report)
+        if clips:
+            summary += run_clips(source.detector, source.model, clips, CutoutTask(job), report, groups)
     look_for_stale(summary, [output], groups, prune)
     if one:
         one.close(summary)

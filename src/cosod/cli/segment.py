@@ -57,7 +57,8 @@ def command(
     8-bit, at the size of the photo: OUTPUT/<group>/<photo>.png. With one photo OUTPUT may be a file; PATH and OUTPUT
     may be - for standard input and output.
 
-    The frames of a video file are a group too: OUTPUT/<clip>/000001.png and so on, overlays as one video.
+    The frames of a video file, or of an animated GIF, PNG or WebP picture given by itself, are a group too:
+    OUTPUT/<clip>/000001.png and so on, overlays as one video. It has the clip's sound where ffmpeg is installed.
 
     PATH and OUTPUT may be URLs of object stores, as s3://bucket/photos.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cosod.datasets.catalogue import known
 from cosod.errors import InputError
+from cosod.io.image_formats import SUFFIXES
 from cosod.io.passed_over import is_system_folder
 
 #: Folder of the images, folder of the masks (any letter case), where that pair is in use.
@@ -25,7 +26,8 @@ PAIRS = (
     ("DUTS-TE-Image", "DUTS-TE-Mask", "DUTS as distributed"),
 )
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".gif"})
+#: Files with these endings are images; others in the folders are passed over.
+IMAGE_SUFFIXES = SUFFIXES
 
 
 @dataclass(frozen=True)

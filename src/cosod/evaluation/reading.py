@@ -11,11 +11,8 @@ from PIL import Image
 
 from cosod.errors import ImageError
 from cosod.evaluation import mask_colours
+from cosod.io.image_formats import SUFFIXES as SUFFIXES  # which files of a folder are maps or truths
 
-#: Files with these endings are maps or truths; others in the folders are passed over.
-SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jpe .jfif .bmp .dib .tif .tiff .webp .gif .pgm .pbm .ppm .pnm".split()  # noqa: SIM905
-)
 _PNG = b"\x89PNG\r\n\x1a\n"
 #: A truth whose levels are all below this one, and more than two, numbers objects rather than marks one.
 _LABELS_BELOW = 32

@@ -173,6 +173,10 @@ def check_masks(masks: Sequence[ImageSource | None] | None, images: int) -> Sequ
     """``masks`` with an entry for each image; raises InputError where their number is another."""
     if masks is None:
         return [None] * images
-    if isinstance(masks, str | os.PathLike | np.ndarray) or not isinstance(masks, Sequence) or len(masks) != images:
+    if (
+        isinstance(masks, str | os.PathLike | np.ndarray | bytes)
+        or not isinstance(masks, Sequence)
+        or len(masks) != images
+    ):
         raise InputError(f"masks: give a list with one for each of the {images} images, None where there is none")
     return masks

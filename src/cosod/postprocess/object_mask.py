@@ -20,7 +20,8 @@ ROUNDS = 3
 SPECK, FLAW = 0.05, 0.003
 #: GrabCut needs at least so many pixels of object and of background for their colour models.
 LEAST = 16
-#: GrabCut's mask is taken if it overlaps with the map's own at least so far (IoU).
+#: GrabCut's mask is taken if it overlaps with the map's own at least so far (IoU). Below, it makes more masks worse
+#: than better, the more so the better the maps are.
 AGREEMENT = 0.8
 
 Box = tuple[int, int, int, int]

@@ -417,3 +417,19 @@ def test_backgrounds_and_sizes_that_cannot_be_used(server, query):
     answer = server.client.get(f"/api/groups/{group}/photos/{ids[0]}/cutout", params=query)
     assert answer.status_code == 422 and "root:" not in answer.text
     assert server.client.get(f"/api/groups/{group}/zip", params=query).status_code == 422
+
+
+def test_photos_without_the_object_are_left_empty_where_asked(server):
+    group, ids = found(server, "a.png", "b.png", "c.png")
+    photo = server.store.get(group).photos[ids[0]]
+    photo.presence = 0.01
+
+    def shown(view, **query):
+        return np.asarray(picture(server, group, ids[0], view, threshold=0.02, **query))
+
+    assert shown("cutout")[..., 3].any() and shown("cutout", absent="keep")[..., 3].any()
+    assert not shown("cutout", absent="blank")[..., 3].any()
+    assert (shown("thumbnail", absent="blank") != shown("thumbnail", absent="keep")).any()
+    photo.marked = True  # who marks a photo knows better
+    assert shown("cutout", absent="blank")[..., 3].any()
+    assert server.client.get(f"/api/groups/{group}/zip", params={"absent": "hide"}).status_code == 422

@@ -146,7 +146,9 @@ def sort_photos(
         )
     else:
         indices, descriptors, failed = _describe(detector, model, photos, job.output, report)
-        found = sort(indices, descriptors, detector, len(photos), job.smallest)
+        lost = {entry["image"] for entry in failed}
+        unreadable = [number for number, photo in enumerate(photos) if str(photo) in lost]
+        found = sort(indices, descriptors, detector, len(photos), job.smallest, unreadable)
     if record is not None and not earlier:
         _remove(job.output, record["written"])
     albums = tuple(
@@ -186,9 +188,10 @@ def _describe(detector, model: str, photos: Sequence[Path], output: Path, report
         descriptors.append(found)
         failed += [{"image": str(photos[part[row]]), "error": error} for row, error in errors.items()]
         report(len(part))
-    if not indices:
+    if len(failed) == len(photos):
         raise ImageError(f"none of the {len(photos)} photos could be read; the first: {failed[0]['error']}")
-    return indices, np.concatenate([found for found in descriptors if len(found)]), failed
+    described = [found for found in descriptors if len(found)]
+    return indices, np.concatenate(described) if described else np.zeros((0, 0), np.float32), failed
 
 
 def _describe_part(detector, photos: list[Path], kept: Path):

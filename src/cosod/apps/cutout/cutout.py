@@ -102,6 +102,10 @@ def cut_out(
 
     Raises:
         InputError: a map that does not fit the image, a background that cannot be read.
+
+    Example:
+        >>> (saliency,) = cosod.load().segment([photo])
+        >>> rgba = cut_out(photo, saliency)
     """
     return cut_out_noted(image, saliency, options, presence).pixels
 

@@ -83,14 +83,26 @@ class CutoutJob:
             except ImageError as error:
                 reading.fail(index, error)
                 continue
-            _save(result.pixels, file)
+            save_cutout(result.pixels, file)
             if result.absent and presence is not None:
                 reading.without(index, presence)
             reading.done(index, result.notes, presence, file=str(file))
         return {}
 
 
-def _save(pixels: np.ndarray, file: Path) -> None:
+def save_cutout(pixels: np.ndarray, file: Path) -> None:
+    """Write a cut-out, whole or not at all.
+
+    Args:
+        pixels: uint8 ``(H, W, 4)``, or ``(H, W, 3)`` on a background.
+        file: its ending says the format, one of :data:`FORMATS`.
+
+    Raises:
+        OutputError: the file cannot be written.
+
+    Example:
+        >>> save_cutout(cut_out(image, saliency), Path("out.png"))
+    """
     if file.suffix.lower() != ".webp":
         return save_image(pixels, file, quality=92)
     with whole(file) as temporary:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from cosod.apps.serve.store import Full, Group, Photo, Unknown
-from cosod.errors import CosodError, ImageError, SingleImageWarning
+from cosod.errors import CosodError, ImageError, SingleImageWarning, UniformImageWarning
 from cosod.inference.detector import Detector, OnError
 from cosod.inference.pipeline import Result
 from cosod.io.atomic_write import write_bytes
@@ -142,6 +142,7 @@ class Worker:
             start = time.monotonic()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", SingleImageWarning)  # told in the job's message
+                warnings.simplefilter("ignore", UniformImageWarning)  # shown as photos without the object
                 state, job.message = _run(self.detector, job)
             with self._changed:
                 job.state, self._running = state, None

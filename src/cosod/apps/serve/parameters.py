@@ -1,9 +1,10 @@
 """What the routes take and give, as the OpenAPI document describes it: queries, bodies, and answers."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 
+from cosod.apps import absence
 from cosod.apps.serve.schema import Problem
 from cosod.apps.serve.views import Frame
 
@@ -28,6 +29,13 @@ Padding = Annotated[
     float | None,
     Query(ge=0, lt=0.5, description="Free margin of cut-outs, a share of their size."),
 ]
+Absent = Annotated[
+    Literal["keep", "blank", "report"],
+    Query(
+        description="Photos that probably do not show the object: blank leaves it out of cut-outs and thumbnails, "
+        "report lets only the other photos decide how thumbnails are cropped, keep treats all alike.",
+    ),
+]
 UPLOAD = {
     "requestBody": {
         "required": True,
@@ -50,8 +58,10 @@ PICTURE = {200: {"content": {"image/png": {}, "image/jpeg": {}}, "description": 
 ARCHIVE = {200: {"content": {"application/zip": {}}, "description": "The zip."}}
 
 
-def _frame(background: Background = None, size: Size = None, padding: Padding = None) -> Frame:
-    return Frame.of(background, size, padding)
+def _frame(
+    background: Background = None, size: Size = None, padding: Padding = None, absent: Absent = absence.DEFAULT
+) -> Frame:
+    return Frame.of(background, size, padding, absent)
 
 
 Framed = Annotated[Frame, Depends(_frame)]

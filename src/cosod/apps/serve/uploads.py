@@ -8,7 +8,6 @@ from functools import partial
 from typing import BinaryIO
 
 from anyio import CapacityLimiter, to_thread
-from PIL import Image
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.exceptions import HTTPException
@@ -17,8 +16,6 @@ from cosod.apps.serve.store import Group, Photo, Store, Unknown, safe_name
 from cosod.errors import ImageError
 from cosod.io.images import read_image
 
-#: Kinds that are decoded: what Pillow knows beyond them is of no use here, and some of it starts other programs.
-KINDS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM")
 #: Refused files of one request that are named one by one.
 NAMED = 1000
 
@@ -105,15 +102,6 @@ async def _decode(parts: "_Parts", decoding: CapacityLimiter) -> None:
 
 def _size(photo: Photo, max_pixels: int) -> tuple[int, int]:
     """Height and width, once the photo has been decoded to its end."""
-    try:
-        with photo.path.open("rb") as file:
-            Image.open(file, formats=KINDS).close()
-    except Image.DecompressionBombError:
-        raise ImageError(f"{photo.name}: over the limit of {max_pixels:,} pixels") from None
-    except Exception:
-        with photo.path.open("rb") as file:
-            if file.read(4) not in (b"II*\0", b"MM\0*"):  # TIFF that Pillow does not know and OpenCV may
-                raise ImageError(f"{photo.name}: not an image of a kind that can be read") from None
     return read_image(photo.path, max_pixels).shape[:2]
 
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageColor
 
+from cosod.apps import absence
 from cosod.apps.cutout.backgrounds import Background, background
 from cosod.apps.cutout.cutout import CutoutOptions, cut_out
 from cosod.apps.serve.marks import corrected
@@ -55,14 +56,18 @@ class Frame:
         background: a colour, a gradient, or the photo out of focus; None leaves them transparent.
         size: ``(width, height)`` of the picture; None leaves the object as large as in the photo.
         padding: margin around the object, as a share.
+        absent: what becomes of photos without the object, also in thumbnails.
     """
 
     background: Background | None = None
     size: tuple[int, int] | None = None
     padding: float | None = None
+    absent: str = absence.DEFAULT
 
     @classmethod
-    def of(cls, background: str | None, size: str | None, padding: float | None) -> "Frame":
+    def of(
+        cls, background: str | None, size: str | None, padding: float | None, absent: str = absence.DEFAULT
+    ) -> "Frame":
         """What the words of an address mean.
 
         Raises:
@@ -73,14 +78,15 @@ class Frame:
         width_height = None if size is None else tuple(int(part) for part in size.split("x"))
         if width_height and max(width_height) > LARGEST:
             raise InputError(f"size {size}: give at most {LARGEST} pixels a side")
-        return cls(behind, width_height, padding)
+        return cls(behind, width_height, padding, absent)
 
     def options(self, threshold: float, side: int | None) -> CutoutOptions:
         """As the cut-out takes it; ``side`` is the most pixels that a preview may have a side."""
         size = self.size
         if size and side and max(size) > side:
             size = tuple(max(1, round(length * side / max(size))) for length in size)
-        return CutoutOptions(threshold=threshold, background=self.background, size=size, padding=self.padding)
+        placed = {"background": self.background, "size": size, "padding": self.padding}
+        return CutoutOptions(threshold=threshold, absent=self.absent, **placed)
 
 
 def named_background(text: str) -> Background:
@@ -118,7 +124,7 @@ def render(
         photo: with a map, unless ``view`` is the photo itself.
         threshold: of all views but photo and map, see :func:`cosod.postprocess.threshold.binarise`.
         side: longest side in pixels; by default the photo's own size, and :data:`THUMBNAIL` of thumbnails.
-        frame: of cut-outs.
+        frame: of cut-outs; its ``absent`` counts for thumbnails too.
         as_found: leave out the correction of the photo.
 
     Returns:
@@ -183,7 +189,7 @@ def _render(
         return encode(_fit(read_image(photo.path), side), "image/jpeg"), "image/jpeg"
     if view == "thumbnail":
         size = (side or THUMBNAIL, side or THUMBNAIL)
-        crops = _crops(group, threshold)
+        crops = _crops(group, threshold, frame.absent)
         if photo.id not in crops:
             raise FileNotFoundError(photo.map)  # removed while this waited for its turn
         window, mask = crops[photo.id]
@@ -195,7 +201,7 @@ def _render(
         return encode(binarise(saliency, threshold)), "image/png"
     image = _fit(read_image(photo.path), side)
     if view == "cutout":
-        return encode(cut_out(image, saliency, frame.options(threshold, side))), "image/png"
+        return encode(cut_out(image, saliency, frame.options(threshold, side), _presence(photo))), "image/png"
     return encode(overlay(image, binarise(saliency, threshold)), "image/jpeg"), "image/jpeg"
 
 
@@ -209,16 +215,24 @@ def _map(photo: Photo, side: int | None, as_found: bool = False) -> np.ndarray:
     return _fit(saliency, side) / np.float32(255)
 
 
-def _crops(group: Group, threshold: float) -> dict[str, tuple[Crop, np.ndarray]]:
+def _presence(photo: Photo) -> float | None:
+    """Presence where nobody has said by hand what the photo shows."""
+    return None if photo.marked or photo.corrected else photo.presence
+
+
+def _crops(group: Group, threshold: float, absent: str) -> dict[str, tuple[Crop, np.ndarray]]:
     """Frame and reduced mask of every photo with a map, by id; planned once for all of a group's thumbnails."""
     photos = [photo for photo in list(group.photos.values()) if photo.found]
-    key = (group.runs, group.paintings, threshold, *(photo.id for photo in photos))
+    key = (group.runs, group.paintings, threshold, absent, *(photo.id for photo in photos))
     if group.crops is None or group.crops[0] != key:
         masks = [object_mask(_map(photo, PLANNING_SIDE), threshold) for photo in photos]
+        missing = [absence.is_absent(_presence(photo), absent) for photo in photos]
+        if absent == "blank":
+            masks = [np.zeros_like(mask) if gone else mask for mask, gone in zip(masks, missing, strict=True)]
         boxes = [_enlarged(object_box(mask), mask.shape, photo) for photo, mask in zip(photos, masks, strict=True)]
-        frames = plan_crops(
-            boxes, [(photo.height, photo.width) for photo in photos], ThumbnailOptions(size=(THUMBNAIL, THUMBNAIL))
-        )
+        sizes = [(photo.height, photo.width) for photo in photos]
+        options = ThumbnailOptions(size=(THUMBNAIL, THUMBNAIL))
+        frames = plan_crops(boxes, sizes, options, [not gone for gone in missing])
         group.crops = (key, dict(zip((photo.id for photo in photos), zip(frames, masks, strict=True), strict=True)))
     return group.crops[1]
 
