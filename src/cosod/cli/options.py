@@ -345,6 +345,15 @@ def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> Non
         summary.stale += [str(file) for file in found]
 
 
+def list_absent(entries: Sequence[dict]) -> None:
+    """Names the images in which the object probably is not."""
+    if entries:
+        click.echo(f"{len(entries)} {'image is' if len(entries) == 1 else 'images are'} without the object:", err=True)
+    for entry in entries:
+        of = f", {entry['consensus']}" if "consensus" in entry else ""
+        click.echo(f"  {entry['image']} (presence {entry['presence']:.2f}{of})", err=True)
+
+
 def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -> None:
     """Names what could not be read, and ends the command with exit code 1; does nothing where that is nothing."""
     from cosod.io.wording import plural
@@ -372,12 +381,7 @@ def finish(summary, output: Path | str, as_json: bool) -> None:
         them = "it" if summary.skipped_groups == 1 else "them"
         line += f"; {summary.skipped_groups} {were} finished already (--overwrite redoes {them})"
     click.echo(f"{line}. Results in {output}", err=True)
-    if summary.absent:
-        are = "image is" if len(summary.absent) == 1 else "images are"
-        click.echo(f"{len(summary.absent)} {are} without the object:", err=True)
-        for entry in summary.absent:
-            of = f", {entry['consensus']}" if "consensus" in entry else ""
-            click.echo(f"  {entry['image']} (presence {entry['presence']:.2f}{of})", err=True)
+    list_absent(summary.absent)
     if summary.stale:
         are = "result is of a photo that is" if len(summary.stale) == 1 else "results are of photos that are"
         click.echo(f"{len(summary.stale)} {are} gone (--prune deletes):", err=True)
