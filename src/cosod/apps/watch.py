@@ -118,7 +118,7 @@ class Watch:
 
     def _do(self, group: Group, indices: Sequence[int], states: Mapping[str, State]) -> Summary:
         number = self._parts[group.name] = self._parts.get(group.name, -1) + 1
-        images, stems = (tuple(values[i] for i in indices) for values in (group.images, group.stems))
+        images, stems = (tuple(group.images[i] for i in indices), tuple(group.stems[i] for i in indices))
         part = Group(group.name, images, stems, number)
         summary = run(self.detector, self.model, [part], self.job, self.report, self.consensuses)
         self._done |= states  # what could not be read is tried again when it changes

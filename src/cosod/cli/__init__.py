@@ -73,7 +73,7 @@ def root():
     """
 
 
-def _show_warning(message, category, filename, *_) -> None:
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
     """A warning as one line; those of Pillow, which name no file, are passed over."""
     if f"{os.sep}PIL{os.sep}" not in filename:
         click.echo(f"Warning: {message}", err=True)

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -48,8 +49,9 @@ class OneFile:
         for failure in summary.failed:
             failure["error"] = failure["error"].replace(str(self.output / "standard input"), "standard input")
         if self.standard and self.file.exists():
-            click.get_binary_stream("stdout").write(self.file.read_bytes())
-            click.get_binary_stream("stdout").flush()
+            stream: BinaryIO = sys.stdout.buffer
+            stream.write(self.file.read_bytes())
+            stream.flush()
 
 
 def output_option(kind: click.ParamType) -> Callable:
@@ -114,7 +116,8 @@ def one_file(
             raise InputError("-o - would write a picture to the terminal; send it to a file or another program")
     folder = Path(click.get_current_context().with_resource(tempfile.TemporaryDirectory(prefix="cosod-")))
     if from_input:
-        (folder / "standard input").write_bytes(click.get_binary_stream("stdin").read())
+        stream: BinaryIO = sys.stdin.buffer
+        (folder / "standard input").write_bytes(stream.read())
         paths = (folder / "standard input",)
     standard = output == STANDARD
     return OneFile(tuple(paths), folder, folder / f"result{endings[0]}" if standard else output, standard)
