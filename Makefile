@@ -1,16 +1,33 @@
 # Everything on a fresh machine with Python >= 3.11 and make:
-#   make demo    segment the examples with the weights in the package, and write a contact sheet to demo/
-#   make test    lint and test
+#   make demo    segments the examples with the weights in the package, and writes a contact sheet to demo/
+#   make test    lints, builds the documentation and runs all tests
+#   make quick   runs the tests without those that are marked slow
+#   make docs    builds the documentation into site/
+#   make lint    checks style and types
+#   make picture renders the picture of the README and of the documentation anew
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint clean
+# PyPI's torch for Linux brings gigabytes of CUDA. Without an NVIDIA driver the CPU build is taken from PyTorch's own
+# index; `make TORCH_INDEX=` takes what PyPI has, another address takes another build.
+TORCH_INDEX ?= $(if $(shell command -v nvidia-smi 2>/dev/null),,https://download.pytorch.org/whl/cpu)
 
+# One worker a core. A worker computes with one thread, because more of them would only get in each other's way; the
+# tests of one file stay in one worker, which shares what they have set up.
+PYTEST := OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 $(BIN)/python -m pytest -n auto --dist loadfile
+
+.PHONY: demo test quick lint docs picture clean
+
+# Where the index cannot be reached, or has no such build, the last line takes torch from the machine's usual index.
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+ifneq ($(TORCH_INDEX),)
+	$(PIP) --retries 1 --timeout 20 --no-deps --index-url $(TORCH_INDEX) torch || \
+		echo "note: $(TORCH_INDEX) gave no torch; taking it from the usual package index"
+endif
+	$(PIP) -e '.[dev]'
 	touch $@
 
 demo: $(VENV)/ready
@@ -19,10 +36,19 @@ demo: $(VENV)/ready
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
-test: lint
-	$(BIN)/python -m pytest -m "not slow"
-	$(BIN)/python -m pytest -m slow
+docs: $(VENV)/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+test: lint docs
+	$(PYTEST)
+
+quick: $(VENV)/ready
+	$(PYTEST) -m "not slow"
+
+picture: $(VENV)/ready
+	$(BIN)/cosod segment examples/photos/toy_cars -o demo/toy_cars --sheet docs/images/toy_cars.jpg --overwrite
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo site .pytest_cache .ruff_cache .mypy_cache

@@ -1,14 +1,9 @@
-"""What cut-outs cost and what they gain.
+"""What maps, cut-outs and thumbnails cost: seconds, and the most memory that the process held.
 
     python benchmarks/applications.py
-    python benchmarks/applications.py --images PASCAL_coseg/images --gts PASCAL_coseg/gts
-    python benchmarks/applications.py --images examples/photos --gts examples/masks --maps out/
+    python benchmarks/applications.py --megapixels 48
 
-Without arguments: seconds that a generated photo of 12 megapixels takes for its map, cut-out and thumbnail, and the
-most memory the process held. With a set of groups: mean IoU with the ground truth of the map's mask by the adaptive
-threshold, after GrabCut, and after the guided filter (alpha of at least one half); ``free`` is GrabCut that may
-change every pixel, as a check on the default, which keeps what the map is sure of. Images whose truth is empty are
-left out.
+Of a generated photo of 12 megapixels. How good they are is measured by `benchmarks/cutouts.py`.
 """
 
 import argparse
@@ -23,24 +18,14 @@ import numpy as np
 import cosod
 from cosod.apps.cutout.cutout import CutoutOptions, cut_out
 from cosod.apps.thumbnails.thumbnails import ThumbnailOptions, crop, plan_crops
-from cosod.io import find_groups, read_image
-from cosod.postprocess.matting import smooth_alpha
-from cosod.postprocess.object_mask import grab_cut, object_box, object_mask, surroundings
+from cosod.postprocess.object_mask import object_box, object_mask
 from cosod.postprocess.render import save_image
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--images", type=Path, help="folder of groups, or one group")
-    parser.add_argument("--gts", type=Path, help="its masks: GTS/<group>/<image>.png")
-    parser.add_argument("--maps", type=Path, help="maps of an earlier `cosod segment`; made anew by default")
-    parser.add_argument("--limit", type=int, help="images of each group, the first ones")
     parser.add_argument("--megapixels", type=float, default=12.0, help="of the generated photo")
-    options = parser.parse_args()
-    if options.images:
-        quality(options.images, options.gts, options.maps, options.limit)
-    else:
-        speed(options.megapixels)
+    speed(parser.parse_args().megapixels)
 
 
 def generated(megapixels: float) -> np.ndarray:
@@ -95,50 +80,6 @@ def _timed(name: str, work):
         best = min(best, (time.perf_counter() - start[0], time.process_time() - start[1]))
     print(f"| {name} | {best[0]:.2f} | {best[1]:.2f} |", flush=True)
     return result
-
-
-def quality(images: Path, gts: Path, maps: Path | None, limit: int | None) -> None:
-    scores: dict[str, list[float]] = {"adaptive": [], "GrabCut": [], "guided filter": [], "free": []}
-    detector = None if maps else cosod.load()
-    for group in find_groups([images]):
-        files = group.images[:limit]
-        found = None if maps else detector.segment(files)
-        for number, (file, stem) in enumerate(zip(files, group.stems, strict=False)):
-            truth_file = gts / group.name / f"{stem}.png"
-            if not truth_file.exists() or not (truth := read_image(truth_file)[..., 0] > 127).any():
-                continue
-            saliency = found[number] if found else _stored(maps / group.name / f"{stem}.png")
-            for name, mask in stages(read_image(file), saliency).items():
-                scores[name].append((mask & truth).sum() / (mask | truth).sum())
-    base = np.array(scores["adaptive"])
-    print(f"{len(base)} images\n\n| mask | IoU | better by .05 | worse by .05 |\n|---|---:|---:|---:|")
-    for name, values in scores.items():
-        gain = np.array(values) - base
-        print(f"| {name} | {np.mean(values):.4f} | {(gain > 0.05).mean():.0%} | {(gain < -0.05).mean():.0%} |")
-
-
-def _stored(file: Path) -> np.ndarray:
-    return read_image(file)[..., 0] / np.float32(255)
-
-
-def stages(image: np.ndarray, saliency: np.ndarray) -> dict[str, np.ndarray]:
-    """The object's mask ``(H, W)`` after each step of a cut-out."""
-    mask = object_mask(saliency)
-    around = surroundings(mask)
-    if around is None:
-        return dict.fromkeys(("adaptive", "GrabCut", "guided filter", "free"), mask)
-    view = np.ascontiguousarray(image[around])
-    cut, _ = grab_cut(view, saliency[around], mask[around])
-    free, _ = grab_cut(view, np.full_like(saliency[around], 0.5), mask[around])
-
-    def whole(part: np.ndarray) -> np.ndarray:
-        result = np.zeros_like(mask)
-        shape = result[around].shape
-        result[around] = cv2.resize(part.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
-        return result
-
-    steps = {"GrabCut": whole(cut), "guided filter": whole(smooth_alpha(view, cut) >= 128), "free": whole(free)}
-    return {"adaptive": mask, **steps}
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def group_maps(detector: Detector, inputs: Ready) -> Iterator[Tensor]:
     encoded = EncodedGroup(inputs, encode, detector.batch, detector.feature_bytes)
     found = detector._shared(encoded)
     for _, features, output in detector._decoded(encoded, found.indices, found.consensus):
-        yield detector._judged(output.maps, features.deep, found.prototype)[0]
+        yield detector._filtered(output, features.deep, found.prototype)[0]
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> tuple[float, int | None]:

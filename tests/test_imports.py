@@ -31,5 +31,22 @@ def test_no_module_needs_torchvision_or_timm():
     assert run(EVERY_MODULE) == "[]"
 
 
+PUBLIC_NAMES = """
+import sys
+import cosod, cosod.evaluation
+for module in (cosod, cosod.evaluation):
+    assert set(module.__all__) <= set(dir(module))
+assert "torch" not in sys.modules
+for module in (cosod, cosod.evaluation):
+    for name in module.__all__:
+        getattr(module, name)
+print("done")
+"""
+
+
+def test_every_public_name_is_listed_and_there():
+    assert run(PUBLIC_NAMES) == "done"
+
+
 def test_command_line_starts_without_torch():
     assert run(COMMAND_LINE) == "[]"

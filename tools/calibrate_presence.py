@@ -1,12 +1,13 @@
-"""Calibrate the presence score of a network on groups that it was not trained on, and keep it in its weights file.
+"""Calibrate the presence score of a network, and keep it in its weights file.
 
-    python tools/calibrate_presence.py --duts DUTS_class [--weights FILE] [--dry-run]
+    python tools/calibrate_presence.py --duts DUTS_class --set DUTS_rest --set everyday --set MSRC [--dry-run]
 
-Takes the 30 held-out groups of DUTS_class (`tools/held_out.txt`), encodes 12 images of each, and plays what happens in
-use: groups of 4 to 12 images with 0, 20 and 40 per cent strangers, and a consensus learned from 1 (marked) to 6 images
-and applied to others. Strangers are images of the other held-out groups. Three constants are fitted by logistic
-regression, present and absent images weighing the same; the ROC-AUC printed and stored is of five folds, each of whose
-groups the fit did not see. A few minutes on two cores; the constants go into the metadata of the weights file
+Takes the 30 held-out groups of DUTS_class (`tools/held_out.txt`) and up to 30 groups of each other set, encodes 12
+images of each, and plays what happens in use: groups of 4 to 12 images with 0, 20 and 40 per cent outliers, and a
+consensus learned from 1 (marked) to 6 images and applied to others. Outliers are images of the other groups of the same
+set that show nothing of the group: where a photo stands in several groups, it is an outlier to none of them. Three
+constants are fitted by logistic regression, present and absent images weighing the same; the ROC-AUC printed and stored
+is of five folds, each of whose groups the fit did not see. The constants go into the metadata of the weights file
 (``presence``), whose tensors stay as they are.
 """
 
@@ -29,15 +30,21 @@ from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
 from cosod.models.checkpoints import safetensors_file
 
-IMAGES, FOLDS, REPEATS = 12, 5, 3
+GROUPS, IMAGES, FOLDS, REPEATS = 30, 12, 5, 2
 SIZES, SHARES, REFERENCES = (4, 8, 12), (0.0, 0.2, 0.4), (1, 2, 3, 6)
 
 
 class Encoded(NamedTuple):
-    """F of the images of a group, ``(N, C, H, W)``, and their masks as attention, ``(N, 1, H, W)``."""
+    """F of the images of a group, ``(N, C, H, W)``, and their masks as attention, ``(N, 1, H, W)``.
 
+    ``photos`` are all photos of the group, by name: none of them is an outlier to it.
+    """
+
+    source: str
     deep: torch.Tensor
     marks: torch.Tensor
+    names: list[str]
+    photos: frozenset[str]
 
 
 class Case(NamedTuple):
@@ -52,17 +59,19 @@ class Case(NamedTuple):
 
 @torch.inference_mode()
 def encode(detector: cosod.Detector, duts: Path, group: str) -> Encoded:
-    images, marks = [], []
-    for path in sorted((duts / "images" / group).iterdir()):
+    images, marks, names = [], [], []
+    paths = sorted((duts / "images" / group).iterdir())
+    for path in paths:
         mask = cv2.imread(str(duts / "gts" / group / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE) > 127
         if len(images) < IMAGES and 0 < mask.mean() < 1:
             images.append(shrink(read_image(path), detector.size))
             marks.append(mask)
+            names.append(path.stem)
     network = detector.network
     parts = [images[i : i + 8] for i in range(0, len(images), 8)]
     deep = torch.cat([network.encode(to_batch(p, network.mean, network.std, detector.device)).deep for p in parts])
     attention = [marked_attention(m, m.shape, deep.shape[-2:], m.size) for m in marks]
-    return Encoded(deep.cpu(), torch.stack(attention))
+    return Encoded(duts.name, deep.cpu(), torch.stack(attention), names, frozenset(path.stem for path in paths))
 
 
 def in_groups(network: CoSaliencyNetwork, groups: list[Encoded], rng: np.random.Generator):
@@ -97,7 +106,13 @@ def applied(network: CoSaliencyNetwork, groups: list[Encoded], rng: np.random.Ge
 
 
 def _strangers(groups: list[Encoded], own: int, count: int, rng: np.random.Generator) -> list[torch.Tensor]:
-    others = [(g, i) for g, group in enumerate(groups) if g != own for i in range(len(group.deep))]
+    others = [
+        (g, i)
+        for g, group in enumerate(groups)
+        if g != own and group.source == groups[own].source
+        for i, name in enumerate(group.names)
+        if name not in groups[own].photos
+    ]
     return [groups[g].deep[i : i + 1] for g, i in (others[k] for k in rng.permutation(len(others))[:count])]
 
 
@@ -142,12 +157,16 @@ def roc_auc(scores: np.ndarray, present: np.ndarray) -> float:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--duts", type=Path, required=True)
+    parser.add_argument("--set", type=Path, action="append", default=[], help="another set; repeat for more")
     parser.add_argument("--weights", type=Path, help="the package's default weights by default")
     parser.add_argument("--dry-run", action="store_true", help="print, and leave the weights file as it is")
     args = parser.parse_args()
     path = args.weights or registry.weights_file("gconet_plus_mobile")
     detector = cosod.load(path, device="cpu")
     groups = [encode(detector, args.duts, name) for name in held_out()]
+    for other in args.set:
+        names = sorted(path.name for path in (other / "images").iterdir() if path.name != "singles")
+        groups += [encode(detector, other, name) for name in names[:: max(1, len(names) // GROUPS)][:GROUPS]]
     rng = np.random.default_rng(0)
     with torch.inference_mode():
         plays = (play(detector.network, groups, rng) for _ in range(REPEATS) for play in (in_groups, applied))

@@ -1,17 +1,16 @@
-"""Fit what tells regions of the shared object from other regions, and keep it in a network's weights file.
+"""Choose the constants that tell regions of the shared object from other regions, and keep them in a weights file.
 
-    python tools/calibrate_regions.py --duts DUTS_class [--weights FILE] [--dry-run]
+    python tools/calibrate_regions.py --duts DUTS_class --set MSRC [--weights FILE] [--dry-run]
 
-Plays groups of 3, 6 and 12 images, and a consensus learned from one (marked) or three images and applied to others;
-all of them as they are, and with an image of another group at the side of each. What the network marks is cut into
-regions, and of each is known whether the masks say that most of it is the shared object. A logistic regression (see
-:class:`cosod.inference.region_filter.Judge`) is fitted on 60 groups of DUTS_class that the network was trained on; the
-table printed is of the 30 that it was not (`tools/held_out.txt`): mean IoU with the masks, maps cut at one half, before
-and after. Some ten minutes on two cores; the constants go into the metadata of the weights file (``regions``), whose
-tensors stay.
+Plays groups of 3, 6 and 12 images, and a consensus learned from one (marked) or three images and applied to others; all
+of them as they are, and with an image of another group at the side of each. The groups are the 30 of DUTS_class that no
+network was trained on (`tools/held_out.txt`) and those of development sets. For every pair of constants (see
+:class:`cosod.inference.region_filter.RegionClassifier`) it prints the mean IoU of maps cut at one half; the pair with
+the best mean over both situations goes into the metadata of the weights file (``regions``), whose tensors stay.
 """
 
 import argparse
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,14 +18,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-from calibrate_presence import logistic
 from measure_default import held_out
 from torch import Tensor
 
 import cosod
 from cosod import doctor, models
 from cosod.inference.feature_cache import EncodedGroup
-from cosod.inference.region_filter import CORE, Judge, kept, reduced, regions, traits
+from cosod.inference.region_filter import RegionClassifier, cosines, reduced, regions
 from cosod.io.images import read_image
 from cosod.io.prefetch import Inputs
 from cosod.io.tensors import shrink
@@ -34,8 +32,9 @@ from cosod.models import registry
 from cosod.models.base import Consensus
 from cosod.models.checkpoints import safetensors_file
 
-GROUPS, IMAGES = 60, 12
+IMAGES = 12
 SIZES, REFERENCES = (3, 6, 12), (1, 3)
+SHARPNESS, MARGINS = (20.0, 30.0, 40.0, 60.0), (0.03, 0.05, 0.07, 0.1, 0.15)
 
 
 class Group(NamedTuple):
@@ -46,19 +45,19 @@ class Group(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """One image in one situation: its map ``(1, S, S)``, F ``(C, h, w)``, the prototype ``(C,)`` and its mask."""
+    """One image in one situation: its map, reduced, the region of each pixel, their cosines, and its mask."""
 
     situation: str
-    map: Tensor
-    deep: Tensor
-    prototype: Tensor
+    map: np.ndarray
+    where: np.ndarray
+    cosines: np.ndarray
     mask: np.ndarray
 
 
-def load(duts: Path, name: str, size: int) -> Group:
+def load(data: Path, name: str, size: int) -> Group:
     images, masks = [], []
-    for path in sorted((duts / "images" / name).iterdir()):
-        mask = cv2.imread(str(duts / "gts" / name / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
+    for path in sorted((data / "images" / name).iterdir()):
+        mask = cv2.imread(str(data / "gts" / name / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
         mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA) > 127
         if len(images) < IMAGES and 0 < mask.mean() < 1:
             images.append(shrink(read_image(path), size))
@@ -93,8 +92,15 @@ def situations(detector: cosod.Detector, group: Group, name: str, rng: np.random
 
     def see(situation: str, rows, images: EncodedGroup, consensus: Consensus, prototype: Tensor) -> Iterator[Seen]:
         for part, features, output in detector._decoded(images, list(range(len(rows))), consensus):
-            for index, map_, deep in zip(part, output.maps, features.deep, strict=True):
-                yield Seen(f"{situation}, {name}", map_, deep, prototype, group.masks[rows[index]])
+            probability = reduced(output.maps if output.probability is None else output.probability)[:, 0].numpy()
+            maps = reduced(output.maps)[:, 0].numpy()
+            for place, index in enumerate(part):
+                where, cores = regions(probability[place])
+                alike = cosines(where, cores, features.deep[place].float(), prototype.float())
+                mask = cv2.resize(
+                    group.masks[rows[index]].astype(np.float32), where.shape, interpolation=cv2.INTER_AREA
+                )
+                yield Seen(f"{situation}, {name}", maps[place], where, alike, mask > 0.5)
 
     order = rng.permutation(len(group.images))
     for size in SIZES:
@@ -111,60 +117,50 @@ def situations(detector: cosod.Detector, group: Group, name: str, rng: np.random
         yield from see(f"learned from {what}", rows, encoded(rows), learned.alone(), learned.prototype)
 
 
-def fit(seen: list[Seen]) -> Judge:
-    """Logistic regression; a region weighs as the square root of its size."""
-    x, y, importance = [], [], []
-    for one in seen:
-        saliency = reduced(one.map[None])[0, 0].numpy()
-        where = regions(saliency)
-        if where.max() > 0:  # where there is one only nothing is decided
-            cores = np.where(saliency > CORE, where, -1)
-            mask = cv2.resize(one.mask.astype(np.float32), where.shape, interpolation=cv2.INTER_AREA)
-            x.append(traits(saliency, where, one.deep, one.prototype))
-            y += [mask[cores == region].mean() > 0.5 for region in range(len(x[-1]))]
-            importance += [(cores == region).mean() ** 0.5 for region in range(len(x[-1]))]
-    x, y = torch.tensor(np.concatenate(x), dtype=torch.float64), torch.tensor(y).double()
-    print(f"{len(y)} regions in images with more than one, {y.mean():.0%} of them of the shared object")
-    return Judge(*logistic(x, y, torch.tensor(importance).double()))
-
-
-def iou(seen: list[Seen], judge: Judge | None) -> float:
+def iou(seen: list[Seen], classifier: RegionClassifier | None) -> float:
     found = []
     for one in seen:
         map_ = one.map
-        if judge:
-            map_ = map_ * kept(map_[None], one.deep[None], one.prototype, judge)[0]
-        mask = map_[0].numpy() > 0.5
-        found.append((mask & one.mask).sum() / (mask | one.mask).sum())
+        if classifier is not None and len(one.cosines) > 1:
+            map_ = map_ * classifier.kept(one.cosines)[one.where]
+        mask = map_ > 0.5
+        found.append((mask & one.mask).sum() / max(1, (mask | one.mask).sum()))
     return float(np.mean(found))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--duts", type=Path, required=True)
+    parser.add_argument("--set", type=Path, action="append", default=[], help="a development set; repeat for more")
     parser.add_argument("--weights", type=Path, help="the package's default weights by default")
     parser.add_argument("--dry-run", action="store_true", help="print, and leave the weights file as it is")
     args = parser.parse_args()
     path = args.weights or registry.weights_file("gconet_plus_mobile")
     detector = cosod.load(path, device="cpu", keep_regions=True)
-    every = sorted(folder.name for folder in (args.duts / "images").iterdir())
-    trained = [name for name in every if name not in held_out()]
     rng = np.random.default_rng(0)
-
-    def play(names: list[str]) -> list[Seen]:
-        groups = [load(args.duts, name, detector.size) for name in names]
-        kinds = (("alone", groups), ("with strangers beside", joined(groups, rng)))
-        return [one for kind, them in kinds for group in them for one in situations(detector, group, kind, rng)]
-
-    judge = fit(play(trained[:: len(trained) // GROUPS][:GROUPS]))
-    print("| situation | IoU before | after |\n|---|---|---|")
-    seen = play(held_out())
+    seen: list[Seen] = []
+    for data in [args.duts, *args.set]:
+        names = held_out() if data == args.duts else sorted(p.name for p in (data / "images").iterdir())
+        groups = [load(data, name, detector.size) for name in names]
+        for kind, them in (("alone", groups), ("beside a distractor", joined(groups, rng))):
+            seen += [one for group in them for one in situations(detector, group, f"{data.name} {kind}", rng)]
+    kinds = {kind: [one for one in seen if kind in one.situation] for kind in ("alone", "beside")}
+    pairs = [RegionClassifier(*pair) for pair in itertools.product(SHARPNESS, MARGINS)]
+    print("| sharpness | margin | alone | beside a distractor |\n|---|---|---|---|")
+    best, reached = None, 0.0
+    for classifier in [None, *pairs]:
+        values = [100 * iou(them, classifier) for them in kinds.values()]
+        label = "all kept |" if classifier is None else f"{classifier.sharpness:g} | {classifier.margin:g}"
+        print(f"| {label} | {values[0]:.1f} | {values[1]:.1f} |", flush=True)
+        if classifier is not None and np.mean(values) > reached:
+            best, reached = classifier, np.mean(values)
+    print("\n| situation | IoU before | after |\n|---|---|---|")
     for situation in dict.fromkeys(one.situation for one in seen):
         of = [one for one in seen if one.situation == situation]
-        print(f"| {situation} | {100 * iou(of, None):.1f} | {100 * iou(of, judge):.1f} |")
-    print(judge.as_dict())
+        print(f"| {situation} | {100 * iou(of, None):.1f} | {100 * iou(of, best):.1f} |")
+    print(best.as_dict())
     if not args.dry_run:
-        safetensors_file.annotate(path, regions=judge.as_dict())
+        safetensors_file.annotate(path, regions=best.as_dict())
         if "check" in detector.network.extra:  # what `cosod doctor` expects
             safetensors_file.annotate(path, check=doctor.fingerprint(models.load(path)))
 

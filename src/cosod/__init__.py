@@ -6,6 +6,17 @@
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cosod import errors, models
+    from cosod.apps.albums import group
+    from cosod.apps.cutout.cutout import cutout
+    from cosod.apps.thumbnails.thumbnails import thumbnails
+    from cosod.apps.video import segment_video
+    from cosod.evaluation import evaluate
+    from cosod.inference.consensus_file import GroupConsensus
+    from cosod.inference.detector import Detector, apply, learn, load
 
 __all__ = [
     "Detector",
@@ -46,3 +57,8 @@ def __getattr__(name: str):
     if name in _MODULES:
         return importlib.import_module(f"cosod.{name}")
     raise AttributeError(f"module 'cosod' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion: what has not been imported yet is listed too."""
+    return sorted({*globals(), *__all__})

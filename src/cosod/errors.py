@@ -36,5 +36,17 @@ class ExtraError(CosodError):
         super().__init__(f"{feature} needs an optional dependency; install it with: pip install 'cosod[{extra}]'")
 
 
+class AbsentObjectWarning(UserWarning):
+    """The shared object is probably not in an image of which a cut-out or a thumbnail was asked for."""
+
+
+class DamagedImageWarning(UserWarning):
+    """An image that lacks a small part, as files do that were not copied to their end."""
+
+
+class UniformImageWarning(UserWarning):
+    """Images of one color, in which nothing can be found: their maps are empty."""
+
+
 class SingleImageWarning(UserWarning):
     """A group of one image: nothing is shared, the map is plain saliency."""

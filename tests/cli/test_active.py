@@ -66,7 +66,7 @@ def test_bad_image_is_left_out_and_reported(cosod, tmp_path):
     folder = make_pool(tmp_path / "pool")
     (folder / "images/3.png").write_bytes(b"nothing")
     code, _, err = cosod("active", "run", "--data", folder, "-o", tmp_path / "run", "--preset", "random10", *options())
-    assert code == 1 and "1 images could not be read" in err and "30 clicks of 3 images" in err
+    assert code == 1 and "1 image could not be read" in err and "30 clicks of 3 images" in err
     assert (tmp_path / "run/weights.safetensors").exists()
 
 
@@ -82,3 +82,39 @@ def test_bad_image_is_left_out_and_reported(cosod, tmp_path):
 def test_errors(cosod, pool, tmp_path, more, message):
     code, _, err = cosod("active", "run", "--data", pool, "-o", tmp_path, "--preset", "random10", *options(), *more)
     assert code == 1 and message in err
+
+
+def test_backbone_is_looked_for_before_anything_is_asked(cosod, pool, tmp_path):
+    damaged = tmp_path / "damaged.pth"
+    damaged.write_bytes(b"no weights")
+    begin = ("active", "query", tmp_path / "run", "--data", pool, "--device", "cpu", "--backbone")
+    for backbone in (tmp_path / "missing.pth", damaged):
+        code, _, err = cosod(*begin, backbone)
+        assert code == 1 and str(backbone) in err and err.startswith("Error: ")
+        assert not (tmp_path / "run").exists()
+
+
+def test_backbone_is_remembered(cosod, pool, tmp_path, monkeypatch):
+    def download(*arguments):
+        raise AssertionError("nothing is downloaded")
+
+    monkeypatch.setattr("cosod.models.backbones.imagenet.fetch", download)
+    run = tmp_path / "run"
+    assert cosod("active", "query", run, "--data", pool, *options())[0] == 0
+    code, _, err = cosod("active", "query", run, "--device", "cpu")
+    assert code == 0 and "wait for an answer" in err
+    (run / "backbone.json").write_text('{"file": "/nowhere/weights.pth"}')
+    code, _, err = cosod("active", "query", run, "--device", "cpu")
+    assert code == 1 and "/nowhere/weights.pth" in err
+    (run / "backbone.json").write_text("[]")
+    code, _, err = cosod("active", "query", run, "--device", "cpu")
+    assert code == 1 and "backbone.json: damaged" in err
+
+
+def test_progress_is_lines_where_there_is_no_terminal(cosod, pool, tmp_path):
+    arguments = ("active", "run", "--data", pool, "-o", tmp_path, "--preset", "random10", "--threads", "1", *options())
+    code, _, err = cosod(*arguments)
+    lines = [line for line in err.splitlines() if line.startswith("  stage final: ")]
+    assert code == 0 and 1 <= len(lines) <= 4
+    steps = TINY["training.final_steps"]
+    assert f"{steps} of {steps} step" in lines[-1] and "\r" not in err

@@ -1,4 +1,5 @@
 import json
+import os
 
 import cv2
 import numpy as np
@@ -69,7 +70,7 @@ def test_writes_everything(run, data):
     )
     assert code == 0
     assert "report.html" in err
-    assert len(list(out_folder.iterdir())) == 9
+    assert len([path for path in out_folder.iterdir() if path.name != ".cosod"]) == 9  # which marks results
     assert len(list((out_folder / "figures").iterdir())) == 10
     assert json.loads((out_folder / "summary.json").read_text())[0]["intervals"]["s"]
 
@@ -113,6 +114,49 @@ def test_comparing_with_the_papers(run, data):
     assert (code, "add --protocol coseg" in err) == (1, True)
     code, _, err = run("--pred", data / "good", "--gt", data / "gt", "--compare", "nothing")
     assert (code, "CoCA" in err) == (1, True)
+
+
+def test_another_set_than_the_papers_is_said_everywhere(run, data):
+    written = data / "scores"
+    code, out, err = run(
+        "--pred", f"mine={data / 'good'}", "--gt", data / "gt", "--compare", "coca", "-o", written, "--no-figures"
+    )
+    words = "the papers score CoCA with 80 groups / 1,295 images (the whole set), these are 2 groups / 6 images"
+    assert code == 0
+    assert f"Warning: mine: not comparable with the published rows: {words}" in err
+    assert words in out
+    row = next(line for line in out.splitlines() if line.startswith(">"))
+    assert "*" not in row and "'" not in row
+    for name in ("report.html", "summary.md", "summary.json", "compare.md"):
+        assert words in (written / name).read_text(), name
+
+
+def test_every_set_of_several_is_checked(run, data):
+    for name in ("CoCA", "CoSal2015"):
+        (data / "by_set").mkdir(exist_ok=True)
+        (data / "by_set" / name).symlink_to(data / "good")
+    sets = ["--gt", f"CoCA={data / 'gt'}", "--gt", f"CoSal2015={data / 'gt'}"]
+    _, out, err = run("--pred", f"mine={data / 'by_set'}", *sets, "--compare", "coca")
+    assert err.count("not comparable") == 2
+    assert out.count("not comparable with the other rows") == 2
+
+
+def test_a_table_by_group(run, data):
+    _, out, _ = run("--pred", data / "good", "--gt", data / "gt")
+    table = out.split("by group")[1].splitlines()
+    assert [line.split()[:2] for line in table[2:4]] == [["cup", "3"], ["dog", "3"]]
+    _, out, _ = run("--pred", data / "good", "--pred", data / "fair", "--gt", data / "gt")
+    table = out.split("by group")[1].splitlines()
+    assert table[1].split() == ["group", "images", "good", "fair"]
+    assert float(table[2].split()[2]) > float(table[2].split()[3])
+
+
+def test_names_that_are_not_utf_8(run, data):
+    for root in ("gt", "good"):
+        (data / root / "cup").rename(data / root / os.fsdecode(b"caf\xe9"))
+    code, _, _ = run("--pred", data / "good", "--gt", data / "gt", "-o", data / "scores", "--no-figures")
+    assert code == 0
+    assert r"caf\udce9" in (data / "scores" / "groups.csv").read_text()
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def known(monkeypatch):
     monkeypatch.setattr(
         job_module,
         "sort",
-        lambda indices, descriptors, detector, total, smallest: Albums((tuple(indices[:3]),), tuple(indices[3:]), ()),
+        lambda indices, *rest: Albums((tuple(indices[:3]),), tuple(indices[3:]), ()),
     )
 
 
@@ -54,6 +54,15 @@ def test_links_sheet_record_and_maps(photos, known):
     assert (out / "albums.jpg").exists()
     assert len(json.loads((out / "albums.json").read_text())["names"]["album-001"]) == 3
     assert names(out / "results" / "album-001") == sorted(f"{p.stem}.png" for p in (out / "album-001").iterdir())
+
+
+def test_photos_without_their_albums_object_are_reported(photos, known, capsys):
+    options = ["group", photos, "-o", photos.parent / "out", "--json", *FAST]
+    assert run(*options, "--absent", "report") == 0
+    shown = capsys.readouterr()
+    absent = json.loads(shown.out)["absent"]
+    assert ("without the object" in shown.err) == bool(absent)
+    assert run(*options, "--absent", "perhaps") == 2
 
 
 def test_again_does_nothing_and_other_photos_need_overwrite(photos, known, capsys):
@@ -98,3 +107,14 @@ def test_leftovers_only_are_said(photos, monkeypatch, capsys):
     monkeypatch.setattr(job_module, "sort", lambda indices, *rest: Albums((), tuple(indices), ()))
     assert run("group", photos, "-o", photos.parent / "out", *FAST) == 0
     assert "No two of the 5 photos share an object" in capsys.readouterr().err
+
+
+def test_photos_of_one_color_are_left_over(photos, tmp_path):
+    for name in ("black", "white", "also black"):
+        Image.new("RGB", (50, 40), name.split()[-1]).save(photos / f"{name}.png")
+    assert run("group", photos, "-o", tmp_path / "out", "--no-segment", "--size", "64") == 0
+    assert {"black.png", "white.png", "also black.png"} <= set(names(tmp_path / "out" / "leftovers"))
+    for path in photos.rglob("*.png"):
+        Image.new("RGB", (50, 40)).save(path)
+    assert run("group", photos, "-o", tmp_path / "plain", "--no-segment", "--size", "64") == 0
+    assert len(names(tmp_path / "plain" / "leftovers")) == 8

@@ -31,7 +31,7 @@ def test_unreadable_photo_is_reported_at_the_end(tmp_path, capsys):
     photos = make_photos(tmp_path / "photos", 2, 2)
     (photos / "group1" / "broken.jpg").write_bytes(b"no image")
     assert cosod("inspect", photos, "-o", tmp_path / "out", "--size", 32, "--show", "attention, decoder") == 1
-    assert "1 images could not be read" in (err := capsys.readouterr().err) and "broken.jpg" in err
+    assert "1 image could not be read" in (err := capsys.readouterr().err) and "broken.jpg" in err
     assert sorted(p.parent.name for p in (tmp_path / "out").rglob("*.png")) == ["attention"] * 2 + ["decoder"] * 2
 
 

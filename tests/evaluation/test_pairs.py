@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 
 from cosod.errors import InputError
@@ -84,3 +86,32 @@ def test_photos_by_key_enters_the_set(tmp_path):
         (tmp_path / name).touch()
     assert list(photos_by_key(tmp_path, "one")) == ["cup/a"]
     assert list(photos_by_key(tmp_path, "two")) == ["cup/b"]
+
+
+@pytest.mark.parametrize("forms", [("NFD", "NFC"), ("NFC", "NFD")])
+def test_composed_and_decomposed_accents_are_one_name(folders, forms):
+    pred, gt = ([unicodedata.normalize(form, "café/é.png")] for form in forms)
+    found = pair_up(*folders(pred, gt))
+    assert found.missing == [] and found.extra == []
+
+
+def test_names_that_differ_in_usual_ways_are_told(folders):
+    found = pair_up(*folders(["cup/a.png", "Cup/B.png", "cup/c_mask.png"], ["cup/a.png", "cup/b.png", "cup/c.png"]))
+    assert found.alike == [("cup/b", "Cup/B"), ("cup/c", "cup/c_mask")]
+
+
+def test_masks_and_overlays_of_the_program_are_no_predictions(folders):
+    written = ["cup/a.png", "masks/cup/a.png", "overlays/cup/a.jpg"]
+    found = pair_up(*folders(written, ["cup/a.png"]))
+    assert found.extra == []
+    assert found.pairs[0].prediction.endswith("pred/cup/a.png")
+
+
+def test_masks_alone_are_predictions(folders):
+    found = pair_up(*folders(["masks/cup/a.png", "overlays/cup/a.jpg"], ["cup/a.png"]))
+    assert found.pairs[0].prediction.endswith("pred/masks/cup/a.png")
+
+
+def test_a_group_may_be_called_masks(folders):
+    found = pair_up(*folders(["masks/a.png", "cup/a.png"], ["masks/a.png", "cup/a.png"]))
+    assert found.missing == [] and found.extra == []

@@ -31,8 +31,9 @@ def test_figures_by_image_group_and_all(make, gt):
 
 def test_several_protocols_read_each_file_once(make, gt, monkeypatch):
     pred, read = make(), []
-    real = runner.read_grey
-    monkeypatch.setattr(runner, "read_grey", lambda path: read.append(path) or real(path))
+    for name in ("read_map", "read_truth"):
+        real = getattr(runner, name)
+        monkeypatch.setattr(runner, name, lambda path, real=real: read.append(path) or real(path))
     reports = evaluate_protocols(pred, gt, MAIN)
     assert [r.protocol for r in reports] == list(MAIN)
     assert len(read) == len(set(read)) == 24

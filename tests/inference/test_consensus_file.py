@@ -114,6 +114,16 @@ def test_bad_images_are_left_out(detector, tmp_path):
         detector.learn(group, [np.eye(60, 80, dtype=bool), None, None], lambda index, error: None)
 
 
+def test_a_mask_of_zeros_and_ones_is_one(detector, tmp_path):
+    image, disc = scene(0, (220, 40, 30))
+    Image.fromarray(disc.astype(np.uint8)).save(tmp_path / "ones.png")
+    learned = detector.learn([image], [tmp_path / "ones.png"])
+    assert learned.fingerprint == detector.learn([image], [disc]).fingerprint
+    Image.fromarray(100 * disc.astype(np.uint8)).save(tmp_path / "dark.png")
+    with pytest.raises(InputError, match=r"dark\.png marks nothing .*brightest value is 100"):
+        detector.learn([image], [tmp_path / "dark.png"])
+
+
 def test_masks_that_say_nothing_are_named(detector, tmp_path):
     image, disc = scene(0, (220, 40, 30))
     for name, mask, message in (

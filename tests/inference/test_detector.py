@@ -1,5 +1,6 @@
 """The predictor: sizes, order, batches, bad images, and the published rule for k over several batches."""
 
+import io
 import threading
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from cosod.errors import DeviceError, ImageError, InputError, SingleImageWarning, WeightsError
+from cosod import models
+from cosod.errors import DeviceError, ImageError, InputError, SingleImageWarning, UniformImageWarning, WeightsError
 from cosod.inference.detector import Detector, choose_device, load
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 
@@ -87,8 +89,10 @@ def test_bad_images_are_left_out_or_raised(network, tmp_path):
 
 
 def test_extreme_sizes(network):
-    images = [np.zeros((1, 1, 3), np.uint8), np.zeros((2, 20_000, 3), np.uint8), np.zeros((5_000, 1, 3), np.uint8)]
-    assert [m.shape for m in Detector(network, size=64).segment(images)] == [(1, 1), (2, 20_000), (5_000, 1)]
+    sizes = (1, 1), (2, 20_000), (5_000, 1), (1, 300)
+    images = [np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
+    images[1][:, :9000] = images[2][:2000] = 0  # noise alone is grey all over once it is shrunk
+    assert [m.shape for m in Detector(network, size=64).segment(images)] == list(sizes)
 
 
 def test_one_image_warns(network):
@@ -143,8 +147,129 @@ class Released(CoSaliencyNetwork):
 
 
 def test_a_rule_over_the_group_sees_all_batches():
-    images = [np.full((64, 64, 3), value, np.uint8) for value in (0, 120, 180, 255)]
+    stripe = np.full((64, 64, 3), 40, np.uint8)  # images of one color would be left out
+    images = [np.where(np.arange(64)[:, None] < 60, np.uint8(value), stripe) for value in (0, 120, 180, 255)]
     whole = Detector(Released(), size=64, batch=4).segment(images)
     parts = Detector(Released(), size=64, batch=1, feature_bytes=0).segment(images)
     np.testing.assert_allclose(np.stack(whole), np.stack(parts), atol=1e-6)
     assert len({float(m.mean()) for m in whole}) == 4
+
+
+def test_images_of_one_color_show_nothing_and_count_nothing(network):
+    detector = Detector(network, size=64)
+    noise = np.random.default_rng(0).integers(0, 3, (60, 80, 3), dtype=np.uint8)
+    uniform = [np.zeros((60, 80, 3), np.uint8), np.full((50, 40, 3), 200, np.uint8), noise, noise + np.uint8(250)]
+    with pytest.warns(UniformImageWarning, match="4 images are of one color"):
+        results = detector.detect(uniform)
+    assert all(result.uniform and not result.map.any() and result.presence in (0, None) for result in results)
+    assert [result.map.shape for result in results] == [image.shape[:2] for image in uniform]
+    images = pictures(3)
+    alone = detector.segment(images)
+    for options in ({}, {"batch": 1, "feature_bytes": 0}):
+        mixed = [uniform[0], images[0], uniform[1], images[1], images[2], uniform[2]]
+        with pytest.warns(UniformImageWarning, match="image 0, image 2, image 5"):
+            results = Detector(network, size=64, **options).detect(mixed)
+        assert [result.index for result in results] == list(range(6))
+        assert [result.uniform for result in results] == [True, False, True, False, False, True]
+        for one, other in zip(alone, [result.map for result in results if not result.uniform], strict=True):
+            np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+def test_a_small_or_faint_object_is_no_uniform_image(network):
+    small, faint = np.zeros((640, 640, 3), np.uint8), np.full((64, 64, 3), 100, np.uint8)
+    small[300:320, 300:320] = 255
+    faint[20:40, 20:40] += 17
+    results = Detector(network, size=64).detect([small, faint])
+    assert not any(result.uniform for result in results)
+
+
+def test_a_consensus_leaves_images_of_one_color_out(network):
+    detector, images = Detector(network, size=64), pictures(3)
+    black = np.zeros((60, 80, 3), np.uint8)
+    with pytest.warns(UniformImageWarning):
+        consensus = detector.learn([images[0], black, images[1]])
+    assert consensus.facts.images == 2
+    torch.testing.assert_close(consensus.vector, detector.learn(images[:2]).vector)
+    with pytest.warns(UniformImageWarning, match="2 images are"):
+        found = dict(detector.apply([consensus, consensus], [black, images[2], black]))
+    assert list(found) == [0, 1, 2] and not any(m.any() for i in (0, 2) for m in found[i])
+    with pytest.raises(InputError, match="of one color"):
+        detector.learn([black, black])
+    mask = np.zeros((60, 80), np.uint8)
+    mask[:20] = 255
+    with pytest.raises(InputError, match="of one color"):
+        detector.learn([black, images[0]], [mask, None])
+
+
+def test_detect_gives_maps_and_presence(network):
+    images = pictures(3)
+    detector = Detector(network, size=64)
+    results = detector.detect(images)
+    for result, saliency in zip(results, detector.segment(images), strict=True):
+        np.testing.assert_array_equal(result.map, saliency)
+        assert result.presence is None or 0 <= result.presence <= 1
+
+
+def test_tensors_bytes_and_file_objects_are_images_too(network, tmp_path):
+    images = [np.ascontiguousarray(image[:33, :40]) for image in pictures(3)]
+    expected = Detector(network, size=64).segment(images)
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
+    tensors = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+    for feature_bytes in (0, 1 << 30):  # nothing is kept: everything is read twice
+        detector = Detector(network, size=64, feature_bytes=feature_bytes)
+        with paths[1].open("rb") as file:
+            mixed = [io.BytesIO(paths[0].read_bytes()), file, paths[2].read_bytes()]
+            for given in (mixed, tensors, list(tensors.float() / 255), np.stack(images)):
+                for one, other in zip(expected, detector.segment(given), strict=True):
+                    np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+def test_whatever_cannot_be_used_is_reported(network, tmp_path):
+    images = pictures(2)
+    Image.fromarray(np.tile(images[0], (9, 9, 1))).save(tmp_path / "a.jpg")
+    data = (tmp_path / "a.jpg").read_bytes()
+    closed = Image.open(tmp_path / "a.jpg")
+    closed.close()
+    unusable = [
+        Image.open(io.BytesIO(data[: len(data) // 2])),
+        closed,
+        np.full((9, 9, 3), np.nan),
+        images[0].astype(object),
+        np.zeros((2, 9, 9, 3, 1), np.uint8),
+        torch.zeros(7, 9, 9),
+        b"no image",
+        io.StringIO("text"),
+        None,
+        3,
+    ]
+    usable = [np.matrix(images[0][..., 0]), Image.fromarray(images[1]).convert("LA").convert("La")]
+    errors = {}
+    found = dict(Detector(network, size=64).stream([*unusable, *usable], errors.__setitem__))
+    assert list(errors) == list(range(len(unusable))) and list(found) == [10, 11]
+    assert all(isinstance(error, ImageError) and f"image {i}:" in str(error) for i, error in errors.items())
+    for image in unusable:
+        with pytest.raises(ImageError, match="image 1"):
+            Detector(network, size=64).segment([images[0], image])
+
+
+def test_the_same_pillow_image_twice(network, tmp_path):
+    for number in range(3):
+        Image.fromarray(np.tile(pictures(1)[0], (20, 20, 1))).save(tmp_path / f"{number}.png")
+    opened = [Image.open(tmp_path / f"{number % 3}.png") for number in range(3)] * 4
+    maps = Detector(network, size=64).segment(opened)
+    np.testing.assert_allclose(maps[0], maps[9], atol=2e-5)
+
+
+def test_weights_in_place_of_the_packages_own(network, tmp_path):
+    models.save(network, tmp_path / "mine.safetensors")
+    for given in ({"weights": tmp_path / "mine.safetensors"}, {"weights": str(tmp_path / "mine.safetensors")}):
+        assert load(**given, device="cpu").identity == Detector(network, device="cpu").identity
+        assert load("gconet_plus_mobile", **given).identity == Detector(network).identity
+    with pytest.raises(WeightsError, match="not gconet"):
+        load("gconet", weights=tmp_path / "mine.safetensors")
+    with pytest.raises(WeightsError, match="missing"):
+        load(weights=tmp_path / "missing.safetensors")
+    with pytest.raises(InputError, match="no network"):
+        load("unknown", weights=tmp_path / "mine.safetensors")

@@ -11,86 +11,102 @@ from PIL import Image
 import cosod
 from cosod.cli import main
 from cosod.errors import SingleImageWarning, WeightsError
-from cosod.inference.region_filter import Judge, kept, regions, traits
+from cosod.inference.region_filter import RegionClassifier, cosines, kept, regions
 from cosod.inference.zoom_in import look_closer
 from cosod.io.prefetch import Inputs
+from cosod.models.base import Output
 from cosod.models.checkpoints import safetensors_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-JUDGE = Judge(beside=8.0, best=2.0, share=1.0, offset=-2.0)
+CLASSIFIER = RegionClassifier(sharpness=40.0, margin=0.1)
 
 
-def scene(*kinds, side=64, cells=8):
+def scene(*kinds, side=64):
     """A map with a square in each quarter that has a kind, and F with the kind's own vector there."""
     generator = torch.Generator().manual_seed(0)
     vectors = torch.nn.functional.normalize(torch.randn(4, 16, generator=generator), dim=1)
     saliency = torch.zeros(1, side, side)
-    deep = 0.05 * torch.randn(16, cells, cells, generator=generator) + vectors[3][:, None, None]
+    deep = 0.05 * torch.randn(16, 8, 8, generator=generator) + vectors[3][:, None, None]
     for quarter, kind in enumerate(kinds):
         if kind is not None:
-            y, x = (quarter // 2) * side // 2, (quarter % 2) * side // 2
-            saliency[:, y + 8 : y + 24, x + 8 : x + 24] = 0.9
-            deep[:, y // 8 + 1 : y // 8 + 3, x // 8 + 1 : x // 8 + 3] = vectors[kind][:, None, None]
+            (y, x), eighth = divmod(quarter, 2), side // 8
+            rows, columns = (slice((4 * at + 1) * eighth, (4 * at + 3) * eighth) for at in (y, x))
+            saliency[:, rows, columns] = 0.9
+            deep[:, 4 * y + 1 : 4 * y + 3, 4 * x + 1 : 4 * x + 3] = vectors[kind][:, None, None]
     return saliency, deep, vectors
 
 
 def test_every_pixel_belongs_to_the_nearest_region():
     saliency, _, _ = scene(0, 1, None, 2)
-    where = regions(saliency[0].numpy())
+    where, cores = regions(saliency[0].numpy())
     assert where.shape == (64, 64) and set(np.unique(where)) == {0, 1, 2}
     assert where[0, 0] == where[16, 16] != where[0, 63] == where[16, 48]
     assert where[63, 63] == where[48, 48] == where[40, 50]
+    np.testing.assert_array_equal(cores, saliency[0].numpy() > 0.5)
 
 
 @pytest.mark.parametrize("saliency", [np.zeros((20, 30)), np.full((20, 30), 0.9), np.eye(20)])
 def test_nothing_and_one_region_are_not_cut(saliency):
-    assert not regions(saliency.astype(np.float32)).any()
+    where, _ = regions(saliency.astype(np.float32))
+    assert not where.any()
+
+
+def test_a_speck_belongs_to_the_nearest_region():
+    saliency, _, _ = scene(0, 1, None, None)
+    saliency[0, 60:62, 2:4] = 0.9
+    where, cores = regions(saliency[0].numpy())
+    assert where.max() == 1 and where[61, 3] == where[16, 16] and not cores[61, 3]
 
 
 def test_the_region_that_is_like_the_prototype_stands_out():
     saliency, deep, vectors = scene(0, 1, None, None)
-    found = traits(saliency[0].numpy(), regions(saliency[0].numpy()), deep, vectors[0])
-    assert found.shape == (2, 3)
-    beside, best, share = found.T
-    assert beside[0] > 0.5 and beside[1] < 0.2
-    assert best[0] == 0 and best[1] < -0.3
-    np.testing.assert_allclose(share, 0.5, atol=1e-6)
+    found = cosines(*regions(saliency[0].numpy()), deep, vectors[0])
+    assert found.shape == (2,) and found[0] > 0.9 and found[1] < 0.5
 
 
 @pytest.mark.parametrize("side", [96, 80, 50])
 def test_grids_that_do_not_divide_the_map_will_do(side):
     saliency, deep, vectors = scene(0, 1, None, None)
-    map_ = cv2.resize(saliency[0].numpy(), (side, side))
-    found = traits(map_, regions(map_), deep, vectors[0])
-    assert np.isfinite(found).all() and found[0, 0] > found[1, 0] + 0.3
+    found = cosines(*regions(cv2.resize(saliency[0].numpy(), (side, side))), deep, vectors[0])
+    assert np.isfinite(found).all() and found[0] > found[1] + 0.3
 
 
 def test_other_things_are_faded_and_the_maps_of_one_region_stay():
-    many, one = scene(0, 1, None, 0), scene(None, 1, None, None)
+    many, one = scene(0, 1, None, 0, side=256), scene(None, 1, None, None, side=256)
     maps, deep = torch.stack([many[0], one[0]]), torch.stack([many[1], one[1]])
-    factors = kept(maps, deep, many[2][0], JUDGE)
+    factors = kept(Output(maps), deep, many[2][0], CLASSIFIER)
     assert factors.shape == maps.shape and factors.dtype == maps.dtype
-    assert factors[0, 0, 16, 16] == factors[0, 0, 48, 48] == 1
-    assert factors[0, 0, 16, 48] == 0
+    assert factors[0, 0, 64, 64] > 0.9 and factors[0, 0, 192, 192] > 0.9
+    assert factors[0, 0, 64, 192] < 0.01
     assert (factors[1] == 1).all()
 
 
-def test_the_best_region_stays_whatever_the_judge_thinks_of_it():
-    saliency, deep, vectors = scene(0, 1, None, None)
-    factors = kept(saliency[None], deep[None], vectors[0], Judge(8.0, 2.0, 1.0, -1000.0))
-    assert factors[0, 0, 16, 16] == 1 and factors[0, 0, 16, 48] == 0
+def test_regions_are_those_of_any_object_where_the_network_tells_them():
+    """What the decoder already took for another thing is still a region, to which others are compared."""
+    saliency, deep, vectors = scene(0, 1, None, None, side=256)
+    map_ = saliency.clone()
+    map_[:, :, 128:] *= 0.4
+    factors = kept(Output(map_[None], probability=saliency[None]), deep[None], vectors[0], CLASSIFIER)
+    assert factors[0, 0, 64, 192] < 0.01 < factors[0, 0, 64, 64]
 
 
-def test_a_weights_file_keeps_the_judge(tmp_path):
-    assert Judge.read({}) is None
-    assert Judge.read({"regions": JUDGE.as_dict()}) == JUDGE
-    for damaged in ("x", 3, {}, {"beside": 1.0}, JUDGE.as_dict() | {"offset": "much"}, JUDGE.as_dict() | {"more": 1}):
+def test_the_best_region_stays_however_little_it_resembles_the_prototype():
+    saliency, deep, vectors = scene(1, 2, None, None, side=256)
+    factors = kept(Output(saliency[None]), deep[None], vectors[0], CLASSIFIER)
+    assert factors.amax() == 1
+
+
+def test_a_weights_file_keeps_the_constants(tmp_path):
+    constants = CLASSIFIER.as_dict()
+    assert RegionClassifier.read({}) is None
+    assert RegionClassifier.read({"regions": constants}) == CLASSIFIER
+    for damaged in ("x", 3, {}, {"margin": 1.0}, constants | {"margin": "much"}, constants | {"more": 1}):
         with pytest.raises(WeightsError, match=r"calibrate_regions\.py"):
-            Judge.read({"regions": damaged})
+            RegionClassifier.read({"regions": damaged})
     path = tmp_path / "light.safetensors"
-    safetensors_file.save(cosod.models.create("gconet_plus_mobile"), path, {"regions": JUDGE.as_dict()})
-    assert cosod.load(path, "cpu").judge == JUDGE
-    assert cosod.load(path, "cpu", keep_regions=True).judge is None
+    safetensors_file.save(cosod.models.create("gconet_plus_mobile"), path, {"regions": constants})
+    assert cosod.load(path, "cpu").region_classifier == CLASSIFIER
+    assert cosod.load(path, "cpu", keep_regions=True).region_classifier is None
 
 
 def test_a_closer_look_does_not_bring_back_what_is_gone():

@@ -1,14 +1,18 @@
 """Every kind of image file comes out as upright RGB, and bad ones as one clear sentence."""
 
+import io
+import os
+import re
 import struct
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+import torch
+from PIL import Image, ImageCms
 
-from cosod.errors import ImageError, InputError
-from cosod.io.images import image_size, read_image
+from cosod.errors import DamagedImageWarning, ImageError, InputError
+from cosod.io.images import image_size, read_image, read_reduced
 
 RNG = np.random.default_rng(0)
 
@@ -166,3 +170,142 @@ def test_damaged_bytes_never_give_another_error(tmp_path, picture, ending):
             assert path.name in str(error)
             outcomes.add("refused")
     assert outcomes <= {np.dtype(np.uint8), "refused"}
+
+
+def test_arrays_that_cannot_be_used_are_named(picture):
+    unusable = {
+        "object": picture.astype(object),
+        "NaN": np.full((4, 4, 3), np.nan),
+        "channels last": picture.transpose(2, 0, 1),
+        "shape": picture[None],
+        "0, 1": picture / 100 - 1,
+        "complex": picture.astype(complex),
+        "<U1": np.array([["a", "b"]]),
+        "int64": picture.astype(np.int64),
+        "NoneType": None,
+        "list": picture.tolist(),
+        "()": np.float32(1),
+    }
+    for said, array in unusable.items():
+        with pytest.raises(ImageError, match=re.escape(said)):
+            read_image(array)
+
+
+def test_arrays_of_unusual_kinds(picture):
+    grey = np.repeat(picture[..., :1], 3, axis=2)
+    np.testing.assert_array_equal(read_image(np.matrix(picture[..., 0])), grey)
+    np.testing.assert_array_equal(read_image(np.ma.masked_array(picture, picture > 9)), picture)
+    np.testing.assert_array_equal(read_image(picture.astype(">u2") * 257), picture)
+    np.testing.assert_array_equal(read_image((picture / 255).astype(np.float16)), picture)
+    np.testing.assert_array_equal(read_image(picture[::-1, ::-1]), picture[::-1, ::-1])
+    np.testing.assert_array_equal(read_image(np.asfortranarray(picture)), picture)
+    np.testing.assert_array_equal(read_image(picture / 255 * (1 + 1e-6)), picture)
+
+
+def test_tensors(picture):
+    tensor = torch.from_numpy(picture)
+    first = tensor.permute(2, 0, 1)
+    floats = first.float() / 255
+    for given in (first, first[None], tensor, floats, floats.double(), floats.half(), floats.requires_grad_()):
+        np.testing.assert_array_equal(read_image(given), picture)
+    assert np.abs(read_image(floats.bfloat16()).astype(int) - picture).max() <= 1
+    np.testing.assert_array_equal(read_image(tensor[..., 1])[..., 0], picture[..., 1])
+    np.testing.assert_array_equal(read_image(tensor[..., 1] > 100)[..., 0], 255 * (picture[..., 1] > 100))
+    for unusable in (first.long(), floats * 4 - 2, first.to("meta"), floats[0].to_sparse(), torch.zeros(5, 9, 9)):
+        with pytest.raises(ImageError):
+            read_image(unusable)
+
+
+def test_bytes_and_file_objects(tmp_path, picture):
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    half_read = io.BytesIO(data)
+    half_read.read(20)
+    reading, writing = os.pipe()
+    os.write(writing, data)
+    os.close(writing)
+    with (tmp_path / "a.png").open("rb") as file, os.fdopen(reading, "rb") as pipe:
+        for given in (data, bytearray(data), memoryview(data), io.BytesIO(data), half_read, file, file, pipe):
+            np.testing.assert_array_equal(read_image(given), picture)
+    for unusable in (b"", b"no image", io.StringIO("text"), file, io.BytesIO(data[:100])):
+        with pytest.raises(ImageError):
+            read_image(unusable)
+    with pytest.raises(ImageError, match="over the limit"):
+        read_image(data, max_pixels=1000)
+
+
+def test_pillow_images_that_cannot_be_used(tmp_path, picture):
+    large = Image.fromarray(np.tile(picture, (8, 8, 1)))
+    large.save(tmp_path / "a.jpg")
+    data = (tmp_path / "a.jpg").read_bytes()
+    truncated = Image.open(io.BytesIO(data[: len(data) // 2]))
+    closed = Image.open(tmp_path / "a.jpg")
+    closed.close()
+    with (tmp_path / "a.jpg").open("rb") as file:
+        without_file = Image.open(file)
+    for unusable in (truncated, closed, without_file, Image.new("RGB", (0, 4))):
+        with pytest.raises(ImageError, match="Pillow image given"):
+            read_image(unusable)
+
+
+@pytest.mark.parametrize("mode", "1 L P RGB RGBA CMYK YCbCr HSV LAB I F LA PA RGBX RGBa La I;16 I;16B".split())  # noqa: SIM905
+def test_pillow_images_of_every_mode(picture, mode):
+    image = Image.fromarray(picture)
+    grey = image.convert("L")
+    if mode == "LAB":
+        image = ImageCms.profileToProfile(
+            image, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+        )
+    elif mode.startswith("I;16"):
+        deep = (np.asarray(grey).astype(np.uint16) * 257).astype(">u2" if mode.endswith("B") else "<u2")
+        image = Image.fromarray(deep)
+    else:
+        path = {"La": ("LA", "La"), "RGBa": ("RGBA", "RGBa"), "PA": ("P", "PA"), "F": ("L", "F"), "I": ("L", "I")}
+        for step in path.get(mode, (mode,)):
+            image = image.convert(step)
+    assert image.mode == mode
+    expected = np.asarray(grey.convert("RGB") if mode[0] in "LIF" and mode != "LAB" else picture, int)
+    difference = np.abs(read_image(image).astype(int) - expected).mean()
+    assert difference < {"1": 130, "P": 20, "PA": 20}.get(mode, 3)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_lacks_its_last_bytes_is_read(tmp_path, progressive):
+    y, x = np.mgrid[:300, :400]
+    picture = np.stack([x % 256, y % 256, (x + y) // 3 % 256], axis=2).astype(np.uint8)
+    Image.fromarray(picture).save(tmp_path / "whole.jpg", progressive=progressive)
+    data, whole = (tmp_path / "whole.jpg").read_bytes(), read_image(tmp_path / "whole.jpg")
+    for missing in (1, 2, 12):
+        (tmp_path / "cut.jpg").write_bytes(data[:-missing])
+        assert np.abs(read_image(tmp_path / "cut.jpg")[:280].astype(int) - whole[:280]).max() < 8
+        reduced, size = read_reduced(tmp_path / "cut.jpg", 64)
+        assert size == (300, 400) and len(reduced) < 200
+        read_image(Image.open(tmp_path / "cut.jpg"))
+    (tmp_path / "half.jpg").write_bytes(data[: len(data) // 2])
+    with pytest.raises(ImageError, match=r"half\.jpg.*truncated"):
+        read_image(tmp_path / "half.jpg")
+
+
+def test_a_missing_part_of_a_jpeg_is_told(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (400, 400, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "whole.jpg")
+    data = (tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(data[: -len(data) // 20])
+    with pytest.warns(DamagedImageWarning, match=r"cut\.jpg.* 5% "):
+        read_image(tmp_path / "cut.jpg")
+    (tmp_path / "cut.jpg").write_bytes(data[: -len(data) // 5])
+    with pytest.raises(ImageError):
+        read_image(tmp_path / "cut.jpg")
+
+
+@pytest.mark.parametrize("outlier", [1e6, np.inf, np.nan, -1e6, -np.inf])
+@pytest.mark.parametrize("scale", [1.0, 255.0, 8.0, 1000.0])
+def test_one_hot_pixel_does_not_make_a_float_image_black(tmp_path, picture, outlier, scale):
+    values = picture[..., 0].astype(np.float32) / 255
+    expected = values if scale in (1, 255) else values / values.max()
+    hot = values * scale
+    hot[5, 7] = outlier
+    Image.fromarray(hot).save(tmp_path / "hot.tiff")
+    difference = np.abs(read_image(tmp_path / "hot.tiff")[..., 0] / 255 - expected)
+    difference[5, 7] = 0
+    assert difference.max() < 0.03

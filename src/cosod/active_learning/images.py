@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from cosod.active_learning.pool import Pool
 from cosod.errors import ImageError
-from cosod.evaluation.reading import read_grey
+from cosod.evaluation.reading import read_truth
 from cosod.io.images import read_image
 from cosod.io.tensors import shrink
 
@@ -97,7 +97,7 @@ def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
     Raises:
         ImageError: it cannot be read, or is not of the ``size`` (height, width) of its image.
     """
-    mask, _ = read_grey(path)
+    mask, _ = read_truth(path)
     if mask.shape != size:
         raise ImageError(
             f"{path}: is {mask.shape[1]} x {mask.shape[0]}, its image {size[1]} x {size[0]}; give the mask of the image"

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from cosod.active_learning import settings as of_settings
 from cosod.active_learning.ensemble import State as Snapshot
@@ -19,6 +18,7 @@ from cosod.active_learning.images import load_images, load_masks
 from cosod.active_learning.labels import Targets, oracle, superpixels, targets
 from cosod.active_learning.points import PointSet, Queries, unanswered
 from cosod.active_learning.pool import Pool
+from cosod.active_learning.progress import progress
 from cosod.active_learning.selection import random_queries, select
 from cosod.active_learning.self_training import said_masks
 from cosod.active_learning.settings import REGIONS, Settings
@@ -28,7 +28,7 @@ from cosod.errors import InputError
 from cosod.inference.detector import choose_device
 from cosod.io.atomic_write import whole, write_text
 from cosod.models.backbones.imagenet import init_backbone
-from cosod.models.checkpoints import loading, published, safetensors_file
+from cosod.models.checkpoints import loading, reading, safetensors_file
 from cosod.models.registry import create
 from cosod.models.saliency_base import SaliencyNetwork
 from cosod.training import checkpoint
@@ -79,7 +79,8 @@ class Loop:
         state: the folder.
         pool: the images; they must be what they were when the run began.
         settings: of the run.
-        backbone: file of ImageNet weights; downloaded where it is not given, ``Path("none")`` is a random start.
+        backbone: file or URL of ImageNet weights; downloaded where it is not given, ``Path("none")`` is a random start.
+            A run remembers it.
         device: of training and queries.
         material: the pool in memory.
         say: called with a line when something takes a while.
@@ -88,7 +89,7 @@ class Loop:
     state: State
     pool: Pool
     settings: Settings
-    backbone: Path | None = None
+    backbone: Path | str | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     material: Material | None = None
     say: Callable[[str], None] = lambda line: None
@@ -119,9 +120,13 @@ class Loop:
         Raises:
             InputError: no run there and no pool to begin one with; another pool or other settings than those of the
                 run there, named; images of the pool that changed since, named.
+            WeightsError: the backbone's ImageNet weights cannot be had. They are looked for here, before anybody
+                has answered anything, although only the first training needs them.
         """
         state = State(Path(folder))
-        if state.exists():
+        more["backbone"] = backbone = state.backbone() if more.get("backbone") is None else more["backbone"]
+        begun = state.exists()
+        if begun:
             found = state.pool()
             if pool is not None and pool.fingerprint != found.fingerprint:
                 raise InputError(_other_pool(state, found, pool))
@@ -130,10 +135,13 @@ class Loop:
             settings = _same_settings(state, settings)
         elif pool is None:
             raise InputError(f"{folder}: holds no active-learning run; begin one with a pool: --data FOLDER")
-        else:
-            settings = settings or Settings()
+        settings = settings or Settings()
+        if not (state.folder / loading.RESULT).exists():
+            _check_backbone(settings.training.network, backbone)
+        if not begun:
             write_text(state.settings, json.dumps(of_settings.to_table(settings), indent=2) + "\n")
             pool.save(state.pool_file)
+        state.save_backbone(backbone)
         return cls(state, pool, settings, device=choose_device(device), **more)
 
     def asked(self, give_up: bool = False) -> Queries:
@@ -214,7 +222,7 @@ class Loop:
             return random_queries(self.pool, self.settings.first, self.settings.seed)
         network, snapshots = self._trained(number - 1)
         self.say(f"round {number}: choosing {self.settings.clicks} pixels in each of {len(self.pool)} images")
-        with _bar(len(self.pool), "img") as bar:
+        with progress(len(self.pool), "image", f"round {number}") as update:
             return select(
                 network,
                 snapshots,
@@ -227,7 +235,7 @@ class Loop:
                 torch_seed(self.settings.seed, "round", number),
                 self.material.regions if self.settings.labels != "points" else None,
                 PRECISIONS[self.settings.training.precision],
-                bar.update,
+                update,
             )
 
     def _trained(self, number: int) -> tuple[SaliencyNetwork, list[Snapshot]]:
@@ -235,7 +243,7 @@ class Loop:
         file = self.state.model_file(number)
         if file.exists():
             network = self._new(number)
-            snapshots = published.read(file)["snapshots"]
+            snapshots = reading.read(file)["snapshots"]
         else:
             training, ensemble = self.settings.training, self.settings.ensemble
             network = self._start(number)
@@ -282,11 +290,11 @@ class Loop:
         seen = "its own masks" if stage == "self" else seen
         self.say(f"stage {stage}: {steps} steps on {seen} of {len(self.pool)} images ({share:.3%} of their pixels)")
         key = (self.settings.seed, "stage", stage)
-        with _bar(steps, "step") as bar:
+        with progress(steps, "step", f"stage {stage}") as update:
 
             def stepped(step: int) -> None:
                 after_step(step)
-                bar.update()
+                update(1)
 
             report = train_stage(
                 network,
@@ -303,9 +311,10 @@ class Loop:
         return report
 
 
-def _bar(total: int, unit: str) -> tqdm:
-    """A progress bar on a terminal, gone when it is done."""
-    return tqdm(total=total, unit=unit, leave=False, disable=None, dynamic_ncols=True)
+def _check_backbone(network: str, backbone: Path | str | None) -> None:
+    """Raises WeightsError where the backbone's weights are missing or of another network."""
+    if backbone != Path("none"):
+        init_backbone(create(network), backbone)
 
 
 def _same_settings(state: State, wanted: Settings | None) -> Settings:

@@ -65,6 +65,11 @@ def check_formats(names: Iterable[str]) -> list[str]:
     return names
 
 
+def query_files(folder: Path, names: Iterable[str]) -> list[Path]:
+    """The files that :func:`write_queries` writes for these formats."""
+    return [folder / name for form in names for name in _NAMES[form]]
+
+
 def read_queries(path: str | os.PathLike, images: str | os.PathLike | None = None) -> tuple[Pool, Queries]:
     """Pool and points of a JSON file that :func:`write_queries` wrote, with its ``pool.json`` beside it.
 
@@ -85,9 +90,10 @@ def read_queries(path: str | os.PathLike, images: str | os.PathLike | None = Non
 
 
 def _json(folder: Path, pool: Pool, queries: Queries, _: str) -> list[Path]:
-    save_queries(folder / "queries.json", pool.fingerprint, queries)
-    pool.save(folder / _POOL)
-    return [folder / "queries.json", folder / _POOL]
+    paths = query_files(folder, ["json"])
+    save_queries(paths[0], pool.fingerprint, queries)
+    pool.save(paths[1])
+    return paths
 
 
 def _label_studio(folder: Path, pool: Pool, queries: Queries, image_url: str) -> list[Path]:
@@ -115,7 +121,7 @@ def _label_studio(folder: Path, pool: Pool, queries: Queries, image_url: str) ->
         ]
         data = {"image": image_url + quote(image), "cosod_image": image, "cosod_pool": pool.fingerprint}
         tasks.append({"data": data, "predictions": [{"model_version": "cosod", "result": regions}]})
-    paths = [folder / "label_studio_tasks.json", folder / "label_studio_config.xml"]
+    paths = query_files(folder, ["labelstudio"])
     write_text(paths[0], json.dumps(tasks, ensure_ascii=False, indent=1) + "\n")
     write_text(paths[1], _CONFIG)
     return paths
@@ -136,12 +142,18 @@ def _cvat(folder: Path, pool: Pool, queries: Queries, _: str) -> list[Path]:
             )
     ElementTree.indent(root)
     labels = [{"name": name, "type": "points", "attributes": []} for name in (ASKED, *LABELS)]
-    paths = [folder / "cvat.xml", folder / "cvat_labels.json"]
+    paths = query_files(folder, ["cvat"])
     write_text(paths[0], f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, "unicode")}\n')
     write_text(paths[1], json.dumps(labels, indent=1) + "\n")
     return paths
 
 
+#: Files of each format.
+_NAMES = {
+    "json": ("queries.json", _POOL),
+    "labelstudio": ("label_studio_tasks.json", "label_studio_config.xml"),
+    "cvat": ("cvat.xml", "cvat_labels.json"),
+}
 _WRITERS: dict[str, Callable[[Path, Pool, Queries, str], list[Path]]] = {
     "json": _json,
     "labelstudio": _label_studio,

@@ -13,6 +13,7 @@ from cosod.active_learning.settings import Settings
 from cosod.evaluation import evaluate
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import write_text
+from cosod.io.run_records import begin, record_of
 from cosod.models.checkpoints import loading
 from cosod.postprocess.render import save_image, to_8bit
 
@@ -49,6 +50,7 @@ def score(weights: Path, test: Path, maps: Path, device: str = "auto") -> dict[s
     for index, saliency in detector.stream([pool.path(name) for name in pool.names]):
         save_image(to_8bit(saliency), maps / f"{'/'.join(key_of(pool.names[index]))}.png")
     scores = evaluate(maps, test).all
+    begin(record_of(maps.parent, maps.name), "active run")  # no photos, then
     write_text(known, json.dumps({"of": key, "scores": scores}, indent=2) + "\n")
     return scores
 

@@ -3,6 +3,7 @@
 ::
 
     run.json               settings and seed
+    backbone.json          where the ImageNet weights are, unless they are downloaded
     pool.json              the images and their sizes
     points.json            all answers so far
     round-00/queries.json  the pixels asked for in the first round, by chance
@@ -14,11 +15,16 @@
     weights.safetensors    the final network
 """
 
+import json
 from pathlib import Path
 
 from cosod.active_learning.points import PointSet, Queries, load_queries, save_queries
 from cosod.active_learning.pool import Pool
 from cosod.errors import InputError
+from cosod.io.atomic_write import write_text
+
+#: Files that a run writes into its folder, but those of its rounds and stages.
+FILES = ("run.json", "pool.json", "points.json", "regions.npz", "weights.safetensors")
 
 
 class State:
@@ -101,6 +107,33 @@ class State:
         for image, points in queries.items():
             pool.check(image, points)
         return queries
+
+    def backbone(self) -> Path | str | None:
+        """The file or the URL of the ImageNet weights, or ``Path("none")``; None where the known ones are downloaded.
+
+        Raises:
+            InputError: the file that says so is damaged.
+        """
+        path = self.folder / "backbone.json"
+        if not path.exists():
+            return None
+        try:
+            given = json.loads(path.read_text(encoding="utf-8"))["file"]
+            return given if "://" in given else Path(given)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise InputError(f"{path}: damaged ({error}); delete it, and give --backbone again") from error
+
+    def save_backbone(self, backbone: Path | str | None) -> None:
+        """Remember where the ImageNet weights are; a local file by its absolute path."""
+        if backbone is None:
+            return
+        given = str(backbone)
+        if given != "none" and "://" not in given:
+            given = str(Path(given).absolute())
+        content = json.dumps({"file": given}) + "\n"
+        path = self.folder / "backbone.json"
+        if not path.exists() or path.read_text(encoding="utf-8") != content:
+            write_text(path, content)
 
     def save_queries(self, number: int, pool: Pool, queries: Queries) -> None:
         """Write the pixels asked for in a round, whole or not at all."""

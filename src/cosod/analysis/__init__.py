@@ -1,4 +1,4 @@
-"""Looking into a network and into a training run: the analyses of the GCoNet and GCoNet+ papers, as PNG files.
+"""Looking into networks and training runs: the analyses of the GCoNet and GCoNet+ papers, and ablation tables.
 
 >>> import cosod
 >>> from cosod.io import find_groups

@@ -17,10 +17,13 @@ from cosod.errors import ImageError, InputError
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import Group
+from cosod.io.run_records import begin, record_of
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.modules.relation import NoRelation
 from cosod.models.saliency_base import SaliencyNetwork
 
+#: The verb in the records of what is written.
+VERB = "inspect"
 KINDS = ("consensus", "attention", "activation", "decoder")
 #: A sheet a group: kind -> what draws it.
 _SHEETS = {
@@ -28,6 +31,17 @@ _SHEETS = {
     "activation": sheets.activation_sheet,
     "decoder": sheets.decoder_sheet,
 }
+#: Of all groups together.
+_CONSENSUS_FILES = (
+    "tsne_groups.png",
+    "tsne_images.png",
+    "similarity.png",
+    "similarity.csv",
+    "vectors.csv",
+    "groups.csv",
+    "images.csv",
+    "summary.json",
+)
 
 
 @dataclass
@@ -126,6 +140,8 @@ def inspect(
         raise InputError(f"--images {images}: give at least 1")
     output = Path(output)
     kinds, notices = choose(detector.network, show)
+    for kind in kinds:
+        begin(record_of(output, kind), VERB)  # so that the sheets are known for results, not photos
     found = Inspection(notices=notices)
     vectors: list[tuple[str, np.ndarray]] = []
     stems: list[str] = []
@@ -146,6 +162,12 @@ def inspect(
     if "consensus" in kinds and vectors:
         _write_consensus(separate(vectors), np.concatenate([v for _, v in vectors]), stems, output, found)
     return found
+
+
+def targets(output: Path, groups: Sequence[Group]) -> list[Path]:
+    """Every file that :func:`inspect` may write."""
+    sheets_of_groups = [output / kind / f"{group.name}.png" for kind in _SHEETS for group in groups]
+    return sheets_of_groups + [output / "consensus" / name for name in _CONSENSUS_FILES]
 
 
 def _write_sheets(examined: Examined, kinds: Sequence[str], output: Path) -> list[Path]:

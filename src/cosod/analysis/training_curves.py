@@ -106,6 +106,11 @@ def read_runs(folders: Sequence[str | os.PathLike]) -> list[RunLog]:
     return [read_run(folder, name) for folder, name in zip(folders, unique_names(names), strict=True)]
 
 
+def curve_files(folder: Path) -> list[Path]:
+    """The files that :func:`draw` writes."""
+    return [folder / "learning_curves.png", folder / "learning_curves.csv"]
+
+
 def draw(runs: Sequence[RunLog], folder: Path) -> list[Path]:
     """``learning_curves.png``, a panel for each quantity with a line for each run, and the same as CSV.
 
@@ -115,7 +120,7 @@ def draw(runs: Sequence[RunLog], folder: Path) -> list[Path]:
     """
     plots.check()
     panels = _panels(runs)
-    picture, table = folder / "learning_curves.png", folder / "learning_curves.csv"
+    picture, table = curve_files(folder)
     _figure(panels, [run.name for run in runs], picture)
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")

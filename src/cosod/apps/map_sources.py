@@ -2,43 +2,84 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
 
+from cosod.apps.absence import check_calibrated
+from cosod.apps.stale import mismatch, real_path
 from cosod.errors import ImageError, InputError
 from cosod.inference.detector import Detector, load
-from cosod.io.images import MAX_PIXELS, ImageSource, image_size, read_image
+from cosod.io.images import MAX_PIXELS, ImageSource, image_size, kept, read_image
 from cosod.io.photo_groups import Group
+from cosod.io.prefetch import as_group
+from cosod.io.run_records import read_record, record_of
 from cosod.postprocess.object_mask import check_map
+from cosod.postprocess.threshold import MASK_THRESHOLD
 
 OnError = Callable[[int, ImageError], None]
 
 
+class FoundMap(NamedTuple):
+    """The map of one image of a group.
+
+    Attributes:
+        index: of the image in the group.
+        map: float32 ``(H, W)`` in [0, 1] at the size of the image.
+        presence: probability that the shared object is in the image; None where it is not known.
+    """
+
+    index: int  # type: ignore[assignment] # a tuple has a method of that name, which nobody needs here
+    map: np.ndarray
+    presence: float | None = None
+
+
+class ImageAndMap(NamedTuple):
+    """An image ``(H, W, 3)`` uint8, its map ``(H, W)`` float32, and presence as in :class:`FoundMap`."""
+
+    image: np.ndarray
+    map: np.ndarray
+    presence: float | None
+
+
 def images_and_maps(
-    images: Sequence[ImageSource], detector: Detector | None, maps: Sequence[np.ndarray] | None
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Each image as ``(H, W, 3)`` uint8 with its map ``(H, W)`` float32.
+    images: Sequence[ImageSource],
+    detector: Detector | None,
+    maps: Sequence[np.ndarray] | None,
+    presence: Sequence[float | None] | None = None,
+) -> tuple[list[ImageAndMap], float | str]:
+    """Each image with its map and presence, and the threshold that masks of these maps have by default.
 
     Args:
         images: as for :meth:`cosod.Detector.segment`.
         detector: finds the maps; the default one if there are no ``maps`` either.
         maps: made earlier, one for each image.
+        presence: with ``maps``: of each image, None where it is not known.
 
     Raises:
-        InputError: maps that do not fit the images.
+        InputError: maps or presence that do not fit the images.
         ImageError: an image that cannot be read.
     """
+    threshold: float | str = MASK_THRESHOLD
+    images = [kept(image) for image in as_group(images)]  # each is read twice
     if maps is None:
-        maps = (detector or load()).segment(images)
+        if presence is not None:
+            raise InputError("presence is given without maps; the detector finds both: leave it out")
+        detector = detector or load()
+        threshold = detector.network.mask_threshold
+        found = list(detector.results(images))
+        maps, presence = [result.map for result in found], [result.presence for result in found]
     if len(maps) != len(images):
         raise InputError(f"{len(maps)} maps for {len(images)} images; give one map for each image")
-    pairs = []
-    for number, (source, saliency) in enumerate(zip(images, maps, strict=True)):
+    presence = [None] * len(images) if presence is None else presence
+    if len(presence) != len(images):
+        raise InputError(f"{len(presence)} values of presence for {len(images)} images; give one for each image")
+    triples = []
+    for number, (source, saliency, there) in enumerate(zip(images, maps, presence, strict=True)):
         image = read_image(source)
-        pairs.append((image, check_map(saliency, image.shape[:2], f"map {number}")))
-    return pairs
+        triples.append(ImageAndMap(image, check_map(saliency, image.shape[:2], f"map {number}"), there))
+    return triples, threshold
 
 
 class MapSource(Protocol):
@@ -50,8 +91,14 @@ class MapSource(Protocol):
     def identity(self, group: Group) -> object:
         """Changes, as JSON, whenever the group's maps might."""
 
-    def stream(self, group: Group, on_error: OnError) -> Iterator[tuple[int, np.ndarray]]:
-        """Index of the image and its map, float32 at its size; images without one go to ``on_error``."""
+    def stream(self, group: Group, on_error: OnError) -> Iterator[FoundMap]:
+        """The maps of the group's images; images without one go to ``on_error``."""
+
+    def mask_threshold(self, groups: Sequence[Group]) -> float | str:
+        """Threshold of masks unless the user gives one: the one that masks and overlays of these maps have."""
+
+    def check_absent(self, kind: str) -> None:
+        """Raises InputError if the user asks for ``kind`` of absence and presence can never be known."""
 
 
 class DetectedMaps:
@@ -63,43 +110,95 @@ class DetectedMaps:
     def identity(self, group: Group) -> object:
         return [self.model, *self.detector.views.values()]
 
-    def stream(self, group: Group, on_error: OnError) -> Iterator[tuple[int, np.ndarray]]:
-        return self.detector.stream(group.images, on_error)
+    def stream(self, group: Group, on_error: OnError) -> Iterator[FoundMap]:
+        for result in self.detector.results(group.images, on_error):
+            yield FoundMap(result.index, result.map, result.presence)
+
+    def mask_threshold(self, groups: Sequence[Group]) -> float | str:
+        return self.detector.network.mask_threshold
+
+    def check_absent(self, kind: str) -> None:
+        check_calibrated(self.detector.calibration, kind)
 
 
 class StoredMaps:
     """Maps that ``cosod segment`` wrote: ``folder/<group>/<stem>.png``.
 
     A map of another size but its image's proportions is resized, so that maps of reduced copies serve as well.
+    Presence and threshold are read from the records of that run where it left some.
     """
 
     def __init__(self, folder: Path, max_pixels: int = MAX_PIXELS):
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder; --maps takes the output folder of `cosod segment`")
         self.folder, self.max_pixels = folder, max_pixels
+        self._known: tuple[str | None, tuple[dict, dict]] = (None, ({}, {}))  # of the last group asked for
 
     def file(self, group: Group, index: int) -> Path:
-        return self.folder / group.name / f"{group.stems[index]}.png"
+        """The map of an image: by what the run that wrote the maps knew of it, else by the image's own stem."""
+        return self.folder / group.name / f"{self._stem(group, index)}.png"
+
+    def _stem(self, group: Group, index: int) -> str:
+        stems = self._photos(group)[1]
+        return stems.get(real_path(group.images[index]), group.stems[index])
+
+    def _photos(self, group: Group) -> tuple[dict[str, dict], dict[str, str]]:
+        """What the records know of the group's photos, by stem; and the stem by real path."""
+        if self._known[0] != group.name:
+            photos = {
+                stem: entry for record in self._records(group) for stem, entry in record.get("photos", {}).items()
+            }
+            self._known = group.name, (photos, {entry["image"]: stem for stem, entry in photos.items()})
+        return self._known[1]
 
     def identity(self, group: Group) -> object:
         states = []
+        presence = self._presence(group)
         for index in range(len(group.images)):
             file = self.file(group, index)
-            states.append([file.stat().st_size, file.stat().st_mtime_ns] if file.exists() else None)
+            there = presence.get(self._stem(group, index))
+            states.append([file.stat().st_size, file.stat().st_mtime_ns, there] if file.exists() else None)
         return states
 
-    def stream(self, group: Group, on_error: OnError) -> Iterator[tuple[int, np.ndarray]]:
+    def stream(self, group: Group, on_error: OnError) -> Iterator[FoundMap]:
+        presence = self._presence(group)
         for index in range(len(group.images)):
             try:
-                yield index, self._read(group, index)
+                yield FoundMap(index, self._read(group, index), presence.get(self._stem(group, index)))
             except ImageError as error:
                 on_error(index, error)
+
+    def mask_threshold(self, groups: Sequence[Group]) -> float | str:
+        for group in groups:
+            for record in self._records(group):
+                if "threshold" in record:
+                    return record["threshold"]
+        return MASK_THRESHOLD
+
+    def check_absent(self, kind: str) -> None:
+        """Maps may lack presence, which then counts as present."""
+
+    def _records(self, group: Group) -> Iterator[dict]:
+        """Of the run that wrote the maps: one of the group, or one of each of its parts."""
+        if whole := read_record(record_of(self.folder, group.name)):
+            yield whole
+        number = 0
+        while part := read_record(record_of(self.folder, f"part {number}/{group.name}")):
+            yield part
+            number += 1
+
+    def _presence(self, group: Group) -> dict[str, float]:
+        """Presence by the stem of the image, of those that have one."""
+        return {stem: value for record in self._records(group) for stem, value in record.get("presence", {}).items()}
 
     def _read(self, group: Group, index: int) -> np.ndarray:
         file, image = self.file(group, index), group.images[index]
         height, width = image_size(image, self.max_pixels)
         if not file.exists():
             raise ImageError(f"{image}: has no map {file}; run `cosod segment` on the same paths first")
+        entry = self._photos(group)[0].get(self._stem(group, index))
+        if entry and (why := mismatch(image, entry)):
+            raise ImageError(f"{image}: its map {file} {why}; run `cosod segment` on the same paths again")
         saliency = read_image(file, self.max_pixels)[..., 0]
         if saliency.shape != (height, width):
             if abs(saliency.shape[0] * width - saliency.shape[1] * height) > max(height, width, *saliency.shape):

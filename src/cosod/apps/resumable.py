@@ -1,5 +1,6 @@
 """Applications on folders: cut-outs or thumbnails for every group, what is done already, and what failed."""
 
+import functools
 import json
 import time
 import warnings
@@ -7,14 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
-from cosod.apps.map_sources import MapSource
+from cosod.apps.map_sources import FoundMap, MapSource
+from cosod.apps.preflight import check_places
 from cosod.apps.segment import Summary
-from cosod.errors import CosodError, ImageError, SingleImageWarning
+from cosod.apps.stale import earlier_of, photos_of
+from cosod.errors import CosodError, ImageError, SingleImageWarning, UniformImageWarning
 from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import Group
-from cosod.io.run_records import file_states, fingerprint, read_record, record_of, refuse_foreign
+from cosod.io.run_records import begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 
 Report = Callable[[dict], None]
 
@@ -24,6 +25,8 @@ class Application(Protocol):
 
     output: Path
     overwrite: bool
+    #: The one result of the one photo of a run, in place of its name in ``output``.
+    file: Path | None
 
     @property
     def verb(self) -> str:
@@ -35,25 +38,36 @@ class Application(Protocol):
     def files(self, group: Group, index: int) -> list[Path]:
         """What is written for an image."""
 
-    def make(self, group: Group, maps: Iterator[tuple[int, np.ndarray]], reading: "Reading") -> dict:
+    def files_beside(self, group: Group, index: int) -> list[Path]:
+        """What else is written for an image, once all groups are done."""
+
+    def make(self, group: Group, maps: Iterator[FoundMap], reading: "Reading") -> dict:
         """Writes the group's files, and returns what its record shall keep, as JSON."""
 
 
 class Reading:
-    """One group's progress: images done, and those that could not be used."""
+    """One group's progress: images done, those without the object, and those that could not be used."""
 
     def __init__(self, group: Group, max_pixels: int, report: Report):
         self.group, self.max_pixels, self.report = group, max_pixels, report
         self.failed: list[dict[str, str]] = []
+        self.absent: list[dict] = []
 
     def fail(self, index: int, error: ImageError) -> None:
         """The image is left out; the group goes on."""
         self.failed.append({"group": self.group.name, "image": str(self.group.images[index]), "error": str(error)})
         self.report({"event": "failed", **self.failed[-1]})
 
-    def done(self, index: int, notes: tuple[str, ...] = (), **facts) -> None:
+    def without(self, index: int, presence: float) -> None:
+        """The object is not in the image; the summary names it."""
+        image = str(self.group.images[index])
+        self.absent.append({"group": self.group.name, "image": image, "presence": round(presence, 4)})
+
+    def done(self, index: int, notes: tuple[str, ...] = (), presence: float | None = None, **facts) -> None:
         """The image's files are written; ``notes`` are what the user should look at."""
         image = str(self.group.images[index])
+        if presence is not None:
+            facts["presence"] = round(presence, 4)
         self.report({"event": "image", "group": self.group.name, "image": image, "notes": list(notes), **facts})
 
 
@@ -73,31 +87,59 @@ def run(
         report: called with a dictionary for each ``event``: image, failed, warning, group, skipped.
     """
     summary, start = Summary(), time.monotonic()
-    for group in groups:
-        refuse_foreign(application.output, group.name, application.verb)
+    check_places(targets(application, groups), groups, named=application.file is not None)
+    refuse_others(application, groups)
     for group in groups:
         print_ = _fingerprint(application, source, group)
         record = record_of(application.output, group.name)
         earlier = None if application.overwrite else _finished(record, print_, group, application)
         if earlier is not None:
             summary.skipped_groups += 1
-            summary.failed += earlier
+            summary.failed += earlier["failed"]
+            summary.absent += earlier.get("absent", [])
             report({"event": "skipped", "group": group.name, "images": len(group.images)})
             continue
-        if record.exists():
-            write_text(record, "{}")  # not finished any more
+        before = earlier_of(read_record(record))
+        begin(record, application.verb, earlier=before)  # not finished any more
         reading = Reading(group, source.max_pixels, report)
         kept = _make(application, source, reading)
         done = len(group.images) - len(reading.failed)
         summary.images += done
         summary.failed += reading.failed
+        summary.absent += reading.absent
         if done:
             summary.groups += 1
-            facts = {"fingerprint": print_, "failed": reading.failed, "kept": kept, "verb": application.verb}
+            facts: dict[str, object] = {"verb": application.verb, "fingerprint": print_, "failed": reading.failed}
+            facts |= {"absent": reading.absent, "kept": kept, "earlier": before}
+            facts["photos"] = photos_of(group, application.output, functools.partial(_all_files, application, group))
             write_text(record, json.dumps(facts))
             report({"event": "group", "group": group.name, "images": done, "failed": len(reading.failed)})
     summary.seconds = time.monotonic() - start
     return summary
+
+
+def _all_files(application: Application, group: Group, index: int) -> list[Path]:
+    return [*application.files(group, index), *application.files_beside(group, index)]
+
+
+def results_of(application: Application, group: Group) -> Iterator[Path]:
+    """Every result that is written for a group."""
+    for index in range(len(group.images)):
+        yield from application.files(group, index)
+
+
+def refuse_others(application: Application, groups: list[Group]) -> None:
+    """Raises InputError where results of another command, or other files, would be overwritten."""
+    for group in groups:
+        results = () if application.overwrite else results_of(application, group)
+        refuse_foreign(application.output, group.name, application.verb, results)
+
+
+def targets(application: Application, groups: list[Group]) -> Iterator[Path]:
+    """Every file that is written for the groups."""
+    for group in groups:
+        yield record_of(application.output, group.name)
+        yield from results_of(application, group)
 
 
 def kept_of(output: Path, group: Group) -> dict:
@@ -110,6 +152,7 @@ def _make(application: Application, source: MapSource, reading: Reading) -> dict
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SingleImageWarning)  # reported as an event below
+            warnings.simplefilter("ignore", UniformImageWarning)  # such an image has a note that nothing was found
             kept = application.make(group, source.stream(group, reading.fail), reading)
     except ImageError as error:
         # None of the group's images could be read: each has been reported, the other groups go on.
@@ -127,8 +170,8 @@ def _fingerprint(application: Application, source: MapSource, group: Group) -> s
     return fingerprint(application.facts(), source.identity(group), file_states(group.images), group.stems)
 
 
-def _finished(record: Path, print_: str, group: Group, application: Application) -> list[dict[str, str]] | None:
-    """The failures of the earlier run that finished this group; None if it has to be done."""
+def _finished(record: Path, print_: str, group: Group, application: Application) -> dict | None:
+    """The record of the earlier run that finished this group; None if it has to be done."""
     stored = read_record(record)
     if stored.get("fingerprint") != print_:
         return None
@@ -136,4 +179,4 @@ def _finished(record: Path, print_: str, group: Group, application: Application)
     for index, path in enumerate(group.images):
         if str(path) not in failed and not all(file.exists() for file in application.files(group, index)):
             return None
-    return stored["failed"]
+    return stored

@@ -5,13 +5,16 @@ import functools
 import json
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning
+from cosod.apps.absence import ABSENT_KINDS, check_calibrated
+from cosod.apps.preflight import check_places
+from cosod.apps.stale import earlier_of, photos_of
+from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning, UniformImageWarning
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.detector import Detector
 from cosod.inference.pipeline import Result
@@ -20,7 +23,7 @@ from cosod.io.atomic_write import write_text
 from cosod.io.background_writer import Writer
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
-from cosod.io.run_records import RECORDS, file_states, fingerprint, read_record, record_of, refuse_foreign
+from cosod.io.run_records import RECORDS, begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 from cosod.io.storage import all_there, is_remote, remove
 from cosod.postprocess.render import overlay, save_image, to_8bit
 from cosod.postprocess.threshold import binarise, check_threshold
@@ -30,8 +33,6 @@ KINDS = ("maps", "masks", "overlays")
 RESERVED = ("masks", "overlays", "manifest.json")
 #: The verb in their records.
 VERB = "segment"
-#: What is done with images in which the object is not there: nothing, an empty map, or a line in the summary.
-ABSENT_KINDS = ("keep", "blank", "report")
 #: Where masks have their outlines from.
 OUTLINES = ("map", "grabcut")
 #: Images that are finished together where each is segmented by itself, so that a killed run need not start again.
@@ -50,6 +51,7 @@ class Job:
         outline: of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the photo's
             colours change (:func:`cosod.apps.cutout.cutout.cut_mask`).
         overwrite: redo groups that are finished already.
+        file: the one result of the one photo of a run, in place of its name in ``output``; with one of ``save``.
         absent: one of :data:`ABSENT_KINDS`, for images whose presence is below one half; ``blank`` names them in the
             summary too.
     """
@@ -60,6 +62,7 @@ class Job:
     overwrite: bool = False
     absent: str = "keep"
     outline: str = "map"
+    file: Path | None = None
 
     def __post_init__(self):
         unknown = [k for k in self.save if k not in KINDS]
@@ -68,6 +71,8 @@ class Job:
         check_threshold(self.threshold)
         if self.absent not in ABSENT_KINDS:
             raise InputError(f"--absent {self.absent}: give one of {', '.join(ABSENT_KINDS)}")
+        if self.file is not None and len(self.save) > 1:
+            raise InputError(f"--save {','.join(self.save)} makes several files of a photo; give a folder with -o")
         if self.outline not in OUTLINES:
             raise InputError(f"--outline {self.outline}: give one of {', '.join(OUTLINES)}")
 
@@ -83,8 +88,28 @@ class Job:
 
     def target(self, kind: str, group: str, stem: str) -> Path:
         """Where a result is written."""
+        if self.file is not None:
+            return self.file
         folder = self.output / group if kind == "maps" else self.output / kind / group
         return folder / (f"{stem}.jpg" if kind == "overlays" else f"{stem}.png")
+
+    def targets(self, groups: Iterable[Group]) -> Iterator[Path]:
+        """Every file that is written for the groups."""
+        for group in groups:
+            yield self.record(group.name)
+            yield from self.results(group)
+
+    def results(self, group: Group) -> Iterator[Path]:
+        """Every result that is written for a group."""
+        for stem in group.stems:
+            for kind in self.save:
+                yield self.target(kind, group.name, stem)
+
+    def photos(self, group: Group) -> dict[str, dict]:
+        """What a group's record says of its photos, see :mod:`cosod.apps.stale`."""
+        return photos_of(
+            group, self.output, lambda index: [self.target(k, group.name, group.stems[index]) for k in self.save]
+        )
 
     def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
         """The mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
@@ -101,13 +126,16 @@ class Job:
 
 @dataclass
 class Summary:
-    """Of one run: counts, the images that could not be read, with the reason, and those without the object."""
+    """Of one run: counts, the images that could not be read, with the reason, those without the object, and results
+    whose photos are gone.
+    """
 
     groups: int = 0
     skipped_groups: int = 0
     images: int = 0
     failed: list[dict[str, str]] = field(default_factory=list)
     absent: list[dict] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def __add__(self, other: "Summary") -> "Summary":
@@ -166,14 +194,14 @@ def run(
     check_absent(detector, job)
     tasks = [_Task(job)]
     if consensuses is not None:
-        several = len(consensuses) > 1
-        tasks = [_Task(replace(job, output=job.output / n) if several else job, n, c) for n, c in consensuses.items()]
+        jobs = jobs_of(job, consensuses)
+        tasks = [_Task(of, name, kept) for of, (name, kept) in zip(jobs, consensuses.items(), strict=True)]
+    for task in tasks:
+        check_places(task.job.targets(groups), groups, named=task.job.file is not None)
     summary, start = Summary(), time.monotonic()
     with Writer() as writer:
         work = _Run(detector, model, tasks, writer, report)
-        if not is_remote(job.output):  # a store takes long to tell of all groups, and is asked when their turn comes
-            for group in groups:
-                work.refuse_foreign(group)
+        refuse_others([task.job for task in tasks], groups)
         for group in groups:
             part = work.group(group)
             summary += part
@@ -182,13 +210,25 @@ def run(
     return summary
 
 
+def jobs_of(job: Job, names: Collection[str]) -> list[Job]:
+    """The job of each of several consensuses: of more than one, each writes to a folder of its name in the output."""
+    return [replace(job, output=job.output / name) for name in names] if len(names) > 1 else [job]
+
+
+def refuse_others(jobs: Sequence[Job], groups: Sequence[Group]) -> None:
+    """Raises InputError where results of another command, or other files, would be overwritten.
+
+    A store takes long to tell of all groups, and is asked when their turn comes.
+    """
+    for job in jobs:
+        if not is_remote(job.output):
+            for group in groups:
+                refuse_foreign(job.output, group.name, VERB, () if job.overwrite else job.results(group))
+
+
 def check_absent(detector: Detector, job: Job) -> None:
     """Raises InputError where ``job.absent`` needs presence scores, and the network has none."""
-    if job.absent != "keep" and detector.calibration is None:
-        raise InputError(
-            f"--absent {job.absent} needs presence scores, for which these weights are not calibrated; use the "
-            "default network, or calibrate them with tools/calibrate_presence.py"
-        )
+    check_calibrated(detector.calibration, job.absent)
 
 
 def in_parts(group: Group) -> list[Group]:
@@ -209,15 +249,11 @@ class _Run:
         """In its place among the events of results that are being written."""
         self.writer.then(functools.partial(self._report, event))
 
-    def refuse_foreign(self, group: Group) -> None:
-        """Raises InputError where results of another command would be overwritten."""
-        for task in self.tasks:
-            refuse_foreign(task.job.output, group.name, VERB)
-
     def group(self, group: Group) -> Summary:
         """Segment one group; its results are in the writer's hands when this returns."""
         summary, start = Summary(), time.monotonic()
-        self.refuse_foreign(group)
+        for task in self.tasks:
+            refuse_foreign(task.job.output, group.name, VERB)
         own = self.tasks[0].consensus is None
         done = [self._part(part, summary) for part in ([group] if own else in_parts(group))]
         summary.groups += any(done)
@@ -241,10 +277,12 @@ class _Run:
             summary.failed += earlier["failed"]
             self.report({"event": "skipped", "group": group.name, "images": len(group.images)})
             return False
+        earlier_photos = []
         for task, _ in pending:
-            if task.job.record(record).exists():
-                write_text(task.job.record(record), "{}")  # not finished any more
-        failed, absent = self._segment(group, [task for task, _ in pending])
+            earlier_photos.append(earlier_of(read_record(task.job.record(record))))
+            if not is_remote(task.job.output) or task.job.record(record).exists():
+                begin(task.job.record(record), VERB, earlier=earlier_photos[-1])  # not finished any more
+        failed, absent, presence = self._segment(group, [task for task, _ in pending])
         summary.failed += failed
         done = len(group.images) - len(failed)
         summary.images += done
@@ -254,15 +292,22 @@ class _Run:
         for number, (task, print_) in enumerate(pending):
             summary.absent += absent[number]
             facts = {"verb": VERB, "fingerprint": print_, "failed": failed, "absent": absent[number]}
+            # For the verbs that start from these maps: where the object is, and what masks of them show.
+            facts |= {"presence": presence[number], "threshold": task.job.threshold}
+            facts |= {"photos": task.job.photos(group), "earlier": earlier_photos[number]}
+            facts["options"] = options_of(self.detector, self.model, task.job, task.consensus)
             stored.append((task.job.record(record), json.dumps(facts)))
         self.writer.then(lambda: [write_text(path, text) for path, text in stored])
         self.report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})
         return True
 
-    def _segment(self, group: Group, tasks: list[_Task]) -> tuple[list[dict[str, str]], list[list[dict]]]:
-        """The images that could not be read, and for each task those without the object."""
+    def _segment(
+        self, group: Group, tasks: list[_Task]
+    ) -> tuple[list[dict[str, str]], list[list[dict]], list[dict[str, float]]]:
+        """The images that could not be read; for each task those without the object, and presence by stem."""
         failed: list[dict[str, str]] = []
         absent: list[list[dict]] = [[] for _ in tasks]
+        presence: list[dict[str, float]] = [{} for _ in tasks]
         own = tasks[0].consensus is None
 
         def on_error(index: int, error: ImageError) -> None:
@@ -271,24 +316,29 @@ class _Run:
 
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SingleImageWarning)  # reported as an event below
+                for told in (SingleImageWarning, UniformImageWarning):  # as events
+                    warnings.simplefilter("ignore", told)
+                uniform: set[int] = set()
                 consensuses = None if own else [task.consensus for task in tasks]
                 for result in self.detector.results(group.images, on_error, consensuses):
                     task = tasks[result.consensus]
                     facts = _facts(group, task, result)
+                    uniform |= {result.index} if result.uniform else set()
+                    if "presence" in facts:
+                        presence[result.consensus][group.stems[result.index]] = facts["presence"]
                     blank = False
                     if task.job.absent != "keep" and result.presence is not None and result.presence < ABSENT:
                         absent[result.consensus].append(facts)
                         blank = task.job.absent == "blank"
                     self._write(result, blank, group, task.job, facts)
-            if own and len(group.images) - len(failed) == 1:
+            if own and len(group.images) - len(failed) - len(uniform) == 1:
                 message = "one image only, which has nothing to share: its map is plain saliency"
                 self.report({"event": "warning", "group": group.name, "message": message})
         except ImageError as error:
             # None of the group's images could be read: each has been reported, the other groups go on.
             if len(failed) < len(group.images):
                 raise CosodError(f"{error}: it changed while it was being processed; run again") from error
-        return failed, absent
+        return failed, absent, presence
 
     def _write(self, result: Result, blank: bool, group: Group, job: Job, facts: dict) -> None:
         """Hand a map over to be written, or an empty one, and its event to be reported when it is."""
@@ -303,6 +353,8 @@ def _facts(group: Group, task: _Task, result: Result) -> dict:
         facts["consensus"] = task.name
     if result.presence is not None:
         facts["presence"] = round(result.presence, 4)
+    if result.uniform:
+        facts["notes"] = ["it is of one color, and nothing is to be found in it"]
     return facts
 
 
@@ -332,12 +384,20 @@ def _read_again(path: Path, max_pixels: int) -> np.ndarray:
         raise CosodError(f"{error}: it changed while it was being processed; run again") from error
 
 
+def options_of(detector: Detector, model: str, job: Job, consensus: GroupConsensus | None) -> str:
+    """Changes whenever the results of the same photos might."""
+    return fingerprint(*_options(detector, model, job, consensus))
+
+
+def _options(detector: Detector, model: str, job: Job, consensus: GroupConsensus | None) -> tuple:
+    network = (model, detector.precision, *detector.views.values())
+    return (*network, *job.facts.values(), consensus and consensus.fingerprint)
+
+
 def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> str:
     """Changes whenever the group's results might."""
-    job, consensus = task.job, task.consensus and task.consensus.fingerprint
-    network = (model, detector.precision, *detector.views.values())
-    facts = (*network, *job.facts.values(), consensus)
-    if consensus is None and detector.sampling.applies_to(len(group.images)):
+    facts = _options(detector, model, task.job, task.consensus)
+    if task.consensus is None and detector.sampling.applies_to(len(group.images)):
         facts += (detector.sampling.references, detector.sampling.by, detector.sampling.seed)
     return fingerprint(*facts, file_states(group.images), group.stems)
 

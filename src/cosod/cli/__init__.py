@@ -1,8 +1,13 @@
 """The ``cosod`` command. One file a verb; a verb is imported when it is called, so that ``--help`` is instant."""
 
+import contextlib
+import difflib
+import errno
 import importlib
+import io
 import os
 import sys
+import warnings
 
 import click
 
@@ -14,6 +19,7 @@ VERBS = {
     "shards": "Show how far the shards of a run are, and merge their manifests.",
     "learn": "Keep what some photos share in a file.",
     "apply": "Find what such a file stands for in any number of other photos.",
+    "watch": "Find it in each photo that comes into a folder, while the folder fills.",
     "cutout": "Cut the object that photos share out of each, on a new background or none.",
     "thumbnails": "Crop photos around the object they share, all alike; boxes and masks for labelling tools.",
     "group": "Sort an unsorted folder of photos into albums that share an object.",
@@ -32,6 +38,13 @@ VERBS = {
 }
 
 
+def refuse_verb(context: click.Context, given: str, known: list[str]) -> None:
+    """Raises click's error for a command that does not exist, with the nearest one that does."""
+    likely = difflib.get_close_matches(given.casefold(), known, 1, 0.5) or [n for n in known if n.startswith(given[:3])]
+    hint = f"did you mean {likely[0]}?" if likely else f"see {context.command_path} --help for the commands"
+    raise click.UsageError(f"there is no command {given!r}; {hint}", context)
+
+
 class _Verbs(click.Group):
     def list_commands(self, ctx):
         return list(VERBS)
@@ -40,6 +53,11 @@ class _Verbs(click.Group):
         if name not in VERBS:
             return None
         return importlib.import_module(f"cosod.cli.{name}").command
+
+    def resolve_command(self, ctx, args):
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            refuse_verb(ctx, args[0], list(VERBS))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx, formatter):
         with formatter.section("Commands"):
@@ -55,13 +73,25 @@ def root():
     """
 
 
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """A warning as one line; those of Pillow, which name no file, are passed over."""
+    if f"{os.sep}PIL{os.sep}" not in filename:
+        click.echo(f"Warning: {message}", err=True)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: errors of this package become one sentence on stderr and exit code 1, Ctrl-C 130."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may hold what is no text; JSON reads it from this
+            stream.reconfigure(errors="backslashreplace")
+    show, warnings.showwarning = warnings.showwarning, _show_warning
     try:
         code = root.main(arguments, prog_name="cosod", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where an error can be told
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:
@@ -71,11 +101,37 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo("Interrupted: what was finished is kept, nothing is half-written.", err=True)
         code = 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         code = 1
     except CosodError as error:
         if debug:
             raise
-        click.echo(f"Error: {error}", err=True)
+        _tell(f"Error: {error}")
         code = 1
+    except OSError as error:
+        if debug or error.filename is not None or error.errno not in _FULL:
+            raise
+        _tell(f"Error: standard output cannot be written: {error.strerror or error}; write it to a place with space")
+        _close_output()
+        code = 1
+    finally:
+        warnings.showwarning = show
+        if guard := sys.modules.get("cosod.io.write_guard"):  # not imported here: it would slow --help down
+            guard.release()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+#: Errors of an output that takes no more.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+
+
+def _tell(line: str) -> None:
+    """A line on standard error; where that cannot be written either, the exit code alone tells."""
+    with contextlib.suppress(OSError):
+        click.echo(line, err=True)
+
+
+def _close_output() -> None:
+    """Nothing more goes to standard output, so that Python does not fail at its end once more."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # a program that has replaced it, or none
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.train import overrides, recipe_options
+from cosod.cli.one_file import refuse_file_name
+from cosod.cli.options import place_of
+from cosod.cli.train import guard_run, overrides, recipe_options
 from cosod.errors import InputError
 
 #: The papers' four measures come first in every table.
@@ -33,13 +35,16 @@ def command(
     Given again, the command goes on: what is trained and scored is not done twice. The table is also written to
     OUTPUT, as table.md and, with every measure and seed, table.csv.
     """
+    from cosod.analysis.ablation import ablate, as_csv, as_markdown, open_test
     from cosod.evaluation.protocols import get
     from cosod.io.atomic_write import write_text
-    from cosod.training.ablation import ablate, as_csv, as_markdown, open_test
+    from cosod.io.images import SUFFIXES
+    from cosod.io.write_guard import guard
     from cosod.training.config.recipe import load_recipe, nearest
     from cosod.training.run import Job
 
-    keys = get(protocol).keys
+    refuse_file_name(output)
+    keys = get(protocol).columns
     chosen = [measure.strip() for measure in measures.split(",")]
     if unknown := [measure for measure in chosen if measure not in keys]:
         raise InputError(f"protocol {protocol} has no measure {unknown[0]!r}; {nearest(unknown[0], keys)}")
@@ -51,6 +56,13 @@ def command(
     job = Job(loaded[0], data, output, start, images, device=device, workers=workers, progress=not quiet)
     numbers = _numbers(seeds)
     sets = [open_test(test) for test in tests]
+    read = [*map(place_of, (*data, *tests)), images, start, *(Path(recipe) for recipe in recipes)]
+    for recipe in loaded:
+        for seed in numbers:
+            folder = output / recipe.name / f"seed_{seed}"
+            guard_run(folder, read, parent=output)
+            guard([folder / "scores.json"], read, SUFFIXES, [folder / "maps"], output)
+    guard([output / "table.md", output / "table.csv"], read, SUFFIXES, output=output)
     rows = ablate(loaded, numbers, sets, job, protocol, say=lambda line: click.echo(line, err=True))
     table = as_markdown(rows, chosen, len(numbers))
     write_text(output / "table.md", table + "\n")

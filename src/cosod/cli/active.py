@@ -4,6 +4,8 @@ import importlib
 
 import click
 
+from cosod.cli import refuse_verb
+
 #: Subcommand -> its line in ``cosod active --help``. ``cosod.cli.active_<name>`` has a click command ``command``.
 COMMANDS = {
     "run": "Simulate: masks answer for a person; train on ten clicks an image.",
@@ -22,6 +24,11 @@ class _Commands(click.Group):
         if name not in COMMANDS:
             return None
         return importlib.import_module(f"cosod.cli.active_{name}").command
+
+    def resolve_command(self, ctx, args):
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            refuse_verb(ctx, args[0], list(COMMANDS))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx, formatter):
         with formatter.section("Commands"):

@@ -21,8 +21,10 @@ def command(run, answers, leave_out):
     """
     from cosod.active_learning.answers import merge, read_answers
     from cosod.active_learning.state import State
+    from cosod.io.write_guard import guard
 
     state = State(run)
+    guard([state.points_file], [answers])
     pool = state.pool()
     asked = [state.queries(number, pool) for number in range(state.rounds())]
     merged = merge(read_answers(answers, pool), state.points(pool), asked, pool)

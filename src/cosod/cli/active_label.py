@@ -1,5 +1,7 @@
 """``cosod active label``: the local page on which a person answers the points."""
 
+import contextlib
+import shlex
 from pathlib import Path
 
 import click
@@ -18,21 +20,32 @@ def command(source, images, output, port, opened):
     `cosod active query -o` wrote, they go to answers.json beside it, for `cosod active import`. Every answer is in
     the file before the next; the page may be closed and opened again, and be open twice. Ctrl-C ends the program.
     """
-    from cosod.active_learning.server import Server
+    from cosod.errors import ExtraError
+
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise ExtraError("cosod active label", "active") from error
+
+    from cosod.apps.serve.labelling import create_label_app
+    from cosod.apps.serve.running import address_of, listen, run
 
     session = _session(source, images, output)
-    then = f"query {source}" if source.is_dir() else f"import RUN {session.path}"
-    with Server(session, port) as server:
+    if source.is_dir():
+        then = f"cosod active query {shlex.quote(str(source))}"
+        then_skipped = f"{then} --give-up"
+    else:
+        then = then_skipped = f"cosod active import RUN {shlex.quote(str(session.path))}"
+    with listen("127.0.0.1", port) as listening:
         total = len(session.asked)
-        click.echo(f"{session.answered} of {total} points are answered. Answer the others at {server.url}", err=True)
+        address = f"{address_of(listening)}/"
+        click.echo(f"{session.answered} of {total} points are answered. Answer the others at {address}", err=True)
         if opened:
-            click.launch(server.url)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            click.echo(
-                f"\n{session.answered} of {total} points are answered. Go on with: cosod active {then}", err=True
-            )
+            click.launch(address)
+        with contextlib.suppress(KeyboardInterrupt):
+            run(create_label_app(session, then, then_skipped), listening)
+    click.echo(f"\n{session.answered} of {total} points are answered. Go on with: {then}", err=True)
 
 
 def _session(source: Path, images: Path | None, output: Path | None):
@@ -41,13 +54,24 @@ def _session(source: Path, images: Path | None, output: Path | None):
     from cosod.active_learning.session import Session
     from cosod.active_learning.state import State
     from cosod.errors import InputError
+    from cosod.io.write_guard import guard
 
     if not source.is_dir():
-        return Session(*read_queries(source, images), output or source.with_name("answers.json"))
+        pool, queries = read_queries(source, images)
+        answers = output or source.with_name("answers.json")
+        guard([answers], [source, source.with_name("pool.json"), *(pool.path(name) for name in pool.names)])
+        return Session(pool, queries, answers)
     if images or output:
         raise InputError("--images and -o belong to a QUERIES file; a run knows its images and keeps its answers")
     state = State(source)
     pool = state.pool()
+    backbone = state.backbone()
+    if isinstance(backbone, Path) and backbone != Path("none") and not backbone.is_file():
+        click.echo(
+            f"Warning: {backbone}: the ImageNet weights of this run are not here; cosod active query will need them, "
+            "or others by --backbone",
+            err=True,
+        )
     *earlier, last = [state.queries(number, pool) for number in range(state.rounds())] or [{}]
     known = state.points(pool)
     asked = {image: list(points) for image, points in last.items()}

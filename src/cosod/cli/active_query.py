@@ -4,7 +4,17 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.active_run import changed, read_pool, report_failed, say, start_of
+from cosod.cli.active_run import (
+    changed,
+    guard_active,
+    read_pool,
+    report_failed,
+    say,
+    start_of,
+    take_threads,
+    threads_option,
+)
+from cosod.cli.one_file import refuse_file_name
 
 
 @click.command(short_help="Write the points that a person should answer next.")
@@ -16,11 +26,12 @@ from cosod.cli.active_run import changed, read_pool, report_failed, say, start_o
 @click.option("--seed", type=int, help="Of everything random in a new RUN.  [default: 0]")
 @click.option("--backbone", metavar="FILE", help="ImageNet weights; 'none' starts from random ones.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@threads_option
 @click.option("--give-up", is_flag=True, help="Go on although some points of this round are not answered.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write the points to this folder.")
 @click.option("--format", "formats", help="What to write there, by commas: json, labelstudio, cvat.  [default: json]")
 @click.option("--image-url", metavar="URL", help="What comes before an image's name in Label Studio's tasks.")
-def command(run, data, subset, preset, changes, seed, backbone, device, give_up, output, formats, image_url):
+def command(run, data, subset, preset, changes, seed, backbone, device, threads, give_up, output, formats, image_url):
     """Choose the next points of every image of RUN, for a person to answer.
 
     A new RUN begins with --data and points by chance. When the points of a round are answered, by `cosod active label`
@@ -28,8 +39,9 @@ def command(run, data, subset, preset, changes, seed, backbone, device, give_up,
     final network, whose weights.safetensors `cosod segment --weights` takes. Points that still wait for an answer are
     given again.
     """
-    from cosod.active_learning.queries import LOCAL_FILES, check_formats, write_queries
+    from cosod.active_learning.queries import LOCAL_FILES, check_formats, query_files, write_queries
 
+    refuse_file_name(output)
     if output is None and (formats or image_url):
         raise click.UsageError("--format and --image-url say what is written to a folder; give -o FOLDER")
     if data is None and (subset or preset or changes or seed is not None):
@@ -38,7 +50,17 @@ def command(run, data, subset, preset, changes, seed, backbone, device, give_up,
 
     from cosod.active_learning.loop import Loop
     from cosod.active_learning.settings import load_preset
+    from cosod.active_learning.state import State
+    from cosod.io.images import SUFFIXES
+    from cosod.io.wording import plural
+    from cosod.io.write_guard import InputFiles, files_under
 
+    guard_active(run, [run], data, None, backbone)
+    if output:
+        state = State(run)
+        kept = [state.settings, state.pool_file, state.points_file]
+        InputFiles(files_under([data, *kept], SUFFIXES, run)).refuse(query_files(output, wanted))
+    take_threads(threads)
     pool, settings, failed = None, None, []
     if data is not None:
         settings = load_preset(preset or "paper10", changed(changes) | {"seed": seed or 0})
@@ -50,7 +72,8 @@ def command(run, data, subset, preset, changes, seed, backbone, device, give_up,
         say(f"All rounds are answered. Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS")
     else:
         points = sum(map(len, queries.values()))
-        say(f"{points} points in {len(queries)} images wait for an answer: cosod active label {run}")
+        found = f"{plural(points, 'point')} in {plural(len(queries), 'image')}"
+        say(f"{found} {'waits' if points == 1 else 'wait'} for an answer: cosod active label {run}")
         if output:
             for path in write_queries(output, loop.pool, queries, wanted, image_url or LOCAL_FILES):
                 click.echo(path)

@@ -1,10 +1,19 @@
 """``cosod active run``: the whole loop, with masks in the place of a person."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import refuse_file_name
+from cosod.cli.options import list_failed
 from cosod.errors import InputError
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Number of CPU threads. The same number gives the same results.  [default: the cores that are free]",
+)
 
 
 def run_options(function):
@@ -16,6 +25,7 @@ def run_options(function):
         click.option("--backbone", metavar="FILE", help="ImageNet weights; 'none' starts from random ones."),
         click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting; repeat for more."),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."),
+        threads_option,
     ]
     for flag in reversed(flags):
         function = flag(function)
@@ -38,7 +48,7 @@ def _list_presets(context, parameter, wanted) -> None:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option("--test", type=click.Path(path_type=Path), help="Score the result on this folder of images and masks.")
-def command(data, output, subset, backbone, changes, device, preset, seed, test):
+def command(data, output, subset, backbone, changes, device, threads, preset, seed, test):
     """Choose clicks in a pool, answer them from its masks, and train on them.
 
     The pool is a folder with images/ and gts/, in folders or not. The run's folder gets points.json with the clicks
@@ -49,8 +59,11 @@ def command(data, output, subset, backbone, changes, device, preset, seed, test)
     from cosod.active_learning.scores import MEASURES, score
     from cosod.active_learning.settings import load_preset
 
+    refuse_file_name(output)
     settings = load_preset(preset, changed(changes) | {"seed": seed})
     check_test(test)
+    guard_active(output, [output], data, test, backbone)
+    take_threads(threads)
     pool, failed = read_pool(data, subset)
     weights = Loop.open(output, pool, settings, device, backbone=start_of(backbone), say=say).run()
     say(f"Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS -o OUTPUT")
@@ -79,6 +92,24 @@ def read_pool(data: Path, subset: int | None):
     return Pool.scan(data, subset, on_error=failed.append), failed
 
 
+def guard_active(output: Path, runs: Sequence[Path], data: Path | None, test: Path | None, backbone: str | None):
+    """Raises InputError where runs would write over their images, masks or first weights.
+
+    Args:
+        output: folder of all results.
+        runs: folders of the runs.
+        data: folder of the pool.
+        test: folder that is scored on.
+        backbone: of ``--backbone``.
+    """
+    from cosod.active_learning.state import FILES
+    from cosod.io.images import SUFFIXES
+    from cosod.io.write_guard import guard
+
+    targets = [run / name for run in runs for name in FILES]
+    guard(targets, [data, test, start_of(backbone)], SUFFIXES, [run / "maps" for run in runs], output)
+
+
 def check_test(test: Path | None) -> None:
     """Raises InputError, before hours of work, where ``--test`` has no images or masks."""
     from cosod.active_learning.pool import Pool
@@ -87,9 +118,21 @@ def check_test(test: Path | None) -> None:
         Pool.scan(test, subset=1).masks()
 
 
-def start_of(backbone: str | None) -> Path | None:
-    """The file of ``--backbone``."""
-    return None if backbone is None else Path(backbone)
+def start_of(backbone: str | None) -> Path | str | None:
+    """The file, or the URL, of ``--backbone``."""
+    return backbone if backbone is None or "://" in backbone else Path(backbone)
+
+
+def take_threads(threads: int | None) -> None:
+    """Sets the number of CPU threads, and says so where it is smaller than PyTorch's own for want of free cores."""
+    import torch
+
+    from cosod.training.threads import set_threads
+
+    most = torch.get_num_threads()
+    taken = set_threads(threads)
+    if threads is None and taken < most:
+        say(f"Computing with {taken} of {most} threads, as other programs use the machine; --threads N takes N")
 
 
 def say(line: str) -> None:
@@ -99,8 +142,4 @@ def say(line: str) -> None:
 
 def report_failed(failed: list[Exception]) -> None:
     """The images that were left out; exit code 1 if there are any."""
-    if failed:
-        click.echo(f"{len(failed)} images could not be read and were left out:", err=True)
-        for error in failed:
-            click.echo(f"  {error}", err=True)
-        raise click.exceptions.Exit(1)
+    list_failed(map(str, failed), more="; left out")

@@ -4,7 +4,18 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.active_run import changed, check_test, read_pool, report_failed, run_options, say, start_of
+from cosod.cli.active_run import (
+    changed,
+    check_test,
+    guard_active,
+    read_pool,
+    report_failed,
+    run_options,
+    say,
+    start_of,
+    take_threads,
+)
+from cosod.cli.one_file import refuse_file_name
 
 ROWS = "full,random10,margin10,paper10,paper10_no_attack,paper10_no_ensemble,paper10_no_diversity,paper10_regions"
 
@@ -14,7 +25,7 @@ ROWS = "full,random10,margin10,paper10,paper10_no_attack,paper10_no_ensemble,pap
 @click.option("--test", required=True, type=click.Path(path_type=Path), help="Folder of images and masks to score on.")
 @click.option("--presets", default=ROWS, show_default=True, help="The rows, by commas; see `cosod active run --list`.")
 @click.option("--seeds", default="0,1", show_default=True, help="By commas.")
-def command(data, output, subset, backbone, changes, device, test, presets, seeds):
+def command(data, output, subset, backbone, changes, device, threads, test, presets, seeds):
     """Run every set-up with every seed on one pool, score the final networks on a test set, and print the table.
 
     What is finished in OUTPUT is not done again. Settings changed by --set hold for every row. The table is also
@@ -25,12 +36,16 @@ def command(data, output, subset, backbone, changes, device, test, presets, seed
     from cosod.errors import InputError
     from cosod.io.atomic_write import write_text
 
+    refuse_file_name(output)
     try:
         numbers = [int(seed) for seed in seeds.split(",")]
     except ValueError as error:
         raise InputError(f"--seeds {seeds}: give whole numbers by commas") from error
     rows = [Row(name, load_preset(name, changed(changes))) for name in presets.split(",")]
     check_test(test)
+    runs = [output / row.name / f"seed-{seed}" for row in rows for seed in numbers]
+    guard_active(output, runs, data, test, backbone)
+    take_threads(threads)
     pool, failed = read_pool(data, subset)
     measure(rows, numbers, pool, test, output, start_of(backbone), device, say)
     table = as_markdown(rows)

@@ -20,11 +20,17 @@ def command(source: Path, output: Path, reverse: bool, overwrite: bool):
     \b
         cosod convert final_gconet.pth gconet.safetensors
 
+    A state dict may be inside of what a training script saves, with its names prefixed, or a whole module; numbers and
+    settings beside it are passed over. No code from the file is run. Weights that are not finite are refused.
+
     With --to-published SOURCE is a file of this package; OUTPUT is in PyTorch's format, or safetensors by its
     suffix.
     """
+    from cosod.io.write_guard import guard
+
     if not reverse and output.suffix != ".safetensors":
         raise InputError(f"{output}: files of this package are safetensors; give a name that ends in .safetensors")
+    guard([output], [source])
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists; give another name, or --overwrite to replace it")
     import torch

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import refuse_file_name
 from cosod.errors import InputError, OutputError
+from cosod.evaluation.metrics.names import MEASURES
 
-_MEASURES = "mae s max_f mean_f max_e mean_e ap auc wf adp_f adp_e p j".split()  # noqa: SIM905
 _PROTOCOLS = ["papers", "pysodmetrics", "coseg", "coseg-native", "coseg-ufo", "f3net", "all"]
 
 
@@ -30,7 +31,9 @@ _PROTOCOLS = ["papers", "pysodmetrics", "coseg", "coseg-native", "coseg-ufo", "f
 @click.option("--write-expect", type=click.Path(dir_okay=False), metavar="FILE", help="Keep these figures.")
 @click.option("--tolerance", type=click.FloatRange(0), help="Of --expect; default the file's own, 0.001 when kept.")
 @click.option("--checkpoints", type=click.Path(file_okay=False), metavar="DIR", help="A folder of maps a checkpoint.")
-@click.option("--select", "measure", type=click.Choice(_MEASURES), help="Rank the methods as checkpoints of one run.")
+@click.option(
+    "--select", "measure", type=click.Choice(list(MEASURES)), help="Rank the methods as checkpoints of one run."
+)
 @click.option("--compare", metavar="SET", help="Set the figures beside the papers' rows: coca, cosod3k, msrc, ...")
 @click.option("--workers", type=click.IntRange(1), default=None, help="Processes; default one a core.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
@@ -53,10 +56,12 @@ def command(context, preds, gts, protocols, measure, checkpoints, more, **option
 
     if options["figures"]:
         figures.check()
-    if options["output"]:
-        _check_output(Path(options["output"]))
+    refuse_file_name(options["output"] and Path(options["output"]))
     methods = _methods(preds, more, checkpoints, measure)
     sets = _named(gts, "--gt", default="")
+    _guard_inputs([*methods.values(), *sets.values()], options)
+    if options["output"]:
+        _check_output(Path(options["output"]))
     if options["compare"]:
         from cosod.evaluation.published import papers
 
@@ -169,21 +174,31 @@ def _bootstrap(reports, options) -> None:
 
 
 def _compare(reports, name) -> dict[str, str]:
-    """The papers' table with one's own rows, as ``text`` and as ``markdown``; classes that it has columns for too."""
-    from cosod.evaluation.published import papers
+    """The papers' table with one's own rows, as ``text`` and as ``markdown``; classes that it has columns for too.
+
+    What was not scored on the table's images gets no mark there, and a warning in its reports.
+    """
+    from cosod.evaluation.published import comparable, papers
 
     theirs = papers.tables(name)[0].protocol
     own = [r for r in reports if r.protocol == theirs]
     if not own:
         raise InputError(f"the papers' rows for {name} follow protocol {theirs}; add --protocol {theirs}")
     several = len({r.set_name for r in own}) > 1
-    rows = {}
+    rows, unlike = {}, {}
     for report in own:
         classes = {f"{k}/{group}": v for group, figures in report.groups.items() for k, v in figures.items()}
         # E divides by one pixel less than there are: a perfect map has a little more than 1.
         values = {k: min(v, 1.0) for k, v in (report.all | classes).items()}
-        rows[f"{report.method} ({report.set_name})" if several else report.method] = values
-    return {fmt: papers.compare(name, rows, fmt, protocol=theirs) for fmt in ("text", "markdown")}
+        row = f"{report.method} ({report.set_name})" if several else report.method
+        rows[row] = values
+        why = comparable.difference(name, {group: totals.images for group, totals in report.totals.items()})
+        if why:
+            unlike[row] = why
+            for same in reports:
+                if (same.method, same.set_name) == (report.method, report.set_name):
+                    same.warnings = [*same.warnings, f"not comparable with the published rows: {why}"]
+    return {fmt: papers.compare(name, rows, fmt, protocol=theirs, unlike=unlike) for fmt in ("text", "markdown")}
 
 
 def _print(reports, texts, compared, extra, as_json) -> None:
@@ -196,29 +211,48 @@ def _print(reports, texts, compared, extra, as_json) -> None:
                 click.echo(f"Warning: {where}: {warning}", err=True)
     if as_json:
         found = {"reports": formats.summary(reports), **extra}
-        click.echo(json.dumps(found | ({"compare": compared} if compared else {}), indent=2, ensure_ascii=False))
+        found |= {"compare": compared} if compared else {}
+        click.echo(formats.printable(json.dumps(found, indent=2, ensure_ascii=False)))
         return
     click.echo(formats.text(reports))
-    for text in (*texts, compared):
+    for text in (formats.groups_text(reports), *texts, compared):
         if text:
             click.echo(text)
 
 
 def _write(reports, options, compared: str | None) -> None:
     from cosod.errors import ExtraError
-    from cosod.evaluation.report import figures, saving
+    from cosod.evaluation.report import figures, formats, saving
     from cosod.io.atomic_write import write_text
+    from cosod.io.run_records import begin, record_of
 
     written = saving.save(options["output"], reports, images=options["images"])
     if options["figures"] is not False:
         try:
             written += figures.save(Path(options["output"]) / "figures", reports)
+            begin(record_of(Path(options["output"]), "figures"), "evaluate")  # no photos, then
         except ExtraError as error:
             click.echo(f"No figures: {error}", err=True)
     if compared:
         written.append(Path(options["output"]) / "compare.md")
-        write_text(written[-1], compared)
+        write_text(written[-1], formats.printable(compared))
     click.echo(f"Wrote {len(written)} files to {options['output']}; open {written[7]}", err=True)
+
+
+def _guard_inputs(folders: list[str], options) -> None:
+    """Raises InputError where the report or the kept figures would be written over maps, truths, photos or figures."""
+    from cosod.evaluation import regression_gate
+    from cosod.evaluation.reading import SUFFIXES
+    from cosod.evaluation.report import saving
+    from cosod.io.write_guard import guard
+
+    output, kept = options["output"] and Path(options["output"]), options["write_expect"]
+    targets = [output / name for name in (*saving.FILES, "compare.md")] if output else []
+    read = [*map(Path, folders), *(Path(options[key]) for key in ("images", "expect") if options[key])]
+    figures = [output / "figures"] if output else []
+    guard([*targets, *([Path(kept)] if kept else [])], read, SUFFIXES, figures, output or None)
+    if kept:
+        regression_gate.check_replaceable(kept)
 
 
 def _check_output(folder: Path) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.options import POSITIVE, weights_files
+
 
 @click.command(short_help="Write a network as ONNX, OpenVINO or TorchScript, for other programs.")
 @click.option("--format", "form", required=True, help="onnx, openvino or torchscript.")
@@ -12,7 +14,7 @@ import click
 @click.option(
     "--weights", type=click.Path(path_type=Path), help="Weights file, or training run, in place of the package's own."
 )
-@click.option("--size", type=int, help="Side in pixels of the images it takes.  [default: the network's]")
+@click.option("--size", type=POSITIVE, help="Side in pixels of the images it takes.  [default: the network's]")
 @click.option("--overwrite", is_flag=True, help="Replace the file where it exists.")
 def command(form: str, output: Path, model: str, weights: Path | None, size: int | None, overwrite: bool):
     """Write a network with its weights as a model that other programs run without this package.
@@ -23,10 +25,12 @@ def command(form: str, output: Path, model: str, weights: Path | None, size: int
     """
     from cosod.errors import OutputError
     from cosod.inference.backends import exporting
+    from cosod.io.write_guard import guard
     from cosod.models.checkpoints import loading
 
     exporting.check(output, form)
     written = (output, output.with_suffix(".bin")) if form == "openvino" else (output,)
+    guard(written, weights_files(weights))
     for path in written:
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists; give another name, or --overwrite to replace it")

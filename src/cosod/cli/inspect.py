@@ -4,12 +4,15 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import refuse_file_name
+from cosod.cli.options import POSITIVE, list_failed, note_left_out, note_results, weights_files
+
 
 @click.command(short_help="Show what a network sees in groups, and the curves of training runs.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--show", help="Of consensus, attention, activation, decoder (by commas).  [default: all there are]")
-@click.option("--images", type=int, default=8, show_default=True, help="Photos of a group on a sheet, at most.")
+@click.option("--images", type=POSITIVE, default=8, show_default=True, help="Photos of a group on a sheet, at most.")
 @click.option(
     "--run",
     "--curves",
@@ -21,10 +24,12 @@ import click
 )
 @click.option("--model", default="default", show_default=True, help="A network, see `cosod models`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="A weights file in place of the package's own.")
-@click.option("--size", type=int, help="Side in pixels that images are resized to.  [default: the network's]")
+@click.option("--size", type=POSITIVE, help="Side in pixels that images are resized to.  [default: the network's]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option("--batch", type=int, default=8, show_default=True, help="Images at once; changes memory, not results.")
-@click.option("--max-pixels", type=int, help="Refuse larger images.  [default: 200 million]")
+@click.option(
+    "--batch", type=POSITIVE, default=8, show_default=True, help="Images at once; changes memory, not results."
+)
+@click.option("--max-pixels", type=POSITIVE, help="Refuse larger images.  [default: 200 million]")
 def command(paths, output, show, images, runs, **machine):
     """Show what a network makes of the groups in PATHs, read as by `cosod segment`; and how training runs went.
 
@@ -37,22 +42,30 @@ def command(paths, output, show, images, runs, **machine):
     attention/<group>.png, activation/<group>.png and decoder/<group>.png; of runs learning_curves.png and .csv.
     Photos that cannot be read are reported at the end, with exit code 1; all others are done.
     """
+    from cosod.analysis.training_curves import LOG, curve_files
     from cosod.errors import InputError
+    from cosod.io.write_guard import guard
 
+    refuse_file_name(output)
     if not paths and not runs:
         raise click.UsageError("give folders of photos, or --run with the folder of a training run")
     if any(path.resolve() == output.resolve() for path in (*paths, *runs)):
         raise InputError(f"{output} is an input too; give another folder for the results")
+    weights = weights_files(machine["weights"])
+    if runs:
+        guard(curve_files(output), [*(run / LOG for run in runs), *weights])
+    groups = _groups(paths, output, weights)
     if runs:
         _draw_curves(runs, output)
     if paths:
         kinds = None if show is None else [kind.strip() for kind in show.split(",") if kind.strip()]
-        _inspect(paths, output, kinds, images, **machine)
+        _inspect(groups, output, kinds, images, **machine)
 
 
 def _draw_curves(runs, output: Path) -> None:
     from cosod.analysis import plots
     from cosod.analysis.training_curves import draw, read_runs
+    from cosod.io.wording import plural
 
     plots.check()
     found = read_runs(runs)
@@ -60,26 +73,37 @@ def _draw_curves(runs, output: Path) -> None:
     for run in found:
         if run.damaged:
             click.echo(f"{run.name}: damaged lines of its log that were left out: {run.damaged}", err=True)
-    click.echo(f"Curves of {len(found)} runs in {' and '.join(map(str, written))}", err=True)
+    click.echo(f"Curves of {plural(len(found), 'run')} in {' and '.join(map(str, written))}", err=True)
 
 
-def _inspect(paths, output: Path, kinds, images: int, model, weights, size, device, batch, max_pixels) -> None:
+def _groups(paths, output: Path, weights):
+    """The groups, once it is clear that no input is written over."""
+    from cosod.analysis.run import targets
+    from cosod.apps.preflight import check_places
+    from cosod.io.photo_groups import find_groups
+    from cosod.io.write_guard import protect
+
+    groups = find_groups(paths, exclude=[output], on_results=note_results, on_left_out=note_left_out) if paths else []
+    protect(check_places(targets(output, groups), groups, weights))
+    return groups
+
+
+def _inspect(groups, output: Path, kinds, images: int, model, weights, size, device, batch, max_pixels) -> None:
     from tqdm import tqdm
 
     from cosod.analysis.run import inspect
     from cosod.inference.detector import Detector
     from cosod.io.images import MAX_PIXELS
-    from cosod.io.photo_groups import find_groups
+    from cosod.io.wording import plural
     from cosod.models import registry
     from cosod.models.checkpoints import loading
 
-    groups = find_groups(paths, exclude=[output])
     named = model if model != "default" else None
     network = loading.load(weights or model, expected=named if weights else None)
     detector = Detector(network, device, size, batch, max_pixels or MAX_PIXELS)
     total = sum(len(group.images) for group in groups)
     where = f"{registry.name_of(network)} at {detector.size} px on {detector.device}"
-    click.echo(f"{total} images in {len(groups)} groups; {where}", err=True)
+    click.echo(f"{plural(total, 'image')} in {plural(len(groups), 'group')}; {where}", err=True)
     with tqdm(total=total, unit="img", disable=None, dynamic_ncols=True) as bar:
 
         def report(event):
@@ -91,12 +115,8 @@ def _inspect(paths, output: Path, kinds, images: int, model, weights, size, devi
         click.echo(f"Note: {notice}", err=True)
     for line in _summary_lines(found.summary):
         click.echo(line)
-    click.echo(f"{len(found.written)} files in {output}", err=True)
-    if found.failed:
-        click.echo(f"{len(found.failed)} images could not be read:", err=True)
-        for failure in found.failed:
-            click.echo(f"  {failure['error']}", err=True)
-        raise click.exceptions.Exit(1)
+    click.echo(f"{plural(len(found.written), 'file')} in {output}", err=True)
+    list_failed(failure["error"] for failure in found.failed)
 
 
 def _summary_lines(summary: dict) -> list[str]:

@@ -6,29 +6,33 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import one_file, output_option
 from cosod.cli.options import (
+    POSITIVE,
     PathOrURL,
     find_inputs,
     finish,
     group_options,
+    look_for_stale,
     map_options,
     open_detector,
     progress,
     shard_option,
     threshold_value,
+    weights_files,
     words,
 )
 
 
 @click.command(short_help="Find the object that the photos of a folder share.")
 @click.argument("paths", nargs=-1, required=True, type=PathOrURL(), metavar="PATH...")
-@click.option("-o", "--output", required=True, type=PathOrURL(), help="Folder for the results.")
+@output_option(PathOrURL())
 @map_options
 @group_options
 @click.option("--sheet", type=PathOrURL(), help="Also write one picture that shows results of all groups.")
 @shard_option
 @click.option("--engine", default="local", show_default=True, help="local, or ray: on a cluster.")
-@click.option("--workers", type=int, help="With --engine ray: detectors at work.  [default: one a machine or GPU]")
+@click.option("--workers", type=POSITIVE, help="With --engine ray: detectors at work.  [default: one a machine or GPU]")
 @click.option("--address", help="With --engine ray: a running cluster, as auto.  [default: Ray on this machine]")
 def command(
     paths,
@@ -38,6 +42,7 @@ def command(
     outline,
     absent,
     overwrite,
+    prune,
     sheet,
     shard,
     engine,
@@ -49,9 +54,11 @@ def command(
     """Find the object that the photos of each group share, and write a map for each photo.
 
     A folder of images is one group; a folder of folders is one group each; single files are one group. Maps are
-    8-bit, at the size of the photo: OUTPUT/<group>/<photo>.png.
+    8-bit, at the size of the photo: OUTPUT/<group>/<photo>.png. With one photo OUTPUT may be a file; PATH and OUTPUT
+    may be - for standard input and output.
 
-    The frames of a video file are a group too: OUTPUT/<clip>/000001.png and so on, overlays as one video.
+    The frames of a video file, or of an animated GIF, PNG or WebP picture given by itself, are a group too:
+    OUTPUT/<clip>/000001.png and so on, overlays as one video. It has the clip's sound where ffmpeg is installed.
 
     PATH and OUTPUT may be URLs of object stores, as s3://bucket/photos.
 
@@ -60,12 +67,18 @@ def command(
     """
     from cosod.apps.distributed.manifest import sharded
     from cosod.apps.distributed.shards import Shard
-    from cosod.apps.segment import Job, run
-    from cosod.apps.video.job import run_clips, split
+    from cosod.apps.segment import Job, refuse_others, run
+    from cosod.apps.video.job import clip_targets, run_clips, split
     from cosod.errors import InputError
+    from cosod.io.wording import plural
     from cosod.models import registry
 
-    job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
+    kinds = words(save)
+    endings = (".jpg", ".jpeg", ".png") if kinds == ("overlays",) else (".png",)
+    refused = {"--sheet": sheet, "--shard": shard, "--engine ray": engine == "ray"}
+    one = one_file(paths, output, endings, as_json, refused)
+    shown, paths, output = (one.shown, one.paths, one.output) if one else (output, paths, output)
+    job = Job(output, kinds, threshold_value(threshold or "0.5"), overwrite, absent, outline, one and one.file)
     part = Shard.parse(shard) if shard else None
     if sheet and "maps" not in job.save:
         raise InputError("--sheet shows the maps that are written; add maps to --save")
@@ -74,8 +87,19 @@ def command(
     if engine == "local" and (workers is not None or address):
         raise InputError("--workers and --address are of --engine ray; add it")
     clips, paths = split(paths)
+    if one and clips:
+        raise InputError(f"{clips[0]}: is a video, whose results are a folder; give one with -o")
     _check_places(clips, output, sheet, part, engine)
-    groups = find_inputs(paths, output) if paths else []
+    groups = find_inputs(
+        paths,
+        output,
+        targets=lambda found: [*job.targets(found), *clip_targets(job, clips, found)],
+        refuse_others=lambda found: refuse_others([job], found),
+        read=[*clips, *weights_files(network["weights"])],
+        sheet=sheet,
+        overwrite=overwrite,
+        one=one is not None,
+    )
     on_ray, here = None, network
     if engine == "ray":
         from cosod.apps.distributed.ray_runner import Engine
@@ -85,11 +109,12 @@ def command(
     detector, identity = open_detector(**here)
     if threshold is None:
         job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
+    everything = groups
     with sharded(part, output, groups, {"model": identity} | detector.views | job.facts) as (groups, finished):
         total = sum(len(group.images) for group in groups)
         where = f"{registry.name_of(detector.network)} at {detector.size} px on {on_ray or detector.device}"
-        found = [f"{total} images in {len(groups)} groups"] if groups or part else []
-        found += [f"{len(clips)} video clip{'s' if len(clips) > 1 else ''}"] if clips else []
+        found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups or part else []
+        found += [plural(len(clips), "video clip")] if clips else []
         click.echo(f"{' and '.join(found)}; {where}", err=True)
         with progress(total, as_json) as report:
             if on_ray:
@@ -97,10 +122,13 @@ def command(
             else:
                 summary = run(detector, identity, groups, job, report, finished=finished)
             if clips:
-                summary += run_clips(detector, identity, clips, job, report, [group.name for group in groups])
+                summary += run_clips(detector, identity, clips, job, report, groups)
     if sheet and groups:
         _write_sheet(sheet, groups, job)
-    finish(summary, output, as_json)
+    look_for_stale(summary, [output], everything, prune)
+    if one:
+        one.close(summary)
+    finish(summary, shown, as_json)
 
 
 def _check_places(clips, output, sheet, part, engine: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import engine_options
+from cosod.cli.options import POSITIVE, engine_options
 
 
 @click.command(short_help="Open a web page where photos are dropped and the shared object is found.")
@@ -13,9 +13,11 @@ from cosod.cli.options import engine_options
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Answer to this host name too, as a proxy's.")
 @click.option("--model", default="default", show_default=True, help="A network, see `cosod models`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="A weights file in place of the package's own.")
-@click.option("--size", type=int, help="Side in pixels that images are resized to.  [default: the network's]")
+@click.option("--size", type=POSITIVE, help="Side in pixels that images are resized to.  [default: the network's]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option("--batch", type=int, default=8, show_default=True, help="Images at once; changes memory, not results.")
+@click.option(
+    "--batch", type=POSITIVE, default=8, show_default=True, help="Images at once; changes memory, not results."
+)
 @engine_options
 @click.option("--max-photos", type=int, default=200, show_default=True, help="Photos in a group.")
 @click.option("--max-megabytes", type=int, default=50, show_default=True, help="Size of one photo's file.")
@@ -48,19 +50,20 @@ def command(
     try:
         import fastapi  # noqa: F401
         import python_multipart  # noqa: F401
-        import uvicorn
+        import uvicorn  # noqa: F401
     except ImportError as error:
         raise ExtraError("cosod serve", "serve") from error
 
     from cosod.apps.serve.app import create_app
     from cosod.apps.serve.guard import is_loopback
     from cosod.apps.serve.limits import Limits
+    from cosod.apps.serve.running import address_of, listen, run
     from cosod.inference import cpu_fusion
     from cosod.inference.detector import Detector
     from cosod.models.checkpoints import loading
 
     limits = Limits(photos=max_photos, file_bytes=max_megabytes << 20, pixels=max_pixels, keep_seconds=keep * 60)
-    listening = _listen(host, port)
+    listening = listen(host, port)
     cpu_fusion.prefer_kept_memory()
     named = model if model != "default" else None
     network = loading.load(weights or model, expected=named if weights else None)
@@ -68,24 +71,5 @@ def command(
     app = create_app(detector, limits, host, allow_host)
     if not is_loopback(host):
         click.echo("Warning: anybody who reaches this address can use the page; it has no passwords.", err=True)
-    shown = f"[{host}]" if ":" in host else host
-    click.echo(f"Open http://{shown}:{listening.getsockname()[1]} in a browser; Ctrl-C ends it.", err=True)
-    config = uvicorn.Config(
-        app, log_level="warning", server_header=False, limit_concurrency=200, timeout_graceful_shutdown=3
-    )
-    uvicorn.Server(config).run(sockets=[listening])
-
-
-def _listen(host: str, port: int):
-    """A socket that listens, or the error in one sentence."""
-    import socket
-
-    from cosod.errors import InputError
-
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise InputError(
-            f"cannot listen at {host} port {port}: {error.strerror or error}; give another --port"
-        ) from None
+    click.echo(f"Open {address_of(listening, host)} in a browser; Ctrl-C ends it.", err=True)
+    run(app, listening)

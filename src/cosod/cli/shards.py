@@ -4,7 +4,7 @@ import json
 
 import click
 
-from cosod.cli.options import PathOrURL
+from cosod.cli.options import PathOrURL, list_failed
 
 
 @click.command(short_help="Show how far the shards of a run are, and merge their manifests.")
@@ -31,11 +31,8 @@ def command(output, as_json):
         click.echo(f"Running or stopped: {', '.join(unfinished)}. Give a stopped one again, it goes on.", err=True)
     if not missing and not unfinished:
         click.echo(f"All shards have finished; their groups are listed in {output / MANIFEST}", err=True)
-    if merged["failed"]:
-        click.echo(f"{len(merged['failed'])} images could not be read:", err=True)
-        for entry in merged["failed"]:
-            click.echo(f"  {entry['error']}", err=True)
-    if missing or unfinished or merged["failed"]:
+    list_failed(entry["error"] for entry in merged["failed"])
+    if missing or unfinished:
         raise click.exceptions.Exit(1)
 
 

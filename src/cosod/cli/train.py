@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import refuse_file_name
+from cosod.cli.options import POSITIVE, place_of, weights_files
 from cosod.errors import InputError
 
 
@@ -11,9 +13,9 @@ def recipe_options(function):
     """The flags that change a recipe, for every command that takes one; :func:`overrides` reads them."""
     flags = [
         click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change any key; repeat for more."),
-        click.option("--epochs", type=int, help="Passes over the groups."),
-        click.option("--size", type=int, help="Side in pixels that images are resized to."),
-        click.option("--batch", type=int, help="Images of each of the two groups of a step, at most."),
+        click.option("--epochs", type=POSITIVE, help="Passes over the groups."),
+        click.option("--size", type=POSITIVE, help="Side in pixels that images are resized to."),
+        click.option("--batch", type=POSITIVE, help="Images of each of the two groups of a step, at most."),
         click.option("--lr", type=float, help="Learning rate at its peak."),
         click.option("--hold-out", metavar="N|FILE", help="Groups for validation: how many, or a file of names."),
     ]
@@ -84,6 +86,7 @@ def command(
         return
     if not recipe or not data or output is None:
         raise click.UsageError("give a recipe, --data and -o; the recipes are shown by --list")
+    refuse_file_name(output)
     changed = overrides(changes, epochs, size, batch, lr, hold_out, seed=seed)
     if backbone == "none":
         changed["pretrained"] = False
@@ -93,8 +96,28 @@ def command(
     from cosod.training.run import Job
 
     start = Path(backbone) if backbone not in (None, "none") else None
+    read = [recipe, hold_out, start, machine["images"], *map(place_of, data)]
+    guard_run(output, [*read, *weights_files(machine["init"])], machine["replay"])
     weights = train(Job(chosen, data, output, start, progress=not quiet, **machine))
     click.echo(f"Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS -o OUTPUT", err=True)
+
+
+def guard_run(output: Path, read, replay=(), parent: Path | None = None) -> None:
+    """Raises InputError where a run in ``output`` would write over what it reads.
+
+    Args:
+        output: folder of the run.
+        read: files, and folders of images; ``None`` stands for an option that is not given.
+        replay: folders of order files.
+        parent: folder of several runs that this one is among.
+    """
+    from cosod.io.images import SUFFIXES
+    from cosod.io.write_guard import files_under, guard
+    from cosod.training.run import FILES, FOLDERS
+
+    orders = files_under(replay)
+    folders = [output / name for name in FOLDERS]
+    guard([output / name for name in FILES], [*filter(None, read), *orders], SUFFIXES, folders, parent or output)
 
 
 def _table(recipes) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from cosod.datasets.catalogue import known
 from cosod.errors import InputError
+from cosod.io.image_formats import SUFFIXES
+from cosod.io.passed_over import is_system_folder
 
 #: Folder of the images, folder of the masks (any letter case), where that pair is in use.
 PAIRS = (
@@ -24,7 +26,8 @@ PAIRS = (
     ("DUTS-TE-Image", "DUTS-TE-Mask", "DUTS as distributed"),
 )
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".gif"})
+#: Files with these endings are images; others in the folders are passed over.
+IMAGE_SUFFIXES = SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def listing(folder: Path) -> Listing:
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
-            if name.startswith(".") or name == "__MACOSX":
+            if name.startswith(".") or is_system_folder(name):
                 continue
             image = os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - a Path for each of 100,000 is slow
             try:

@@ -1,8 +1,17 @@
 """Scores of maps against ground truth, and the papers' tables to set them beside."""
 
 import importlib
+from typing import TYPE_CHECKING
 
-__all__ = ["PROTOCOLS", "Report", "Totals", "evaluate", "evaluate_protocols", "measures"]
+if TYPE_CHECKING:
+    from cosod.evaluation.metrics import functional as measures
+    from cosod.evaluation.metrics.totals import Totals
+    from cosod.evaluation.protocols import PROTOCOLS
+    from cosod.evaluation.report.report import Report
+    from cosod.evaluation.report.saving import save
+    from cosod.evaluation.runner import evaluate, evaluate_protocols
+
+__all__ = ["PROTOCOLS", "Report", "Totals", "evaluate", "evaluate_protocols", "measures", "save"]
 
 # Imported when first used: the tables of the papers need neither OpenCV nor Pillow.
 _WHERE = {
@@ -11,6 +20,7 @@ _WHERE = {
     "Totals": "metrics.totals",
     "evaluate": "runner",
     "evaluate_protocols": "runner",
+    "save": "report.saving",
 }
 
 
@@ -20,3 +30,8 @@ def __getattr__(name: str):
     if name == "measures":
         return importlib.import_module("cosod.evaluation.metrics.functional")
     raise AttributeError(f"module 'cosod.evaluation' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion: what has not been imported yet is listed too."""
+    return sorted({*globals(), *__all__})

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosod.errors import InputError
-from cosod.evaluation.protocols import LOWER_IS_BETTER
-from cosod.evaluation.report.formats import LABELS
+from cosod.evaluation.metrics.names import label, lower_is_better
 from cosod.evaluation.report.report import Report
 
 
@@ -38,14 +37,14 @@ class Selection:
         """Where the choice was made, and what follows."""
         name = self.best.set_name or "this set"
         return (
-            f"Chosen on {name} by {LABELS[self.key]}, protocol {self.best.protocol}: the best figure is an optimistic "
+            f"Chosen on {name} by {label(self.key)}, protocol {self.best.protocol}: the best figure is an optimistic "
             "one there; report it on a set that had no part in the choice, or report the last checkpoint."
         )
 
     def text(self) -> str:
         """Ranking, last and mean, for the terminal."""
         width = max(10, *(len(r.method) for r in self.ranked))
-        lines = [f"{'rank':>4}  {'checkpoint':{width}}  {LABELS[self.key]:>10}"]
+        lines = [f"{'rank':>4}  {'checkpoint':{width}}  {label(self.key):>10}"]
         for rank, r in enumerate(self.ranked, 1):
             notes = [n for n, yes in (("chosen", rank == 1), ("last", r is self.last)) if yes]
             lines.append(f"{rank:>4}  {r.method:{width}}  {r.all[self.key]:>10.4f}  {', '.join(notes)}".rstrip())
@@ -83,7 +82,7 @@ def select(reports: list[Report], key: str) -> Selection:
         raise InputError(
             f"protocol {reports[0].protocol} has no measure {key!r}; choose one of {', '.join(reports[0].keys)}"
         )
-    sign = 1 if key in LOWER_IS_BETTER else -1
+    sign = 1 if lower_is_better(key) else -1
     # NaN last; of equal checkpoints the earlier.
     ranked = sorted(reports, key=lambda r: sign * r.all[key] if not math.isnan(r.all[key]) else math.inf)
     return Selection(key, ranked, reports[-1], sum(r.all[key] for r in reports) / len(reports))

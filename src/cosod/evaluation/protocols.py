@@ -14,11 +14,10 @@ from PIL import Image
 from cosod.errors import InputError
 from cosod.evaluation.metrics import curves, histograms, precision_jaccard, thresholds
 from cosod.evaluation.metrics import s_measure as structure
+from cosod.evaluation.metrics.names import added_to
 from cosod.evaluation.metrics.totals import Scores, Totals
 from cosod.evaluation.metrics.weighted_f import weighted_f
 
-#: Measures where less is better; of all others more is.
-LOWER_IS_BETTER = frozenset({"mae"})
 _BINARY = np.array([0.0, 1.0])
 _EPS = np.spacing(1)
 
@@ -29,7 +28,7 @@ class Protocol(abc.ABC):
     Attributes:
         name: what every output calls it.
         title: where it comes from, in a few words.
-        keys: the measures it has, in the order of tables.
+        keys: the measures of its own, in the order of tables.
         resample: how a map of another size is brought to its truth's.
     """
 
@@ -41,6 +40,17 @@ class Protocol(abc.ABC):
     @abc.abstractmethod
     def score(self, pred: np.ndarray, truth: np.ndarray) -> Scores:
         """Scores of one image; ``pred`` and ``truth`` are uint8, (H, W)."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The measures it has, in the order of tables: its own, and those that extend it."""
+        return (*self.keys, *added_to(self.name))
+
+    def measure(self, pred: np.ndarray, truth: np.ndarray) -> Scores:
+        """Scores of one image, as :meth:`score`, with the measures that extend the protocol."""
+        scores = self.score(pred, truth)
+        added = {key: function(pred, truth) for key, function in added_to(self.name).items()}
+        return Scores(scores.values | added, scores.curves) if added else scores
 
     def figures(self, totals: Totals) -> dict[str, float]:
         """Figures over the images of ``totals``: means, and what is read off the averaged curves."""
@@ -59,7 +69,7 @@ class Protocol(abc.ABC):
         return {}
 
     def _ordered(self, figures: dict[str, float]) -> dict[str, float]:
-        return {k: float(figures[k]) for k in self.keys if k in figures}
+        return {k: float(figures[k]) for k in self.columns if k in figures}
 
 
 class _WithCurves(Protocol):

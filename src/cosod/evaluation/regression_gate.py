@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from cosod.errors import InputError
-from cosod.evaluation.protocols import LOWER_IS_BETTER
+from cosod.evaluation.metrics.names import lower_is_better
+from cosod.evaluation.report.formats import printable
 from cosod.evaluation.report.report import Report
 from cosod.io.atomic_write import write_text
 
@@ -21,7 +22,17 @@ def write(path: str | os.PathLike, reports: list[Report], tolerance: float) -> N
         {"protocol": r.protocol, "set": r.set_name, "method": r.method, "images": len(r.images), "figures": r.all}
         for r in reports
     ]
-    write_text(path, json.dumps({"tolerance": tolerance, "expected": kept}, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps({"tolerance": tolerance, "expected": kept}, indent=2, ensure_ascii=False)
+    write_text(path, printable(text) + "\n")
+
+
+def check_replaceable(path: str | os.PathLike) -> None:
+    """Raises InputError where something stands at ``path`` that :func:`write` has not written."""
+    if Path(path).exists():
+        try:
+            _read(path)
+        except InputError as error:
+            raise InputError(f"{path} exists and holds no kept figures; give another file") from error
 
 
 def drops(path: str | os.PathLike, reports: list[Report], tolerance: float | None = None) -> list[str]:
@@ -52,7 +63,7 @@ def drops(path: str | os.PathLike, reports: list[Report], tolerance: float | Non
             out.append(f"{where}: {len(report.images)} images, expected {entry['images']}")
         for key, old in entry["figures"].items():
             new = report.all.get(key, math.nan)
-            loss = new - old if key in LOWER_IS_BETTER else old - new
+            loss = new - old if lower_is_better(key) else old - new
             if not loss <= tolerance:
                 out.append(f"{where}: {key} is {new:.4f}, expected {old:.4f} within {tolerance:g}")
     return out

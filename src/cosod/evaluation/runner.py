@@ -15,11 +15,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from cosod.errors import ImageError, InputError
+from cosod.evaluation.inversion import inverted
 from cosod.evaluation.metrics.totals import Totals
 from cosod.evaluation.notices import Notices, some
 from cosod.evaluation.pairs import Pair, Pairing, pair_up
 from cosod.evaluation.protocols import Coseg, Protocol, get
-from cosod.evaluation.reading import read_grey
+from cosod.evaluation.reading import read_map, read_truth
 from cosod.evaluation.report.report import ImageTable, Report
 
 #: Pairs a worker takes at once. Fixed, so that sums are added in the same order whatever the number of workers.
@@ -75,7 +76,7 @@ def evaluate_protocols(
     if workers < 1:
         raise InputError(f"workers is {workers}; give 1 or more")
     pairing = pair_up(pred, gt)
-    tables = [ImageTable(p.keys, pairing.pairs) for p in chosen]
+    tables = [ImageTable(p.columns, pairing.pairs) for p in chosen]
     groups: list[dict[str, Totals]] = [{} for _ in chosen]
     notices, errors = Notices(), []
     hidden = None if progress else True  # None: hidden where stderr is no terminal
@@ -154,10 +155,10 @@ def _score_chunk(pairs: list[Pair], chosen: list[Protocol]) -> _Part:
         for protocol, rows, groups in zip(chosen, part.rows, part.groups, strict=True):
             if protocol.resample not in fitted:
                 fitted[protocol.resample] = fit(pred, truth.shape, protocol.resample)
-            scores = protocol.score(fitted[protocol.resample], truth)
+            scores = protocol.measure(fitted[protocol.resample], truth)
             groups.setdefault(pair.group, Totals()).add(scores)
             values = protocol.values(scores)
-            rows.extend(values[k] for k in protocol.keys)
+            rows.extend(values[k] for k in protocol.columns)
     return part
 
 
@@ -169,27 +170,24 @@ def fit(pred: np.ndarray, shape: tuple[int, int], resample: Image.Resampling) ->
 
 
 def _load(pair: Pair, notices: Notices) -> tuple[np.ndarray, np.ndarray]:
-    truth, changed = read_grey(pair.truth)
-    if changed:
-        notices.note("colour_truth" if changed == "colour" else "depth", pair.key)
-    highest = int(truth.max())
-    if highest == 0:
-        notices.note("empty", pair.key)
-    elif highest == 1:
-        notices.note("zero_one", pair.key)
-    else:
+    truth, kinds = read_truth(pair.truth)
+    for kind in kinds:
+        notices.note(kind, pair.key)
+    if not {"empty", "faint", "labels"} & set(kinds):
         grey = cv2.countNonZero(truth) - cv2.countNonZero(cv2.compare(truth, 255, cv2.CMP_EQ))
         if grey:
             notices.note("grey", pair.key, grey / truth.size)
     if pair.prediction is None:
         return np.zeros_like(truth), truth
-    pred, changed = read_grey(pair.prediction)
-    if changed:
-        notices.note("colour_map" if changed == "colour" else "depth", pair.key)
+    pred, kinds = read_map(pair.prediction)
+    for kind in kinds:
+        notices.note(kind, pair.key)
     if pred.shape != truth.shape:
         notices.note("resized", pair.key)
     if pred.min() == pred.max():
         notices.note("constant", pair.key)
+    elif kind := inverted(pred, truth):
+        notices.note(kind, pair.key)
     return pred, truth
 
 
@@ -206,4 +204,7 @@ def _warnings(pairing: Pairing, notices: Notices) -> list[str]:
         out.append(f"{len(missing)} of {total} prediction(s) are missing and count as black: {some(missing)}")
     if pairing.extra:
         out.append(f"{len(pairing.extra)} prediction(s) have no truth and are left out: {some(pairing.extra)}")
+    if pairing.alike:
+        pairs = [f"'{prediction}' for '{truth}'" for truth, prediction in pairing.alike]
+        out.append(f"{len(pairs)} prediction(s) may only be named differently: {some(pairs)}; rename them")
     return out + notices.sentences()

@@ -120,6 +120,15 @@ class GroupConsensus:
         return cls(vector, prototype, facts)
 
 
+def is_consensus(path: Path) -> bool:
+    """Whether a file was written by :meth:`GroupConsensus.save`, of whatever version."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return KEY in (file.metadata() or {})
+    except (SafetensorError, OSError, ValueError):
+        return False
+
+
 def _usable(*vectors: Tensor) -> bool:
     return all(v.dtype == torch.float32 and bool(v.isfinite().all()) for v in vectors)
 
@@ -128,7 +137,8 @@ def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, 
     """A mask as attention: its share of each cell of the feature grid, summing to one.
 
     Args:
-        mask: anything that :func:`cosod.io.read_image` takes; what is brighter than half marks the object.
+        mask: anything that :func:`cosod.io.read_image` takes; what is brighter than half marks the object,
+            or ones where it holds zeros and ones.
         size: height and width of the upright image that it belongs to.
         grid: height and width of F.
         max_pixels: larger masks are refused.
@@ -140,16 +150,19 @@ def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, 
         ImageError: the mask cannot be read.
         InputError: it is of another size than its image, marks nothing, or marks everything.
     """
-    name = "the mask given as an array" if isinstance(mask, np.ndarray) else f"the mask {mask}"
+    name = f"the mask {os.fspath(mask)!s}" if isinstance(mask, str | os.PathLike) else "the mask that was given"
     try:
-        marked = read_image(mask, max_pixels).mean(axis=2) > 127
+        values = read_image(mask, max_pixels).mean(axis=2)
     except ImageError as error:
         raise InputError(str(error)) from error  # a run may go on without an image, not without what it was shown
+    # Masks of zeros and ones, as many labelling tools write them, are all but black.
+    marked = values > (0 if values.max() == 1 else 127)
     if marked.shape != size:
         found, wanted = (f"{width} x {height}" for height, width in (marked.shape, size))
         raise InputError(f"{name} is {found} pixels, its image {wanted}; give a mask of the image's own size")
     if not marked.any():
-        raise InputError(f"{name} marks nothing; paint the object white on black")
+        brightest = f" (its brightest value is {values.max():.0f} of 255)" if values.any() else ""
+        raise InputError(f"{name} marks nothing{brightest}; paint the object white on black")
     if marked.all():
         raise InputError(f"{name} marks everything; paint the object white and leave the rest black")
     shares = torch.from_numpy(cv2.resize(marked.astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA))
@@ -160,6 +173,10 @@ def check_masks(masks: Sequence[ImageSource | None] | None, images: int) -> Sequ
     """``masks`` with an entry for each image; raises InputError where their number is another."""
     if masks is None:
         return [None] * images
-    if isinstance(masks, str | os.PathLike | np.ndarray) or not isinstance(masks, Sequence) or len(masks) != images:
+    if (
+        isinstance(masks, str | os.PathLike | np.ndarray | bytes)
+        or not isinstance(masks, Sequence)
+        or len(masks) != images
+    ):
         raise InputError(f"masks: give a list with one for each of the {images} images, None where there is none")
     return masks

@@ -14,15 +14,17 @@ from cosod.inference.consensus_file import Facts, GroupConsensus, check_masks, m
 from cosod.inference.cpu_fusion import FastSteps
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.flip_tta import MirroredSteps
+from cosod.inference.forking import check_process, prepare_forks
 from cosod.inference.group_consensus import shared_with_marks
-from cosod.inference.pipeline import Finding, Result
+from cosod.inference.pipeline import Finding, Result, tell_uniform
 from cosod.inference.precision import check_precision, has_bfloat16, probed_precision
 from cosod.inference.presence import Calibration, count
 from cosod.inference.probe_images import drawn_group
 from cosod.inference.reference_sampling import Sampling
-from cosod.inference.region_filter import Judge
+from cosod.inference.region_filter import RegionClassifier
 from cosod.io.images import MAX_PIXELS, ImageSource
-from cosod.io.prefetch import Inputs, batched
+from cosod.io.prefetch import Inputs, as_group, batched
+from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Steps
 
 #: Bytes of encoder features that a group may keep between encoding and decoding. What exceeds them is encoded a second
@@ -48,24 +50,41 @@ def choose_device(device: str = "auto") -> torch.device:
     return chosen
 
 
-def load(name_or_path: str | os.PathLike = "default", device: str = "auto", **options) -> "Detector":
+def load(
+    name_or_path: str | os.PathLike = "default",
+    device: str = "auto",
+    weights: str | os.PathLike | None = None,
+    **options,
+) -> "Detector":
     """A detector ready to use.
 
     Args:
         name_or_path: ``"default"``, the name of a network with weights in the package, or the path of a weights
             file: this package's ``.safetensors``, or a published ``.pth`` checkpoint.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
+        weights: a weights file, or the folder of a training run, in place of the package's own weights. If
+            ``name_or_path`` names a network too, the file must hold this network.
         options: further arguments of :class:`Detector`.
 
     Raises:
         InputError: no network of this name.
         WeightsError: a weights file that is missing, damaged or of another network.
         DeviceError: a device that is not there.
+
+    Example:
+        >>> detector = cosod.load(weights="runs/mine", device="cpu")
     """
     from cosod.models.checkpoints import loading
 
     chosen = choose_device(device)  # first: it fails fast
-    return Detector(loading.load(name_or_path), device=str(chosen), **options)
+    if weights is None:
+        network = loading.load(name_or_path)
+    else:
+        named = None if name_or_path == "default" else str(name_or_path)
+        if named is not None:
+            registry.entry(named)  # a path in its place would be a second file
+        network = loading.load(weights, expected=named)
+    return Detector(network, device=str(chosen), **options)
 
 
 def learn(
@@ -112,7 +131,7 @@ class Detector(Finding):
             (:mod:`cosod.inference.zoom_in`): better maps of small objects. Images are read once more, at their full
             size.
         keep_regions: leave in what stands out beside the shared object and resembles it less; where the weights carry
-            no judge (see :mod:`cosod.inference.region_filter`), it always is.
+            no constants for it (see :mod:`cosod.inference.region_filter`), it always is.
     """
 
     def __init__(
@@ -130,7 +149,7 @@ class Detector(Finding):
         closer: bool = False,
         keep_regions: bool = False,
     ):
-        size = size or network.size
+        size = network.size if size is None else size
         network.check_size(size)
         if batch < 1:
             raise InputError(f"batch {batch}: give at least 1")
@@ -154,7 +173,9 @@ class Detector(Finding):
         self.sampling = sampling or Sampling()
         self.calibration = Calibration.read(network.extra)
         self.keep_regions = keep_regions
-        self.judge = None if keep_regions else Judge.read(network.extra)
+        self.region_classifier = None if keep_regions else RegionClassifier.read(network.extra)
+        self._process, self._backend = os.getpid(), backend
+        prepare_forks()
 
     @property
     def views(self) -> dict[str, int | bool]:
@@ -165,17 +186,45 @@ class Detector(Finding):
         """Co-saliency maps of one group.
 
         Args:
-            images: paths, Pillow images or arrays, in any mixture (see :func:`cosod.io.read_image`).
+            images: paths, Pillow images, arrays, tensors, bytes of files or file objects, in any mixture (see
+                :func:`cosod.io.read_image`); or one array ``(N, H, W, C)`` or one tensor ``(N, C, H, W)``.
 
         Returns:
-            A float32 map ``(H, W)`` in [0, 1] for each image, at the size of the upright image.
+            A float32 map ``(H, W)`` in [0, 1] for each image, at the size of the upright image. An image of one color
+            shows no object: it gets an empty map, does not count for the group, and is named in a
+            :class:`cosod.errors.UniformImageWarning`.
 
         Raises:
             InputError: no images.
             ImageError: an image that cannot be read.
+
+        Example:
+            >>> maps = cosod.load().segment(["mug1.jpg", "mug2.jpg", "mug3.jpg"])
         """
         maps = dict(self.stream(images))
         return [maps[i] for i in range(len(maps))]
+
+    def detect(self, images: Sequence[ImageSource]) -> list[Result]:
+        """Finds what a group of images shares, and says whether each image holds it: :meth:`segment` with presence.
+
+        Args:
+            images: as for :meth:`segment`.
+
+        Returns:
+            For each image, in order, a :class:`~cosod.inference.pipeline.Result`: its ``map`` is the one of
+            :meth:`segment`, made when it is first asked for, and its ``presence`` is the probability that the shared
+            object is in the image at all (None where the network is not calibrated for it, or for a group of one
+            image).
+
+        Raises:
+            InputError: no images.
+            ImageError: an image that cannot be read.
+
+        Example:
+            >>> for result in cosod.load().detect(["mug1.jpg", "mug2.jpg", "sky.jpg"]):
+            ...     print(result.presence, result.map.mean())
+        """
+        return list(self.results(images))
 
     def stream(
         self, images: Sequence[ImageSource], on_error: OnError | None = None
@@ -199,7 +248,7 @@ class Detector(Finding):
         on_error: OnError | None = None,
         consensuses: Sequence[GroupConsensus] | None = None,
     ) -> Iterator[Result]:
-        """As :meth:`stream` and :meth:`apply`, with all that is known of each image.
+        """As :meth:`detect`, one result after the other, for groups of any size and for consensuses that are kept.
 
         Args:
             images: as for :meth:`segment`.
@@ -207,16 +256,21 @@ class Detector(Finding):
             consensuses: to apply to each image by itself; by default the images are a group and form their own.
 
         Yields:
-            For each image, in order, a :class:`Result` for each consensus.
+            For each image, in order, a :class:`~cosod.inference.pipeline.Result` for each consensus.
+
+        Example:
+            >>> for result in detector.results(photos, on_error=lambda index, error: print(error)):
+            ...     print(photos[result.index], result.presence)
         """
-        _check_group(images)
+        check_process(self._process, self._backend, self.device)
+        twice = consensuses is None and self.feature_bytes > 0
+        inputs = Inputs(as_group(images), self.size, self.max_pixels, on_error, twice, find_uniform=True)
         if consensuses is None:
-            twice = self.feature_bytes > 0
-            yield from self._segment(Inputs(images, self.size, self.max_pixels, on_error, twice))
+            yield from self._with_uniform(self._segment(inputs), inputs)
             return
         for consensus in consensuses:
             self.check(consensus)
-        yield from self._apply(consensuses, Inputs(images, self.size, self.max_pixels, on_error, twice=False))
+        yield from self._with_uniform(self._apply(consensuses, inputs), inputs, len(consensuses))
 
     @overload
     def apply(
@@ -267,13 +321,14 @@ class Detector(Finding):
             on_error: as for :meth:`stream`.
 
         Raises:
-            InputError: no images; a mask that marks nothing or everything, or is of another size than its image; a
-                network whose consensus cannot be kept, or cannot be marked.
+            InputError: no images, or none but images of one color; a mask that marks nothing or everything, or is of
+                another size than its image; a network whose consensus cannot be kept, or cannot be marked.
             ImageError: an image that cannot be read.
         """
-        _check_group(images)
+        check_process(self._process, self._backend, self.device)
+        images = as_group(images)
         masks = check_masks(masks, len(images))
-        inputs = Inputs(images, self.size, self.max_pixels, on_error, twice=False)
+        inputs = Inputs(images, self.size, self.max_pixels, on_error, twice=False, find_uniform=True)
         # Nothing is decoded: the deepest features are all that may be needed again.
         encoded = EncodedGroup(inputs, self._deep, self.batch, self.feature_bytes)
         marked = [index for index, mask in enumerate(masks) if mask is not None]
@@ -284,7 +339,13 @@ class Detector(Finding):
 
             group = shared_with_marks(self.network, self.calibration, encoded, marked, mark)
         else:
-            group = self._shared(encoded)
+            try:
+                group = self._shared(encoded)
+            except ImageError as error:
+                if inputs.usable or not inputs.uniform:
+                    raise
+                raise InputError("nothing can be learned: the images that can be read are of one color each") from error
+        tell_uniform(inputs)
         vector = group.consensus.vector
         if len(vector) != 1 or bool((vector == 1).all()):
             raise InputError(f"{self.identity[0]} forms no consensus of a group to be kept; use another network")
@@ -293,7 +354,7 @@ class Detector(Finding):
             *self.identity,
             size=self.size,
             images=len(group.indices),
-            marked=sum(index not in inputs.failed for index in marked),
+            marked=sum(index not in inputs.failed and index not in inputs.uniform for index in marked),
             references=count(group.weights),
             presence_mean=None if presence is None else float(presence.mean()),
             presence_std=None if presence is None else float(presence.std(correction=0)),
@@ -324,10 +385,3 @@ def _precision(wanted: str, network: CoSaliencyNetwork, device: torch.device) ->
 def probe_maps(network: CoSaliencyNetwork, device: str, precision: str) -> list[np.ndarray]:
     """Maps of :func:`~cosod.inference.probe_images.drawn_group` at 128 pixels, to compare precisions on."""
     return Detector(network, device, size=128, precision=precision).segment(drawn_group())
-
-
-def _check_group(images: Sequence[ImageSource]) -> None:
-    if isinstance(images, str | os.PathLike | np.ndarray) or not isinstance(images, Sequence):
-        raise InputError("a group is a list of images: detector.segment([image, image, ...])")
-    if not images:
-        raise InputError("no images; a group needs at least one, and two or more to have something in common")

@@ -183,7 +183,7 @@ def shared_with_marks(
     if len(group.inputs.failed) == len(group):
         raise ImageError("none of the images could be read")
     if not marks:
-        raise InputError("none of the images with a mask could be read; mend them or mark others")
+        raise InputError("none of the images with a mask can be read and shows more than one color; mark others")
     prototype = torch.cat(parts).mean(dim=0)
     gathered = _Gathered(network)
     indices: list[int] = []

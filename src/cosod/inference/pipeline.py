@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cosod.errors import ImageError, InputError, SingleImageWarning
+from cosod.errors import ImageError, InputError, SingleImageWarning, UniformImageWarning
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import Shared, shared
 from cosod.inference.presence import Calibration, similarity
 from cosod.inference.reference_sampling import Sampling
-from cosod.inference.region_filter import Judge, kept
+from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.zoom_in import Look, blended, look_closer
 from cosod.io.prefetch import Inputs, batched
 from cosod.io.tensors import to_batch, to_own_size
@@ -35,6 +35,7 @@ class Result:
         presence: probability that the shared object is in the image at all; None where the weights carry no
             calibration (see :mod:`cosod.inference.presence`) or the image has no group.
         consensus: index of the consensus that was applied; 0 for a group with its own.
+        uniform: whether the image is of one color: there is nothing to be found in it, and its map is empty.
     """
 
     index: int
@@ -43,12 +44,24 @@ class Result:
     look: Look | None
     presence: float | None
     consensus: int = 0
+    uniform: bool = False
 
     @functools.cached_property
     def map(self) -> np.ndarray:
         """Co-saliency, float32 ``(H, W)`` in [0, 1] at the size of the image; made when first asked for."""
         found = to_own_size(self.small, self.size)
         return blended(found, self.look) if self.look else found
+
+
+def tell_uniform(inputs: Inputs) -> None:
+    """Warns of the images of one color in a group."""
+    if not inputs.uniform:
+        return
+    names = [inputs.name(index) for index in sorted(inputs.uniform)]
+    some = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    what = "1 image is" if len(names) == 1 else f"{len(names)} images are"
+    message = f"{what} of one color, and nothing is to be found there: {some}"
+    warnings.warn(message, UniformImageWarning, stacklevel=4)
 
 
 class Finding:
@@ -64,7 +77,7 @@ class Finding:
     sampling: Sampling
     closer: bool
     calibration: Calibration | None
-    judge: Judge | None
+    region_classifier: RegionClassifier | None
 
     @functools.cached_property
     def identity(self) -> tuple[str, str]:
@@ -73,6 +86,28 @@ class Finding:
         from cosod.models.checkpoints import loading
 
         return registry.name_of(self.network), loading.identity(self.network)
+
+    def _with_uniform(self, results: Iterator[Result], inputs: Inputs, consensuses: int = 1) -> Iterator[Result]:
+        """The results, and empty ones in the places of images of one color, which are told about at the end."""
+        given: set[int] = set()
+
+        def empty(before: float) -> Iterator[Result]:
+            presence = None if self.calibration is None else 0.0
+            for index in sorted(i for i in inputs.uniform - given if i < before):
+                given.add(index)
+                size, small = inputs.sizes[index], torch.zeros(1, self.size, self.size)
+                yield from (Result(index, small, size, None, presence, n, True) for n in range(consensuses))
+
+        try:
+            for result in results:
+                if len(inputs.uniform) > len(given):
+                    yield from empty(result.index)
+                yield result
+        except ImageError:  # none of the images can be used
+            if inputs.usable or not inputs.uniform:
+                raise
+        yield from empty(np.inf)
+        tell_uniform(inputs)
 
     def _segment(self, inputs: Inputs) -> Iterator[Result]:
         encoded = EncodedGroup(inputs, self._encode, self.batch, self.feature_bytes)
@@ -88,7 +123,7 @@ class Finding:
         else:
             prototype = group.prototype if len(indices) > 1 else None
             parts = (
-                (part, *self._judged(output.maps, features.deep, prototype))
+                (part, *self._filtered(output, features.deep, prototype))
                 for part, features, output in self._decoded(encoded, indices, consensus)
             )
         for part, maps, factors in parts:
@@ -107,12 +142,12 @@ class Finding:
             start += len(part)
             yield part, features, output
 
-    def _judged(self, maps: Tensor, deep: Tensor, prototype: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _filtered(self, output: Output, deep: Tensor, prototype: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Maps ``(n, 1, S, S)`` without regions of other things, and the factors they were multiplied by, if any."""
-        if self.judge is None or prototype is None:
-            return maps, None
-        factors = kept(maps, deep, prototype, self.judge)
-        return maps * factors, factors
+        if self.region_classifier is None or prototype is None:
+            return output.maps, None
+        factors = kept(output, deep, prototype, self.region_classifier)
+        return output.maps * factors, factors
 
     def _shared(self, encoded: EncodedGroup) -> Shared:
         return shared(self.network, self.calibration, encoded, self.sampling, getattr(torch, self.precision))
@@ -163,10 +198,10 @@ class Finding:
         return self.steps.decode(features, Consensus(consensus.vector.to(features.deep)))
 
     def _maps(self, features: Features, consensus: GroupConsensus) -> tuple[Tensor, Tensor | None]:
-        """Maps ``(n, 1, S, S)`` of images each by itself, as :meth:`_judged` gives them."""
+        """Maps ``(n, 1, S, S)`` of images each by itself, as :meth:`_filtered` gives them."""
         output = self._by_vector(features, consensus.alone())
         if not self.network.whole_group_maps:
-            return self._judged(output.maps, features.deep, consensus.prototype)
+            return self._filtered(output, features.deep, consensus.prototype)
         pairs = zip(output.probability.split(1), output.threshold.split(1), strict=True)
         return torch.cat([self.network.confidence_map(*pair) for pair in pairs]), None
 

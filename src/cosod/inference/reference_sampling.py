@@ -103,7 +103,7 @@ def choose(
     indices, deep, weights = sampled(group, sampling)
     keys = affinity.keys(deep)
     keys = keys * weights[:, None, None].to(keys)
-    found = References(keys.to(precision), float(weights.sum()), len(group) - len(group.inputs.failed))
+    found = References(keys.to(precision), float(weights.sum()), group.inputs.usable)
     return found, dict(zip(indices, weights.tolist(), strict=True))
 
 

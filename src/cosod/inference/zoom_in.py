@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional as F
 
+from cosod.errors import ImageError
 from cosod.io.images import read_image
 from cosod.io.prefetch import Inputs
 from cosod.io.tensors import shrink, to_own_size
@@ -76,7 +77,7 @@ def look_closer(
     inputs: Inputs,
     look: Callable[[list[np.ndarray]], Tensor],
 ) -> dict[int, Look]:
-    """The closer looks at some images, by index; without those that need none.
+    """The closer looks at some images, by index; without those that need none, or can no longer be read.
 
     Args:
         indices: of the images in ``inputs``.
@@ -85,22 +86,24 @@ def look_closer(
             there is not brought back.
         inputs: where the images come from; they are read once more, at their full size.
         look: from images ``(S, S, 3)`` to maps.
-
-    Raises:
-        ImageError: an image that can no longer be read.
     """
     around = map(box_around, maps[:, 0].float().cpu().numpy())
     boxes = {index: box for index, box in zip(indices, around, strict=True) if box}
     if not boxes:
         return {}
 
-    def cut(index: int) -> np.ndarray:
-        image = read_image(inputs.sources[index], inputs.max_pixels)
+    def cut(index: int) -> np.ndarray | None:
+        try:
+            image = read_image(inputs.source(index), inputs.max_pixels)
+        except ImageError:  # gone meanwhile, or too large for the memory: the map that is there stays
+            return None
         return shrink(np.ascontiguousarray(image[boxes[index].pixels(*image.shape[:2])]), inputs.size)
 
     with ThreadPoolExecutor(2, thread_name_prefix="cosod-closer") as pool:
-        parts = list(pool.map(cut, boxes))
-    found = dict(zip(boxes, look(parts), strict=True))
+        parts = {index: part for index, part in zip(boxes, pool.map(cut, boxes), strict=True) if part is not None}
+    if not parts:
+        return {}
+    found = dict(zip(parts, look(list(parts.values())), strict=True))
     if factors is not None:
         for index, factor in zip(indices, factors, strict=True):
             if index in found:

@@ -1,6 +1,7 @@
 """Writing files whole or not at all."""
 
 import contextlib
+import errno
 import os
 import secrets
 import tempfile
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cosod.errors import CosodError, OutputError
-from cosod.io import storage
+from cosod.io import storage, write_guard
 
 
 @contextlib.contextmanager
@@ -24,8 +25,10 @@ def whole(path: str | os.PathLike | Any) -> Iterator[Path]:
 
     Raises:
         OutputError: the folder or the file cannot be written (read-only, no space left, ...).
+        InputError: ``path`` is a protected input, see :mod:`cosod.io.write_guard`.
     """
     path = storage.as_path(path)
+    write_guard.check(path)
     with _whole_object(path) if storage.is_remote(path) else _whole_file(path) as temporary:
         yield temporary
 
@@ -39,7 +42,8 @@ def _whole_file(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; check space and permissions") from error
+        way_out = "shorten the name" if error.errno == errno.ENAMETOOLONG else "check space and permissions"
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; {way_out}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -70,9 +74,12 @@ def _put(file: Path, path: Any) -> None:
 
 
 def write_text(path: str | os.PathLike | Any, text: str) -> None:
-    """``text`` as UTF-8 to ``path``, whole or not at all."""
+    """``text`` as UTF-8 to ``path``, whole or not at all.
+
+    Bytes of file names that are not UTF-8 are written as ``\\udcff``, which is what JSON reads them from.
+    """
     with whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_bytes(path: str | os.PathLike | Any, data: bytes) -> None:

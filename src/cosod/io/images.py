@@ -1,23 +1,28 @@
-"""Reading one image, whatever it is, as an upright 8-bit RGB array."""
+"""Reading one image, whatever it is, as an upright 8-bit sRGB array."""
 
 import contextlib
+import io
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO, Protocol
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from cosod.errors import ImageError, InputError
+from cosod.errors import DamagedImageWarning, ImageError, InputError
+from cosod.io.color_profiles import to_srgb
+from cosod.io.image_formats import SUFFIXES, open_pillow, unreadable
+from cosod.io.pixels import from_array, from_pillow, is_tensor, orientation, scaled, tensor_array, turned
 from cosod.io.storage import as_path, is_remote, open_binary
+from cosod.io.truncated_jpeg import mended
 
-#: Files with these endings are taken for images when a folder is searched.
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .webp .bmp .dib .tif .tiff .gif .ppm .pgm .pbm .pnm".split()  # noqa: SIM905
-)
+__all__ = ["MAX_PIXELS", "OVERSAMPLING", "SUFFIXES", "ImageSource", "image_size", "kept", "read_image", "read_reduced"]
 
 #: Images of more pixels are refused unless the caller raises the limit (600 MB as RGB).
 MAX_PIXELS = 200_000_000
@@ -25,26 +30,50 @@ MAX_PIXELS = 200_000_000
 #: Sides of a reduced image (see :func:`read_reduced`), at least, in sides of the square that it is shrunk to.
 OVERSAMPLING = 1.25
 
-ImageSource = str | os.PathLike | Image.Image | np.ndarray
 
-_pillow_limit = threading.Lock()
+class SupportsArray(Protocol):
+    """Tensors of torch, and whatever else numpy makes an array of."""
+
+    def __array__(self) -> np.ndarray:
+        """The pixels."""
+
+
+#: What an image is read from, see :func:`read_image`.
+ImageSource = str | os.PathLike | Image.Image | np.ndarray | bytes | bytearray | memoryview | BinaryIO | SupportsArray
+
+#: A Pillow image that has not been decoded yet, and a file object, may be in a group twice and be read by one thread
+#: at a time.
+_one_at_a_time = threading.RLock()
 
 
 def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """An image as ``(H, W, 3)`` uint8 RGB, upright.
+    """An image as ``(H, W, 3)`` uint8 sRGB, upright.
 
     Args:
-        source: a path or URL (see :mod:`cosod.io.storage`), a Pillow image, or an array: ``(H, W)``, ``(H, W, 1)``,
-            ``(H, W, 3)`` or ``(H, W, 4)`` of uint8, uint16, bool, or floats in [0, 1].
-        max_pixels: larger images are refused before they are decoded.
+        source: one of
 
-    The EXIF orientation is applied, so that the result is what viewers show. Transparency is laid over white,
-    grey becomes RGB, 16 bits become 8, CMYK and palettes are converted, of an animation the first frame is
-    taken.
+            - a path or URL (see :mod:`cosod.io.storage`);
+            - the bytes of a file, or a file object opened in binary mode, which is read from its start where it can
+              seek;
+            - a Pillow image;
+            - an array ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or ``(H, W, 4)`` of uint8, uint16, bool, or floats in
+              [0, 1];
+            - a tensor of torch of the same types, ``(C, H, W)`` as torchvision has them, ``(H, W)``, ``(H, W, C)`` or
+              ``(1, C, H, W)``, of 1, 3 or 4 channels, on any device. Where both ``(C, H, W)`` and ``(H, W, C)`` fit,
+              it is taken for the first.
+        max_pixels: larger files and Pillow images are refused before they are decoded.
+
+    The EXIF orientation is applied, so that the result is what viewers show, and colors are converted to sRGB where a
+    file has an ICC profile. Transparency is laid over white, grey becomes RGB, 16 bits become 8, CMYK and palettes are
+    converted, of an animation the first frame is taken. A JPEG file that lacks its last bytes is read; where part of
+    the image is missing with them, a :class:`cosod.errors.DamagedImageWarning` says so.
 
     Raises:
-        ImageError: the file is missing, no image, damaged, or larger than ``max_pixels``.
-        InputError: an array or object of another kind.
+        ImageError: the image is missing, no image, damaged, of an unknown kind, or larger than ``max_pixels``.
+
+    Example:
+        >>> read_image(np.zeros((48, 64), np.uint8)).shape
+        (48, 64, 3)
     """
     return _read(source, max_pixels, None)[0]
 
@@ -61,84 +90,174 @@ def read_reduced(source: ImageSource, side: int, max_pixels: int = MAX_PIXELS) -
     return _read(source, max_pixels, int(OVERSAMPLING * side))
 
 
-def _read(source: ImageSource, max_pixels: int, at_least: int | None) -> tuple[np.ndarray, tuple[int, int]]:
-    if isinstance(source, np.ndarray):
-        array = _from_array(source)
-        return array, array.shape[:2]
-    if isinstance(source, Image.Image):
-        _check_size(source.size, max_pixels, "the image given")
-        array = _from_pillow(source)
-        return array, array.shape[:2]
-    if not isinstance(source, str | os.PathLike) and not is_remote(source):
-        raise InputError(f"cannot read an image from {type(source).__name__}; give a path, a Pillow image or an array")
-    path = as_path(source)
-    try:
-        with _open(path) as image:
-            _check_size(image.size, max_pixels, str(path))
-            width, height = image.size
-            if at_least and isinstance(image, JpegImageFile) and image.draft(None, (at_least, at_least)):
-                array = _from_pillow(image)
-                return array, (width, height) if _turned(image) else (height, width)
-            array = _from_pillow(image)
-            return array, array.shape[:2]
-    except UnidentifiedImageError:
-        array = _read_by_opencv(path, max_pixels)
-        return array, array.shape[:2]
-    except FileNotFoundError:
-        raise ImageError(f"{path}: no such file; check the path") from None
-    except IsADirectoryError:
-        raise ImageError(f"{path}: is a folder, an image is needed here") from None
-    except PermissionError:
-        raise ImageError(f"{path}: may not be read; check its permissions") from None
-    except MemoryError:
-        raise ImageError(f"{path}: too large for the memory of this machine; reduce the image") from None
-    except InputError:
-        raise
-    except Exception as error:  # Pillow's decoders raise many kinds, SyntaxError and struct.error among them
-        raise ImageError(f"{path}: damaged or truncated ({error}); replace the file") from error
+def kept(source: ImageSource) -> ImageSource:
+    """The same image as something that can be read any number of times: of a file object its bytes.
+
+    Raises:
+        ImageError: a file object that cannot be read.
+    """
+    return _fetched(source) if _is_file(source) else source
 
 
 def image_size(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Height and width of the upright image, from its header alone; raises as :func:`read_image`."""
     try:
-        with _open(as_path(path)) as image:
+        with open_binary(as_path(path)) as file, open_pillow(file) as image:
             width, height = image.size
-            turned = _turned(image)
+            sideways = _sideways(image)
     except Exception:
         height, width = read_image(path, max_pixels).shape[:2]
         return height, width
-    return (width, height) if turned else (height, width)
+    return (width, height) if sideways else (height, width)
 
 
-def _orientation(image: Image.Image) -> int:
-    """How EXIF data say that an image is stored: 1 is upright. Damaged data raise errors of many kinds."""
-    return image.getexif().get(0x0112, 1)
+def _read(source: ImageSource, max_pixels: int, at_least: int | None) -> tuple[np.ndarray, tuple[int, int]]:
+    if isinstance(source, Image.Image):
+        array = _read_pillow(source, max_pixels)
+        return array, array.shape[:2]
+    if isinstance(source, bytes | bytearray | memoryview) or _is_file(source):
+        data = _fetched(source)
+        return _decoded(io.BytesIO(data), "the image given as a file or its bytes", max_pixels, at_least)
+    if isinstance(source, str | os.PathLike) or is_remote(source):
+        path = as_path(source)
+        with _opened(path) as file:
+            return _decoded(file, str(path), max_pixels, at_least)
+    array = from_array(_array(source))
+    return array, array.shape[:2]
 
 
-def _turned(image: Image.Image) -> bool:
-    """Whether the upright image has the stored one's height for its width."""
+def _is_file(source: Any) -> bool:
+    return not isinstance(source, str | os.PathLike | Image.Image) and callable(getattr(source, "read", None))
+
+
+def _fetched(source: Any) -> bytes:
+    """The bytes of an encoded image that is in memory or a file object."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
     try:
-        return _orientation(image) in (5, 6, 7, 8)
-    except Exception:  # damaged EXIF data, which turns nothing
-        return False
+        with _one_at_a_time:
+            with contextlib.suppress(OSError, AttributeError, io.UnsupportedOperation):  # a pipe cannot seek
+                source.seek(0)
+            data = source.read()
+    except Exception as error:
+        raise ImageError(f"the file object given cannot be read ({error}); open it again") from error
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise ImageError("the file object given is open as text; open it in binary mode, as open(path, 'rb')")
+    return bytes(data)
+
+
+def _array(source: Any) -> np.ndarray:
+    if isinstance(source, np.ndarray):
+        return source
+    if is_tensor(source):
+        return tensor_array(source)
+    if not hasattr(source, "__array__"):
+        kinds = "a path, a Pillow image, an array, a tensor, a file object or the bytes of a file"
+        raise ImageError(f"cannot read an image from {type(source).__name__}; give {kinds}")
+    try:
+        return np.asarray(source)
+    except Exception as error:
+        raise ImageError(f"the image given is no array after all ({error}); give a numpy array") from error
 
 
 @contextlib.contextmanager
-def _open(path: Path) -> Iterator[Image.Image]:
-    """Pillow's open, without its global limit on the size: this package has its own.
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The file of a path; what cannot be opened is an ImageError.
 
     Pillow is handed a file, not a path, for which it maps uncompressed TIFF into memory and gets turned ones wrong.
     """
-    with open_binary(path) as file:
-        with _pillow_limit:
-            before = Image.MAX_IMAGE_PIXELS
-            Image.MAX_IMAGE_PIXELS = None
+    try:
+        file = open_binary(path)
+    except FileNotFoundError:
+        what = "a link to a file that does not exist" if not is_remote(path) and path.is_symlink() else "no such file"
+        raise ImageError(f"{path}: {what}; check the path") from None
+    except IsADirectoryError:
+        raise ImageError(f"{path}: is a folder, an image is needed here") from None
+    except PermissionError:
+        raise ImageError(f"{path}: may not be read; check its permissions") from None
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # a name that is too long or holds a zero byte, a disk that fails
+        raise ImageError(f"{path}: cannot be opened ({error}); check the path") from error
+    with file:
+        yield file
+
+
+def _decoded(file: BinaryIO, name: str, max_pixels: int, at_least: int | None) -> tuple[np.ndarray, tuple[int, int]]:
+    """Pixels, and height and width of the whole image, of a file in any of the formats."""
+    try:
+        with open_pillow(file) as image:
+            _check_size(image.size, max_pixels, name)
             try:
-                image = Image.open(file)
-            finally:
-                Image.MAX_IMAGE_PIXELS = before
-        with image:
-            yield image
+                return _pixels(image, at_least)
+            except OSError:
+                whole = _mended(image, file, name)
+                if whole is None:
+                    raise
+        with open_pillow(io.BytesIO(whole)) as image:
+            return _pixels(image, at_least)
+    except UnidentifiedImageError:
+        array = _decoded_by_opencv(file, name, max_pixels)
+        return array, array.shape[:2]
+    except MemoryError:
+        raise ImageError(f"{name}: too large for the memory of this machine; reduce the image") from None
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's decoders raise many kinds, SyntaxError and struct.error among them
+        raise ImageError(f"{name}: damaged or truncated ({error}); replace the file") from error
+
+
+def _pixels(image: Image.Image, at_least: int | None) -> tuple[np.ndarray, tuple[int, int]]:
+    width, height = image.size
+    if at_least and isinstance(image, JpegImageFile) and image.draft(None, (at_least, at_least)):
+        array = from_pillow(image)
+        return array, (width, height) if _sideways(image) else (height, width)
+    array = from_pillow(image)
+    return array, array.shape[:2]
+
+
+def _mended(image: Image.Image, file: BinaryIO, name: str) -> bytes | None:
+    """The file of a JPEG image that breaks off near its end, with an end; None for all others."""
+    if not isinstance(image, JpegImageFile):
+        return None
+    file.seek(0)
+    found = mended(file.read())
+    if found is None:
+        return None
+    if found.missing >= 0.005:  # less is seen by nobody
+        message = f"{name}: lacks its last bytes, and with them {found.missing:.0%} of the image; replace the file"
+        warnings.warn(message, DamagedImageWarning, stacklevel=2)
+    return found.data
+
+
+def _read_pillow(image: Image.Image, max_pixels: int) -> np.ndarray:
+    name = "the Pillow image given"
+    _check_size(image.size, max_pixels, name)
+    try:
+        with _one_at_a_time:
+            try:
+                image.load()
+            except OSError:
+                file = getattr(image, "fp", None)
+                whole = _mended(image, file, name) if file is not None else None
+                if whole is None:
+                    raise
+                image = open_pillow(io.BytesIO(whole))
+            return from_pillow(image)
+    except MemoryError:
+        raise ImageError(f"{name}: too large for the memory of this machine; reduce the image") from None
+    except InputError:
+        raise
+    except Exception as error:  # closed, truncated, or of a mode that cannot be converted
+        raise ImageError(f"{name}: cannot be used ({error}); open it again, or replace its file") from error
+
+
+def _sideways(image: Image.Image) -> bool:
+    """Whether the upright image has the stored one's height for its width."""
+    try:
+        return orientation(image) in (5, 6, 7, 8)
+    except Exception:  # damaged EXIF data, which turns nothing
+        return False
 
 
 def _check_size(size: tuple[int, int], max_pixels: int, name: str) -> None:
@@ -152,78 +271,35 @@ def _check_size(size: tuple[int, int], max_pixels: int, name: str) -> None:
         raise ImageError(f"{name}: the image has no pixels")
 
 
-def _from_pillow(image: Image.Image) -> np.ndarray:
-    image.load()  # TIFF turns itself when loaded, which changes size and orientation
-    mode = image.mode
-    if mode.startswith("I;16") or mode in ("I", "F"):
-        # Greyscale of more than 8 bits: Pillow's own conversion would clip it at 255.
-        array = _from_array(_scaled(np.asarray(image)))
-        return np.ascontiguousarray(_turn(array, _orientation(image)))
-    with contextlib.suppress(Exception):  # damaged EXIF data must not cost the image
-        if _orientation(image) in range(2, 9):  # of what is upright it would make a copy
-            image = ImageOps.exif_transpose(image)
-    if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image)
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
-
-
-def _scaled(array: np.ndarray) -> np.ndarray:
-    """Grey values of unknown depth as floats in [0, 1]: the depth is the smallest usual one that holds them."""
-    values = np.nan_to_num(array.astype(np.float32))
-    top = values.max(initial=0.0)
-    depth = next((d for d in (1.0, 255.0, 65535.0) if top <= d), max(top, 1.0))
-    if array.dtype == np.uint16:
-        depth = 65535.0
-    return (values / depth).clip(0, 1)
-
-
-def _turn(array: np.ndarray, orientation: int) -> np.ndarray:
-    """The eight EXIF orientations, for arrays that Pillow cannot turn."""
-    if orientation in (5, 6, 7, 8):
-        array = array.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    return array
-
-
-def _from_array(array: np.ndarray) -> np.ndarray:
-    if array.ndim == 2:
-        array = array[..., None]
-    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
-        raise InputError(f"an image array of shape {array.shape}; give (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
-    if array.dtype == np.uint16:
-        array = (array.astype(np.float32) / 257).round().astype(np.uint8)
-    elif array.dtype == bool:
-        array = array.astype(np.uint8) * 255
-    elif np.issubdtype(array.dtype, np.floating):
-        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
-            raise InputError("an image array of floats must lie in [0, 1]; divide by its range first")
-        array = (array * 255).round().astype(np.uint8)
-    elif array.dtype != np.uint8:
-        raise InputError(f"an image array of {array.dtype}; give uint8, uint16, bool, or floats in [0, 1]")
-    if array.shape[2] == 4:
-        alpha = array[..., 3:].astype(np.float32) / 255
-        array = (array[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
-    if array.shape[2] == 1:
-        array = np.repeat(array, 3, axis=2)
-    return np.ascontiguousarray(array)
-
-
-def _read_by_opencv(path: Path, max_pixels: int) -> np.ndarray:
-    """Kinds that Pillow does not know and OpenCV does: TIFF with 16 bits a colour, above all."""
-    with open_binary(path) as file:
-        data = np.frombuffer(file.read(), np.uint8)
+def _decoded_by_opencv(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
+    """Kinds that Pillow does not know and OpenCV does: TIFF with floats or 16 bits a color."""
+    file.seek(0)
+    content = file.read()
     array = None
-    if data[:4].tobytes() in (b"II*\0", b"MM\0*"):
+    if content[:4] in (b"II*\0", b"MM\0*"):
         try:
-            array = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR_RGB)
+            flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+            array = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
         except cv2.error:  # OpenCV has a size limit of its own
             array = None
     if array is None:
-        raise ImageError(f"{path}: not an image, or of a kind that cannot be read; convert it to JPEG or PNG")
-    _check_size(array.shape[1::-1], max_pixels, str(path))
-    return _from_array(_scaled(array) if np.issubdtype(array.dtype, np.floating) else array)
+        raise unreadable(name, content[:256])
+    _check_size(array.shape[1::-1], max_pixels, name)
+    array = from_array(scaled(array) if array.dtype.kind == "f" else array)
+    profile, turn = _tiff_tags(content)
+    if profile:
+        array = np.array(to_srgb(Image.fromarray(array), profile))
+    return np.ascontiguousarray(turned(array, turn))
+
+
+def _tiff_tags(content: bytes) -> tuple[bytes | None, int]:
+    """ICC profile and EXIF orientation of a TIFF file."""
+    icc_profile, turn = 34675, 274
+    try:
+        tags = ImageFileDirectory_v2(content[:8])
+        file = io.BytesIO(content)
+        file.seek(tags.next)
+        tags.load(file)
+        return tags.get(icc_profile), int(tags.get(turn, 1))
+    except Exception:  # damaged tags must not cost the image
+        return None, 1

@@ -2,13 +2,17 @@
 
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cosod.errors import InputError
-from cosod.io.images import SUFFIXES
+from cosod.io.file_names import shortened, shortened_path
+from cosod.io.image_formats import KINDS, SUFFIXES, LeftOut, is_image_name, kind_of
+from cosod.io.passed_over import Results, is_sheet, is_system_folder, results_in
+from cosod.io.run_records import RECORDS
 from cosod.io.storage import as_path, entries, is_remote, kind
+from cosod.io.wording import plural
 
 
 @dataclass(frozen=True)
@@ -30,18 +34,28 @@ class Group:
 
 
 def find_groups(
-    paths: Iterable[str | os.PathLike], exclude: Iterable[str | os.PathLike] = (), reserved: Collection[str] = ()
+    paths: Iterable[str | os.PathLike],
+    exclude: Iterable[str | os.PathLike] = (),
+    reserved: Collection[str] = (),
+    on_results: Callable[[Path, tuple[str, ...]], None] = lambda folder, verbs: None,
+    on_left_out: Callable[[LeftOut], None] = lambda file: None,
 ) -> list[Group]:
     """Groups under ``paths``, the same on every machine whatever order the file system lists them in.
 
     A folder of images is one group, named as the folder. A folder of folders is a group for each folder that
     holds images, at any depth, named by its path from the given one. Files given one by one form one group.
-    Hidden files and folders are passed over; links are followed, but no folder is entered twice.
+    Hidden files and folders are passed over, and those of systems (:mod:`cosod.io.passed_over`); links are followed,
+    but no folder is entered twice, and no file that is given twice, or beside its folder, is taken twice.
+
+    Folders of results (they hold ``.cosod``) are not entered; where one is given itself, its results are left out. In a
+    folder that ``cosod group`` wrote the albums are photos.
 
     Args:
         paths: folders and image files, here or by URL in an object store (see :mod:`cosod.io.storage`).
         exclude: folders not to enter, as the output folder that may lie inside an input.
         reserved: names that no group may have.
+        on_results: called with each folder whose results were left out, and the commands that wrote them.
+        on_left_out: called with each other file in the folders that is not read; hidden files are not among them.
 
     Raises:
         InputError: a path does not exist or may not be read, or there are no images.
@@ -50,20 +64,25 @@ def find_groups(
     excluded = {_real(as_path(p)) for p in exclude}
     kinds = [kind(p) for p in paths]
     found: list[tuple[str, list[Path]]] = []
-    files = [p for p, k in zip(paths, kinds, strict=True) if k != "folder"]
     if None in kinds:
         raise InputError(f"{paths[kinds.index(None)]}: no such file or folder; check the path")
+    entered, left_out = set(excluded), []
+    unread: list[LeftOut] = []
+    for path, k in zip(paths, kinds, strict=True):
+        if k == "folder":
+            found += _walk(path, entered, left_out, unread)
+    files = _once([p for p, k in zip(paths, kinds, strict=True) if k != "folder"], found)
     if files:
         parents = {p.resolve().parent for p in files}
         name = _name(parents.pop()) if len(parents) == 1 else ""
-        found.append((name or "images", list(dict.fromkeys(files))))
-    for path, k in zip(paths, kinds, strict=True):
-        if k == "folder":
-            found += _walk(path, excluded)
+        found.insert(0, (name or "images", files))
+    for folder, verbs in left_out:
+        on_results(folder, verbs)
     if not found:
-        where = ", ".join(str(p) for p in paths) or "the paths given"
-        raise InputError(f"no images in {where}; expected files ending in {' '.join(sorted(SUFFIXES))}")
-    names = unique_names([name for name, _ in found], reserved)
+        raise InputError(_nothing_in(paths, left_out, unread))
+    for file in unread:
+        on_left_out(file)
+    names = unique_names([shortened_path(name) for name, _ in found], reserved)
     groups = []
     for name, (_, images) in zip(names, found, strict=True):
         images = sorted(images, key=lambda p: (p.name, str(p)))
@@ -71,17 +90,58 @@ def find_groups(
     return groups
 
 
-def _walk(root: Path, excluded: set[str]) -> list[tuple[str, list[Path]]]:
+def _once(files: list[Path], found: list[tuple[str, list[Path]]]) -> list[Path]:
+    """Each file once, whatever it is called, and none that was found in a folder."""
+    taken = {_real(image) for _, images in found for image in images} if files else set()
+    once = []
+    for file in files:
+        if (real := _real(file)) not in taken:
+            taken.add(real)
+            once.append(file)
+    return once
+
+
+def _nothing_in(paths: list[Path], left_out: list[tuple[Path, tuple[str, ...]]], unread: list[LeftOut]) -> str:
+    where = ", ".join(str(p) for p in paths) or "the paths given"
+    if left_out:
+        folder, verbs = left_out[0]
+        made = f"{folder} holds results of cosod {' and '.join(verbs)}" if verbs else f"{folder} holds results"
+        return f"no images in {where}: {made}; give the photos, or a folder inside it if you mean the results"
+    for kind_, way_out in KINDS.items():
+        if files := [file for file in unread if file.kind == kind_ != "other file"]:
+            return f"no images in {where}, but {plural(len(files), kind_)}, as {files[0].path}; {way_out}"
+    return f"no images in {where}; expected files ending in {' '.join(sorted(SUFFIXES))}"
+
+
+def _walk(
+    root: Path, entered: set[str], left_out: list[tuple[Path, tuple[str, ...]]], unread: list[LeftOut]
+) -> list[tuple[str, list[Path]]]:
+    """Name and images of each folder of images.
+
+    Adds to the folders entered, to those of results left out, and to the files that are not read.
+    """
     found = []
-    entered: set[str] = set()
 
     def enter(folder: Path, name: PurePosixPath) -> None:
         real = _real(folder)
-        if real in entered or real in excluded:
+        if real in entered:
             return
         entered.add(real)
-        files, folders = _listing(folder)
-        images = [folder / file for file in files if PurePosixPath(file).suffix.lower() in SUFFIXES]
+        files, folders, dead = _listing(folder)
+        if RECORDS in folders:
+            folders.remove(RECORDS)
+            results = Results((), (), ()) if is_remote(folder) else results_in(folder)
+            if name.parts:
+                left_out.append((folder, results.verbs))
+                return
+            kept = [inner for inner in folders if inner not in results.folders]
+            if len(kept) < len(folders):
+                left_out.append((folder, results.verbs))
+            folders = kept
+            files = [f for f in files if f not in results.files and (is_remote(folder) or not is_sheet(folder / f))]
+        images = [folder / file for file in files if is_image_name(file)]
+        unread.extend(LeftOut(str(folder / file), of) for file in files if (of := kind_of(file)))
+        unread.extend(LeftOut(str(folder / file), "dead link") for file in dead)
         if images:
             found.append((str(name) if name.parts else _name(root.resolve()) or "images", images))
         for inner in folders:
@@ -107,27 +167,39 @@ def _name(path: Path) -> str:
     return "" if name.startswith(".") else name
 
 
-def _listing(folder: Path) -> tuple[list[str], list[str]]:
-    """Names of the files in a folder, and of the folders in it, sorted, without hidden ones."""
+def _listing(folder: Path) -> tuple[list[str], list[str], list[str]]:
+    """Names of the files in a folder, of the folders in it, and of links to nothing.
+
+    They are sorted, and without hidden ones but that of records.
+    """
     if is_remote(folder):
-        found = entries(folder)
-        return [e.name for e in found if not e.is_folder], [e.name for e in found if e.is_folder]
+        found = entries(folder, hidden=[RECORDS])
+        inner = [e.name for e in found if e.is_folder and not is_system_folder(e.name)]
+        return [e.name for e in found if not e.is_folder], inner, []
     try:
         with os.scandir(folder) as listing:
-            inside = sorted((e for e in listing if not e.name.startswith(".")), key=lambda e: e.name)
+            inside = sorted(filter(_is_shown, listing), key=lambda e: e.name)
     except OSError as error:
         raise InputError(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from error
-    files, folders = [], []
+    files, folders, dead = [], [], []
     for entry in inside:
         try:
             is_folder = entry.is_dir()
         except OSError:  # a link that loops onto itself
+            dead.append(entry.name)
             continue
         if is_folder:
-            folders.append(entry.name)
+            if not is_system_folder(entry.name):
+                folders.append(entry.name)
         elif entry.is_file():
             files.append(entry.name)
-    return files, folders
+        elif entry.is_symlink():
+            dead.append(entry.name)
+    return files, folders, dead
+
+
+def _is_shown(entry: os.DirEntry) -> bool:
+    return not entry.name.startswith(".") or entry.name == RECORDS
 
 
 def unique_names(names: list[str], reserved: Collection[str] = ()) -> list[str]:
@@ -153,5 +225,5 @@ def _stems(images: list[Path]) -> list[str]:
     stems = []
     for name in names:
         shared = counts[name.stem.casefold()] > 1 and name.suffix
-        stems.append(f"{name.stem}_{name.suffix[1:]}" if shared else name.stem)
+        stems.append(shortened(f"{name.stem}_{name.suffix[1:]}" if shared else name.stem))
     return unique_names(stems)

@@ -7,12 +7,30 @@ from itertools import islice
 
 import numpy as np
 
-from cosod.errors import ImageError
-from cosod.io.images import ImageSource, read_reduced
+from cosod.errors import ImageError, InputError
+from cosod.io.images import ImageSource, kept, read_reduced
+from cosod.io.pixels import is_tensor, is_uniform
+from cosod.io.storage import is_remote
 from cosod.io.tensors import shrink
 
 #: Bytes of shrunk images that a group may keep, so that a second pass need not read the files again.
 IMAGE_BYTES = 512 << 20
+
+
+def as_group(images: Sequence[ImageSource]) -> Sequence[ImageSource]:
+    """The images of a group, which may also come as one array ``(N, H, W, C)`` or one tensor ``(N, C, H, W)``.
+
+    Raises:
+        InputError: no list of images, or an empty one.
+    """
+    if (isinstance(images, np.ndarray) or is_tensor(images)) and getattr(images, "ndim", 0) == 4:
+        images = list(images)
+    single = isinstance(images, str | os.PathLike | bytes | bytearray | memoryview)
+    if single or not isinstance(images, Sequence):
+        raise InputError("a group is a list of images: detector.segment([image, image, ...])")
+    if not images:
+        raise InputError("no images; a group needs at least one, and two or more to have something in common")
+    return images
 
 
 class Inputs:
@@ -24,10 +42,12 @@ class Inputs:
         max_pixels: larger images are refused.
         on_error: called with the index and the error of an image that cannot be read; None raises it.
         twice: whether they are read a second time, so that keeping them pays.
+        find_uniform: leave out images of one color, which show no object.
 
     Attributes:
         sizes: index -> height and width of the images read so far.
         failed: indices of the images that could not be read; they are not tried again.
+        uniform: indices of the images of one color that were left out.
     """
 
     def __init__(
@@ -37,30 +57,64 @@ class Inputs:
         max_pixels: int,
         on_error: Callable[[int, ImageError], None] | None,
         twice: bool = True,
+        find_uniform: bool = False,
     ):
         self.sources, self.size, self.max_pixels, self.on_error = sources, size, max_pixels, on_error
         self.sizes: dict[int, tuple[int, int]] = {}
         self.failed: set[int] = set()
+        self.uniform: set[int] = set()
+        self.find_uniform = find_uniform
+        self._files: dict[int, ImageSource] = {}
         self._shrunk: dict[int, np.ndarray] = {}
         self._keep = twice and len(sources) * size * size * 3 <= IMAGE_BYTES
 
     def __len__(self) -> int:
         return len(self.sources)
 
-    def _load(self, index: int) -> np.ndarray | ImageError:
+    @property
+    def usable(self) -> int:
+        """How many images there are without those that were left out so far."""
+        return len(self) - len(self.failed) - len(self.uniform)
+
+    def name(self, index: int) -> str:
+        """What an image is called in messages: its path, or its place in the group."""
+        source = self.sources[index]
+        return str(source) if isinstance(source, str | os.PathLike) or is_remote(source) else f"image {index}"
+
+    def source(self, index: int) -> ImageSource:
+        """What an image is read from, any number of times.
+
+        Raises:
+            ImageError: a file object that cannot be read.
+        """
+        if index in self._files:
+            return self._files[index]
+        source = self.sources[index]
+        again = kept(source)
+        if again is not source:
+            self._files[index] = again
+        return again
+
+    def _load(self, index: int) -> np.ndarray | ImageError | None:
+        """The shrunk image, the error, or None for an image of one color."""
         if index in self._shrunk:
             return self._shrunk[index]
         try:
-            image, self.sizes[index] = read_reduced(self.sources[index], self.size, self.max_pixels)
+            image, self.sizes[index] = read_reduced(self.source(index), self.size, self.max_pixels)
         except ImageError as error:
-            return error
-        return shrink(image, self.size)
+            name = self.name(index)
+            return error if name in str(error) else ImageError(f"{name}: {error}")
+        shrunk = shrink(image, self.size)
+        return None if self.find_uniform and is_uniform(shrunk) else shrunk
 
     def read(self, indices: Sequence[int], strict: bool = False) -> Iterator[tuple[int, np.ndarray]]:
-        """Index and shrunk image, in order; unreadable images are reported and left out, or raised if ``strict``."""
+        """Index and shrunk image, in order; unreadable images are reported and left out, or raised if ``strict``.
+
+        Images of one color are left out too, where these are looked for.
+        """
         workers = min(4, os.cpu_count() or 1)
         with ThreadPoolExecutor(workers, thread_name_prefix="cosod-read") as pool:
-            remaining = (i for i in indices if i not in self.failed)
+            remaining = (i for i in indices if i not in self.failed and i not in self.uniform)
             pending = [(i, pool.submit(self._load, i)) for i in islice(remaining, 2 * workers)]
             while pending:
                 index, future = pending.pop(0)
@@ -71,6 +125,9 @@ class Inputs:
                         raise image
                     self.failed.add(index)
                     self.on_error(index, image)
+                    continue
+                if image is None:
+                    self.uniform.add(index)
                     continue
                 if self._keep:
                     self._shrunk[index] = image

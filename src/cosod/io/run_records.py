@@ -4,13 +4,16 @@ A record is written last, so that its presence says that the group's results are
 what they were made, and its verb by which command.
 """
 
+import glob
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from cosod.errors import InputError
+from cosod.io.atomic_write import write_text
 from cosod.io.storage import Entry, entries, is_remote, open_binary
 
 #: Folder of the records in an output folder.
@@ -36,11 +39,34 @@ def read_record(path: Path) -> dict:
     return stored if isinstance(stored, dict) else {}
 
 
-def refuse_foreign(output: Path, name: str, verb: str) -> None:
-    """Raises InputError where the group's results in ``output`` are another command's, which would be overwritten."""
-    made = read_record(record_of(output, name)).get("verb", verb)
+def refuse_foreign(output: Path, name: str, verb: str, files: Iterable[Path] = ()) -> None:
+    """Refuse to write over what this command has not made.
+
+    Args:
+        output: folder of the results.
+        name: of the group.
+        verb: of the command.
+        files: that are going to be written, on this machine; may be left out where they may be replaced.
+
+    Raises:
+        InputError: the group's results in ``output`` are another command's; or it has no record there, and one of
+            ``files`` exists: somebody else's then.
+    """
+    record = record_of(output, name)
+    made = read_record(record).get("verb", verb)
     if made != verb:
         raise InputError(f"{output} holds results of cosod {made}; give another folder with -o")
+    found = next((file for file in files if os.path.lexists(file)), None)
+    if found is None or record.exists() or any((output / RECORDS).glob(f"part */{glob.escape(name)}.json")):
+        return
+    raise InputError(
+        f"{found} exists and was not written by cosod {verb}; give another folder with -o, or --overwrite to replace it"
+    )
+
+
+def begin(record: Path, verb: str, **facts: object) -> None:
+    """Write the record of a group that is not finished, so that its results are known for this command's."""
+    write_text(record, json.dumps({"verb": verb, **facts}))
 
 
 def fingerprint(*facts: object) -> str:

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -14,6 +14,16 @@ from cosod.errors import ExtraError, InputError
 
 #: A scheme has two letters at least, so that ``C://photos`` is a folder.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]+://")
+#: Kind of store -> the package that opens it; those of S3 and Google come with the extra ``cloud``.
+_PACKAGES = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "az": "adlfs",
+    "abfs": "adlfs",
+    "abfss": "adlfs",
+}
 #: What stores call the version or the time of an object, the surest first.
 _VERSIONS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "updated", "mtime", "created")
 #: Seconds to wait before an object is asked for again.
@@ -68,7 +78,9 @@ def _from_url(url: str) -> Any:
         path = UPath(url)
         _ = path.fs
     except ImportError as error:
-        raise InputError(f"{url}: its kind of store needs one more package ({error}); install that by pip") from error
+        package = _PACKAGES.get(url.partition("://")[0].lower())
+        how = f"install it with: pip install {package}" if package else "install that by pip"
+        raise InputError(f"{url}: its kind of store needs one more package ({error}); {how}") from error
     except Exception as error:
         raise InputError(f"{url}: cannot be opened ({error}); give a folder, or a URL as s3://bucket/folder") from error
     return path
@@ -92,11 +104,15 @@ def kind(path: Any) -> str | None:
     return "folder" if found["type"] == "directory" else "file"
 
 
-def entries(folder: Any) -> list[Entry]:
+def entries(folder: Any, hidden: Collection[str] = ()) -> list[Entry]:
     """What is in a folder of a store, sorted by name, as it is now; an empty list where there is no such folder.
 
     Keys that no file system could hold as they are (``a//b``, ``a/../b``), hidden ones and the folder's own marker are
     passed over, so that no name leads out of the folder.
+
+    Args:
+        folder: a ``UPath``.
+        hidden: names that are listed although they begin with a dot.
 
     Raises:
         InputError: it cannot be listed.
@@ -112,7 +128,7 @@ def entries(folder: Any) -> list[Entry]:
     found = []
     for info in listing:
         name = info["name"].removeprefix(prefix).removesuffix("/")
-        if name.startswith(".") or "/" in name or not name:
+        if (name.startswith(".") and name not in hidden) or "/" in name or not name:
             continue
         version = next((str(info[key]) for key in _VERSIONS if info.get(key) is not None), None)
         found.append(Entry(name, info["type"] == "directory", info.get("size"), version))

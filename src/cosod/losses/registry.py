@@ -1,25 +1,49 @@
-"""The losses that a recipe can name."""
+"""The losses that a recipe can name.
+
+A new loss takes one file beside this one, with a function and the frozen dataclass of its factors, and one line of
+:data:`REGISTRY`.
+"""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 from torch import Tensor
 
-from cosod.losses.gconet import gconet_loss
-from cosod.losses.gconet_plus import gconet_plus_loss
-from cosod.losses.gconet_plus_mobile import mobile_loss
-from cosod.losses.ssnm import ssnm_loss
-from cosod.models.base import Output
+from cosod.losses.gconet import GCoNetWeights, gconet_loss
+from cosod.losses.gconet_plus import GCoNetPlusWeights, gconet_plus_loss
+from cosod.losses.gconet_plus_mobile import MobileWeights, mobile_loss
+from cosod.losses.ssnm import SSNMWeights, ssnm_loss
 
 #: ``loss(output, masks, classes, weights)`` -> terms without factors, and their weighted sum as ``total``.
-Loss = Callable[[Output, Tensor, Tensor, Any], dict[str, Tensor]]
+Loss = Callable[..., dict[str, Tensor]]
 
-#: Losses that also take the masks of all objects of an image, shared or not, as ``objects``.
-OF_ALL_OBJECTS = frozenset({"mobile"})
-#: Losses whose ``classes`` are all labels that a group shares, ``(N, labels)``, and not the one label of each image.
-OF_ALL_SHARED = frozenset({"ssnm"})
+
+@dataclass(frozen=True)
+class Entry:
+    """One loss of the registry.
+
+    Attributes:
+        function: the loss; see :data:`Loss`.
+        weights: the frozen dataclass of its factors, which are the keys of a recipe's table ``[weights]``.
+        shared_labels: whether its ``classes`` are all labels that a group shares, ``(N, labels)``, and not the one
+            label of each image, ``(N,)``.
+        all_objects: whether it also takes the masks of all objects of an image, shared or not, as ``objects``.
+    """
+
+    function: Loss
+    weights: type
+    shared_labels: bool = False
+    all_objects: bool = False
+
+
+REGISTRY: dict[str, Entry] = {
+    "gconet": Entry(gconet_loss, GCoNetWeights),
+    "gconet_plus": Entry(gconet_plus_loss, GCoNetPlusWeights),
+    "mobile": Entry(mobile_loss, MobileWeights, all_objects=True),
+    "ssnm": Entry(ssnm_loss, SSNMWeights, shared_labels=True),
+}
 
 
 def loss_of(name: str) -> Loss:
     """The loss of that name in a recipe."""
-    return {"gconet": gconet_loss, "gconet_plus": gconet_plus_loss, "mobile": mobile_loss, "ssnm": ssnm_loss}[name]
+    return REGISTRY[name].function

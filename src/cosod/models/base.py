@@ -63,7 +63,8 @@ class Output(NamedTuple):
         maps: co-saliency in [0, 1], ``(N, 1, H, W)`` at the size of the images: the result.
         logits: ``maps`` before the last sigmoid, where the network has them in this form.
         sides: all supervised maps, coarsest first, the last one being ``maps``.
-        probability, threshold: the two branches of the confidence enhancement module (GCoNet+), in [0, 1].
+        probability, threshold: the two branches of the confidence enhancement module (GCoNet+), in [0, 1]; of the light
+            network the probability of any object, shared or not.
         classes: scores of the group classifier, ``(N, number of groups)``.
         masked_classes: the same for the images (or features) masked by the network's own map.
         contrast: logits of the collaborating module, ``(2 N, 1, H, W)``: N of the images with their own

@@ -5,16 +5,17 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from cosod.postprocess.closed_form import closed_form_alpha
 from cosod.postprocess.inpaint import spread
 from cosod.postprocess.object_mask import bounded
 
-#: Longer side, in pixels, at which the edge's linear model and the colours around it are found. They vary slowly,
-#: and are applied to every pixel of the photo (fast guided filter: He and Sun, arXiv:1505.00996).
+#: Longer side, in pixels, at which alpha and the colours around the edge are found.
 EDGE_SIDE = 1024
-#: Radius of the guided filter as a share of the longer side, and its regularisation for colours in [0, 1].
-RADIUS, EPSILON = 0.006, 1e-4
-#: Values of the filter that become transparent and opaque; between them alpha is linear.
-TRANSPARENT, OPAQUE = 0.25, 0.8
+#: Pixels on each side of the mask's edge in which alpha is unknown: at least so many, and so many of the mask's own.
+BAND, MASK_ERROR = 4, 2.5
+#: Radius in pixels, and regularisation for colours in [0, 1], of the linear models that are applied to larger images
+#: (fast guided filter: He and Sun, arXiv:1505.00996).
+RADIUS, EPSILON = 2, 1e-5
 #: Side of the tiles that full-size photos are worked on in, which bounds the memory.
 TILE = 256
 
@@ -72,40 +73,55 @@ def _apply(coefficients: np.ndarray, guide: np.ndarray) -> np.ndarray:
 def smooth_alpha(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Alpha at the image's size, from a mask of any size that covers the same view.
 
+    Up to :data:`EDGE_SIDE` alpha is found pixel by pixel. Larger images are reduced to it, and the linear models that
+    make alpha of the colours there are applied to every pixel of the image, as in section 4.3 of Levin et al.
+
     Args:
         image: ``(H, W, 3)`` uint8.
         mask: bool ``(h, w)``.
 
     Returns:
         uint8 ``(H, W)``: 255 inside, 0 outside, between them in a narrow band along the image's own edge.
+
+    Example:
+        >>> alpha = smooth_alpha(photo, saliency > 0.5)
     """
     height, width = image.shape[:2]
     size = bounded(image.shape, EDGE_SIDE)
     guide = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    target = (cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5).astype(np.float32)
-    # A pixel of the mask is the least that its edge may be wrong by.
-    radius = max(2, round(RADIUS * max(size)), round(1.5 * max(size) / max(mask.shape)))
-    coefficients = guided_coefficients(guide, target, radius, EPSILON)
-    inside = _limits(target, 2 * radius)
+    target = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5
+    # The edge of the mask may be off by some of its own pixels.
+    reach = max(BAND, round(MASK_ERROR * max(size) / max(mask.shape)))
+    small = closed_form_alpha(guide, target, _edge(target, reach))
+    if size == (width, height):
+        return (255 * small).round().astype(np.uint8)
+    return _at_full_size(image, guide, small)
+
+
+def _edge(mask: np.ndarray, reach: int) -> np.ndarray:
+    """Pixels of a bool mask ``(H, W)`` within ``reach`` of its edge."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    binary = mask.astype(np.uint8)
+    return cv2.erode(binary, kernel) != cv2.dilate(binary, kernel)
+
+
+def _at_full_size(image: np.ndarray, guide: np.ndarray, small: np.ndarray) -> np.ndarray:
+    """Alpha of the image by the linear models that give ``small`` of its reduced copy ``guide``; uint8."""
+    height, width = image.shape[:2]
+    coefficients = guided_coefficients(guide, small, RADIUS, EPSILON)
+    kernel = np.ones((3, 3), np.uint8)
+    # Where alpha is 0 or 1 all around it stays so.
+    bounds = ((cv2.erode(small, kernel) > 0.99).astype(np.float32) + (cv2.dilate(small, kernel) > 0.01)) / 2
     alpha = np.empty((height, width), np.uint8)
     for window in _tiles(height, width):
-        bounds = _enlarged(inside, (height, width), window)
-        if bounds.min() == bounds.max() and bounds.flat[0] in (0, 1):
-            alpha[window] = 255 * bounds.flat[0]
+        limits = _enlarged(bounds, (height, width), window)
+        if limits.min() == limits.max() and limits.flat[0] in (0, 1):
+            alpha[window] = 255 * limits.flat[0]
             continue
         part = image[window].astype(np.float32) / 255
-        soft = _apply(_enlarged(coefficients, (height, width), window), part)
-        soft = ((soft - TRANSPARENT) / (OPAQUE - TRANSPARENT)).clip(0, 1)
-        soft = np.clip(soft, 2 * bounds - 1, 2 * bounds)
-        alpha[window] = (255 * soft).round()
+        soft = _apply(_enlarged(coefficients, (height, width), window), part).clip(0, 1)
+        alpha[window] = (255 * np.clip(soft, 2 * limits - 1, 2 * limits)).round()
     return alpha
-
-
-def _limits(target: np.ndarray, distance: int) -> np.ndarray:
-    """1 inside, 0 outside, 0.5 within ``distance`` of the edge, where alone alpha may be partial."""
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * distance + 1, 2 * distance + 1))
-    binary = target.astype(np.uint8)
-    return (cv2.erode(binary, kernel) + cv2.dilate(binary, kernel)).astype(np.float32) / 2
 
 
 def clean_colours(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:

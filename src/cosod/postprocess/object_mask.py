@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 
 from cosod.errors import InputError
-from cosod.postprocess.threshold import binarise
+from cosod.postprocess.threshold import MASK_THRESHOLD, binarise
 
 #: Longer side, in pixels, of what GrabCut works on: its time grows faster than the pixels, and its edge is
 #: refined at full size afterwards.
 CUT_SIDE = 480
 #: Above and below these values of the map GrabCut may not change its mind. Left free, it lowers the IoU: the
-#: colours of object and background overlap in most photos (`benchmarks/applications.py`).
+#: colours of object and background overlap in most photos (`benchmarks/cutouts.py`).
 SURE_OBJECT, SURE_BACKGROUND = 0.9, 0.1
 #: Rounds of GrabCut; further ones change little.
 ROUNDS = 3
@@ -20,8 +20,9 @@ ROUNDS = 3
 SPECK, FLAW = 0.05, 0.003
 #: GrabCut needs at least so many pixels of object and of background for their colour models.
 LEAST = 16
-#: GrabCut's mask is taken if it overlaps with the map's own at least so far (IoU).
-AGREEMENT = 0.5
+#: GrabCut's mask is taken if it overlaps with the map's own at least so far (IoU). Below, it makes more masks worse
+#: than better, the more so the better the maps are.
+AGREEMENT = 0.8
 
 Box = tuple[int, int, int, int]
 
@@ -44,16 +45,19 @@ def check_map(saliency: np.ndarray, size: tuple[int, int], name: str = "the map"
     return saliency
 
 
-def object_mask(saliency: np.ndarray, threshold: float | str = "adaptive") -> np.ndarray:
+def object_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
     """Bool mask ``(H, W)`` of the object by the map alone, without specks and flaws; empty if there is none."""
     mask = np.ascontiguousarray(binarise(saliency, threshold))
     if not _bounds(mask):
         return mask
-    return tidy(mask)
+    return tidy(mask, saliency)
 
 
-def tidy(mask: np.ndarray) -> np.ndarray:
-    """The mask ``(H, W)`` without parts under :data:`SPECK` of the largest one and holes under :data:`FLAW`."""
+def tidy(mask: np.ndarray, saliency: np.ndarray | None = None) -> np.ndarray:
+    """The mask ``(H, W)`` without parts under :data:`SPECK` of the largest one and holes under :data:`FLAW`.
+
+    Small holes stay where the map ``(H, W)``, if it is given, is sure of background: that of a thin handle, say.
+    """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if count < 2:
         return mask
@@ -63,6 +67,9 @@ def tidy(mask: np.ndarray) -> np.ndarray:
     mask = kept[labels]
     count, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
     filled = stats[:, cv2.CC_STAT_AREA] < FLAW * mask.sum()
+    if saliency is not None and count > 2:
+        sure = np.bincount(labels.ravel(), (saliency < SURE_BACKGROUND).ravel(), count)
+        filled &= sure == 0
     filled[0] = True
     return filled[labels]
 
@@ -127,7 +134,7 @@ def grab_cut(image: np.ndarray, saliency: np.ndarray, mask: np.ndarray) -> tuple
     overlap = (found & mask).sum() / (found | mask).sum()
     if overlap < AGREEMENT:
         return mask, "GrabCut lost the object: the map's own outline was used"
-    return tidy(found), None
+    return tidy(found, saliency), None
 
 
 def bounded(shape: tuple[int, ...], side: int) -> tuple[int, int]:

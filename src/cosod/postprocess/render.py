@@ -7,11 +7,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from cosod.io.atomic_write import whole
 from cosod.io.images import read_image
+from cosod.io.passed_over import SHEET_MARK
 from cosod.postprocess.threshold import binarise
 
+#: Endings of contact sheets.
+SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
 OVERLAY_COLOUR = (255, 64, 96)
 #: How maps are packed as PNG. They are smooth, and mostly nothing: the difference to the row above and runs of the same
 #: byte are all that is looked for, in a third of the time that trying all filters takes, for files about as small.
@@ -55,6 +59,17 @@ def save_image(array: np.ndarray, path: Path, quality: int = 90) -> None:
         temporary.write_bytes(encode(array, media, quality))
 
 
+def save_sheet(array: np.ndarray, path: Path) -> None:
+    """A contact sheet as PNG or JPEG, by the ending of ``path``; :func:`cosod.io.passed_over.is_sheet` knows it."""
+    with whole(path) as temporary:
+        if path.suffix.lower() == ".png":
+            marked = PngInfo()
+            marked.add_text("Software", SHEET_MARK)
+            Image.fromarray(array).save(temporary, "PNG", compress_level=3, pnginfo=marked)
+        else:
+            Image.fromarray(array).save(temporary, "JPEG", quality=90, comment=SHEET_MARK)
+
+
 def contact_sheet(
     groups: Sequence[tuple[str, Sequence[tuple[Path, Path]]]],
     path: Path,
@@ -93,7 +108,7 @@ def contact_sheet(
                 x = margin + number * (cell + gap) + (cell - shown.shape[1]) // 2
                 sheet.paste(Image.fromarray(shown), (x, y + (row_height - shown.shape[0]) // 2))
             y += row_height + gap
-    save_image(np.asarray(sheet), path)
+    save_sheet(np.asarray(sheet), path)
 
 
 def _column(image_file: Path, map_file: Path, threshold: float | str, cell: int) -> list[np.ndarray]:

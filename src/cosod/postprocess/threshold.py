@@ -4,8 +4,13 @@ import numpy as np
 
 from cosod.errors import InputError
 
+#: Threshold of masks, overlays, cut-outs and thumbnails where neither the user nor a network says otherwise. Against
+#: twice the mean of the map, IoU is .840 to .835 on held-out groups of DUTS, .739 to .705 on the examples and .650 to
+#: .661 on MSRC (`benchmarks/cutouts.py`), and nothing is found where a map is empty.
+MASK_THRESHOLD = 0.5
 
-def binarise(saliency: np.ndarray, threshold: float | str = 0.5) -> np.ndarray:
+
+def binarise(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
     """A map ``(H, W)`` in [0, 1] -> bool mask.
 
     Args:
@@ -13,6 +18,9 @@ def binarise(saliency: np.ndarray, threshold: float | str = 0.5) -> np.ndarray:
         threshold: a value in (0, 1), or ``"adaptive"``: twice the map's mean, at most 0.95 (GCoNet section 5,
             "applications"), or ``"coseg"``: :func:`coseg_threshold`. The last two always find something, in an
             image without the object too.
+
+    Example:
+        >>> mask = binarise(saliency, 0.5)
     """
     check_threshold(threshold)
     if threshold == "adaptive":

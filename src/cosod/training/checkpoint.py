@@ -7,6 +7,7 @@ import torch
 
 from cosod.errors import InputError, OutputError
 from cosod.io.atomic_write import whole
+from cosod.models.checkpoints.reading import cause
 
 #: Raised when files of this version could not be read by the code before it.
 FORMAT = 1
@@ -37,8 +38,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes the reader raise nearly anything
-        cause = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"cannot read the checkpoint {path}: {cause}; delete it to begin again") from error
+        raise InputError(f"cannot read the checkpoint {path}: {cause(error)}; delete it to begin again") from error
     if not isinstance(state, dict) or "recipe" not in state:
         raise InputError(f"{path} is no checkpoint of cosod train; give another folder with -o")
     if state["format"] > FORMAT:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cosod.losses.registry import OF_ALL_OBJECTS, OF_ALL_SHARED, loss_of
+from cosod.losses.registry import REGISTRY, loss_of
 from cosod.models.base import CoSaliencyNetwork, Output
 from cosod.training.auxiliary_losses import Judge, scale_term
 from cosod.training.config.recipe import Recipe
@@ -54,8 +54,9 @@ class Objective(nn.Module):
         drawn = torch.stack([side.sum() for side in output.sides]).sum()
         if not bool(drawn.isfinite()):
             return {"total": drawn}  # the binary cross entropy stops the program at NaN; the loop skips the step
-        classes = batch.shared if recipe.loss in OF_ALL_SHARED else batch.classes
-        more = {"objects": batch.objects} if recipe.loss in OF_ALL_OBJECTS else {}
+        entry = REGISTRY[recipe.loss]
+        classes = batch.shared if entry.shared_labels else batch.classes
+        more = {"objects": batch.objects} if entry.all_objects else {}
         terms = self._loss(output, batch.masks, classes, recipe.weights, **more)
         if recipe.extras.scale:
             with torch.autocast(batch.images.device.type, precision, enabled=precision is not None):

@@ -76,6 +76,11 @@ class Job:
         return self.output / loading.RESULT
 
 
+#: Files, and folders of files, that a run writes into its folder.
+FILES = ("recipe.json", "held_out.txt", "log.jsonl", "checkpoint.pt", loading.RESULT)
+FOLDERS = ("order", "epochs", "tensorboard")
+
+
 class Run:
     """The state of a run, made new or from its checkpoint.
 

@@ -45,8 +45,8 @@ class Validator:
     def scores(self, network: CoSaliencyNetwork) -> dict[str, dict[str, float]]:
         """Scores by kind: ``plain`` and, as the recipe says, ``distractors``; of other sets ``NAME plain``, ...
 
-        A kind's scores are ``mae``, ``iou`` (of masks, cut where the network's are by default) and ``s``: means
-        over the images of each group, then over groups.
+        Its scores are ``mae``, ``iou`` (of masks, cut where the network's are by default) and ``s``: means over the
+        images of each group, then over groups.
         """
         return {
             f"{name} {kind}".strip(): self._scores(network, groups, kind)

@@ -54,6 +54,10 @@ def test_urls_that_cannot_be_opened(monkeypatch):
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(InputError, match=r"s3://b: its kind of store needs one more package \(Install s3fs"):
         as_path("s3://b")
+    for package, url in (("s3fs", "s3://b"), ("gcsfs", "gs://b"), ("adlfs", "az://b")):
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(InputError, match=f"{url}: .*; install it with: pip install {package}"):
+            as_path(url)
     monkeypatch.setitem(sys.modules, "upath", None)
     with pytest.raises(ExtraError, match=r"pip install 'cosod\[cloud\]'"):
         as_path("memory://b")

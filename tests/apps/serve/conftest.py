@@ -15,6 +15,7 @@ import uvicorn
 from PIL import Image
 
 from cosod.apps.serve.app import create_app
+from cosod.apps.serve.labelling import create_label_app
 from cosod.apps.serve.limits import Limits
 from cosod.inference.detector import load
 
@@ -84,20 +85,52 @@ def detector():
 
 
 @contextlib.contextmanager
-def running(detector, limits=None):
-    app = create_app(detector, limits or Limits())
+def serving(app):
+    """An application at a free port of this machine, which is given."""
     listening = socket.create_server(("127.0.0.1", 0))
-    port = listening.getsockname()[1]
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            yield Running(client, port, app.state.store, app.state.worker)
+        yield listening.getsockname()[1]
     finally:
         server.should_exit = True
         thread.join()
         listening.close()
+
+
+@contextlib.contextmanager
+def running(detector, limits=None):
+    app = create_app(detector, limits or Limits())
+    with serving(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        yield Running(client, port, app.state.store, app.state.worker)
+
+
+@dataclass
+class Labelling:
+    """One label page; ``session`` may be put in place of the former one while it runs."""
+
+    app: object
+    port: int
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/"
+
+    @property
+    def session(self):
+        return self.app.state.session
+
+    @session.setter
+    def session(self, session):
+        self.app.state.session = session
+
+
+@contextlib.contextmanager
+def labelling(session):
+    app = create_label_app(session, "cosod active query RUN", "cosod active query RUN --give-up")
+    with serving(app) as port:
+        yield Labelling(app, port)
 
 
 @pytest.fixture(scope="module")

@@ -154,6 +154,40 @@ def test_limits_on_count_bytes_and_pixels(detector):
         assert server.client.post("/api/groups", files=form("a")).status_code == 201
 
 
+def test_of_more_photos_than_a_group_may_have_the_first_are_kept(server):
+    one = photo()
+    names = [f"{number:03}.png" for number in range(500)]
+    answer = server.client.post("/api/groups", files=[("photos", (name, one)) for name in names])
+    assert answer.status_code == 201
+    told = answer.json()
+    assert [entry["name"] for entry in told["photos"]] == names[:200]
+    assert sorted(entry["name"] for entry in told["failed"]) == names[200:]
+    assert all("at most 200 photos" in entry["error"] for entry in told["failed"])
+    more = server.client.post(f"/api/groups/{told['group']}/photos", files=form(*"abc"))
+    assert more.status_code == 201 and len(more.json()["failed"]) == 3
+    group = server.store.get(told["group"])
+    assert group.bytes == 200 * len(one) and len(list(group.folder.iterdir())) == 200
+    server.client.delete(f"/api/groups/{told['group']}")
+
+
+def test_files_that_are_no_photos_take_no_place(detector):
+    with running(detector, Limits(photos=3)) as server:
+        files = [*form(*(f"{number}.txt" for number in range(1500)), data=b"no image"), *form(*"abcd")]
+        answer = server.client.post("/api/groups", files=files)
+        assert answer.status_code == 201
+        told = answer.json()
+        assert [entry["name"] for entry in told["photos"]] == ["a", "b", "c"]
+        assert len(told["failed"]) == 1001 and "501 more files" in told["failed"][-1]["error"]
+
+
+def test_of_more_bytes_than_a_group_may_have_the_first_are_kept(detector):
+    one = photo()
+    with running(detector, Limits(group_bytes=3 * len(one) + 100)) as server:
+        told = server.client.post("/api/groups", files=form(*"abcdefgh", data=one)).json()
+        assert [entry["name"] for entry in told["photos"]] == ["a", "b", "c"]
+        assert len(told["failed"]) == 5 and "a group" in told["failed"][0]["error"]
+
+
 def test_bytes_are_counted_not_believed(detector):
     with running(detector, Limits(file_bytes=1 << 20, group_bytes=2 << 20)) as server:
 
@@ -289,22 +323,6 @@ def test_unused_groups_are_deleted_and_everything_at_the_end(detector):
     assert not root.exists()
 
 
-def test_marks_that_cannot_be_used_are_refused(server):
-    group, ids = made(server, "a.png")
-    address = f"/api/groups/{group}/photos/{ids[0]}/mark"
-    black = io.BytesIO()
-    Image.new("L", (8, 8)).save(black, "PNG")
-    for content, told in ((b"nothing", "no PNG"), (black.getvalue(), "empty"), (photo(kind="JPEG"), "no PNG")):
-        answer = server.client.put(address, content=content)
-        assert answer.status_code == 422 and told in answer.json()["detail"]
-    with contextlib.suppress(httpx.TransportError):
-        assert server.client.put(address, content=bytes(5 << 20)).status_code == 413
-    white = io.BytesIO()
-    Image.new("L", (8, 8), 255).save(white, "PNG")
-    assert server.client.put(address, content=white.getvalue()).json()["marked"]
-    assert not server.client.delete(address).json()["marked"]
-
-
 def test_marked_photo_says_what_to_look_for(server, detector, monkeypatch):
     learn, learned = detector.learn, []
     monkeypatch.setattr(
@@ -364,3 +382,54 @@ def test_openapi_document_describes_every_route(server):
     assert all(document["paths"][path][verb]["description"] for path, verb in routes)
     upload = document["paths"]["/api/groups"]["post"]["requestBody"]["content"]
     assert "multipart/form-data" in upload
+
+
+def test_cutouts_get_a_background_and_a_size(server):
+    group, ids = found(server, "a.png", "b.png", "c.png")
+    plain = picture(server, group, ids[0], "cutout", background="#10f020")
+    assert (plain.mode, plain.size, plain.getpixel((0, 0))) == ("RGB", (80, 60), (16, 240, 32))
+    framed = picture(server, group, ids[0], "cutout", size="90x120", background="white:black")
+    assert framed.size == (90, 120) and framed.getpixel((0, 0)) == (255, 255, 255) != framed.getpixel((0, 119))
+    assert picture(server, group, ids[0], "cutout", size="90x120").mode == "RGBA"
+    assert picture(server, group, ids[0], "cutout", size="900x1200", side=60).size == (45, 60)
+    assert picture(server, group, ids[0], "cutout", background="blur", padding=0.1).mode == "RGB"
+    asked = {"views": ["cutout"], "size": "32x32", "background": "white"}
+    archive = zipfile.ZipFile(io.BytesIO(server.client.get(f"/api/groups/{group}/zip", params=asked).content))
+    assert Image.open(io.BytesIO(archive.read("cut-outs/a.png"))).size == (32, 32)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"background": "/etc/passwd"},
+        {"background": "icon.svg"},
+        {"background": "a:b:c"},
+        {"background": "white:black:red"},
+        {"size": "0x5"},
+        {"size": "99999x5"},
+        {"size": "9999x5"},
+        {"size": "5"},
+        {"padding": 0.5},
+    ],
+)
+def test_backgrounds_and_sizes_that_cannot_be_used(server, query):
+    group, ids = found(server, "a.png", "b.png")
+    answer = server.client.get(f"/api/groups/{group}/photos/{ids[0]}/cutout", params=query)
+    assert answer.status_code == 422 and "root:" not in answer.text
+    assert server.client.get(f"/api/groups/{group}/zip", params=query).status_code == 422
+
+
+def test_photos_without_the_object_are_left_empty_where_asked(server):
+    group, ids = found(server, "a.png", "b.png", "c.png")
+    photo = server.store.get(group).photos[ids[0]]
+    photo.presence = 0.01
+
+    def shown(view, **query):
+        return np.asarray(picture(server, group, ids[0], view, threshold=0.02, **query))
+
+    assert shown("cutout")[..., 3].any() and shown("cutout", absent="keep")[..., 3].any()
+    assert not shown("cutout", absent="blank")[..., 3].any()
+    assert (shown("thumbnail", absent="blank") != shown("thumbnail", absent="keep")).any()
+    photo.marked = True  # who marks a photo knows better
+    assert shown("cutout", absent="blank")[..., 3].any()
+    assert server.client.get(f"/api/groups/{group}/zip", params={"absent": "hide"}).status_code == 422

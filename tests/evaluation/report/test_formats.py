@@ -44,6 +44,24 @@ def test_text_names_protocols(reports):
     assert "protocol coseg (SSNM" in text
 
 
+def test_groups_of_one_method_and_of_several(reports):
+    papers, coseg = formats.groups_text(reports).split("by group, ")[1:]
+    assert papers.startswith("protocol papers, S↑") and coseg.startswith("protocol coseg, J↑")
+    lines = papers.splitlines()
+    assert lines[1].split() == ["group", "images", "good_one", "fair", "&", "square", "poor"]
+    best = next(r for r in reports if (r.method, r.protocol) == ("good_one", "papers"))
+    assert lines[2].split()[:3] == ["cup", "4", f"{best.groups['cup']['s']:.4f}"]
+    own = formats.groups_text([best]).splitlines()
+    assert own[2].split() == ["cup", "4", *(f"{best.groups['cup'][k]:.4f}" for k in best.keys)]
+
+
+def test_of_many_groups_the_lowest_are_shown(reports):
+    text = formats.groups_text(reports[:1], limit=2)
+    lowest = sorted(reports[0].groups, key=lambda name: reports[0].groups[name]["s"])[:2]
+    assert "the 2 lowest of 3 by S" in text
+    assert {line.split()[0] for line in text.splitlines()[2:4]} == set(lowest)
+
+
 def test_intervals_are_shown_where_they_were_asked_for(reports):
     assert "95 %" not in formats.text(reports)
     reports[0].intervals = bootstrap.intervals(reports[0], 20)

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from cosod.evaluation import evaluate
+from cosod.evaluation import evaluate, save
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_says_what_it_is(report):
 
 
 def test_save_writes_what_it_holds(report, tmp_path):
-    files = {p.name: p for p in report.save(tmp_path / "out")}
+    files = {p.name: p for p in save(tmp_path / "out", [report])}
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(files)
     rows = list(csv.DictReader(files["images.csv"].open()))
     assert len(rows) == 12

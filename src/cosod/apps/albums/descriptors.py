@@ -49,11 +49,11 @@ def describe(
         on_error: called with index and error of an image that cannot be read; by default the error is raised.
 
     Returns:
-        Indices of the images that could be read, and their descriptors, float32 ``(N, C)``, neither centred nor
-        normalised.
+        Indices of the images that could be read and are not of one color, and their descriptors, float32 ``(N, C)``,
+        neither centred nor normalised.
     """
     network = detector.network
-    inputs = Inputs(images, detector.size, detector.max_pixels, on_error, twice=False)
+    inputs = Inputs(images, detector.size, detector.max_pixels, on_error, twice=False, find_uniform=True)
     indices, found = [], []
     with _Deepest(network) as deepest, torch.inference_mode():
         for part in batched(inputs.read(range(len(inputs))), detector.batch):

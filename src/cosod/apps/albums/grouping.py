@@ -7,9 +7,10 @@ import numpy as np
 
 from cosod.apps.albums.clustering import Grouping, cluster
 from cosod.apps.albums.descriptors import background_of, describe, embed
-from cosod.errors import ImageError, InputError
+from cosod.errors import ImageError
 from cosod.inference.detector import Detector, load
-from cosod.io.images import ImageSource
+from cosod.io.images import ImageSource, kept
+from cosod.io.prefetch import as_group
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Albums:
 
     Attributes:
         albums: indices of the images of each album, the largest album first.
-        leftovers: indices of images that share their object with no other.
+        leftovers: indices of images that share their object with no other, or are of one color.
         unreadable: indices of images that could not be read.
     """
 
@@ -36,7 +37,7 @@ def group(
     """Sort images into groups that share an object; how many groups there are is found out.
 
     Args:
-        images: paths, Pillow images or arrays, in any mixture.
+        images: as for :meth:`cosod.Detector.segment`.
         detector: by default :func:`cosod.load`.
         smallest: images that make an album.
         on_error: called with index and error of an image that cannot be read; by default the error is raised.
@@ -46,21 +47,41 @@ def group(
         ImageError: an image that cannot be read, or none that can.
         ExtraError: scikit-learn is not installed.
     """
-    if not images:
-        raise InputError("no images to sort")
+    images = [kept(image) for image in as_group(images)]
     detector = detector or load()
-    indices, descriptors = describe(detector, images, on_error)
-    if not indices:
+    unreadable: list[int] = []
+
+    def failed(index: int, error: ImageError) -> None:
+        if on_error is None:
+            raise error
+        unreadable.append(index)
+        on_error(index, error)
+
+    indices, descriptors = describe(detector, images, failed)
+    if len(unreadable) == len(images):
         raise ImageError("none of the images could be read")
-    return sort(indices, descriptors, detector, len(images), smallest)
+    return sort(indices, descriptors, detector, len(images), smallest, unreadable)
 
 
-def sort(indices: Sequence[int], descriptors: np.ndarray, detector: Detector, total: int, smallest: int = 2) -> Albums:
-    """Albums of ``total`` images of which those at ``indices`` could be read and described."""
+def sort(
+    indices: Sequence[int],
+    descriptors: np.ndarray,
+    detector: Detector,
+    total: int,
+    smallest: int = 2,
+    unreadable: Sequence[int] = (),
+) -> Albums:
+    """Albums of ``total`` images of which those at ``indices`` could be described.
+
+    What is neither described nor ``unreadable`` shows no object, and is left over.
+    """
+    plain = sorted(set(range(total)) - set(indices) - set(unreadable))
+    if not len(indices):
+        return Albums((), tuple(plain), tuple(sorted(unreadable)))
     background = background_of(detector.network)
     options = Grouping.plain(smallest) if background is None else Grouping(smallest)
     labels = cluster(embed(descriptors, background), options)
     where = np.asarray(indices)
     albums = [tuple(where[labels == number].tolist()) for number in range(labels.max(initial=-1) + 1)]
-    unreadable = sorted(set(range(total)) - set(indices))
-    return Albums(tuple(albums), tuple(where[labels < 0].tolist()), tuple(unreadable))
+    leftovers = sorted([*where[labels < 0].tolist(), *plain])
+    return Albums(tuple(albums), tuple(leftovers), tuple(sorted(unreadable)))

@@ -16,9 +16,13 @@ from cosod.apps.albums.sheet import album_sheet
 from cosod.errors import ImageError, InputError, OutputError
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import whole, write_text
+from cosod.io.file_names import LONGEST, shortened
+from cosod.io.image_formats import LeftOut
+from cosod.io.passed_over import is_sheet
 from cosod.io.photo_groups import Group, find_groups, unique_names
 from cosod.io.prefetch import batched
 from cosod.io.run_records import fingerprint
+from cosod.io.write_guard import InputFiles
 
 RECORD = "albums.json"
 SHEET = "albums.jpg"
@@ -68,10 +72,39 @@ class Sorted:
     earlier: bool
 
 
-def find_photos(paths: Sequence[Path], output: Path) -> tuple[Path, ...]:
-    """All images under ``paths``, at any depth and outside ``output``, each once."""
-    groups = find_groups(paths, exclude=[output])
+def find_photos(
+    paths: Sequence[Path],
+    output: Path,
+    on_results: Callable[[Path, tuple[str, ...]], None] = lambda folder, verbs: None,
+    on_left_out: Callable[[LeftOut], None] = lambda file: None,
+) -> tuple[Path, ...]:
+    """All images under ``paths``, at any depth and outside ``output``, each once; see :func:`find_groups`."""
+    groups = find_groups(paths, exclude=[output], on_results=on_results, on_left_out=on_left_out)
     return tuple(dict.fromkeys(photo for group in groups for photo in group.images))
+
+
+def check_albums(job: AlbumJob, read: Sequence[Path]) -> InputFiles:
+    """Refuse albums that would replace what is read.
+
+    Args:
+        job: where to.
+        read: the photos, and other files that are read.
+
+    Returns:
+        The inputs.
+
+    Raises:
+        InputError: an input is one of the files that are written, or lies in a folder of albums or their results, where
+            links and copies are replaced when photos are sorted again; or a contact sheet would replace another file.
+    """
+    inputs = InputFiles(read)
+    sheet = job.output / SHEET
+    inputs.refuse([job.output / RECORD, sheet])
+    albums = sorted(job.output.glob("album-*")) if job.output.is_dir() else []
+    inputs.refuse_inside([*albums, job.output / LEFTOVERS, job.output / RESULTS, job.output / DESCRIPTORS.parent])
+    if sheet.exists() and not is_sheet(sheet) and not (job.output / RECORD).exists():
+        raise InputError(f"{sheet} exists and is no sheet of albums; move it away or give another folder")
+    return inputs
 
 
 def sort_photos(
@@ -94,12 +127,14 @@ def sort_photos(
         report: called with the number of photos after each that was looked at.
 
     Raises:
-        InputError: the folder holds albums of other photos or options, and ``job.again`` is not set.
+        InputError: the folder holds albums of other photos or options, and ``job.again`` is not set; or see
+            :func:`check_albums`.
         ImageError: none of the photos can be read.
         OutputError: something cannot be written, or a file of the same name stands where a photo would go.
     """
+    check_albums(job, photos)
     print_ = fingerprint(model, detector.size, job.smallest, [_state(photo) for photo in photos])
-    stems = unique_names([photo.stem for photo in photos])
+    stems = unique_names([shortened(photo.stem, LONGEST - len(photo.suffix)) for photo in photos])
     record = _read_record(job.output / RECORD)
     earlier = record is not None and record["fingerprint"] == print_
     if record is not None and not earlier and not job.again:
@@ -113,7 +148,9 @@ def sort_photos(
         )
     else:
         indices, descriptors, failed = _describe(detector, model, photos, job.output, report)
-        found = sort(indices, descriptors, detector, len(photos), job.smallest)
+        lost = {entry["image"] for entry in failed}
+        unreadable = [number for number, photo in enumerate(photos) if str(photo) in lost]
+        found = sort(indices, descriptors, detector, len(photos), job.smallest, unreadable)
     if record is not None and not earlier:
         _remove(job.output, record["written"])
     albums = tuple(
@@ -153,9 +190,10 @@ def _describe(detector, model: str, photos: Sequence[Path], output: Path, report
         descriptors.append(found)
         failed += [{"image": str(photos[part[row]]), "error": error} for row, error in errors.items()]
         report(len(part))
-    if not indices:
+    if len(failed) == len(photos):
         raise ImageError(f"none of the {len(photos)} photos could be read; the first: {failed[0]['error']}")
-    return indices, np.concatenate([found for found in descriptors if len(found)]), failed
+    described = [found for found in descriptors if len(found)]
+    return indices, np.concatenate(described) if described else np.zeros((0, 0), np.float32), failed
 
 
 def _describe_part(detector, photos: list[Path], kept: Path):

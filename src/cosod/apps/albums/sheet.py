@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
-from cosod.postprocess.render import save_image
+from cosod.io.wording import plural
+from cosod.postprocess.render import save_sheet
 
 #: Photos of an album, and albums, that are shown.
 COLUMNS, ROWS = 8, 100
@@ -25,12 +26,14 @@ def album_sheet(albums: Sequence[Group], path: Path) -> None:
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(20)
     for number, album in enumerate(shown):
         y = _MARGIN + number * row
-        draw.text((_MARGIN, y + 6), f"{album.name}   {len(album.images)} photos", font=font, fill=(40, 40, 40))
+        draw.text(
+            (_MARGIN, y + 6), f"{album.name}   {plural(len(album.images), 'photo')}", font=font, fill=(40, 40, 40)
+        )
         for column, photo in enumerate(album.images[:COLUMNS]):
             small = Image.fromarray(_thumbnail(photo))
             x = _MARGIN + column * (_CELL + _GAP) + (_CELL - small.width) // 2
             sheet.paste(small, (x, y + _TITLE + (_CELL - small.height) // 2))
-    save_image(np.asarray(sheet), path)
+    save_sheet(np.asarray(sheet), path)
 
 
 def _thumbnail(photo: Path) -> np.ndarray:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from cosod.apps import absence
 from cosod.apps.cutout.backgrounds import Background, background
 from cosod.errors import InputError
 from cosod.io.images import ImageSource
 from cosod.postprocess.matting import clean_colours, smooth_alpha
 from cosod.postprocess.object_mask import check_map, grab_cut, object_box, object_mask, surroundings
-from cosod.postprocess.threshold import check_threshold
+from cosod.postprocess.threshold import MASK_THRESHOLD, check_threshold
 
 if TYPE_CHECKING:
     from cosod.inference.detector import Detector
@@ -30,8 +31,8 @@ class CutoutOptions:
     Attributes:
         method: ``grabcut``: the map's mask, corrected by the photo's colours, with a smooth edge. ``threshold``: the
             map's mask with a smooth edge. ``alpha``: the map itself is the opacity.
-        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarise`; twice the mean by default, as in
-            the papers.
+        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarise`. By default the network's own,
+            as of masks and overlays, and 0.5 where maps are given.
         background: what comes behind, see :func:`cosod.apps.cutout.backgrounds.background`; None leaves the result
             transparent.
         size: ``(width, height)`` of the result: the object is enlarged or reduced to fit into it. By default the
@@ -40,21 +41,27 @@ class CutoutOptions:
             Given without ``size``, the result is the object and this margin of its longer side. By default 0.06
             with ``size``; with neither, the result is as large as the photo, the object where it was.
         align: ``centre``, or ``bottom``, which lets objects of several results stand on one line.
+        absent: one of :data:`cosod.apps.absence.ABSENT_KINDS`, for photos in which the object is probably not:
+            ``keep`` cuts out what the map shows, ``report`` does so and says it, ``blank`` leaves the result empty
+            and says it.
     """
 
     method: str = "grabcut"
-    threshold: float | str = "adaptive"
+    threshold: float | str | None = None
     background: Background | ImageSource | tuple[int, int, int] | None = None
     size: tuple[int, int] | None = None
     padding: float | None = None
     align: str = "centre"
+    absent: str = absence.DEFAULT
 
     def __post_init__(self):
         if self.method not in METHODS:
             raise InputError(f"method {self.method!r}: give one of {', '.join(METHODS)}")
         if self.align not in ALIGNMENTS:
             raise InputError(f"align {self.align!r}: give one of {', '.join(ALIGNMENTS)}")
-        check_threshold(self.threshold)
+        if self.threshold is not None:
+            check_threshold(self.threshold)
+        absence.check_absent(self.absent)
         if self.size is not None and not (len(self.size) == 2 and all(1 <= v <= 20_000 for v in self.size)):
             raise InputError(f"size {self.size}: give width and height from 1 to 20000 pixels")
         if self.padding is not None and not 0 <= self.padding < 0.5:
@@ -67,20 +74,27 @@ class Cutout:
 
     Attributes:
         pixels: uint8, ``(H, W, 4)`` RGBA, or ``(H, W, 3)`` RGB on a background.
-        notes: what the user should know: nothing was found, GrabCut failed, the object is cut by the photo's edge.
+        notes: what the user should know: nothing was found, the object is probably not in the photo, GrabCut failed,
+            the object is cut by the photo's edge.
+        absent: the object is probably not in the photo, and the options say that this matters.
     """
 
     pixels: np.ndarray
     notes: tuple[str, ...] = ()
+    absent: bool = False
 
 
-def cut_out(image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None) -> np.ndarray:
+def cut_out(
+    image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None, presence: float | None = None
+) -> np.ndarray:
     """The object that a map marks, cut out of its image.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
         saliency: its map ``(H, W)`` in [0, 1], from :meth:`cosod.Detector.segment` or from elsewhere.
         options: how; :class:`CutoutOptions` by default.
+        presence: probability that the object is in the image at all, see ``options.absent``; None where it is not
+            known.
 
     Returns:
         ``(H', W', 4)`` uint8 RGBA with straight (not premultiplied) colours, or RGB where ``options`` has a
@@ -88,22 +102,34 @@ def cut_out(image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | No
 
     Raises:
         InputError: a map that does not fit the image, a background that cannot be read.
+
+    Example:
+        >>> (saliency,) = cosod.load().segment([photo])
+        >>> rgba = cut_out(photo, saliency)
     """
-    return cut_out_noted(image, saliency, options).pixels
+    return cut_out_noted(image, saliency, options, presence).pixels
 
 
-def cut_out_noted(image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None) -> Cutout:
+def cut_out_noted(
+    image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None, presence: float | None = None
+) -> Cutout:
     """As :func:`cut_out`, with notes on what did not go as it should."""
     options = options or CutoutOptions()
     saliency = check_map(saliency, image.shape[:2])
-    alpha, notes = _alpha(image, saliency, options)
+    absent = absence.is_absent(presence, options.absent)
+    alpha: np.ndarray = np.zeros(saliency.shape, np.uint8)
+    notes: list[str] = []
+    if not absent or options.absent != "blank":
+        alpha, notes = _alpha(image, saliency, options)
+    if absent and presence is not None:
+        notes.append(absence.absence_note(presence, options.absent))
     box = object_box(alpha >= VISIBLE)
-    if box is None:
+    if box is None and not absent:
         notes.append("no object was found: nothing is shown")
-    elif _touches(box, alpha.shape):
+    elif box is not None and _touches(box, alpha.shape):
         notes.append("the object reaches the photo's edge and ends there")
     rgba = np.dstack([clean_colours(image, alpha), alpha])
-    return Cutout(_placed(rgba, image, box, options), tuple(notes))
+    return Cutout(_placed(rgba, image, box, options), tuple(notes), absent)
 
 
 def cutout(
@@ -111,6 +137,7 @@ def cutout(
     detector: "Detector | None" = None,
     maps: Sequence[np.ndarray] | None = None,
     options: CutoutOptions | None = None,
+    presence: Sequence[float | None] | None = None,
     **changes,
 ) -> list[np.ndarray]:
     """The object that a group of images shares, cut out of each.
@@ -122,10 +149,12 @@ def cutout(
         detector: the default one if not given.
         maps: made earlier, one for each image, in place of the detector's.
         options: how; :class:`CutoutOptions` by default.
+        presence: with ``maps``: probability that the object is in each image, None where it is not known.
         changes: fields of :class:`CutoutOptions`, by name.
 
     Returns:
-        For each image what :func:`cut_out` returns.
+        For each image what :func:`cut_out` returns. Of images in which the object is probably not, an
+        :class:`~cosod.errors.AbsentObjectWarning` is issued unless ``absent`` is ``keep``.
 
     Raises:
         InputError: no images, or maps or options that cannot be used.
@@ -136,10 +165,19 @@ def cutout(
     options = replace(options or CutoutOptions(), **changes)
     if options.background is not None:
         options = replace(options, background=background(options.background))  # read once
-    return [cut_out(image, saliency, options) for image, saliency in images_and_maps(images, detector, maps)]
+    found, threshold = images_and_maps(images, detector, maps, presence)
+    if options.threshold is None:
+        options = replace(options, threshold=threshold)
+    results = []
+    for index, (image, saliency, there) in enumerate(found):
+        result = cut_out_noted(image, saliency, options, there)
+        if result.absent and there is not None:
+            absence.warn_absent(index, there, options.absent)
+        results.append(result.pixels)
+    return results
 
 
-def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = "adaptive") -> np.ndarray:
+def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
     """The mask of what :func:`cut_out` shows: the map's own, its outline moved to where the colours change.
 
     Args:
@@ -162,7 +200,7 @@ def _alpha(image: np.ndarray, saliency: np.ndarray, options: CutoutOptions) -> t
     if options.method == "alpha":
         return (255 * saliency).round().astype(np.uint8), []
     alpha = np.zeros(saliency.shape, np.uint8)
-    mask = object_mask(saliency, options.threshold)
+    mask = object_mask(saliency, options.threshold or MASK_THRESHOLD)
     around = surroundings(mask)
     if around is None:
         return alpha, []

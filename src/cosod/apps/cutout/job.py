@@ -9,6 +9,7 @@ from PIL import Image
 
 from cosod.apps.cutout.backgrounds import background
 from cosod.apps.cutout.cutout import CutoutOptions, cut_out_noted
+from cosod.apps.map_sources import FoundMap
 from cosod.apps.resumable import Reading
 from cosod.errors import ImageError, InputError
 from cosod.io.atomic_write import whole
@@ -17,10 +18,10 @@ from cosod.io.photo_groups import Group
 from cosod.postprocess.render import save_image
 
 FORMATS = ("png", "webp", "jpg")
+#: Ending of a file -> its format.
+ENDINGS = {".png": "png", ".webp": "webp", ".jpg": "jpg", ".jpeg": "jpg"}
 #: The longest side that WebP can have.
 WEBP_LIMIT = 16383
-
-Maps = Iterator[tuple[int, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,14 @@ class CutoutJob:
         options: how objects are cut out.
         format: one of :data:`FORMATS`; ``jpg`` only with a background.
         overwrite: redo groups that are finished already.
+        file: the one result of the one photo of a run, in place of its name in ``output``.
     """
 
     output: Path
     options: CutoutOptions = field(default_factory=CutoutOptions)
     format: str = "png"
     overwrite: bool = False
+    file: Path | None = None
 
     def __post_init__(self):
         if self.format not in FORMATS:
@@ -57,17 +60,22 @@ class CutoutJob:
         return [str(self.options), state, self.format]
 
     def files(self, group: Group, index: int) -> list[Path]:
+        if self.file is not None:
+            return [self.file]
         return [self.output / group.name / f"{group.stems[index]}.{self.format}"]
 
-    def make(self, group: Group, maps: Maps, reading: Reading) -> dict:
+    def files_beside(self, group: Group, index: int) -> list[Path]:
+        return []
+
+    def make(self, group: Group, maps: Iterator[FoundMap], reading: Reading) -> dict:
         options = self.options
         if options.background is not None:
             options = replace(options, background=background(options.background))  # read once
-        for index, saliency in maps:
+        for index, saliency, presence in maps:
             (file,) = self.files(group, index)
             try:
                 image = read_image(group.images[index], reading.max_pixels)
-                result = cut_out_noted(image, saliency, options)
+                result = cut_out_noted(image, saliency, options, presence)
                 if self.format == "webp" and max(result.pixels.shape) > WEBP_LIMIT:
                     raise ImageError(
                         f"{group.images[index]}: over WebP's {WEBP_LIMIT} pixels a side; give --format png"
@@ -75,13 +83,27 @@ class CutoutJob:
             except ImageError as error:
                 reading.fail(index, error)
                 continue
-            _save(result.pixels, file)
-            reading.done(index, result.notes, file=str(file))
+            save_cutout(result.pixels, file)
+            if result.absent and presence is not None:
+                reading.without(index, presence)
+            reading.done(index, result.notes, presence, file=str(file))
         return {}
 
 
-def _save(pixels: np.ndarray, file: Path) -> None:
-    if file.suffix != ".webp":
+def save_cutout(pixels: np.ndarray, file: Path) -> None:
+    """Write a cut-out, whole or not at all.
+
+    Args:
+        pixels: uint8 ``(H, W, 4)``, or ``(H, W, 3)`` on a background.
+        file: its ending says the format, one of :data:`FORMATS`.
+
+    Raises:
+        OutputError: the file cannot be written.
+
+    Example:
+        >>> save_cutout(cut_out(image, saliency), Path("out.png"))
+    """
+    if file.suffix.lower() != ".webp":
         return save_image(pixels, file, quality=92)
     with whole(file) as temporary:
         # "exact" keeps the object's colours under the transparent edge, for programs that enlarge the picture.

@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TextIO
 
-from cosod.apps.segment import VERB, Job, Summary, check_absent, run
+from cosod.apps.preflight import check_places
+from cosod.apps.segment import Job, Summary, check_absent, refuse_others, run
 from cosod.errors import CosodError, ExtraError, InputError
 from cosod.inference.detector import Detector
 from cosod.io.photo_groups import Group
-from cosod.io.run_records import refuse_foreign
-from cosod.io.storage import is_remote
 
 #: How often a group is tried again in whose midst a worker died.
 RETRIES = 3
@@ -87,9 +86,8 @@ class Engine:
             CosodError: workers died too often, or failed in a way that has no name.
         """
         check_absent(detector, job)
-        if not is_remote(job.output):
-            for group in groups:
-                refuse_foreign(job.output, group.name, VERB)
+        check_places(job.targets(groups), groups)
+        refuse_others([job], groups)
         summary, start = Summary(), time.monotonic()
         if groups:
             with self._started(), contextlib.redirect_stdout(_MainThreadOnly(sys.stdout)):

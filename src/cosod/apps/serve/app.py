@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -16,12 +17,17 @@ from cosod import __version__
 from cosod.apps.serve.guard import Guard
 from cosod.apps.serve.jobs import Worker
 from cosod.apps.serve.limits import Limits
-from cosod.apps.serve.schema import Bounds, GroupState, JobState, PhotoState, Problem, Uploaded, ZipViews
-from cosod.apps.serve.store import Full, Group, Store, Unknown
-from cosod.apps.serve.uploads import read_mark, receive
+from cosod.apps.serve.marks import marked_mask, read_correction, read_mark
+from cosod.apps.serve.parameters import ARCHIVE, FULL, GONE, PAINTING, PICTURE, UPLOAD, Framed, Side, Threshold
+from cosod.apps.serve.schema import Bounds, GroupState, JobState, PhotoState, Uploaded, ZipViews
+from cosod.apps.serve.store import Full, Group, Photo, Store, Unknown
+from cosod.apps.serve.uploads import receive
 from cosod.apps.serve.views import FOLDERS, View, render, zipped
 from cosod.errors import CosodError
 from cosod.inference.detector import Detector
+from cosod.io.atomic_write import write_bytes
+from cosod.io.images import read_image
+from cosod.postprocess.render import encode
 
 PAGE = Path(__file__).parent / "page"
 DESCRIPTION = """Photos that share an object go in, the object in each of them comes out.
@@ -33,27 +39,6 @@ DECODERS = 2
 SWEEP_SECONDS = 30.0
 #: Status that nobody reads.
 CLIENT_LEFT = 499
-
-Threshold = Annotated[float, Query(gt=0, lt=1, description="Above it, a map's value counts as object.")]
-Side = Annotated[int | None, Query(ge=16, le=4096, description="Longest side in pixels; the photo's own by default.")]
-UPLOAD = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"photos": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-                }
-            }
-        },
-    }
-}
-MARK = {"requestBody": {"required": True, "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}}
-GONE = {404: {"model": Problem, "description": "No such group, photo or result."}}
-FULL = {503: {"model": Problem, "description": "No room at present; `Retry-After` says when to ask again."}}
-PICTURE = {200: {"content": {"image/png": {}, "image/jpeg": {}}, "description": "The picture."}}
-ARCHIVE = {200: {"content": {"application/zip": {}}, "description": "The zip."}}
 
 
 def create_app(
@@ -82,7 +67,7 @@ def create_app(
     app.add_middleware(Guard, host=host, limits=limits, names=names)
     _add_errors(app, worker)
     _add_groups(app, store, worker, limits)
-    _add_photos(app, store)
+    _add_photos(app, store, limits)
     _add_job(app, store, worker)
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     return app
@@ -157,47 +142,91 @@ def _add_groups(app: FastAPI, store: Store, worker: Worker, limits: Limits) -> N
         store.delete(store.get(group))
 
 
-def _add_photos(app: FastAPI, store: Store) -> None:
-    drawing = CapacityLimiter(1)
+def _shown(data: bytes, photo: Photo, max_pixels: int) -> np.ndarray:
+    """The mask that a painted mark makes of a photo."""
+    painting = read_mark(data, (photo.height, photo.width))
+    return 255 * marked_mask(painting, lambda: read_image(photo.path, max_pixels)).astype(np.uint8)
+
+
+def _stored(group: Group, photo: Photo, path: Path, painting: np.ndarray | None, **state: bool) -> PhotoState:
+    """Keep what was painted, or remove it, and note that in the photo's ``state``."""
+    data = None if painting is None else encode(painting)
+    with group.lock:
+        group.photo(photo.id)  # it may have been removed meanwhile
+        path.unlink(missing_ok=True)
+        if data is not None:
+            write_bytes(path, data)
+        vars(photo).update(state)
+        group.paintings += 1
+    return PhotoState.of(photo)
+
+
+def _add_photos(app: FastAPI, store: Store, limits: Limits) -> None:
+    drawing, painting = CapacityLimiter(1), CapacityLimiter(1)
 
     @app.delete("/api/groups/{group}/photos/{photo}", tags=["photos"], status_code=204, responses=GONE)
     async def remove_photo(group: str, photo: str) -> None:
         """Remove a photo. The next job goes without it."""
         store.get(group).remove(photo)
 
-    @app.put("/api/groups/{group}/photos/{photo}/mark", tags=["photos"], openapi_extra=MARK, responses=GONE)
+    @app.put("/api/groups/{group}/photos/{photo}/mark", tags=["marks"], openapi_extra=PAINTING, responses=GONE)
     async def put_mark(group: str, photo: str, request: Request) -> PhotoState:
-        """Mark the object: a PNG of the photo's shape in any size, white on the object. The next job looks for it."""
+        """Mark the object: a PNG of the photo's view in any size, white on the object and black elsewhere. Grey
+        between white and black strokes is left open: there the outline follows the photo's colours. The next job looks
+        for what is marked in all photos, and shows it in this one as it was painted.
+        """
         found = store.get(group)
-        mark = read_mark(await request.body())
-        with found.lock:
-            marked = found.photo(photo)
-            mark.save(marked.mark, "PNG")
-            marked.marked = True
-        return PhotoState.of(marked)
+        marked = found.photo(photo)
+        data = await request.body()
+        async with painting:
+            mask = await to_thread.run_sync(partial(_shown, data, marked, limits.pixels))
+        return _stored(found, marked, marked.mark, mask, marked=True)
 
-    @app.delete("/api/groups/{group}/photos/{photo}/mark", tags=["photos"], responses=GONE)
+    @app.delete("/api/groups/{group}/photos/{photo}/mark", tags=["marks"], responses=GONE)
     async def delete_mark(group: str, photo: str) -> PhotoState:
         """Take the mark away again."""
         found = store.get(group)
-        with found.lock:
-            marked = found.photo(photo)
-            marked.marked = False
-            marked.mark.unlink(missing_ok=True)
-        return PhotoState.of(marked)
+        return _stored(found, found.photo(photo), found.photo(photo).mark, None, marked=False)
+
+    @app.put("/api/groups/{group}/photos/{photo}/correction", tags=["marks"], openapi_extra=PAINTING, responses=GONE)
+    async def put_correction(group: str, photo: str, request: Request) -> PhotoState:
+        """Correct the result of a photo by hand: a PNG of the photo's view in any size, white where the object is
+        missing, black where something else was found, grey (128) where the result stays. All pictures of the photo
+        follow it, also those of later jobs.
+        """
+        found = store.get(group)
+        changed = found.photo(photo)
+        data = await request.body()
+        async with painting:
+            strokes = await to_thread.run_sync(partial(read_correction, data, (changed.height, changed.width)))
+        return _stored(found, changed, changed.correction, strokes, corrected=True)
+
+    @app.delete("/api/groups/{group}/photos/{photo}/correction", tags=["marks"], responses=GONE)
+    async def delete_correction(group: str, photo: str) -> PhotoState:
+        """Show the result of the photo again as it was found."""
+        found = store.get(group)
+        return _stored(found, found.photo(photo), found.photo(photo).correction, None, corrected=False)
 
     @app.get("/api/groups/{group}/photos/{photo}/{view}", tags=["results"], responses={**PICTURE, **GONE})
     async def read_view(
-        request: Request, group: str, photo: str, view: View, threshold: Threshold = 0.5, side: Side = None
+        request: Request,
+        group: str,
+        photo: str,
+        view: View,
+        frame: Framed,
+        threshold: Threshold = 0.5,
+        side: Side = None,
+        as_found: Annotated[bool, Query(description="Leave out the correction that was painted.")] = False,
     ) -> Response:
         """A picture of the photo: itself, its map, mask, cut-out, thumbnail or overlay."""
         found = store.get(group)
         asked = found.photo(photo)
+        draw = partial(render, view, found, asked, threshold, side, frame, as_found)
         await request.body()  # it has none, but only behind it one can see whether the client is still there
         async with drawing:
             if await request.is_disconnected():  # it did not wait for its turn
                 return Response(status_code=CLIENT_LEFT)
-            data, media = await to_thread.run_sync(partial(render, view, found, asked, threshold, side))
+            data, media = await to_thread.run_sync(draw)
         return Response(data, media_type=media)
 
 
@@ -225,6 +254,7 @@ def _add_job(app: FastAPI, store: Store, worker: Worker) -> None:
     @app.get("/api/groups/{group}/zip", tags=["results"], responses={**ARCHIVE, **GONE})
     def read_zip(
         group: str,
+        frame: Framed,
         threshold: Threshold = 0.5,
         views: Annotated[list[ZipViews] | None, Query(description="All by default.")] = None,
     ) -> StreamingResponse:
@@ -232,7 +262,7 @@ def _add_job(app: FastAPI, store: Store, worker: Worker) -> None:
         found = store.get(group)
         if not any(photo.found for photo in found.photos.values()):
             raise Unknown("there are no results yet")
-        body = zipped(found, views or list(FOLDERS), threshold)
+        body = zipped(found, views or list(FOLDERS), threshold, frame)
         headers = {"Content-Disposition": 'attachment; filename="cosod.zip"'}
         return StreamingResponse(body, media_type="application/zip", headers=headers)
 

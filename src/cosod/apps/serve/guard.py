@@ -24,8 +24,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-#: What a multipart body may hold beyond the photos themselves.
-MULTIPART_BYTES = 1 << 20
 
 
 def is_loopback(host: str) -> bool:
@@ -92,7 +90,7 @@ class Guard:
     def _counted(self, scope, receive):
         """``receive`` with the body's bytes counted and its pauses bounded."""
         upload = scope["path"] == "/api/groups" or scope["path"].endswith("/photos")
-        most = self.limits.group_bytes + MULTIPART_BYTES if upload else self.limits.small_bytes
+        most = self.limits.upload_bytes if upload else self.limits.small_bytes
         taken, complete = 0, False
 
         async def counted():
@@ -119,7 +117,7 @@ def _with_headers(scope, send):
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers[name] = value
-            headers["Cache-Control"] = "no-store" if scope["path"].startswith("/api/") else "no-cache"
+            headers.setdefault("Cache-Control", "no-store" if scope["path"].startswith("/api/") else "no-cache")
         await send(message)
 
     return sending

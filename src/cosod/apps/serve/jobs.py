@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from cosod.apps.serve.store import Full, Group, Photo, Unknown
-from cosod.errors import CosodError, ImageError, SingleImageWarning
+from cosod.errors import CosodError, ImageError, SingleImageWarning, UniformImageWarning
 from cosod.inference.detector import Detector, OnError
 from cosod.inference.pipeline import Result
 from cosod.io.atomic_write import write_bytes
@@ -142,6 +142,7 @@ class Worker:
             start = time.monotonic()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", SingleImageWarning)  # told in the job's message
+                warnings.simplefilter("ignore", UniformImageWarning)  # shown as photos without the object
                 state, job.message = _run(self.detector, job)
             with self._changed:
                 job.state, self._running = state, None
@@ -173,23 +174,26 @@ def _find(detector: Detector, job: Job, on_error: OnError) -> Iterator[Result]:
     marked = [photo for photo in job.photos if photo.marked]
     if not marked:
         return detector.results(photos, on_error)
-    consensus = detector.learn([photo.path for photo in marked], [_mark(photo) for photo in marked])
+    consensus = detector.learn([photo.path for photo in marked], _Marks(marked))
     return detector.results(photos, on_error, [consensus])
 
 
-def _mark(photo: Photo) -> np.ndarray:
-    with Image.open(photo.mark) as mark:
-        return np.asarray(mark.resize((photo.width, photo.height), Image.Resampling.NEAREST)) > 127
-
-
 def _keep(job: Job, photo: Photo, result: Result) -> None:
-    """Write the map, unless group, photo or job are gone by now."""
-    data = encode(to_8bit(result.map))
+    """Write the map, unless group, photo or job are gone by now.
+
+    In a marked photo the object is what a person painted, whatever the network sees there.
+    """
+    data = None if photo.marked else encode(to_8bit(result.map))
     with job.group.lock:
         job.check()
         if photo.id in job.group.photos:
-            write_bytes(photo.map, data)
-            photo.found, photo.presence = True, result.presence
+            if photo.marked:
+                write_bytes(photo.map, photo.mark.read_bytes())
+                photo.presence = 1.0
+            else:
+                write_bytes(photo.map, data or encode(to_8bit(result.map)))  # unmarked meanwhile
+                photo.presence = result.presence
+            photo.found = True
         job.done.append(photo.id)
 
 
@@ -216,3 +220,17 @@ class _Watched(Sequence[Path]):
         self._seen.add(index)
         self._job.read = len(self._seen)
         return path
+
+
+class _Marks(Sequence[np.ndarray]):
+    """The masks that photos were marked with, each read when it is its turn: together they might be too large."""
+
+    def __init__(self, photos: Sequence[Photo]):
+        self._photos = photos
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        with Image.open(self._photos[index].mark) as mark:
+            return np.asarray(mark) > 127

@@ -33,6 +33,13 @@ class Limits:
     stall_seconds: float = 30.0
     small_bytes: int = 4 << 20
 
+    @property
+    def upload_bytes(self) -> int:
+        """Bytes of the body of one upload. What is over the limits of a group is read and passed over, so that the
+        photos before it are kept and the client hears why the others are not; a body without end is ended here.
+        """
+        return 8 * self.group_bytes
+
     def __post_init__(self):
         for name, value in vars(self).items():
             if value <= 0:

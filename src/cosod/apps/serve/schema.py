@@ -17,6 +17,7 @@ class PhotoState(BaseModel):
     width: int = Field(description="Pixels, of the upright photo.")
     height: int
     marked: bool = Field(description="Whether the object was marked in this photo.")
+    corrected: bool = Field(description="Whether the result of this photo was corrected by hand.")
     found: bool = Field(description="Whether the map is there.")
     presence: float | None = Field(description="Probability that the object is there at all, where it is known.")
 

@@ -12,12 +12,9 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cosod.apps.serve.limits import Limits
-
-if TYPE_CHECKING:
-    from cosod.apps.serve.jobs import Job
 
 PREFIX = "cosod-serve-"
 #: A server touches its folder at every sweep; one untouched for so long was left behind by a killed server.
@@ -32,6 +29,15 @@ class Full(Exception):
     """The server has no room at present."""
 
 
+class Work(Protocol):
+    """What the store knows of a job: whether it is still to be done, and how to end it."""
+
+    @property
+    def active(self) -> bool: ...
+
+    def cancel(self) -> None: ...
+
+
 @dataclass(eq=False)
 class Photo:
     """One uploaded photo.
@@ -41,7 +47,8 @@ class Photo:
         name: as uploaded, made safe by :func:`safe_name`; shown and written into zips, never a path here.
         path: the upload as it came.
         height, width: of the upright photo in pixels.
-        marked: whether :attr:`mark` holds a mask of the object, painted by a person.
+        marked: whether :attr:`mark` holds what a person painted to show the object.
+        corrected: whether :attr:`correction` holds what a person changed of the result.
         found: whether :attr:`map` holds the map of the last job.
         presence: probability that the photo holds the object at all; None where the network cannot tell.
     """
@@ -52,12 +59,19 @@ class Photo:
     height: int = 0
     width: int = 0
     marked: bool = False
+    corrected: bool = False
     found: bool = False
     presence: float | None = None
 
     @property
     def mark(self) -> Path:
+        """White where a person showed the object, at the photo's size; see :mod:`cosod.apps.serve.marks`."""
         return self.path.with_suffix(".mark.png")
+
+    @property
+    def correction(self) -> Path:
+        """White and black where a person changed the result, grey elsewhere, at the photo's size."""
+        return self.path.with_suffix(".correction.png")
 
     @property
     def map(self) -> Path:
@@ -68,8 +82,8 @@ class Photo:
         return text.replace(str(self.path), self.name)
 
     def delete(self) -> None:
-        """Remove the upload, the mark and the map."""
-        for path in (self.path, self.mark, self.map):
+        """Remove the upload and all that was made of it."""
+        for path in (self.path, self.mark, self.correction, self.map):
             path.unlink(missing_ok=True)
 
 
@@ -83,6 +97,7 @@ class Group:
         photos: by id, in the order they came.
         job: the latest one.
         runs: jobs so far.
+        paintings: changes of marks and corrections so far.
         crops: how the thumbnails were last planned, kept by :mod:`cosod.apps.serve.views`.
         bytes: of its uploads, those under way among them.
         touched: when somebody last asked about it.
@@ -93,8 +108,9 @@ class Group:
     id: str
     folder: Path
     photos: dict[str, Photo] = field(default_factory=dict)
-    job: "Job | None" = None
+    job: Work | None = None
     runs: int = 0
+    paintings: int = 0
     crops: tuple | None = None
     bytes: int = 0
     touched: float = 0.0

@@ -1,7 +1,6 @@
 """Photos out of a multipart body, straight to disk."""
 
 import contextlib
-import io
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -9,7 +8,6 @@ from functools import partial
 from typing import BinaryIO
 
 from anyio import CapacityLimiter, to_thread
-from PIL import Image
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.exceptions import HTTPException
@@ -18,10 +16,8 @@ from cosod.apps.serve.store import Group, Photo, Store, Unknown, safe_name
 from cosod.errors import ImageError
 from cosod.io.images import read_image
 
-#: Kinds that are decoded: what Pillow knows beyond them is of no use here, and some of it starts other programs.
-KINDS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM")
-#: One marked photo is at most so large; the page sends far less.
-MARK_PIXELS = 16_000_000
+#: Refused files of one request that are named one by one.
+NAMED = 1000
 
 
 @dataclass
@@ -35,10 +31,10 @@ class Received:
 async def receive(
     body: AsyncIterator[bytes], content_type: str, group: Group, store: Store, decoding: CapacityLimiter
 ) -> Received:
-    """Write the files of a multipart body to the group's folder, and take in those that are photos.
+    """Writes the files of a multipart body to the group's folder, and takes in those that are photos.
 
-    A file that is no photo or over a limit is refused and the others go on. When the request ends in any other
-    way than whole, nothing of it stays.
+    A file that is no photo or over a limit is refused, and the others go on: of more photos than a group may have,
+    the first ones are kept. When the request ends in any other way than whole, nothing of it stays.
 
     Args:
         body: as it comes in.
@@ -55,12 +51,12 @@ async def receive(
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise HTTPException(415, "send the photos as multipart/form-data")
     parts = _Parts(group, store)
-    received = Received(failed=parts.failed)
     try:
         try:
             parser = MultipartParser(options[b"boundary"], parts.callbacks())
             async for chunk in body:
                 parser.write(chunk)
+                await _decode(parts, decoding)  # at once, so that files that are no photos take no photo's place
             parser.finalize()
         except FormParserError as error:
             raise HTTPException(400, "the body is not a well-formed multipart form") from error
@@ -68,57 +64,44 @@ async def receive(
             raise HTTPException(507, "the server cannot store the photos") from error
         if not parts.ended:
             raise HTTPException(400, "the body ends before the form does")
-        for photo in parts.photos:
-            try:
-                size = await to_thread.run_sync(partial(_size, photo, store.limits.pixels), limiter=decoding)
-            except FileNotFoundError:  # only a deleted group loses its uploads
-                raise Unknown("the group was deleted while photos came in") from None
-            except ImageError as error:
-                received.failed.append({"name": photo.name, "error": photo.told(str(error))})
-                continue
-            photo.height, photo.width = size
-            received.photos.append(photo)
     except BaseException:  # a client that left cancels this task
-        parts.discard(parts.photos)
+        parts.discard_all()
         raise
     with group.lock:
         if group.deleted:
             raise Unknown("the group was deleted while photos came in")
-        room = store.limits.photos - len(group.photos)  # another request may have filled it meanwhile
-        received.failed += [parts.too_many(photo.name) for photo in received.photos[room:]]
-        received.photos = received.photos[:room]
-        group.photos |= {photo.id: photo for photo in received.photos}
-    parts.discard([photo for photo in parts.photos if photo.id not in group.photos])
-    return received
+        room = max(0, store.limits.photos - len(group.photos))  # another request may have filled it meanwhile
+        late = parts.photos[room:]
+        group.photos |= {photo.id: photo for photo in parts.photos[:room]}
+    parts.discard(late)
+    for photo in late:
+        parts.refuse(photo.name, parts.too_many)
+    return Received(parts.photos[:room], parts.failed)
 
 
-def read_mark(data: bytes) -> Image.Image:
-    """A painted mask as an 8-bit grey image; raises ImageError if it is none, or marks nothing."""
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            if image.width * image.height > MARK_PIXELS:
-                raise ImageError(f"the mark is over {MARK_PIXELS:,} pixels; send a smaller one")
-            mark = image.convert("L").point(lambda value: 255 * (value > 127))
-    except ImageError:
-        raise
-    except Exception as error:
-        raise ImageError("the mark is no PNG image") from error
-    if mark.getbbox() is None:
-        raise ImageError("the mark is empty; paint on the object")
-    return mark
+async def _decode(parts: "_Parts", decoding: CapacityLimiter) -> None:
+    """Takes in the photos among the files that are written by now, and removes the other files."""
+    while parts.written:
+        photo = parts.written[0]
+        try:
+            reason = parts.too_many if parts.full else None
+            if reason is None:
+                pixels = parts.limits.pixels
+                photo.height, photo.width = await to_thread.run_sync(partial(_size, photo, pixels), limiter=decoding)
+        except FileNotFoundError:  # only a deleted group loses its uploads
+            raise Unknown("the group was deleted while photos came in") from None
+        except ImageError as error:
+            reason = photo.told(str(error)).removeprefix(f"{photo.name}: ")
+        parts.written.pop(0)
+        if reason is None:
+            parts.photos.append(photo)
+        else:
+            parts.discard([photo])
+            parts.refuse(photo.name, reason)
 
 
 def _size(photo: Photo, max_pixels: int) -> tuple[int, int]:
     """Height and width, once the photo has been decoded to its end."""
-    try:
-        with photo.path.open("rb") as file:
-            Image.open(file, formats=KINDS).close()
-    except Image.DecompressionBombError:
-        raise ImageError(f"{photo.name}: over the limit of {max_pixels:,} pixels") from None
-    except Exception:
-        with photo.path.open("rb") as file:
-            if file.read(4) not in (b"II*\0", b"MM\0*"):  # TIFF that Pillow does not know and OpenCV may
-                raise ImageError(f"{photo.name}: not an image of a kind that can be read") from None
     return read_image(photo.path, max_pixels).shape[:2]
 
 
@@ -127,9 +110,11 @@ class _Parts:
 
     def __init__(self, group: Group, store: Store):
         self.group, self.store, self.limits = group, store, store.limits
+        self.written: list[Photo] = []  # whole on the disk, not decoded yet
         self.photos: list[Photo] = []
-        self.failed: list[dict[str, str]] = []
         self.ended = False
+        self._refused: list[dict[str, str]] = []
+        self._unnamed = 0
         self._field, self._value, self._headers = b"", b"", {}
         self._photo: Photo | None = None
         self._file: BinaryIO | None = None
@@ -147,18 +132,43 @@ class _Parts:
             "on_end": self._end,
         }
 
-    def discard(self, photos: list[Photo]) -> None:
-        """Remove these uploads, and the one that is being written."""
+    def discard_all(self) -> None:
+        """Remove all uploads of the request, the one that is being written too."""
         if self._file:
             self._drop()
+        self.discard([*self.written, *self.photos])
+
+    def discard(self, photos: list[Photo]) -> None:
+        """Remove these uploads."""
         for photo in photos:
             with contextlib.suppress(FileNotFoundError):
                 self.group.bytes -= photo.path.stat().st_size
             photo.delete()
 
-    def too_many(self, name: str) -> dict[str, str]:
-        """What is said of a file that the group has no place for."""
-        return {"name": name, "error": f"{name}: a group has at most {self.limits.photos} photos"}
+    @property
+    def full(self) -> bool:
+        """Whether the group has all the photos that it may have."""
+        return len(self.group.photos) + len(self.photos) >= self.limits.photos
+
+    @property
+    def too_many(self) -> str:
+        """Why a file is refused that the group has no place for."""
+        return f"a group has at most {self.limits.photos} photos"
+
+    def refuse(self, name: str, reason: str) -> None:
+        """Note a file that is not taken in; beyond :data:`NAMED` of them they are only counted."""
+        if len(self._refused) < NAMED:
+            self._refused.append({"name": name, "error": f"{name}: {reason}"})
+        else:
+            self._unnamed += 1
+
+    @property
+    def failed(self) -> list[dict[str, str]]:
+        """The files that were refused, with the reasons."""
+        if not self._unnamed:
+            return self._refused
+        more = f"{self._unnamed} more files were left out; {self.too_many}"
+        return [*self._refused, {"name": "", "error": more}]
 
     def _begin(self) -> None:
         self._field, self._value, self._headers = b"", b"", {}
@@ -177,11 +187,9 @@ class _Parts:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         if b"filename" not in options:
             return  # a plain field of the form: passed over
-        if len(self.failed) >= self.limits.photos:
-            raise HTTPException(413, "too many files that cannot be taken")
         name = safe_name(options[b"filename"].decode("utf-8", "replace"))
-        if len(self.group.photos) + len(self.photos) >= self.limits.photos:
-            self.failed.append(self.too_many(name))
+        if self.full:
+            self.refuse(name, self.too_many)
             return
         photo_id = secrets.token_hex(6)
         self._photo = Photo(photo_id, name, self.group.folder / f"{photo_id}.upload")
@@ -198,7 +206,7 @@ class _Parts:
         self.group.bytes += end - start
         over = self._over()
         if over:
-            self.failed.append({"name": self._photo.name, "error": f"{self._photo.name}: {over}"})
+            self.refuse(self._photo.name, over)
             self._drop()
         else:
             self._file.write(memoryview(data)[start:end])
@@ -222,7 +230,7 @@ class _Parts:
         if self._file is not None:
             self._file.close()
             self._file = None
-            self.photos.append(self._photo)
+            self.written.append(self._photo)
 
     def _end(self) -> None:
         self.ended = True

@@ -5,17 +5,22 @@ import json
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageColor
 
+from cosod.apps import absence
+from cosod.apps.cutout.backgrounds import Background, background
 from cosod.apps.cutout.cutout import CutoutOptions, cut_out
+from cosod.apps.serve.marks import corrected
 from cosod.apps.serve.store import Group, Photo, Unknown
-from cosod.apps.thumbnails.thumbnails import Frame, ThumbnailOptions, crop, plan_crops
-from cosod.errors import ImageError
+from cosod.apps.thumbnails.thumbnails import Frame as Crop
+from cosod.apps.thumbnails.thumbnails import ThumbnailOptions, crop, plan_crops
+from cosod.errors import ImageError, InputError
 from cosod.io.images import read_image
 from cosod.io.photo_groups import unique_names
 from cosod.postprocess.object_mask import Box, object_box, object_mask
@@ -36,11 +41,81 @@ ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg"}
 #: Side of a thumbnail in pixels, and of the maps that the thumbnails of a group are planned on.
 THUMBNAIL, PLANNING_SIDE = 512, 320
 
+#: Longest side of a cut-out that a size is given for.
+LARGEST = 4096
+
 #: Full-size photos are worked on one at a time, whoever asks, so that memory stays bounded.
 _one = threading.Lock()
 
 
-def render(view: View, group: Group, photo: Photo, threshold: float, side: int | None = None) -> tuple[bytes, str]:
+@dataclass(frozen=True)
+class Frame:
+    """How cut-outs are placed; see :class:`cosod.apps.cutout.cutout.CutoutOptions`.
+
+    Attributes:
+        background: a colour, a gradient, or the photo out of focus; None leaves them transparent.
+        size: ``(width, height)`` of the picture; None leaves the object as large as in the photo.
+        padding: margin around the object, as a share.
+        absent: what becomes of photos without the object, also in thumbnails.
+    """
+
+    background: Background | None = None
+    size: tuple[int, int] | None = None
+    padding: float | None = None
+    absent: str = absence.DEFAULT
+
+    @classmethod
+    def of(
+        cls, background: str | None, size: str | None, padding: float | None, absent: str = absence.DEFAULT
+    ) -> "Frame":
+        """What the words of an address mean.
+
+        Raises:
+            InputError: a background that is neither a colour nor a gradient nor ``blur``; a file of the server's is
+                never one. A size of more than :data:`LARGEST` pixels a side.
+        """
+        behind = None if background in (None, "") else named_background(background)
+        width_height = None if size is None else tuple(int(part) for part in size.split("x"))
+        if width_height and max(width_height) > LARGEST:
+            raise InputError(f"size {size}: give at most {LARGEST} pixels a side")
+        return cls(behind, width_height, padding, absent)
+
+    def options(self, threshold: float, side: int | None) -> CutoutOptions:
+        """As the cut-out takes it; ``side`` is the most pixels that a preview may have a side."""
+        size = self.size
+        if size and side and max(size) > side:
+            size = tuple(max(1, round(length * side / max(size))) for length in size)
+        placed = {"background": self.background, "size": size, "padding": self.padding}
+        return CutoutOptions(threshold=threshold, absent=self.absent, **placed)
+
+
+def named_background(text: str) -> Background:
+    """The background that a word from elsewhere means: ``blur``, a colour, or two with a colon between them.
+
+    Raises:
+        InputError: anything else; what is no colour would be taken for the path of a file.
+    """
+    for part in [] if text == "blur" else text.split(":"):
+        try:
+            ImageColor.getrgb(part)
+        except ValueError:
+            raise InputError(
+                f"background {text!r} is no colour; give one (white, #f4f4f4), two for a gradient (white:#ccc), or blur"
+            ) from None
+    if text.count(":") > 1:
+        raise InputError(f"background {text!r}: a gradient has two colours, as white:#ccc")
+    return background(text)
+
+
+def render(
+    view: View,
+    group: Group,
+    photo: Photo,
+    threshold: float,
+    side: int | None = None,
+    frame: Frame = Frame(),
+    as_found: bool = False,
+) -> tuple[bytes, str]:
     """One picture of one photo.
 
     Args:
@@ -49,6 +124,8 @@ def render(view: View, group: Group, photo: Photo, threshold: float, side: int |
         photo: with a map, unless ``view`` is the photo itself.
         threshold: of all views but photo and map, see :func:`cosod.postprocess.threshold.binarise`.
         side: longest side in pixels; by default the photo's own size, and :data:`THUMBNAIL` of thumbnails.
+        frame: of cut-outs; its ``absent`` counts for thumbnails too.
+        as_found: leave out the correction of the photo.
 
     Returns:
         The encoded picture and its media type.
@@ -61,14 +138,19 @@ def render(view: View, group: Group, photo: Photo, threshold: float, side: int |
         raise Unknown("this photo has no map yet")
     with _one:
         try:
-            return _render(view, group, photo, threshold, side)
+            return _render(view, group, photo, threshold, side, frame, as_found)
         except (FileNotFoundError, ImageError) as error:
             if photo.id not in group.photos:
                 raise Unknown("no such photo; it was removed") from None
             raise ImageError(photo.told(str(error))) from None
 
 
-def zipped(group: Group, views: Sequence[View], threshold: float) -> Iterator[bytes]:
+def zipped(
+    group: Group,
+    views: Sequence[View],
+    threshold: float,
+    frame: Frame = Frame(),
+) -> Iterator[bytes]:
     """A zip of the views of all photos that have a map, piece by piece, each made when it is its turn.
 
     Beside a folder for each view it holds ``results.json``: names, sizes, presence and files of the photos.
@@ -81,7 +163,7 @@ def zipped(group: Group, views: Sequence[View], threshold: float) -> Iterator[by
             files = {}
             for view in views:
                 try:
-                    data, media = render(view, group, photo, threshold)
+                    data, media = render(view, group, photo, threshold, frame=frame)
                 except Unknown:  # removed while the zip was on its way
                     break
                 files[view] = f"{FOLDERS[view]}/{stem}{ENDINGS[media]}"
@@ -100,43 +182,57 @@ def zipped(group: Group, views: Sequence[View], threshold: float) -> Iterator[by
     yield sink.take()
 
 
-def _render(view: View, group: Group, photo: Photo, threshold: float, side: int | None) -> tuple[bytes, str]:
+def _render(
+    view: View, group: Group, photo: Photo, threshold: float, side: int | None, frame: Frame, as_found: bool
+) -> tuple[bytes, str]:
     if view == "photo":
         return encode(_fit(read_image(photo.path), side), "image/jpeg"), "image/jpeg"
     if view == "thumbnail":
         size = (side or THUMBNAIL, side or THUMBNAIL)
-        crops = _crops(group, threshold)
+        crops = _crops(group, threshold, frame.absent)
         if photo.id not in crops:
             raise FileNotFoundError(photo.map)  # removed while this waited for its turn
-        frame, mask = crops[photo.id]
-        return encode(crop(read_image(photo.path), frame, size, mask), "image/jpeg"), "image/jpeg"
-    saliency = _map(photo, side)
+        window, mask = crops[photo.id]
+        return encode(crop(read_image(photo.path), window, size, mask), "image/jpeg"), "image/jpeg"
+    saliency = _map(photo, side, as_found)
     if view == "map":
         return encode(to_8bit(saliency)), "image/png"
     if view == "mask":
         return encode(binarise(saliency, threshold)), "image/png"
     image = _fit(read_image(photo.path), side)
     if view == "cutout":
-        return encode(cut_out(image, saliency, CutoutOptions(threshold=threshold))), "image/png"
+        return encode(cut_out(image, saliency, frame.options(threshold, side), _presence(photo))), "image/png"
     return encode(overlay(image, binarise(saliency, threshold)), "image/jpeg"), "image/jpeg"
 
 
-def _map(photo: Photo, side: int | None) -> np.ndarray:
-    """The map in [0, 1], ``(H, W)``, shrunk to ``side``."""
+def _map(photo: Photo, side: int | None, as_found: bool = False) -> np.ndarray:
+    """The map in [0, 1], ``(H, W)``, as it was corrected, shrunk to ``side``."""
     with Image.open(photo.map) as stored:
-        return _fit(np.asarray(stored), side) / np.float32(255)
+        saliency = np.asarray(stored)
+    if photo.corrected and not as_found:
+        with Image.open(photo.correction) as painting:
+            saliency = corrected(saliency, np.asarray(painting))
+    return _fit(saliency, side) / np.float32(255)
 
 
-def _crops(group: Group, threshold: float) -> dict[str, tuple[Frame, np.ndarray]]:
+def _presence(photo: Photo) -> float | None:
+    """Presence where nobody has said by hand what the photo shows."""
+    return None if photo.marked or photo.corrected else photo.presence
+
+
+def _crops(group: Group, threshold: float, absent: str) -> dict[str, tuple[Crop, np.ndarray]]:
     """Frame and reduced mask of every photo with a map, by id; planned once for all of a group's thumbnails."""
     photos = [photo for photo in list(group.photos.values()) if photo.found]
-    key = (group.runs, threshold, *(photo.id for photo in photos))
+    key = (group.runs, group.paintings, threshold, absent, *(photo.id for photo in photos))
     if group.crops is None or group.crops[0] != key:
         masks = [object_mask(_map(photo, PLANNING_SIDE), threshold) for photo in photos]
+        missing = [absence.is_absent(_presence(photo), absent) for photo in photos]
+        if absent == "blank":
+            masks = [np.zeros_like(mask) if gone else mask for mask, gone in zip(masks, missing, strict=True)]
         boxes = [_enlarged(object_box(mask), mask.shape, photo) for photo, mask in zip(photos, masks, strict=True)]
-        frames = plan_crops(
-            boxes, [(photo.height, photo.width) for photo in photos], ThumbnailOptions(size=(THUMBNAIL, THUMBNAIL))
-        )
+        sizes = [(photo.height, photo.width) for photo in photos]
+        options = ThumbnailOptions(size=(THUMBNAIL, THUMBNAIL))
+        frames = plan_crops(boxes, sizes, options, [not gone for gone in missing])
         group.crops = (key, dict(zip((photo.id for photo in photos), zip(frames, masks, strict=True), strict=True)))
     return group.crops[1]
 

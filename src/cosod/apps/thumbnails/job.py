@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from cosod.apps import absence
+from cosod.apps.map_sources import FoundMap
 from cosod.apps.resumable import Reading, kept_of
 from cosod.apps.thumbnails import annotations
 from cosod.apps.thumbnails.annotations import Labelled, annotate, coco, yolo
@@ -16,15 +18,14 @@ from cosod.io.atomic_write import write_text
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
 from cosod.postprocess.object_mask import bounded, object_box, object_mask
-from cosod.postprocess.render import save_image
+from cosod.postprocess.render import save_image, save_sheet
+from cosod.postprocess.threshold import MASK_THRESHOLD
 
 LABELS = ("coco", "yolo")
 #: Folder of YOLO's files, and name of COCO's, in the output folder.
 YOLO_FOLDER, COCO_FILE = "labels", "coco.json"
 #: Longer side at which a group's masks are kept while its crops are planned: memory for thousands of photos.
 KEPT_SIDE = 512
-
-Maps = Iterator[tuple[int, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class ThumbnailJob:
         masks: beside the boxes, see :data:`cosod.apps.thumbnails.annotations.MASKS`.
         each_part: a box for each connected part of the object.
         overwrite: redo groups that are finished already.
+        file: the one result of the one photo of a run, in place of its name in ``output``.
     """
 
     output: Path
@@ -47,6 +49,7 @@ class ThumbnailJob:
     masks: str = "none"
     each_part: bool = False
     overwrite: bool = False
+    file: Path | None = None
 
     def __post_init__(self):
         unknown = [label for label in self.labels if label not in LABELS]
@@ -67,20 +70,31 @@ class ThumbnailJob:
         return [str(self.options), self.labels, self.masks, self.each_part]
 
     def files(self, group: Group, index: int) -> list[Path]:
+        if self.file is not None:
+            return [self.file]
         return [self.output / group.name / f"{group.stems[index]}.jpg"]
 
-    def make(self, group: Group, maps: Maps, reading: Reading) -> dict:
+    def files_beside(self, group: Group, index: int) -> list[Path]:
+        return [self.output / YOLO_FOLDER / group.name / f"{group.stems[index]}.txt"] if "yolo" in self.labels else []
+
+    def make(self, group: Group, maps: Iterator[FoundMap], reading: Reading) -> dict:
         """Finds the object in all photos first, since the crops are planned together, then crops."""
-        boxes, sizes, masks, labelled = {}, {}, {}, []
-        for index, saliency in maps:
-            mask = object_mask(saliency, self.options.threshold)
+        boxes, sizes, masks, presences, absent, labelled = {}, {}, {}, {}, set(), []
+        for index, saliency, presence in maps:
+            presences[index] = presence
+            mask = object_mask(saliency, self.options.threshold or MASK_THRESHOLD)
+            if absence.is_absent(presence, self.options.absent):
+                absent.add(index)
+                if self.options.absent == "blank":
+                    mask = np.zeros_like(mask)
             boxes[index], sizes[index] = object_box(mask), mask.shape
             masks[index] = np.asarray(Image.fromarray(mask).resize(bounded(mask.shape, KEPT_SIDE)))
             if self.labels:
-                found = annotate(mask, self.masks, self.each_part)
+                found = [] if index in absent else annotate(mask, self.masks, self.each_part)
                 file = f"{group.name}/{group.images[index].name}"
                 labelled.append(Labelled(file, mask.shape, group.name, found).as_dict())
-        frames = plan_crops(list(boxes.values()), list(sizes.values()), self.options)
+        counted = [index not in absent for index in boxes]
+        frames = plan_crops(list(boxes.values()), list(sizes.values()), self.options, counted)
         for index, frame in zip(boxes, frames, strict=True):
             (file,) = self.files(group, index)
             try:
@@ -89,8 +103,14 @@ class ThumbnailJob:
                 reading.fail(index, error)
                 continue
             save_image(crop(image, frame, self.options.size, masks[index]), file)
-            notes = () if boxes[index] else ("no object was found: the middle of the photo is shown",)
-            reading.done(index, notes, file=str(file), box=boxes[index], crop=[round(float(v), 2) for v in frame])
+            notes, presence = (), presences[index]
+            if index in absent:
+                notes = (absence.absence_note(presence, self.options.absent),)
+                reading.without(index, presence)
+            elif not boxes[index]:
+                notes = ("no object was found: the middle of the photo is shown",)
+            shown = [round(float(v), 2) for v in frame]
+            reading.done(index, notes, presence, file=str(file), box=boxes[index], crop=shown)
         return {"labels": labelled}
 
     def check_names(self, groups: list[Group]) -> None:
@@ -98,6 +118,15 @@ class ThumbnailJob:
         taken = [group.name for group in groups if group.name.split("/")[0].casefold() == YOLO_FOLDER]
         if taken and "yolo" in self.labels:
             raise InputError(f"a group is called {taken[0]!r}, as the folder of YOLO's files; rename it")
+
+    def label_files(self, groups: list[Group]) -> Iterator[Path]:
+        """Every file that :meth:`write_labels` may write."""
+        if "coco" in self.labels:
+            yield self.output / COCO_FILE
+        if "yolo" in self.labels:
+            yield self.output / YOLO_FOLDER / "classes.txt"
+            for group in groups:
+                yield from (self.output / YOLO_FOLDER / group.name / f"{stem}.txt" for stem in group.stems)
 
     def write_labels(self, groups: list[Group]) -> list[Path]:
         """The label files of all finished groups, from what their records keep; returns what was written."""
@@ -125,4 +154,4 @@ class ThumbnailJob:
         for group in groups:
             files = [self.files(group, index)[0] for index in range(len(group.images))]
             shown.append((group.name, [read_image(file) for file in files if file.exists()][:most]))
-        save_image(contact_sheet([entry for entry in shown if entry[1]]), path)
+        save_sheet(contact_sheet([entry for entry in shown if entry[1]]), path)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from cosod.apps import absence
 from cosod.errors import InputError
 from cosod.io.images import ImageSource
 from cosod.postprocess.inpaint import spread
@@ -42,21 +43,28 @@ class ThumbnailOptions:
 
     Attributes:
         size: ``(width, height)`` of every thumbnail.
-        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarise`.
+        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarise`. By default the network's own,
+            as of masks and overlays, and 0.5 where maps are given.
         fill: share of the frame that the object takes, along the side where it is tighter, above 0 and at most 1.
             By default chosen for the group: 0.65, or up to 0.9 where frames would leave their photos.
         edges: where a frame leaves its photo, ``extend`` continues the background, so that the object is at the
             same place in all; ``inside`` moves the frame into the photo, and makes it smaller where it is larger
             than the photo, as far as the object allows. The object is never cut.
+        absent: one of :data:`cosod.apps.absence.ABSENT_KINDS`, for photos in which the object is probably not:
+            ``keep`` takes what the map shows for it, ``report`` crops to that, but gives it no label and says so,
+            ``blank`` shows the middle of the photo, without a label, and says so.
     """
 
     size: tuple[int, int] = (320, 320)
-    threshold: float | str = "adaptive"
+    threshold: float | str | None = None
     fill: float | None = None
     edges: str = "extend"
+    absent: str = absence.DEFAULT
 
     def __post_init__(self):
-        check_threshold(self.threshold)
+        if self.threshold is not None:
+            check_threshold(self.threshold)
+        absence.check_absent(self.absent)
         if len(self.size) != 2 or not all(8 <= v <= 8192 for v in self.size):
             raise InputError(f"size {self.size}: give width and height from 8 to 8192 pixels")
         if self.fill is not None and not 0 < self.fill <= 1:
@@ -66,7 +74,10 @@ class ThumbnailOptions:
 
 
 def plan_crops(
-    boxes: Sequence[Box | None], sizes: Sequence[tuple[int, int]], options: ThumbnailOptions | None = None
+    boxes: Sequence[Box | None],
+    sizes: Sequence[tuple[int, int]],
+    options: ThumbnailOptions | None = None,
+    counted: Sequence[bool] | None = None,
 ) -> list[Frame]:
     """Frames for the photos of a group that show their objects alike.
 
@@ -80,12 +91,15 @@ def plan_crops(
             frame in the middle of the photo.
         sizes: ``(height, width)`` of each photo.
         options: :class:`ThumbnailOptions` by default.
+        counted: whether each photo has a say in the share and the place; all have by default. What is no object
+            should not decide how the others are shown.
     """
     options = options or ThumbnailOptions()
     if len(boxes) != len(sizes):
         raise InputError(f"{len(boxes)} boxes for {len(sizes)} sizes; give one of each for each image")
     aspect = options.size[0] / options.size[1]
-    found = [(box, size) for box, size in zip(boxes, sizes, strict=True) if box is not None]
+    counted = [True] * len(boxes) if counted is None else counted
+    found = [(b, size) for b, size, counts in zip(boxes, sizes, counted, strict=True) if b is not None and counts]
     fill, place = _chosen(found, aspect, options)
     frames = []
     for box, size in zip(boxes, sizes, strict=True):
@@ -223,6 +237,7 @@ def thumbnails(
     detector: "Detector | None" = None,
     maps: Sequence[np.ndarray] | None = None,
     options: ThumbnailOptions | None = None,
+    presence: Sequence[float | None] | None = None,
     **changes,
 ) -> list[np.ndarray]:
     """Thumbnails of a group that show the shared object alike.
@@ -234,10 +249,12 @@ def thumbnails(
         detector: the default one if not given.
         maps: made earlier, one for each image, in place of the detector's.
         options: how; :class:`ThumbnailOptions` by default.
+        presence: with ``maps``: probability that the object is in each image, None where it is not known.
         changes: fields of :class:`ThumbnailOptions`, by name.
 
     Returns:
-        uint8 ``(height, width, 3)`` for each image, all of the same size.
+        uint8 ``(height, width, 3)`` for each image, all of the same size. Of images in which the object is probably
+        not, an :class:`~cosod.errors.AbsentObjectWarning` is issued unless ``absent`` is ``keep``.
 
     Raises:
         InputError: no images, or maps or options that cannot be used.
@@ -246,12 +263,16 @@ def thumbnails(
     from cosod.apps.map_sources import images_and_maps
 
     options = replace(options or ThumbnailOptions(), **changes)
-    pairs = images_and_maps(images, detector, maps)
-    masks = [object_mask(saliency, options.threshold) for _, saliency in pairs]
-    frames = plan_crops([object_box(mask) for mask in masks], [mask.shape for mask in masks], options)
-    return [
-        crop(image, frame, options.size, mask) for (image, _), frame, mask in zip(pairs, frames, masks, strict=True)
-    ]
+    found, threshold = images_and_maps(images, detector, maps, presence)
+    masks = [object_mask(each.map, options.threshold or threshold) for each in found]
+    absent = [absence.is_absent(each.presence, options.absent) for each in found]
+    for index in np.flatnonzero(absent):
+        absence.warn_absent(int(index), found[index].presence, options.absent)
+        if options.absent == "blank":
+            masks[index] = np.zeros_like(masks[index])
+    counted = [not missing for missing in absent]
+    frames = plan_crops([object_box(mask) for mask in masks], [mask.shape for mask in masks], options, counted)
+    return [crop(each.image, frame, options.size, mask) for each, frame, mask in zip(found, frames, masks, strict=True)]
 
 
 def contact_sheet(groups: Sequence[tuple[str, Sequence[np.ndarray]]], columns: int = 8) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Video: the frames of a clip are a group; their maps follow the object from frame to frame."""
 
-from cosod.apps.video.clips import SUFFIXES, Clip
+from cosod.apps.video.clips import SUFFIXES, Clip, open_clip
 from cosod.apps.video.segment import segment_video
 from cosod.apps.video.smoothing import Smoother
 
-__all__ = ["SUFFIXES", "Clip", "Smoother", "segment_video"]
+__all__ = ["SUFFIXES", "Clip", "Smoother", "open_clip", "segment_video"]

@@ -1,21 +1,32 @@
-"""Reading and writing video files frame by frame, through OpenCV."""
+"""Reading clips frame by frame: video files through OpenCV, animated pictures through Pillow."""
 
 import contextlib
+import functools
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
-from cosod.errors import InputError, OutputError
-from cosod.io.atomic_write import whole
-from cosod.io.images import MAX_PIXELS
+from cosod.apps.video.encoding import even, quiet, writer
+from cosod.errors import InputError
+from cosod.io.image_formats import VIDEO_SUFFIXES
+from cosod.io.images import MAX_PIXELS, read_image
+from cosod.io.storage import is_remote
+
+__all__ = ["PICTURES", "RATE", "SUFFIXES", "Animation", "Clip", "even", "is_clip", "open_clip", "writer"]
 
 #: Files with these endings are taken for video.
-SUFFIXES = frozenset(".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .mts .m2ts .3gp .wmv .flv .ogv".split())  # noqa: SIM905
+SUFFIXES = VIDEO_SUFFIXES
+#: Files with these endings are clips where they hold more than one frame.
+PICTURES = frozenset({".gif", ".png", ".apng", ".webp", ".avif"})
 #: Frames a second of a clip that does not say.
 RATE = 25.0
+#: Seconds that viewers show a frame for whose own time is too short.
+_SHORTEST = 0.011
 
 
 class Clip:
@@ -25,6 +36,7 @@ class Clip:
         path: the file.
         rate: frames a second.
         promised: frames that the file says it has; 0 where it does not say.
+        times: seconds from the start of each frame, once :meth:`spread` has read the clip through.
 
     Raises:
         InputError: the file is missing, no video, of a codec that this OpenCV lacks, or has frames over the limit.
@@ -32,27 +44,18 @@ class Clip:
 
     def __init__(self, path: str | os.PathLike, max_pixels: int = MAX_PIXELS):
         self.path = Path(path)
+        self.times: list[float] = []
         if not self.path.is_file():
             raise InputError(f"{self.path}: no such video; check the path")
-        with self._opened() as capture:
-            width, height = (int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-            if width * height > max_pixels:
-                raise InputError(
-                    f"{self.path}: {width} x {height} is over the limit of {max_pixels:,} pixels a frame; "
-                    "raise the limit (--max-pixels) if you trust the file"
-                )
-            rate, promised = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.rate = rate if 0 < rate <= 1000 else RATE
-        self.promised = int(promised) if 0 < promised < 1e9 else 0
+        self.rate, self.promised = self._facts(max_pixels)
 
     def frames(self) -> Iterator[np.ndarray]:
         """All frames that can be read, upright, RGB uint8 ``(H, W, 3)``; one at a time is held."""
-        with self._opened() as capture:
-            while True:
-                read, frame = capture.read()
-                if not read:
-                    return
-                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        for _, retrieve in self._steps():
+            frame = retrieve()
+            if frame is None:
+                return
+            yield frame
 
     def spread(self, count: int, keep: Callable[[np.ndarray], np.ndarray]) -> tuple[list[np.ndarray], int]:
         """``count`` to ``2 count - 1`` frames at even distances over the clip, or all of a shorter one.
@@ -71,24 +74,48 @@ class Clip:
             InputError: not one frame can be read.
         """
         kept: list[np.ndarray] = []
-        step, total = 1, 0
-        with self._opened() as capture:
-            while capture.grab():
-                if total % step == 0:
-                    read, frame = capture.retrieve()
-                    if not read:
-                        break
-                    kept.append(keep(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)))
-                    if len(kept) == 2 * count:
-                        kept, step = kept[::2], 2 * step
-                total += 1
+        times: list[float] = []
+        step = 1
+        for time, retrieve in self._steps():
+            if len(times) % step == 0:
+                frame = retrieve()
+                if frame is None:
+                    break
+                kept.append(keep(frame))
+                if len(kept) == 2 * count:
+                    kept, step = kept[::2], 2 * step
+            times.append(time)
         if not kept:
             raise InputError(f"{self.path}: no frame of it can be read; the video is empty or damaged")
-        return kept, total
+        rising = all(a < b for a, b in itertools.pairwise(times))
+        self.times = times if rising else [number / self.rate for number in range(len(times))]
+        return kept, len(times)
+
+    def _facts(self, max_pixels: int) -> tuple[float, int]:
+        with self._opened() as capture:
+            width, height = (int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+            if width * height > max_pixels:
+                raise InputError(
+                    f"{self.path}: {width} x {height} is over the limit of {max_pixels:,} pixels a frame; "
+                    "raise the limit (--max-pixels) if you trust the file"
+                )
+            rate, promised = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        return (rate if 0 < rate <= 1000 else RATE), (int(promised) if 0 < promised < 1e9 else 0)
+
+    def _steps(self) -> Iterator[tuple[float, Callable[[], np.ndarray | None]]]:
+        """For each frame its time in seconds, and a function that gives it, or None where it cannot be had."""
+        with self._opened() as capture:
+
+            def retrieve() -> np.ndarray | None:
+                read, frame = capture.retrieve()
+                return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB) if read else None
+
+            while capture.grab():
+                yield capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, retrieve
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[cv2.VideoCapture]:
-        with _quiet():
+        with quiet():
             capture = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
         try:
             if not capture.isOpened():
@@ -102,46 +129,96 @@ class Clip:
             capture.release()
 
 
-@contextlib.contextmanager
-def writer(path: Path, rate: float, size: tuple[int, int]) -> Iterator[cv2.VideoWriter]:
-    """A writer of RGB frames of ``size`` (height, width) to an MP4 file, which is there whole or not at all.
+class Animation(Clip):
+    """An animated GIF, PNG, WebP or AVIF picture as a clip; transparency is laid over white.
 
-    Call its ``write`` with :func:`even` frames turned to BGR. There is no sound in it.
+    Frames have the times that the file gives them.
+    """
+
+    def _facts(self, max_pixels: int) -> tuple[float, int]:
+        self._max_pixels = max_pixels
+        try:
+            with Image.open(self.path) as image:
+                width, height = image.size
+                if width * height > max_pixels:
+                    raise InputError(
+                        f"{self.path}: {width} x {height} is over the limit of {max_pixels:,} pixels a frame; "
+                        "raise the limit (--max-pixels) if you trust the file"
+                    )
+                promised = getattr(image, "n_frames", 1)
+                image.seek(0)
+                image.load()
+                return 1 / _duration(image), promised
+        except InputError:
+            raise
+        except Exception as error:  # Pillow's decoders raise many kinds of errors on damaged files
+            raise InputError(f"{self.path}: damaged or truncated ({error}); replace the file") from error
+
+    def _steps(self) -> Iterator[tuple[float, Callable[[], np.ndarray | None]]]:
+        time = 0.0
+        with Image.open(self.path) as image:
+            for number in range(self.promised):
+                try:
+                    image.seek(number)
+                    image.load()
+                    # A copy: reading may turn or convert it, and the next frame is laid over this one.
+                    frame = read_image(image.copy(), self._max_pixels)
+                except Exception:  # the file breaks off here, which the missing frames tell
+                    return
+                yield time, functools.partial(_same, frame)
+                time += _duration(image)
+
+
+def is_clip(path: Path) -> bool:
+    """Whether a file is taken for a clip: a video by its name, or a picture that is animated.
+
+    Example:
+        >>> is_clip(Path("clip.mp4"))
+        True
+    """
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES:
+        return not path.is_dir()
+    return suffix in PICTURES and not is_remote(path) and path.is_file() and is_animated(path)
+
+
+def is_animated(path: Path) -> bool:
+    """Whether a picture has more than one frame; False where it cannot be read, which its reader will say.
+
+    Example:
+        >>> is_animated(Path("photo.png"))
+        False
+    """
+    try:
+        with Image.open(path) as image:
+            return bool(getattr(image, "is_animated", False))
+    except Exception:
+        return False
+
+
+def open_clip(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> Clip:
+    """Open a video or an animated picture.
+
+    Args:
+        path: the file.
+        max_pixels: clips of larger frames are refused.
 
     Raises:
-        OutputError: the file cannot be written, or this OpenCV has no MPEG-4 encoder.
+        InputError: as :class:`Clip`.
+
+    Example:
+        >>> open_clip("clip.mp4").rate
+        25.0
     """
-    height, width = (n + n % 2 for n in size)
-    with whole(path) as temporary:
-        inner = temporary.with_suffix(".mp4")  # the encoder goes by the ending
-        try:
-            with _quiet():
-                video = cv2.VideoWriter(
-                    str(inner), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height)
-                )
-            if not video.isOpened():
-                raise OutputError(f"cannot write {path}: this OpenCV has no MPEG-4 encoder; save maps or masks instead")
-            try:
-                yield video
-            finally:
-                video.release()
-            inner.replace(temporary)
-        finally:
-            inner.unlink(missing_ok=True)
+    animated = Path(path).suffix.lower() in PICTURES and Path(path).is_file()
+    return Animation(path, max_pixels) if animated else Clip(path, max_pixels)
 
 
-def even(frame: np.ndarray) -> np.ndarray:
-    """The frame with its last row or column doubled where a side is odd, which encoders do not take."""
-    height, width = frame.shape[:2]
-    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+def _same(frame: np.ndarray) -> np.ndarray:
+    return frame
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without OpenCV's own lines on standard error: this package says what is wrong itself."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)
+def _duration(image: Image.Image) -> float:
+    """Seconds that the frame in hand is shown, as browsers show it."""
+    seconds = float(image.info.get("duration", 0) or 0) / 1000
+    return seconds if seconds >= _SHORTEST else 0.1

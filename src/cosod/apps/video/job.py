@@ -3,72 +3,194 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
+import numpy as np
 
+from cosod.apps.preflight import check_places
 from cosod.apps.segment import RESERVED, VERB, Job, Summary
-from cosod.apps.video.clips import SUFFIXES, Clip, even, writer
+from cosod.apps.stale import earlier_of, real_path
+from cosod.apps.video.clips import Animation, Clip, is_clip, open_clip
+from cosod.apps.video.encoding import even, even_times, shortcomings, writer
+from cosod.apps.video.opencv_probe import damaged_frames
 from cosod.apps.video.segment import learn, maps
 from cosod.apps.video.smoothing import Smoothing
 from cosod.errors import InputError
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import write_text
-from cosod.io.photo_groups import unique_names
-from cosod.io.run_records import file_states, fingerprint, read_record, refuse_foreign
+from cosod.io.file_names import shortened
+from cosod.io.photo_groups import Group, unique_names
+from cosod.io.run_records import begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 from cosod.postprocess.render import overlay, save_image, to_8bit
+
+Report = Callable[[dict], None]
+#: Takes the number of a frame, from 1 on, the frame and its map, and returns facts for the frame's event.
+Make = Callable[[int, np.ndarray, np.ndarray], dict]
+#: How many numbers of damaged frames a message shows.
+_SHOWN = 5
+
+
+class ClipTask(Protocol):
+    """What is made of a clip's frames and maps.
+
+    Attributes:
+        output: folder of the results.
+        overwrite: redo clips that are finished already.
+    """
+
+    @property
+    def output(self) -> Path: ...
+
+    @property
+    def overwrite(self) -> bool: ...
+
+    @property
+    def verb(self) -> str:
+        """The command that makes it."""
+
+    def facts(self) -> object:
+        """The options, as JSON: other ones mean other results."""
+
+    def files(self, name: str, frames: int) -> list[Path]:
+        """All files of a clip of so many frames."""
+
+    def opened(self, clip: Clip, name: str, report: Report) -> AbstractContextManager[Make]:
+        """Gives the function that is called with each frame in turn."""
+
+
+@dataclass(frozen=True)
+class SegmentTask:
+    """Maps, masks and overlays of clips, as a job of `cosod segment` asks for."""
+
+    job: Job
+    verb = VERB
+
+    @property
+    def output(self) -> Path:
+        return self.job.output
+
+    @property
+    def overwrite(self) -> bool:
+        return self.job.overwrite
+
+    def facts(self) -> object:
+        return list(self.job.facts.values())
+
+    def files(self, name: str, frames: int) -> list[Path]:
+        stems = [_stem(number) for number in range(1, frames + 1)]
+        wanted = [self.job.target(kind, name, stem) for kind in self.job.save if kind != "overlays" for stem in stems]
+        return [*wanted, self._video(name)] if "overlays" in self.job.save else wanted
+
+    @contextlib.contextmanager
+    def opened(self, clip: Clip, name: str, report: Report) -> Iterator[Make]:
+        copies, rate = even_times(clip.times, clip.rate)
+        with contextlib.ExitStack() as stack:
+            video = None
+
+            def make(number: int, frame: np.ndarray, saliency: np.ndarray) -> dict:
+                nonlocal video
+                told, save = {}, self.job.save
+                mask = self.job.mask(saliency, frame) if {"masks", "overlays"} & set(save) else None
+                for kind, picture in (("maps", saliency), ("masks", mask)):
+                    if kind in save:
+                        target = self.job.target(kind, name, _stem(number))
+                        save_image(to_8bit(picture) if kind == "maps" else picture, target)
+                        told[kind] = str(target)
+                if "overlays" in save:
+                    if video is None:
+                        sound = None if isinstance(clip, Animation) else clip.path
+                        video = stack.enter_context(writer(self._video(name), rate, frame.shape[:2], sound))
+                    shown = cv2.cvtColor(even(overlay(frame, mask)), cv2.COLOR_RGB2BGR)
+                    for _ in range(copies[number - 1] if number <= len(copies) else 1):
+                        video.write(shown)
+                return told
+
+            if "overlays" in self.job.save:
+                for message in shortcomings(clip.path):
+                    report({"event": "warning", "group": name, "message": message})
+            yield make
+
+    def _video(self, name: str) -> Path:
+        return self.job.output / "overlays" / f"{name}.mp4"
 
 
 def split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """The video files among ``paths``, and all other paths. Folders are not searched for video."""
-    clips = [p for p in dict.fromkeys(paths) if p.suffix.lower() in SUFFIXES and not p.is_dir()]
-    return clips, [p for p in paths if p not in clips]
+    """The clips among ``paths``, and all other paths. Folders are not searched for clips.
+
+    A clip is a video file, or a GIF, PNG, WebP or AVIF picture that is animated.
+
+    Example:
+        >>> split([Path("photos"), Path("clip.mp4")])
+        ([PosixPath('clip.mp4')], [PosixPath('photos')])
+    """
+    clips = [path for path in paths if is_clip(path)]
+    once = {str(path.resolve()): path for path in reversed(clips)}
+    return list(reversed(once.values())), [path for path in paths if path not in clips]
+
+
+def clip_names(clips: Sequence[Path], groups: Sequence[Group]) -> list[str]:
+    """Of each clip the name that its results have; none is a group's."""
+    return unique_names([shortened(clip.stem) for clip in clips], (*RESERVED, *(group.name for group in groups)))
+
+
+def clip_targets(job: Job | ClipTask, clips: Sequence[Path], groups: Sequence[Group]) -> list[Path]:
+    """Files that are written for clips, as far as they are known: of the many frames the first."""
+    task = _task(job)
+    names = clip_names(clips, groups)
+    return [path for name in names for path in (record_of(task.output, name), *task.files(name, 1))]
 
 
 def run_clips(
     detector: Detector,
     model: str,
     clips: Sequence[Path],
-    job: Job,
-    report: Callable[[dict], None] = lambda event: None,
-    taken: Sequence[str] = (),
+    job: Job | ClipTask,
+    report: Report = lambda event: None,
+    groups: Sequence[Group] = (),
 ) -> Summary:
     """Segment every clip: ``<output>/<clip>/000001.png``..., masks likewise, ``<output>/overlays/<clip>.mp4``.
 
     A clip that cannot be read is reported and the others go on; of one that breaks off, the readable part is done and
-    the loss reported. Finished clips are skipped unless ``job.overwrite``.
+    the loss reported, and damaged frames are counted. Finished clips are skipped unless ``job.overwrite``.
 
     Args:
-        detector, model, job: as for :func:`cosod.apps.segment.run`.
+        detector, model: as for :func:`cosod.apps.segment.run`.
         clips: from :func:`split`.
-        report: as there; a frame is an ``image`` event.
-        taken: names of groups that have results in the same folder.
+        job: what is written: of maps, or another :class:`ClipTask`.
+        report: as there; a frame is an ``image`` event with its ``time`` in seconds.
+        groups: that have results in the same folder.
     """
     summary, start = Summary(), time.monotonic()
-    names = unique_names([clip.stem for clip in clips], (*RESERVED, *taken))
-    for name, path in zip(names, clips, strict=True):
+    task = _task(job)
+    check_places(clip_targets(task, clips, groups), groups, clips)
+    for name, path in zip(clip_names(clips, groups), clips, strict=True):
+        record = record_of(task.output, name)
         try:
-            clip = Clip(path, detector.max_pixels)
-            refuse_foreign(job.output, name, VERB)
-            print_ = fingerprint(model, *detector.views.values(), *job.facts.values(), file_states([path]))
-            earlier = None if job.overwrite else _finished(job, name, print_)
+            clip = open_clip(path, detector.max_pixels)
+            refuse_foreign(task.output, name, task.verb, () if task.overwrite else task.files(name, 1))
+            print_ = fingerprint(model, *detector.views.values(), task.facts(), file_states([path]))
+            earlier = None if task.overwrite else _finished(task, record, name, print_)
             if earlier is not None:
                 summary.skipped_groups += 1
                 summary.failed += earlier["failed"]
                 report({"event": "skipped", "group": name, "images": 0})
                 continue
-            frames, missing = _segment_clip(detector, clip, name, job, report)
+            before = earlier_of(read_record(record))
+            frames, faults = _make_clip(detector, clip, name, task, record, report, before)
         except InputError as error:
             _fail(summary.failed, name, path, str(error), report)
             continue
         failed: list[dict[str, str]] = []
-        if missing > 0:
-            message = f"{path}: breaks off after {frames} frames, {missing} are missing; the readable part is done"
-            _fail(failed, name, path, message, report)
-        write_text(
-            job.record(name), json.dumps({"verb": VERB, "fingerprint": print_, "frames": frames, "failed": failed})
-        )
+        for fault in faults:
+            _fail(failed, name, path, f"{path}: {fault}", report)
+        facts = {"verb": task.verb, "fingerprint": print_, "frames": frames, "failed": failed}
+        facts |= {"photos": _photos(task, name, path, frames), "earlier": before}
+        write_text(record, json.dumps(facts))
         summary.groups += 1
         summary.images += frames
         summary.failed += failed
@@ -77,49 +199,66 @@ def run_clips(
     return summary
 
 
-def _segment_clip(detector: Detector, clip: Clip, name: str, job: Job, report) -> tuple[int, int]:
-    """Frames done, and frames that the file promised beyond them."""
-    learned = learn(clip, detector)
-    report({"event": "clip", "group": name, "images": learned.frames})
-    if job.record(name).exists():
-        write_text(job.record(name), "{}")  # not finished any more
-    done = 0
-    with contextlib.ExitStack() as stack:
-        video = None
-        for done, (frame, saliency) in enumerate(maps(clip, detector, learned.consensus, Smoothing()), start=1):
-            event = {"event": "image", "group": name, "image": f"{clip.path}#{done}"}
-            stem = f"{done:06d}"
-            if "maps" in job.save:
-                save_image(to_8bit(saliency), job.target("maps", name, stem))
-                event["maps"] = str(job.target("maps", name, stem))
-            mask = job.mask(saliency, frame) if {"masks", "overlays"} & set(job.save) else None
-            if "masks" in job.save:
-                save_image(mask, job.target("masks", name, stem))
-                event["masks"] = str(job.target("masks", name, stem))
-            if "overlays" in job.save:
-                if video is None:
-                    video = stack.enter_context(writer(_overlays(job, name), clip.rate, frame.shape[:2]))
-                video.write(cv2.cvtColor(even(overlay(frame, mask)), cv2.COLOR_RGB2BGR))
-            report(event | {"share": round(float((saliency > 0.5).mean()), 4)})
-    return done, clip.promised - done if clip.promised > done * 1.02 + 1 else 0
+def _task(job: Job | ClipTask) -> ClipTask:
+    return SegmentTask(job) if isinstance(job, Job) else job
 
 
-def _overlays(job: Job, name: str) -> Path:
-    return job.output / "overlays" / f"{name}.mp4"
+def _photos(task: ClipTask, name: str, path: Path, frames: int) -> dict[str, dict]:
+    """What the record says of frames, as of photos: see :mod:`cosod.apps.stale`."""
+    ((_, size, version),) = file_states([path])
+    entry = {"image": real_path(path), "size": size, "version": version}
+    found: dict[str, dict] = {}
+    for file in task.files(name, frames):
+        key = file.stem if file.parent.name == Path(name).name else "overlays"
+        found.setdefault(key, entry | {"files": []})["files"].append(str(file.relative_to(task.output)))
+    return found
 
 
-def _fail(failed: list[dict[str, str]], name: str, path: Path, message: str, report) -> None:
+def _make_clip(
+    detector: Detector, clip: Clip, name: str, task: ClipTask, record: Path, report: Report, before: dict
+) -> tuple[int, list[str]]:
+    """How many frames were done, and what is wrong with the clip: a sentence each."""
+    # While the network works, another process looks for damage, which FFmpeg tells on standard error alone.
+    looking = contextlib.nullcontext(lambda: []) if isinstance(clip, Animation) else damaged_frames(clip.path)
+    with looking as damaged:
+        learned = learn(clip, detector)
+        report({"event": "clip", "group": name, "images": learned.frames})
+        begin(record, task.verb, earlier=before)  # not finished any more
+        done = 0
+        with task.opened(clip, name, report) as make:
+            found = maps(clip, detector, learned.consensus, Smoothing())
+            for done, (frame, saliency) in enumerate(found, start=1):
+                told = make(done, frame, saliency)
+                event = {"event": "image", "group": name, "image": f"{clip.path}#{done}", **told}
+                if done <= len(clip.times):
+                    event["time"] = round(clip.times[done - 1], 3)
+                report(event | {"share": round(float((saliency > 0.5).mean()), 4)})
+        faults = []
+        if clip.promised > done * 1.02 + 1 or (isinstance(clip, Animation) and clip.promised > done):
+            missing = clip.promised - done
+            faults.append(f"breaks off after {done} frames, {missing} are missing; the readable part is done")
+        broken = [number for number in damaged() if number <= done]
+        if broken:
+            numbers = ", ".join(map(str, broken[:_SHOWN])) + (", ..." if len(broken) > _SHOWN else "")
+            faults.append(
+                f"{len(broken)} of {done} frames are damaged (number {numbers}), which may spoil the results of these "
+                "and of those that follow; get a whole copy of the file"
+            )
+    return done, faults
+
+
+def _stem(number: int) -> str:
+    return f"{number:06d}"
+
+
+def _fail(failed: list[dict[str, str]], name: str, path: Path, message: str, report: Report) -> None:
     failed.append({"group": name, "image": str(path), "error": message})
     report({"event": "failed", **failed[-1]})
 
 
-def _finished(job: Job, name: str, print_: str) -> dict | None:
+def _finished(task: ClipTask, record: Path, name: str, print_: str) -> dict | None:
     """The record of the earlier run that finished this clip; None if it has to be done."""
-    stored = read_record(job.record(name))
+    stored = read_record(record)
     if stored.get("fingerprint") != print_:
         return None
-    stems = [f"{n:06d}" for n in range(1, stored["frames"] + 1)]
-    wanted = [job.target(kind, name, stem) for kind in job.save if kind != "overlays" for stem in stems]
-    if "overlays" in job.save:
-        wanted.append(_overlays(job, name))
-    return stored if all(path.exists() for path in wanted) else None
+    return stored if all(path.exists() for path in task.files(name, stored["frames"])) else None

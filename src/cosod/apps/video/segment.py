@@ -1,15 +1,16 @@
 """From a clip to one map a frame."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from cosod.apps.video.clips import Clip
+from cosod.apps.video.clips import Clip, open_clip
 from cosod.apps.video.smoothing import Smoother, Smoothing
-from cosod.errors import InputError
+from cosod.errors import InputError, UniformImageWarning
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.detector import Detector, load
 from cosod.io.prefetch import batched
@@ -42,7 +43,7 @@ def segment_video(
     """Maps of what the frames of a clip share, one after the other; memory does not grow with the clip.
 
     Args:
-        path: a video file that OpenCV reads.
+        path: a video file that OpenCV reads, or an animated GIF, PNG, WebP or AVIF picture.
         detector: by default :func:`cosod.load`.
         sample: frames, spread over the clip, that the consensus is formed of.
         smoothing: weight of the past, 0 (off) to below 1; see :class:`cosod.apps.video.Smoother`.
@@ -56,7 +57,7 @@ def segment_video(
     """
     detector = detector or load()
     options = Smoothing(smoothing)
-    clip = Clip(path, detector.max_pixels)
+    clip = open_clip(path, detector.max_pixels)
     consensus = consensus or learn(clip, detector, sample).consensus
     for _, saliency in maps(clip, detector, consensus, options):
         yield saliency
@@ -67,7 +68,12 @@ def learn(clip: Clip, detector: Detector, sample: int = SAMPLE) -> Learned:
     if sample < 2:
         raise InputError(f"{sample} frames to form a consensus of; give at least 2")
     frames, total = clip.spread(sample, lambda frame: shrink(frame, detector.size))
-    return Learned(detector.learn(frames), total)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UniformImageWarning)
+        try:
+            return Learned(detector.learn(frames), total)
+        except InputError as error:  # a clip that is black, or of another color, to its end
+            raise InputError(f"{clip.path}: {error}") from error
 
 
 def maps(
@@ -77,7 +83,10 @@ def maps(
     smoother = Smoother(options)
     for frames in batched(clip.frames(), detector.batch):
         small = [shrink(frame, detector.size) for frame in frames]
-        for index, saliency in detector.apply(consensus, small):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UniformImageWarning)  # clips begin and end in black
+            found = list(detector.apply(consensus, small))
+        for index, saliency in found:
             height, width = frames[index].shape[:2]
             saliency = smoother(small[index], saliency)
             yield frames[index], cv2.resize(saliency, (width, height), interpolation=cv2.INTER_LINEAR).clip(0, 1)

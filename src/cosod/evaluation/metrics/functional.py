@@ -36,7 +36,7 @@ def score(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> Scor
     pred, truth = as_levels(pred, "map"), as_levels(truth, "truth")
     if pred.shape != truth.shape:
         raise InputError(f"the map has {pred.shape} pixels and the truth {truth.shape}; resize the map to its truth")
-    return get(protocol).score(pred, truth)
+    return get(protocol).measure(pred, truth)
 
 
 def figures(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> dict[str, float]:

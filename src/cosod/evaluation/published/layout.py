@@ -1,25 +1,14 @@
 """How a comparison with published rows is printed: plain text, Markdown or LaTeX."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from cosod.evaluation.metrics.names import short_label
 
 FORMATS = ("text", "markdown", "latex")
 
 #: The source of a row that is no paper's.
 OWN = "this run"
-
-#: Measure -> its heading, with the arrow that says which way is better.
-LABELS = {
-    "max_e": "E_max",
-    "s": "S",
-    "max_f": "F_max",
-    "mae": "MAE",
-    "p": "P",
-    "j": "J",
-    "adp_f": "F_adp",
-    "wf": "F_w",
-    "adp_e": "E_adp",
-}
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,9 @@ def render(fmt, *, title, columns, rows, decimals, lower, notes) -> str:
         notes: Remarks below the table.
     """
     footnotes: list[str] = []
-    ranks = {c: _ranks([r.values.get(c) for r in rows], decimals[c], c.partition("/")[0] in lower) for c in columns}
+    # What was scored on other images than the table's neither gets a mark nor takes one from another row.
+    ranked = {c: [None if r.unlike else r.values.get(c) for r in rows] for c in columns}
+    ranks = {c: _ranks(ranked[c], decimals[c], c.partition("/")[0] in lower) for c in columns}
     body = []
     for i, row in enumerate(rows):
         own = row.source == OWN
@@ -57,16 +48,19 @@ def render(fmt, *, title, columns, rows, decimals, lower, notes) -> str:
             digits = max(1, decimals[c]) if own else decimals[c]
             text = f"{row.values[c]:.{digits}f}" if c in row.values else "-"
             cells.append(Cell(text, ranks[c][i], len(footnotes) if c in row.misprints else 0))
-        body.append((row, own, cells))
+        body.append((replace(row, source=f"{row.source}, not comparable") if row.unlike else row, own, cells))
     head = [f"{_label(c)} {'↓' if c.partition('/')[0] in lower else '↑'}" for c in columns]
     remarks = [f"[{i}] misprint: {text}." for i, text in enumerate(footnotes, 1)]
+    remarks += [
+        f"{r.method} is not comparable with the other rows and has no mark: {r.unlike}." for r in rows if r.unlike
+    ]
     remarks += [n.rstrip(".: ") + "." for n in notes]
     return {"text": _text, "markdown": _markdown, "latex": _latex}[fmt](title, head, body, remarks)
 
 
 def _label(column: str) -> str:
     measure, _, group = column.partition("/")
-    return f"{LABELS[measure]} {group}".strip()
+    return f"{short_label(measure)} {group}".strip()
 
 
 def _ranks(values: Iterable[float | None], digits: int, lower: bool) -> list[int]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from importlib import resources
 
 from cosod.errors import InputError
+from cosod.evaluation.metrics.names import MEASURES, lower_is_better, short_label
 from cosod.evaluation.published import layout
 
 #: Sets that have a published table -> other ways to write them. Letter case, blanks, ``-`` and ``_`` do not matter.
@@ -37,7 +38,6 @@ COLUMNS = {
     "coseg": (("p", "j"), "j"),
     "f3net": (("max_f", "s", "mae", "adp_f", "wf", "adp_e"), "max_f"),
 }
-LOWER_IS_BETTER = frozenset({"mae"})
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ class Row:
 
     ``values`` maps a measure (``max_e``; ``j/car`` for one class) to the figure in the paper's own unit: per cent under
     protocol ``coseg``, shares of 1 elsewhere. ``printed`` is the label that the paper gives the line, ``training``
-    the training set ("" where the paper prints none), ``source`` the paper and the table.
+    the training set ("" where the paper prints none), ``source`` the paper and the table. ``unlike`` says why a row
+    of one's own cannot be ranked among the others, "" where it can.
     """
 
     method: str
@@ -64,6 +65,7 @@ class Row:
     source: str
     values: dict[str, float]
     misprints: dict[str, Misprint] = field(default_factory=dict)
+    unlike: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def compare(
     training: dict[str, str] | None = None,
     ablations: bool = True,
     protocol: str | None = None,
+    unlike: dict[str, str] | None = None,
 ) -> str:
     """The published rows for a set with one's own among them, sorted, the best and the second of each column marked.
 
@@ -142,6 +145,8 @@ def compare(
         ablations: Whether the rows of the ablation tables appear too.
         protocol: The protocol that ``rows`` were scored with; measures of two protocols share their names, so state
             it where it is known.
+        unlike: Method -> why its images are not those of the table, as
+            :func:`cosod.evaluation.published.comparable.difference` says; its row gets no mark, and a note says why.
 
     Raises:
         InputError: an unknown set or format, rows of another protocol, or a row that has none of the table's measures
@@ -163,19 +168,30 @@ def compare(
     known = [*measures, *(m for m in printed if "/" in m)]
     published = [_with_means(row, by_class, printed) for row in _merged(chosen)]
     own = [_own(method, values, known, theirs, (training or {}).get(method, "")) for method, values in rows.items()]
+    own = [replace(row, unlike=(unlike or {}).get(row.method) or "") for row in own]
     shown = {m for r in own for m in r.values} | {c for c in known if c.partition("/")[0] in by_class}
     shown |= {c for r in published for c in r.values if "/" not in c}
     columns = [c for c in known if c in shown]
     papers = {t.paper: t.citation for t in chosen}
     return layout.render(
         fmt,
-        title=f"{set_name}: protocol {theirs}{', per cent' if theirs == 'coseg' else ''}, by {layout.LABELS[main]}",
+        title=f"{set_name}: protocol {theirs}{', per cent' if theirs == 'coseg' else ''}, by {short_label(main)}",
         columns=columns,
-        rows=sorted([*published, *own], key=lambda r: -r.values.get(main, -math.inf)),
+        rows=sorted([*published, *own], key=lambda r: (bool(r.unlike), -r.values.get(main, -math.inf))),
         decimals={c: _decimals(set_name, c) for c in columns},
-        lower=LOWER_IS_BETTER,
+        lower={key for key in MEASURES if lower_is_better(key)},
         notes=[f"{t.source}: {note}" for t in chosen for note in t.notes] + [f"{k}: {v}" for k, v in papers.items()],
     )
+
+
+def class_names() -> dict[str, str]:
+    """Other names of classes, in small letters -> the names in the tables.
+
+    Example:
+        >>> class_names()["plane"]
+        'airplane'
+    """
+    return dict(_sources()["classes"])
 
 
 def _plain(name: str) -> str:

@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from cosod.errors import CosodError
+from cosod.evaluation.metrics.names import label
 from cosod.evaluation.pairs import FLAT, Pair, photos_by_key
-from cosod.evaluation.reading import read_grey
-from cosod.evaluation.report.formats import LABELS
+from cosod.evaluation.reading import read_map, read_truth
 from cosod.evaluation.report.report import Report
 
 _HEIGHT = 84
@@ -42,7 +42,7 @@ def examples(rows: list[Report], images: str | os.PathLike | None = None) -> str
     few = f" The {_GROUPS} groups with the lowest figures of {len(places)}." if len(places) > _GROUPS else ""
     parts = [
         "<h3>Best and worst images</h3>",
-        f'<p class="soft">By {LABELS[key]} of {html.escape(first.method or "the maps")}.{few}</p>',
+        f'<p class="soft">By {label(key)} of {html.escape(first.method or "the maps")}.{few}</p>',
     ]
     for number, group in enumerate(chosen):
         indices = places[group]
@@ -51,7 +51,7 @@ def examples(rows: list[Report], images: str | os.PathLike | None = None) -> str
         ends = [("best", i) for i in ranked[:count]] + [("worst", i) for i in ranked[len(ranked) - max(count, 1) :]]
         cards = "".join(_card(rows[:_METHODS], first.images.pairs[i], i, key, css, photos) for css, i in ends)
         name = "All images" if group == FLAT else group
-        head = f'{html.escape(name)}<span class="soft">{LABELS[key]} {first.groups[group][key]:.3f}</span>'
+        head = f'{html.escape(name)}<span class="soft">{label(key)} {first.groups[group][key]:.3f}</span>'
         views = 1 + bool(photos) + min(len(rows), _METHODS)
         parts.append(
             f"<details{' open' if number < 3 else ''}><summary>{head}</summary>"
@@ -62,11 +62,11 @@ def examples(rows: list[Report], images: str | os.PathLike | None = None) -> str
 
 def _card(rows: list[Report], pair: Pair, place: int, key: str, css: str, photos: dict[str, str]) -> str:
     views = [_view("image", _photo(photos[pair.key]))] if pair.key in photos else []
-    views.append(_view("truth", _grey(pair.truth)))
+    views.append(_view("truth", _grey(read_truth(pair.truth).levels)))
     for report in rows:
         own = report.images.pairs[place]
         label = f"{report.method or 'map'} {report.images.column(key)[place]:.3f}"
-        views.append(_view(label, _grey(own.prediction)) if own.prediction else _absent(label))
+        views.append(_view(label, _grey(read_map(own.prediction).levels)) if own.prediction else _absent(label))
     caption = f"{html.escape(pair.stem)} <span class='soft'>{css}</span>"
     shown = f'<div class="views">{"".join(views)}</div>'
     return f'<figure class="example {css}"><figcaption>{caption}</figcaption>{shown}</figure>'
@@ -82,8 +82,7 @@ def _absent(label: str, why: str = "missing, scored as black") -> str:
     return f'<div><span class="absent">{why}</span>{html.escape(label)}</div>'
 
 
-def _grey(path: str) -> str:
-    levels, _ = read_grey(path)
+def _grey(levels: np.ndarray) -> str:
     return _inline(_small(levels), "png" if len(np.unique(levels)) == 2 else "jpg")
 
 

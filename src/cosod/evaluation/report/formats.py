@@ -5,25 +5,10 @@ import io
 import math
 from collections.abc import Iterable
 
-from cosod.evaluation.protocols import LOWER_IS_BETTER
+from cosod.evaluation.metrics.names import label, lower_is_better
+from cosod.evaluation.pairs import FLAT
 from cosod.evaluation.report.report import Report
 
-#: Measure -> how tables name it.
-LABELS = {
-    "mae": "MAE",
-    "s": "S",
-    "max_f": "F max",
-    "mean_f": "F mean",
-    "max_e": "E max",
-    "mean_e": "E mean",
-    "ap": "AP",
-    "auc": "AUC",
-    "wf": "F weighted",
-    "adp_f": "F adaptive",
-    "adp_e": "E adaptive",
-    "p": "P",
-    "j": "J",
-}
 _CURVES = ("precision", "recall", "fpr", "f", "e")
 
 
@@ -41,7 +26,7 @@ def tables(reports: Iterable[Report]) -> dict[tuple[str, str], list[Report]]:
 def best_two(rows: list[Report], key: str, digits: int = 4) -> tuple[float | None, float | None]:
     """Best and second-best printed value of a measure; None where there are not as many."""
     values = {round(r.all[key], digits) for r in rows if not math.isnan(r.all[key])}
-    ranked = [*sorted(values, reverse=key not in LOWER_IS_BETTER), None, None]
+    ranked = [*sorted(values, reverse=not lower_is_better(key)), None, None]
     return (ranked[0], ranked[1]) if len(rows) > 1 else (None, None)
 
 
@@ -127,7 +112,7 @@ def markdown(reports: Iterable[Report]) -> str:
     for (set_name, protocol), rows in tables(reports).items():
         keys = rows[0].keys
         out += [f"**{_title(set_name, protocol, rows[0])}**", ""]
-        out.append(f"| method | {' | '.join(f'{LABELS[k]} {_arrow(k)}' for k in keys)} |")
+        out.append(f"| method | {' | '.join(f'{label(k)} {_arrow(k)}' for k in keys)} |")
         out.append("|---|" + "---:|" * len(keys))
         for r in rows:
             cells = [_marked(r, rows, k, "**{}**", "*{}*") for k in keys]
@@ -144,7 +129,7 @@ def latex(reports: Iterable[Report]) -> str:
     for (set_name, protocol), rows in tables(reports).items():
         keys = rows[0].keys
         arrows = {True: r"$\downarrow$", False: r"$\uparrow$"}
-        head = " & ".join(f"{LABELS[k]} {arrows[k in LOWER_IS_BETTER]}" for k in keys)
+        head = " & ".join(f"{label(k)} {arrows[lower_is_better(k)]}" for k in keys)
         out += [f"% {_title(set_name, protocol, rows[0])}", rf"\begin{{tabular}}{{l{'r' * len(keys)}}}", r"\hline"]
         out += [rf"Method & {head} \\", r"\hline"]
         for r in rows:
@@ -161,7 +146,7 @@ def text(reports: Iterable[Report]) -> str:
         keys = rows[0].keys
         width = max(6, *(len(r.method) for r in rows))
         out.append(_title(set_name, protocol, rows[0]))
-        out.append(f"{'method':{width}}  " + "".join(f"{LABELS[k] + _arrow(k):>12}" for k in keys))
+        out.append(f"{'method':{width}}  " + "".join(f"{label(k) + _arrow(k):>12}" for k in keys))
         for r in rows:
             cells = (_marked(r, rows, k, "{}*", "{} ") for k in keys)
             out.append(f"{r.method or 'maps':{width}}  " + "".join(f"{c:>12}" for c in cells))
@@ -172,8 +157,66 @@ def text(reports: Iterable[Report]) -> str:
     return "\n".join(out)
 
 
+def groups_text(reports: Iterable[Report], limit: int = 30) -> str:
+    """The figures by group for the terminal: all measures of one method, or the main measure of several.
+
+    Args:
+        reports: any number; a set of one group has no such table.
+        limit: of more groups than this, those with the lowest figures of the best method are shown.
+
+    Example:
+        >>> print(groups_text([evaluate("maps", "gts")]))
+    """
+    out = []
+    for (set_name, protocol), rows in tables(reports).items():
+        first = rows[0]
+        if len(first.groups) < 2:
+            continue
+        main = "s" if "s" in first.keys else "j"
+        names = list(first.groups)
+        few = ""
+        if len(names) > limit:
+            few = f" (the {limit} lowest of {len(names)} by {label(main)}; -o writes all to groups.csv)"
+            names = sorted(sorted(names, key=lambda name: _low_first(first.groups[name][main]))[:limit])
+        one = len(rows) == 1
+        heads = [f"{label(k)}{_arrow(k)}" for k in first.keys] if one else [r.method or "maps" for r in rows]
+        widths = [max(12, len(head) + 2) for head in heads]
+        width = max(6, *(len(_shown(name)) for name in names))
+        of = "" if one else f", {label(main)}{_arrow(main)}"
+        out.append(f"{set_name + ': ' if set_name else ''}by group, protocol {protocol}{of}{few}")
+        out.append(f"{'group':{width}}{'images':>8}" + _line(heads, widths))
+        for name in names:
+            values = [first.groups[name][k] for k in first.keys] if one else [r.groups[name][main] for r in rows]
+            cells = ["-" if math.isnan(v) else f"{v:.4f}" for v in values]
+            out.append(f"{_shown(name):{width}}{first.totals[name].images:>8}" + _line(cells, widths))
+        out.append("")
+    return "\n".join(out)
+
+
+def _low_first(value: float) -> float:
+    return math.inf if math.isnan(value) else value
+
+
+def _shown(group: str) -> str:
+    return "(no group)" if group == FLAT else printable(group)
+
+
+def _line(cells: list[str], widths: list[int]) -> str:
+    return "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+
+
+def printable(text: str) -> str:
+    """The text with escapes in place of bytes of file names that are not UTF-8, which could not be written.
+
+    Example:
+        >>> printable("caf\\udce9")
+        'caf\\\\udce9'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _intervals(report: Report) -> list[str]:
-    told = [f"{LABELS[k]} {low:.3f} to {high:.3f}" for k, (low, high) in report.intervals.items()]
+    told = [f"{label(k)} {low:.3f} to {high:.3f}" for k, (low, high) in report.intervals.items()]
     return [f"95 % intervals over groups: {', '.join(told)}"] if told else []
 
 
@@ -195,7 +238,7 @@ def _marked(report: Report, rows: list[Report], key: str, best: str, second: str
 
 
 def _arrow(key: str) -> str:
-    return "↓" if key in LOWER_IS_BETTER else "↑"
+    return "↓" if lower_is_better(key) else "↑"
 
 
 def _tex(name: str) -> str:

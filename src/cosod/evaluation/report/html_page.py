@@ -7,10 +7,10 @@ from importlib import resources
 
 import numpy as np
 
-from cosod.evaluation.protocols import LOWER_IS_BETTER
+from cosod.evaluation.metrics.names import label, lower_is_better
 from cosod.evaluation.report import charts
 from cosod.evaluation.report.examples import examples
-from cosod.evaluation.report.formats import LABELS, best_two, tables
+from cosod.evaluation.report.formats import best_two, tables
 from cosod.evaluation.report.report import Report
 
 
@@ -142,7 +142,7 @@ def _groups(rows: list[Report]) -> str:
 
 def _table(first: list[str], keys: tuple[str, ...], body: list[str]) -> str:
     heads = [_heading(name, "ascending", name in ("method", "group")) for name in first]
-    heads += [_heading(LABELS[k], "ascending" if k in LOWER_IS_BETTER else "descending", False) for k in keys]
+    heads += [_heading(label(k), "ascending" if lower_is_better(k) else "descending", False) for k in keys]
     return f"<table><thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 

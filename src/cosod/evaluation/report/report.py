@@ -1,10 +1,8 @@
 """What an evaluation found: figures over all images, by group and by image."""
 
-import os
 from array import array
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
@@ -86,7 +84,7 @@ class Report:
     @property
     def keys(self) -> tuple[str, ...]:
         """The protocol's measures, in the order of tables."""
-        return self.definitions.keys
+        return self.definitions.columns
 
     @cached_property
     def overall(self) -> Totals:
@@ -112,16 +110,6 @@ class Report:
     def curves(self) -> dict[str, np.ndarray]:
         """Curves averaged over all images, by rising threshold: ``precision recall fpr f`` and ``e``, (K,) each."""
         return self.definitions.finished(self.overall.mean_curves())
-
-    def save(self, folder: str | os.PathLike) -> list[Path]:
-        """Write rows by image and by group, curves, summaries and the HTML page to ``folder``; returns the files.
-
-        Raises:
-            OutputError: something cannot be written.
-        """
-        from cosod.evaluation.report.saving import save
-
-        return save(folder, [self])
 
     def __repr__(self) -> str:
         figures = " ".join(f"{k}={v:.4f}" for k, v in self.all.items())

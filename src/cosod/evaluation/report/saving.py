@@ -10,6 +10,18 @@ from cosod.evaluation.report.html_page import page
 from cosod.evaluation.report.report import Report
 from cosod.io.atomic_write import write_text
 
+#: The files that :func:`save` writes.
+FILES = (
+    "images.csv",
+    "groups.csv",
+    "curves.csv",
+    "summary.json",
+    "summary.csv",
+    "summary.md",
+    "summary.tex",
+    "report.html",
+)
+
 
 def save(folder: str | os.PathLike, reports: list[Report], *, images: str | os.PathLike | None = None) -> list[Path]:
     """Write everything but the figures to ``folder``.
@@ -40,5 +52,5 @@ def save(folder: str | os.PathLike, reports: list[Report], *, images: str | os.P
     }
     folder = Path(folder)
     for name, make in makers.items():
-        write_text(folder / name, make())
+        write_text(folder / name, formats.printable(make()))
     return [folder / name for name in makers]

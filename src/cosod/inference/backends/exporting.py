@@ -59,7 +59,7 @@ def export(network: CoSaliencyNetwork, path: Path, form: str, size: int | None =
         ExtraError: the format's package is missing.
         OutputError: the file cannot be written.
     """
-    size = size or network.size
+    size = network.size if size is None else size
     check(path, form)
     network.check_size(size)
     network = network.eval().cpu()

@@ -62,7 +62,7 @@ class GroupModel(nn.Module):
     """The images of a group -> their maps: what :meth:`cosod.inference.detector.Detector.segment` computes, in one
     batch.
 
-    Regions are not judged (``keep_regions=True``).
+    Regions of other things stay (``keep_regions=True``).
     """
 
     def __init__(self, network: CoSaliencyNetwork, size: int):

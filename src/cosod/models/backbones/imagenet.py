@@ -6,7 +6,7 @@ import re
 import tempfile
 import urllib.request
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -19,7 +19,9 @@ from cosod.models.backbones.mobilenet import MobileNetV2
 from cosod.models.backbones.resnet import ResNet50
 from cosod.models.backbones.vgg import VGG16
 from cosod.models.base import CoSaliencyNetwork
-from cosod.models.checkpoints.published import check, read
+from cosod.models.checkpoints.published import check
+from cosod.models.checkpoints.reading import StandIn, read
+from cosod.models.checkpoints.unwrapping import state_dict
 
 SITE = "https://download.pytorch.org/models/"
 #: The eight hexadecimal digits of each name are the beginning of the file's SHA-256.
@@ -94,7 +96,10 @@ def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None =
         path = fetch(name, str(source))
     else:
         path = Path(source)
-    state = _renamed(_read(path), rename, path)
+    content = _read(path)
+    if not isinstance(content, Mapping | StandIn):
+        raise WeightsError(f"{path} holds no plain state dict; give one of the files {', '.join(FILES.values())}")
+    state = _renamed(state_dict(content, str(path), lambda state: True), rename, path)
     own = backbone.state_dict()
     shapes = ({key: tuple(tensor.shape) for key, tensor in tensors.items()} for tensors in (own, state))
     check(*shapes, f"{path}, taken for ImageNet weights of {name},")
@@ -156,9 +161,7 @@ def _kind(backbone: nn.Module) -> tuple[str, Callable[[str], str | None]]:
     raise InputError(f"there are no ImageNet weights for a backbone {type(backbone).__name__}")
 
 
-def _renamed(content, rename: Callable[[str], str | None], path: Path) -> dict[str, Tensor]:
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise WeightsError(f"{path} holds no plain state dict; give one of the files {', '.join(FILES.values())}")
+def _renamed(content: dict[str, Tensor], rename: Callable[[str], str | None], path: Path) -> dict[str, Tensor]:
     try:
         return {ours: value for key, value in content.items() if (ours := rename(key)) is not None}
     except ValueError as error:  # a name without the dots that all of torchvision's have

@@ -8,6 +8,7 @@ from cosod.errors import InputError, WeightsError
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints import published, safetensors_file
+from cosod.models.checkpoints.reading import is_safetensors
 
 DEFAULT = "gconet_plus_mobile"
 #: The weights file in the folder of a training run.
@@ -43,10 +44,10 @@ def load(name_or_path: str | os.PathLike = "default", expected: str | None = Non
                 f"{path}: this folder holds no {RESULT}; give a weights file, or a training run that ended"
             )
         network = safetensors_file.load(path / RESULT)
-    elif path.suffix == ".safetensors" or (path.is_file() and path.suffix not in (".pth", ".pt", ".pkl", ".ckpt")):
-        network = safetensors_file.load(path)
-    elif path.is_file():
+    elif path.is_file() and not is_safetensors(path):
         network = published.from_published(path)
+    elif path.is_file() or path.suffix == ".safetensors":
+        network = safetensors_file.load(path)
     elif path.suffix or os.sep in name:
         raise WeightsError(f"{path}: no such file; check the path")
     else:

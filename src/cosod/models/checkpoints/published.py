@@ -2,15 +2,16 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cosod.errors import WeightsError
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints.published_names import FAMILIES, Family
+from cosod.models.checkpoints.reading import read
+from cosod.models.checkpoints.unwrapping import state_dict
 
 #: How many names a message shows before it says how many more there are.
 SHOWN = 3
@@ -40,25 +41,30 @@ def recognise(state: Mapping[str, Tensor], where: str = "the state dict") -> Rec
     )
 
 
-def from_published(source: str | os.PathLike | Mapping[str, Any]) -> CoSaliencyNetwork:
+def from_published(source: str | os.PathLike | Mapping[str, Any] | nn.Module) -> CoSaliencyNetwork:
     """The network of a published checkpoint, in evaluation mode, giving what the published code gives.
 
     GCoNet+ gets ``confidence="released"``.
 
     Args:
-        source: a file (PyTorch's format, or safetensors by its suffix), or what such a file holds: a state
-            dict, plain or under ``"state_dict"``, its names with or without the prefix ``module.``.
-            ``num_batches_tracked`` may be missing, as in files of old PyTorch versions.
+        source: a file (PyTorch's format or safetensors), or what such a file holds: a state dict, plain or under a
+            key as ``state_dict``, ``model``, ``net`` or ``model_state_dict``, or a whole module. Its names may have
+            the prefixes ``module.`` (DataParallel) and ``_orig_mod.`` (torch.compile). Numbers and settings beside
+            the tensors are passed over, and ``num_batches_tracked`` may be missing, as in files of old PyTorch
+            versions. No code from the file is run.
 
     Raises:
-        WeightsError: the file is missing or damaged, of another network, or entries are missing, unknown or
-            of another shape.
+        WeightsError: the file is missing or damaged, of another kind or network, its weights are not finite, or
+            entries are missing, unknown or of another shape.
+
+    Example:
+        >>> network = from_published("final_gconet.pth")
     """
-    if isinstance(source, Mapping):
+    if isinstance(source, Mapping | nn.Module):
         where, content = "the state dict", source
     else:
         where, content = str(source), read(source)
-    state = _plain(content, where)
+    state = state_dict(content, where, lambda state: any(family.matches(state) for family in FAMILIES))
     label, family, config = recognise(state, where)
     network = family.network(config)
     names = _names(network, family)
@@ -90,26 +96,6 @@ def to_published(network: CoSaliencyNetwork) -> dict[str, Tensor]:
     state = {name: own[our].detach() for name, our in _names(network, family).items()}
     unused = family.unused(network.config)
     return state | {name: torch.zeros(1).expand(shape) for name, shape in unused.items()}
-
-
-def read(path: str | os.PathLike) -> Any:
-    """What a PyTorch or safetensors file holds, on the CPU, without running any code from it.
-
-    Raises:
-        WeightsError: the file is missing, damaged, or holds more than tensors and plain values.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"there is no weights file {path}; check the path")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes the readers raise nearly anything
-        cause = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"cannot read the weights in {path}: {cause}; download or copy the file again") from error
 
 
 def check(
@@ -148,20 +134,6 @@ def some(names) -> str:
     names = list(names)
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
-
-
-def _plain(content: Any, where: str) -> dict[str, Tensor]:
-    """Unwrap ``state_dict`` and ``module.``."""
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not content:
-        raise WeightsError(f"{where} holds no state dict; give a file of named tensors")
-    odd = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
-    if odd:
-        raise WeightsError(f"{where} holds entries that are no tensors ({some(odd)}); give a plain state dict")
-    if all(name.startswith("module.") for name in content):
-        return {name.removeprefix("module."): value for name, value in content.items()}
-    return dict(content)
 
 
 def _names(network: CoSaliencyNetwork, family: Family) -> dict[str, str]:

@@ -16,6 +16,8 @@ from cosod.errors import InputError, WeightsError
 from cosod.io.atomic_write import whole
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints.published import check
+from cosod.models.checkpoints.reading import refuse_other_kinds
+from cosod.models.checkpoints.unwrapping import check_finite
 from cosod.models.registry import create, entry, name_of
 
 #: Raised when files of this version could not be read by the code before it.
@@ -117,8 +119,8 @@ def load(path: str | os.PathLike) -> CoSaliencyNetwork:
     """The network of a weights file, on the CPU, in evaluation mode and float32.
 
     Raises:
-        WeightsError: the file is missing, damaged, not of this package, of a newer format, or its entries are
-            not exactly the network's.
+        WeightsError: the file is missing, damaged, not of this package, of a newer format, its weights are not
+            finite, or its entries are not exactly the network's.
     """
     network, _ = _read(path, with_tensors=True)
     return network
@@ -146,6 +148,7 @@ def _read(path: str | os.PathLike, with_tensors: bool) -> tuple[CoSaliencyNetwor
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"there is no weights file {path}; check the path")
+    refuse_other_kinds(path)
     try:
         with safe_open(path, framework="pt") as file:
             description = _description(file.metadata() or {}, path)
@@ -161,6 +164,7 @@ def _read(path: str | os.PathLike, with_tensors: bool) -> tuple[CoSaliencyNetwor
     own = network.state_dict()
     shapes = ({name: tuple(tensor.shape) for name, tensor in tensors.items()} for tensors in (own, state))
     check(*shapes, f"{path}, saved as {description.name},", optional=())
+    check_finite(state, str(path))
     network.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in state.items()})
     network.extra = description.extra
     return network.eval(), description

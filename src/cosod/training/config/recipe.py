@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from cosod.errors import InputError
-from cosod.losses import GCoNetPlusWeights, GCoNetWeights, SSNMWeights
-from cosod.losses.gconet_plus_mobile import MobileWeights
-from cosod.losses.registry import OF_ALL_OBJECTS
+from cosod.losses import GCoNetWeights
+from cosod.losses.registry import REGISTRY as LOSSES
 from cosod.models.registry import entry
 from cosod.training.config.sections import (
     Augment,
@@ -24,9 +23,6 @@ from cosod.training.config.sections import (
     check_at_least,
     check_choice,
 )
-
-#: Loss -> its factors.
-LOSSES = {"gconet": GCoNetWeights, "gconet_plus": GCoNetPlusWeights, "mobile": MobileWeights, "ssnm": SSNMWeights}
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class Recipe:
         options: options of the network's configuration; ``groups`` and ``size`` are set by the run.
         size: side in pixels that images are resized to; 0 is the network's own.
         sets: training sets it needs; a step draws groups from each and sums the losses.
-        loss: ``gconet``, ``gconet_plus``, ``mobile`` or ``ssnm``, and ``weights`` its factors.
+        loss: registered name (:mod:`cosod.losses.registry`), and ``weights`` its factors.
         epochs: passes over the groups (of the set with the most groups).
         steps: where not 0, the length of the run in steps, in place of ``epochs``.
         seed: of everything random.
@@ -55,7 +51,7 @@ class Recipe:
     size: int = 0
     sets: int = 1
     loss: str = "gconet"
-    weights: GCoNetWeights | GCoNetPlusWeights | MobileWeights | SSNMWeights = field(default_factory=GCoNetWeights)
+    weights: Any = field(default_factory=GCoNetWeights)
     epochs: int = 50
     steps: int = 0
     seed: int = 0
@@ -79,8 +75,9 @@ class Recipe:
             )
         if self.sampling.cut and not entry(self.network).network.group_sizes:
             raise InputError(f"{self.network} takes groups of one size; leave sampling.cut 0")
-        if self.augment.made and self.loss not in OF_ALL_OBJECTS:
-            raise InputError(f"made groups are for losses on all objects, {', '.join(OF_ALL_OBJECTS)}; leave made 0")
+        if self.augment.made and not LOSSES[self.loss].all_objects:
+            fitting = ", ".join(name for name, loss in LOSSES.items() if loss.all_objects)
+            raise InputError(f"made groups are for losses on all objects, {fitting}; leave made 0")
         if self.sampling.shares and self.sets != 1:
             raise InputError("shares are for one step of groups from any set; leave sets 1")
         if self.size:
@@ -197,7 +194,7 @@ def _build(cls: type, table: dict[str, Any], where: str) -> Any:
     if cls is Recipe:
         loss = table.get("loss", "gconet")
         check_choice(f"{where}: loss", loss, tuple(LOSSES))
-        hints["weights"] = LOSSES[loss]
+        hints["weights"] = LOSSES[loss].weights
         table.setdefault("weights", {})
     values = {}
     for key, value in table.items():
@@ -243,7 +240,8 @@ def _full_name(key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
     if len(parts) > 1 or key in own:
         return parts
     inner = {name: kind for name, kind in own.items() if is_dataclass(kind)}
-    inner["weights"] = LOSSES.get(table.get("loss", "gconet"), GCoNetWeights)
+    loss = LOSSES.get(table.get("loss", "gconet"))
+    inner["weights"] = loss.weights if loss else GCoNetWeights
     homes = [name for name, kind in inner.items() if key in {f.name for f in fields(kind)}]
     config = entry(table.get("network", "gconet")).config
     if key in {f.name for f in fields(config)} - {"groups", "size"}:

@@ -16,6 +16,7 @@ from PIL import Image
 from cosod.errors import InputError
 from cosod.io.atomic_write import whole, write_text
 from cosod.io.images import read_image
+from cosod.io.write_guard import InputFiles
 from cosod.training.data.keyed_rng import Stream
 from cosod.training.data.training_set import Pairs, read_groups
 
@@ -71,6 +72,8 @@ def make_distractors(where: str, output: Path, seed: int) -> Iterator[Joined]:
     """
     name, groups = read_groups(where)
     plan = plan_distractors(groups, seed)
+    inputs = InputFiles(path for joined in plan for path in (joined.image, joined.mask))
+    inputs.refuse([output / RECORD, *(path for joined in plan for path in written_files(joined, output))])
     _claim(output, name, seed, plan)
 
     def make(joined: Joined) -> Joined:
@@ -81,10 +84,14 @@ def make_distractors(where: str, output: Path, seed: int) -> Iterator[Joined]:
         yield from pool.map(make, plan)
 
 
+def written_files(joined: Joined, output: Path) -> tuple[Path, Path]:
+    """Where the truth and the image are written."""
+    return output / "gts" / joined.group / joined.name(), output / "images" / joined.group / joined.name()
+
+
 def write_joined(joined: Joined, output: Path) -> None:
     """Write one image and its truth, the image last: where it is, both are."""
-    truth_path = output / "gts" / joined.group / joined.name()
-    image_path = output / "images" / joined.group / joined.name()
+    truth_path, image_path = written_files(joined, output)
     if image_path.exists() and truth_path.exists():
         return
     own = Image.fromarray(read_image(joined.image))

@@ -4,7 +4,7 @@ import itertools
 import multiprocessing
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -13,14 +13,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from cosod.errors import CosodError, ImageError
-from cosod.losses.registry import OF_ALL_OBJECTS
+from cosod.losses.registry import REGISTRY
 from cosod.training.config.recipe import Recipe
 from cosod.training.data.augment import make_example
 from cosod.training.data.coarse_labels import BroadNames
 from cosod.training.data.distractor_mixing import Example, mix, planted
 from cosod.training.data.group_sampler import Meeting, Shot
 from cosod.training.data.keyed_rng import Stream
-from cosod.training.data.training_set import TrainingSet, in_common
+from cosod.training.data.training_set import Item, TrainingSet, in_common
 
 
 class Batch(NamedTuple):
@@ -72,11 +72,13 @@ class Batches(Dataset):
     ):
         # Every worker gets a copy, so only what the epoch needs; strangers may be any image.
         used = [{shot.item for meeting in each for shot in meeting.shots} for each in zip(*plan, strict=True)]
+        # More than there are groups where some are left out (see cosod.training.data.training_set.mixed).
+        self._labels = 1 + max(item.label for data in sets for item in _items(data))
         whole = recipe.augment.strangers or recipe.augment.made
         self.sets = sets if whole else [s.part(i) for s, i in zip(sets, used, strict=True)]
         self.plan, self.recipe, self.epoch = plan, recipe, epoch
         self._broad = BroadNames(name for data in sets for name in data.groups)
-        self._objects = recipe.loss in OF_ALL_OBJECTS
+        self._objects = REGISTRY[recipe.loss].all_objects
         self._mean, self._std = (torch.tensor(v).view(1, 3, 1, 1) for v in norm)
 
     def __len__(self) -> int:
@@ -91,7 +93,7 @@ class Batches(Dataset):
     def _batch(self, index: int, number: int) -> Batch:
         recipe, data, meeting = self.recipe, self.sets[number], self.plan[index][number]
         key = (recipe.seed, number, self.epoch, index)
-        shared = torch.zeros(len(meeting.shots), sum(len(s.groups) for s in self.sets))
+        shared = torch.zeros(len(meeting.shots), self._labels)
         groups: list[list[Example]] = []
         sizes: list[list[int]] = []
         made: list[bool] = []
@@ -174,6 +176,10 @@ class Batches(Dataset):
         shots = [Shot(stream.pick(data.groups[name]), stream.chance(recipe.augment.flip), 0.0) for name in chosen]
         streams = [Stream(*key, place) for place in range(len(shots))]
         return self._examples(shots, [[name] for name in chosen], data, streams, []) if shots else []
+
+
+def _items(data: TrainingSet) -> Iterable[Item]:
+    return data.items.values() if isinstance(data.items, Mapping) else data.items
 
 
 def _cut(n: int, share: float, stream: Stream) -> list[int]:

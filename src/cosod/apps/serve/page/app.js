@@ -2,7 +2,7 @@
 
 import { Card } from "./card.js";
 import { dropped, ofFolder, pasted } from "./files.js";
-import { asMask, mark } from "./marking.js";
+import { correct, mark } from "./marking.js";
 import * as server from "./server.js";
 
 const $ = (selector) => document.querySelector(selector);
@@ -20,10 +20,12 @@ let adding = Promise.resolve();
 // ------------------------------------------------------------------------------------------------ adding photos
 
 /** Take files in: cards at once, uploads behind them, and a search when all are there. */
-function add(files) {
+async function add(files) {
+  files = [...files]; // the browser empties its own list
+  limits ??= (await attempt(server.limits)) ?? null;
   files = admitted(files);
   if (!files.length) return;
-  const fresh = files.map((file) => new Card(file, { mark: markOn, remove }));
+  const fresh = files.map((file) => new Card(file, { mark: markOn, correct: correctOn, remove, trouble: report }));
   cards.push(...fresh);
   $("#cards").append(...fresh.map((card) => card.element));
   showPlaces();
@@ -92,7 +94,7 @@ async function search() {
   }
   showState();
   const ended = await attempt(async () => {
-    await sendMarks();
+    await send("mark");
     const first = await begin(mine);
     return first && follow(first, mine);
   });
@@ -117,9 +119,10 @@ async function begin(mine) {
       } else if (error.status === 404 && cards.some((card) => card.id)) {
         tell("The server has deleted the photos after a while; sending them again");
         group = null;
-        for (const card of cards) Object.assign(card, { id: null, paintSent: !card.paint });
+        for (const card of cards) card.lost();
         await upload(cards);
-        await sendMarks();
+        await send("mark");
+        await send("correction");
       } else throw error;
     }
   }
@@ -183,16 +186,32 @@ async function markOn(card) {
   if (!card.photo) return;
   const painted = await mark(card);
   if (painted === undefined) return;
-  card.paint = painted;
-  card.paintSent = false;
-  card.redraw();
+  card.painted("mark", painted);
   changed(painted ? `${card.name} marked` : `${card.name}: no mark`);
 }
 
-async function sendMarks() {
-  for (const card of cards.filter((other) => other.id && !other.paintSent)) {
-    await server.setMark(group, card.id, card.paint && (await asMask(card.paint)));
-    card.paintSent = true;
+async function correctOn(card) {
+  if (!card.map || searching) return;
+  const painted = await correct(card, threshold());
+  if (painted === undefined) return;
+  card.painted("correction", painted);
+  await attempt(() => card.send(group, "correction"));
+  if (!card.unsent.has("correction")) tell(painted ? `${card.name} corrected` : `${card.name}: as it was found`);
+  card.redraw();
+  showState();
+}
+
+/** Send what was painted; a painting that the server cannot use is reported, and the others are sent. */
+async function send(kind) {
+  for (const card of cards) {
+    try {
+      await card.send(group, kind);
+    } catch (error) {
+      if (error.status !== 422) throw error;
+      complain([`${card.name}: ${error.message}`]);
+      card[kind] = null;
+      card.unsent.delete(kind);
+    }
   }
 }
 
@@ -219,7 +238,24 @@ function startOver() {
 const view = () => $("[name=view]:checked").value;
 const threshold = () => Number($("#threshold").value);
 
+/** What is chosen for cut-outs, as the server takes it. */
+function framing() {
+  const chosen = {};
+  const background = $("#background").value;
+  if (background) chosen.background = background === "own" ? $("#color").value : background;
+  const size = $("#size").value;
+  if (size === "trim") chosen.padding = 0.06;
+  else if (size) chosen.size = size === "own" ? `${length("#size-width")}x${length("#size-height")}` : size;
+  return chosen;
+}
+
+const length = (selector) => Math.min(4096, Math.max(1, Math.round(Number($(selector).value)) || 1));
+const look = () => ({ threshold: threshold(), framing: framing() });
+
 function showAll() {
+  $("#framing").hidden = view() !== "cutout";
+  $("#own-color").hidden = $("#background").value !== "own";
+  $("#own-size").hidden = $("#size").value !== "own";
   $("#threshold-value").value = threshold().toFixed(2);
   $("#threshold").disabled = ["photo", "map"].includes(view());
   $("#cards").dataset.view = view();
@@ -240,9 +276,9 @@ function showState() {
   const zip = $("#zip");
   const ready = found && !searching;
   zip.setAttribute("aria-disabled", String(!ready));
-  if (ready) zip.href = server.zipAddress(group, threshold());
+  if (ready) zip.href = server.zipAddress(group, { threshold: threshold(), ...framing() });
   else zip.removeAttribute("href");
-  for (const card of cards) card.show(group, view(), threshold());
+  for (const card of cards) card.show(group, view(), look());
 }
 
 function settle(text) {
@@ -260,11 +296,12 @@ function tell(text) {
   if ($("#status").textContent !== text) $("#status").textContent = text;
 }
 
-/** List what went wrong, below what is listed already. */
+/** List what went wrong, below what is listed already; nothing is listed twice. */
 function complain(messages, anew = false) {
   const list = $("#problems ul");
   if (anew) list.replaceChildren();
   for (const message of messages) {
+    if ([...list.children].some((item) => item.textContent === message)) continue;
     const item = document.createElement("li");
     item.textContent = message;
     list.append(item);
@@ -272,13 +309,24 @@ function complain(messages, anew = false) {
   $("#problems").hidden = !list.children.length;
 }
 
+/** Tell of a server's error; that it does not answer is told once, and no longer than it is so. */
+function report(error) {
+  complain([error.message]);
+  if (error.status === 0) $("#problems li:last-child").dataset.gone = "";
+}
+
+document.addEventListener("server-answers", () => {
+  $("#problems li[data-gone]")?.remove();
+  $("#problems").hidden = !$("#problems li");
+});
+
 /** The work's result; an error of the server becomes a message, and undefined. */
 async function attempt(work) {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof server.ServerError)) throw error;
-    complain([error.message]);
+    report(error);
     return undefined;
   }
 }
@@ -300,7 +348,8 @@ $("#pick-folder").addEventListener("change", (event) => {
 $("#find").addEventListener("click", () => (searching ? stop() : search()));
 $("#clear").addEventListener("click", startOver);
 $("#problems button").addEventListener("click", () => complain([], true));
-$("#threshold").addEventListener("input", showAll);
+for (const id of ["threshold", "color", "size-width", "size-height"]) $(`#${id}`).addEventListener("input", showAll);
+for (const id of ["background", "size"]) $(`#${id}`).addEventListener("change", showAll);
 for (const choice of document.querySelectorAll("[name=view]")) choice.addEventListener("change", showAll);
 
 const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
@@ -326,4 +375,5 @@ addEventListener("pageshow", (event) => {
   if (event.persisted && cards.length) search(); // back again: the photos are sent anew
 });
 
-limits = (await attempt(server.limits)) ?? null;
+limits ??= (await attempt(server.limits)) ?? null;
+showAll(); // a reloaded page keeps its choices

@@ -1,6 +1,7 @@
 // One photo of the page: its state, and the card that shows it.
 
-import { SIDE, drawPhoto, drawPicture, drawView, mapValues, working } from "./pictures.js";
+import { corrected } from "./painting.js";
+import { SIDE, canvasOf, drawPhoto, drawPicture, drawView, mapValues, working } from "./pictures.js";
 import * as server from "./server.js";
 
 const template = document.querySelector("#card");
@@ -24,11 +25,13 @@ export class Card {
   id = null;
   /** The photo at working size, a canvas. */
   photo = null;
-  /** Values of the map, one a pixel of `photo`. */
+  /** Values of the map, one a pixel of `photo`: as it was found, and as it was corrected. */
+  found = null;
   map = null;
-  /** The painted mark, a canvas, and whether the server has it. */
-  paint = null;
-  paintSent = true;
+  /** What was painted to show the object, to correct the map, and the kinds that the server does not have yet. */
+  mark = null;
+  correction = null;
+  unsent = new Set();
   /** Probability that the object is in the photo at all, where the server knows it. */
   presence = undefined;
   error = "";
@@ -39,19 +42,21 @@ export class Card {
   #asking = 0;
   #asked = new AbortController();
 
-  /** `actions`: what to do on `mark` and `remove`, each given the card. */
+  /** `actions`: what to do on `mark`, `correct` and `remove`, each given the card, and on `trouble`, given an error. */
   constructor(file, actions) {
     this.file = file;
+    this.trouble = actions.trouble;
     this.element = template.content.firstElementChild.cloneNode(true);
     const find = (selector) => this.element.querySelector(selector);
-    this.parts = { canvas: find("canvas"), picture: find(".picture"), badge: find(".badge"), save: find(".save"), trouble: find(".trouble") };
+    this.parts = { canvas: find("canvas"), picture: find(".picture"), badge: find(".badge"), save: find(".save"), correct: find(".correct"), trouble: find(".trouble") };
     find(".name").textContent = find(".name").title = file.name;
-    for (const [selector, label] of [[".picture", "Mark the object in"], [".mark", "Mark the object in"], [".save", "Save"], [".remove", "Remove"]])
+    for (const [selector, label] of [[".picture", "Mark the object in"], [".mark", "Mark the object in"], [".save", "Save"], [".correct", "Correct the result in"], [".remove", "Remove"]])
       find(selector).setAttribute("aria-label", `${label} ${file.name}`);
-    for (const [selector, label] of [[".mark", "Mark the object"], [".save", "Save this view"], [".remove", "Remove this photo"]])
+    for (const [selector, label] of [[".mark", "Mark the object"], [".save", "Save this view"], [".correct", "Correct the result"], [".remove", "Remove this photo"]])
       find(selector).title = label;
     this.parts.picture.addEventListener("click", () => actions.mark(this));
     find(".mark").addEventListener("click", () => actions.mark(this));
+    find(".correct").addEventListener("click", () => actions.correct(this));
     find(".remove").addEventListener("click", () => actions.remove(this));
     cards.set(this.element, this);
     watcher.observe(this.element);
@@ -78,10 +83,38 @@ export class Card {
   }
 
   async readMap(group) {
-    const bitmap = await server.picture(server.viewAddress(group, this.id, "map", { side: SIDE }));
-    this.map = mapValues(bitmap, this.photo);
+    const bitmap = await server.picture(server.viewAddress(group, this.id, "map", { side: SIDE, as_found: true }));
+    this.found = mapValues(bitmap, this.photo);
     this.busy = false;
+    this.correctMap();
+  }
+
+  /** Apply the correction to what was found. */
+  correctMap() {
+    this.map = this.found && corrected(this.found, this.correction, this.photo.width, this.photo.height);
     this.redraw();
+  }
+
+  /** Keep what was painted, "mark" or "correction", to be sent. */
+  painted(kind, painting) {
+    this[kind] = painting;
+    this.unsent.add(kind);
+    if (kind === "correction") this.correctMap();
+    this.redraw();
+  }
+
+  /** Send what the server does not have yet. */
+  async send(group, kind) {
+    if (!this.id || !this.unsent.has(kind)) return;
+    await server.setPainting(group, this.id, kind, this[kind] && (await this[kind].png()));
+    this.unsent.delete(kind);
+  }
+
+  /** The server has lost everything of this photo. */
+  lost() {
+    this.id = null;
+    for (const kind of ["mark", "correction"]) if (this[kind]) this.unsent.add(kind);
+      else this.unsent.delete(kind);
   }
 
   set busy(value) {
@@ -101,11 +134,12 @@ export class Card {
     this.busy = false;
   }
 
-  /** Show the view at the threshold; nothing is drawn before the next frame, nor while the card is out of sight. */
-  show(group, view, threshold) {
-    const { group: g, view: v, threshold: t } = this.#shown;
-    if (g === group && v === view && t === threshold) return;
-    this.#shown = { group, view, threshold };
+  /** Show the view as `look` says: `threshold`, and `framing` of cut-outs. Nothing is drawn before the next frame, nor
+   * while the card is out of sight. */
+  show(group, view, look) {
+    const key = JSON.stringify([group, view, look]);
+    if (this.#shown.key === key) return;
+    this.#shown = { key, group, view, look };
     this.redraw();
   }
 
@@ -129,23 +163,32 @@ export class Card {
   }
 
   #draw() {
-    const { group, view, threshold } = this.#shown;
-    const { canvas, picture: frame, badge, save } = this.parts;
+    const { group, view, look } = this.#shown;
+    const { canvas, picture: frame, badge, save, correct } = this.parts;
     const absent = this.presence < ABSENT; // false where nothing is known
-    badge.hidden = !this.paint && !absent;
-    badge.textContent = this.paint ? "Reference" : "Perhaps not here";
+    badge.hidden = !this.mark && !absent;
+    badge.textContent = this.mark ? "Reference" : "Perhaps not here";
+    correct.disabled = !this.map || this.#busy;
     if (!this.photo) return;
     const found = this.map && view !== "photo";
-    frame.classList.toggle("checked", Boolean(found) && view === "cutout");
+    frame.classList.toggle("checked", Boolean(found) && view === "cutout" && !look.framing.background);
     canvas.dataset.view = found ? view : "photo";
-    if (found && view !== "thumbnail") drawView(canvas, view, this.photo, this.map, threshold);
-    else drawPhoto(canvas, this.photo, this.paint);
-    this.#link(save, group, view, threshold);
+    if (found && view !== "thumbnail") drawView(canvas, view, this.photo, this.map, look.threshold);
+    else drawPhoto(canvas, this.photo, this.mark && this.#markDrawn());
+    this.#link(save, group, view, look);
     this.#forget();
     if (found && FROM_SERVER[view] && !this.#busy) {
       if (view === "thumbnail") frame.classList.add("busy");
-      this.#asking = setTimeout(() => this.#refine({ group, view, threshold }), REST);
+      this.#asking = setTimeout(() => this.#refine(group, view, look), REST);
     } else frame.classList.toggle("busy", this.#busy);
+  }
+
+  #markDrawn() {
+    const canvas = canvasOf(this.photo.width, this.photo.height);
+    const style = getComputedStyle(document.documentElement);
+    const [object, background] = ["--accent", "--not"].map((name) => style.getPropertyValue(name));
+    this.mark.draw(canvas, { object, background, open: null });
+    return canvas;
   }
 
   /** Nobody waits any more for what the server was asked. */
@@ -154,27 +197,35 @@ export class Card {
     this.#asked.abort();
   }
 
-  #link(save, group, view, threshold) {
+  #link(save, group, view, look) {
     const ready = this.id && (this.map || view === "photo");
     save.setAttribute("aria-disabled", String(!ready));
     if (!ready) return save.removeAttribute("href");
-    save.href = server.viewAddress(group, this.id, view, view === "photo" || view === "map" ? {} : { threshold });
+    save.href = server.viewAddress(group, this.id, view, asked(view, look));
     save.download = `${this.name.replace(/\.[^.]*$/, "")} ${NAMES[view]}`;
   }
 
   /** Put the server's picture in place of the page's own, unless something else is asked for by then. */
-  async #refine(wanted) {
-    const { group, view, threshold } = wanted;
+  async #refine(group, view, look) {
     const { signal } = (this.#asked = new AbortController());
     try {
-      const bitmap = await server.picture(server.viewAddress(group, this.id, view, { threshold, side: FROM_SERVER[view] }), signal);
+      if (this.unsent.has("correction")) return; // the server's picture would be without it
+      const query = { ...asked(view, look), side: FROM_SERVER[view] };
+      const bitmap = await server.picture(server.viewAddress(group, this.id, view, query), signal);
       if (signal.aborted) return;
       drawPicture(this.parts.canvas, bitmap);
       this.parts.canvas.dataset.view = `${view} from the server`;
     } catch (error) {
       if (signal.aborted) return;
-      if (view === "thumbnail") this.fail(error.message);
+      if (error.status === 0) this.trouble(error); // of the whole page, not of this photo
+      else if (view === "thumbnail" || error.status === 422) this.fail(error.message);
     }
     this.parts.picture.classList.toggle("busy", this.#busy);
   }
+}
+
+/** What the address of a view says of `look`. */
+function asked(view, { threshold, framing }) {
+  if (view === "photo" || view === "map") return {};
+  return view === "cutout" ? { threshold, ...framing } : { threshold };
 }

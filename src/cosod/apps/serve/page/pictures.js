@@ -13,9 +13,12 @@ export function canvasOf(width, height) {
   return canvas;
 }
 
-/** The bitmap on a canvas whose longest side is at most SIDE; the bitmap is freed. */
-export function working(bitmap) {
-  const scale = Math.min(1, SIDE / Math.max(bitmap.width, bitmap.height));
+/** Longest side in pixels at which a photo is looked at closely. */
+const CLOSE_SIDE = 2400;
+
+/** The bitmap on a canvas whose longest side is at most `side`; the bitmap is freed. */
+export function working(bitmap, side = SIDE) {
+  const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
   const canvas = canvasOf(Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale)));
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.imageSmoothingQuality = "high";
@@ -23,6 +26,9 @@ export function working(bitmap) {
   bitmap.close();
   return canvas;
 }
+
+/** The file's photo, larger than it is kept in the page. */
+export const enlarged = async (file) => working(await createImageBitmap(file), CLOSE_SIDE);
 
 /** Values 0 to 255 of a map, one a pixel of `photo`. */
 export function mapValues(bitmap, photo) {

@@ -12,6 +12,7 @@ async function ask(path, options = {}) {
   let answer;
   try {
     answer = await fetch(path, options);
+    document.dispatchEvent(new Event("server-answers"));
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ServerError("The server does not answer. Is cosod serve still running?", 0);
@@ -42,9 +43,9 @@ export async function upload(group, file) {
 
 export const removePhoto = (group, photo) => ask(`api/groups/${group}/photos/${photo}`, { method: "DELETE" });
 
-/** Set the photo's mark, or take it away where `png` is null. */
-export function setMark(group, photo, png) {
-  const path = `api/groups/${group}/photos/${photo}/mark`;
+/** Set the photo's `kind`, "mark" or "correction", or take it away where `png` is null. */
+export function setPainting(group, photo, kind, png) {
+  const path = `api/groups/${group}/photos/${photo}/${kind}`;
   return ask(path, png ? { method: "PUT", body: png, headers: { "Content-Type": "image/png" } } : { method: "DELETE" });
 }
 
@@ -52,13 +53,10 @@ export const startJob = (group) => json(`api/groups/${group}/job`, { method: "PO
 export const readJob = (group) => json(`api/groups/${group}/job`);
 export const cancelJob = (group) => json(`api/groups/${group}/job`, { method: "DELETE" });
 
-export function viewAddress(group, photo, view, { threshold, side } = {}) {
-  const query = new URLSearchParams();
-  if (threshold !== undefined) query.set("threshold", threshold);
-  if (side !== undefined) query.set("side", side);
-  return `api/groups/${group}/photos/${photo}/${view}?${query}`;
+export function viewAddress(group, photo, view, query = {}) {
+  return `api/groups/${group}/photos/${photo}/${view}?${new URLSearchParams(query)}`;
 }
 
-export const zipAddress = (group, threshold) => `api/groups/${group}/zip?threshold=${threshold}`;
+export const zipAddress = (group, query) => `api/groups/${group}/zip?${new URLSearchParams(query)}`;
 
 export const picture = async (address, signal) => createImageBitmap(await (await ask(address, { signal })).blob());

@@ -1,0 +1,182 @@
+"""Several recipes over several seeds, scored on test sets: a table with mean and standard deviation."""
+
+import csv
+import dataclasses
+import io
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cosod.apps.segment import Job as SegmentJob
+from cosod.apps.segment import run as segment
+from cosod.datasets import open as open_set
+from cosod.errors import InputError, WeightsError
+from cosod.evaluation import evaluate
+from cosod.evaluation.protocols import get
+from cosod.inference.detector import Detector
+from cosod.io.atomic_write import write_text
+from cosod.io.photo_groups import Group
+from cosod.models import load
+from cosod.models.checkpoints.loading import identity
+from cosod.models.checkpoints.safetensors_file import describe
+from cosod.training.config.recipe import Recipe, to_table, with_defaults
+from cosod.training.loop import train
+from cosod.training.run import Job
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """A set to score on: its name in the table, its groups, and the folder of its truths."""
+
+    name: str
+    groups: tuple[Group, ...]
+    truths: Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """One recipe on one test set: measure -> its figure for each seed."""
+
+    recipe: str
+    test: str
+    figures: dict[str, tuple[float, ...]]
+
+    def mean(self, measure: str) -> float:
+        """Mean over the seeds."""
+        return statistics.fmean(self.figures[measure])
+
+    def deviation(self, measure: str) -> float:
+        """Standard deviation over the seeds, with N - 1; 0 for one seed, of which tables print a dash."""
+        values = self.figures[measure]
+        return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+def open_test(text: str) -> TestSet:
+    """The test set of ``NAME=FOLDER``, or of a folder that gives the name.
+
+    Raises:
+        InputError: no such set, or one without groups or masks.
+    """
+    name, _, folder = text.rpartition("=")
+    found = open_set(folder, strict=False)
+    if set(found.groups) == {""} or not found.pairs:
+        raise InputError(f"{folder} has no groups with masks; give a folder with images/GROUP and gts/GROUP")
+    filled = {group: pairs for group, pairs in found.groups.items() if pairs}
+    groups = tuple(
+        Group(group, tuple(image for image, _ in pairs), tuple(mask.stem for _, mask in pairs))
+        for group, pairs in filled.items()
+    )
+    return TestSet(name or found.name, groups, next(iter(filled.values()))[0][1].parents[1])
+
+
+def ablate(
+    recipes: Sequence[Recipe],
+    seeds: Sequence[int],
+    tests: Sequence[TestSet],
+    job: Job,
+    protocol: str = "papers",
+    say: Callable[[str], None] = print,
+) -> list[Row]:
+    """Train every recipe with every seed, and score each result on every test set.
+
+    What is done already is not done again: finished runs, maps, and scores of the same weights. Each run is in
+    ``<output>/<recipe>/seed_<seed>``, its scores in ``scores.json`` there.
+
+    Args:
+        recipes: their names must differ.
+        seeds: replace the recipes' own.
+        tests: from :func:`open_test`.
+        job: data, machine and ``output``; its recipe is not used.
+        protocol: of the evaluation.
+        say: called with a line when a run is begun.
+
+    Returns:
+        A row for each recipe and test set.
+    """
+    names = [recipe.name for recipe in recipes]
+    if len(set(names)) < len(names):
+        raise InputError("two recipes of one name; give each once")
+    rows = []
+    for recipe in recipes:
+        scores = []
+        for seed in seeds:
+            one = dataclasses.replace(
+                job,
+                recipe=dataclasses.replace(recipe, seed=seed),
+                output=job.output / recipe.name / f"seed_{seed}",
+            )
+            say(f"{recipe.name}, seed {seed}: {one.output}")
+            if not _is_trained(one):
+                train(one)
+            scores.append(_scores(one, tests, protocol))
+        for test in tests:
+            keys = get(protocol).columns
+            figures = {key: tuple(found[test.name][key] for found in scores) for key in keys}
+            rows.append(Row(recipe.name, test.name, figures))
+    return rows
+
+
+def as_markdown(rows: Sequence[Row], measures: Sequence[str], seeds: int) -> str:
+    """A table in Markdown, ``mean ± deviation`` in each cell, with a dash where one seed has no deviation."""
+    lines = [
+        "| recipe | test set | " + " | ".join(measures) + " |",
+        "| --- | --- |" + " --- |" * len(measures),
+    ]
+    for row in rows:
+        cells = [f"{row.mean(m):.4f} ± {_spread(row, m, 4) or '-'}" for m in measures]
+        lines.append(f"| {row.recipe} | {row.test} | " + " | ".join(cells) + " |")
+    note = f"Mean ± standard deviation (N - 1) over {seeds} seeds."
+    return "\n".join([*lines, "", note if seeds > 1 else "One seed, which has no standard deviation."])
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """All measures: mean and deviation columns, and the figures of the seeds joined by ``;``."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    measures = list(rows[0].figures) if rows else []
+    table.writerow(["recipe", "test", *(f"{m} {kind}" for m in measures for kind in ("mean", "std", "seeds"))])
+    for row in rows:
+        cells = []
+        for m in measures:
+            each = ";".join(f"{value:.6f}" for value in row.figures[m])
+            cells += [f"{row.mean(m):.6f}", _spread(row, m, 6), each]
+        table.writerow([row.recipe, row.test, *cells])
+    return out.getvalue()
+
+
+def _spread(row: Row, measure: str, digits: int) -> str:
+    """The deviation as text; empty for one seed, where a 0 would claim that seeds do not matter."""
+    return f"{row.deviation(measure):.{digits}f}" if len(row.figures[measure]) > 1 else ""
+
+
+def _is_trained(job: Job) -> bool:
+    """Whether the run's weights are there and are of this very recipe."""
+    try:
+        return with_defaults(describe(job.weights).extra.get("recipe", {})) == to_table(job.recipe)
+    except WeightsError:
+        return False
+
+
+def _scores(job: Job, tests: Sequence[TestSet], protocol: str) -> dict[str, dict[str, float]]:
+    """Test set -> measure -> figure of a run's weights; from ``scores.json`` where it has them."""
+    path = job.output / "scores.json"
+    network = load(job.weights)
+    weights = identity(network)
+    known: dict = {}
+    if path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))
+    if known.get("weights") != weights:
+        known = {"weights": weights, "scores": {}}
+    detector = Detector(network, job.device, job.recipe.side)
+    for test in tests:
+        key = f"{protocol}/{test.name}/{test.truths}"
+        if key not in known["scores"]:
+            maps = job.output / "maps" / test.name
+            summary = segment(detector, weights, list(test.groups), SegmentJob(maps))
+            if summary.failed:
+                raise InputError(f"{test.name}: {len(summary.failed)} images cannot be read: {summary.failed[0]}")
+            known["scores"][key] = evaluate(maps, test.truths, protocol).all
+            write_text(path, json.dumps(known, indent=2) + "\n")
+    return {test.name: known["scores"][f"{protocol}/{test.name}/{test.truths}"] for test in tests}

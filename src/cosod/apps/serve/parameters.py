@@ -1,0 +1,67 @@
+"""What the routes take and give, as the OpenAPI document describes it: queries, bodies, and answers."""
+
+from typing import Annotated, Literal
+
+from fastapi import Depends, Query
+
+from cosod.apps import absence
+from cosod.apps.serve.schema import Problem
+from cosod.apps.serve.views import Frame
+
+Threshold = Annotated[float, Query(gt=0, lt=1, description="Above it, a map's value counts as object.")]
+Side = Annotated[int | None, Query(ge=16, le=4096, description="Longest side in pixels; the photo's own by default.")]
+Background = Annotated[
+    str | None,
+    Query(
+        max_length=60,
+        description="Behind cut-outs: a colour (white, #f4f4f4), a gradient (white:#ccc), or blur: the photo itself, "
+        "out of focus. Transparent by default.",
+    ),
+]
+Size = Annotated[
+    str | None,
+    Query(
+        pattern=r"^[1-9]\d{0,3}x[1-9]\d{0,3}$",
+        description="WIDTHxHEIGHT of cut-outs in pixels: the object is fitted into it. As the photo by default.",
+    ),
+]
+Padding = Annotated[
+    float | None,
+    Query(ge=0, lt=0.5, description="Free margin of cut-outs, a share of their size."),
+]
+Absent = Annotated[
+    Literal["keep", "blank", "report"],
+    Query(
+        description="Photos that probably do not show the object: blank leaves it out of cut-outs and thumbnails, "
+        "report lets only the other photos decide how thumbnails are cropped, keep treats all alike.",
+    ),
+]
+UPLOAD = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"photos": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                }
+            }
+        },
+    }
+}
+PAINTING = {
+    "requestBody": {"required": True, "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
+}
+GONE = {404: {"model": Problem, "description": "No such group, photo or result."}}
+FULL = {503: {"model": Problem, "description": "No room at present; `Retry-After` says when to ask again."}}
+PICTURE = {200: {"content": {"image/png": {}, "image/jpeg": {}}, "description": "The picture."}}
+ARCHIVE = {200: {"content": {"application/zip": {}}, "description": "The zip."}}
+
+
+def _frame(
+    background: Background = None, size: Size = None, padding: Padding = None, absent: Absent = absence.DEFAULT
+) -> Frame:
+    return Frame.of(background, size, padding, absent)
+
+
+Framed = Annotated[Frame, Depends(_frame)]

@@ -1,0 +1,45 @@
+"""Running one of the applications: the socket that it listens at, and the ASGI server."""
+
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+from cosod.errors import InputError
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Opens the socket of a server; from here on connections wait for it.
+
+    Args:
+        host: a name or an address of this machine.
+        port: 0 takes any that is free.
+
+    Raises:
+        InputError: the port is taken, or the address is none of this machine's.
+
+    Example:
+        >>> with listen("127.0.0.1", 0) as listening:
+        ...     address_of(listening).startswith("http://127.0.0.1:")
+        True
+    """
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot listen at {host} port {port}: {reason}; give another --port") from None
+
+
+def address_of(listening: socket.socket, host: str = "127.0.0.1") -> str:
+    """The address to open in a browser."""
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening.getsockname()[1]}"
+
+
+def run(app: FastAPI, listening: socket.socket) -> None:
+    """Serves until Ctrl-C, which it raises as KeyboardInterrupt once everything is closed."""
+    config = uvicorn.Config(
+        app, log_level="warning", server_header=False, limit_concurrency=200, timeout_graceful_shutdown=3
+    )
+    uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,71 @@
+"""Cut-outs of clips: the object in each frame, as pictures with transparency."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from cosod.apps.cutout.backgrounds import background
+from cosod.apps.cutout.cutout import cut_out_noted
+from cosod.apps.cutout.job import WEBP_LIMIT, CutoutJob, save_cutout
+from cosod.apps.video.clips import Clip
+from cosod.apps.video.job import Make, Report
+from cosod.errors import InputError
+
+
+@dataclass(frozen=True)
+class CutoutTask:
+    """Cut-outs of a clip's frames: ``<output>/<clip>/000001.<format>`` and so on.
+
+    Attributes:
+        job: how objects are cut out, and where to.
+
+    Example:
+        >>> run_clips(detector, model, [Path("clip.mp4")], CutoutTask(CutoutJob(Path("out"))))
+    """
+
+    job: CutoutJob
+
+    @property
+    def output(self) -> Path:
+        return self.job.output
+
+    @property
+    def overwrite(self) -> bool:
+        return self.job.overwrite
+
+    @property
+    def verb(self) -> str:
+        return self.job.verb
+
+    def facts(self) -> object:
+        return self.job.facts()
+
+    def files(self, name: str, frames: int) -> list[Path]:
+        return [self.output / name / f"{number:06d}.{self.job.format}" for number in range(1, frames + 1)]
+
+    @contextlib.contextmanager
+    def opened(self, clip: Clip, name: str, report: Report) -> Iterator[Make]:
+        options = self.job.options
+        if options.background is not None:
+            options = replace(options, background=background(options.background))  # read once
+        notes: Counter[str] = Counter()
+        done = 0
+
+        def make(number: int, frame: np.ndarray, saliency: np.ndarray) -> dict:
+            nonlocal done
+            result = cut_out_noted(frame, saliency, options)
+            if self.job.format == "webp" and max(result.pixels.shape) > WEBP_LIMIT:
+                raise InputError(f"{clip.path}: over WebP's {WEBP_LIMIT} pixels a side; give --format png")
+            file = self.output / name / f"{number:06d}.{self.job.format}"
+            save_cutout(result.pixels, file)
+            notes.update(result.notes)
+            done = number
+            return {"file": str(file)}
+
+        yield make
+        for note, count in notes.items():  # once a clip: in most frames it is the same
+            report({"event": "warning", "group": name, "message": f"in {count} of {done} frames, {note}"})

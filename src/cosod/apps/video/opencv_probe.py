@@ -1,0 +1,122 @@
+"""What only OpenCV's messages tell, found in a process of its own: damaged frames of a clip, and encoders that work.
+
+FFmpeg inside OpenCV hides damage, and writes of it on standard error alone. This file is run as a script, imports
+nothing but OpenCV, and its standard error is read by :func:`damaged_frames` and :func:`encodes`.
+"""
+
+import contextlib
+import functools
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+#: Says to FFmpeg inside OpenCV from which level on it tells of errors.
+FFMPEG_LOG = "OPENCV_FFMPEG_LOGLEVEL"
+#: Words of FFmpeg's messages about frames that are not whole.
+_DAMAGE = re.compile(
+    r"damaged|error while decoding|error at mb|error count|error y=|overread|corrupt|conceal|marker bit missing|invalid"
+    r"|illegal|slice_header error|no frame!|cabac|bytestream|out of range|overflow|error submitting|missing picture"
+    r"|failed to decode|truncat|no end of image|get_bits|bits left",
+    re.IGNORECASE,
+)
+#: Messages that stand in whole clips too: of sound, and of remarks beside the frames.
+_HARMLESS = re.compile(
+    r"\[(aac|mp3|ac3|eac3|opus|vorbis|flac|pcm)|\bSEI\b|edit list|color_range|deprecated", re.IGNORECASE
+)
+
+
+@contextlib.contextmanager
+def damaged_frames(path: Path) -> Iterator[Callable[[], list[int]]]:
+    """Look for damaged frames of a clip while the block runs.
+
+    Gives a function that waits for the end and returns the numbers of damaged frames, from 1 on. A codec without
+    checks, as VP9, has damage that nothing tells of.
+
+    Example:
+        >>> with damaged_frames(Path("clip.mp4")) as found:
+        ...     segment()
+        ...     print(found())
+    """
+    with tempfile.TemporaryFile() as told:
+        process = _start("frames", str(path), told)
+
+        def found() -> list[int]:
+            if process is None:
+                return []
+            process.wait()
+            told.seek(0)
+            return _numbers(told.read().decode("utf-8", "replace"))
+
+        try:
+            yield found
+        finally:
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+@functools.cache
+def encodes(codec: str) -> bool:
+    """Whether OpenCV of this machine writes MP4 files with a codec, by its four letters.
+
+    Example:
+        >>> encodes("mp4v")
+        True
+    """
+    with tempfile.TemporaryDirectory(prefix="cosod-") as folder, tempfile.TemporaryFile() as told:
+        process = _start(codec, str(Path(folder) / "probe.mp4"), told)
+        return process is not None and process.wait() == 0
+
+
+def _start(what: str, path: str, told) -> subprocess.Popen | None:
+    command = [sys.executable, str(Path(__file__)), what, path]
+    environment = {name: value for name, value in os.environ.items() if name != FFMPEG_LOG}
+    try:
+        return subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=told
+        )
+    except OSError:
+        return None
+
+
+def _numbers(text: str) -> list[int]:
+    """The frames before which FFmpeg told of damage; frame N is told as ``#N`` when it has been decoded."""
+    damaged: list[int] = []
+    number = 1
+    for line in text.splitlines():
+        if line.startswith("#") and line[1:].isdigit():
+            number = int(line[1:]) + 1
+        elif _DAMAGE.search(line) and not _HARMLESS.search(line) and number not in damaged[-1:]:
+            damaged.append(number)
+    return damaged
+
+
+def _main(what: str, path: str) -> int:
+    import cv2
+    import numpy as np
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    if what != "frames":
+        video = cv2.VideoWriter(path, cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*what), 25.0, (64, 64))
+        if not video.isOpened():
+            return 1
+        for level in (0, 128, 255):
+            video.write(np.full((64, 64, 3), level, np.uint8))
+        video.release()
+        return 0 if Path(path).stat().st_size > 100 else 1
+    # One thread, so that what FFmpeg tells is of the frame in hand.
+    options = [cv2.CAP_PROP_N_THREADS, 1] if hasattr(cv2, "CAP_PROP_N_THREADS") else []
+    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, options)
+    number = 0
+    while capture.grab():
+        number += 1
+        os.write(2, b"\n#%d\n" % number)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

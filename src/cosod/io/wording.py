@@ -1,0 +1,16 @@
+"""Numbers and nouns in messages."""
+
+
+def plural(count: int, noun: str, several: str = "") -> str:
+    """A number and its noun, as it is said.
+
+    Args:
+        count: how many.
+        noun: of one.
+        several: of more, or of none; by default the noun with an ``s``.
+
+    Example:
+        >>> plural(1, "image"), plural(2, "image"), plural(0, "entry", "entries")
+        ('1 image', '2 images', '0 entries')
+    """
+    return f"{count} {noun if count == 1 else several or noun + 's'}"

@@ -1,0 +1,229 @@
+"""Reading files of weights by others, without running anything that they hold.
+
+Training scripts keep more than tensors in a checkpoint: NumPy's numbers, the arguments of the run, at times the whole
+module. PyTorch's restricted reader refuses all of these. Here NumPy's numbers and arrays are let through, and objects
+of any other class become empty stand-ins that merely keep what the file says of them; no code of theirs is imported.
+"""
+
+import pickle
+import re
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+
+from cosod.errors import WeightsError
+
+#: Modules whose functions and classes act on the machine: a file that names them is refused.
+_REFUSED = frozenset(
+    "builtins os posix nt sys subprocess shutil importlib runpy socket pty code ctypes multiprocessing "  # noqa: SIM905
+    "threading webbrowser pip pickle marshal inspect io tempfile operator".split()
+)
+#: Names in small letters that are data all the same.
+_DATA = frozenset(
+    "collections.defaultdict datetime.datetime datetime.date datetime.timedelta functools.partial "  # noqa: SIM905
+    "easydict.edict builtins.list builtins.dict builtins.int builtins.float builtins.str builtins.bool "
+    "builtins.tuple builtins.object builtins.frozenset builtins.slice builtins.range".split()
+)
+#: Files of other kinds that are met under the names of weights: their first bytes, and what they are.
+_KINDS = (
+    (
+        b"version https://git-lfs",
+        "it is a pointer of Git LFS, which stands for the file",
+        "fetch it with: git lfs pull",
+    ),
+    (b"\x89HDF", "it is an HDF5 file, as Keras and MATLAB write", "give a PyTorch checkpoint"),
+    (b"Rar!", "it is a RAR archive", "unpack it first"),
+    (b"7z\xbc\xaf", "it is a 7z archive", "unpack it first"),
+    (b"\x1f\x8b", "it is a gzip archive", "unpack it first"),
+    (b"BZh", "it is a bzip2 archive", "unpack it first"),
+    (b"\x89PNG", "it is an image", "give a PyTorch checkpoint"),
+    (b"\xff\xd8\xff", "it is an image", "give a PyTorch checkpoint"),
+    (b"%PDF", "it is a PDF document", "give a PyTorch checkpoint"),
+)
+_AGAIN = "download or copy the file again"
+
+
+class StandIn:
+    """An object of a class that is not imported: what the file says of it is in its attributes."""
+
+    def __init__(self, *args: Any, **options: Any):
+        pass
+
+    def __new__(cls, *args: Any, **options: Any):
+        return object.__new__(cls)
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, dict):
+            self.__dict__.update({str(key): value for key, value in state.items()})
+
+
+class _Table:
+    """In place of a class of dictionaries."""
+
+    def __new__(cls, *args: Any, **options: Any):
+        return OrderedDict()
+
+
+def read(path: str | Path) -> Any:
+    """Read what a PyTorch or safetensors file holds, on the CPU, without running any code from it.
+
+    Which of both it is follows from the content. Objects of foreign classes are :class:`StandIn`.
+
+    Example:
+        >>> content = read("final_gconet.pth")
+
+    Raises:
+        WeightsError: the file is missing, damaged, of another kind, or asks for functions to be run.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file {path}; check the path")
+    refuse_other_kinds(path)
+    try:
+        if is_safetensors(path):
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        return _unpickled(path)
+    except WeightsError:
+        raise
+    except Exception as error:  # a damaged file makes the readers raise nearly anything
+        raise WeightsError(f"cannot read the weights in {path}: {cause(error)}; {_AGAIN}") from error
+
+
+def is_safetensors(path: Path) -> bool:
+    """Whether a file is of the safetensors format, by its content, or by its name where the content says nothing.
+
+    Example:
+        >>> is_safetensors(Path("gconet.safetensors"))
+        True
+    """
+    with path.open("rb") as file:
+        start = file.read(9)
+    size = int.from_bytes(start[:8], "little")
+    if len(start) == 9 and start[8:] == b"{" and size < path.stat().st_size:
+        return True
+    return path.suffix == ".safetensors" and not start.startswith((b"PK", b"\x80"))
+
+
+def refuse_other_kinds(path: Path) -> None:
+    """Say what a file is that has the name of weights and is something else: a web page above all.
+
+    Raises:
+        WeightsError: it is such a file.
+    """
+    with path.open("rb") as file:
+        start = file.read(2048)
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    found = next(((what, way) for magic, what, way in _KINDS if start.startswith(magic)), None)
+    if not start:
+        found = "the file is empty", _AGAIN
+    elif text.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script")) or b"<html" in text:
+        found = (
+            "it is a web page, as is saved when a download asks for confirmation or fails",
+            "open the address in a browser and download the file itself",
+        )
+    elif text.startswith((b"<?xml", b"<error", b'{"', b"{'")):
+        found = "it is a message of the server, not the file", "download the file itself"
+    elif start[257:262] == b"ustar":
+        found = "it is a TAR archive", "unpack it first"
+    elif start.startswith(b"PK") and not _holds_a_pickle(path):
+        found = "it is a ZIP archive without a checkpoint at its top", "unpack it first"
+    if found:
+        raise WeightsError(f"cannot read the weights in {path}: {found[0]}; {found[1]}")
+
+
+def _holds_a_pickle(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.count("/") <= 1 and name.endswith("data.pkl") for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return True  # cut off, which the reader says better
+
+
+def _unpickled(path: Path) -> Any:
+    allowed = list(_numpy())
+    known = {name for _, name in allowed}
+    for name in _foreign(path):
+        if name not in known:
+            allowed.append((_stand_in(name, path), name))
+            known.add(name)
+    while True:
+        try:
+            with safe_globals(allowed), path.open("rb") as file:  # given a path, it would go by the name's ending
+                return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:  # files of PyTorch before 1.6 tell the names one by one
+            found = re.search(r"Unsupported global: GLOBAL (\S+) was not", str(error))
+            name = found and _full_name(found[1])
+            if not name or name in known:
+                raise
+            allowed.append((_stand_in(name, path), name))
+            known.add(name)
+
+
+def _foreign(path: Path) -> list[str]:
+    """Names of classes and functions in the file that PyTorch's reader does not know."""
+    try:
+        return sorted(_full_name(name) for name in get_unsafe_globals_in_checkpoint(path))
+    except ValueError as error:
+        if "torchscript" in str(error).lower():
+            raise WeightsError(
+                f"cannot read the weights in {path}: it is a TorchScript program; give the checkpoint that it is of"
+            ) from None
+        return []  # the format of PyTorch before 1.6
+    except (RuntimeError, pickle.UnpicklingError, KeyError):
+        return []  # damaged, which torch.load says better
+
+
+def _full_name(name: str) -> str:
+    return name if "." in name else f"builtins.{name}"
+
+
+def _stand_in(name: str, path: Path) -> type:
+    """What takes the place of a class of the file.
+
+    Raises:
+        WeightsError: it is no class, or one that acts on the machine.
+    """
+    module, _, last = name.rpartition(".")
+    is_class = last.lstrip("_")[:1].isupper() and module.split(".")[0] not in _REFUSED
+    if name not in _DATA and not is_class:
+        raise WeightsError(
+            f"cannot read the weights in {path}: loading it would run {name}, which may do anything to this machine; "
+            "have its author save the state dict alone, with torch.save(model.state_dict(), FILE)"
+        )
+    is_table = last.lower().endswith("dict")
+    return type(last, (_Table if is_table else StandIn,), {"__module__": module})
+
+
+def _numpy() -> list[tuple[Any, str]]:
+    """NumPy's numbers and arrays, under their names of NumPy 1 and 2."""
+    core = np.array(0).__reduce__()[0].__module__  # numpy.core.multiarray, or since NumPy 2 numpy._core.multiarray
+    scalar, array = np.float64(0).__reduce__()[0], np.array(0).__reduce__()[0]
+    found: list[tuple[Any, str]] = [(np.ndarray, "numpy.ndarray"), (np.dtype, "numpy.dtype")]
+    for place in {core, "numpy.core.multiarray", "numpy._core.multiarray"}:
+        found += [(scalar, f"{place}.scalar"), (array, f"{place}._reconstruct")]
+    kinds = (type(np.dtype(t)) for t in "?bhilqBHILQefdgFDSUMm")
+    return found + [(kind, f"numpy.dtypes.{kind.__name__}") for kind in dict.fromkeys(kinds)]
+
+
+def cause(error: Exception) -> str:
+    """Say in a line why a file cannot be read, without PyTorch's advice to read it in the unsafe way.
+
+    Example:
+        >>> cause(EOFError())
+        'EOFError'
+    """
+    text = str(error).strip() or type(error).__name__
+    if isinstance(error, pickle.UnpicklingError):
+        found = re.search(r"WeightsUnpickler error: (.+)", text)
+        if "persistent_load" in text:
+            return "it is a whole module in the format of PyTorch before 1.6; have its author save the state dict alone"
+        reason = found[1] if found and "safe_globals" not in found[1] else ""
+        return "it is no checkpoint of PyTorch, or damaged" + (f" ({reason.rstrip('. ')})" if reason else "")
+    return text.splitlines()[0]

@@ -1,0 +1,140 @@
+"""From what a checkpoint holds to a plain state dict: wrappers, prefixes, whole modules, numbers beside the tensors."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cosod.errors import WeightsError
+from cosod.models.checkpoints.reading import StandIn
+
+#: Keys that training scripts keep a state dict under, the likeliest first.
+WRAPPERS = (
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "net",
+    "network",
+    "module",
+    "generator",
+    "weights",
+    "params",
+    "ema",
+    "model_ema",
+    "ema_state_dict",
+    "params_ema",
+)
+#: Prefixes of all names that wrappers of modules add: DataParallel, torch.compile, Lightning and others.
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
+#: What wrappers of averaged weights keep beside them.
+_COUNTERS = frozenset({"n_averaged"})
+_DEPTH = 4
+_SHOWN = 3
+
+
+def state_dict(content: Any, where: str, fits: Callable[[Mapping[str, Tensor]], bool]) -> dict[str, Tensor]:
+    """Find the state dict in what a checkpoint holds, and its plain names.
+
+    Args:
+        content: what :func:`cosod.models.checkpoints.reading.read` gives, a state dict, or a module.
+        where: the beginning of messages.
+        fits: whether a plain state dict is of a network that is looked for. Of several state dicts that one is taken
+            that fits; where none does, the first.
+
+    Returns:
+        Names without prefixes of wrappers -> tensors, on the device where they are.
+
+    Example:
+        >>> state_dict({"epoch": 3, "model": {"module.a": torch.zeros(1)}}, "the file", lambda state: True)
+        {'a': tensor([0.])}
+
+    Raises:
+        WeightsError: there is no state dict, or it holds numbers that are not finite.
+    """
+    found = [_plain_names(state) for state in _candidates(content, _DEPTH)]
+    if not found:
+        _refuse(content, where)
+    state = next((state for state in found if fits(state)), found[0])
+    check_finite(state, where)
+    return state
+
+
+def check_finite(state: Mapping[str, Tensor], where: str) -> None:
+    """Refuse weights that are not numbers, which would make every map black or white.
+
+    Raises:
+        WeightsError: an entry holds NaN or infinity; the first few are named.
+    """
+    broken = [n for n, tensor in state.items() if tensor.is_floating_point() and not torch.isfinite(tensor).all()]
+    if broken:
+        names = ", ".join(broken[:_SHOWN]) + (f" and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else "")
+        raise WeightsError(
+            f"{where} holds weights that are NaN or infinite, in {len(broken)} of {len(state)} entries ({names}): the "
+            "training went astray or the file is damaged; use an earlier checkpoint"
+        )
+
+
+def _candidates(content: Any, depth: int) -> list[dict[str, Tensor]]:
+    """All state dicts in a checkpoint, the likeliest first."""
+    if isinstance(content, nn.Module):
+        return [dict(content.state_dict())]
+    if isinstance(content, StandIn):
+        return _of_stand_in(content, depth)
+    if not isinstance(content, Mapping) or depth == 0:
+        return []
+    own = {name: tensor for name, value in content.items() if (tensor := _tensor(value)) is not None}
+    if any(isinstance(name, str) and "." in name for name in own):
+        return [{str(name): tensor for name, tensor in own.items() if name not in _COUNTERS}]
+    inner = [content[key] for key in WRAPPERS if key in content]
+    inner += [value for key, value in content.items() if key not in WRAPPERS]
+    found = [state for value in inner for state in _candidates(value, depth - 1)]
+    return found or ([{str(name): tensor for name, tensor in own.items()}] if own else [])
+
+
+def _of_stand_in(thing: StandIn, depth: int) -> list[dict[str, Tensor]]:
+    """The state dict of a module that was saved whole, or those in an object that holds modules."""
+    if isinstance(getattr(thing, "_parameters", None), Mapping):
+        return [state] if (state := _module_state(thing)) else []
+    values = [value for value in vars(thing).values() if isinstance(value, StandIn | Mapping)] if depth else []
+    return [state for value in values for state in _candidates(value, depth - 1)]
+
+
+def _module_state(module: Any, prefix: str = "") -> dict[str, Tensor]:
+    """What ``state_dict()`` of a saved module would give, of the attributes that every module has."""
+    facts = vars(module)
+    state: dict[str, Tensor] = {}
+    passing = facts.get("_non_persistent_buffers_set") or ()
+    for kind in ("_parameters", "_buffers"):
+        for name, value in (facts.get(kind) or {}).items():
+            if isinstance(value, Tensor) and name not in passing:
+                state[prefix + name] = value.detach()
+    for name, child in (facts.get("_modules") or {}).items():
+        if isinstance(child, StandIn):
+            state |= _module_state(child, f"{prefix}{name}.")
+    return state
+
+
+def _tensor(value: Any) -> Tensor | None:
+    """The value as a tensor; None for the numbers, texts and settings that are kept beside weights."""
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.ndim:
+        return torch.from_numpy(np.ascontiguousarray(value))
+    return None
+
+
+def _plain_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in state)), None):
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return {name.replace("._orig_mod.", "."): tensor for name, tensor in state.items()}
+
+
+def _refuse(content: Any, where: str) -> None:
+    if isinstance(content, Mapping) and content:
+        odd = [str(name) for name in content]
+        names = ", ".join(odd[:_SHOWN]) + (f" and {len(odd) - _SHOWN} more" if len(odd) > _SHOWN else "")
+        raise WeightsError(f"{where} holds entries that are no tensors ({names}); give a plain state dict")
+    raise WeightsError(f"{where} holds no state dict; give a file of named tensors")

@@ -1,0 +1,163 @@
+"""Alpha of the pixels around an object's edge by closed-form matting (Levin, Lischinski and Weiss, PAMI 2008).
+
+Alpha is taken to be a linear function of the colour in every window of 3 x 3 pixels (equation 4), which gives a sparse
+linear system in alpha (equation 12). Only pixels of the band whose alpha is unknown are variables, so time and memory
+grow with the object's outline, not with the photo.
+"""
+
+import cv2
+import numpy as np
+
+from cosod.postprocess.inpaint import spread
+
+#: Regularisation of the linear model for colours in [0, 1] (equation 4).
+EPSILON = 1e-5
+#: Weight of the estimate of every pixel for itself, and how much is added where object and background look alike.
+WEIGHT, WEIGHT_ALIKE = 0.02, 0.3
+#: Distance of the colours of object and background, for values in [0, 1], that tells them well apart.
+APART = 0.2
+#: Blur, in pixels, of the mask where it stands for alpha.
+SOFT = 0.5
+#: Values of alpha so close to 0 or 1 become 0 or 1, and how much is added where object and background look alike:
+#: there the system spreads the edge over the whole band.
+CONTRAST, CONTRAST_ALIKE = 0.05, 0.42
+#: The conjugate gradients end after so many steps, or when the residual has sunk to this share.
+STEPS, TOLERANCE = 100, 1e-3
+#: Windows whose matrices are made at once, which bounds the memory.
+CHUNK = 16384
+
+_WINDOW = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+_NEIGHBOURS = [(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3)]
+#: Index of the pixel itself among its neighbours.
+_CENTRE = 12
+
+
+def closed_form_alpha(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    """Alpha where it is unknown, from what is known around.
+
+    Args:
+        image: float32 ``(H, W, 3)`` in [0, 1].
+        mask: bool ``(H, W)``, the object; it decides where alpha is known, and where colours cannot.
+        unknown: bool ``(H, W)``, the pixels to find alpha of.
+
+    Returns:
+        float32 ``(H, W)`` in [0, 1], equal to ``mask`` where alpha is known.
+
+    Example:
+        >>> unknown = cv2.dilate(mask.astype(np.uint8), kernel) != cv2.erode(mask.astype(np.uint8), kernel)
+        >>> alpha = closed_form_alpha(image / np.float32(255), mask, unknown)
+    """
+    alpha = mask.astype(np.float32)
+    if not unknown.any():
+        return alpha
+    estimate, trust = colour_estimate(image, mask, unknown)
+    own = cv2.GaussianBlur(alpha, (0, 0), SOFT)
+    target = trust * estimate + (1 - trust) * own
+    weight = WEIGHT + WEIGHT_ALIKE * (1 - trust)
+    found = _Band(image, unknown).solve(alpha, target[unknown], weight[unknown])
+    cut = CONTRAST + CONTRAST_ALIKE * (1 - cv2.blur(trust, (5, 5))[unknown])
+    alpha[unknown] = ((found - cut) / (1 - 2 * cut)).clip(0, 1)
+    return alpha
+
+
+def colour_estimate(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Alpha of every pixel by its colour alone, between those of object and background close by.
+
+    Args:
+        image, mask, unknown: as for :func:`closed_form_alpha`.
+
+    Returns:
+        Alpha in [0, 1], and how far it can be trusted, in [0, 1], both float32 ``(H, W)``. Little trust is in pixels
+        where the two colours are alike, and in those that are no mixture of them.
+    """
+    known = ~unknown
+    inner, outer = (spread(image, (known & side).astype(np.float32)) for side in (mask, ~mask))
+    if not (known & mask).any() or not (known & ~mask).any():
+        return mask.astype(np.float32), np.zeros(mask.shape, np.float32)
+    way = inner - outer
+    length = (way * way).sum(-1)
+    alpha = (((image - outer) * way).sum(-1) / (length + 1e-6)).clip(0, 1)
+    off = ((image - outer - alpha[..., None] * way) ** 2).sum(-1)
+    trust = length / (length + APART**2) * np.exp(-off / (2 * APART**2))
+    return alpha, trust
+
+
+class _Band:
+    """The matting Laplacian of some pixels: for each its coefficients of the 5 x 5 pixels around."""
+
+    def __init__(self, image: np.ndarray, unknown: np.ndarray):
+        # A margin of two pixels, which no window enters, lets every pixel have all its neighbours.
+        padded = np.pad(unknown, 2)
+        row = padded.shape[1]
+        self.places = np.flatnonzero(padded)
+        self.offsets = [dy * row + dx for dy, dx in _NEIGHBOURS]
+        self.rows = np.zeros((len(_NEIGHBOURS), len(self.places)), np.float32)
+        number = np.full(padded.size, -1, np.int32)
+        number[self.places] = np.arange(len(self.places))
+        touched = cv2.dilate(padded.astype(np.uint8), np.ones((3, 3), np.uint8))
+        touched[:3] = touched[-3:] = touched[:, :3] = touched[:, -3:] = 0  # windows lie in the image
+        centres = np.flatnonzero(touched)
+        colours = np.pad(image, ((2, 2), (2, 2), (0, 0))).reshape(-1, 3)
+        window = np.array([dy * row + dx for dy, dx in _WINDOW])
+        for start in range(0, len(centres), CHUNK):
+            places = centres[start : start + CHUNK, None] + window
+            self._add(number[places], _window_matrices(colours[places]))
+
+    def _add(self, numbers: np.ndarray, matrices: np.ndarray) -> None:
+        """Adds the matrices ``(n, 9, 9)`` of windows to the rows of their pixels ``(n, 9)``, -1 for known ones."""
+        for k, (down, across) in enumerate(_WINDOW):
+            # Of one place in the window, every window has another pixel: indices are unique.
+            variable = numbers[:, k] >= 0
+            here, coefficients = numbers[variable, k], matrices[variable, k]
+            for other, (y, x) in enumerate(_WINDOW):
+                self.rows[(y - down + 2) * 5 + x - across + 2, here] += coefficients[:, other]
+
+    def _times(self, values: np.ndarray) -> np.ndarray:
+        """The Laplacian times alpha, given flat with the margin, at the band's pixels."""
+        result = np.zeros(len(self.places), np.float32)
+        for coefficients, offset in zip(self.rows, self.offsets, strict=True):
+            result += coefficients * values[self.places + offset]
+        return result
+
+    def solve(self, alpha: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Alpha of the band by conjugate gradients, preconditioned by the diagonal.
+
+        Args:
+            alpha: float32 ``(H, W)``: known outside of the band, where to begin in it.
+            target, weight: of the band's pixels, ``(n,)``: ``weight * (alpha - target)^2`` is added to the energy.
+        """
+        flat = np.pad(alpha, 2).ravel()
+        found = flat[self.places]
+        flat[self.places] = 0
+        goal = weight * target - self._times(flat)
+        flat[:] = 0
+
+        def apply(values: np.ndarray) -> np.ndarray:
+            flat[self.places] = values
+            return self._times(flat) + weight * values
+
+        diagonal = self.rows[_CENTRE] + weight
+        rest = goal - apply(found)
+        step = direction = rest / diagonal
+        power = float(rest @ step)
+        enough = TOLERANCE**2 * float(goal @ (goal / diagonal))
+        for _ in range(STEPS):
+            if power <= enough:
+                break
+            image = apply(direction)
+            length = power / float(direction @ image)
+            found = found + length * direction
+            rest = rest - length * image
+            step = rest / diagonal
+            power, before = float(rest @ step), power
+            direction = step + power / before * direction
+        return found.clip(0, 1)
+
+
+def _window_matrices(colours: np.ndarray) -> np.ndarray:
+    """Equation 12 for windows of 9 pixels, ``(n, 9, 3)``: their parts of the Laplacian, ``(n, 9, 9)``."""
+    centred = colours - colours.mean(1, keepdims=True)
+    transposed = centred.transpose(0, 2, 1)
+    covariance = transposed @ centred / 9 + np.float32(EPSILON / 9) * np.eye(3, dtype=np.float32)
+    alike = centred @ np.linalg.inv(covariance) @ transposed
+    return np.eye(9, dtype=np.float32) - (1 + alike) / 9

@@ -1,0 +1,80 @@
+"""Files in folders that are not read are named at the end, with the way out; all that can be read is read."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cosod.cli import main
+from cosod.io.image_formats import HEIF_SUFFIXES, SUFFIXES
+
+LEFT_OUT = {
+    "raw.CR2": "camera raw file",
+    "plan.svg": "drawing",
+    "paper.pdf": "drawing",
+    "clip.mp4": "video",
+    "deep/photo.heic": "HEIC photo",
+    "new.jxl": "other picture",
+    "gone.jpg": "dead link",
+    "notes.txt": "other file",
+}
+
+
+def cosod(*arguments):
+    with pytest.raises(SystemExit) as ended:
+        main([str(a) for a in arguments])
+    return ended.value.code
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """Photos of several formats, and files of each kind that is not read."""
+    for module in ("image_formats", "photo_groups"):
+        monkeypatch.setattr(f"cosod.io.{module}.SUFFIXES", SUFFIXES - HEIF_SUFFIXES)
+    rng = np.random.default_rng(0)
+    (tmp_path / "p" / "deep").mkdir(parents=True)
+    for name in ("a.jpg", "b.avif", "c.jp2", "d.tga", "e.ICO", "deep/f.webp", "deep/g.bmp"):
+        image = Image.fromarray(rng.integers(0, 256, (48, 48, 3), dtype=np.uint8))
+        image.save(tmp_path / "p" / name, **({"sizes": [(48, 48)]} if name == "e.ICO" else {}))
+    for name in LEFT_OUT:
+        if name != "gone.jpg":
+            (tmp_path / "p" / name).write_bytes(b"whatever it is")
+    (tmp_path / "p" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    for ignored in (".hidden", "Thumbs.db", "desktop.ini"):
+        (tmp_path / "p" / ignored).write_bytes(b"")
+    return tmp_path / "p"
+
+
+@pytest.mark.parametrize("verb", ["segment", "cutout", "thumbnails", "group", "learn", "apply", "inspect"])
+def test_every_command_names_what_it_leaves_out(photos, tmp_path, capsys, verb):
+    out = [tmp_path / "o.consensus"] if verb == "learn" else [tmp_path / "out", "--json"]
+    out = out[:1] if verb == "inspect" else out
+    size = "--working-size" if verb in ("cutout", "thumbnails") else "--size"
+    given = [photos]
+    if verb == "apply":
+        assert cosod("learn", photos / "deep", "-o", tmp_path / "k.consensus", "--size", "64") == 0
+        given = [tmp_path / "k.consensus", photos]
+    capsys.readouterr()
+    assert cosod(verb, *given, "-o", *out, size, "64") == 0
+    told = capsys.readouterr()
+    assert f"{len(LEFT_OUT)} files were left out" in told.err
+    for name in LEFT_OUT:
+        assert str(photos / name) in told.err, name
+    assert "pip install 'cosod[heic]'" in told.err and "Thumbs.db" not in told.err
+    if "--json" in out:
+        summary = json.loads(told.out.splitlines()[-1])
+        assert {entry["file"]: entry["reason"] for entry in summary["left_out"]} == {
+            str(photos / name): kind for name, kind in LEFT_OUT.items()
+        }
+        assert all(entry["way_out"] for entry in summary["left_out"])
+
+
+def test_a_folder_with_nothing_to_read_says_what_is_there(tmp_path, capsys, monkeypatch):
+    for module in ("image_formats", "photo_groups"):
+        monkeypatch.setattr(f"cosod.io.{module}.SUFFIXES", SUFFIXES - HEIF_SUFFIXES)
+    for name in ("a.heic", "b.HEIC", "c.txt"):
+        (tmp_path / "p").mkdir(exist_ok=True)
+        (tmp_path / "p" / name).write_bytes(b"x")
+    assert cosod("segment", tmp_path / "p", "-o", tmp_path / "out") == 1
+    assert "2 HEIC photos" in (told := capsys.readouterr().err) and "cosod[heic]" in told
