@@ -63,7 +63,9 @@ def test_a_made_group_has_one_object_in_all_its_images(sets):
     assert batch.sizes == (8, 8) and (batch.masks.flatten(1).sum(dim=1) > 0).all()
     for part in (slice(0, 8), slice(8, 16)):
         images, masks, objects = batch.images[part], batch.masks[part], batch.objects[part]
-        colours = torch.stack([image[:, mask[0] > 0].median(dim=1).values for image, mask in zip(images, masks)])
+        colours = torch.stack(
+            [image[:, mask[0] > 0].median(dim=1).values for image, mask in zip(images, masks, strict=True)]
+        )
         torch.testing.assert_close(colours, colours[:1].expand(8, -1), atol=0.05, rtol=0)
         assert (masks <= objects).all() and (objects[1:].sum() > masks[1:].sum())
 
