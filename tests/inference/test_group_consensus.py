@@ -152,7 +152,7 @@ def test_marked_images_that_cannot_be_read(network, tmp_path):
     bad.write_text("no image")
     of = detector(network)
     images = [bad, *scenes(2)]
-    with pytest.raises(InputError, match="none of the images with a mask could be read"):
+    with pytest.raises(InputError, match="none of the images with a mask can be read"):
         shared_with_marks(network, None, encoded(of, images, lambda i, e: None), [0], lambda index, grid: mark_of(0, 0))
     with pytest.raises(ImageError, match="none of the images could be read"):
         shared_with_marks(network, None, encoded(of, [bad], lambda i, e: None), [0], lambda index, grid: mark_of(0, 0))

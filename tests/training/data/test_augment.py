@@ -256,7 +256,7 @@ def test_a_planted_object_is_all_that_is_shared():
         assert mask[0].sum() > 0 and (mask[0] <= mask[1]).all()
         inside = image[0][mask[0] > 0]
         assert float(inside.max()) == pytest.approx(0.9, abs=0.02)  # the source's object
-        assert (inside > 0.3).all()  # but for blended edges nothing of the dark ground
+        assert float(inside.median()) > 0.5  # and little of the dark ground about it
         sides.append(float(mask[0].sum()))
     assert other[1][0].sum() > 0  # the given mask is left as it was
     assert len(set(sides)) > 5
