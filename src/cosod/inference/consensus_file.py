@@ -112,6 +112,7 @@ class GroupConsensus:
                 if int(metadata[KEY]) > FORMAT:
                     raise InputError(f"{path} has format {metadata[KEY]}, newer than this version reads; update cosod")
                 facts = Facts(**json.loads(metadata["facts"]))
+                # Copied, since at the alignment of the file sums may round otherwise than they did.
                 vector, prototype = (file.get_tensor(name).clone() for name in TENSORS)
             if not vector.ndim == prototype.ndim == 1 or not _usable(vector, prototype):
                 raise ValueError("its vectors are not finite numbers")
