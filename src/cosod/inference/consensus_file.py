@@ -17,6 +17,7 @@ from torch import Tensor
 
 from cosod.errors import ImageError, InputError
 from cosod.io.atomic_write import whole
+from cosod.io.file_names import text_path
 from cosod.io.images import ImageSource, read_image
 from cosod.models.base import Consensus
 
@@ -105,7 +106,7 @@ class GroupConsensus:
         if not path.is_file():
             raise InputError(f"{path}: no such consensus; make it with: cosod learn PHOTOS -o {path}")
         try:
-            with safe_open(path, framework="pt") as file:
+            with text_path(path) as name, safe_open(name, framework="pt") as file:
                 metadata = file.metadata() or {}
                 if KEY not in metadata:
                     raise InputError(f"{path} holds no consensus; make one with: cosod learn PHOTOS -o FILE")
@@ -123,7 +124,7 @@ class GroupConsensus:
 def is_consensus(path: Path) -> bool:
     """Whether a file was written by :meth:`GroupConsensus.save`, of whatever version."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with text_path(path) as name, safe_open(name, framework="pt") as file:
             return KEY in (file.metadata() or {})
     except (SafetensorError, OSError, ValueError):
         return False

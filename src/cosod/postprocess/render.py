@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from cosod.io.atomic_write import whole
+from cosod.io.file_names import printable
 from cosod.io.images import read_image
 from cosod.io.passed_over import SHEET_MARK
 from cosod.postprocess.threshold import binarise
@@ -100,7 +101,7 @@ def contact_sheet(
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(22)
     y = margin
     for (name, cells), rows in zip(blocks, row_heights, strict=True):
-        draw.text((margin, y + 8), name, font=font, fill=(40, 40, 40))
+        draw.text((margin, y + 8), printable(name), font=font, fill=(40, 40, 40))
         y += title
         for row, row_height in enumerate(rows):
             for number, column in enumerate(cells):

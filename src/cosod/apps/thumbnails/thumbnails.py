@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cosod.apps import absence
 from cosod.errors import InputError
+from cosod.io.file_names import printable
 from cosod.io.images import ImageSource
 from cosod.postprocess.inpaint import spread
 from cosod.postprocess.object_mask import Box, object_box, object_mask
@@ -294,7 +295,7 @@ def contact_sheet(groups: Sequence[tuple[str, Sequence[np.ndarray]]], columns: i
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(22)
     y = margin
     for name, pictures in groups:
-        draw.text((margin, y + 8), name, font=font, fill=(40, 40, 40))
+        draw.text((margin, y + 8), printable(name), font=font, fill=(40, 40, 40))
         y += title
         for number, picture in enumerate(pictures):
             row, column = divmod(number, columns)
