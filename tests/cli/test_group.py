@@ -56,6 +56,15 @@ def test_links_sheet_record_and_maps(photos, known):
     assert names(out / "results" / "album-001") == sorted(f"{p.stem}.png" for p in (out / "album-001").iterdir())
 
 
+def test_photos_without_their_albums_object_are_reported(photos, known, capsys):
+    options = ["group", photos, "-o", photos.parent / "out", "--json", *FAST]
+    assert run(*options, "--absent", "report") == 0
+    shown = capsys.readouterr()
+    absent = json.loads(shown.out)["absent"]
+    assert ("without the object" in shown.err) == bool(absent)
+    assert run(*options, "--absent", "perhaps") == 2
+
+
 def test_again_does_nothing_and_other_photos_need_overwrite(photos, known, capsys):
     out = photos.parent / "out"
     options = ["group", photos, "-o", out, "--no-segment", *FAST]

@@ -22,7 +22,8 @@ def plus_loss(output, truth, classes):
 class NetworkTests:
     """Inherit, and set ``name``, ``options`` and ``loss`` (output, masks, classes -> dict with ``total``).
 
-    ``side`` is the images' side in pixels, ``stride`` that of the deepest feature, ``default_size`` the network's.
+    ``side`` is the images' side in pixels, ``stride`` that of the deepest feature, ``default_size`` the network's,
+    ``groups`` what a training batch is told of its groups beside the images.
     """
 
     name: str
@@ -30,13 +31,24 @@ class NetworkTests:
     stride = 16
     default_size = 256
     options: dict = {}  # noqa: RUF012
+    groups: tuple = ()
     loss = None
+
+    @classmethod
+    def made(cls):
+        """A new network, the same each time."""
+        torch.manual_seed(0)
+        return create(cls.name, groups=5, **cls.options)
+
+    @staticmethod
+    def channels(features):
+        """Of the consensus vector."""
+        return features.deep.shape[1]
 
     @pytest.fixture(scope="class")
     @classmethod
     def network(cls):
-        torch.manual_seed(0)
-        return create(cls.name, groups=5, **cls.options).eval()
+        return cls.made().eval()
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -57,7 +69,7 @@ class NetworkTests:
         assert maps.dtype == torch.float32
         assert maps.min() >= 0 and maps.max() <= 1
         assert features.deep.shape[2:] == (self.side // self.stride, self.side // self.stride)
-        assert consensus.vector.shape == (1, features.deep.shape[1], 1, 1)
+        assert consensus.vector.shape == (1, self.channels(features), 1, 1)
         assert network.size == self.default_size
 
     @torch.no_grad()
@@ -111,15 +123,15 @@ class NetworkTests:
         assert output.classes is None and output.masked_classes is None and output.contrast is None
 
     def test_every_parameter_gets_a_gradient(self, group):
-        torch.manual_seed(0)
-        network = create(self.name, groups=5, **self.options).train()
-        output = network(group)
+        network = self.made().train()
+        output = network(group, *self.groups)
         assert output.sides[-1] is output.maps
         assert output.contrast is None or output.contrast.shape == (2 * N, 1, self.side, self.side)
         type(self).loss(output, masks(2, N, self.side), torch.tensor([1, 1, 3, 3]))["total"].backward()
         for name, parameter in network.named_parameters():
-            assert parameter.grad is not None, name
-            assert parameter.grad.isfinite().all(), name
+            if parameter.requires_grad:
+                assert parameter.grad is not None, name
+                assert parameter.grad.isfinite().all(), name
 
     def test_odd_training_batch_is_refused(self, network, group):
         network.train()

@@ -1,16 +1,177 @@
 """The light network."""
 
-from tests.models.common import NetworkTests, plus_loss
+import pytest
+import torch
+
+from cosod.errors import InputError
+from cosod.inference.presence import Calibration
+from cosod.losses.gconet_plus_mobile import mobile_loss
+from cosod.models import load
+from cosod.models.base import Features
+from cosod.models.gconet_plus_mobile import MobileConfig
+from cosod.models.modules.layers import BATCH_NORM
+from cosod.models.modules.part_matching import PARTS, unpack
+from cosod.models.registry import create
+from tests.models.common import N, NetworkTests
+from tests.models.filled import images, masks
+from tests.models.lively import lively
+
+SMALL = {"decoder": (16, 12, 8, 8), "gate": (12, 8, 8)}
 
 
 class TestMobile(NetworkTests):
     name = "gconet_plus_mobile"
-    loss = staticmethod(plus_loss)
-    default_size = 288
+    loss = staticmethod(mobile_loss)
+    side = 64
+    stride = 32
+    groups = ((1, 3),)
 
-    def test_backbone_keeps_its_statistics_in_training(self, network, group):
-        before = network.backbone.features[0][1].running_mean.clone()
-        network.train()
-        network(group)
-        network.eval()
-        assert before.equal(network.backbone.features[0][1].running_mean)
+    @classmethod
+    def made(cls):
+        return lively()
+
+    @staticmethod
+    def channels(features):
+        return (PARTS + 1) * features.deep.shape[1] + PARTS
+
+    def test_odd_training_batch_is_refused(self):
+        pytest.skip("groups of a training batch may have any sizes")
+
+    def test_maps_say_something(self, maps):
+        assert maps.std() > 0.01
+
+    @torch.no_grad()
+    def test_other_images_of_the_group_count(self, network, group, maps):
+        other = torch.cat([group[:1], images(9, N - 1, self.side)])
+        assert (network(other).maps[0] - maps[0]).abs().max() > 1e-3
+
+    @torch.no_grad()
+    def test_sizes_are_multiples_of_the_stride(self, network):
+        assert network(images(0, 2, 96)[..., :64]).maps.shape == (2, 1, 96, 64)
+        with pytest.raises(InputError, match="images of 48 x 64 pixels: give sides that are multiples of 32"):
+            network(images(0, 1, 64)[..., :48])
+        with pytest.raises(InputError, match="size 48: give a multiple of 32"):
+            network.check_size(48)
+
+    @torch.no_grad()
+    def test_response_and_signature(self, network, group):
+        features = network.encode(group)
+        consensus = network.consensus(features)
+        assert network.response(features, consensus).shape == (N, 1, self.side // 16, self.side // 16)
+        prototype = unpack(consensus.vector, features.deep.shape[1]).prototype
+        assert network.signature(consensus).equal(prototype)
+
+
+@pytest.mark.parametrize("sizes", [(8,), (1, 2, 5)])
+def test_training_takes_groups_of_any_sizes(sizes):
+    torch.manual_seed(0)
+    network = create("gconet_plus_mobile", **SMALL).train()
+    output = network(images(1, 8, 64), sizes)
+    for maps in (output.maps, output.logits, output.side_logits, *output.objects, *output.sides):
+        assert maps.shape == (8, 1, 64, 64) and maps.isfinite().all()
+    assert output.sides[-1] is output.maps
+    assert len(output.attentions) == 2
+    for attention in output.attentions:
+        torch.testing.assert_close(attention.sum(dim=(1, 2, 3)), torch.ones(8))
+    terms = mobile_loss(output, masks(2, 8, 64), torch.zeros(8))
+    terms["total"].backward()
+    for name, parameter in network.named_parameters():
+        assert (parameter.grad is None) == name.startswith("backbone."), name
+
+
+@torch.no_grad()
+def test_groups_of_a_training_batch_are_those_of_batches_of_their_own():
+    """But for batch normalisation, which sees the whole batch: here its statistics stay."""
+    network = lively(**SMALL)
+    group, sizes = images(4, 6, 64), (1, 2, 3)
+    together = network.forward_training(group, sizes)
+    each = [network(part).maps for part in group.split(sizes)]
+    # Of few positions some parts are the same, and rounding decides how they share them.
+    torch.testing.assert_close(together.maps, torch.cat(each), atol=5e-3, rtol=0)
+
+
+def test_the_backbone_stays_as_it_is_in_training():
+    network = lively(**SMALL).train()
+    assert not any(module.training for module in network.backbone.modules() if isinstance(module, BATCH_NORM))
+    before = {name: value.clone() for name, value in network.backbone.state_dict().items()}
+    network(images(1, 4, 64), (2, 2)).maps.sum().backward()
+    after = network.backbone.state_dict()
+    assert all(value.equal(after[name]) for name, value in before.items())
+    assert all(p.grad is None and not p.requires_grad for p in network.backbone.parameters())
+
+
+@torch.no_grad()
+def test_training_takes_in_the_means_of_the_features():
+    network = create("gconet_plus_mobile", **SMALL)
+    group = images(1, 4, 64)
+    *_, x16, x32 = network.backbone.eval()(group)
+    network.train()(group, (4,))
+    for own, feature in ((network.mean16, x16), (network.mean32, x32)):
+        torch.testing.assert_close(own, 0.01 * feature.mean(dim=(0, 2, 3), keepdim=True), atol=1e-6, rtol=1e-3)
+    before = network.mean16.clone()
+    network.eval()(group)
+    assert network.mean16.equal(before)
+
+
+@torch.no_grad()
+def test_a_consensus_of_marked_regions_finds_what_is_marked():
+    """The same image gives another map where something else in it is marked."""
+    network = lively()
+    group = images(3, 2, 128)
+    features = network.encode(group)
+    maps = []
+    for column in (0, 3):
+        mark = torch.zeros(2, 1, 4, 4)
+        mark[..., column] = 1 / 4
+        consensus = network.gather(features, mark, torch.tensor([1.0, 0.0]))
+        assert consensus.attention.equal(mark)
+        maps.append(network.response(features, consensus)[0, 0])
+    first, second = maps[0] - maps[1], 4
+    assert first[:, : second // 2].mean() > first[:, second // 2 :].mean()
+
+
+@torch.no_grad()
+def test_the_consensus_is_formed_in_float32_under_autocast():
+    network, group = lively(), images(1, 3, 64)
+    features = network.encode(group)
+    with torch.autocast("cpu", torch.bfloat16):
+        consensus = network.consensus(features)
+        maps = network(group).maps
+    torch.testing.assert_close(consensus.vector, network.consensus(features).vector, atol=1e-6, rtol=1e-4)
+    assert consensus.vector.dtype == maps.dtype == torch.float32 and maps.isfinite().all()
+
+
+@pytest.mark.parametrize("backbone", ["efficientnet_lite1", "efficientnet_lite2"])
+def test_other_backbones(backbone):
+    network = create("gconet_plus_mobile", backbone=backbone, **SMALL).eval()
+    assert network.backbone.variant == backbone
+    with torch.no_grad():
+        assert network(images(1, 2, 64)).maps.shape == (2, 1, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"backbone": "mobilenet_v2"}, "choose one of efficientnet_lite0, efficientnet_lite1, efficientnet_lite2"),
+        ({"size": 32}, "give a multiple of 32, at least 64"),
+        ({"size": 240}, "give a multiple of 32, at least 64"),
+        ({"gate": (8, 8, 8)}, "give fewer channels at stride 8 than at stride 16"),
+    ],
+)
+def test_wrong_options_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        MobileConfig(**options)
+
+
+@torch.no_grad()
+def test_it_loads_with_a_calibration_from_a_file(tmp_path):
+    from cosod.models import save
+
+    network, path = lively(**SMALL), tmp_path / "weights.safetensors"
+    save(network, path, {"presence": Calibration(20.0, -16.0, 0.5).as_dict()}, torch.float16)
+    loaded = load(path)
+    assert loaded.config == network.config and Calibration.read(loaded.extra).slope == 20.0
+    features = network.encode(images(1, 3, 64))
+    near = loaded.encode(images(1, 3, 64))
+    assert isinstance(near, Features)
+    torch.testing.assert_close(near.deep, features.deep, atol=0.02, rtol=0.02)

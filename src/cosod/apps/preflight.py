@@ -13,13 +13,16 @@ from cosod.io.write_guard import InputFiles
 from cosod.postprocess.render import SHEET_SUFFIXES
 
 
-def check_places(targets: Iterable[Any], groups: Iterable[Group], read: Iterable[Any] = ()) -> InputFiles:
+def check_places(
+    targets: Iterable[Any], groups: Iterable[Group], read: Iterable[Any] = (), named: bool = False
+) -> InputFiles:
     """Refuse results that would overwrite an input, or be taken for photos by the next run.
 
     Args:
         targets: every file that is going to be written into the folder of the results.
         groups: the photos.
         read: other files that are read: weights, masks, consensuses, videos.
+        named: whether the user gave the file itself, which may then lie beside the photo.
 
     Returns:
         The inputs, for further targets.
@@ -32,7 +35,7 @@ def check_places(targets: Iterable[Any], groups: Iterable[Group], read: Iterable
     """
     photos = [image for group in groups for image in group.images]
     inputs = InputFiles([*photos, *read])
-    folders = {real_folder(folder): folder for folder in {photo.parent for photo in photos}}
+    folders = {} if named else {real_folder(folder): folder for folder in {photo.parent for photo in photos}}
     seen: set[Any] = set()
     for target in targets:
         inputs.refuse([target])

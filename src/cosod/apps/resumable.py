@@ -25,6 +25,8 @@ class Application(Protocol):
 
     output: Path
     overwrite: bool
+    #: The one result of the one photo of a run, in place of its name in ``output``.
+    file: Path | None
 
     @property
     def verb(self) -> str:
@@ -85,7 +87,7 @@ def run(
         report: called with a dictionary for each ``event``: image, failed, warning, group, skipped.
     """
     summary, start = Summary(), time.monotonic()
-    check_places(targets(application, groups), groups)
+    check_places(targets(application, groups), groups, named=application.file is not None)
     refuse_others(application, groups)
     for group in groups:
         print_ = _fingerprint(application, source, group)

@@ -51,6 +51,7 @@ class Job:
         outline: of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the photo's
             colours change (:func:`cosod.apps.cutout.cutout.cut_mask`).
         overwrite: redo groups that are finished already.
+        file: the one result of the one photo of a run, in place of its name in ``output``; with one of ``save``.
         absent: one of :data:`ABSENT_KINDS`, for images whose presence is below one half; ``blank`` names them in the
             summary too.
     """
@@ -61,6 +62,7 @@ class Job:
     overwrite: bool = False
     absent: str = "keep"
     outline: str = "map"
+    file: Path | None = None
 
     def __post_init__(self):
         unknown = [k for k in self.save if k not in KINDS]
@@ -69,6 +71,8 @@ class Job:
         check_threshold(self.threshold)
         if self.absent not in ABSENT_KINDS:
             raise InputError(f"--absent {self.absent}: give one of {', '.join(ABSENT_KINDS)}")
+        if self.file is not None and len(self.save) > 1:
+            raise InputError(f"--save {','.join(self.save)} makes several files of a photo; give a folder with -o")
         if self.outline not in OUTLINES:
             raise InputError(f"--outline {self.outline}: give one of {', '.join(OUTLINES)}")
 
@@ -84,6 +88,8 @@ class Job:
 
     def target(self, kind: str, group: str, stem: str) -> Path:
         """Where a result is written."""
+        if self.file is not None:
+            return self.file
         folder = self.output / group if kind == "maps" else self.output / kind / group
         return folder / (f"{stem}.jpg" if kind == "overlays" else f"{stem}.png")
 
@@ -191,7 +197,7 @@ def run(
         jobs = jobs_of(job, consensuses)
         tasks = [_Task(of, name, kept) for of, (name, kept) in zip(jobs, consensuses.items(), strict=True)]
     for task in tasks:
-        check_places(task.job.targets(groups), groups)
+        check_places(task.job.targets(groups), groups, named=task.job.file is not None)
     summary, start = Summary(), time.monotonic()
     with Writer() as writer:
         work = _Run(detector, model, tasks, writer, report)
@@ -289,6 +295,7 @@ class _Run:
             # For the verbs that start from these maps: where the object is, and what masks of them show.
             facts |= {"presence": presence[number], "threshold": task.job.threshold}
             facts |= {"photos": task.job.photos(group), "earlier": earlier_photos[number]}
+            facts["options"] = options_of(self.detector, self.model, task.job, task.consensus)
             stored.append((task.job.record(record), json.dumps(facts)))
         self.writer.then(lambda: [write_text(path, text) for path, text in stored])
         self.report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})
@@ -377,12 +384,20 @@ def _read_again(path: Path, max_pixels: int) -> np.ndarray:
         raise CosodError(f"{error}: it changed while it was being processed; run again") from error
 
 
+def options_of(detector: Detector, model: str, job: Job, consensus: GroupConsensus | None) -> str:
+    """Changes whenever the results of the same photos might."""
+    return fingerprint(*_options(detector, model, job, consensus))
+
+
+def _options(detector: Detector, model: str, job: Job, consensus: GroupConsensus | None) -> tuple:
+    network = (model, detector.precision, *detector.views.values())
+    return (*network, *job.facts.values(), consensus and consensus.fingerprint)
+
+
 def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> str:
     """Changes whenever the group's results might."""
-    job, consensus = task.job, task.consensus and task.consensus.fingerprint
-    network = (model, detector.precision, *detector.views.values())
-    facts = (*network, *job.facts.values(), consensus)
-    if consensus is None and detector.sampling.applies_to(len(group.images)):
+    facts = _options(detector, model, task.job, task.consensus)
+    if task.consensus is None and detector.sampling.applies_to(len(group.images)):
         facts += (detector.sampling.references, detector.sampling.by, detector.sampling.seed)
     return fingerprint(*facts, file_states(group.images), group.stems)
 

@@ -19,6 +19,7 @@ VERBS = {
     "shards": "Show how far the shards of a run are, and merge their manifests.",
     "learn": "Keep what some photos share in a file.",
     "apply": "Find what such a file stands for in any number of other photos.",
+    "watch": "Find it in each photo that comes into a folder, while the folder fills.",
     "cutout": "Cut the object that photos share out of each, on a new background or none.",
     "thumbnails": "Crop photos around the object they share, all alike; boxes and masks for labelling tools.",
     "group": "Sort an unsorted folder of photos into albums that share an object.",
@@ -72,7 +73,7 @@ def root():
     """
 
 
-def _show_warning(message, category, filename, *_) -> None:
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
     """A warning as one line; those of Pillow, which name no file, are passed over."""
     if f"{os.sep}PIL{os.sep}" not in filename:
         click.echo(f"Warning: {message}", err=True)

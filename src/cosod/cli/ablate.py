@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import refuse_file_name
 from cosod.cli.options import place_of
 from cosod.cli.train import guard_run, overrides, recipe_options
 from cosod.errors import InputError
@@ -42,6 +43,7 @@ def command(
     from cosod.training.config.recipe import load_recipe, nearest
     from cosod.training.run import Job
 
+    refuse_file_name(output)
     keys = get(protocol).columns
     chosen = [measure.strip() for measure in measures.split(",")]
     if unknown := [measure for measure in chosen if measure not in keys]:

@@ -14,6 +14,7 @@ from cosod.cli.active_run import (
     take_threads,
     threads_option,
 )
+from cosod.cli.one_file import refuse_file_name
 
 
 @click.command(short_help="Write the points that a person should answer next.")
@@ -40,6 +41,7 @@ def command(run, data, subset, preset, changes, seed, backbone, device, threads,
     """
     from cosod.active_learning.queries import LOCAL_FILES, check_formats, query_files, write_queries
 
+    refuse_file_name(output)
     if output is None and (formats or image_url):
         raise click.UsageError("--format and --image-url say what is written to a folder; give -o FOLDER")
     if data is None and (subset or preset or changes or seed is not None):

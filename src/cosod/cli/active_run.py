@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import refuse_file_name
 from cosod.cli.options import list_failed
 from cosod.errors import InputError
 
@@ -58,6 +59,7 @@ def command(data, output, subset, backbone, changes, device, threads, preset, se
     from cosod.active_learning.scores import MEASURES, score
     from cosod.active_learning.settings import load_preset
 
+    refuse_file_name(output)
     settings = load_preset(preset, changed(changes) | {"seed": seed})
     check_test(test)
     guard_active(output, [output], data, test, backbone)

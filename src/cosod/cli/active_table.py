@@ -15,6 +15,7 @@ from cosod.cli.active_run import (
     start_of,
     take_threads,
 )
+from cosod.cli.one_file import refuse_file_name
 
 ROWS = "full,random10,margin10,paper10,paper10_no_attack,paper10_no_ensemble,paper10_no_diversity,paper10_regions"
 
@@ -35,6 +36,7 @@ def command(data, output, subset, backbone, changes, device, threads, test, pres
     from cosod.errors import InputError
     from cosod.io.atomic_write import write_text
 
+    refuse_file_name(output)
     try:
         numbers = [int(seed) for seed in seeds.split(",")]
     except ValueError as error:

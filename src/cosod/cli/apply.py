@@ -4,6 +4,7 @@ import dataclasses
 
 import click
 
+from cosod.cli.one_file import one_file, output_option
 from cosod.cli.options import (
     PathOrURL,
     find_inputs,
@@ -21,14 +22,15 @@ from cosod.cli.options import (
 
 @click.command(short_help="Find what `cosod learn` kept in any number of photos.")
 @click.argument("paths", nargs=-1, required=True, type=PathOrURL(), metavar="CONSENSUS... PHOTOS...")
-@click.option("-o", "--output", required=True, type=PathOrURL(), help="Folder for the results.")
+@output_option(PathOrURL())
 @map_options
 @shard_option
 def command(paths, output, save, threshold, outline, absent, overwrite, prune, shard, as_json, working_size, **network):
     """Find in each photo by itself what a consensus stands for: files ending in .consensus, then photos and folders.
 
     Maps are 8-bit, at the size of the photo: OUTPUT/<folder>/<photo>.png. With several consensuses each photo gets a
-    map for each: OUTPUT/<consensus>/<folder>/<photo>.png.
+    map for each: OUTPUT/<consensus>/<folder>/<photo>.png. With one photo and one consensus OUTPUT may be a file; PHOTOS
+    and OUTPUT may be - for standard input and output.
 
     PHOTOS and OUTPUT may be URLs of object stores, as s3://bucket/photos.
 
@@ -37,26 +39,21 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
     """
     from cosod.apps.distributed.manifest import sharded
     from cosod.apps.distributed.shards import Shard
-    from cosod.apps.segment import RESERVED, Job, in_parts, jobs_of, refuse_others, run
+    from cosod.apps.segment import Job, in_parts, jobs_of, refuse_others, run
     from cosod.errors import InputError
-    from cosod.inference.consensus_file import GroupConsensus
-    from cosod.io.photo_groups import unique_names
-    from cosod.io.run_records import RECORDS
-    from cosod.io.storage import is_remote
     from cosod.io.wording import plural
 
-    files = [path for path in paths if path.suffix == ".consensus"]
-    photos = tuple(path for path in paths if path.suffix != ".consensus")
+    files, photos = split_consensuses(paths)
     if not files or not photos:
         missing = "files ending in .consensus (from cosod learn)" if not files else "photos or folders of photos"
         raise InputError(f"nothing to apply: give {missing} too, as: cosod apply bottle.consensus photos/ -o out/")
-    for path in files:
-        if is_remote(path):
-            raise InputError(f"{path}: a consensus is read from a local disk only; copy it to one")
+    kinds = words(save)
+    endings = (".jpg", ".jpeg", ".png") if kinds == ("overlays",) else (".png",)
+    one = one_file(photos, output, endings, as_json, {"--shard": shard, "several consensuses": len(files) > 1})
+    shown, photos, output = (one.shown, one.paths, one.output) if one else (output, photos, output)
     part = Shard.parse(shard) if shard else None
-    job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
-    names = unique_names([path.stem for path in files], (*RESERVED, RECORDS))
-    consensuses = {name: GroupConsensus.load(path) for name, path in zip(names, files, strict=True)}
+    job = Job(output, kinds, threshold_value(threshold or "0.5"), overwrite, absent, outline, one and one.file)
+    consensuses = load_consensuses(files)
     jobs = jobs_of(job, consensuses)
     groups = find_inputs(
         photos,
@@ -64,6 +61,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
         targets=lambda found: [path for one in jobs for path in one.targets(found)],
         refuse_others=lambda found: refuse_others(jobs, found),
         read=[*files, *weights_files(network["weights"])],
+        one=one is not None,
     )
     first = next(iter(consensuses.values()))
     detector, identity = open_detector(working_size=working_size or first.facts.size, **network)
@@ -83,4 +81,33 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
         with progress(total * len(consensuses), as_json) as report:
             summary = run(detector, identity, groups, job, report, consensuses, finished)
     look_for_stale(summary, [one.output for one in jobs], everything, prune)
-    finish(summary, output, as_json)
+    if one:
+        one.close(summary)
+    finish(summary, shown, as_json)
+
+
+def split_consensuses(paths) -> tuple[list, tuple]:
+    """The files of consensuses among ``paths``, and the other paths.
+
+    Raises:
+        InputError: a consensus is in an object store.
+    """
+    from cosod.errors import InputError
+    from cosod.io.storage import is_remote
+
+    files = [path for path in paths if path.suffix == ".consensus"]
+    for path in files:
+        if is_remote(path):
+            raise InputError(f"{path}: a consensus is read from a local disk only; copy it to one")
+    return files, tuple(path for path in paths if path.suffix != ".consensus")
+
+
+def load_consensuses(files) -> dict:
+    """Name -> consensus; the names are those of the files, unique and none of a folder of results."""
+    from cosod.apps.segment import RESERVED
+    from cosod.inference.consensus_file import GroupConsensus
+    from cosod.io.photo_groups import unique_names
+    from cosod.io.run_records import RECORDS
+
+    names = unique_names([path.stem for path in files], (*RESERVED, RECORDS))
+    return {name: GroupConsensus.load(path) for name, path in zip(names, files, strict=True)}

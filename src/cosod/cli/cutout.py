@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import one_file, output_option
 from cosod.cli.options import (
     find_inputs,
     finish,
@@ -22,7 +23,7 @@ from cosod.cli.options import (
 
 @click.command(short_help="Cut the object that photos share out of each.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@output_option(click.Path(path_type=Path))
 @click.option("--maps", type=click.Path(path_type=Path), help="Start from the maps that `cosod segment` wrote here.")
 @click.option(
     "--method",
@@ -40,7 +41,7 @@ from cosod.cli.options import (
     "--padding", type=float, help="Free margin, a share of the shorter side; without --size, trims to the object."
 )
 @click.option("--align", default="centre", show_default=True, help="With --size: centre or bottom.")
-@click.option("--format", "format_", default="png", show_default=True, help="png, webp, or jpg with a background.")
+@click.option("--format", "format_", help="png, webp, or jpg with a background.  [default: by OUTPUT, else png]")
 @network_options(size="--working-size")
 @run_options
 def command(
@@ -61,7 +62,8 @@ def command(
     **network,
 ):
     """Cut the object that the photos of each group share out of each photo: OUTPUT/<group>/<photo>.png, transparent
-    around the object, with soft edges and without the old background's colours.
+    around the object, with soft edges and without the old background's colours. With one photo OUTPUT may be a file;
+    PATH and OUTPUT may be - for standard input and output.
 
     Groups are found as by `cosod segment`. For a shop's list: --background white --size 1200x1200.
 
@@ -73,7 +75,7 @@ def command(
     """
     from cosod.apps.cutout.backgrounds import background as check_background
     from cosod.apps.cutout.cutout import CutoutOptions
-    from cosod.apps.cutout.job import CutoutJob
+    from cosod.apps.cutout.job import ENDINGS, CutoutJob
     from cosod.apps.resumable import refuse_others, run, targets
     from cosod.apps.video.cutouts import CutoutTask
     from cosod.apps.video.job import clip_targets, run_clips, split
@@ -85,8 +87,14 @@ def command(
     fitted = size_value(size) if size else None
     objects = object_settings(threshold, absent)
     options = CutoutOptions(method, background=background, size=fitted, padding=padding, align=align, **objects)
-    job = CutoutJob(output, options, format_, overwrite)
+    endings = [ending for ending, of in ENDINGS.items() if format_ in (None, of)]
+    one = one_file(paths, output, endings, as_json, {})
+    shown, paths, output = (one.shown, one.paths, one.output) if one else (output, paths, output)
+    format_ = format_ or (ENDINGS[one.file.suffix.lower()] if one else "png")
+    job = CutoutJob(output, options, format_, overwrite, one and one.file)
     clips, paths = split(paths)
+    if one and clips:
+        raise InputError(f"{clips[0]}: is a video, whose results are a folder; give one with -o")
     if clips and maps is not None:
         raise InputError(f"{clips[0]}: the maps of a clip are found anew; leave --maps out, or give photos")
     read = [background, *clips, *weights_files(network["weights"])]
@@ -97,6 +105,7 @@ def command(
         targets=lambda found: [*targets(job, found), *clip_targets(CutoutTask(job), clips, found)],
         refuse_others=lambda found: refuse_others(job, found),
         read=read,
+        one=one is not None,
     )
     source = map_source(maps, **network)
     job = settled(job, source, groups, absent)
@@ -109,4 +118,6 @@ def command(
         if clips:
             summary += run_clips(source.detector, source.model, clips, CutoutTask(job), report, groups)
     look_for_stale(summary, [output], groups, prune)
-    finish(summary, output, as_json)
+    if one:
+        one.close(summary)
+    finish(summary, shown, as_json)

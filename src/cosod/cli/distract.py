@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import refuse_file_name
+
 
 @click.command(short_help="Make the distractor test of a set: each image beside one of another group.")
 @click.argument("folder", metavar="[NAME=]DIR")
@@ -21,6 +23,7 @@ def command(folder, output, seed, quiet):
     from cosod.io.wording import plural
     from cosod.training.data.distractor_test import make_distractors
 
+    refuse_file_name(output)
     made = make_distractors(folder, output, seed)
     count = sum(1 for _ in tqdm(made, unit="img", disable=True if quiet else None))
     click.echo(f"{plural(count, 'image')} in {output}", err=True)

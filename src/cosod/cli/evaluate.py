@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import refuse_file_name
 from cosod.errors import InputError, OutputError
 from cosod.evaluation.metrics.names import MEASURES
 
@@ -55,6 +56,7 @@ def command(context, preds, gts, protocols, measure, checkpoints, more, **option
 
     if options["figures"]:
         figures.check()
+    refuse_file_name(options["output"] and Path(options["output"]))
     methods = _methods(preds, more, checkpoints, measure)
     sets = _named(gts, "--gt", default="")
     _guard_inputs([*methods.values(), *sets.values()], options)

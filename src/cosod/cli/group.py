@@ -5,8 +5,10 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import refuse_file_name
 from cosod.cli.options import (
     left_out,
+    list_absent,
     list_failed,
     network_options,
     note_left_out,
@@ -24,11 +26,18 @@ from cosod.cli.options import (
 @click.option("--copy", is_flag=True, help="Copy the photos instead of linking to them.")
 @click.option("--segment/--no-segment", default=True, show_default=True, help="Find each album's object too.")
 @click.option("--save", default="maps", show_default=True, help="With --segment: maps, masks, overlays (by commas).")
+@click.option(
+    "--absent",
+    type=click.Choice(["keep", "blank", "report"]),
+    default="keep",
+    show_default=True,
+    help="Photos that do not show the object of their album: keep their maps, blank them, or report them.",
+)
 @click.option("--smallest", type=int, default=2, show_default=True, help="Photos that make an album.")
 @network_options()
 @click.option("--overwrite", is_flag=True, help="Sort again where the folder holds albums of other photos or options.")
 @click.option("--json", "as_json", is_flag=True, help="The albums as JSON on standard output.")
-def command(paths, output, copy, segment, save, smallest, overwrite, as_json, **network):
+def command(paths, output, copy, segment, save, absent, smallest, overwrite, as_json, **network):
     """Sort the photos under PATH, at any depth, into albums whose photos share an object.
 
     OUTPUT/album-001 is the largest album, and so on; photos that share their object with no other are in
@@ -41,32 +50,38 @@ def command(paths, output, copy, segment, save, smallest, overwrite, as_json, **
     from tqdm import tqdm
 
     from cosod.apps.albums.job import RESULTS, AlbumJob, check_albums, find_photos, sort_photos
-    from cosod.apps.segment import Job, check_output, run
+    from cosod.apps.segment import Job, check_absent, check_output, run
     from cosod.errors import InputError
     from cosod.io.write_guard import protect
 
+    refuse_file_name(output)
     job = AlbumJob(output, copy, overwrite, smallest)
-    results = Job(output / RESULTS, words(save), overwrite=overwrite)
+    results = Job(output / RESULTS, words(save), overwrite=overwrite, absent=absent)
     if any(p.resolve() == output.resolve() for p in paths):
         raise InputError(f"{output} is an input too; give another folder for the albums")
     photos = find_photos(paths, output, note_results, note_left_out)
     protect(check_albums(job, [*photos, *weights_files(network["weights"])]))
     check_output(output)
     detector, identity = open_detector(**network)
+    if segment:
+        check_absent(detector, results)
     with tqdm(total=len(photos), unit="img", desc="describing", disable=None, dynamic_ncols=True) as bar:
         found = sort_photos(detector, identity, photos, job, bar.update)
-    failed = list(found.failed)
+    failed, absent_photos = list(found.failed), []
     if segment and found.albums:
         total = sum(len(album.images) for album in found.albums)
         with progress(total, as_json=False) as report:
             summary = run(detector, identity, list(found.albums), results, report)
         failed += [{"image": entry["image"], "error": entry["error"]} for entry in summary.failed]
+        absent_photos = summary.absent
     if as_json:
         albums = {album.name: [str(photo) for photo in album.images] for album in found.albums}
         shown = {"albums": albums, "leftovers": [str(p) for p in found.leftovers], "failed": failed}
         shown["left_out"] = [file.as_dict() for file in left_out()]
+        shown |= {"absent": absent_photos} if absent != "keep" else {}
         click.echo(json.dumps(shown, ensure_ascii=False))
     _print_found(found, output)
+    list_absent(absent_photos)
     list_failed((entry["error"] for entry in failed), "photo")
 
 

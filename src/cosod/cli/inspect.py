@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import refuse_file_name
 from cosod.cli.options import POSITIVE, list_failed, note_left_out, note_results, weights_files
 
 
@@ -45,6 +46,7 @@ def command(paths, output, show, images, runs, **machine):
     from cosod.errors import InputError
     from cosod.io.write_guard import guard
 
+    refuse_file_name(output)
     if not paths and not runs:
         raise click.UsageError("give folders of photos, or --run with the folder of a training run")
     if any(path.resolve() == output.resolve() for path in (*paths, *runs)):

@@ -1,5 +1,8 @@
 """``cosod learn``: keep what photos share in a file."""
 
+import os
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -41,7 +44,7 @@ def command(paths, output, masks, **network):
 
     groups = find_groups(paths, on_results=note_results, on_left_out=note_left_out)
     images = [path for group in groups for path in group.images]
-    marks = _marks(masks, images)
+    marks = marks_of(masks, images, paths)
     if output.is_dir():
         raise InputError(f"{output} is a folder; give a file for the consensus, as {output}/object.consensus")
     guard([output], [*images, *marks, *weights_files(network["weights"])])
@@ -59,18 +62,56 @@ def command(paths, output, masks, **network):
     list_failed(map(str, failed))
 
 
-def _marks(masks: tuple[str, ...], images: list[Path]) -> list[Path | None]:
-    """For each image its mask, or None."""
+def marks_of(masks: Sequence[str], images: Sequence[Path], paths: Sequence[Path] = ()) -> list[Path | None]:
+    """For each image its mask, or None.
+
+    Args:
+        masks: ``PHOTO=MASK``. The photo may be spelled in any way that leads to the file, as it is called in one of the
+            folders given, or by its name alone where only one photo has it.
+        images: the photos.
+        paths: folders and files that they were found in.
+
+    Raises:
+        InputError: not of this form, of a photo that was not given, or a second mask of a photo.
+
+    Example:
+        >>> marks_of(["1.jpg=1.png"], [Path("refs/1.jpg"), Path("refs/2.jpg")])
+        [PosixPath('1.png'), None]
+    """
     from cosod.errors import InputError
 
-    places = {image.resolve(): number for number, image in enumerate(images)}
     found: list[Path | None] = [None] * len(images)
     for text in masks:
-        photo, equals, mask = text.partition("=")
-        if not equals or not mask:
+        cuts = [place for place, letter in enumerate(text) if letter == "=" and 0 < place < len(text) - 1]
+        if not cuts:
             raise InputError(f"--mask {text}: give PHOTO=MASK, as --mask refs/1.jpg=1.png")
-        number = places.get(Path(photo).resolve())
-        if number is None:
+        # Names may hold the sign too: the first cut that gives a photo is meant.
+        hits = ((_photo_of(text[:cut], images, paths), text[cut + 1 :]) for cut in cuts)
+        numbers, mask = next((hit for hit in hits if hit[0]), ([], ""))
+        photo = text[: cuts[0]]
+        if not numbers:
             raise InputError(f"--mask {text}: {photo} is not among the photos given")
-        found[number] = Path(mask)
+        if len(numbers) > 1:
+            several = " and ".join(str(images[number]) for number in numbers[:2])
+            raise InputError(f"--mask {text}: {photo} may be {several}; give its path")
+        if found[numbers[0]] is not None:
+            raise InputError(f"--mask {text}: {images[numbers[0]]} has another mask already; give one for each photo")
+        found[numbers[0]] = Path(mask)
     return found
+
+
+def _photo_of(text: str, images: Sequence[Path], paths: Sequence[Path]) -> list[int]:
+    """Numbers of the photos that a spelling may mean; by the first rule that gives any."""
+
+    def place(path: Path) -> str:
+        return unicodedata.normalize("NFC", os.path.normcase(os.path.realpath(path)))
+
+    given = Path(text).expanduser()
+    places = [place(image) for image in images]
+    for candidate in (given, *(path / given for path in paths if path.is_dir())):
+        if numbers := [number for number, known in enumerate(places) if known == place(candidate)]:
+            return numbers
+    if given.name != text:
+        return []
+    wanted = unicodedata.normalize("NFC", text)
+    return [number for number, image in enumerate(images) if unicodedata.normalize("NFC", image.name) == wanted]

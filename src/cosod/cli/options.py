@@ -219,6 +219,7 @@ def find_inputs(
     read: Iterable[Path | str | None] = (),
     sheet: Path | None = None,
     overwrite: bool = False,
+    one: bool = False,
 ):
     """The groups under ``paths``, once it is clear that ``output`` can be written and that no input is written over.
 
@@ -231,9 +232,11 @@ def find_inputs(
         read: other files that are read; ``None`` stands for an option that is not given.
         sheet: a contact sheet that is written too.
         overwrite: whether it may replace a file that is none.
+        one: whether the result is one file, of one photo.
     """
     from cosod.apps.preflight import check_places, check_sheet
     from cosod.apps.segment import RESERVED, check_output
+    from cosod.cli.one_file import check_one
     from cosod.errors import InputError
     from cosod.io.photo_groups import find_groups
     from cosod.io.write_guard import protect
@@ -248,7 +251,9 @@ def find_inputs(
     if maps is not None:
         others += [maps / group.name / f"{stem}.png" for group in groups for stem in group.stems]
     written = list(targets(groups))
-    inputs = check_places(written, groups, others)
+    if one:
+        check_one(groups, written[-1])
+    inputs = check_places(written, groups, others, one)
     if sheet is not None:
         check_sheet(sheet, output, written, paths, inputs, overwrite)
     refuse_others(groups)
@@ -370,6 +375,15 @@ def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> Non
         summary.stale += [str(file) for file in found]
 
 
+def list_absent(entries: Sequence[dict]) -> None:
+    """Names the images in which the object probably is not."""
+    if entries:
+        click.echo(f"{len(entries)} {'image is' if len(entries) == 1 else 'images are'} without the object:", err=True)
+    for entry in entries:
+        of = f", {entry['consensus']}" if "consensus" in entry else ""
+        click.echo(f"  {entry['image']} (presence {entry['presence']:.2f}{of})", err=True)
+
+
 def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -> None:
     """Names what was left out and what could not be read; the latter ends the command with exit code 1."""
     from cosod.io.wording import plural
@@ -382,7 +396,7 @@ def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -
         raise click.exceptions.Exit(1)
 
 
-def finish(summary, output: Path, as_json: bool) -> None:
+def finish(summary, output: Path | str, as_json: bool) -> None:
     """Prints the summary of a run; images that could not be used are listed and make the exit code 1."""
     from cosod.io.wording import plural
 
@@ -399,12 +413,7 @@ def finish(summary, output: Path, as_json: bool) -> None:
         them = "it" if summary.skipped_groups == 1 else "them"
         line += f"; {summary.skipped_groups} {were} finished already (--overwrite redoes {them})"
     click.echo(f"{line}. Results in {output}", err=True)
-    if summary.absent:
-        are = "image is" if len(summary.absent) == 1 else "images are"
-        click.echo(f"{len(summary.absent)} {are} without the object:", err=True)
-        for entry in summary.absent:
-            of = f", {entry['consensus']}" if "consensus" in entry else ""
-            click.echo(f"  {entry['image']} (presence {entry['presence']:.2f}{of})", err=True)
+    list_absent(summary.absent)
     if summary.stale:
         are = "result is of a photo that is" if len(summary.stale) == 1 else "results are of photos that are"
         click.echo(f"{len(summary.stale)} {are} gone (--prune deletes):", err=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import one_file, output_option
 from cosod.cli.options import (
     POSITIVE,
     PathOrURL,
@@ -25,7 +26,7 @@ from cosod.cli.options import (
 
 @click.command(short_help="Find the object that the photos of a folder share.")
 @click.argument("paths", nargs=-1, required=True, type=PathOrURL(), metavar="PATH...")
-@click.option("-o", "--output", required=True, type=PathOrURL(), help="Folder for the results.")
+@output_option(PathOrURL())
 @map_options
 @group_options
 @click.option("--sheet", type=PathOrURL(), help="Also write one picture that shows results of all groups.")
@@ -53,7 +54,8 @@ def command(
     """Find the object that the photos of each group share, and write a map for each photo.
 
     A folder of images is one group; a folder of folders is one group each; single files are one group. Maps are
-    8-bit, at the size of the photo: OUTPUT/<group>/<photo>.png.
+    8-bit, at the size of the photo: OUTPUT/<group>/<photo>.png. With one photo OUTPUT may be a file; PATH and OUTPUT
+    may be - for standard input and output.
 
     The frames of a video file, or of an animated GIF, PNG or WebP picture given by itself, are a group too:
     OUTPUT/<clip>/000001.png and so on, overlays as one video. It has the clip's sound where ffmpeg is installed.
@@ -71,7 +73,12 @@ def command(
     from cosod.io.wording import plural
     from cosod.models import registry
 
-    job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
+    kinds = words(save)
+    endings = (".jpg", ".jpeg", ".png") if kinds == ("overlays",) else (".png",)
+    refused = {"--sheet": sheet, "--shard": shard, "--engine ray": engine == "ray"}
+    one = one_file(paths, output, endings, as_json, refused)
+    shown, paths, output = (one.shown, one.paths, one.output) if one else (output, paths, output)
+    job = Job(output, kinds, threshold_value(threshold or "0.5"), overwrite, absent, outline, one and one.file)
     part = Shard.parse(shard) if shard else None
     if sheet and "maps" not in job.save:
         raise InputError("--sheet shows the maps that are written; add maps to --save")
@@ -80,6 +87,8 @@ def command(
     if engine == "local" and (workers is not None or address):
         raise InputError("--workers and --address are of --engine ray; add it")
     clips, paths = split(paths)
+    if one and clips:
+        raise InputError(f"{clips[0]}: is a video, whose results are a folder; give one with -o")
     _check_places(clips, output, sheet, part, engine)
     groups = find_inputs(
         paths,
@@ -89,6 +98,7 @@ def command(
         read=[*clips, *weights_files(network["weights"])],
         sheet=sheet,
         overwrite=overwrite,
+        one=one is not None,
     )
     on_ray, here = None, network
     if engine == "ray":
@@ -116,7 +126,9 @@ def command(
     if sheet and groups:
         _write_sheet(sheet, groups, job)
     look_for_stale(summary, [output], everything, prune)
-    finish(summary, output, as_json)
+    if one:
+        one.close(summary)
+    finish(summary, shown, as_json)
 
 
 def _check_places(clips, output, sheet, part, engine: str) -> None:

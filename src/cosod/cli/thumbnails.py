@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import one_file, output_option
 from cosod.cli.options import (
     find_inputs,
     finish,
@@ -23,7 +24,7 @@ from cosod.cli.options import (
 
 @click.command(short_help="Crop photos around the object they share, all alike.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@output_option(click.Path(path_type=Path))
 @click.option("--maps", type=click.Path(path_type=Path), help="Start from the maps that `cosod segment` wrote here.")
 @click.option("--size", metavar="WxH", default="320x320", show_default=True, help="Of every thumbnail.")
 @click.option("--fill", type=float, help="Share of the thumbnail that the object takes.  [default: chosen, .65 to .9]")
@@ -60,7 +61,8 @@ def command(
 ):
     """Crop the photos of each group around the object they share: OUTPUT/<group>/<photo>.jpg, all of one size, with
     the object as large and at the same place in each. The object is never cut: where a crop would leave its photo,
-    the background is continued (--edges inside moves the crop instead).
+    the background is continued (--edges inside moves the crop instead). With one photo OUTPUT may be a file; PATH and
+    OUTPUT may be - for standard input and output.
 
     Groups are found as by `cosod segment`. Labels are of the photos: OUTPUT/coco.json, OUTPUT/labels/ for YOLO, with
     the group's name as the object's class.
@@ -74,7 +76,9 @@ def command(
     from cosod.io.wording import plural
 
     options = ThumbnailOptions(size_value(size), fill=fill, edges=edges, **object_settings(threshold, absent))
-    job = ThumbnailJob(output, options, words(labels), masks, each_part, overwrite)
+    one = one_file(paths, output, (".jpg", ".jpeg", ".png"), as_json, {"--sheet": sheet, "--labels": labels})
+    shown, paths, output = (one.shown, one.paths, one.output) if one else (output, paths, output)
+    job = ThumbnailJob(output, options, words(labels), masks, each_part, overwrite, one and one.file)
     groups = find_inputs(
         paths,
         output,
@@ -84,6 +88,7 @@ def command(
         read=[*weights_files(network["weights"])],
         sheet=sheet,
         overwrite=overwrite,
+        one=one is not None,
     )
     job.check_names(groups)
     source = map_source(maps, **network)
@@ -97,4 +102,6 @@ def command(
     if sheet:
         job.write_sheet(groups, sheet)
     look_for_stale(summary, [output], groups, prune)
-    finish(summary, output, as_json)
+    if one:
+        one.close(summary)
+    finish(summary, shown, as_json)

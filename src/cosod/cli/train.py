@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.one_file import refuse_file_name
 from cosod.cli.options import POSITIVE, place_of, weights_files
 from cosod.errors import InputError
 
@@ -85,6 +86,7 @@ def command(
         return
     if not recipe or not data or output is None:
         raise click.UsageError("give a recipe, --data and -o; the recipes are shown by --list")
+    refuse_file_name(output)
     changed = overrides(changes, epochs, size, batch, lr, hold_out, seed=seed)
     if backbone == "none":
         changed["pretrained"] = False

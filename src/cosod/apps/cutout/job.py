@@ -18,6 +18,8 @@ from cosod.io.photo_groups import Group
 from cosod.postprocess.render import save_image
 
 FORMATS = ("png", "webp", "jpg")
+#: Ending of a file -> its format.
+ENDINGS = {".png": "png", ".webp": "webp", ".jpg": "jpg", ".jpeg": "jpg"}
 #: The longest side that WebP can have.
 WEBP_LIMIT = 16383
 
@@ -31,12 +33,14 @@ class CutoutJob:
         options: how objects are cut out.
         format: one of :data:`FORMATS`; ``jpg`` only with a background.
         overwrite: redo groups that are finished already.
+        file: the one result of the one photo of a run, in place of its name in ``output``.
     """
 
     output: Path
     options: CutoutOptions = field(default_factory=CutoutOptions)
     format: str = "png"
     overwrite: bool = False
+    file: Path | None = None
 
     def __post_init__(self):
         if self.format not in FORMATS:
@@ -56,6 +60,8 @@ class CutoutJob:
         return [str(self.options), state, self.format]
 
     def files(self, group: Group, index: int) -> list[Path]:
+        if self.file is not None:
+            return [self.file]
         return [self.output / group.name / f"{group.stems[index]}.{self.format}"]
 
     def files_beside(self, group: Group, index: int) -> list[Path]:
@@ -97,7 +103,7 @@ def save_cutout(pixels: np.ndarray, file: Path) -> None:
     Example:
         >>> save_cutout(cut_out(image, saliency), Path("out.png"))
     """
-    if file.suffix != ".webp":
+    if file.suffix.lower() != ".webp":
         return save_image(pixels, file, quality=92)
     with whole(file) as temporary:
         # "exact" keeps the object's colours under the transparent edge, for programs that enlarge the picture.

@@ -40,6 +40,7 @@ class ThumbnailJob:
         masks: beside the boxes, see :data:`cosod.apps.thumbnails.annotations.MASKS`.
         each_part: a box for each connected part of the object.
         overwrite: redo groups that are finished already.
+        file: the one result of the one photo of a run, in place of its name in ``output``.
     """
 
     output: Path
@@ -48,6 +49,7 @@ class ThumbnailJob:
     masks: str = "none"
     each_part: bool = False
     overwrite: bool = False
+    file: Path | None = None
 
     def __post_init__(self):
         unknown = [label for label in self.labels if label not in LABELS]
@@ -68,6 +70,8 @@ class ThumbnailJob:
         return [str(self.options), self.labels, self.masks, self.each_part]
 
     def files(self, group: Group, index: int) -> list[Path]:
+        if self.file is not None:
+            return [self.file]
         return [self.output / group.name / f"{group.stems[index]}.jpg"]
 
     def files_beside(self, group: Group, index: int) -> list[Path]:

@@ -99,6 +99,8 @@ def published_names(variant: str) -> Callable[[str], str | None]:
         if first != "_blocks":
             return None  # the layer to 1,280 channels and the classifier
         number, layer, rest = rest.split(".", 2)
+        if int(number) >= len(places):
+            return key  # of a deeper variant: an entry that ours has not
         stage, block = places[int(number)]
         layers = ["_expand_conv", "_depthwise_conv", "_project_conv"]
         norms = ["_bn0", "_bn1", "_bn2"]

@@ -1,0 +1,136 @@
+"""One photo in, one file out: ``cosod cutout photo.jpg -o out.png``, and ``-`` for standard input and output."""
+
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+#: Standard input as a path of photos, standard output as the place of a result.
+STANDARD = Path("-")
+#: Endings of files: a folder of results is not called so by anybody who means a folder.
+FILE_ENDINGS = frozenset(
+    f".{ending}"
+    for endings in (
+        "jpg jpeg jpe jfif png apng webp bmp dib tif tiff gif ppm pgm pbm pnm heic heif avif jp2 tga ico psd svg pdf",
+        "mp4 m4v mov avi mkv webm mpg mpeg wmv flv ogv",
+        "html htm csv json jsonl md tex txt zip tar gz safetensors pt pth onnx consensus",
+    )
+    for ending in endings.split()
+)
+
+
+@dataclass(frozen=True)
+class OneFile:
+    """Where one photo comes from and its result goes.
+
+    Attributes:
+        paths: what to read: the photo, which is a temporary file where it came from standard input.
+        output: temporary folder for records.
+        file: the result, a temporary file where it goes to standard output.
+        standard: whether it does.
+    """
+
+    paths: tuple[Path, ...]
+    output: Path
+    file: Path
+    standard: bool
+
+    @property
+    def shown(self) -> str:
+        """The place of the result, for people."""
+        return "standard output" if self.standard else str(self.file)
+
+    def close(self, summary) -> None:
+        """Send the result where it goes, and name standard input in a run's failures."""
+        for failure in summary.failed:
+            failure["error"] = failure["error"].replace(str(self.output / "standard input"), "standard input")
+        if self.standard and self.file.exists():
+            stream: BinaryIO = sys.stdout.buffer
+            stream.write(self.file.read_bytes())
+            stream.flush()
+
+
+def output_option(kind: click.ParamType) -> Callable:
+    """The option ``-o`` of verbs that may write one file."""
+    return click.option(
+        "-o", "--output", required=True, type=kind, help="Folder for the results; of one photo also a file, or -."
+    )
+
+
+def names_file(path: Path) -> bool:
+    """Whether a place of results is a file by its ending, and no folder that is there already."""
+    return path == STANDARD or (path.suffix.lower() in FILE_ENDINGS and not path.is_dir())
+
+
+def refuse_file_name(output: Path | None) -> None:
+    """Raises InputError where a command that writes a folder is given the name of a file."""
+    from cosod.errors import InputError
+
+    if output is not None and names_file(output):
+        raise InputError(f"-o {output}: is the name of a file, and the results are a folder; give another name")
+
+
+def one_file(
+    paths: Sequence[Path], output: Path, endings: Sequence[str], as_json: bool, refused: dict[str, object]
+) -> OneFile | None:
+    """Decide whether one file is asked for; None where the results go into a folder, as they do for several photos.
+
+    Args:
+        paths: photos and folders that are read.
+        output: the value of ``-o``.
+        endings: that the file may have; that of standard output comes first.
+        as_json: whether standard output is taken by events.
+        refused: option -> value, of options that need a folder.
+
+    Raises:
+        InputError: a file is asked for, and it is none that can be written, or there are several photos, or options
+            that need a folder; or standard input is mixed with photos.
+    """
+    from cosod.errors import InputError
+    from cosod.io.storage import is_remote
+
+    from_input = STANDARD in paths
+    if is_remote(output) or not (names_file(output) or from_input):
+        return None
+    if from_input and len(paths) > 1:
+        raise InputError("- is one photo from standard input; give no other photos with it")
+    if not names_file(output):
+        raise InputError(f"-o {output}: is a folder, and - is one photo; give a file, or - for standard output")
+    if output != STANDARD and output.suffix.lower() not in endings:
+        raise InputError(f"-o {output}: give a name that ends in {', '.join(endings)}, or a folder")
+    if len(paths) > 1:
+        raise InputError(
+            f"-o {output}: is one file, and {len(paths)} photos are given; give a folder for their results"
+        )
+    for option, value in refused.items():
+        if value:
+            raise InputError(f"{option} needs a folder for the results; -o {output} is one file")
+    if output == STANDARD:
+        if as_json:
+            raise InputError("--json and -o - both write to standard output; give a file with -o")
+        if sys.stdout is not None and sys.stdout.isatty():
+            raise InputError("-o - would write a picture to the terminal; send it to a file or another program")
+    folder = Path(click.get_current_context().with_resource(tempfile.TemporaryDirectory(prefix="cosod-")))
+    if from_input:
+        stream: BinaryIO = sys.stdin.buffer
+        (folder / "standard input").write_bytes(stream.read())
+        paths = (folder / "standard input",)
+    standard = output == STANDARD
+    return OneFile(tuple(paths), folder, folder / f"result{endings[0]}" if standard else output, standard)
+
+
+def check_one(groups, output: Path) -> None:
+    """Raises InputError unless the groups are one photo."""
+    from cosod.errors import InputError
+
+    total = sum(len(group.images) for group in groups)
+    if total != 1:
+        raise InputError(_several(output, total))
+
+
+def _several(output: Path, count: int) -> str:
+    return f"-o {output}: is one file, and {count} photos are given; give a folder for their results"

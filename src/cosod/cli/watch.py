@@ -1,0 +1,126 @@
+"""``cosod watch``: a folder that fills while the command runs."""
+
+import contextlib
+import dataclasses
+import json
+import signal
+import threading
+from collections.abc import Iterator
+
+import click
+
+from cosod.cli.apply import load_consensuses, split_consensuses
+from cosod.cli.one_file import refuse_file_name
+from cosod.cli.options import PathOrURL, finish, map_options, open_detector, threshold_value, weights_files, words
+
+
+@click.command(short_help="Do the photos that come into a folder, while it fills.")
+@click.argument("paths", nargs=-1, required=True, type=PathOrURL(), metavar="[CONSENSUS]... FOLDER")
+@click.option("-o", "--output", required=True, type=PathOrURL(), help="Folder for the results.")
+@click.option("--consensus", "files", multiple=True, type=PathOrURL(), help="Consensus of `cosod learn`; repeatable.")
+@click.option("--every", type=click.FloatRange(0.05), default=2.0, show_default=True, help="Seconds between two looks.")
+@click.option("--idle", type=click.FloatRange(0), help="End after so many seconds without a new photo.")
+@click.option("--once", is_flag=True, help="End when the photos that are there are done.")
+@map_options
+def command(
+    paths,
+    output,
+    files,
+    every,
+    idle,
+    once,
+    save,
+    threshold,
+    outline,
+    absent,
+    overwrite,
+    prune,
+    as_json,
+    working_size,
+    **network,
+):
+    """Find what a consensus stands for in each photo that comes into FOLDER, until Ctrl-C.
+
+    A consensus is a file ending in .consensus that `cosod learn` wrote. Photos are done once their files are whole, and
+    again when they change; results lie as those of `cosod apply`: OUTPUT/<folder>/<photo>.png. The command may be
+    stopped and given again.
+
+    \b
+        cosod learn mugs/ -o mug.consensus
+        cosod watch mug.consensus incoming/ -o out/
+    """
+    from cosod.apps.preflight import check_places
+    from cosod.apps.segment import Job, Summary, check_output
+    from cosod.apps.stale import remove
+    from cosod.apps.watch import Watch, watch
+    from cosod.errors import InputError
+    from cosod.io.write_guard import protect
+
+    given, folders = split_consensuses(paths)
+    files = [*given, *files]
+    if not files or len(folders) != 1:
+        raise InputError("give a consensus and one folder, as: cosod watch mug.consensus incoming/ -o out/")
+    (folder,) = folders
+    refuse_file_name(output)
+    if folder.resolve() == output.resolve():
+        raise InputError(f"{output} is the folder that photos come into; give another folder for the results")
+    consensuses = load_consensuses(files)
+    job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
+    first = next(iter(consensuses.values()))
+    detector, identity = open_detector(working_size=working_size or first.facts.size, **network)
+    for path, consensus in zip(files, consensuses.values(), strict=True):
+        detector.check(consensus, str(path))
+    if threshold is None:
+        job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
+    total = Summary()
+
+    def report(event: dict) -> None:
+        if as_json:
+            click.echo(json.dumps(event, ensure_ascii=False))
+        elif event["event"] == "image":
+            presence = f" (presence {event['presence']:.2f})" if "presence" in event else ""
+            click.echo(f"{event['image']}: {', '.join(event[kind] for kind in job.save)}{presence}", err=True)
+        elif event["event"] == "failed":
+            click.echo(f"could not be read: {event['error']}", err=True)
+
+    watched = Watch(detector, identity, folder, job, consensuses, report)
+    inputs = check_places(job.targets(watched.groups()), watched.groups(), [*files, *weights_files(network["weights"])])
+    protect(inputs)
+    check_output(output)
+    if not as_json:
+        click.echo(f"Watching {folder}; results go to {output}; Ctrl-C ends it", err=True)
+
+    def looked(summary: Summary) -> None:
+        nonlocal total
+        total += summary
+        if prune and (gone := watched.stale()):
+            remove(gone)
+
+    with _ended_by_signals() as stop:
+        watch(watched, every, idle, once, looked, stop)
+    total.failed = list(watched.failed.values())
+    total.stale = [str(file) for file in watched.stale()]
+    finish(total, output, as_json)
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets, and the signal that ends services; the second one interrupts.
+
+    Outside the main thread, which alone hears signals, nothing sets it.
+    """
+    stop = threading.Event()
+
+    def end(*_) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {}
+    with contextlib.suppress(ValueError):
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
