@@ -199,6 +199,10 @@ def _shown(start: float, length: float, limit: int, pixels: int) -> tuple[tuple[
     step = length / pixels
     first = max(0, round(-start / step))
     last = min(pixels, round((limit - start) / step))
+    if last <= first and start < limit and start + length > 0:  # less than a pixel: a photo that is a line
+        begin, end = max(0.0, start), min(float(limit), start + length)
+        first = min(pixels - 1, int(((begin + end) / 2 - start) / step))
+        return (first, first + 1), (begin, end)
     return (first, last), (max(0.0, start + first * step), min(float(limit), start + last * step))
 
 
