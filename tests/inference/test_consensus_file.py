@@ -3,6 +3,7 @@
 import json
 import struct
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -114,12 +115,31 @@ def test_bad_images_are_left_out(detector, tmp_path):
         detector.learn(group, [np.eye(60, 80, dtype=bool), None, None], lambda index, error: None)
 
 
-def test_a_mask_of_zeros_and_ones_is_one(detector, tmp_path):
+def test_any_mask_of_two_levels_is_one(detector, tmp_path):
     image, disc = scene(0, (220, 40, 30))
-    Image.fromarray(disc.astype(np.uint8)).save(tmp_path / "ones.png")
-    learned = detector.learn([image], [tmp_path / "ones.png"])
-    assert learned.fingerprint == detector.learn([image], [disc]).fingerprint
-    Image.fromarray(100 * disc.astype(np.uint8)).save(tmp_path / "dark.png")
+    expected = detector.learn([image], [disc]).fingerprint
+    ones = disc.astype(np.uint8)
+    palette = Image.fromarray(ones, "P")
+    palette.putpalette([0, 0, 0, 128, 0, 0])
+    cut_out = np.dstack([image, 255 * ones])
+    pictures = {
+        "ones": Image.fromarray(ones),
+        "dark": Image.fromarray(100 * ones),
+        "bright": Image.fromarray(200 + 50 * ones),
+        "deep ones": Image.fromarray(ones.astype(np.uint16)),
+        "deep": Image.fromarray(ones.astype(np.uint16) * 1000),
+        "red": Image.fromarray(np.dstack([255 * ones, 0 * ones, 0 * ones])),
+        "palette": palette,
+        "cut-out": Image.fromarray(cut_out),
+        "bits": Image.fromarray(disc),
+    }
+    for name, picture in pictures.items():
+        picture.save(tmp_path / f"{name}.png")
+        assert detector.learn([image], [tmp_path / f"{name}.png"]).fingerprint == expected, name
+    for mask in (ones.astype(int), ones / 1, 7 * ones.astype(np.int16), torch.from_numpy(ones)[None], pictures["dark"]):
+        assert detector.learn([image], [mask]).fingerprint == expected
+    soft = cv2.GaussianBlur(100 * ones, (0, 0), 2)
+    Image.fromarray(soft).save(tmp_path / "dark.png")
     with pytest.raises(InputError, match=r"dark\.png marks nothing .*brightest value is 100"):
         detector.learn([image], [tmp_path / "dark.png"])
 
@@ -129,6 +149,9 @@ def test_masks_that_say_nothing_are_named(detector, tmp_path):
     for name, mask, message in (
         ("empty", np.zeros_like(disc), "marks nothing"),
         ("full", np.ones_like(disc), "marks everything"),
+        ("zeros", np.zeros(disc.shape, np.uint16), "marks nothing"),
+        ("ones", np.ones(disc.shape, np.uint8), "marks everything"),
+        ("grey", np.full(disc.shape, 90, np.uint8), "marks nothing"),
         ("small", disc[:30], "80 x 30 pixels, its image 80 x 60"),
     ):
         Image.fromarray(mask).save(tmp_path / f"{name}.png")

@@ -49,7 +49,11 @@ class Pool:
         names = _photos(Path(root))
         if subset is not None and subset < len(names):
             # By hash, so that the choice depends on nothing but the seed and the names.
-            names = sorted(sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())[:subset])
+
+            def chance(name: str) -> bytes:
+                return hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest()
+
+            names = sorted(sorted(names, key=chance)[:subset])
         sizes = {}
         for name in names:
             try:

@@ -119,7 +119,11 @@ def _label_studio(folder: Path, pool: Pool, queries: Queries, image_url: str) ->
             }
             for x, y in points
         ]
-        data = {"image": image_url + quote(image), "cosod_image": image, "cosod_pool": pool.fingerprint}
+        data = {
+            "image": image_url + quote(image, errors="surrogateescape"),
+            "cosod_image": image,
+            "cosod_pool": pool.fingerprint,
+        }
         tasks.append({"data": data, "predictions": [{"model_version": "cosod", "result": regions}]})
     paths = query_files(folder, ["labelstudio"])
     write_text(paths[0], json.dumps(tasks, ensure_ascii=False, indent=1) + "\n")

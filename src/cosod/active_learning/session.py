@@ -9,6 +9,7 @@ from pathlib import Path
 from cosod.active_learning.points import Point, PointSet, Queries
 from cosod.active_learning.pool import Pool
 from cosod.errors import CosodError, InputError, OutputError
+from cosod.io.file_names import printable
 
 #: Answers of the page: on the main object, not on it, put off until later.
 OBJECT, BACKGROUND, SKIPPED = 1, 0, "skip"
@@ -75,7 +76,7 @@ class Session:
                 "session": self.id,
                 "started": self._started,
                 "version": len(self._log),
-                "images": [[name, *self.pool.sizes[name][::-1]] for name in self.images],
+                "images": [[printable(name), *self.pool.sizes[name][::-1]] for name in self.images],
                 "points": [[numbers[name], x, y] for name, x, y in self.asked],
                 "answers": list(self._answers),
                 "order": self._order(),

@@ -7,6 +7,7 @@ import numpy as np
 
 from cosod.errors import ExtraError
 from cosod.io.atomic_write import whole
+from cosod.io.file_names import printable
 
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -47,6 +48,7 @@ def save(figure, path: Path) -> None:
 
 def short(name: str, length: int = NAME_LENGTH) -> str:
     """A name of at most so many letters: of a longer one its last folder, and of that beginning and end."""
+    name = printable(name)
     if len(name) > length:
         name = name.rsplit("/", 1)[-1]
     return name if len(name) <= length else f"{name[: length // 2]}…{name[len(name) - (length - 1) // 2 :]}"

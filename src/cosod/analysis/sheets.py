@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cosod.analysis.examine import PHOTO_SIDE, Shown
+from cosod.io.file_names import printable
 from cosod.postprocess.render import save_image, to_8bit
 
 #: Photos beside each other; more go into further blocks below.
@@ -105,7 +106,9 @@ def _feature(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
 
 def shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     """``text``, with dots in its middle where it is wider than ``width`` pixels."""
-    text = unicodedata.normalize("NFC", text)  # some file systems keep accents apart, which fonts do not join
+    text = unicodedata.normalize(
+        "NFC", printable(text)
+    )  # some file systems keep accents apart, which fonts do not join
     if font.getlength(text) <= width:
         return text
     for kept in range(len(text) - 1, 1, -1):

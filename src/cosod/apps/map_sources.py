@@ -62,6 +62,7 @@ def images_and_maps(
         ImageError: an image that cannot be read.
     """
     threshold: float | str = MASK_THRESHOLD
+    most = MAX_PIXELS if detector is None else detector.max_pixels
     images = [kept(image) for image in as_group(images)]  # each is read twice
     if maps is None:
         if presence is not None:
@@ -77,7 +78,7 @@ def images_and_maps(
         raise InputError(f"{len(presence)} values of presence for {len(images)} images; give one for each image")
     triples = []
     for number, (source, saliency, there) in enumerate(zip(images, maps, presence, strict=True)):
-        image = read_image(source)
+        image = read_image(source, most)
         triples.append(ImageAndMap(image, check_map(saliency, image.shape[:2], f"map {number}"), there))
     return triples, threshold
 

@@ -25,7 +25,7 @@ from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
 from cosod.io.run_records import RECORDS, begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 from cosod.io.storage import all_there, is_remote, remove
-from cosod.postprocess.render import overlay, save_image, to_8bit
+from cosod.postprocess.render import fitting_jpeg, overlay, save_image, to_8bit
 from cosod.postprocess.threshold import binarise, check_threshold
 
 KINDS = ("maps", "masks", "overlays")
@@ -372,7 +372,7 @@ def _write(result: Result, blank: bool, group: Group, job: Job, max_pixels: int)
         if "masks" in written:
             save_image(mask, written["masks"])
         if "overlays" in written:
-            save_image(overlay(image, mask), written["overlays"])
+            save_image(fitting_jpeg(overlay(image, mask)), written["overlays"])
     places = {kind: str(path) for kind, path in written.items()}
     return {"share": round(np.count_nonzero(saliency > 0.5) / saliency.size, 4), **places}
 

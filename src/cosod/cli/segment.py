@@ -124,7 +124,7 @@ def command(
             if clips:
                 summary += run_clips(detector, identity, clips, job, report, groups)
     if sheet and groups:
-        _write_sheet(sheet, groups, job)
+        _write_sheet(sheet, groups, job, detector.max_pixels)
     look_for_stale(summary, [output], everything, prune)
     if one:
         one.close(summary)
@@ -147,7 +147,7 @@ def _check_places(clips, output, sheet, part, engine: str) -> None:
         raise InputError("--sheet reads and writes local files only; leave it out, or give a local folder with -o")
 
 
-def _write_sheet(sheet: Path, groups, job) -> None:
+def _write_sheet(sheet: Path, groups, job, max_pixels: int) -> None:
     from cosod.postprocess.render import contact_sheet
 
     shown = []
@@ -155,4 +155,4 @@ def _write_sheet(sheet: Path, groups, job) -> None:
         pairs = zip(group.images, group.stems, strict=True)
         files = [(image, job.target("maps", group.name, stem)) for image, stem in pairs]
         shown.append((group.name, [pair for pair in files if pair[1].exists()]))
-    contact_sheet(shown, sheet, job.threshold)
+    contact_sheet(shown, sheet, job.threshold, max_pixels=max_pixels)

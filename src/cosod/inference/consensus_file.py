@@ -17,7 +17,9 @@ from torch import Tensor
 
 from cosod.errors import ImageError, InputError
 from cosod.io.atomic_write import whole
-from cosod.io.images import ImageSource, read_image
+from cosod.io.file_names import text_path
+from cosod.io.images import ImageSource, read_levels
+from cosod.io.levels import marked
 from cosod.models.base import Consensus
 
 #: Raised when files of this version could not be read by the code before it.
@@ -105,7 +107,7 @@ class GroupConsensus:
         if not path.is_file():
             raise InputError(f"{path}: no such consensus; make it with: cosod learn PHOTOS -o {path}")
         try:
-            with safe_open(path, framework="pt") as file:
+            with text_path(path) as name, safe_open(name, framework="pt") as file:
                 metadata = file.metadata() or {}
                 if KEY not in metadata:
                     raise InputError(f"{path} holds no consensus; make one with: cosod learn PHOTOS -o FILE")
@@ -124,7 +126,7 @@ class GroupConsensus:
 def is_consensus(path: Path) -> bool:
     """Whether a file was written by :meth:`GroupConsensus.save`, of whatever version."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with text_path(path) as name, safe_open(name, framework="pt") as file:
             return KEY in (file.metadata() or {})
     except (SafetensorError, OSError, ValueError):
         return False
@@ -138,8 +140,8 @@ def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, 
     """A mask as attention: its share of each cell of the feature grid, summing to one.
 
     Args:
-        mask: anything that :func:`cosod.io.read_image` takes; what is brighter than half marks the object,
-            or ones where it holds zeros and ones.
+        mask: anything that :func:`cosod.io.read_image` takes. Of two levels the brighter one marks the object; of more,
+            what is brighter than half.
         size: height and width of the upright image that it belongs to.
         grid: height and width of F.
         max_pixels: larger masks are refused.
@@ -153,20 +155,15 @@ def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, 
     """
     name = f"the mask {os.fspath(mask)!s}" if isinstance(mask, str | os.PathLike) else "the mask that was given"
     try:
-        values = read_image(mask, max_pixels).mean(axis=2)
+        levels = read_levels(mask, max_pixels)
     except ImageError as error:
         raise InputError(str(error)) from error  # a run may go on without an image, not without what it was shown
-    # Masks of zeros and ones, as many labelling tools write them, are all but black.
-    marked = values > (0 if values.max() == 1 else 127)
-    if marked.shape != size:
-        found, wanted = (f"{width} x {height}" for height, width in (marked.shape, size))
+    if levels.shape != size:
+        found, wanted = (f"{width} x {height}" for height, width in (levels.shape, size))
         raise InputError(f"{name} is {found} pixels, its image {wanted}; give a mask of the image's own size")
-    if not marked.any():
-        brightest = f" (its brightest value is {values.max():.0f} of 255)" if values.any() else ""
-        raise InputError(f"{name} marks nothing{brightest}; paint the object white on black")
-    if marked.all():
-        raise InputError(f"{name} marks everything; paint the object white and leave the rest black")
-    shares = torch.from_numpy(cv2.resize(marked.astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA))
+    shares = torch.from_numpy(
+        cv2.resize(marked(levels, name).astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA)
+    )
     return (shares / shares.sum())[None]
 
 

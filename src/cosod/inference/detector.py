@@ -314,10 +314,10 @@ class Detector(Finding):
 
         Args:
             images: as for :meth:`segment`.
-            masks: for each image a mask of the object at the image's own size (a path, image or array, brighter than
-                half where the object is), or None. Marked images alone then say what the object is, and one of them
-                is enough. The others count as far as what resembles it is in them (not at all where presence is not
-                calibrated).
+            masks: for each image a mask of the object at the image's own size, or None; masks may be given as images
+                are. Of two levels the brighter one marks the object, of more what is brighter than half. Marked images
+                alone then say what the object is, and one of them is enough. The others count as far as what resembles
+                it is in them (not at all where presence is not calibrated).
             on_error: as for :meth:`stream`.
 
         Raises:

@@ -1,7 +1,11 @@
-"""Names of results that every file system takes."""
+"""Names of files: results that every file system takes, and files whose names are no text."""
 
+import contextlib
 import hashlib
 import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 #: Bytes of a name, before an ending of up to five bytes and a number of up to four are added: file systems take 255.
 LONGEST = 240
@@ -25,3 +29,33 @@ def shortened(name: str, longest: int = LONGEST) -> str:
 def shortened_path(name: str) -> str:
     """The same for each part of a name with ``/`` between folders."""
     return "/".join(shortened(part) for part in name.split("/"))
+
+
+def printable(name: str) -> str:
+    """A name for pictures and figures, with a mark in place of each byte that is no UTF-8.
+
+    Example:
+        >>> printable("caf\\udce9")
+        'caf\ufffd'
+    """
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def text_path(path: Path) -> Iterator[Path]:
+    """The same file, or folder, under a name that is UTF-8, for libraries that take no other.
+
+    A path that is UTF-8 is given as it is; to another leads a link, as long as the block lasts.
+
+    Example:
+        >>> with text_path(path) as file:
+        ...     capture = cv2.VideoCapture(str(file))
+    """
+    if printable(str(path)) == str(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="cosod-") as folder:
+        ending = path.suffix if printable(path.suffix) == path.suffix else ""
+        link = Path(folder) / f"file{ending}"
+        link.symlink_to(path.absolute())
+        yield link

@@ -5,9 +5,9 @@ import io
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -18,11 +18,22 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from cosod.errors import DamagedImageWarning, ImageError, InputError
 from cosod.io.color_profiles import to_srgb
 from cosod.io.image_formats import SUFFIXES, open_pillow, unreadable
+from cosod.io.levels import levels_of_array, levels_of_pillow
 from cosod.io.pixels import from_array, from_pillow, is_tensor, orientation, scaled, tensor_array, turned
 from cosod.io.storage import as_path, is_remote, open_binary
 from cosod.io.truncated_jpeg import mended
 
-__all__ = ["MAX_PIXELS", "OVERSAMPLING", "SUFFIXES", "ImageSource", "image_size", "kept", "read_image", "read_reduced"]
+__all__ = [
+    "MAX_PIXELS",
+    "OVERSAMPLING",
+    "SUFFIXES",
+    "ImageSource",
+    "image_size",
+    "kept",
+    "read_image",
+    "read_levels",
+    "read_reduced",
+]
 
 #: Images of more pixels are refused unless the caller raises the limit (600 MB as RGB).
 MAX_PIXELS = 200_000_000
@@ -75,7 +86,25 @@ def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         >>> read_image(np.zeros((48, 64), np.uint8)).shape
         (48, 64, 3)
     """
-    return _read(source, max_pixels, None)[0]
+    return _read(source, max_pixels)[0]
+
+
+def read_levels(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """The grey levels of a mask as they are stored, whatever their range, upright: float32 ``(H, W)``.
+
+    Args:
+        source, max_pixels: as for :func:`read_image`; arrays and tensors may hold whole numbers of any type too.
+
+    Of colors the brightest channel counts; where the transparency of an image varies, it is the mask.
+
+    Raises:
+        ImageError: as :func:`read_image`.
+
+    Example:
+        >>> read_levels(np.eye(3, dtype=int)).max()
+        np.float32(1.0)
+    """
+    return _read(source, max_pixels, reader=_LEVELS)[0]
 
 
 def read_reduced(source: ImageSource, side: int, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, tuple[int, int]]:
@@ -111,18 +140,31 @@ def image_size(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> tuple[i
     return (width, height) if sideways else (height, width)
 
 
-def _read(source: ImageSource, max_pixels: int, at_least: int | None) -> tuple[np.ndarray, tuple[int, int]]:
+class _Reader(NamedTuple):
+    """What is made of decoded Pillow images, and of arrays."""
+
+    of_pillow: Callable[[Image.Image], np.ndarray]
+    of_array: Callable[[np.ndarray], np.ndarray]
+
+
+_PIXELS = _Reader(from_pillow, from_array)
+_LEVELS = _Reader(levels_of_pillow, levels_of_array)
+
+
+def _read(
+    source: ImageSource, max_pixels: int, at_least: int | None = None, reader: _Reader = _PIXELS
+) -> tuple[np.ndarray, tuple[int, int]]:
     if isinstance(source, Image.Image):
-        array = _read_pillow(source, max_pixels)
+        array = _read_pillow(source, max_pixels, reader)
         return array, array.shape[:2]
     if isinstance(source, bytes | bytearray | memoryview) or _is_file(source):
         data = _fetched(source)
-        return _decoded(io.BytesIO(data), "the image given as a file or its bytes", max_pixels, at_least)
+        return _decoded(io.BytesIO(data), "the image given as a file or its bytes", max_pixels, at_least, reader)
     if isinstance(source, str | os.PathLike) or is_remote(source):
         path = as_path(source)
         with _opened(path) as file:
-            return _decoded(file, str(path), max_pixels, at_least)
-    array = from_array(_array(source))
+            return _decoded(file, str(path), max_pixels, at_least, reader)
+    array = reader.of_array(_array(source))
     return array, array.shape[:2]
 
 
@@ -183,21 +225,23 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _decoded(file: BinaryIO, name: str, max_pixels: int, at_least: int | None) -> tuple[np.ndarray, tuple[int, int]]:
+def _decoded(
+    file: BinaryIO, name: str, max_pixels: int, at_least: int | None, reader: _Reader
+) -> tuple[np.ndarray, tuple[int, int]]:
     """Pixels, and height and width of the whole image, of a file in any of the formats."""
     try:
         with open_pillow(file) as image:
             _check_size(image.size, max_pixels, name)
             try:
-                return _pixels(image, at_least)
+                return _pixels(image, at_least, reader)
             except OSError:
                 whole = _mended(image, file, name)
                 if whole is None:
                     raise
         with open_pillow(io.BytesIO(whole)) as image:
-            return _pixels(image, at_least)
+            return _pixels(image, at_least, reader)
     except UnidentifiedImageError:
-        array = _decoded_by_opencv(file, name, max_pixels)
+        array = _decoded_by_opencv(file, name, max_pixels, reader)
         return array, array.shape[:2]
     except MemoryError:
         raise ImageError(f"{name}: too large for the memory of this machine; reduce the image") from None
@@ -207,12 +251,12 @@ def _decoded(file: BinaryIO, name: str, max_pixels: int, at_least: int | None) -
         raise ImageError(f"{name}: damaged or truncated ({error}); replace the file") from error
 
 
-def _pixels(image: Image.Image, at_least: int | None) -> tuple[np.ndarray, tuple[int, int]]:
+def _pixels(image: Image.Image, at_least: int | None, reader: _Reader) -> tuple[np.ndarray, tuple[int, int]]:
     width, height = image.size
     if at_least and isinstance(image, JpegImageFile) and image.draft(None, (at_least, at_least)):
-        array = from_pillow(image)
+        array = reader.of_pillow(image)
         return array, (width, height) if _sideways(image) else (height, width)
-    array = from_pillow(image)
+    array = reader.of_pillow(image)
     return array, array.shape[:2]
 
 
@@ -230,7 +274,7 @@ def _mended(image: Image.Image, file: BinaryIO, name: str) -> bytes | None:
     return found.data
 
 
-def _read_pillow(image: Image.Image, max_pixels: int) -> np.ndarray:
+def _read_pillow(image: Image.Image, max_pixels: int, reader: _Reader) -> np.ndarray:
     name = "the Pillow image given"
     _check_size(image.size, max_pixels, name)
     try:
@@ -243,7 +287,7 @@ def _read_pillow(image: Image.Image, max_pixels: int) -> np.ndarray:
                 if whole is None:
                     raise
                 image = open_pillow(io.BytesIO(whole))
-            return from_pillow(image)
+            return reader.of_pillow(image)
     except MemoryError:
         raise ImageError(f"{name}: too large for the memory of this machine; reduce the image") from None
     except InputError:
@@ -271,7 +315,7 @@ def _check_size(size: tuple[int, int], max_pixels: int, name: str) -> None:
         raise ImageError(f"{name}: the image has no pixels")
 
 
-def _decoded_by_opencv(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
+def _decoded_by_opencv(file: BinaryIO, name: str, max_pixels: int, reader: _Reader) -> np.ndarray:
     """Kinds that Pillow does not know and OpenCV does: TIFF with floats or 16 bits a color."""
     file.seek(0)
     content = file.read()
@@ -285,8 +329,10 @@ def _decoded_by_opencv(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray
     if array is None:
         raise unreadable(name, content[:256])
     _check_size(array.shape[1::-1], max_pixels, name)
-    array = from_array(scaled(array) if array.dtype.kind == "f" else array)
     profile, turn = _tiff_tags(content)
+    if reader is _LEVELS:
+        return turned(reader.of_array(array), turn)
+    array = reader.of_array(scaled(array) if array.dtype.kind == "f" else array)
     if profile:
         array = np.array(to_srgb(Image.fromarray(array), profile))
     return np.ascontiguousarray(turned(array, turn))

@@ -9,13 +9,17 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from cosod.errors import ImageError
 from cosod.io.atomic_write import whole
-from cosod.io.images import read_image
+from cosod.io.file_names import printable
+from cosod.io.images import MAX_PIXELS, read_image
 from cosod.io.passed_over import SHEET_MARK
 from cosod.postprocess.threshold import binarise
 
 #: Endings of contact sheets.
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
+#: The longest side that JPEG files can have.
+JPEG_LIMIT = 65_500
 OVERLAY_COLOUR = (255, 64, 96)
 #: How maps are packed as PNG. They are smooth, and mostly nothing: the difference to the row above and runs of the same
 #: byte are all that is looked for, in a third of the time that trying all filters takes, for files about as small.
@@ -67,7 +71,21 @@ def save_sheet(array: np.ndarray, path: Path) -> None:
             marked.add_text("Software", SHEET_MARK)
             Image.fromarray(array).save(temporary, "PNG", compress_level=3, pnginfo=marked)
         else:
-            Image.fromarray(array).save(temporary, "JPEG", quality=90, comment=SHEET_MARK)
+            Image.fromarray(fitting_jpeg(array)).save(temporary, "JPEG", quality=90, comment=SHEET_MARK)
+
+
+def fitting_jpeg(array: np.ndarray) -> np.ndarray:
+    """An image ``(H, W, 3)`` as large as it is, or reduced as far as JPEG files need it.
+
+    Example:
+        >>> fitting_jpeg(np.zeros((70_000, 2, 3), np.uint8)).shape
+        (65500, 2, 3)
+    """
+    scale = JPEG_LIMIT / max(array.shape[:2])
+    if scale >= 1:
+        return array
+    height, width = (max(1, round(side * scale)) for side in array.shape[:2])
+    return cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def contact_sheet(
@@ -76,6 +94,7 @@ def contact_sheet(
     threshold: float | str = 0.5,
     columns: int = 6,
     cell: int = 220,
+    max_pixels: int = MAX_PIXELS,
 ) -> None:
     """One picture of many groups: for each image the photo, its map and the overlay, one under the other.
 
@@ -85,12 +104,14 @@ def contact_sheet(
         threshold: of the overlays' masks.
         columns: images a group.
         cell: side of a cell in pixels.
+        max_pixels: images of more pixels, and others that cannot be read any more, are not shown.
     """
     margin, gap, title = 24, 6, 46
     width = 2 * margin + columns * (cell + gap) - gap
     blocks = []
     for name, pairs in groups:
-        cells = [_column(image, saliency, threshold, cell) for image, saliency in pairs[:columns]]
+        columns_of_group = (_column(*pair, threshold, cell, max_pixels) for pair in pairs[:columns])
+        cells = [column for column in columns_of_group if column]
         if cells:
             more = len(pairs) - len(cells)
             blocks.append((f"{name}   +{more} more" if more > 0 else name, cells))
@@ -100,7 +121,7 @@ def contact_sheet(
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(22)
     y = margin
     for (name, cells), rows in zip(blocks, row_heights, strict=True):
-        draw.text((margin, y + 8), name, font=font, fill=(40, 40, 40))
+        draw.text((margin, y + 8), printable(name), font=font, fill=(40, 40, 40))
         y += title
         for row, row_height in enumerate(rows):
             for number, column in enumerate(cells):
@@ -111,10 +132,11 @@ def contact_sheet(
     save_sheet(np.asarray(sheet), path)
 
 
-def _column(image_file: Path, map_file: Path, threshold: float | str, cell: int) -> list[np.ndarray]:
-    image = read_image(image_file)
-    with Image.open(map_file) as stored:
-        saliency = np.asarray(stored.convert("L"))
+def _column(image_file: Path, map_file: Path, threshold: float | str, cell: int, most: int) -> list[np.ndarray] | None:
+    try:
+        image, saliency = read_image(image_file, most), read_image(map_file, most)[..., 0]
+    except ImageError:  # gone meanwhile, which must not cost the sheet
+        return None
     scale = cell / max(image.shape[:2])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)

@@ -174,7 +174,7 @@ def sort_photos(
     for name, photo in placed.items():
         _place(photo, job.output / name, job.copy)
     if not earlier or not (job.output / SHEET).exists():
-        album_sheet([*albums, leftovers], job.output / SHEET)
+        album_sheet([*albums, leftovers], job.output / SHEET, detector.max_pixels)
     return Sorted(albums, leftovers.images, tuple(failed), earlier)
 
 

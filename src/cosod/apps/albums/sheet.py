@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cosod.io.images import read_image
+from cosod.errors import ImageError
+from cosod.io.images import MAX_PIXELS, read_image
 from cosod.io.photo_groups import Group
 from cosod.io.wording import plural
 from cosod.postprocess.render import save_sheet
@@ -17,8 +18,11 @@ COLUMNS, ROWS = 8, 100
 _CELL, _GAP, _MARGIN, _TITLE = 150, 6, 24, 40
 
 
-def album_sheet(albums: Sequence[Group], path: Path) -> None:
-    """Name, size and first :data:`COLUMNS` photos of the first :data:`ROWS` albums, as JPEG or PNG."""
+def album_sheet(albums: Sequence[Group], path: Path, max_pixels: int = MAX_PIXELS) -> None:
+    """Name, size and first :data:`COLUMNS` photos of the first :data:`ROWS` albums, as JPEG or PNG.
+
+    The place of a photo of more than ``max_pixels``, or that cannot be read any more, stays empty.
+    """
     shown = [album for album in albums if album.images][:ROWS]
     width = 2 * _MARGIN + COLUMNS * (_CELL + _GAP) - _GAP
     row = _TITLE + _CELL + _GAP
@@ -30,14 +34,17 @@ def album_sheet(albums: Sequence[Group], path: Path) -> None:
             (_MARGIN, y + 6), f"{album.name}   {plural(len(album.images), 'photo')}", font=font, fill=(40, 40, 40)
         )
         for column, photo in enumerate(album.images[:COLUMNS]):
-            small = Image.fromarray(_thumbnail(photo))
+            try:
+                small = Image.fromarray(_thumbnail(photo, max_pixels))
+            except ImageError:
+                continue
             x = _MARGIN + column * (_CELL + _GAP) + (_CELL - small.width) // 2
             sheet.paste(small, (x, y + _TITLE + (_CELL - small.height) // 2))
     save_sheet(np.asarray(sheet), path)
 
 
-def _thumbnail(photo: Path) -> np.ndarray:
-    image = read_image(photo)
+def _thumbnail(photo: Path, max_pixels: int) -> np.ndarray:
+    image = read_image(photo, max_pixels)
     scale = _CELL / max(image.shape[:2])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

@@ -9,8 +9,8 @@ from PIL import Image
 
 from cosod.apps import absence
 from cosod.apps.cutout.backgrounds import Background, background
-from cosod.errors import InputError
-from cosod.io.images import ImageSource
+from cosod.errors import ImageError, InputError
+from cosod.io.images import MAX_PIXELS, ImageSource
 from cosod.postprocess.matting import clean_colours, smooth_alpha
 from cosod.postprocess.object_mask import check_map, grab_cut, object_box, object_mask, surroundings
 from cosod.postprocess.threshold import MASK_THRESHOLD, check_threshold
@@ -252,6 +252,8 @@ def _framed(rgba: np.ndarray, box, options: CutoutOptions) -> tuple[np.ndarray, 
     if placed != (width, height):
         # Pillow multiplies colours by alpha while it resizes RGBA, so that hidden ones do not bleed in.
         piece = np.asarray(Image.fromarray(piece).resize(placed, Image.Resampling.LANCZOS, reducing_gap=3.0))
+    if frame[0] * frame[1] > 2 * MAX_PIXELS:  # padding makes a square of a photo that is a line
+        raise ImageError(f"the cut-out would have {frame[0]} x {frame[1]} pixels; give less padding, or a size")
     canvas = np.zeros((frame[1], frame[0], 4), np.uint8)
     canvas[top : top + placed[1], left : left + placed[0]] = piece
     rows = slice(max(0, round(y - top / scale)), max(1, round(y + (frame[1] - top) / scale)))

@@ -15,13 +15,15 @@ from cosod.errors import ImageError, InputError
 from cosod.io.atomic_write import whole
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
-from cosod.postprocess.render import save_image
+from cosod.postprocess.render import JPEG_LIMIT, save_image
 
 FORMATS = ("png", "webp", "jpg")
 #: Ending of a file -> its format.
 ENDINGS = {".png": "png", ".webp": "webp", ".jpg": "jpg", ".jpeg": "jpg"}
 #: The longest side that WebP can have.
 WEBP_LIMIT = 16383
+#: The longest side that files of a format can have.
+LIMITS = {"webp": WEBP_LIMIT, "jpg": JPEG_LIMIT}
 
 
 @dataclass(frozen=True)
@@ -73,20 +75,19 @@ class CutoutJob:
             options = replace(options, background=background(options.background))  # read once
         for index, saliency, presence in maps:
             (file,) = self.files(group, index)
-            try:
+            with reading.only(index):
                 image = read_image(group.images[index], reading.max_pixels)
                 result = cut_out_noted(image, saliency, options, presence)
-                if self.format == "webp" and max(result.pixels.shape) > WEBP_LIMIT:
+                most = LIMITS.get(self.format)
+                if most is not None and max(result.pixels.shape) > most:
                     raise ImageError(
-                        f"{group.images[index]}: over WebP's {WEBP_LIMIT} pixels a side; give --format png"
+                        f"{group.images[index]}: over the {most} pixels a side of {self.format} files; "
+                        "give --format png"
                     )
-            except ImageError as error:
-                reading.fail(index, error)
-                continue
-            save_cutout(result.pixels, file)
-            if result.absent and presence is not None:
-                reading.without(index, presence)
-            reading.done(index, result.notes, presence, file=str(file))
+                save_cutout(result.pixels, file)
+                if result.absent and presence is not None:
+                    reading.without(index, presence)
+                reading.done(index, result.notes, presence, file=str(file))
         return {}
 
 

@@ -17,6 +17,7 @@ from cosod.active_learning.session import ConflictError, Session
 from cosod.apps.serve.guard import Guard
 from cosod.apps.serve.limits import Limits
 from cosod.errors import CosodError, ImageError, InputError
+from cosod.io.file_names import printable
 from cosod.io.images import read_image
 
 PAGE = Path(__file__).parent / "label_page"
@@ -54,7 +55,7 @@ def create_label_app(session: Session, then: str, then_skipped: str | None = Non
     app.state.session = session
     app.add_middleware(Guard, host="127.0.0.1", limits=Limits(small_bytes=MAX_BODY))
     _add_errors(app)
-    _add_routes(app, {"next": then, "next_skipped": then_skipped or then})
+    _add_routes(app, {"next": printable(then), "next_skipped": printable(then_skipped or then)})
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     return app
 
@@ -62,11 +63,11 @@ def create_label_app(session: Session, then: str, then_skipped: str | None = Non
 def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(ConflictError)
     async def contradicted(request: Request, error: ConflictError) -> JSONResponse:
-        return JSONResponse({"detail": str(error), "answer": error.answer}, 409)
+        return JSONResponse({"detail": printable(str(error)), "answer": error.answer}, 409)
 
     @app.exception_handler(CosodError)
     async def failed(request: Request, error: CosodError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 422 if isinstance(error, InputError) else 507)
+        return JSONResponse({"detail": printable(str(error))}, 422 if isinstance(error, InputError) else 507)
 
 
 def _add_routes(app: FastAPI, commands: dict[str, str]) -> None:
@@ -99,7 +100,7 @@ def _add_routes(app: FastAPI, commands: dict[str, str]) -> None:
         try:
             data = shown(session, number)
         except ImageError as error:
-            raise HTTPException(404, str(error)) from error
+            raise HTTPException(404, printable(str(error))) from error
         # The session is a part of the address, so that a browser may keep the image without mistaking it.
         return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 

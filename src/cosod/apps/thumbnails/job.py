@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -13,11 +14,11 @@ from cosod.apps.resumable import Reading, kept_of
 from cosod.apps.thumbnails import annotations
 from cosod.apps.thumbnails.annotations import Labelled, annotate, coco, yolo
 from cosod.apps.thumbnails.thumbnails import ThumbnailOptions, contact_sheet, crop, plan_crops
-from cosod.errors import ImageError, InputError
+from cosod.errors import InputError
 from cosod.io.atomic_write import write_text
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
-from cosod.postprocess.object_mask import bounded, object_box, object_mask
+from cosod.postprocess.object_mask import Box, bounded, object_box, object_mask
 from cosod.postprocess.render import save_image, save_sheet
 from cosod.postprocess.threshold import MASK_THRESHOLD
 
@@ -26,6 +27,26 @@ LABELS = ("coco", "yolo")
 YOLO_FOLDER, COCO_FILE = "labels", "coco.json"
 #: Longer side at which a group's masks are kept while its crops are planned: memory for thousands of photos.
 KEPT_SIDE = 512
+
+
+class _Found(NamedTuple):
+    """What is known of one photo before the crops of its group are planned.
+
+    Attributes:
+        box: of the object, None where there is none.
+        size: height and width of the photo.
+        mask: of the object, at most :data:`KEPT_SIDE` large.
+        presence: of the object in the photo; None where it is not known.
+        absent: whether the object is taken for absent.
+        labels: of the photo, where labels are wanted.
+    """
+
+    box: Box | None
+    size: tuple[int, int]
+    mask: np.ndarray
+    presence: float | None
+    absent: bool
+    labels: list[dict]
 
 
 @dataclass(frozen=True)
@@ -79,39 +100,41 @@ class ThumbnailJob:
 
     def make(self, group: Group, maps: Iterator[FoundMap], reading: Reading) -> dict:
         """Finds the object in all photos first, since the crops are planned together, then crops."""
-        boxes, sizes, masks, presences, absent, labelled = {}, {}, {}, {}, set(), []
+        found: dict[int, _Found] = {}
         for index, saliency, presence in maps:
-            presences[index] = presence
-            mask = object_mask(saliency, self.options.threshold or MASK_THRESHOLD)
-            if absence.is_absent(presence, self.options.absent):
-                absent.add(index)
-                if self.options.absent == "blank":
-                    mask = np.zeros_like(mask)
-            boxes[index], sizes[index] = object_box(mask), mask.shape
-            masks[index] = np.asarray(Image.fromarray(mask).resize(bounded(mask.shape, KEPT_SIDE)))
-            if self.labels:
-                found = [] if index in absent else annotate(mask, self.masks, self.each_part)
-                file = f"{group.name}/{group.images[index].name}"
-                labelled.append(Labelled(file, mask.shape, group.name, found).as_dict())
-        counted = [index not in absent for index in boxes]
-        frames = plan_crops(list(boxes.values()), list(sizes.values()), self.options, counted)
-        for index, frame in zip(boxes, frames, strict=True):
+            with reading.only(index):
+                found[index] = self._find(group, index, saliency, presence)
+        boxes, sizes = [f.box for f in found.values()], [f.size for f in found.values()]
+        frames = plan_crops(boxes, sizes, self.options, [not f.absent for f in found.values()])
+        labelled = []
+        for (index, of), frame in zip(found.items(), frames, strict=True):
             (file,) = self.files(group, index)
-            try:
+            with reading.only(index):
                 image = read_image(group.images[index], reading.max_pixels)
-            except ImageError as error:
-                reading.fail(index, error)
-                continue
-            save_image(crop(image, frame, self.options.size, masks[index]), file)
-            notes, presence = (), presences[index]
-            if index in absent:
-                notes = (absence.absence_note(presence, self.options.absent),)
-                reading.without(index, presence)
-            elif not boxes[index]:
-                notes = ("no object was found: the middle of the photo is shown",)
-            shown = [round(float(v), 2) for v in frame]
-            reading.done(index, notes, presence, file=str(file), box=boxes[index], crop=shown)
+                save_image(crop(image, frame, self.options.size, of.mask), file)
+                labelled += of.labels
+                notes: tuple[str, ...] = ()
+                if of.absent:
+                    notes = (absence.absence_note(of.presence, self.options.absent),)
+                    reading.without(index, of.presence)
+                elif not of.box:
+                    notes = ("no object was found: the middle of the photo is shown",)
+                shown = [round(float(v), 2) for v in frame]
+                reading.done(index, notes, of.presence, file=str(file), box=of.box, crop=shown)
         return {"labels": labelled}
+
+    def _find(self, group: Group, index: int, saliency: np.ndarray, presence: float | None) -> "_Found":
+        mask = object_mask(saliency, self.options.threshold or MASK_THRESHOLD)
+        absent = absence.is_absent(presence, self.options.absent)
+        if absent and self.options.absent == "blank":
+            mask = np.zeros_like(mask)
+        labels = []
+        if self.labels:
+            annotations_ = [] if absent else annotate(mask, self.masks, self.each_part)
+            file = f"{group.name}/{group.images[index].name}"
+            labels = [Labelled(file, mask.shape, group.name, annotations_).as_dict()]
+        small = np.asarray(Image.fromarray(mask).resize(bounded(mask.shape, KEPT_SIDE)))
+        return _Found(object_box(mask), mask.shape, small, presence, absent, labels)
 
     def check_names(self, groups: list[Group]) -> None:
         """Raises InputError if a group's folder would be that of YOLO's files."""

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cosod.apps import absence
 from cosod.errors import InputError
+from cosod.io.file_names import printable
 from cosod.io.images import ImageSource
 from cosod.postprocess.inpaint import spread
 from cosod.postprocess.object_mask import Box, object_box, object_mask
@@ -198,6 +199,10 @@ def _shown(start: float, length: float, limit: int, pixels: int) -> tuple[tuple[
     step = length / pixels
     first = max(0, round(-start / step))
     last = min(pixels, round((limit - start) / step))
+    if last <= first and start < limit and start + length > 0:  # less than a pixel: a photo that is a line
+        begin, end = max(0.0, start), min(float(limit), start + length)
+        first = min(pixels - 1, int(((begin + end) / 2 - start) / step))
+        return (first, first + 1), (begin, end)
     return (first, last), (max(0.0, start + first * step), min(float(limit), start + last * step))
 
 
@@ -294,7 +299,7 @@ def contact_sheet(groups: Sequence[tuple[str, Sequence[np.ndarray]]], columns: i
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(22)
     y = margin
     for name, pictures in groups:
-        draw.text((margin, y + 8), name, font=font, fill=(40, 40, 40))
+        draw.text((margin, y + 8), printable(name), font=font, fill=(40, 40, 40))
         y += title
         for number, picture in enumerate(pictures):
             row, column = divmod(number, columns)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from cosod.apps.video.encoding import even, quiet, writer
 from cosod.errors import InputError
+from cosod.io.file_names import text_path
 from cosod.io.image_formats import VIDEO_SUFFIXES
 from cosod.io.images import MAX_PIXELS, read_image
 from cosod.io.storage import is_remote
@@ -115,8 +116,8 @@ class Clip:
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[cv2.VideoCapture]:
-        with quiet():
-            capture = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
+        with quiet(), text_path(self.path) as name:  # FFmpeg keeps the file open without its name
+            capture = cv2.VideoCapture(str(name), cv2.CAP_FFMPEG)
         try:
             if not capture.isOpened():
                 raise InputError(

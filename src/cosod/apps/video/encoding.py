@@ -17,6 +17,7 @@ import numpy as np
 from cosod.apps.video.opencv_probe import FFMPEG_LOG, encodes
 from cosod.errors import OutputError
 from cosod.io.atomic_write import whole
+from cosod.io.file_names import text_path
 
 #: Codecs of OpenCV by preference: four letters, and their names. Browsers do not play the last.
 CODECS = {"avc1": "H.264", "vp09": "VP9", "mp4v": "MPEG-4 part 2"}
@@ -170,8 +171,10 @@ def _codec() -> str:
 @contextlib.contextmanager
 def _by_opencv(file: Path, path: Path, rate: float, size: tuple[int, int], sound: Path | None) -> Iterator[FrameWriter]:
     codec = _codec()
-    with quiet():
-        video = cv2.VideoWriter(str(file), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), rate, size[::-1])
+    with quiet(), text_path(file.parent) as folder:
+        video = cv2.VideoWriter(
+            str(folder / file.name), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), rate, size[::-1]
+        )
     if not video.isOpened():
         raise OutputError(f"cannot write {path}: this OpenCV has no video encoder; save maps or masks instead")
     try:

@@ -41,8 +41,10 @@ def damaged_frames(path: Path) -> Iterator[Callable[[], list[int]]]:
         ...     segment()
         ...     print(found())
     """
-    with tempfile.TemporaryFile() as told:
-        process = _start("frames", str(path), told)
+    from cosod.io.file_names import text_path  # not above: this file is a program too, without the package
+
+    with tempfile.TemporaryFile() as told, text_path(path) as name:
+        process = _start("frames", str(name), told)
 
         def found() -> list[int]:
             if process is None:

@@ -10,6 +10,7 @@ from cosod.errors import ExtraError
 from cosod.evaluation.report.formats import tables
 from cosod.evaluation.report.report import Report
 from cosod.io.atomic_write import whole
+from cosod.io.file_names import printable
 
 #: Okabe and Ito's colours, told apart by most colour-blind readers, without the yellow that paper swallows.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -91,7 +92,7 @@ def _lines(rows: list[Report], x: str, y: str, labels: tuple[str, str], title: s
         ys = report.curves[y]
         xs = report.curves[x] if x else np.linspace(0, 1, len(ys))
         style = {"color": _COLOURS[i % len(_COLOURS)], "linestyle": _LINES[i // len(_COLOURS) % len(_LINES)]}
-        axes.plot(xs, ys, linewidth=1.6, label=report.method or "maps", **style)
+        axes.plot(xs, ys, linewidth=1.6, label=printable(report.method or "maps"), **style)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     if len(rows) > 1:
         axes.legend(fontsize=8)
@@ -110,7 +111,7 @@ def _scatter(rows: list[Report]):
     else:
         for i, report in enumerate(rows):
             look = {"color": _COLOURS[i % len(_COLOURS)], "marker": _MARKERS[i % len(_MARKERS)]}
-            axes.scatter(report.all["mae"], report.all["s"], s=42, label=report.method or "maps", **look)
+            axes.scatter(report.all["mae"], report.all["s"], s=42, label=printable(report.method or "maps"), **look)
     axes.margins(0.12)
     axes.legend(fontsize=8)
     return figure

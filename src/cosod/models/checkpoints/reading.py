@@ -17,6 +17,7 @@ import torch
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from cosod.errors import WeightsError
+from cosod.io.file_names import text_path
 
 #: Modules whose functions and classes act on the machine: a file that names them is refused.
 _REFUSED = frozenset(
@@ -88,7 +89,8 @@ def read(path: str | Path) -> Any:
         if is_safetensors(path):
             from safetensors.torch import load_file
 
-            return load_file(path)
+            with text_path(path) as name:
+                return load_file(name)
         return _unpickled(path)
     except WeightsError:
         raise

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from cosod.errors import InputError, WeightsError
 from cosod.io.atomic_write import whole
+from cosod.io.file_names import text_path
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints.published import check
 from cosod.models.checkpoints.reading import refuse_other_kinds
@@ -75,9 +76,9 @@ def annotate(path: str | os.PathLike, **extra: Any) -> None:
         OutputError: the file cannot be written.
     """
     description = describe(path)
-    with safe_open(path, framework="pt") as file:
+    with text_path(Path(path)) as name, safe_open(name, framework="pt") as file:
         metadata = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     _write(tensors, path, metadata | {"cosod_extra": json.dumps(description.extra | extra)})
 
 
@@ -150,9 +151,9 @@ def _read(path: str | os.PathLike, with_tensors: bool) -> tuple[CoSaliencyNetwor
         raise WeightsError(f"there is no weights file {path}; check the path")
     refuse_other_kinds(path)
     try:
-        with safe_open(path, framework="pt") as file:
+        with text_path(path) as name, safe_open(name, framework="pt") as file:
             description = _description(file.metadata() or {}, path)
-            state = {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}  # noqa: SIM118
+            state = {key: file.get_tensor(key) for key in file.keys()} if with_tensors else {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"cannot read the weights in {path}: {error}; download or copy the file again") from error
     if not with_tensors:

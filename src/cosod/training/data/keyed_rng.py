@@ -15,7 +15,8 @@ class Stream:
     """Random numbers of one key: plain values, told apart by what they print as."""
 
     def __init__(self, *key: int | str):
-        self._random = random.Random("/".join(map(str, key))).random
+        text = "/".join(map(str, key))
+        self._random = random.Random(text.encode("utf-8", "surrogateescape")).random  # names may hold any bytes
 
     def share(self) -> float:
         """Uniform in [0, 1)."""
