@@ -51,7 +51,7 @@ REGISTRY: dict[str, Entry] = {
     "gconet_plus_mobile": Entry(
         GCoNetPlusMobile,
         MobileConfig,
-        "The default: a light GCoNet+ on MobileNetV2, images at 288.",
+        "The default: a light GCoNet+ on EfficientNet-Lite0, images at 256.",
         packaged="gconet_plus_mobile.safetensors",
     ),
     "ssnm": Entry(
