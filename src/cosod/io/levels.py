@@ -19,10 +19,9 @@ def levels_of_pillow(image: Image.Image) -> np.ndarray:
     if image.mode in ("La", "RGBa"):
         image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        alpha = image.convert("RGBA").getchannel("A")
-        low, high = alpha.getextrema()
-        if low < high:
-            return np.asarray(alpha, np.float32)
+        alpha = np.asarray(image.convert("RGBA").getchannel("A"), np.float32)
+        if np.ptp(alpha):
+            return alpha
     if image.mode not in ("L", "1"):
         red, green, blue = image.convert("RGB").split()
         image = ImageChops.lighter(ImageChops.lighter(red, green), blue)
