@@ -100,7 +100,7 @@ def _mobile(network: GCoNetPlusMobile, images: Tensor, _second_pass: bool) -> Te
     pooled = F.avg_pool2d(saliency, saliency.shape[-1] // fine.shape[-1])
     similarity = matching.similarity(deep, fine, torch.sigmoid(pooled), vector)
     gate, _ = network.gate(similarity, x4, x8, fine)
-    return torch.sigmoid(enlarge(saliency + gate, images.shape[-2:]))
+    return torch.sigmoid(enlarge(saliency + network.config.strength * gate, images.shape[-2:]))
 
 
 def _vgg(backbone: nn.Module, images: Tensor) -> list[Tensor]:

@@ -158,7 +158,7 @@ def test_results_inside_the_input_are_not_taken_for_photos(photos):
         (["{photos}", "-o", "{out}", "--save", "maps,mask"], "--save maps,mask"),
         (["{photos}", "-o", "{out}", "--threshold", "2"], "threshold"),
         (["{photos}", "-o", "{out}", "--threshold", "otsu"], "threshold"),
-        (["{photos}", "-o", "{out}", "--size", "100"], "multiple of 16"),
+        (["{photos}", "-o", "{out}", "--size", "100"], "multiple of 32"),
         (["{photos}", "-o", "{out}", "--batch", "0"], "batch 0"),
         (["{photos}", "-o", "{out}", "--model", "gconet"], "the package has no weights for gconet"),
         (["{photos}", "-o", "{out}", "--model", "gconat"], "no network is called 'gconat'"),

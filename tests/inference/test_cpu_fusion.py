@@ -78,7 +78,9 @@ def test_deep_features_stay_in_float32():
     network = cosod.models.checkpoints.loading.load()
     features = FastSteps(network, CPU, "bfloat16").encode(images())
     assert features.deep.dtype == torch.float32
-    assert {skip.dtype for skip in features.skips} == {torch.bfloat16}
+    *finer, compared, saliency = features.skips  # of which the last two are compared and added up
+    assert {skip.dtype for skip in finer} == {torch.bfloat16}
+    assert compared.dtype == saliency.dtype == torch.float32
 
 
 def test_a_detector_in_bfloat16_finds_the_same():

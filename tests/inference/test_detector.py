@@ -197,7 +197,7 @@ def test_a_consensus_leaves_images_of_one_color_out(network):
         detector.learn([black, black])
     mask = np.zeros((60, 80), np.uint8)
     mask[:20] = 255
-    with pytest.raises(InputError, match="of one color"):
+    with pytest.raises(InputError, match="more than one color"):
         detector.learn([black, images[0]], [mask, None])
 
 

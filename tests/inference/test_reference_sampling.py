@@ -10,9 +10,10 @@ from cosod.errors import ImageError, InputError
 from cosod.inference.detector import Detector, load
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import shared
-from cosod.inference.reference_sampling import Sampling, choose, spread
+from cosod.inference.reference_sampling import Sampling, choose, sampled, spread
 from cosod.io.prefetch import Inputs
-from cosod.models.modules.group_affinity import CosineAffinity, GroupAffinity, References, affinity_of
+from cosod.models.modules.affinity import affinity_of
+from cosod.models.modules.group_affinity import GroupAffinity, References
 
 ALWAYS = {"exact_up_to": 0}
 
@@ -60,10 +61,9 @@ def references_of(affinity, deep, rows, weights):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("make", [lambda: GroupAffinity(12), lambda: CosineAffinity(12, 6)], ids=["group", "cosine"])
-def test_all_images_as_references_give_the_exact_attention(make):
+def test_all_images_as_references_give_the_exact_attention():
     torch.manual_seed(1)
-    affinity, deep = make(), torch.randn(6, 12, 5, 4)
+    affinity, deep = GroupAffinity(12), torch.randn(6, 12, 5, 4)
     exact = affinity.attention(deep)
     every = references_of(affinity, deep, [4, 0, 2, 1, 5, 3], [1.0] * 6)
     torch.testing.assert_close(affinity.attention(deep, every, torch.ones(6)), exact, atol=1e-6, rtol=1e-4)
@@ -72,10 +72,9 @@ def test_all_images_as_references_give_the_exact_attention(make):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("make", [lambda: GroupAffinity(12), lambda: CosineAffinity(12, 6)], ids=["group", "cosine"])
-def test_a_reference_of_weight_w_stands_for_w_equal_images(make):
+def test_a_reference_of_weight_w_stands_for_w_equal_images():
     torch.manual_seed(2)
-    affinity, few = make(), torch.randn(3, 12, 5, 4)
+    affinity, few = GroupAffinity(12), torch.randn(3, 12, 5, 4)
     group = few[[0, 1, 1, 1, 2, 2]]
     exact = affinity.attention(group)[0]
     found = affinity.attention(group[:1], references_of(affinity, group, [0, 1, 4], [1.0, 3.0, 2.0]), torch.ones(1))
@@ -83,11 +82,10 @@ def test_a_reference_of_weight_w_stands_for_w_equal_images(make):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("make", [lambda: GroupAffinity(12), lambda: CosineAffinity(12, 6)], ids=["group", "cosine"])
-def test_a_reference_is_no_evidence_for_itself(make):
+def test_a_reference_is_no_evidence_for_itself():
     """Its own keys count once among N at most, however few references there are."""
     torch.manual_seed(3)
-    affinity, deep = make(), torch.randn(40, 12, 5, 4)
+    affinity, deep = GroupAffinity(12), torch.randn(40, 12, 5, 4)
     others = references_of(affinity, deep, [1, 2], [1.0, 1.0])
     with_itself = references_of(affinity, deep, [0, 1, 2], [5.0, 1.0, 1.0])
     expected = affinity.attention(deep[:1], others, torch.zeros(1))
@@ -95,10 +93,9 @@ def test_a_reference_is_no_evidence_for_itself(make):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("make", [lambda: GroupAffinity(12), lambda: CosineAffinity(12, 6)], ids=["group", "cosine"])
-def test_the_only_image_is_compared_with_itself(make):
+def test_the_only_image_is_compared_with_itself():
     torch.manual_seed(4)
-    affinity, deep = make(), torch.randn(1, 12, 5, 4)
+    affinity, deep = GroupAffinity(12), torch.randn(1, 12, 5, 4)
     alone = references_of(affinity, deep, [0], [1.0])
     torch.testing.assert_close(affinity.attention(deep, alone, torch.ones(1)), affinity.attention(deep))
 
@@ -108,11 +105,11 @@ def test_the_only_image_is_compared_with_itself(make):
 def test_the_consensus_of_vectors_is_the_consensus_of_features(pool):
     torch.manual_seed(5)
     deep, weights = torch.randn(4, 12, 5, 3), torch.tensor([1.0, 0.2, 0.0, 3.0])
-    for affinity in (GroupAffinity(12, pool=pool), CosineAffinity(12, 6)):
-        affinity.project.bias.data.normal_()
-        consensus = affinity(deep, weights=weights)
-        vectors = (deep * consensus.attention).sum(dim=(2, 3))
-        torch.testing.assert_close(affinity.gathered(vectors, 15, weights), consensus.vector)
+    affinity = GroupAffinity(12, pool=pool)
+    affinity.project.bias.data.normal_()
+    consensus = affinity(deep, weights=weights)
+    vectors = (deep * consensus.attention).sum(dim=(2, 3))
+    torch.testing.assert_close(affinity.gathered(vectors, 15, weights), consensus.vector)
 
 
 @pytest.mark.parametrize("by", ["spread", "random"])
@@ -168,11 +165,20 @@ def test_the_sample_does_not_depend_on_the_batch_and_has_the_size_asked_for(ligh
         found = []
         for batch in (3, 8):
             group = encoded(detector(light, 4, batch=batch), images)
-            references, weights = choose(affinity_of(light), group, sampling)
-            assert references.keys.shape[0] == len(weights) == 4 and references.images == 40
-            assert references.weight == sum(weights.values()) == (16 if by == "spread" else 4)
-            found.append(weights)
+            sample = sampled(group, sampling)
+            assert len(sample.deep) == len(sample.indices) == len(sample.weights) == 4
+            assert sample.weights.sum() == (16 if by == "spread" else 4)
+            found.append((sample.indices, sample.weights.tolist()))
         assert found[0] == found[1]
+
+
+def test_references_of_a_group_affinity_are_those_images(gconet):
+    of, images = detector(gconet, 4), scenes(40)
+    references, weights = choose(affinity_of(gconet), encoded(of, images), of.sampling)
+    sample = sampled(encoded(of, images), of.sampling)
+    assert references.keys.shape[0] == len(weights) == 4 and references.images == 40
+    assert weights == dict(zip(sample.indices, sample.weights.tolist(), strict=True))
+    assert references.weight == sum(weights.values())
 
 
 def test_spread_finds_the_rare_kind_and_weighs_by_kind():
@@ -246,8 +252,8 @@ def test_what_cannot_be_read_is_reported_once_and_no_reference(light, tmp_path):
             found = dict(of.stream(images, lambda i, e, seen=errors: seen.append(i)))
             assert sorted(errors) == list(range(1, 20, 2)) and sorted(found) == list(range(0, 20, 2))
             group = encoded(of, images, lambda i, e: None)
-            _, weights = choose(affinity_of(light), group, of.sampling)
-            assert len(weights) == 4 and all(i % 2 == 0 for i in weights)
+            indices = sampled(group, of.sampling).indices
+            assert len(indices) == 4 and all(i % 2 == 0 for i in indices)
     with pytest.raises(ImageError, match=r"bad\.jpg"):
         of.segment(images)
     with pytest.raises(ImageError, match="none of the images"):

@@ -114,7 +114,8 @@ class GroupConsensus:
                 if int(metadata[KEY]) > FORMAT:
                     raise InputError(f"{path} has format {metadata[KEY]}, newer than this version reads; update cosod")
                 facts = Facts(**json.loads(metadata["facts"]))
-                vector, prototype = (file.get_tensor(name) for name in TENSORS)
+                # Copied, since at the alignment of the file sums may round otherwise than they did.
+                vector, prototype = (file.get_tensor(name).clone() for name in TENSORS)
             if not vector.ndim == prototype.ndim == 1 or not _usable(vector, prototype):
                 raise ValueError("its vectors are not finite numbers")
         except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:

@@ -16,7 +16,7 @@ from cosod.models.registry import REGISTRY, name_of, weights_file
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return create("gconet_plus_mobile", groups=4, decoder=(16, 16, 8), channels=32).eval()
+    return create("gconet_plus_mobile", decoder=(16, 16, 8, 8), gate=(16, 12, 8)).eval()
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def rewrite(path, change=None, **metadata):
 def test_file_tells_what_it_is(path, network):
     description = describe(path)
     assert description.name == "gconet_plus_mobile"
-    assert description.config["decoder"] == (16, 16, 8)
+    assert description.config["decoder"] == (16, 16, 8, 8)
     assert description.extra == {"epochs": 3, "scores": {"CoCA": 0.5}}
     loaded = load(path)
     assert loaded.config == network.config
@@ -52,12 +52,12 @@ def test_half_precision_is_half_the_size_and_loads_as_float32(path, network, tmp
     assert half.stat().st_size < 0.6 * path.stat().st_size
     loaded = load(half)
     assert {p.dtype for p in loaded.parameters()} == {torch.float32}
-    torch.testing.assert_close(loaded.reduce[0].weight, network.reduce[0].weight, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(loaded.decoder.reduce[0].weight, network.decoder.reduce[0].weight, atol=1e-3, rtol=1e-3)
 
 
 def test_missing_entries(path):
-    rewrite(path, lambda tensors: [tensors.pop(name) for name in list(tensors) if name.startswith("classifier")])
-    with pytest.raises(WeightsError, match=r"2 missing \(classifier\.(weight|bias), classifier"):
+    rewrite(path, lambda tensors: [tensors.pop(name) for name in list(tensors) if name.startswith("gate.head.")])
+    with pytest.raises(WeightsError, match=r"2 missing \(gate\.head\.(weight|bias), gate\.head"):
         load(path)
 
 
@@ -65,8 +65,8 @@ def test_extra_entries_and_shapes(path):
     rewrite(path, lambda tensors: tensors.update(other=torch.zeros(1)))
     with pytest.raises(WeightsError, match=r"1 unknown \(other\)"):
         load(path)
-    rewrite(path, lambda tensors: (tensors.pop("other"), tensors.update({"classifier.bias": torch.zeros(9)})))
-    with pytest.raises(WeightsError, match=r"classifier\.bias \(9,\) instead of \(4,\)"):
+    rewrite(path, lambda tensors: (tensors.pop("other"), tensors.update({"gate.head.bias": torch.zeros(9)})))
+    with pytest.raises(WeightsError, match=r"gate\.head\.bias \(9,\) instead of \(1,\)"):
         load(path)
 
 
@@ -77,7 +77,7 @@ def test_extra_entries_and_shapes(path):
         ({"cosod_network": "future_net"}, "does not know.*future_net"),
         ({"cosod_network": None}, "was not saved by cosod.*cosod convert"),
         ({"cosod_format": "99"}, "format 99, newer"),
-        ({"cosod_config": '{"channel": 3}'}, "no option 'channel'; did you mean 'channels'"),
+        ({"cosod_config": '{"decoders": 3}'}, "no option 'decoders'; did you mean 'decoder'"),
         ({"cosod_config": "{"}, "cannot read the weights"),
     ],
 )
@@ -154,5 +154,5 @@ def test_name_follows_the_backbone():
 def test_metadata_is_json(path):
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
-    assert json.loads(metadata["cosod_config"])["groups"] == 4
+    assert json.loads(metadata["cosod_config"])["gate"] == [16, 12, 8]
     assert metadata["cosod_format"] == "1"

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cosod.models.modules.group_affinity import CosineAffinity, GroupAffinity, _largest, best_match
+from cosod.models.modules.group_affinity import GroupAffinity, _largest, best_match
 
 
 def plain(query, key):
@@ -62,38 +62,6 @@ def test_module():
     torch.testing.assert_close(summed(deep).vector - bias, 20 * (consensus.vector - bias), atol=1e-5, rtol=1e-4)
 
 
-@pytest.fixture
-def cosine():
-    torch.manual_seed(0)
-    return CosineAffinity(6, 6)
-
-
-@torch.no_grad()
-def test_cosine_attention_is_decided_by_the_other_images(cosine):
-    deep = torch.randn(4, 6, 5, 5)
-    attention = cosine.attention(deep)
-    unit = torch.nn.functional.normalize(cosine.embed(deep).flatten(2), dim=1)
-    scores = torch.einsum("ncp,mcq->nmpq", unit, unit).amax(dim=3)
-    others = torch.stack([scores[n, [m for m in range(4) if m != n]].mean(dim=0) for n in range(4)])
-    expected = (cosine.log_temperature.exp() * others).softmax(dim=1).view(4, 1, 5, 5)
-    torch.testing.assert_close(attention, expected, atol=1e-5, rtol=1e-4)
-
-
-@torch.no_grad()
-def test_cosine_attention_goes_where_images_agree(cosine):
-    deep = torch.randn(6, 6, 5, 5)
-    deep[:, :, 2, 3] = torch.tensor([3.0, -1.0, 0.5, 0.0, 2.0, 1.0])
-    assert (cosine.attention(deep).flatten(1).argmax(dim=1) == 2 * 5 + 3).all()
-
-
-@torch.no_grad()
-def test_one_image_attends_where_an_object_is(cosine):
-    torch.nn.init.normal_(cosine.objectness[-1].weight)
-    deep = torch.randn(1, 6, 5, 5)
-    expected = cosine.objectness(deep).flatten().softmax(dim=0)
-    torch.testing.assert_close(cosine.attention(deep).flatten(), expected, atol=1e-5, rtol=1e-4)
-
-
 @pytest.mark.parametrize("dim", [1, 2])
 def test_the_largest_by_bits_is_the_largest(dim):
     torch.manual_seed(0)
@@ -116,15 +84,6 @@ def test_images_matched_with_themselves_take_half_the_affinity(images, images_a_
     found = best_match(unit, unit, block_entries=entries)
     assert found.dtype == dtype
     torch.testing.assert_close(found, plain(unit, unit), atol=1e-6 if dtype == torch.float32 else 4e-3, rtol=0)
-
-
-def test_comparing_in_bfloat16_hardly_moves_the_attention(cosine):
-    torch.manual_seed(0)
-    deep = torch.randn(4, 6, 5, 5)
-    exact, rounded = cosine.attention(deep), cosine.attention(deep, precision=torch.bfloat16)
-    assert rounded.dtype == torch.float32
-    assert not torch.equal(exact, rounded)
-    torch.testing.assert_close(exact, rounded, atol=0.004, rtol=0.05)
 
 
 def test_best_match_in_bfloat16_is_that_of_the_same_numbers():

@@ -1,5 +1,6 @@
 """Changed images and masks, and images of two groups mixed."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -10,8 +11,8 @@ from PIL import Image
 from cosod.errors import ImageError
 from cosod.training.config.recipe import load_recipe
 from cosod.training.config.sections import Augment
-from cosod.training.data.augment import make_example, opened
-from cosod.training.data.distractor_mixing import beside, distract, mix, paste, square
+from cosod.training.data.augment import make_example, opened, read_mask, read_masks
+from cosod.training.data.distractor_mixing import beside, distract, mix, paste, planted, square
 from cosod.training.data.group_sampler import Shot
 from cosod.training.data.keyed_rng import Stream
 from cosod.training.data.training_set import Item
@@ -187,7 +188,7 @@ def test_strangers_are_dealt_so_that_none_comes_twice():
 
 def test_square_has_the_own_object_in_its_cell_alone():
     image, mask = examples(1)[0]
-    others = [torch.full_like(image, level) for level in (0.1, 0.2, 0.3)]
+    others = [(torch.full_like(image, level), torch.ones_like(mask)) for level in (0.1, 0.2, 0.3)]
     joined, truth = square(image, mask, others, place=2)
     assert joined.shape == image.shape and truth.shape == mask.shape
     assert truth[:, :16].sum() == 0 and truth[:, :, 16:].sum() == 0 and truth[:, 16:, :16].sum() > 0
@@ -200,3 +201,62 @@ def test_every_kind_of_distractor_keeps_shapes_and_the_own_object():
         crowd, truth = distract(image, mask, itertools.cycle(strangers()), Stream(key))
         assert crowd.shape == image.shape and truth.shape == mask.shape
         assert truth.sum() > 0.1 * mask.sum()
+
+
+def two_channels(example):
+    """With a mask of all objects: the own one and one in a corner."""
+    image, mask = example
+    every = mask.clone()
+    every[:, :4, :4] = 1
+    return image, torch.cat([mask, every])
+
+
+def test_masks_of_all_objects_come_from_other_groups(item, tmp_path):
+    corner = np.zeros((48, 64), np.uint8)
+    corner[40:, 56:] = 255
+    Image.fromarray(corner).save(tmp_path / "other.png")
+    both = dataclasses.replace(item, others=(tmp_path / "other.png",))
+    merged = read_masks(both)
+    own, every, _ = (np.asarray(channel) for channel in merged.split())
+    np.testing.assert_array_equal(own, np.asarray(read_mask(item)))
+    np.testing.assert_array_equal(every, np.maximum(own, corner))
+    image, mask = make_example(both, Shot(0, False, 0.0), PLAIN, 32, Stream(0), objects=True)
+    plain, shared = make(item)
+    assert image.equal(plain) and mask.shape == (2, 32, 32) and mask[:1].equal(shared)
+    assert mask[1, -2:, -2:].all() and mask[0, -2:, -2:].sum() == 0
+    alone = make_example(item, Shot(0, False, 0.0), PLAIN, 32, Stream(0), objects=True)[1]
+    assert alone[0].equal(alone[1])
+
+
+def test_a_distractor_is_an_object_and_is_not_shared():
+    own, cards = two_channels(examples(1)[0]), [two_channels(strangers()[0])]
+    for key in range(40):
+        image, mask = distract(*own, itertools.cycle(cards), Stream(key))
+        assert mask.shape == (2, 32, 32) and set(mask.unique().tolist()) <= {0.0, 1.0}
+        assert (mask[0] <= mask[1]).all()  # what is shared is an object
+        assert mask[1].sum() >= mask[0].sum() and image.shape == (3, 32, 32)
+    (_, mask), *_ = mix([own], cards, Augment(absent=1.0), Stream(0))
+    assert mask[0].sum() == 0 and mask[1].equal(cards[0][1][1])
+
+
+def test_beside_and_square_know_the_objects_of_strangers():
+    (image, mask), (other, of_other) = two_channels(examples(1)[0]), two_channels(strangers()[0])
+    _, joined = beside(image, mask, other, True, of_other)
+    assert joined[0, :, 16:].sum() == 0 and joined[1, :, 16:].sum() > 0
+    _, four = square(image, mask, [(other, of_other)] * 3, place=0)
+    assert four[0, 16:].sum() == 0 and four[1, 16:, :16].sum() > 0 and four[1, 16:, 16:].sum() > 0
+
+
+def test_a_planted_object_is_all_that_is_shared():
+    own, other = two_channels(examples(1)[0]), two_channels(strangers()[0])
+    sides = []
+    for key in range(20):
+        image, mask = planted(*other, *own, Stream(key))
+        assert mask.shape == (2, 32, 32) and set(mask.unique().tolist()) <= {0.0, 1.0}
+        assert mask[0].sum() > 0 and (mask[0] <= mask[1]).all()
+        inside = image[0][mask[0] > 0]
+        assert float(inside.max()) == pytest.approx(0.9, abs=0.02)  # the source's object
+        assert float(inside.median()) > 0.5  # and little of the dark ground about it
+        sides.append(float(mask[0].sum()))
+    assert other[1][0].sum() > 0  # the given mask is left as it was
+    assert len(set(sides)) > 5

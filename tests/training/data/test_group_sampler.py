@@ -1,6 +1,7 @@
 """The order of training, and its files."""
 
 import csv
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -184,3 +185,32 @@ def test_published_order_is_replayed(tmp_path):
     assert {items[shot.item].group for shot in first.shots[:10]} == {"934"}
     write_order(tmp_path, 0, plan, data)
     assert Replay(tmp_path, data).plan(0) == plan
+
+
+SHARED = dataclasses.replace(
+    made_set({f"{source}/{n}": 4 for source in "ab" for n in range(6)}),
+    sources=tuple(tuple(f"{source}/{n}" for n in range(6)) for source in "ab"),
+)
+
+
+def test_groups_are_drawn_by_the_shares_of_their_sources():
+    of = sampler(data=SHARED, shares=(3.0, 1.0), meetings=600)
+    assert of.length == 600
+    plan = of.plan(0)
+    assert len(plan) == 600 and all(len(set(meeting.groups)) == 2 for meeting in plan)
+    drawn = [meeting.groups[0] for meeting in plan]
+    assert sum(name.startswith("a/") for name in drawn) / 600 == pytest.approx(0.75, abs=0.05)
+    assert len(set(drawn)) == 12
+    assert any(one[0] != other[0] for one, other in (meeting.groups for meeting in plan))  # any source meets any
+
+
+def test_drawn_plans_depend_on_seed_and_epoch_only():
+    options = {"data": SHARED, "shares": (1.0, 1.0), "meetings": 40}
+    assert sampler(**options).plan(2) == sampler(**options).plan(2)
+    assert sampler(**options).plan(2) != sampler(**options).plan(3)
+    assert sampler(**options).plan(2) != sampler(seed=2, **options).plan(2)
+    plan = sampler(**options).plan(0)
+    by_group = {}
+    for meeting in plan:
+        by_group.setdefault(meeting.groups[0], set()).add(meeting.shots)
+    assert any(len(shots) > 1 for shots in by_group.values())  # a group that comes again shows other images

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cosod.errors import InputError
-from cosod.training.data.training_set import choose_held_out, drawn, read_groups, training_sets
+from cosod.training.data.training_set import choose_held_out, drawn, mixed, read_groups, training_sets
 from cosod.training.validation import Validator
 from tests.training.made import make_set, tiny_job
 
@@ -64,10 +64,12 @@ def test_held_out_images_that_cannot_be_read_are_not_looked_at(tmp_path):
         path.write_bytes(path.read_bytes()[:-30])
     recipe = tiny_job(tmp_path, tmp_path).recipe
     with pytest.warns(UserWarning, match=r"photo 1\.png: damaged"):
-        validator = Validator(drawn(groups, 2), recipe)
-    assert {name: len(pairs) for name, pairs in validator.groups.items()} == {"0": 1}
+        validator = Validator({"": drawn(groups, 2)}, recipe)
+    assert {name: len(pairs) for name, pairs in validator.sets[""].items()} == {"0": 1}
     with pytest.warns(UserWarning), pytest.raises(InputError, match="none of the held-out images can be read"):
-        Validator({"1": groups["1"]}, recipe)
+        Validator({"": {"1": groups["1"]}}, recipe)
+    with pytest.warns(UserWarning), pytest.raises(InputError, match="none of the other images can be read"):
+        Validator({"": drawn(groups, 2), "other": {"1": groups["1"]}}, recipe)
 
 
 def test_held_out_groups():
@@ -80,3 +82,38 @@ def test_held_out_groups():
         choose_held_out(names, ("x3",), 0, seed=1)
     with pytest.raises(InputError, match="leaves none to pair"):
         choose_held_out(names, (), 19, seed=1)
+
+
+def photo_of_two(folder, groups=("cat", "dog")):
+    """A set in which the first photo of each group is one and the same, with another mask in each."""
+    make_set(folder, sizes=(3, 2), names=groups)
+    one, other = (folder / "images" / group / "photo 0.png" for group in groups)
+    other.unlink()
+    other.symlink_to(one)
+    return folder
+
+
+def test_masks_of_the_same_photo_in_other_groups(tmp_path):
+    _, groups = read_groups(str(photo_of_two(tmp_path / "a")))
+    make_set(tmp_path / "b")
+    _, others = read_groups(str(tmp_path / "b"))
+    one, two = training_sets([("a", groups), ("b", others)])
+    cat, dog = (one.items[one.groups[name][0]] for name in ("cat", "dog"))
+    assert cat.others == (dog.mask,) and dog.others == (cat.mask,)
+    assert not any(item.others for item in two.items)
+    (held,) = training_sets([("a", groups | {"x": groups["cat"], "y": groups["cat"]})], held_out=["dog"])
+    assert all(dog.mask not in item.others for item in held.items)  # what is held out is not looked at
+
+
+def test_several_sets_become_one_with_groups_by_source(tmp_path):
+    sets = [(name, read_groups(str(make_set(tmp_path / name, names=["x", "singles", "y", "z"])))[1]) for name in "ab"]
+    data = mixed(training_sets(sets), ungrouped=["singles"])
+    assert data.name == "a+b"
+    assert data.sources == (("a/x", "a/y", "a/z"), ("b/x", "b/y", "b/z"))
+    assert list(data.groups) == [*data.sources[0], *data.sources[1]]
+    for group, indices in data.groups.items():
+        assert {data.items[i].group for i in indices} == {group}
+    assert sum(item.group == "a/singles" for item in data.items) == 3  # for what is made of single images
+    same = mixed(training_sets([sets[0], sets[0]]))
+    assert same.sources[0][0] == "a-0/singles" or same.sources[0][0].startswith("a-0/")
+    assert all(group.startswith("a-1/") for group in same.sources[1])

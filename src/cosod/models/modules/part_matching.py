@@ -30,6 +30,8 @@ AGREEMENT = 8.0
 MARGIN = 1e-3
 #: Positions whose attention is below this share of the largest belong to no part.
 LEAST = 0.02
+#: What is as near to a part as this is that part, but for rounding.
+NOTHING = 1e-5
 #: What a match with a position without any object is worth less than one with an object.
 BACKGROUND = 0.3
 #: Channels of :meth:`PartMatching.similarity`: eight measures, each as it is and less the image's best, and saliency.
@@ -240,14 +242,17 @@ def _others_match(unit: Tensor, logits: Tensor, precision: torch.dtype | None) -
 def _parts_of(unit: Tensor, mass: Tensor, prototype: Tensor) -> tuple[Tensor, Tensor]:
     """Spherical k-means of positions ``(M, C)`` with masses ``(M,)``: parts ``(K, C)`` and their shares ``(K,)``.
 
-    The first part begins at the prototype, each other one at the position that no part resembles and that weighs most.
+    The first part begins at the prototype, each other one at the position that no part resembles and that weighs most;
+    where every position of any mass is a part already, at the prototype as well.
     """
     mass = torch.where(mass > LEAST * mass.amax(dim=0), mass, torch.zeros_like(mass))
+    least = NOTHING * mass.amax(dim=0)
     parts = [prototype]
     nearest = unit @ prototype
     for _ in range(PARTS - 1):
+        gain, place = (mass * (1 - nearest)).max(dim=0, keepdim=True)
         # By index_select: a graph could not read the number out of its tensor, as plain indexing does.
-        chosen = unit.index_select(0, (mass * (1 - nearest)).argmax(dim=0, keepdim=True))[0]
+        chosen = torch.where(gain > least, unit.index_select(0, place)[0], prototype)
         parts.append(chosen)
         nearest = torch.maximum(nearest, unit @ chosen)
     found = torch.stack(parts)

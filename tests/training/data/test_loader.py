@@ -1,0 +1,110 @@
+"""Batches of groups of any sizes, made groups, and masks of all objects."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from cosod.training.data.group_sampler import Sampler, joined
+from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.loader import Batches, _cut
+from cosod.training.data.training_set import mixed, read_groups, training_sets
+from tests.training.made import make_set, tiny_job
+
+NORM = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+STILL = {"augment.rotation": 0.0, "augment.crop": 1.0, "augment.grey": 0.0, "augment.flip": 0.0}
+STILL |= {f"augment.{name}": [1.0, 1.0] for name in ("brightness", "contrast", "colour", "sharpness")}
+NOTHING = STILL | {f"augment.{name}": 0.0 for name in ("distractors", "crowded", "absent", "made")}
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    """Four groups of one colour each, with eight images in each."""
+    return training_sets([read_groups(str(make_set(tmp_path_factory.mktemp("loader") / "made", sizes=(8,) * 4)))])
+
+
+def batches_of(sets, epoch=0, **changes):
+    recipe = tiny_job("none", "none").recipe
+    options = (
+        NOTHING | {"sampling.images": 8, "sampling.cut": 0.0} | {k.replace("__", "."): v for k, v in changes.items()}
+    )
+    recipe = tiny_job("none", "none", **{k.replace(".", "__"): v for k, v in options.items()}).recipe
+    plan = joined([Sampler(s, recipe.sampling, recipe.augment, recipe.seed).plan(epoch) for s in sets], 1)
+    return Batches(sets, plan, recipe, epoch, NORM)
+
+
+def test_plain_groups_are_whole_and_all_their_objects_are_shared(sets):
+    for (batch,) in map(batches_of(sets).__getitem__, range(4)):
+        assert batch.sizes == (8, 8) and batch.groups == 2
+        assert batch.masks.shape == batch.objects.shape == (16, 1, 64, 64)
+        assert batch.objects.equal(batch.masks) and not batch.lost
+
+
+def test_cut_groups_have_all_images_and_no_distractors(sets):
+    sizes = set()
+    for (batch,) in map(batches_of(sets, sampling__cut=1.0, augment__distractors=1.0).__getitem__, range(4)):
+        assert sum(batch.sizes) == 16 and len(batch.sizes) > 2
+        assert batch.objects.equal(batch.masks)
+        sizes |= set(batch.sizes)
+    assert min(sizes) <= 2
+
+
+@pytest.mark.parametrize("n", range(1, 13))
+def test_sizes_of_cut_groups(n):
+    for key in range(30):
+        sizes = _cut(n, 1.0, Stream(key))
+        assert sum(sizes) == n and min(sizes) >= 1
+        assert (sizes == [n]) == (n < 4)
+        assert _cut(n, 0.0, Stream(key)) == [n]
+
+
+def test_a_made_group_has_one_object_in_all_its_images(sets):
+    (batch,) = batches_of(sets, augment__made=1.0, augment__distractors=1.0)[0]
+    assert batch.sizes == (8, 8) and (batch.masks.flatten(1).sum(dim=1) > 0).all()
+    for part in (slice(0, 8), slice(8, 16)):
+        images, masks, objects = batch.images[part], batch.masks[part], batch.objects[part]
+        colours = torch.stack(
+            [image[:, mask[0] > 0].median(dim=1).values for image, mask in zip(images, masks, strict=True)]
+        )
+        torch.testing.assert_close(colours, colours[:1].expand(8, -1), atol=0.05, rtol=0)
+        assert (masks <= objects).all() and (objects[1:].sum() > masks[1:].sum())
+
+
+def test_batches_are_the_same_each_time_and_others_in_another_epoch(sets):
+    changes = {"augment__made": 0.5, "sampling__cut": 0.5, "augment__distractors": 0.5, "augment__strangers": 2}
+    one, same, later = (batches_of(sets, epoch, **changes) for epoch in (0, 0, 1))
+    for index in range(4):
+        (a,), (b,) = one[index], same[index]
+        assert a.images.equal(b.images) and a.masks.equal(b.masks) and a.sizes == b.sizes
+    assert any(not one[i][0].images.equal(later[i][0].images) for i in range(4))
+
+
+def test_a_photo_that_other_groups_mark_too_is_not_cut(sets):
+    (data,) = sets
+    items = tuple(dataclasses.replace(item, others=(data.items[0].mask,)) for item in data.items)
+    ambiguous = [dataclasses.replace(data, items=items)]
+    for (batch,) in map(batches_of(ambiguous, sampling__cut=1.0).__getitem__, range(4)):
+        assert batch.sizes == (8, 8) and (batch.masks <= batch.objects).all()
+
+
+def test_groups_of_several_sets_meet(tmp_path):
+    found = [(name, read_groups(str(make_set(tmp_path / name, sizes=(4, 4, 4))))[1]) for name in "ab"]
+    data = [mixed(training_sets(found), ["2"])]
+    batches = batches_of(
+        data, sampling__shares=[0.5, 0.5], sampling__meetings=12, sampling__images=4, augment__made=0.3
+    )
+    assert len(batches) == 12
+    labels = {int(label) for index in range(12) for label in batches[index][0].classes}
+    assert labels <= {0, 1, 3, 4} and len(labels) > 2
+    assert all(not batches[index][0].lost for index in range(12))
+
+
+def test_what_cannot_be_read_in_a_made_group_is_told(tmp_path):
+    folder = make_set(tmp_path / "made", sizes=(4, 4))
+    data = training_sets([read_groups(str(folder))])
+    for group in "01":
+        path = folder / "gts" / group / "photo 0.png"
+        path.write_bytes(path.read_bytes()[:-30])
+    batches = batches_of(data, augment__made=1.0, sampling__images=4)
+    lost = [sentence for index in range(2) for sentence in batches[index][0].lost]
+    assert lost and all("photo 0.png: damaged" in sentence for sentence in lost)
