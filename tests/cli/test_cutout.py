@@ -1,13 +1,15 @@
 """``cosod cutout`` as a person uses it: results, resuming, bad input."""
 
+import io
 import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from cosod.cli import main
-from tests.apps.made import write_groups
+from tests.apps.made import scene, write_groups
+from tests.io import profiles
 
 
 def cosod(*arguments):
@@ -120,3 +122,22 @@ def test_wrong_arguments_are_one_sentence(photos, tmp_path, capsys, arguments, m
     assert cosod("cutout", photos, *(a.format(**places) for a in arguments)) == 1
     shown = capsys.readouterr().err.strip().splitlines()
     assert message in shown[-1] and shown[-1].startswith("Error: ")
+
+
+def test_colors_of_a_photo_with_a_profile_are_those_that_screens_show(tmp_path):
+    """The cut-out has no profile, and so is sRGB: the photo's colors are converted to it."""
+    photo, _, saliency = scene(60, 80, (40, 30), 15)
+    profile = profiles.rgb()
+    for folder in ("p", "maps/p"):
+        (tmp_path / folder).mkdir(parents=True)
+    Image.fromarray(photo).save(tmp_path / "p" / "a.png", icc_profile=profile)
+    Image.fromarray((255 * saliency).round().astype(np.uint8)).save(tmp_path / "maps" / "p" / "a.png")
+    assert cosod("cutout", tmp_path / "p", "-o", tmp_path / "out", "--maps", tmp_path / "maps", "--absent", "keep") == 0
+    source = ImageCms.getOpenProfile(io.BytesIO(profile))
+    shown = np.asarray(ImageCms.profileToProfile(Image.fromarray(photo), source, ImageCms.createProfile("sRGB")))
+    assert np.abs(shown[30, 40].astype(int) - photo[30, 40]).max() > 10
+    with Image.open(tmp_path / "out" / "p" / "a.png") as image:
+        assert "icc_profile" not in image.info
+        cut = np.asarray(image).astype(int)
+    inside = cut[25:35, 35:45]
+    assert (inside[..., 3] == 255).all() and np.abs(inside[..., :3] - shown[25:35, 35:45]).max() <= 1

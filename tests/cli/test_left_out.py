@@ -78,3 +78,35 @@ def test_a_folder_with_nothing_to_read_says_what_is_there(tmp_path, capsys, monk
         (tmp_path / "p" / name).write_bytes(b"x")
     assert cosod("segment", tmp_path / "p", "-o", tmp_path / "out") == 1
     assert "2 HEIC photos" in (told := capsys.readouterr().err) and "cosod[heic]" in told
+
+
+@pytest.mark.parametrize("verb", ["segment", "cutout", "thumbnails"])
+def test_black_pictures_hold_nothing(tmp_path, capsys, verb):
+    (tmp_path / "p").mkdir()
+    for number in range(3):
+        Image.new("RGB", (60, 40)).save(tmp_path / "p" / f"{number}.jpg")
+    size = "--size" if verb == "segment" else "--working-size"
+    more = ["--labels", "coco"] if verb == "thumbnails" else []
+    assert cosod(verb, tmp_path / "p", "-o", tmp_path / "out", size, "64", "--json", *more) == 0
+    told = capsys.readouterr()
+    images = [event for event in map(json.loads, told.out.splitlines()) if event["event"] == "image"]
+    assert len(images) == 3 and all(event["notes"] and event.get("presence", 0) == 0 for event in images)
+    assert told.err.count("Note: ") == 3
+    if verb == "segment":
+        assert all(not np.asarray(Image.open(event["maps"])).any() for event in images)
+    elif verb == "cutout":
+        assert all(not np.asarray(Image.open(event["file"]))[..., 3].any() for event in images)
+    else:
+        assert json.loads((tmp_path / "out" / "coco.json").read_text())["annotations"] == []
+
+
+def test_a_photo_that_lacks_its_last_bytes_is_done(tmp_path, capsys):
+    (tmp_path / "p").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        path = tmp_path / "p" / f"{number}.jpg"
+        Image.fromarray(rng.integers(0, 256, (300, 400, 3), dtype=np.uint8)).save(path)
+        path.write_bytes(path.read_bytes()[: [None, -2, -3000][number]])
+    assert cosod("segment", tmp_path / "p", "-o", tmp_path / "out", "--size", "64") == 0
+    told = capsys.readouterr().err
+    assert "Warning: " in told and "2.jpg: lacks its last bytes" in told and "1.jpg: lacks" not in told

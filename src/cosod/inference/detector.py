@@ -177,6 +177,10 @@ class Detector(Finding):
         self._process, self._backend = os.getpid(), backend
         prepare_forks()
 
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._process = os.getpid()  # sent to this process whole, it has left nothing behind
+
     @property
     def views(self) -> dict[str, int | bool]:
         """How images are looked at, as plain values: maps of other views are other maps."""

@@ -20,7 +20,7 @@ def levels_of_pillow(image: Image.Image) -> np.ndarray:
         image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         alpha = np.asarray(image.convert("RGBA").getchannel("A"), np.float32)
-        if alpha.min() < alpha.max():
+        if np.ptp(alpha):
             return alpha
     if image.mode not in ("L", "1"):
         red, green, blue = image.convert("RGB").split()
