@@ -67,7 +67,7 @@ def test_compared_exactly_a_group_needs_only_its_deepest_features(photos, tmp_pa
 
 @pytest.mark.slow
 def test_with_references_memory_does_not_grow_with_the_group(photos, tmp_path):
-    """Each image adds a vector of 1,728 bytes, its presence and its size; its deepest features alone would be 27 KiB."""
+    """Each image adds a vector of 1,728 bytes, its presence and size; its deepest features alone are 27 KiB."""
     options = {"feature_bytes": 0, "size": 128, "sampling": {"references": 16, "exact_up_to": 100}}
     small, _ = run(photos * 5, tmp_path / "a.npy", [0], **options)
     large, maps = run(photos * 50, tmp_path / "b.npy", [0, 39], **options)

@@ -16,6 +16,9 @@ from cosod.postprocess.object_mask import grab_cut
 #: training images is .770, .781, .792 and .787.
 ENLARGED = 4 / 3
 
+#: Outlines of a network that has seen clicks alone may move this far (IoU with its own mask).
+AGREEMENT = 0.5
+
 
 def said_masks(
     network: SaliencyNetwork,
@@ -57,7 +60,7 @@ def said_masks(
         for number, found in enumerate(mean[:, 0].float().cpu().numpy(), start=start):
             mask = found >= 0.5
             if cut:
-                mask, _ = grab_cut(images[number].numpy(), found, mask)
+                mask, _ = grab_cut(images[number].numpy(), found, mask, agreement=AGREEMENT)
             mask = cv2.resize(mask.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
             masks[number] = torch.from_numpy(mask) * 255
     known = clicks.labels >= 0

@@ -105,13 +105,16 @@ def _bounds(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]] | None:
     return tuple(found)
 
 
-def grab_cut(image: np.ndarray, saliency: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, str | None]:
+def grab_cut(
+    image: np.ndarray, saliency: np.ndarray, mask: np.ndarray, agreement: float = AGREEMENT
+) -> tuple[np.ndarray, str | None]:
     """The object's mask by colour: GrabCut (Rother et al., SIGGRAPH 2004) from the map's mask, as in GCoNet section 6.
 
     Args:
         image: ``(H, W, 3)`` uint8, best the object's :func:`surroundings`.
         saliency: its map ``(H, W)``; decides what is sure.
         mask: bool ``(H, W)``, where to begin.
+        agreement: the least overlap (IoU) with ``mask`` with which GrabCut's result is taken.
 
     Returns:
         A bool mask of the same view, at most :data:`CUT_SIDE` large, and why it is ``mask`` itself where GrabCut
@@ -132,7 +135,7 @@ def grab_cut(image: np.ndarray, saliency: np.ndarray, mask: np.ndarray) -> tuple
     with ThreadPoolExecutor(1) as pool:
         found = pool.submit(_seeded_grab_cut, image, marks).result()
     overlap = (found & mask).sum() / (found | mask).sum()
-    if overlap < AGREEMENT:
+    if overlap < agreement:
         return mask, "GrabCut lost the object: the map's own outline was used"
     return tidy(found, saliency), None
 

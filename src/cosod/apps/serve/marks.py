@@ -18,6 +18,9 @@ OBJECT, BACKGROUND = 192, 63
 #: and a share of the painted area's own extent (the root of its pixels).
 REACH, OWN_REACH = 0.04, 0.6
 
+#: A stroke is a rough mask: what GrabCut makes of it may differ this far (IoU).
+AGREEMENT = 0.5
+
 
 def read_mark(data: bytes, size: tuple[int, int]) -> np.ndarray:
     """Reads a painted mark, and checks at once that it can be used.
@@ -77,7 +80,7 @@ def marked_mask(painting: np.ndarray, read: Callable[[], np.ndarray]) -> np.ndar
         return painted
     sure = np.where(painted, 1, np.where(near, 0.5, 0)).astype(np.float32)
     image = np.ascontiguousarray(read()[around])
-    found, _ = grab_cut(image, sure[around], np.ascontiguousarray(painted[around]))
+    found, _ = grab_cut(image, sure[around], np.ascontiguousarray(painted[around]), agreement=AGREEMENT)
     shape = painted[around].shape
     soft = cv2.resize(found.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
     inside = painted[around] | ((soft > 0.5) & near[around])
