@@ -13,25 +13,11 @@ from cosod.inference.presence import Calibration, pooled, similarity
 from cosod.inference.reference_sampling import Sampling, sampled
 from cosod.io.prefetch import Inputs
 from cosod.models.base import Features
+from tests.inference.scenes import scenes
 from tests.models.lively import lively
 
 CALIBRATION = Calibration(slope=20.0, offset=-10.0, few=0.5)
 GRID = (2, 2)
-
-
-def scenes(n):
-    """Discs of one colour, in every fifth image a square of another, on noise."""
-    images = []
-    for i in range(n):
-        rng = np.random.default_rng(i)
-        image = rng.integers(60, 120, (60, 80, 3), dtype=np.uint8)
-        y, x = np.mgrid[:60, :80]
-        if i % 5 == 4:
-            image[20:45, 10 + i % 30 : 35 + i % 30] = (30, 40, 230)
-        else:
-            image[(y - 30) ** 2 + (x - 20 - 5 * (i % 8)) ** 2 < 200] = (220, 40 + i, 30)
-        images.append(image)
-    return images
 
 
 @pytest.fixture(autouse=True)

@@ -16,25 +16,10 @@ from cosod.inference.reference_sampling import Sampling, choose, sampled, spread
 from cosod.io.prefetch import Inputs
 from cosod.models.modules.affinity import affinity_of
 from cosod.models.modules.group_affinity import GroupAffinity, References
+from tests.inference.scenes import scene, scenes
 
 ALWAYS = {"exact_up_to": 0}
 PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
-
-
-def scene(i):
-    """A red disc, or in every fifth image a blue square, on noise."""
-    rng = np.random.default_rng(i)
-    image = rng.integers(60, 120, (60, 80, 3), dtype=np.uint8)
-    y, x = np.mgrid[:60, :80]
-    if i % 5 == 4:
-        image[20:45, 10 + i % 30 : 35 + i % 30] = (30, 40, 230)
-    else:
-        image[(y - 30) ** 2 + (x - 20 - 5 * (i % 8)) ** 2 < 200] = (220, 40 + i, 30)
-    return image
-
-
-def scenes(n):
-    return [scene(i) for i in range(n)]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ MEASURES = "max_e,s,max_f,mae"
 
 @click.command(short_help="Train recipes over several seeds and print the table of their scores.")
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
-@click.option("--seeds", default="1,2", show_default=True, help="By commas.")
+@click.option("--seeds", default="1,2", show_default=True, help="Comma-separated list of seeds.")
 @click.option("--data", multiple=True, required=True, metavar="[NAME=]DIR|JSON", help="As in cosod train.")
 @click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Images of a COCO file not beside it.")
 @click.option("--test", "tests", multiple=True, required=True, metavar="[NAME=]DIR", help="Set to score on; repeat.")

@@ -23,7 +23,7 @@ from cosod.cli.one_file import refuse_file_name
 @click.option("--subset", type=click.IntRange(1), help="Images of a new RUN to take, by chance.  [default: all]")
 @click.option("--preset", help="Set-up of a new RUN; see `cosod active run --list`.  [default: paper10]")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting of a new RUN; repeatable.")
-@click.option("--seed", type=int, help="Of everything random in a new RUN.  [default: 0]")
+@click.option("--seed", type=int, help="Seed of all random choices in a new RUN.  [default: 0]")
 @click.option("--backbone", metavar="FILE", help="ImageNet weights; 'none' starts from random ones.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @threads_option

@@ -46,7 +46,7 @@ def _list_presets(context, parameter, wanted) -> None:
 @click.option(
     "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list_presets, help="List the presets and stop."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random choices.")
 @click.option("--test", type=click.Path(path_type=Path), help="Score the result on this folder of images and masks.")
 def command(data, output, subset, backbone, changes, device, threads, preset, seed, test):
     """Choose clicks in a pool, answer them from its masks, and train on them.

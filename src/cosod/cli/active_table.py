@@ -24,7 +24,7 @@ ROWS = "full,random10,margin10,paper10,paper10_no_attack,paper10_no_ensemble,pap
 @run_options
 @click.option("--test", required=True, type=click.Path(path_type=Path), help="Folder of images and masks to score on.")
 @click.option("--presets", default=ROWS, show_default=True, help="The rows, by commas; see `cosod active run --list`.")
-@click.option("--seeds", default="0,1", show_default=True, help="By commas.")
+@click.option("--seeds", default="0,1", show_default=True, help="Comma-separated list of seeds.")
 def command(data, output, subset, backbone, changes, device, threads, test, presets, seeds):
     """Run every set-up with every seed on one pool, score the final networks on a test set, and print the table.
 

@@ -63,12 +63,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
         read=[*files, *weights_files(network["weights"])],
         one=one is not None,
     )
-    first = next(iter(consensuses.values()))
-    detector, identity = open_detector(working_size=working_size or first.facts.size, **network)
-    for path, consensus in zip(files, consensuses.values(), strict=True):
-        detector.check(consensus, str(path))
-    if threshold is None:
-        job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
+    detector, identity, job = open_for(consensuses, files, job, threshold, working_size, network)
     if part:
         groups = [some for group in groups for some in in_parts(group)]
     facts = {"model": identity} | detector.views | job.facts
@@ -77,7 +72,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
     with sharded(part, output, groups, facts) as (groups, finished):
         total = sum(len(group.images) for group in groups)
         kinds = plural(len(consensuses), "consensus", "consensuses")
-        click.echo(f"{plural(total, 'image')}, {kinds}; {first.facts.model} at {detector.size} px", err=True)
+        click.echo(f"{plural(total, 'image')}, {kinds}; {detector.identity[0]} at {detector.size} px", err=True)
         with progress(total * len(consensuses), as_json) as report:
             summary = run(detector, identity, groups, job, report, consensuses, finished)
     look_for_stale(summary, [one.output for one in jobs], everything, prune)
@@ -100,6 +95,21 @@ def split_consensuses(paths) -> tuple[list, tuple]:
         if is_remote(path):
             raise InputError(f"{path}: a consensus is read from a local disk only; copy it to one")
     return files, tuple(path for path in paths if path.suffix != ".consensus")
+
+
+def open_for(consensuses: dict, files, job, threshold, working_size, network: dict) -> tuple:
+    """The detector that consensuses were learned with, its identity, and the job with its threshold.
+
+    Raises:
+        InputError: a consensus is of another network, other weights or another size; the message names its file.
+    """
+    first = next(iter(consensuses.values()))
+    detector, identity = open_detector(working_size=working_size or first.facts.size, **network)
+    for path, consensus in zip(files, consensuses.values(), strict=True):
+        detector.check(consensus, str(path))
+    if threshold is None:
+        job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
+    return detector, identity, job
 
 
 def load_consensuses(files) -> dict:

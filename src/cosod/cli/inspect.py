@@ -11,7 +11,9 @@ from cosod.cli.options import POSITIVE, list_failed, note_left_out, note_results
 @click.command(short_help="Show what a network sees in groups, and the curves of training runs.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
-@click.option("--show", help="Of consensus, attention, activation, decoder (by commas).  [default: all there are]")
+@click.option(
+    "--show", help="Comma-separated list of what to show: consensus, attention, activation, decoder.  [default: all]"
+)
 @click.option("--images", type=POSITIVE, default=8, show_default=True, help="Photos of a group on a sheet, at most.")
 @click.option(
     "--run",

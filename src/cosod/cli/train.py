@@ -63,7 +63,7 @@ def overrides(changes, epochs=None, size=None, batch=None, lr=None, hold_out=Non
 )
 @click.option("--replay", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="Order files to follow.")
 @recipe_options
-@click.option("--seed", type=int, help="Of everything random.")
+@click.option("--seed", type=int, help="Seed of all random choices.")
 @click.option("--workers", type=click.IntRange(0), help="Processes that prepare images.  [default: by the cores]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option("--checkpoint-every", type=click.IntRange(1), default=250, show_default=True, help="Steps.")

@@ -1,7 +1,6 @@
 """``cosod watch``: a folder that fills while the command runs."""
 
 import contextlib
-import dataclasses
 import json
 import signal
 import threading
@@ -9,9 +8,9 @@ from collections.abc import Iterator
 
 import click
 
-from cosod.cli.apply import load_consensuses, split_consensuses
+from cosod.cli.apply import load_consensuses, open_for, split_consensuses
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.options import PathOrURL, finish, map_options, open_detector, threshold_value, weights_files, words
+from cosod.cli.options import PathOrURL, finish, map_options, threshold_value, weights_files, words
 
 
 @click.command(short_help="Do the photos that come into a folder, while it fills.")
@@ -66,12 +65,7 @@ def command(
         raise InputError(f"{output} is the folder that photos come into; give another folder for the results")
     consensuses = load_consensuses(files)
     job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
-    first = next(iter(consensuses.values()))
-    detector, identity = open_detector(working_size=working_size or first.facts.size, **network)
-    for path, consensus in zip(files, consensuses.values(), strict=True):
-        detector.check(consensus, str(path))
-    if threshold is None:
-        job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
+    detector, identity, job = open_for(consensuses, files, job, threshold, working_size, network)
     total = Summary()
 
     def report(event: dict) -> None:

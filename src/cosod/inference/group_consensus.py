@@ -123,25 +123,26 @@ def _of_references(
     affinity = affinity_of(network)
     sample = sampled(group, sampling)
     attention = affinity.attention(sample.deep, precision=precision)
-    weights, presence = _weights(calibration, pooled(sample.deep, attention))
+    vectors = pooled(sample.deep, attention)
+    weights, presence = _weights(calibration, vectors)
     if presence is None:
         weights = affinity.agreement(sample.deep, attention)
     weights = weights * sample.weights
     size = (group.inputs.size, group.inputs.size)
     consensus = network.gather(Features((), sample.deep, size), attention, weights)._replace(attention=None)
-    vectors = pooled(sample.deep, attention)
     prototype = (vectors * weights[:, None]).sum(dim=0) / weights.sum()
     indices: list[int] = []
     found: list[Tensor] = []
-    alike: list[Tensor] = []
     for part, features in group.batches(range(len(group))):
         indices += part
         found.append(pooled(features.deep, where_like(features.deep, prototype)))
-        alike.append(similarity(features.deep, prototype))
     vectors = torch.cat(found)
     if calibration is None:
         return Shared(indices, consensus, vectors, vectors.new_ones(len(vectors)), None)
-    presence = calibration.presence(torch.cat(alike), count(weights))
+    alike = torch.nn.functional.cosine_similarity(
+        vectors, prototype
+    )  # as presence.similarity, of what is pooled already
+    presence = calibration.presence(alike, count(weights))
     return Shared(indices, consensus, vectors, presence.clamp_min(FLOOR), presence)
 
 

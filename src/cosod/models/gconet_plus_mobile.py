@@ -113,7 +113,7 @@ class Gate(nn.Module):
 
 
 class GCoNetPlusMobile(CoSaliencyNetwork):
-    """``gconet_plus_mobile``, the default network, and ``gconet_plus_mobile_large``, the accurate one.
+    """``gconet_plus_mobile``, the default network.
 
     As GCoNet+: attention from the affinity of all positions of a group gathers a consensus (section 3.2), and two
     branches make the map, one of which says how probable an object is and one what has to be exceeded (section 3.3,

@@ -129,7 +129,8 @@ class PartMatching(nn.Module):
         base = self.objectness * logits
         match = _others_match(unit, logits, precision)
         first = (self.log_match.exp() * match + base).softmax(dim=1).view(n, 1, h, w)
-        prototype = self._prototype(deep, first, self.agreement(deep, first))
+        vectors = self.vectors(deep, first)
+        prototype = _weighted(vectors, _agreement(vectors))
         alike = torch.einsum("ncp,c->np", unit, prototype)
         second = (self.log_prototype.exp() * (alike + match) + base).softmax(dim=1).view(n, 1, h, w)
         return first, second
@@ -149,12 +150,10 @@ class PartMatching(nn.Module):
         """
         if attention is None:
             attention = self.attention(deep)
-        if weights is None:
-            weights = self.agreement(deep, attention)
-        else:
-            weights = weights / weights.sum()
+        vectors = self.vectors(deep, attention)
+        weights = _agreement(vectors) if weights is None else weights / weights.sum()
         unit = self._parted(deep)[0]
-        prototype = self._prototype(deep, attention, weights)
+        prototype = _weighted(vectors, weights)
         with torch.no_grad():
             mass = (attention.flatten(1) * weights[:, None]).reshape(-1)
             parts, shares = _parts_of(unit.transpose(1, 2).reshape(-1, self.channels), mass, prototype)
@@ -220,12 +219,18 @@ class PartMatching(nn.Module):
 
     def agreement(self, deep: Tensor, attention: Tensor) -> Tensor:
         """Weights ``(N,)`` of the images, adding up to one: by the cosine of each with the mean of the others."""
-        vectors = self.vectors(deep, attention)
-        others = F.normalize(vectors.sum(dim=0) - vectors, dim=1)  # zero for a single image, whose weight is one
-        return (AGREEMENT * (vectors * others).sum(dim=1)).softmax(dim=0)
+        return _agreement(self.vectors(deep, attention))
 
-    def _prototype(self, deep: Tensor, attention: Tensor, weights: Tensor) -> Tensor:
-        return F.normalize((weights[:, None] * self.vectors(deep, attention)).sum(dim=0), dim=0)
+
+def _agreement(vectors: Tensor) -> Tensor:
+    """:meth:`PartMatching.agreement` of images with these unit vectors, ``(N, C)``."""
+    others = F.normalize(vectors.sum(dim=0) - vectors, dim=1)  # zero for a single image, whose weight is one
+    return (AGREEMENT * (vectors * others).sum(dim=1)).softmax(dim=0)
+
+
+def _weighted(vectors: Tensor, weights: Tensor) -> Tensor:
+    """The weighted mean of unit vectors ``(N, C)``, unit length, ``(C,)``."""
+    return F.normalize((weights[:, None] * vectors).sum(dim=0), dim=0)
 
 
 def _others_match(unit: Tensor, logits: Tensor, precision: torch.dtype | None) -> Tensor:

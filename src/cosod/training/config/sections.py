@@ -43,7 +43,7 @@ class Sampling:
         shares: of several training sets, the share of groups that is drawn from each, for one step of two groups from
             any of them; without shares a step has groups of every set.
         meetings: with shares, batches in an epoch.
-        ungrouped: names of groups whose images share nothing; they only serve to make groups and as distractors.
+        ungrouped: names of groups whose images share nothing; they only serve to make groups.
         cut: share of groups that are cut into smaller ones, of one image and more, in which nothing is mixed.
         coco_area: of COCO annotations, the pixels that an instance needs more of to put its image into the group
             of its category.

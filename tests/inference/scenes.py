@@ -1,0 +1,19 @@
+"""Drawn groups with outliers among them."""
+
+import numpy as np
+
+
+def scene(i):
+    """A red disc, or in every fifth image a blue square, on noise."""
+    rng = np.random.default_rng(i)
+    image = rng.integers(60, 120, (60, 80, 3), dtype=np.uint8)
+    y, x = np.mgrid[:60, :80]
+    if i % 5 == 4:
+        image[20:45, 10 + i % 30 : 35 + i % 30] = (30, 40, 230)
+    else:
+        image[(y - 30) ** 2 + (x - 20 - 5 * (i % 8)) ** 2 < 200] = (220, 40 + i, 30)
+    return image
+
+
+def scenes(n):
+    return [scene(i) for i in range(n)]
