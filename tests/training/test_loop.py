@@ -127,10 +127,10 @@ def test_a_damaged_mask_is_told_once_and_a_damaged_group_ends_the_run(tmp_path, 
     paths = [data / "gts" / "1" / f"photo {i}.png" for i in range(2)]
     paths[0].write_bytes(paths[0].read_bytes()[:-30])  # its header, which is looked at before, is whole
     train(tiny_job(data, tmp_path / "run", workers=workers))
-    assert capsys.readouterr().err.count(f"left out: {paths[0]}: damaged or truncated (") == 1
+    assert capsys.readouterr().err.count(f"left out: {paths[0]}: cannot be read as an image (") == 1
     assert len(losses(tmp_path / "run")) == 6
     paths[1].write_bytes(paths[1].read_bytes()[:-30])
-    with pytest.raises(ImageError, match=r"photo [01]\.png: damaged or truncated \(") as caught:
+    with pytest.raises(ImageError, match=r"photo [01]\.png: cannot be read as an image \(") as caught:
         train(tiny_job(data, tmp_path / "second", workers=workers))
     assert "Traceback" not in str(caught.value)
 

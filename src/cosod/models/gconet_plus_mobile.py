@@ -24,6 +24,8 @@ class MobileConfig:
         backbone: ``efficientnet_lite0``, ``efficientnet_lite1`` or ``efficientnet_lite2``.
         decoder: channels of the saliency decoder at strides 32, 16, 8 and 4.
         gate: channels of the gate at strides 16, 8 and 4.
+        dropout: share of the channels of each feature that the saliency decoder does not see in training, so that
+            it leans on no single one, and on no class of the training set.
         strength: factor of the gate's logits in ``decode``; they count in full while the network is trained.
         size: side of the square that images are resized to by default; a multiple of 32.
     """
@@ -31,6 +33,7 @@ class MobileConfig:
     backbone: str = "efficientnet_lite0"
     decoder: tuple[int, int, int, int] = (128, 96, 64, 32)
     gate: tuple[int, int, int] = (48, 32, 24)
+    dropout: float = 0.0
     strength: float = 0.75
     size: int = 256
 
@@ -39,6 +42,8 @@ class MobileConfig:
             raise InputError(f"backbone cannot be {self.backbone!r}; choose one of {', '.join(VARIANTS)}")
         if self.size < 64 or self.size % 32:
             raise InputError(f"size {self.size}: give a multiple of 32, at least 64")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout {self.dropout}: give a share from 0 up to, but not including, 1")
         if not 0 < self.gate[1] < self.gate[0]:
             raise InputError(f"gate {self.gate}: give fewer channels at stride 8 than at stride 16")
 
@@ -53,10 +58,12 @@ class SaliencyDecoder(nn.Module):
     Args:
         backbone: channels at strides 4, 8, 16 and 32.
         channels: of the decoder at strides 32, 16, 8 and 4.
+        dropout: share of the channels of each feature that are left out in training.
     """
 
-    def __init__(self, backbone: tuple[int, ...], channels: tuple[int, int, int, int]):
+    def __init__(self, backbone: tuple[int, ...], channels: tuple[int, int, int, int], dropout: float = 0.0):
         super().__init__()
+        self.dropout = nn.Dropout2d(dropout)
         s4, s8, s16, s32 = backbone
         c32, c16, c8, c4 = channels
         self.reduce = _conv(s32, c32, 1)
@@ -73,6 +80,7 @@ class SaliencyDecoder(nn.Module):
 
     def forward(self, x4: Tensor, x8: Tensor, x16: Tensor, x32: Tensor) -> tuple[Tensor, Tensor]:
         """Features -> logits at stride 4, and at stride 16 for a loss of their own; both float32."""
+        x4, x8, x16, x32 = (self.dropout(x) for x in (x4, x8, x16, x32))
         x = self.reduce(x32) + self.context(x32.mean(dim=(2, 3)))[:, :, None, None]
         x = enlarge(self.block32(x), x16.shape[-2:]) + self.lateral16(x16)
         coarse = self.coarse(x)
@@ -141,7 +149,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         self.backbone = EfficientNetLite(config.backbone).requires_grad_(False)
         channels = self.backbone.out_channels
         self.matching = PartMatching(channels[3], channels[2])
-        self.decoder = SaliencyDecoder(channels, config.decoder)
+        self.decoder = SaliencyDecoder(channels, config.decoder, config.dropout)
         self.gate = Gate(channels[:3], config.gate)
         self.register_buffer("mean16", torch.zeros(1, channels[2], 1, 1))
         self.register_buffer("mean32", torch.zeros(1, channels[3], 1, 1))

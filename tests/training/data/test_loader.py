@@ -107,4 +107,4 @@ def test_what_cannot_be_read_in_a_made_group_is_told(tmp_path):
         path.write_bytes(path.read_bytes()[:-30])
     batches = batches_of(data, augment__made=1.0, sampling__images=4)
     lost = [sentence for index in range(2) for sentence in batches[index][0].lost]
-    assert lost and all("photo 0.png: damaged" in sentence for sentence in lost)
+    assert lost and all("photo 0.png: cannot be read" in sentence for sentence in lost)

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageChops, ImageEnhance
 from torch import Tensor
 
-from cosod.errors import ImageError
+from cosod.evaluation.reading import read_truth
 from cosod.io.images import read_image, read_reduced
 from cosod.training.config.sections import Augment
 from cosod.training.data.group_sampler import Shot
@@ -28,12 +29,11 @@ SPARE = 2
 
 
 def read_mask(item: Item) -> Image.Image:
-    """The mask of an image as 8 bits grey."""
-    try:
-        with Image.open(item.mask) as picture:
-            return picture.convert("L")
-    except Exception as error:  # Pillow's decoders raise many kinds
-        raise ImageError(f"{item.mask}: damaged or truncated ({error}); replace the file") from error
+    """The mask of an image as 8 bits grey, read as evaluation reads it: of 0 and 1, by colors, by transparency."""
+    if isinstance(item.mask, Path):
+        return Image.fromarray(read_truth(item.mask).levels)
+    with Image.open(item.mask) as picture:
+        return picture.convert("L")
 
 
 def read_masks(item: Item) -> Image.Image:

@@ -10,6 +10,9 @@ from cosod.training.data.coarse_labels import BroadNames
 from cosod.training.data.keyed_rng import Stream
 from cosod.training.data.training_set import TrainingSet
 
+#: Groups that are drawn by shares to find one that may meet those there are.
+TRIES = 20
+
 
 class Shot(NamedTuple):
     """One image of a step: its index in the set, and the part of its augmentation that order files record."""
@@ -49,7 +52,7 @@ class Sampler:
         self.data, self.sampling, self.augment = data, sampling, augment
         self._key = (seed, key)
         self.names = list(data.groups)
-        self.broad = BroadNames(self.names if sampling.broad else ())
+        self.broad = BroadNames(self.names if sampling.broad or sampling.shares else ())
 
     @property
     def length(self) -> int:
@@ -90,9 +93,9 @@ class Sampler:
         if self.sampling.shares:
             stream = Stream(*self._key, "partner", *key)
             while len(groups) < self.sampling.groups:
-                other = self._drawn(stream)
-                if other not in groups:
-                    groups.append(other)
+                others = self.partners(*groups)
+                tried = [self._drawn(stream) for _ in range(TRIES)]
+                groups.append(next((other for other in tried if other in others), None) or stream.pick(others))
         elif kind == "hardest" and group in nearest:
             groups.append(nearest[group])
         else:

@@ -73,11 +73,13 @@ class Batches(Dataset):
         # Every worker gets a copy, so only what the epoch needs; strangers may be any image.
         used = [{shot.item for meeting in each for shot in meeting.shots} for each in zip(*plan, strict=True)]
         # More than there are groups where some are left out (see cosod.training.data.training_set.mixed).
-        self._labels = 1 + max(item.label for data in sets for item in _items(data))
+        self._labels = 1 + max(item.label for data in sets for _, item in _numbered(data))
         whole = recipe.augment.strangers or recipe.augment.made
         self.sets = sets if whole else [s.part(i) for s, i in zip(sets, used, strict=True)]
         self.plan, self.recipe, self.epoch = plan, recipe, epoch
         self._broad = BroadNames(name for data in sets for name in data.groups)
+        # Images of no group can be anybody's distractors.
+        self._loose = [[i for i, item in _numbered(data) if item.group not in data.groups] for data in self.sets]
         self._objects = REGISTRY[recipe.loss].all_objects
         self._mean, self._std = (torch.tensor(v).view(1, 3, 1, 1) for v in norm)
 
@@ -114,7 +116,7 @@ class Batches(Dataset):
             streams = [Stream(*key, "image", first + place) for place in range(len(part))]
             groups.append(self._examples(part, common, data, streams, lost))
         if recipe.augment.mixes:
-            mixed = self._mixed(groups, meeting, data, key)
+            mixed = self._mixed(groups, meeting, number, key)
             # A made group has other objects in all of its images; in a small one nothing would say which is meant.
             keep = [is_made or len(cut) > 1 for is_made, cut in zip(made, sizes, strict=True)]
             groups = [own if kept else new for own, new, kept in zip(groups, mixed, keep, strict=True)]
@@ -156,30 +158,31 @@ class Batches(Dataset):
         pairs = zip(made[1:n], made[n:], streams[n:], strict=True)
         return [made[0]] + [planted(*other, *own, stream) for own, other, stream in pairs]
 
-    def _mixed(self, groups: list[list[Example]], meeting: Meeting, data: TrainingSet, key: tuple):
+    def _mixed(self, groups: list[list[Example]], meeting: Meeting, number: int, key: tuple):
         """The examples of all groups with strangers among them: of other groups, or by default of the next one."""
         augment = self.recipe.augment
         places = range(1, 1 + len(groups))
         others = groups[1:] + groups[:1]
         if augment.strangers:
-            found = [self._strangers(meeting, data, (*key, "strangers", place)) for place in places]
+            found = [self._strangers(meeting, number, (*key, "strangers", place)) for place in places]
             others = [strangers or other for strangers, other in zip(found, others, strict=True)]
         parts = zip(groups, others, places, strict=True)
         return [mix(own, other, augment, Stream(*key, f"mix {place}")) for own, other, place in parts]
 
-    def _strangers(self, meeting: Meeting, data: TrainingSet, key: tuple) -> list[Example]:
-        """One image of each of some groups that are neither of the meeting nor of their everyday names."""
-        recipe, stream = self.recipe, Stream(*key)
+    def _strangers(self, meeting: Meeting, number: int, key: tuple) -> list[Example]:
+        """Images of no group, and one each of groups that are neither of the meeting nor of their everyday names."""
+        recipe, data, stream = self.recipe, self.sets[number], Stream(*key)
         met = meeting.groups
         names = [g for g in data.groups if g not in met and not any(self._broad.alike(g, own) for own in met)]
-        chosen = stream.shuffled(names)[: recipe.augment.strangers]
-        shots = [Shot(stream.pick(data.groups[name]), stream.chance(recipe.augment.flip), 0.0) for name in chosen]
+        chosen = stream.shuffled([*names, *self._loose[number]])[: recipe.augment.strangers]
+        items = [stream.pick(data.groups[one]) if isinstance(one, str) else one for one in chosen]
+        shots = [Shot(item, stream.chance(recipe.augment.flip), 0.0) for item in items]
         streams = [Stream(*key, place) for place in range(len(shots))]
-        return self._examples(shots, [[name] for name in chosen], data, streams, []) if shots else []
+        return self._examples(shots, [[data.items[i].group] for i in items], data, streams, []) if shots else []
 
 
-def _items(data: TrainingSet) -> Iterable[Item]:
-    return data.items.values() if isinstance(data.items, Mapping) else data.items
+def _numbered(data: TrainingSet) -> Iterable[tuple[int, Item]]:
+    return data.items.items() if isinstance(data.items, Mapping) else enumerate(data.items)
 
 
 def _cut(n: int, share: float, stream: Stream) -> list[int]:
