@@ -39,12 +39,12 @@ class Sampling:
             one whose consensus is nearest, found anew before each epoch (GCoNet's authors suggest both).
         pairs: batches in a step (pairs of groups, or of more), over all processes; their gradients are averaged.
         broad: share of groups that are drawn from all classes of one everyday name
-            (:mod:`cosod.training.data.coarse_labels`); it also keeps groups of one such name from meeting, as
-            shares do.
+            (:mod:`cosod.training.data.coarse_labels`); it also keeps groups of one such name from meeting.
         shares: of several training sets, the share of groups that is drawn from each, for one step of two groups from
             any of them; without shares a step has groups of every set.
         meetings: with shares, batches in an epoch.
-        ungrouped: names of groups whose images share nothing; they serve to make groups, and as distractors.
+        ungrouped: names of groups whose images share nothing; they serve to make groups, and one of them is among the
+            distractors of each group.
         cut: share of groups that are cut into smaller ones, of one image and more, in which nothing is mixed.
         coco_area: of COCO annotations, the pixels that an instance needs more of to put its image into the group
             of its category.

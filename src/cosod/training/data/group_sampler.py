@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from cosod.training.config.sections import Augment, Sampling
-from cosod.training.data.coarse_labels import BroadNames
+from cosod.training.data.coarse_labels import BroadNames, same_name
 from cosod.training.data.keyed_rng import Stream
 from cosod.training.data.training_set import TrainingSet
 
@@ -52,7 +52,7 @@ class Sampler:
         self.data, self.sampling, self.augment = data, sampling, augment
         self._key = (seed, key)
         self.names = list(data.groups)
-        self.broad = BroadNames(self.names if sampling.broad or sampling.shares else ())
+        self.broad = BroadNames(self.names if sampling.broad else ())
 
     @property
     def length(self) -> int:
@@ -83,7 +83,10 @@ class Sampler:
     def partners(self, *groups: str) -> list[str]:
         """The groups that may meet all of ``groups``: none of the same everyday name, if there is a choice."""
         others = [name for name in self.names if name not in groups]
-        return [name for name in others if not any(self.broad.alike(name, group) for group in groups)] or others
+        return [name for name in others if not any(self._alike(name, group) for group in groups)] or others
+
+    def _alike(self, one: str, other: str) -> bool:
+        return self.broad.alike(one, other) or same_name(one, other)
 
     def _meeting(self, epoch: int, group: str, nearest: Mapping[str, str], place: int) -> Meeting:
         kind = self.sampling.partner

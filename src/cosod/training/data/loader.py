@@ -16,7 +16,7 @@ from cosod.errors import CosodError, ImageError
 from cosod.losses.registry import REGISTRY
 from cosod.training.config.recipe import Recipe
 from cosod.training.data.augment import make_example
-from cosod.training.data.coarse_labels import BroadNames
+from cosod.training.data.coarse_labels import BroadNames, same_name
 from cosod.training.data.distractor_mixing import Example, mix, planted
 from cosod.training.data.group_sampler import Meeting, Shot
 from cosod.training.data.keyed_rng import Stream
@@ -170,15 +170,19 @@ class Batches(Dataset):
         return [mix(own, other, augment, Stream(*key, f"mix {place}")) for own, other, place in parts]
 
     def _strangers(self, meeting: Meeting, number: int, key: tuple) -> list[Example]:
-        """Images of no group, and one each of groups that are neither of the meeting nor of their everyday names."""
+        """One image each of groups that are neither of the meeting nor of their everyday names, and one of no group."""
         recipe, data, stream = self.recipe, self.sets[number], Stream(*key)
-        met = meeting.groups
-        names = [g for g in data.groups if g not in met and not any(self._broad.alike(g, own) for own in met)]
-        chosen = stream.shuffled([*names, *self._loose[number]])[: recipe.augment.strangers]
-        items = [stream.pick(data.groups[one]) if isinstance(one, str) else one for one in chosen]
+        names = [name for name in data.groups if not any(self._alike(name, own) for own in meeting.groups)]
+        wanted = recipe.augment.strangers
+        loose = [stream.pick(self._loose[number])] if self._loose[number] else []
+        chosen = stream.shuffled(names)[: wanted - len(loose)]
+        items = [stream.pick(data.groups[name]) for name in chosen] + loose
         shots = [Shot(item, stream.chance(recipe.augment.flip), 0.0) for item in items]
         streams = [Stream(*key, place) for place in range(len(shots))]
         return self._examples(shots, [[data.items[i].group] for i in items], data, streams, []) if shots else []
+
+    def _alike(self, one: str, other: str) -> bool:
+        return self._broad.alike(one, other) or same_name(one, other)
 
 
 def _numbered(data: TrainingSet) -> Iterable[tuple[int, Item]]:
