@@ -3,8 +3,8 @@
     python tools/measure_default.py --duts DUTS_class --set MSRC -o runs/figures [--model NAME | --weights FILE]
 
 Segments the 30 held-out groups of DUTS_class and each other set with ``cosod segment``, as they are and with an image
-of another group at the side of each (``cosod distract``), scores the maps with ``cosod evaluate``, and prints two
-Markdown tables: figures by set, and figures by group beside those of each photo by
+of another group at the side of each (``cosod make-distractors``), scores the maps with ``cosod evaluate``, and prints
+two Markdown tables: figures by set, and figures by group beside those of each photo by
 itself. Maps and reports stay in the output folder; finished groups are not segmented again.
 """
 
@@ -117,7 +117,7 @@ def main():
     for name, data in sets.items():
         joined = args.output / f"{data.name}-joined"
         if not joined.exists():
-            call("distract", data, "-o", joined, "--seed", 0)
+            call("make-distractors", data, "-o", joined, "--seed", 0)
         maps = {place: args.output / f"maps-{place.name}" for place in (data, joined)}
         plain[name] = scores(data, maps[data], options)
         print(row(name, plain[name]), flush=True)

@@ -29,14 +29,16 @@ def test_one_seed_has_no_deviation():
 def test_ablation_trains_scores_and_goes_on(tmp_path, monkeypatch):
     data, test = make_set(tmp_path / "data"), make_set(tmp_path / "test", sizes=(2, 3))
     recipes = [
-        dataclasses.replace(load_recipe("gconet_plus_mobile", TINY | {"steps": 1, "sampling.broad": broad}), name=name)
-        for name, broad in (("plain", 0.0), ("broad", 0.5))
+        dataclasses.replace(
+            load_recipe("gconet_plus_mobile", TINY | {"steps": 1, "sampling.coarse_labels": share}), name=name
+        )
+        for name, share in (("plain", 0.0), ("coarse", 0.5))
     ]
     job = tiny_job(data, tmp_path / "out")
     said = []
     rows = ablate(recipes, [1, 2], [open_test(f"small={test}")], job, say=said.append)
     assert len(said) == 4
-    assert [(row.recipe, row.test) for row in rows] == [("plain", "small"), ("broad", "small")]
+    assert [(row.recipe, row.test) for row in rows] == [("plain", "small"), ("coarse", "small")]
     assert all(len(set(row.figures["mae"])) == 2 for row in rows)
     assert {p.name for p in (tmp_path / "out" / "plain" / "seed_1" / "maps" / "small").iterdir()} >= {"0", "1"}
 

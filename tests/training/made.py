@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cosod.training import Job, load_recipe
+from cosod.training import TrainingJob, load_recipe
 
 #: Colour of each group's object.
 COLOURS = [(220, 40, 40), (40, 200, 60), (60, 80, 230), (230, 210, 40), (200, 60, 200)]
@@ -17,8 +17,8 @@ TINY = {
     "sampling.images": 3,
     "steps": 6,
     "pretrained": False,
-    "optimiser.precision": "float32",
-    "optimiser.warmup": 0.2,
+    "optimizer.precision": "float32",
+    "optimizer.warmup": 0.2,
     "validation.held_out": 0,
     "options": {"decoder": [8, 8, 8, 8], "gate": [12, 8, 8]},
     "augment.rotation": 20.0,
@@ -44,13 +44,13 @@ def make_set(folder: Path, sizes=(4, 3, 5, 4), side=40, names=None) -> Path:
     return folder
 
 
-def tiny_job(data: Path, output: Path, **changes) -> Job:
-    """A job of :data:`TINY`; fields of ``Job`` and keys of recipes (``sampling__images``) may be changed."""
-    own = {k: changes.pop(k) for k in list(changes) if k in Job.__dataclass_fields__}
+def tiny_job(data: Path, output: Path, **changes) -> TrainingJob:
+    """A job of :data:`TINY`; fields of ``TrainingJob`` and keys of recipes (``sampling__images``) may be changed."""
+    own = {k: changes.pop(k) for k in list(changes) if k in TrainingJob.__dataclass_fields__}
     name = own.pop("recipe", "gconet_plus_mobile")
     recipe = load_recipe(name, TINY | {k.replace("__", "."): v for k, v in changes.items()})
     defaults = {"workers": 0, "device": "cpu", "progress": False, "log_every": 1}
-    return Job(recipe, (str(data),), output, **(defaults | own))
+    return TrainingJob(recipe, (str(data),), output, **(defaults | own))
 
 
 def losses(folder: Path) -> list[float]:

@@ -116,14 +116,14 @@ def train_stage(
     """
     device = next(network.parameters()).device
     network.train().to(memory_format=torch.channels_last)
-    optimiser = _optimiser(network, settings)
+    optimizer = _optimizer(network, settings)
     precision = PRECISIONS[settings.precision]
     generator = torch.Generator().manual_seed(torch_seed(*key))
     order = _order(len(images), settings.batch, generator)
     total, skipped, in_a_row = 0.0, 0, 0
     clicks = int(truth.clicks.sum()) if isinstance(truth, Targets) else 0
     for step in range(steps):
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = group["peak"] * rate(step)
         chosen = next(order)
         batch = _Batch.of(images, truth, chosen, settings, generator).to(device)
@@ -136,10 +136,10 @@ def train_stage(
                 loss = loss + settings.coherence * local_coherence(maps, batch.images)
         else:
             loss = mask_loss(output, batch.masks, settings.bug_compatible)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         if torch.isfinite(loss):
-            optimiser.step()
+            optimizer.step()
             total, in_a_row = total + loss.item(), 0
         else:
             skipped, in_a_row = skipped + 1, in_a_row + 1
@@ -187,7 +187,7 @@ def _order(count: int, batch: int, generator: torch.Generator):
         waiting = waiting[batch:]
 
 
-def _optimiser(network: SaliencyNetwork, settings: Training) -> torch.optim.Optimizer:
+def _optimizer(network: SaliencyNetwork, settings: Training) -> torch.optim.Optimizer:
     lr = settings.lr * settings.batch / 32
     backbone, rest = [], []
     for name, parameter in network.named_parameters():

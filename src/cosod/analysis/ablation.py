@@ -23,7 +23,7 @@ from cosod.models.checkpoints.loading import identity
 from cosod.models.checkpoints.safetensors_file import describe
 from cosod.training.config.recipe import Recipe, to_table, with_defaults
 from cosod.training.loop import train
-from cosod.training.run import Job
+from cosod.training.run import TrainingJob
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def ablate(
     recipes: Sequence[Recipe],
     seeds: Sequence[int],
     tests: Sequence[TestSet],
-    job: Job,
+    job: TrainingJob,
     protocol: str = "papers",
     say: Callable[[str], None] = print,
 ) -> list[Row]:
@@ -151,7 +151,7 @@ def _spread(row: Row, measure: str, digits: int) -> str:
     return f"{row.deviation(measure):.{digits}f}" if len(row.figures[measure]) > 1 else ""
 
 
-def _is_trained(job: Job) -> bool:
+def _is_trained(job: TrainingJob) -> bool:
     """Whether the run's weights are there and are of this very recipe."""
     try:
         return with_defaults(describe(job.weights).extra.get("recipe", {})) == to_table(job.recipe)
@@ -159,7 +159,7 @@ def _is_trained(job: Job) -> bool:
         return False
 
 
-def _scores(job: Job, tests: Sequence[TestSet], protocol: str) -> dict[str, dict[str, float]]:
+def _scores(job: TrainingJob, tests: Sequence[TestSet], protocol: str) -> dict[str, dict[str, float]]:
     """Test set -> measure -> figure of a run's weights; from ``scores.json`` where it has them."""
     path = job.output / "scores.json"
     network = load(job.weights)

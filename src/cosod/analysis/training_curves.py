@@ -17,7 +17,7 @@ from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import unique_names
 
 LOG = "log.jsonl"
-#: What a log line tells besides the loss terms; see :class:`cosod.training.run_log.Journal`.
+#: What a log line tells besides the loss terms; see :class:`cosod.training.run_log.RunLog`.
 _FACTS = ("step", "epoch", "lr", "seconds", "skipped", "validation")
 #: From so many points on a line is also drawn smoothed.
 _MANY = 40

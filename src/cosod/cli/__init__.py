@@ -13,7 +13,7 @@ import click
 
 from cosod.errors import CosodError
 
-#: Verb -> its line in ``cosod --help``. The verb's module here has a click command named ``command``.
+#: Verb -> its line in ``cosod --help``. The verb's module here, with ``_`` for ``-``, has a click command ``command``.
 VERBS = {
     "segment": "Find the object that the photos of a folder share, and write a map for each.",
     "shards": "Show how far the shards of a run are, and merge their manifests.",
@@ -27,7 +27,7 @@ VERBS = {
     "train": "Train a network by a recipe, or go on where a run was stopped.",
     "ablate": "Train recipes over several seeds and print the table of their scores.",
     "active": "Train from ten clicks an image: choose them, ask a person, learn.",
-    "distract": "Make the distractor test of a set: each image beside one of another group.",
+    "make-distractors": "Make the distractor test of a set: each image beside one of another group.",
     "datasets": "List the field's data sets, or check a folder that holds one.",
     "serve": "Open a web page where photos are dropped and the shared object is found.",
     "models": "List the networks and where their weights are.",
@@ -52,7 +52,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx, name):
         if name not in VERBS:
             return None
-        return importlib.import_module(f"cosod.cli.{name}").command
+        return importlib.import_module(f"cosod.cli.{name.replace('-', '_')}").command
 
     def resolve_command(self, ctx, args):
         if args and args[0] not in VERBS and not args[0].startswith("-"):

@@ -41,7 +41,7 @@ def command(
     from cosod.io.images import SUFFIXES
     from cosod.io.write_guard import guard
     from cosod.training.config.recipe import load_recipe, nearest
-    from cosod.training.run import Job
+    from cosod.training.run import TrainingJob
 
     refuse_file_name(output)
     keys = get(protocol).columns
@@ -53,7 +53,7 @@ def command(
         changed["pretrained"] = False
     loaded = [load_recipe(recipe, changed) for recipe in recipes]
     start = Path(backbone) if backbone not in (None, "none") else None
-    job = Job(loaded[0], data, output, start, images, device=device, workers=workers, progress=not quiet)
+    job = TrainingJob(loaded[0], data, output, start, images, device=device, workers=workers, progress=not quiet)
     numbers = _numbers(seeds)
     sets = [open_test(test) for test in tests]
     read = [*map(place_of, (*data, *tests)), images, start, *(Path(recipe) for recipe in recipes)]

@@ -33,7 +33,7 @@ def overrides(changes, epochs=None, size=None, batch=None, lr=None, hold_out=Non
     found = {} if hold_out is None else _held_out(hold_out)
     if epochs is not None:
         found |= {"epochs": epochs, "steps": 0}
-    named = {"size": size, "sampling.images": batch, "optimiser.lr": lr, **more}
+    named = {"size": size, "sampling.images": batch, "optimizer.lr": lr, **more}
     found |= {key: value for key, value in named.items() if value is not None}
     for change in changes:
         key, equals, value = change.partition("=")
@@ -93,12 +93,12 @@ def command(
     chosen = load_recipe(recipe, changed)
 
     from cosod.training.loop import train
-    from cosod.training.run import Job
+    from cosod.training.run import TrainingJob
 
     start = Path(backbone) if backbone not in (None, "none") else None
     read = [recipe, hold_out, start, machine["images"], *map(place_of, data)]
     guard_run(output, [*read, *weights_files(machine["init"])], machine["replay"])
-    weights = train(Job(chosen, data, output, start, progress=not quiet, **machine))
+    weights = train(TrainingJob(chosen, data, output, start, progress=not quiet, **machine))
     click.echo(f"Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS -o OUTPUT", err=True)
 
 
