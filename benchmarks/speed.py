@@ -82,8 +82,8 @@ def prepare(case: Case) -> Callable[[], tuple[float, int | None]]:
         images = images.to(device, memory_format=torch.channels_last)
         return lambda: _timed(lambda: called(network, images, case.precision), device)
     prefer_kept_memory()  # as the command line does
-    engine = {} if case.backend == "torch" else {"backend": case.backend}
-    detector = Detector(network, case.device, case.size, precision=case.precision, **engine)
+    runtime = {} if case.backend == "torch" else {"backend": case.backend}
+    detector = Detector(network, case.device, case.size, precision=case.precision, **runtime)
     ready = Ready(images.to(device), case.images)
     return lambda: _timed(lambda: list(group_maps(detector, ready)), device)
 
@@ -164,7 +164,7 @@ def line_of(case: Case) -> Line:
 def usable(cases: list[Case], threads: int | None) -> list[Case]:
     """The cases that can be had here, tried one after the other with no images.
 
-    This also converts networks for other engines, which is done once and is not to count as memory of later runs.
+    This also converts networks for other runtimes, which is done once and is not to count as memory of later runs.
     """
     return [case for case in cases if measure([line_of(case)], 0, threads)[0] is not None]
 

@@ -5,21 +5,24 @@ import dataclasses
 import pytest
 
 from cosod.analysis import ablation
-from cosod.analysis.ablation import Row, ablate, as_csv, as_markdown, open_test
+from cosod.analysis.ablation import AblationRow, ablate, as_csv, as_markdown, open_test
 from cosod.errors import InputError
 from cosod.training import load_recipe
 from tests.training.made import TINY, make_set, tiny_job
 
 
 def test_the_table():
-    rows = [Row("one", "set", {"s": (0.5, 0.7), "mae": (0.1, 0.1)}), Row("two", "set", {"s": (0.6,), "mae": (0.2,)})]
+    rows = [
+        AblationRow("one", "set", {"s": (0.5, 0.7), "mae": (0.1, 0.1)}),
+        AblationRow("two", "set", {"s": (0.6,), "mae": (0.2,)}),
+    ]
     assert as_markdown(rows, ["mae", "s"], 2).splitlines()[2] == ("| one | set | 0.1000 ± 0.0000 | 0.6000 ± 0.1414 |")
     assert as_csv(rows).splitlines()[1].startswith("one,set,0.600000,0.141421,0.500000;0.700000,")
     assert rows[1].deviation("s") == 0
 
 
 def test_one_seed_has_no_deviation():
-    rows = [Row("one", "set", {"s": (0.6,)})]
+    rows = [AblationRow("one", "set", {"s": (0.6,)})]
     lines = as_markdown(rows, ["s"], 1).splitlines()
     assert lines[2] == "| one | set | 0.6000 ± - |"
     assert lines[-1] == "One seed, which has no standard deviation."

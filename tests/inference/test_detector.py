@@ -188,7 +188,7 @@ def test_a_consensus_leaves_images_of_one_color_out(network):
     black = np.zeros((60, 80, 3), np.uint8)
     with pytest.warns(UniformImageWarning):
         consensus = detector.learn([images[0], black, images[1]])
-    assert consensus.facts.images == 2
+    assert consensus.provenance.images == 2
     torch.testing.assert_close(consensus.vector, detector.learn(images[:2]).vector)
     with pytest.warns(UniformImageWarning, match="2 images are"):
         found = dict(detector.apply([consensus, consensus], [black, images[2], black]))

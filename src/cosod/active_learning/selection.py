@@ -26,7 +26,7 @@ VIEWS = ("attacked", "grey_flip")
 
 
 @dataclass(frozen=True)
-class Selection:
+class PointSelection:
     """How pixels are chosen.
 
     Attributes:
@@ -83,7 +83,7 @@ def select(
     images: Tensor,
     points: PointSet,
     clicks: int,
-    settings: Selection,
+    settings: PointSelection,
     attack: Attack,
     seed: int,
     regions: np.ndarray | None = None,
@@ -127,7 +127,7 @@ def select(
 
 
 def _looked_at(
-    networks, batch: Tensor, settings: Selection, attack: Attack, precision, key, known
+    networks, batch: Tensor, settings: PointSelection, attack: Attack, precision, key, known
 ) -> tuple[Tensor, Tensor]:
     """Scores ``(N, side * side)`` and features of length 1 ``(N, D, h, w)``, on the CPU."""
     generator = torch.Generator().manual_seed(torch_seed(*key))
@@ -177,7 +177,7 @@ class Cells:
 
 
 def _chosen(
-    score: Tensor, features: Tensor, cell: Cells, clicks: int, settings: Selection, generator: np.random.Generator
+    score: Tensor, features: Tensor, cell: Cells, clicks: int, settings: PointSelection, generator: np.random.Generator
 ) -> np.ndarray:
     """Indices of the cells to ask for."""
     score = score.numpy()

@@ -80,7 +80,7 @@ class Training:
             raise InputError(f"training: crop {self.crop}; give at least 0 and less than 1")
 
 
-class Report(NamedTuple):
+class StageReport(NamedTuple):
     """What a stage was: steps without a finite loss among them, mean loss, and clicks among the images it saw."""
 
     steps: int
@@ -98,7 +98,7 @@ def train_stage(
     rate: Callable[[int], float],
     key: tuple[int | str, ...],
     after_step: Callable[[int], None] = lambda step: None,
-) -> Report:
+) -> StageReport:
     """Train ``network`` in place.
 
     Args:
@@ -147,7 +147,7 @@ def train_stage(
                 raise TrainingError("50 steps in a row without a finite loss; give a smaller lr")
         after_step(step + 1)
     network.eval()
-    return Report(steps, skipped, total / max(1, steps - skipped), clicks)
+    return StageReport(steps, skipped, total / max(1, steps - skipped), clicks)
 
 
 class _Batch(NamedTuple):

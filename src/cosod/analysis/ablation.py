@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosod.apps.segment import Job as SegmentJob
+from cosod.apps.segment import SegmentJob
 from cosod.apps.segment import run as segment
 from cosod.datasets import open as open_set
 from cosod.errors import InputError, WeightsError
@@ -36,7 +36,7 @@ class TestSet:
 
 
 @dataclass(frozen=True)
-class Row:
+class AblationRow:
     """One recipe on one test set: measure -> its figure for each seed."""
 
     recipe: str
@@ -78,7 +78,7 @@ def ablate(
     job: TrainingJob,
     protocol: str = "papers",
     say: Callable[[str], None] = print,
-) -> list[Row]:
+) -> list[AblationRow]:
     """Train every recipe with every seed, and score each result on every test set.
 
     What is done already is not done again: finished runs, maps, and scores of the same weights. Each run is in
@@ -114,11 +114,11 @@ def ablate(
         for test in tests:
             keys = get(protocol).columns
             figures = {key: tuple(found[test.name][key] for found in scores) for key in keys}
-            rows.append(Row(recipe.name, test.name, figures))
+            rows.append(AblationRow(recipe.name, test.name, figures))
     return rows
 
 
-def as_markdown(rows: Sequence[Row], measures: Sequence[str], seeds: int) -> str:
+def as_markdown(rows: Sequence[AblationRow], measures: Sequence[str], seeds: int) -> str:
     """A table in Markdown, ``mean ± deviation`` in each cell, with a dash where one seed has no deviation."""
     lines = [
         "| recipe | test set | " + " | ".join(measures) + " |",
@@ -131,7 +131,7 @@ def as_markdown(rows: Sequence[Row], measures: Sequence[str], seeds: int) -> str
     return "\n".join([*lines, "", note if seeds > 1 else "One seed, which has no standard deviation."])
 
 
-def as_csv(rows: Sequence[Row]) -> str:
+def as_csv(rows: Sequence[AblationRow]) -> str:
     """All measures: mean and deviation columns, and the figures of the seeds joined by ``;``."""
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
@@ -146,7 +146,7 @@ def as_csv(rows: Sequence[Row]) -> str:
     return out.getvalue()
 
 
-def _spread(row: Row, measure: str, digits: int) -> str:
+def _spread(row: AblationRow, measure: str, digits: int) -> str:
     """The deviation as text; empty for one seed, where a 0 would claim that seeds do not matter."""
     return f"{row.deviation(measure):.{digits}f}" if len(row.figures[measure]) > 1 else ""
 

@@ -31,7 +31,7 @@ def command(data, output, subset, backbone, changes, device, threads, test, pres
     What is finished in OUTPUT is not done again. Settings changed by --set hold for every row. The table is also
     written to OUTPUT/table.md.
     """
-    from cosod.active_learning.scores import Row, as_markdown, measure
+    from cosod.active_learning.scores import ScoreRow, as_markdown, measure
     from cosod.active_learning.settings import load_preset
     from cosod.errors import InputError
     from cosod.io.atomic_write import write_text
@@ -41,7 +41,7 @@ def command(data, output, subset, backbone, changes, device, threads, test, pres
         numbers = [int(seed) for seed in seeds.split(",")]
     except ValueError as error:
         raise InputError(f"--seeds {seeds}: give whole numbers by commas") from error
-    rows = [Row(name, load_preset(name, changed(changes))) for name in presets.split(",")]
+    rows = [ScoreRow(name, load_preset(name, changed(changes))) for name in presets.split(",")]
     check_test(test)
     runs = [output / row.name / f"seed-{seed}" for row in rows for seed in numbers]
     guard_active(output, runs, data, test, backbone)

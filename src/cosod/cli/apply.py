@@ -39,7 +39,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
     """
     from cosod.apps.distributed.manifest import sharded
     from cosod.apps.distributed.shards import Shard
-    from cosod.apps.segment import Job, in_parts, jobs_of, refuse_others, run
+    from cosod.apps.segment import SegmentJob, in_parts, jobs_of, refuse_others, run
     from cosod.errors import InputError
     from cosod.io.wording import plural
 
@@ -52,7 +52,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
     one = one_file(photos, output, endings, as_json, {"--shard": shard, "several consensuses": len(files) > 1})
     shown, photos, output = (one.shown, one.paths, one.output) if one else (output, photos, output)
     part = Shard.parse(shard) if shard else None
-    job = Job(output, kinds, threshold_value(threshold or "0.5"), overwrite, absent, outline, one and one.file)
+    job = SegmentJob(output, kinds, threshold_value(threshold or "0.5"), overwrite, absent, outline, one and one.file)
     consensuses = load_consensuses(files)
     jobs = jobs_of(job, consensuses)
     groups = find_inputs(
@@ -104,7 +104,7 @@ def open_for(consensuses: dict, files, job, threshold, working_size, network: di
         InputError: a consensus is of another network, other weights or another size; the message names its file.
     """
     first = next(iter(consensuses.values()))
-    detector, identity = open_detector(working_size=working_size or first.facts.size, **network)
+    detector, identity = open_detector(working_size=working_size or first.provenance.size, **network)
     for path, consensus in zip(files, consensuses.values(), strict=True):
         detector.check(consensus, str(path))
     if threshold is None:

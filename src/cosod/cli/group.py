@@ -50,13 +50,13 @@ def command(paths, output, copy, segment, save, absent, smallest, overwrite, as_
     from tqdm import tqdm
 
     from cosod.apps.albums.job import RESULTS, AlbumJob, check_albums, find_photos, sort_photos
-    from cosod.apps.segment import Job, check_absent, check_output, run
+    from cosod.apps.segment import SegmentJob, check_absent, check_output, run
     from cosod.errors import InputError
     from cosod.io.write_guard import protect
 
     refuse_file_name(output)
     job = AlbumJob(output, copy, overwrite, smallest)
-    results = Job(output / RESULTS, words(save), overwrite=overwrite, absent=absent)
+    results = SegmentJob(output / RESULTS, words(save), overwrite=overwrite, absent=absent)
     if any(p.resolve() == output.resolve() for p in paths):
         raise InputError(f"{output} is an input too; give another folder for the albums")
     photos = find_photos(paths, output, note_results, note_left_out)

@@ -54,10 +54,10 @@ def command(paths, output, masks, **network):
     detector, _ = open_detector(**network)
     learned = detector.learn(images, marks, lambda index, error: failed.append(error))
     learned.save(output)
-    marked = f", {learned.facts.marked} of them marked" if learned.facts.marked else ""
-    photos = plural(learned.facts.images, "photo")
+    marked = f", {learned.provenance.marked} of them marked" if learned.provenance.marked else ""
+    photos = plural(learned.provenance.images, "photo")
     click.echo(f"Learned from {photos}{marked}: {output}", err=True)
-    if learned.facts.images == 1 and not learned.facts.marked:
+    if learned.provenance.images == 1 and not learned.provenance.marked:
         click.echo("Warning: one photo has nothing to share: what stands out in it was learned; mark it", err=True)
     list_failed(map(str, failed))
 

@@ -54,7 +54,7 @@ class AtLeast(click.ParamType):
 POSITIVE = AtLeast(1)
 
 
-def engine_options(function: Callable) -> Callable:
+def runtime_options(function: Callable) -> Callable:
     """Options that say by what, and how exactly, the network is computed."""
     what = "float32, bfloat16, or auto: bfloat16 where maps stay the same."
     function = click.option("--precision", default="auto", show_default=True, help=what)(function)
@@ -90,7 +90,7 @@ def network_options(size: str = "--size") -> Callable:
     ]
 
     def add(function):
-        function = engine_options(function)
+        function = runtime_options(function)
         for option in reversed(options):
             function = option(function)
         return function
@@ -187,14 +187,14 @@ def open_detector(
     """The detector that :func:`network_options` describe, and the identity of its network and weights."""
     from cosod.inference import cpu_fusion
     from cosod.inference.detector import Detector
-    from cosod.inference.reference_sampling import Sampling
+    from cosod.inference.reference_sampling import ReferenceSampling
     from cosod.io.images import MAX_PIXELS
     from cosod.models.checkpoints import loading
 
     cpu_fusion.prefer_kept_memory()
     named = model if model != "default" else None
     network = loading.load(weights or model, expected=named if weights else None)
-    sampling = Sampling() if references is None else Sampling(references)
+    sampling = ReferenceSampling() if references is None else ReferenceSampling(references)
     detector = Detector(network, device, working_size, batch, max_pixels or MAX_PIXELS, sampling=sampling, **options)
     return detector, loading.identity(network)
 

@@ -31,9 +31,9 @@ from cosod.cli.options import (
 @group_options
 @click.option("--sheet", type=PathOrURL(), help="Also write one picture that shows results of all groups.")
 @shard_option
-@click.option("--engine", default="local", show_default=True, help="local, or ray: on a cluster.")
-@click.option("--workers", type=POSITIVE, help="With --engine ray: detectors at work.  [default: one a machine or GPU]")
-@click.option("--address", help="With --engine ray: a running cluster, as auto.  [default: Ray on this machine]")
+@click.option("--runner", default="local", show_default=True, help="local, or ray: on a cluster.")
+@click.option("--workers", type=POSITIVE, help="With --runner ray: detectors at work.  [default: one a machine or GPU]")
+@click.option("--address", help="With --runner ray: a running cluster, as auto.  [default: Ray on this machine]")
 def command(
     paths,
     output,
@@ -45,7 +45,7 @@ def command(
     prune,
     sheet,
     shard,
-    engine,
+    runner,
     workers,
     address,
     as_json,
@@ -67,7 +67,7 @@ def command(
     """
     from cosod.apps.distributed.manifest import sharded
     from cosod.apps.distributed.shards import Shard
-    from cosod.apps.segment import Job, refuse_others, run
+    from cosod.apps.segment import SegmentJob, refuse_others, run
     from cosod.apps.video.job import clip_targets, run_clips, split
     from cosod.errors import InputError
     from cosod.io.wording import plural
@@ -75,21 +75,21 @@ def command(
 
     kinds = words(save)
     endings = (".jpg", ".jpeg", ".png") if kinds == ("overlays",) else (".png",)
-    refused = {"--sheet": sheet, "--shard": shard, "--engine ray": engine == "ray"}
+    refused = {"--sheet": sheet, "--shard": shard, "--runner ray": runner == "ray"}
     one = one_file(paths, output, endings, as_json, refused)
     shown, paths, output = (one.shown, one.paths, one.output) if one else (output, paths, output)
-    job = Job(output, kinds, threshold_value(threshold or "0.5"), overwrite, absent, outline, one and one.file)
+    job = SegmentJob(output, kinds, threshold_value(threshold or "0.5"), overwrite, absent, outline, one and one.file)
     part = Shard.parse(shard) if shard else None
     if sheet and "maps" not in job.save:
         raise InputError("--sheet shows the maps that are written; add maps to --save")
-    if engine not in ("local", "ray"):
-        raise InputError(f"--engine {engine}: give local or ray")
-    if engine == "local" and (workers is not None or address):
-        raise InputError("--workers and --address are of --engine ray; add it")
+    if runner not in ("local", "ray"):
+        raise InputError(f"--runner {runner}: give local or ray")
+    if runner == "local" and (workers is not None or address):
+        raise InputError("--workers and --address are of --runner ray; add it")
     clips, paths = split(paths)
     if one and clips:
         raise InputError(f"{clips[0]}: is a video, whose results are a folder; give one with -o")
-    _check_places(clips, output, sheet, part, engine)
+    _check_places(clips, output, sheet, part, runner)
     groups = find_inputs(
         paths,
         output,
@@ -101,10 +101,10 @@ def command(
         one=one is not None,
     )
     on_ray, here = None, network
-    if engine == "ray":
-        from cosod.apps.distributed.ray_runner import Engine
+    if runner == "ray":
+        from cosod.apps.distributed.ray_runner import RayRunner
 
-        on_ray = Engine(functools.partial(open_detector, **network), workers, address, network["device"])
+        on_ray = RayRunner(functools.partial(open_detector, **network), workers, address, network["device"])
         here = network | {"device": "cpu", "precision": "float32"}  # opened for its facts alone
     detector, identity = open_detector(**here)
     if threshold is None:
@@ -131,14 +131,14 @@ def command(
     finish(summary, shown, as_json)
 
 
-def _check_places(clips, output, sheet, part, engine: str) -> None:
+def _check_places(clips, output, sheet, part, runner: str) -> None:
     """Raises InputError for what cannot be done in an object store, in shards or on Ray."""
     from cosod.errors import InputError
     from cosod.io.storage import is_remote
 
-    if clips and (part or engine != "local"):
+    if clips and (part or runner != "local"):
         raise InputError(
-            f"{clips[0]}: videos are done on one machine; give them to a run of their own without --shard and --engine"
+            f"{clips[0]}: videos are done on one machine; give them to a run of their own without --shard and --runner"
         )
     for place in (*clips, *([output] if clips else [])):
         if is_remote(place):

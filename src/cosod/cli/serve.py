@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import POSITIVE, engine_options
+from cosod.cli.options import POSITIVE, runtime_options
 
 
 @click.command(short_help="Open a web page where photos are dropped and the shared object is found.")
@@ -18,7 +18,7 @@ from cosod.cli.options import POSITIVE, engine_options
 @click.option(
     "--batch", type=POSITIVE, default=8, show_default=True, help="Images at once; changes memory, not results."
 )
-@engine_options
+@runtime_options
 @click.option("--max-photos", type=int, default=200, show_default=True, help="Photos in a group.")
 @click.option("--max-megabytes", type=int, default=50, show_default=True, help="Size of one photo's file.")
 @click.option("--max-pixels", type=int, default=50_000_000, show_default=True, help="Pixels of one photo.")

@@ -49,7 +49,7 @@ def command(
         cosod watch mug.consensus incoming/ -o out/
     """
     from cosod.apps.preflight import check_places
-    from cosod.apps.segment import Job, Summary, check_output
+    from cosod.apps.segment import SegmentJob, Summary, check_output
     from cosod.apps.stale import remove
     from cosod.apps.watch import Watch, watch
     from cosod.errors import InputError
@@ -64,7 +64,7 @@ def command(
     if folder.resolve() == output.resolve():
         raise InputError(f"{output} is the folder that photos come into; give another folder for the results")
     consensuses = load_consensuses(files)
-    job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
+    job = SegmentJob(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
     detector, identity, job = open_for(consensuses, files, job, threshold, working_size, network)
     total = Summary()
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cosod.errors import DeviceError, ImageError, InputError
 from cosod.inference.backends import check_backend, open_steps
-from cosod.inference.consensus_file import Facts, GroupConsensus, check_masks, marked_attention
+from cosod.inference.consensus_file import GroupConsensus, Provenance, check_masks, marked_attention
 from cosod.inference.cpu_fusion import FastSteps
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.flip_tta import MirroredSteps
@@ -20,7 +20,7 @@ from cosod.inference.pipeline import Finding, Result, tell_uniform
 from cosod.inference.precision import check_precision, has_bfloat16, probed_precision
 from cosod.inference.presence import Calibration, count
 from cosod.inference.probe_images import drawn_group
-from cosod.inference.reference_sampling import Sampling
+from cosod.inference.reference_sampling import ReferenceSampling
 from cosod.inference.region_filter import RegionClassifier
 from cosod.io.images import MAX_PIXELS, ImageSource
 from cosod.io.prefetch import Inputs, as_group, batched
@@ -104,7 +104,7 @@ def apply(
     """Index and map (of several consensuses: maps) of each image by itself: :meth:`Detector.apply`."""
     if detector is None:
         first = consensus if isinstance(consensus, GroupConsensus) else next(iter(consensus), None)
-        detector = load(size=first and first.facts.size)
+        detector = load(size=first and first.provenance.size)
     return detector.apply(consensus, images)
 
 
@@ -143,7 +143,7 @@ class Detector(Finding):
         max_pixels: int = MAX_PIXELS,
         feature_bytes: int = FEATURE_BYTES,
         precision: str = "float32",
-        sampling: Sampling | None = None,
+        sampling: ReferenceSampling | None = None,
         backend: str = "torch",
         flip: bool = False,
         closer: bool = False,
@@ -170,7 +170,7 @@ class Detector(Finding):
         self.batch = batch
         self.max_pixels = max_pixels
         self.feature_bytes = feature_bytes
-        self.sampling = sampling or Sampling()
+        self.sampling = sampling or ReferenceSampling()
         self.calibration = Calibration.read(network.extra)
         self.keep_regions = keep_regions
         self.region_classifier = None if keep_regions else RegionClassifier.read(network.extra)
@@ -354,7 +354,7 @@ class Detector(Finding):
         if len(vector) != 1 or bool((vector == 1).all()):
             raise InputError(f"{self.identity[0]} forms no consensus of a group to be kept; use another network")
         presence = group.presence
-        facts = Facts(
+        provenance = Provenance(
             *self.identity,
             size=self.size,
             images=len(group.indices),
@@ -363,18 +363,18 @@ class Detector(Finding):
             presence_mean=None if presence is None else float(presence.mean()),
             presence_std=None if presence is None else float(presence.std(correction=0)),
         )
-        return GroupConsensus(vector.flatten().float().cpu(), group.prototype.float().cpu(), facts)
+        return GroupConsensus(vector.flatten().float().cpu(), group.prototype.float().cpu(), provenance)
 
     def check(self, consensus: GroupConsensus, name: str = "the consensus") -> None:
         """Raises InputError unless ``consensus`` was learned with this network, these weights and this size."""
-        facts = consensus.facts
-        if (facts.model, facts.weights) != self.identity:
+        known = consensus.provenance
+        if (known.model, known.weights) != self.identity:
             raise InputError(
-                f"{name} was learned with {facts.model} (weights {facts.weights}), this is {self.identity[0]} (weights "
+                f"{name} was learned with {known.model} (weights {known.weights}), this is {self.identity[0]} (weights "
                 f"{self.identity[1]}), and features of two networks do not compare; take that model, or learn it again"
             )
-        if facts.size != self.size:
-            raise InputError(f"{name} was learned at {facts.size} pixels, this is {self.size}; give size {facts.size}")
+        if known.size != self.size:
+            raise InputError(f"{name} was learned at {known.size} pixels, this is {self.size}; give size {known.size}")
 
 
 def _precision(wanted: str, network: CoSaliencyNetwork, device: torch.device) -> str:

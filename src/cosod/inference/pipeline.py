@@ -15,7 +15,7 @@ from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import Shared, shared
 from cosod.inference.presence import Calibration, similarity
-from cosod.inference.reference_sampling import Sampling
+from cosod.inference.reference_sampling import ReferenceSampling
 from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.zoom_in import Look, blended, look_closer
 from cosod.io.prefetch import Inputs, batched
@@ -74,7 +74,7 @@ class Finding:
     size: int
     batch: int
     feature_bytes: int
-    sampling: Sampling
+    sampling: ReferenceSampling
     closer: bool
     calibration: Calibration | None
     region_classifier: RegionClassifier | None
@@ -209,7 +209,7 @@ class Finding:
         if self.calibration is None:
             return [None] * len(deep)
         alike = similarity(deep, consensus.prototype.to(deep))
-        return self.calibration.presence(alike, consensus.facts.references).tolist()
+        return self.calibration.presence(alike, consensus.provenance.references).tolist()
 
     def _tensor(self, images: list[np.ndarray]) -> Tensor:
         return to_batch(images, self.network.mean, self.network.std, self.device)

@@ -17,7 +17,7 @@ CANDIDATES = 4
 
 
 @dataclass(frozen=True)
-class Sampling:
+class ReferenceSampling:
     """When a group is compared with some of its images only, and with which; docs/large_groups.md has the figures.
 
     Attributes:
@@ -59,7 +59,7 @@ class Sample(NamedTuple):
 
 
 @torch.inference_mode()
-def sampled(group: EncodedGroup, sampling: Sampling) -> Sample:
+def sampled(group: EncodedGroup, sampling: ReferenceSampling) -> Sample:
     """The references of a group.
 
     Which they are depends on the number of images and their order and, by ``spread``, on the images; what cannot be
@@ -90,7 +90,7 @@ def sampled(group: EncodedGroup, sampling: Sampling) -> Sample:
 
 @torch.inference_mode()
 def choose(
-    affinity: GroupAffinity, group: EncodedGroup, sampling: Sampling, precision: torch.dtype = torch.float32
+    affinity: GroupAffinity, group: EncodedGroup, sampling: ReferenceSampling, precision: torch.dtype = torch.float32
 ) -> tuple[References, dict[int, float]]:
     """The references of a group as :class:`GroupAffinity` takes them, and their weights by their indices in it.
 

@@ -98,7 +98,7 @@ class Output(NamedTuple):
 
 
 class Steps(Protocol):
-    """The two steps of a network that cost time, and that another engine may do in its place.
+    """The two steps of a network that cost time, and that another runtime may do in its place.
 
     The consensus between them always comes from the network itself.
     """

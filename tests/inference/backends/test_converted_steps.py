@@ -1,4 +1,4 @@
-"""The steps of networks by other engines."""
+"""The steps of networks by other runtimes."""
 
 import subprocess
 import sys

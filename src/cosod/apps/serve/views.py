@@ -17,7 +17,7 @@ from cosod.apps import absence
 from cosod.apps.cutout.backgrounds import Background, background
 from cosod.apps.cutout.cutout import CutoutOptions, cut_out
 from cosod.apps.serve.marks import corrected
-from cosod.apps.serve.store import Group, Photo, Unknown
+from cosod.apps.serve.store import Photo, Unknown, UploadedGroup
 from cosod.apps.thumbnails.thumbnails import Frame as Crop
 from cosod.apps.thumbnails.thumbnails import ThumbnailOptions, crop, plan_crops
 from cosod.errors import ImageError, InputError
@@ -109,7 +109,7 @@ def named_background(text: str) -> Background:
 
 def render(
     view: View,
-    group: Group,
+    group: UploadedGroup,
     photo: Photo,
     threshold: float,
     side: int | None = None,
@@ -146,7 +146,7 @@ def render(
 
 
 def zipped(
-    group: Group,
+    group: UploadedGroup,
     views: Sequence[View],
     threshold: float,
     frame: Frame = Frame(),
@@ -183,7 +183,7 @@ def zipped(
 
 
 def _render(
-    view: View, group: Group, photo: Photo, threshold: float, side: int | None, frame: Frame, as_found: bool
+    view: View, group: UploadedGroup, photo: Photo, threshold: float, side: int | None, frame: Frame, as_found: bool
 ) -> tuple[bytes, str]:
     if view == "photo":
         return encode(_fit(read_image(photo.path), side), "image/jpeg"), "image/jpeg"
@@ -220,7 +220,7 @@ def _presence(photo: Photo) -> float | None:
     return None if photo.marked or photo.corrected else photo.presence
 
 
-def _crops(group: Group, threshold: float, absent: str) -> dict[str, tuple[Crop, np.ndarray]]:
+def _crops(group: UploadedGroup, threshold: float, absent: str) -> dict[str, tuple[Crop, np.ndarray]]:
     """Frame and reduced mask of every photo with a map, by id; planned once for all of a group's thumbnails."""
     photos = [photo for photo in list(group.photos.values()) if photo.found]
     key = (group.runs, group.paintings, threshold, absent, *(photo.id for photo in photos))

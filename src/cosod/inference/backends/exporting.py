@@ -129,7 +129,7 @@ def _verified(network: CoSaliencyNetwork, size: int, path: Path, run: Callable[[
     for group in (drawn, five, drawn[:1]):
         try:
             (maps,) = run(group)
-        except Exception as error:  # engines raise whatever their parts raise
+        except Exception as error:  # runtimes raise whatever their parts raise
             first = str(error).partition("\n")[0]
             raise InputError(
                 f"{path} would not run for a group of {len(group)} images: {first}; take another format"
