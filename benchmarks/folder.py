@@ -180,7 +180,7 @@ def _detector(case: Case):
 
 
 def _ready(case: Case, detector):
-    """Some of the photos as normalised images ``(N, 3, S, S)``."""
+    """Some of the photos as normalized images ``(N, 3, S, S)``."""
     from cosod.io.images import read_image
     from cosod.io.tensors import shrink, to_batch
 

@@ -147,12 +147,12 @@ def plot(points: list[tuple[int, int, float, float]], output: Path, side: int) -
         ReferenceSampling.references: ("tab:blue", "o", f"{ReferenceSampling.references} references"),
         0: ("0.5", "s", "all images"),
     }
-    for references, (colour, marker, label) in styles.items():
+    for references, (color, marker, label) in styles.items():
         mine = sorted(point for point in points if point[0] == references)
         if mine:
             counts = [count for _, count, _, _ in mine]
-            left.plot(counts, [seconds for *_, seconds, _ in mine], color=colour, marker=marker, label=label)
-            right.plot(counts, [peak / 2**20 for *_, peak in mine], color=colour, marker=marker, label=label)
+            left.plot(counts, [seconds for *_, seconds, _ in mine], color=color, marker=marker, label=label)
+            right.plot(counts, [peak / 2**20 for *_, peak in mine], color=color, marker=marker, label=label)
     left.set_ylabel("CPU seconds")
     right.set_ylabel("peak memory, MiB")
     for axes in (left, right):

@@ -7,7 +7,7 @@
 Each line is a process of its own, so that its peak memory is its own, PyTorch itself (some 0.3 GB) included; on a GPU
 it is what PyTorch took there. The lines of one model and group size take turns, best of ``--runs``, and the last column
 is how many times faster than the straightforward version (see ``straightforward.py``) of the same turns. Measured is a
-whole group from normalised images to maps as ``Detector`` does it: encoded in batches, the consensus (of a large group
+whole group from normalized images to maps as ``Detector`` does it: encoded in batches, the consensus (of a large group
 by references, see ``cosod.inference.reference_sampling``), decoded in batches, and encoded again what exceeds the
 features that it keeps. Backend ``eager`` stands between the two: the network called once on the whole group, channels
 last, bfloat16 by autocast. Weights do not matter for speed: those in the package are taken, and random ones elsewhere.
@@ -100,7 +100,7 @@ class Ready:
     inputs.
 
     Args:
-        images: normalised, ``(n, 3, S, S)``; where the group has more, they come again and again.
+        images: normalized, ``(n, 3, S, S)``; where the group has more, they come again and again.
         count: images of the group.
     """
 

@@ -4,7 +4,7 @@
     python tools/measure_albums.py --duts DUTS_class --calibrate
 
 The photos of all groups of a set are mixed, sorted by ``cosod.group``'s steps, and compared with the groups: adjusted
-Rand index and normalised mutual information, a leftover being an album of its own. Of DUTS_class the 30 groups are
+Rand index and normalized mutual information, a leftover being an album of its own. Of DUTS_class the 30 groups are
 taken that training held out; since some of these are breeds of one animal, a second line counts all classes of one
 everyday name as one group. ``--calibrate`` belongs after every change of the default weights: it describes four photos
 of each other group of DUTS_class and writes the background beside the weights.

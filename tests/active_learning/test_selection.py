@@ -44,7 +44,7 @@ def test_random_queries(pool):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"draw": "pixelpick"}, {"score": "random"}, {"score": "disagreement"}, {"views": "grey_flip"}],
+    [{}, {"draw": "pixelpick"}, {"score": "random"}, {"score": "disagreement"}, {"views": "gray_flip"}],
 )
 def test_new_pixels_inside_the_image_and_deterministic(network, pool, settings):
     points = oracle(random_queries(pool, 40, 0), pool)
@@ -56,7 +56,7 @@ def test_new_pixels_inside_the_image_and_deterministic(network, pool, settings):
     assert queries == asked(network, pool, points, **settings)
 
 
-def test_no_two_questions_in_one_superpixel_nor_in_a_labelled_one(network, pool):
+def test_no_two_questions_in_one_superpixel_nor_in_a_labeled_one(network, pool):
     row = np.arange(48) // 8
     regions = np.broadcast_to((row[:, None] * 6 + row)[None], (4, 48, 48)).astype(np.int16)
     points = oracle(random_queries(pool, 5, 0), pool)
@@ -101,15 +101,15 @@ def test_wrong_settings(wrong):
         PointSelection(**wrong)
 
 
-def test_grey_and_mirrored_views_ask_where_the_three_answers_are_unsure(network, pool):
+def test_gray_and_mirrored_views_ask_where_the_three_answers_are_unsure(network, pool):
     images = load_images(pool, 48)
-    wanted = PointSelection(side=32, views="grey_flip", draw="pixelpick", share=1 / 1024)
+    wanted = PointSelection(side=32, views="gray_flip", draw="pixelpick", share=1 / 1024)
     found = select(network, [snapshot(network)], pool, images, PointSet(), 1, wanted, Attack(), 0)
     name = pool.names[0]
     batch = images[:1].permute(0, 3, 1, 2).float() / 255
     batch = torch.nn.functional.interpolate(batch, (32, 32), mode="bilinear", antialias=True)
-    grey = batch.mean(dim=1, keepdim=True).expand_as(batch)
-    p = mean_probability([network], batch) + mean_probability([network], grey)
+    gray = batch.mean(dim=1, keepdim=True).expand_as(batch)
+    p = mean_probability([network], batch) + mean_probability([network], gray)
     p = (p + mean_probability([network], batch.flip(3)).flip(3)) / 3
     most = int((1 - (2 * p - 1).abs()).argmax())
     assert found[name] == [tuple(Cells(pool.sizes[name], 32, PointSet(), name, None).pixels[most])]

@@ -94,7 +94,7 @@ def test_a_turn_of_training(case, workers):
 
 def test_the_plain_loop_learns_what_ours_does(case, tmp_path):
     plain = training_speed.make_run(dataclasses.replace(case, workers=None), tmp_path / "plain", join("cpu"))
-    recipe = load_recipe(case.recipe, {**TINY, "optimiser.precision": "float32"})
+    recipe = load_recipe(case.recipe, {**TINY, "optimizer.precision": "float32"})
     ours = Run(TrainingJob(recipe, (case.data,), tmp_path / "ours", device="cpu", progress=False), join("cpu"))
     start = {name: value.clone() for name, value in ours.network.state_dict().items()}
     batches = Batches(ours.sets, ours.plan_epoch(), recipe, 0, (ours.network.mean, ours.network.std))

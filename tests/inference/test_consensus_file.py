@@ -22,17 +22,17 @@ def detector():
     return load(device="cpu", size=64)
 
 
-def scene(seed, colour, shape=(60, 80)):
+def scene(seed, color, shape=(60, 80)):
     rng = np.random.default_rng(seed)
     image = rng.integers(80, 120, (*shape, 3), dtype=np.uint8)
     y, x = np.mgrid[: shape[0], : shape[1]]
     disc = (y - 30) ** 2 + (x - 20 - 5 * (seed % 8)) ** 2 < 200
-    image[disc] = colour
+    image[disc] = color
     return image, disc
 
 
-def scenes(n, colour=(220, 40, 30), first=0):
-    return [scene(first + i, colour)[0] for i in range(n)]
+def scenes(n, color=(220, 40, 30), first=0):
+    return [scene(first + i, color)[0] for i in range(n)]
 
 
 def test_saved_and_loaded_it_gives_the_same_maps(detector, tmp_path):
@@ -153,7 +153,7 @@ def test_masks_that_say_nothing_are_named(detector, tmp_path):
         ("full", np.ones_like(disc), "marks everything"),
         ("zeros", np.zeros(disc.shape, np.uint16), "marks nothing"),
         ("ones", np.ones(disc.shape, np.uint8), "marks everything"),
-        ("grey", np.full(disc.shape, 90, np.uint8), "marks nothing"),
+        ("gray", np.full(disc.shape, 90, np.uint8), "marks nothing"),
         ("small", disc[:30], "80 x 30 pixels, its image 80 x 60"),
     ):
         Image.fromarray(mask).save(tmp_path / f"{name}.png")

@@ -91,7 +91,7 @@ def test_bad_images_are_left_out_or_raised(network, tmp_path):
 def test_extreme_sizes(network):
     sizes = (1, 1), (2, 20_000), (5_000, 1), (1, 300)
     images = [np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
-    images[1][:, :9000] = images[2][:2000] = 0  # noise alone is grey all over once it is shrunk
+    images[1][:, :9000] = images[2][:2000] = 0  # noise alone is gray all over once it is shrunk
     assert [m.shape for m in Detector(network, size=64).segment(images)] == list(sizes)
 
 
@@ -126,7 +126,7 @@ def test_threads_end_when_a_caller_stops_half_way(network):
 
 
 class Released(CoSaliencyNetwork):
-    """Probability is the mean colour, threshold one half; the rule for k looks at the whole group."""
+    """Probability is the mean color, threshold one half; the rule for k looks at the whole group."""
 
     whole_group_maps = True
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from cosod.training import TrainingJob, load_recipe
 
-#: Colour of each group's object.
-COLOURS = [(220, 40, 40), (40, 200, 60), (60, 80, 230), (230, 210, 40), (200, 60, 200)]
+#: Color of each group's object.
+COLORS = [(220, 40, 40), (40, 200, 60), (60, 80, 230), (230, 210, 40), (200, 60, 200)]
 #: A run of seconds: the light network at 64 pixels on one set, everything random switched on.
 TINY = {
     "size": 64,
@@ -27,9 +27,9 @@ TINY = {
 
 
 def make_set(folder: Path, sizes=(4, 3, 5, 4), side=40, names=None) -> Path:
-    """Groups ``0``, ``1``, ... of the given sizes: a rectangle of the group's colour on noise in each image."""
+    """Groups ``0``, ``1``, ... of the given sizes: a rectangle of the group's color on noise in each image."""
     rng = np.random.default_rng(0)
-    for group, (n, colour) in enumerate(zip(sizes, COLOURS, strict=False)):
+    for group, (n, color) in enumerate(zip(sizes, COLORS, strict=False)):
         name = names[group] if names else str(group)
         for kind in ("images", "gts"):
             (folder / kind / name).mkdir(parents=True)
@@ -38,7 +38,7 @@ def make_set(folder: Path, sizes=(4, 3, 5, 4), side=40, names=None) -> Path:
             mask = np.zeros(image.shape[:2], np.uint8)
             y, x = rng.integers(2, side // 2, 2)
             mask[y : y + side // 2, x : x + side // 2] = 255
-            image[mask > 0] = colour
+            image[mask > 0] = color
             cv2.imwrite(str(folder / "images" / name / f"photo {i}.png"), image[:, :, ::-1])
             cv2.imwrite(str(folder / "gts" / name / f"photo {i}.png"), mask)
     return folder

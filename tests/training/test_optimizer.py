@@ -1,4 +1,4 @@
-"""What is learnt, and how fast."""
+"""What is learned, and how fast."""
 
 import pytest
 import torch

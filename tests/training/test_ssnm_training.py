@@ -10,7 +10,7 @@ from cosod.cli import segment
 from cosod.errors import InputError
 from cosod.losses import SSNMWeights, ssnm_loss
 from cosod.models import load
-from cosod.postprocess.threshold import binarise, coseg_threshold
+from cosod.postprocess.threshold import binarize, coseg_threshold
 from cosod.training import load_recipe, train
 from cosod.training.config.recipe import recipe_names
 from cosod.training.data.loader import Batch
@@ -95,5 +95,5 @@ def test_small_groups_train_segment_and_start_other_runs(tmp_path, form):
 def test_the_coseg_threshold():
     saliency = np.array([[0.0, 0.0], [0.0, 0.4]], np.float32)
     assert coseg_threshold(saliency) == pytest.approx(0.1 + np.sqrt(0.03))
-    np.testing.assert_array_equal(binarise(saliency, "coseg"), saliency > 0.3)
+    np.testing.assert_array_equal(binarize(saliency, "coseg"), saliency > 0.3)
     assert coseg_threshold(np.ones((2, 2))) == 0.8

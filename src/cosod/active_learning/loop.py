@@ -207,7 +207,7 @@ class Loop:
         return path
 
     def truth(self, after: int | None = None) -> Targets | Tensor:
-        """What a network is trained on: labelled points, all or those asked for up to round ``after``; or masks."""
+        """What a network is trained on: labeled points, all or those asked for up to round ``after``; or masks."""
         if self.settings.labels == "masks":
             return self.material.masks
         needs = self.settings.labels != "points"
@@ -306,7 +306,7 @@ class Loop:
                 key,
                 stepped,
             )
-        row = report._asdict() | {"stage": stage, "labelled_share": share, "labels": self.settings.labels}
+        row = report._asdict() | {"stage": stage, "labeled_share": share, "labels": self.settings.labels}
         write_text(self.state.folder / f"stage-{stage}.json", json.dumps(row) + "\n")
         return report
 

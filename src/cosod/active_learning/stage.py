@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cosod.active_learning.images import draw_view, normalised
+from cosod.active_learning.images import draw_view, normalized
 from cosod.active_learning.labels import Targets
 from cosod.errors import InputError, TrainingError
 from cosod.losses.point_losses import local_coherence, mask_loss, point_loss
@@ -31,7 +31,7 @@ class Training:
         self_steps: of one more network, from ImageNet too, on the masks that the final one gives of the pool (see
             :mod:`cosod.active_learning.self_training`; 0: none). It is the result then. With masks, added to
             final_steps.
-        self_cut: whether the outlines of these masks are moved to where the colours change.
+        self_cut: whether the outlines of these masks are moved to where the colors change.
         warm: whether a stage goes on from the one before; else it begins anew too.
         size: side of the square that images are trained at.
         side: side that images are kept in memory at.
@@ -104,7 +104,7 @@ def train_stage(
     Args:
         network: on its device.
         images: ``(N, S, S, 3)`` uint8.
-        truth: labelled points, or masks ``(N, S, S)`` uint8 for full supervision.
+        truth: labeled points, or masks ``(N, S, S)`` uint8 for full supervision.
         settings: of the training.
         steps: how many.
         rate: factor of the rates in a step, from 0.
@@ -128,7 +128,7 @@ def train_stage(
         chosen = next(order)
         batch = _Batch.of(images, truth, chosen, settings, generator).to(device)
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            output = network.saliency(normalised(batch.images, network))
+            output = network.saliency(normalized(batch.images, network))
         if batch.masks is None:
             loss = point_loss(output, batch.xy, batch.labels)
             if settings.coherence:
@@ -151,7 +151,7 @@ def train_stage(
 
 
 class _Batch(NamedTuple):
-    """One step's images in [0, 1], and their labelled points or their masks."""
+    """One step's images in [0, 1], and their labeled points or their masks."""
 
     images: Tensor
     xy: Tensor | None

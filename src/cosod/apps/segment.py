@@ -26,7 +26,7 @@ from cosod.io.photo_groups import Group
 from cosod.io.run_records import RECORDS, begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 from cosod.io.storage import all_there, is_remote, remove
 from cosod.postprocess.render import fitting_jpeg, overlay, save_image, to_8bit
-from cosod.postprocess.threshold import binarise, check_threshold
+from cosod.postprocess.threshold import binarize, check_threshold
 
 KINDS = ("maps", "masks", "overlays")
 #: Names in the output folder that no group may take.
@@ -47,9 +47,9 @@ class SegmentJob:
         output: folder of the results.
         save: any of ``maps`` (``<output>/<group>/<stem>.png``), ``masks`` (``<output>/masks/<group>/<stem>.png``)
             and ``overlays`` (``<output>/overlays/<group>/<stem>.jpg``).
-        threshold: of masks and overlays, see :func:`cosod.postprocess.threshold.binarise`.
+        threshold: of masks and overlays, see :func:`cosod.postprocess.threshold.binarize`.
         outline: of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the photo's
-            colours change (:func:`cosod.apps.cutout.cutout.cut_mask`).
+            colors change (:func:`cosod.apps.cutout.cutout.cut_mask`).
         overwrite: redo groups that are finished already.
         file: the one result of the one photo of a run, in place of its name in ``output``; with one of ``save``.
         absent: one of :data:`ABSENT_KINDS`, for images whose presence is below one half; ``blank`` names them in the
@@ -114,7 +114,7 @@ class SegmentJob:
     def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
         """The mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
         if self.outline == "map":
-            return binarise(saliency, self.threshold)
+            return binarize(saliency, self.threshold)
         from cosod.apps.cutout.cutout import cut_mask
 
         return cut_mask(image, saliency, self.threshold)

@@ -21,7 +21,7 @@ VERBS = {
     "apply": "Find what such a file stands for in any number of other photos.",
     "watch": "Find it in each photo that comes into a folder, while the folder fills.",
     "cutout": "Cut the object that photos share out of each, on a new background or none.",
-    "thumbnails": "Crop photos around the object they share, all alike; boxes and masks for labelling tools.",
+    "thumbnails": "Crop photos around the object they share, all alike; boxes and masks for labeling tools.",
     "group": "Sort an unsorted folder of photos into albums that share an object.",
     "evaluate": "Score maps against ground truth with the field's measures.",
     "train": "Train a network by a recipe, or go on where a run was stopped.",

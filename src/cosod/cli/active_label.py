@@ -28,7 +28,7 @@ def command(source, images, output, port, opened):
     except ImportError as error:
         raise ExtraError("cosod active label", "active") from error
 
-    from cosod.apps.serve.labelling import create_label_app
+    from cosod.apps.serve.labeling import create_label_app
     from cosod.apps.serve.running import address_of, listen, run
 
     session = _session(source, images, output)

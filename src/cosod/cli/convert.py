@@ -15,7 +15,7 @@ from cosod.errors import InputError, OutputError
 def command(source: Path, output: Path, reverse: bool, overwrite: bool):
     """Turn the published checkpoint SOURCE into the weights file OUTPUT of this package.
 
-    Checkpoints of GCoNet, GCoNet+, SSNM and F3Net are recognised by what is in them, whatever they are called:
+    Checkpoints of GCoNet, GCoNet+, SSNM and F3Net are recognized by what is in them, whatever they are called:
 
     \b
         cosod convert final_gconet.pth gconet.safetensors

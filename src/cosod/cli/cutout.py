@@ -29,18 +29,18 @@ from cosod.cli.options import (
     "--method",
     default="grabcut",
     show_default=True,
-    help="grabcut: outline by map and colours; threshold: by the map alone; alpha: the map is the opacity.",
+    help="grabcut: outline by map and colors; threshold: by the map alone; alpha: the map is the opacity.",
 )
 @object_options
 @click.option(
     "--background",
-    help="Colour (white, '#f4f4f4'), gradient (white:#ccc), image file, or blur.  [default: transparent]",
+    help="Color (white, '#f4f4f4'), gradient (white:#ccc), image file, or blur.  [default: transparent]",
 )
 @click.option("--size", metavar="WxH", help="Fit the object into results of this size.  [default: as in the photo]")
 @click.option(
     "--padding", type=float, help="Free margin, a share of the shorter side; without --size, trims to the object."
 )
-@click.option("--align", default="centre", show_default=True, help="With --size: centre or bottom.")
+@click.option("--align", default="center", show_default=True, help="With --size: center or bottom.")
 @click.option("--format", "format_", help="png, webp, or jpg with a background.  [default: by OUTPUT, else png]")
 @network_options(size="--working-size")
 @run_options
@@ -62,7 +62,7 @@ def command(
     **network,
 ):
     """Cut the object that the photos of each group share out of each photo: OUTPUT/<group>/<photo>.png, transparent
-    around the object, with soft edges and without the old background's colours. With one photo OUTPUT may be a file;
+    around the object, with soft edges and without the old background's colors. With one photo OUTPUT may be a file;
     PATH and OUTPUT may be - for standard input and output.
 
     Groups are found as by `cosod segment`. For a shop's list: --background white --size 1200x1200.

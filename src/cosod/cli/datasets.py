@@ -28,7 +28,7 @@ def command(ctx):
         click.echo(_table())
 
 
-@command.command(short_help="Recognise and verify the set or sets in a folder.")
+@command.command(short_help="Recognize and verify the set or sets in a folder.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--as", "name", metavar="NAME", help="Which set of the catalogue it is, where the folder does not tell.")
 @click.option(
@@ -37,7 +37,7 @@ def command(ctx):
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 def check(ctx, folder, name, read, as_json):
-    """Recognise the set or sets in DIR, and compare counts, names and masks with what they should be.
+    """Recognize the set or sets in DIR, and compare counts, names and masks with what they should be.
 
     Exits with 1 where something does not fit; warnings do not count.
     """

@@ -121,7 +121,7 @@ def map_options(function: Callable) -> Callable:
             "--outline",
             default="map",
             show_default=True,
-            help="Of masks and overlays: the map's, or grabcut: moved to where colours change, for more time.",
+            help="Of masks and overlays: the map's, or grabcut: moved to where colors change, for more time.",
         ),
         click.option(
             "--absent",
@@ -309,7 +309,7 @@ def place_of(text: str) -> Path:
 
 
 def threshold_value(text: str) -> float | str:
-    """A threshold as :func:`cosod.postprocess.threshold.binarise` takes it; words are left for it to judge."""
+    """A threshold as :func:`cosod.postprocess.threshold.binarize` takes it; words are left for it to judge."""
     try:
         return float(text)
     except ValueError:

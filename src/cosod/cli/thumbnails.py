@@ -36,7 +36,7 @@ from cosod.cli.options import (
 )
 @object_options
 @click.option("--sheet", type=click.Path(path_type=Path), help="Also write one picture of all thumbnails.")
-@click.option("--labels", default="", help="Also write the objects' boxes for labelling tools: coco, yolo (by commas).")
+@click.option("--labels", default="", help="Also write the objects' boxes for labeling tools: coco, yolo (by commas).")
 @click.option("--masks", default="none", show_default=True, help="In the labels: none, rle (COCO) or polygons.")
 @click.option("--each-part", is_flag=True, help="In the labels: a box for each separate part of the object.")
 @network_options(size="--working-size")

@@ -1,4 +1,4 @@
-"""What is learnt and how fast: parameter groups, rate schedules, and the average of the weights."""
+"""What is learned and how fast: parameter groups, rate schedules, and the average of the weights."""
 
 import math
 from collections.abc import Sequence

@@ -12,7 +12,7 @@ from cosod.evaluation.metrics.functional import s_measure
 from cosod.io.images import read_image
 from cosod.io.tensors import shrink
 from cosod.models.base import CoSaliencyNetwork
-from cosod.postprocess.threshold import binarise
+from cosod.postprocess.threshold import binarize
 from cosod.training.config.recipe import Recipe
 from cosod.training.data.augment import read_mask
 from cosod.training.data.distractor_mixing import beside
@@ -115,7 +115,7 @@ def _restore(modes: dict[nn.Module, bool]) -> None:
 
 
 def _score(maps: Tensor, masks: Tensor, threshold: float | str) -> dict[str, float]:
-    binary = torch.stack([torch.from_numpy(binarise(one.numpy(), threshold)) for one in maps])
+    binary = torch.stack([torch.from_numpy(binarize(one.numpy(), threshold)) for one in maps])
     truth = masks > 0.5
     inter = (binary & truth).sum(dim=(1, 2, 3))
     union = (binary | truth).sum(dim=(1, 2, 3))

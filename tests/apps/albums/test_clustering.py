@@ -8,11 +8,11 @@ from cosod.errors import InputError
 
 
 def vectors(sizes, outliers=0, noise=0.02, dimensions=64, seed=0):
-    """Unit vectors around one centre an album, then outliers; and the album of each."""
+    """Unit vectors around one center an album, then outliers; and the album of each."""
     rng = np.random.default_rng(seed)
-    centres = np.linalg.qr(rng.normal(size=(dimensions, len(sizes) + outliers)))[0].T
-    labels = np.repeat(np.arange(len(centres)), [*sizes, *[1] * outliers])
-    found = centres[labels] + noise * rng.normal(size=(len(labels), dimensions))
+    centers = np.linalg.qr(rng.normal(size=(dimensions, len(sizes) + outliers)))[0].T
+    labels = np.repeat(np.arange(len(centers)), [*sizes, *[1] * outliers])
+    found = centers[labels] + noise * rng.normal(size=(len(labels), dimensions))
     return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32), labels
 
 

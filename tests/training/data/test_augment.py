@@ -22,7 +22,7 @@ PLAIN = Augment(flip=0.0)
 
 @pytest.fixture(scope="module")
 def item(tmp_path_factory):
-    """A red square on grey, off the centre; the mask is the square."""
+    """A red square on gray, off the center; the mask is the square."""
     folder = tmp_path_factory.mktemp("item")
     image = np.full((48, 64, 3), 110, np.uint8)
     image[6:30, 8:32] = (200, 40, 40)
@@ -116,8 +116,8 @@ def test_options_of_the_code(item):
     pepper = make(item, Augment(flip=0.0, pepper=0.05))[1]
     assert 0 < (pepper != plain).sum() <= 0.05 * plain.numel()
     assert not torch.equal(make(item, Augment(border=30), key=1)[0], make(item)[0])
-    grey = make(item, Augment(gray=1.0))[0]
-    torch.testing.assert_close(grey[0], grey[2])
+    gray = make(item, Augment(gray=1.0))[0]
+    torch.testing.assert_close(gray[0], gray[2])
     bright = make(item, Augment(brightness=(1.5, 1.5)))[0]
     assert bright.mean() > make(item)[0].mean() * 1.3
 
@@ -179,8 +179,8 @@ def test_shares_of_mixed_images():
 
 def test_distractors_are_dealt_so_that_none_comes_twice():
     own = examples(8)
-    colours = [torch.full((3, 32, 32), (place + 1) / 32) for place in range(30)]
-    cards = [(colour, torch.ones(1, 32, 32)) for colour in colours]
+    colors = [torch.full((3, 32, 32), (place + 1) / 32) for place in range(30)]
+    cards = [(color, torch.ones(1, 32, 32)) for color in colors]
     mixed = mix(own, cards, Augment(negatives=1.0), KeyedRNG(2))
     seen = {round(float(image[0, 0, 0]), 4) for image, _ in mixed}
     assert len(seen) == len(own)

@@ -10,7 +10,7 @@ from PIL import Image
 from cosod.errors import InputError
 from cosod.training.data.distractor_test import make_distractors, plan_distractors
 from cosod.training.data.training_set import read_groups
-from tests.training.made import COLOURS, make_set
+from tests.training.made import COLORS, make_set
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def pixels(path):
         return np.asarray(picture).astype(int)
 
 
-def near(image, colour):
-    return np.abs(image - colour).max(axis=2) < 40
+def near(image, color):
+    return np.abs(image - color).max(axis=2) < 40
 
 
 def test_the_truth_is_the_own_object_on_its_side(made):
@@ -40,9 +40,9 @@ def test_the_truth_is_the_own_object_on_its_side(made):
         assert set(np.unique(truth)) == {0, 255}
         other = slice(24, None) if entry.left else slice(None, 24)
         assert truth[:, other].max() == 0
-        own = near(image, COLOURS[int(entry.group)])
+        own = near(image, COLORS[int(entry.group)])
         assert (own & (truth > 0)).sum() / (own | (truth > 0)).sum() > 0.75
-        distractor = COLOURS[int(entry.distractor.parent.name)]
+        distractor = COLORS[int(entry.distractor.parent.name)]
         assert entry.distractor.parent.name != entry.group
         assert near(image[:, other], distractor).sum() > 50
     assert read_groups(str(output))[1].keys() == read_groups(str(source))[1].keys()

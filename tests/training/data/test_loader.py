@@ -19,7 +19,7 @@ NOTHING = STILL | {f"augment.{name}": 0.0 for name in ("distractor_share", "all_
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory):
-    """Four groups of one colour each, with eight images in each."""
+    """Four groups of one color each, with eight images in each."""
     return training_sets([read_groups(str(make_set(tmp_path_factory.mktemp("loader") / "made", sizes=(8,) * 4)))])
 
 
@@ -63,10 +63,10 @@ def test_a_made_group_has_one_object_in_all_its_images(sets):
     assert batch.sizes == (8, 8) and (batch.masks.flatten(1).sum(dim=1) > 0).all()
     for part in (slice(0, 8), slice(8, 16)):
         images, masks, objects = batch.images[part], batch.masks[part], batch.objects[part]
-        colours = torch.stack(
+        colors = torch.stack(
             [image[:, mask[0] > 0].median(dim=1).values for image, mask in zip(images, masks, strict=True)]
         )
-        torch.testing.assert_close(colours, colours[:1].expand(8, -1), atol=0.05, rtol=0)
+        torch.testing.assert_close(colors, colors[:1].expand(8, -1), atol=0.05, rtol=0)
         assert (masks <= objects).all() and (objects[1:].sum() > masks[1:].sum())
 
 

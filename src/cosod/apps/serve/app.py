@@ -171,8 +171,8 @@ def _add_photos(app: FastAPI, store: Store, limits: Limits) -> None:
 
     @app.put("/api/groups/{group}/photos/{photo}/mark", tags=["marks"], openapi_extra=PAINTING, responses=GONE)
     async def put_mark(group: str, photo: str, request: Request) -> PhotoState:
-        """Mark the object: a PNG of the photo's view in any size, white on the object and black elsewhere. Grey
-        between white and black strokes is left open: there the outline follows the photo's colours. The next job looks
+        """Mark the object: a PNG of the photo's view in any size, white on the object and black elsewhere. Gray
+        between white and black strokes is left open: there the outline follows the photo's colors. The next job looks
         for what is marked in all photos, and shows it in this one as it was painted.
         """
         found = store.get(group)
@@ -191,7 +191,7 @@ def _add_photos(app: FastAPI, store: Store, limits: Limits) -> None:
     @app.put("/api/groups/{group}/photos/{photo}/correction", tags=["marks"], openapi_extra=PAINTING, responses=GONE)
     async def put_correction(group: str, photo: str, request: Request) -> PhotoState:
         """Correct the result of a photo by hand: a PNG of the photo's view in any size, white where the object is
-        missing, black where something else was found, grey (128) where the result stays. All pictures of the photo
+        missing, black where something else was found, gray (128) where the result stays. All pictures of the photo
         follow it, also those of later jobs.
         """
         found = store.get(group)

@@ -70,7 +70,7 @@ class Photo:
 
     @property
     def correction(self) -> Path:
-        """White and black where a person changed the result, grey elsewhere, at the photo's size."""
+        """White and black where a person changed the result, gray elsewhere, at the photo's size."""
         return self.path.with_suffix(".correction.png")
 
     @property

@@ -173,7 +173,7 @@ def read_groups(where: str) -> tuple[str, dict[str, Pairs]]:
         listed = "\n".join(f"  {message}" for message in wrong)
         raise InputError(f"{where} cannot be trained on, {len(wrong)} problems; mend or remove these:\n{listed}")
     for problem in found.problems:
-        if problem.kind not in FATAL | {"grey mask", "black mask"}:
+        if problem.kind not in FATAL | {"gray mask", "black mask"}:
             warnings.warn(f"{where}: {problem.message}", stacklevel=2)
     groups = {group: pairs for group, pairs in found.groups.items() if len(pairs) > 1}
     if single := sorted(set(found.groups) - set(groups)):
