@@ -24,7 +24,12 @@ from cosod.cli.options import POSITIVE, list_failed, note_left_out, note_results
     type=click.Path(path_type=Path),
     help="Folder of a training run: draw its learning curves; repeat to compare.",
 )
-@click.option("--model", default="default", show_default=True, help="A network, see `cosod models`.")
+@click.option(
+    "--model",
+    default="default",
+    show_default=True,
+    help="Network: default, accurate, or a name that `cosod models` lists.",
+)
 @click.option("--weights", type=click.Path(path_type=Path), help="A weights file in place of the package's own.")
 @click.option("--size", type=POSITIVE, help="Side in pixels that images are resized to.  [default: the network's]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")

@@ -65,7 +65,12 @@ def runtime_options(function: Callable) -> Callable:
 def network_options(size: str = "--size") -> Callable:
     """Options that choose network and device, as arguments of the command; ``size`` names the working size's."""
     options = [
-        click.option("--model", default="default", show_default=True, help="A network, see `cosod models`."),
+        click.option(
+            "--model",
+            default="default",
+            show_default=True,
+            help="Network: default, accurate, or a name that `cosod models` lists.",
+        ),
         click.option(
             "--weights",
             type=click.Path(path_type=Path),

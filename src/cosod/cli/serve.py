@@ -11,7 +11,12 @@ from cosod.cli.options import POSITIVE, runtime_options
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Answer to this host name too, as a proxy's.")
-@click.option("--model", default="default", show_default=True, help="A network, see `cosod models`.")
+@click.option(
+    "--model",
+    default="default",
+    show_default=True,
+    help="Network: default, accurate, or a name that `cosod models` lists.",
+)
 @click.option("--weights", type=click.Path(path_type=Path), help="A weights file in place of the package's own.")
 @click.option("--size", type=POSITIVE, help="Side in pixels that images are resized to.  [default: the network's]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
