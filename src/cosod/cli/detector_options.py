@@ -129,7 +129,8 @@ def _network(
 
 def _option(name: str, size: str) -> Callable:
     if name == "model":
-        return click.option("--model", default="default", show_default=True, help="A network, see `cosod models`.")
+        what = "Network: default, accurate, or a name that `cosod models` lists."
+        return click.option("--model", default="default", show_default=True, help=what)
     if name == "weights":
         what = "Weights file, or training run, in place of the package's own."
         return click.option("--weights", type=click.Path(path_type=Path), help=what)

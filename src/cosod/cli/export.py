@@ -11,7 +11,12 @@ from cosod.cli.parameters import POSITIVE
 @click.command(short_help="Write a network as ONNX, OpenVINO or TorchScript, for other programs.")
 @click.option("--format", "form", required=True, help="onnx, openvino or torchscript.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File: .onnx, .xml or .pt.")
-@click.option("--model", default="default", show_default=True, help="A network, see `cosod models`.")
+@click.option(
+    "--model",
+    default="default",
+    show_default=True,
+    help="Network: default, accurate, or a name that `cosod models` lists.",
+)
 @click.option(
     "--weights", type=click.Path(path_type=Path), help="Weights file, or training run, in place of the package's own."
 )

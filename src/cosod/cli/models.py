@@ -12,17 +12,20 @@ def command(as_json):
     from cosod.models import registry
     from cosod.models.checkpoints import loading
 
+    short = {full: alias for alias, full in loading.ALIASES.items()}
     rows = []
     for name in registry.names():
         entry = registry.entry(name)
         packaged = registry.weights_file(name)
         weights = str(packaged) if packaged else None
         default = name == loading.DEFAULT
-        rows.append({"name": name, "default": default, "description": entry.description, "weights": weights})
+        row = {"name": name, "alias": short.get(name), "default": default}
+        rows.append(row | {"description": entry.description, "weights": weights})
     if as_json:
         click.echo(json.dumps(rows))
         return
     for row in rows:
-        click.echo(f"{row['name']}{'  (default)' if row['default'] else ''}")
+        alias = f"  ({row['alias']})" if row["alias"] else ""
+        click.echo(f"{row['name']}{alias}")
         click.echo(f"    {row['description']}")
         click.echo(f"    weights: {row['weights'] or 'not in the package; convert a checkpoint: cosod convert --help'}")

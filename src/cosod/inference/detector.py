@@ -58,7 +58,7 @@ def load(
     """A detector ready to use.
 
     Args:
-        name_or_path: ``"default"``, the name of a network with weights in the package, or the path of a weights
+        name_or_path: ``"default"``, ``"accurate"``, another name of ``cosod models``, or the path of a weights
             file: this package's ``.safetensors``, or a published ``.pth`` checkpoint.
         device: ``"auto"`` (the default), ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
         weights: a weights file, or the folder of a training run, in place of the package's own weights. If
@@ -83,7 +83,7 @@ def load(
     else:
         named = None if name_or_path == "default" else str(name_or_path)
         if named is not None:
-            registry.entry(named)  # a path in its place would be a second file
+            registry.entry(loading.ALIASES.get(named, named))  # a path in its place would be a second file
         network = loading.load(weights, expected=named)
     return Detector(network, options=chosen)
 

@@ -54,6 +54,12 @@ REGISTRY: dict[str, Entry] = {
         "The default: a light GCoNet+ on EfficientNet-Lite0, images at 256.",
         packaged="gconet_plus_mobile.safetensors",
     ),
+    "gconet_plus_accurate": Entry(
+        GCoNetPlusMobile,
+        MobileConfig,
+        "The default's larger sister, on EfficientNet-Lite2, images at 288: more exact, and half as fast.",
+        {"backbone": "efficientnet_lite2", "size": 288},
+    ),
     "ssnm": Entry(
         SSNM,
         SSNMConfig,
@@ -128,7 +134,8 @@ def name_of(network: CoSaliencyNetwork) -> str:
     Raises:
         InputError: its class is not registered.
     """
-    for name, found in REGISTRY.items():
+    # What asks for most comes first: of two entries the one without a preset fits everything of its class.
+    for name, found in sorted(REGISTRY.items(), key=lambda pair: -len(pair[1].preset)):
         preset = found.preset.items()
         if type(network) is found.network and all(getattr(network.config, key) == value for key, value in preset):
             return name

@@ -126,6 +126,7 @@ def test_names():
         "gconet_plus_vgg16",
         "gconet_plus_resnet50",
         "gconet_plus_mobile",
+        "gconet_plus_accurate",
         "ssnm",
         "ssnm_reference",
         "ssnm_mobile",

@@ -11,6 +11,8 @@ from cosod.models.checkpoints import published, safetensors_file
 from cosod.models.checkpoints.reading import is_safetensors
 
 DEFAULT = "gconet_plus_mobile"
+#: Short names of networks whose weights come with the package.
+ALIASES = {"default": DEFAULT, "accurate": "gconet_plus_accurate"}
 #: The weights file in the folder of a training run.
 RESULT = "weights.safetensors"
 
@@ -19,8 +21,8 @@ def load(name_or_path: str | os.PathLike = "default", expected: str | None = Non
     """A network in evaluation mode, with weights.
 
     Args:
-        name_or_path: ``"default"``, a network whose weights come with the package, a weights file, or the folder of a
-            training run, whose weights file it is then.
+        name_or_path: ``"default"``, ``"accurate"``, another network whose weights come with the package, a weights
+            file, or the folder of a training run, whose weights file it is then.
         expected: name of the network that a weights file must hold, or of one that it is a variant of (``ssnm`` of
             ``ssnm_reference``).
 
@@ -28,7 +30,8 @@ def load(name_or_path: str | os.PathLike = "default", expected: str | None = Non
         InputError: neither a known name nor a file.
         WeightsError: the file is damaged or holds another network.
     """
-    name = DEFAULT if name_or_path == "default" else str(name_or_path)
+    name = ALIASES.get(str(name_or_path), str(name_or_path))
+    expected = ALIASES.get(expected, expected) if expected else None
     path = Path(name_or_path)
     if name in registry.names():
         packaged = registry.weights_file(name)
@@ -51,7 +54,7 @@ def load(name_or_path: str | os.PathLike = "default", expected: str | None = Non
     elif path.suffix or os.sep in name:
         raise WeightsError(f"{path}: no such file; check the path")
     else:
-        raise InputError(f"no network is called {name!r}; there are: default, {', '.join(registry.names())}")
+        raise InputError(f"no network is called {name!r}; there are: {', '.join([*ALIASES, *registry.names()])}")
     if expected and not _is(network, expected):
         raise WeightsError(
             f"{path}: holds {registry.name_of(network)}, not {expected}; leave --model out or give another file"
