@@ -123,7 +123,7 @@ def group_maps(detector: Detector, inputs: Ready) -> Iterator[Tensor]:
     def encode(images: list[Tensor]) -> Features:
         return detector.steps.encode(torch.cat(images).contiguous(memory_format=torch.channels_last))
 
-    encoded = EncodedGroup(inputs, encode, detector.batch, detector.feature_bytes)
+    encoded = EncodedGroup(inputs, encode, detector.batch, detector.options.feature_bytes)
     found = detector._shared(encoded)
     for _, features, output in detector._decoded(encoded, found.indices, found.consensus):
         yield detector._filtered(output, features.deep, found.prototype)[0]

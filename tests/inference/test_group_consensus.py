@@ -38,7 +38,9 @@ def detector(network, sampling=None, calibration=None, **options):
 
 
 def encoded(of, images, on_error=None):
-    return EncodedGroup(Inputs(images, of.size, of.max_pixels, on_error), of._encode, of.batch, of.feature_bytes)
+    return EncodedGroup(
+        Inputs(images, of.size, of.max_pixels, on_error), of._encode, of.batch, of.options.feature_bytes
+    )
 
 
 @pytest.mark.parametrize("calibration", [None, CALIBRATION])

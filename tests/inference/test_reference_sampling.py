@@ -40,7 +40,9 @@ def detector(network, references, by="spread", exact_up_to=0, **options):
 
 
 def encoded(of, images, on_error=None):
-    return EncodedGroup(Inputs(images, of.size, of.max_pixels, on_error), of._encode, of.batch, of.feature_bytes)
+    return EncodedGroup(
+        Inputs(images, of.size, of.max_pixels, on_error), of._encode, of.batch, of.options.feature_bytes
+    )
 
 
 def references_of(affinity, deep, rows, weights):
@@ -162,8 +164,8 @@ def test_the_sample_does_not_depend_on_the_batch_and_has_the_size_asked_for(ligh
 
 def test_references_of_a_group_affinity_are_those_images(gconet):
     of, images = detector(gconet, 4), scenes(40)
-    references, weights = choose(affinity_of(gconet), encoded(of, images), of.sampling)
-    sample = sampled(encoded(of, images), of.sampling)
+    references, weights = choose(affinity_of(gconet), encoded(of, images), of.options.sampling)
+    sample = sampled(encoded(of, images), of.options.sampling)
     assert references.keys.shape[0] == len(weights) == 4 and references.images == 40
     assert weights == dict(zip(sample.indices, sample.weights.tolist(), strict=True))
     assert references.weight == sum(weights.values())
@@ -182,7 +184,7 @@ def test_spread_finds_the_rare_kind_and_weighs_by_kind():
 def test_matches_in_bfloat16_are_near(light):
     of = detector(light, 6)
     exact, near = (
-        shared(light, of.calibration, encoded(of, scenes(20)), of.sampling, p).consensus.vector.flatten()
+        shared(light, of.calibration, encoded(of, scenes(20)), of.options.sampling, p).consensus.vector.flatten()
         for p in (torch.float32, torch.bfloat16)
     )
     assert 0 < (exact - near).norm() < 0.01 * exact.norm()
@@ -200,19 +202,19 @@ def test_groups_up_to_the_stated_size_are_exact(light):
 
 def test_outliers_count_less_here_too(light):
     of = detector(light, 6)
-    group = shared(light, of.calibration, encoded(of, scenes(20)), of.sampling)
+    group = shared(light, of.calibration, encoded(of, scenes(20)), of.options.sampling)
     assert group.presence.shape == (20,) and group.consensus.attention is None
-    uncalibrated = shared(light, None, encoded(of, scenes(20)), of.sampling)
+    uncalibrated = shared(light, None, encoded(of, scenes(20)), of.options.sampling)
     assert uncalibrated.presence is None and not torch.allclose(uncalibrated.consensus.vector, group.consensus.vector)
     photos = [p for name, n in (("toy_cars", 6), ("mugs", 2)) for p in sorted((PHOTOS / name).iterdir())[-n:]]
-    weights = shared(light, of.calibration, encoded(of, photos), of.sampling).weights
+    weights = shared(light, of.calibration, encoded(of, photos), of.options.sampling).weights
     assert weights[6:].mean() < weights[:6].mean()
 
 
 def test_the_consensus_learned_is_the_one_segmented_with(light):
     images, of = scenes(15), detector(light, 4, batch=4)
     learned = of.learn(images)
-    used = shared(light, of.calibration, encoded(of, images), of.sampling)
+    used = shared(light, of.calibration, encoded(of, images), of.options.sampling)
     torch.testing.assert_close(learned.vector, used.consensus.vector.flatten())
     torch.testing.assert_close(learned.prototype, used.prototype)
     assert learned.provenance.images == 15
@@ -241,7 +243,7 @@ def test_what_cannot_be_read_is_reported_once_and_no_reference(light, tmp_path):
             found = dict(of.stream(images, lambda i, e, seen=errors: seen.append(i)))
             assert sorted(errors) == list(range(1, 20, 2)) and sorted(found) == list(range(0, 20, 2))
             group = encoded(of, images, lambda i, e: None)
-            indices = sampled(group, of.sampling).indices
+            indices = sampled(group, of.options.sampling).indices
             assert len(indices) == 4 and all(i % 2 == 0 for i in indices)
     with pytest.raises(ImageError, match=r"bad\.jpg"):
         of.segment(images)

@@ -127,7 +127,7 @@ def run(
         if done:
             summary.groups += 1
             facts: dict[str, object] = {"verb": application.verb, "fingerprint": print_, "failed": reading.failed}
-            facts |= {"absent": reading.absent, "kept": kept, "earlier": before}
+            facts |= {"detector": source.options, "absent": reading.absent, "kept": kept, "earlier": before}
             facts["photos"] = photos_of(group, application.output, functools.partial(_all_files, application, group))
             write_text(record, json.dumps(facts))
             report({"event": "group", "group": group.name, "images": done, "failed": len(reading.failed)})

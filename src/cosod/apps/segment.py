@@ -295,6 +295,7 @@ class _Run:
             # For the verbs that start from these maps: where the object is, and what masks of them show.
             facts |= {"presence": presence[number], "threshold": task.job.threshold}
             facts |= {"photos": task.job.photos(group), "earlier": earlier_photos[number]}
+            facts["detector"] = self.detector.options.plain()
             facts["options"] = options_of(self.detector, self.model, task.job, task.consensus)
             stored.append((task.job.record(record), json.dumps(facts)))
         self.writer.then(lambda: [write_text(path, text) for path, text in stored])
@@ -390,15 +391,15 @@ def options_of(detector: Detector, model: str, job: SegmentJob, consensus: Group
 
 
 def _options(detector: Detector, model: str, job: SegmentJob, consensus: GroupConsensus | None) -> tuple:
-    network = (model, detector.precision, *detector.views.values())
+    network = (model, detector.precision, *detector.options.views.values())
     return (*network, *job.facts.values(), consensus and consensus.fingerprint)
 
 
 def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> str:
     """Changes whenever the group's results might."""
     facts = _options(detector, model, task.job, task.consensus)
-    if task.consensus is None and detector.sampling.applies_to(len(group.images)):
-        facts += (detector.sampling.references, detector.sampling.by, detector.sampling.seed)
+    if task.consensus is None and detector.options.sampling.applies_to(len(group.images)):
+        facts += (detector.options.sampling.references, detector.options.sampling.by, detector.options.sampling.seed)
     return fingerprint(*facts, file_states(group.images), group.stems)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.options import place_of
+from cosod.cli.parameters import place_of
 from cosod.cli.train import guard_run, overrides, recipe_options
 from cosod.errors import InputError
 

@@ -4,20 +4,10 @@ import dataclasses
 
 import click
 
+from cosod.cli.detector_options import Network
 from cosod.cli.one_file import one_file, output_option
-from cosod.cli.options import (
-    PathOrURL,
-    find_inputs,
-    finish,
-    look_for_stale,
-    map_options,
-    open_detector,
-    progress,
-    shard_option,
-    threshold_value,
-    weights_files,
-    words,
-)
+from cosod.cli.options import find_inputs, finish, look_for_stale, map_options, progress, shard_option
+from cosod.cli.parameters import PathOrURL, threshold_value, words
 
 
 @click.command(short_help="Find what `cosod learn` kept in any number of photos.")
@@ -25,7 +15,7 @@ from cosod.cli.options import (
 @output_option(PathOrURL())
 @map_options
 @shard_option
-def command(paths, output, save, threshold, outline, absent, overwrite, prune, shard, as_json, working_size, **network):
+def command(paths, output, save, threshold, outline, absent, overwrite, prune, shard, as_json, network):
     """Find in each photo by itself what a consensus stands for: files ending in .consensus, then photos and folders.
 
     Maps are 8-bit, at the size of the photo: OUTPUT/<folder>/<photo>.png. With several consensuses each photo gets a
@@ -60,13 +50,13 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
         output,
         targets=lambda found: [path for one in jobs for path in one.targets(found)],
         refuse_others=lambda found: refuse_others(jobs, found),
-        read=[*files, *weights_files(network["weights"])],
+        read=[*files, *network.files()],
         one=one is not None,
     )
-    detector, identity, job = open_for(consensuses, files, job, threshold, working_size, network)
+    detector, identity, job = open_for(consensuses, files, job, threshold, network)
     if part:
         groups = [some for group in groups for some in in_parts(group)]
-    facts = {"model": identity} | detector.views | job.facts
+    facts = {"model": identity} | detector.options.views | job.facts
     facts |= {"consensuses": {name: kept.fingerprint for name, kept in consensuses.items()}}
     everything = groups
     with sharded(part, output, groups, facts) as (groups, finished):
@@ -97,14 +87,14 @@ def split_consensuses(paths) -> tuple[list, tuple]:
     return files, tuple(path for path in paths if path.suffix != ".consensus")
 
 
-def open_for(consensuses: dict, files, job, threshold, working_size, network: dict) -> tuple:
+def open_for(consensuses: dict, files, job, threshold, network: Network) -> tuple:
     """The detector that consensuses were learned with, its identity, and the job with its threshold.
 
     Raises:
         InputError: a consensus is of another network, other weights or another size; the message names its file.
     """
     first = next(iter(consensuses.values()))
-    detector, identity = open_detector(working_size=working_size or first.provenance.size, **network)
+    detector, identity = network.using(size=network.options.size or first.provenance.size).open()
     for path, consensus in zip(files, consensuses.values(), strict=True):
         detector.check(consensus, str(path))
     if threshold is None:

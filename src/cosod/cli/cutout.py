@@ -4,21 +4,19 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.detector_options import map_source, network_options
 from cosod.cli.one_file import one_file, output_option
 from cosod.cli.options import (
     find_inputs,
     finish,
     look_for_stale,
-    map_source,
-    network_options,
     object_options,
     object_settings,
     progress,
     run_options,
     settled,
-    size_value,
-    weights_files,
 )
+from cosod.cli.parameters import size_value
 
 
 @click.command(short_help="Cut the object that photos share out of each.")
@@ -59,7 +57,7 @@ def command(
     prune,
     as_json,
     absent,
-    **network,
+    network,
 ):
     """Cut the object that the photos of each group share out of each photo: OUTPUT/<group>/<photo>.png, transparent
     around the object, with soft edges and without the old background's colors. With one photo OUTPUT may be a file;
@@ -97,7 +95,7 @@ def command(
         raise InputError(f"{clips[0]}: is a video, whose results are a folder; give one with -o")
     if clips and maps is not None:
         raise InputError(f"{clips[0]}: the maps of a clip are found anew; leave --maps out, or give photos")
-    read = [background, *clips, *weights_files(network["weights"])]
+    read = [background, *clips, *network.files()]
     groups = find_inputs(
         paths,
         output,
@@ -107,7 +105,7 @@ def command(
         read=read,
         one=one is not None,
     )
-    source = map_source(maps, **network)
+    source = map_source(maps, network)
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
     found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups else []

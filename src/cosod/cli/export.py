@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import POSITIVE, weights_files
+from cosod.cli.detector_options import weights_files
+from cosod.cli.parameters import POSITIVE
 
 
 @click.command(short_help="Write a network as ONNX, OpenVINO or TorchScript, for other programs.")

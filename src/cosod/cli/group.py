@@ -5,19 +5,10 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.detector_options import network_options
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.options import (
-    left_out,
-    list_absent,
-    list_failed,
-    network_options,
-    note_left_out,
-    note_results,
-    open_detector,
-    progress,
-    weights_files,
-    words,
-)
+from cosod.cli.options import left_out, list_absent, list_failed, note_left_out, note_results, progress
+from cosod.cli.parameters import words
 
 
 @click.command(short_help="Sort photos into albums that share an object.")
@@ -37,7 +28,7 @@ from cosod.cli.options import (
 @network_options()
 @click.option("--overwrite", is_flag=True, help="Sort again where the folder holds albums of other photos or options.")
 @click.option("--json", "as_json", is_flag=True, help="The albums as JSON on standard output.")
-def command(paths, output, copy, segment, save, absent, smallest, overwrite, as_json, **network):
+def command(paths, output, copy, segment, save, absent, smallest, overwrite, as_json, network):
     """Sort the photos under PATH, at any depth, into albums whose photos share an object.
 
     OUTPUT/album-001 is the largest album, and so on; photos that share their object with no other are in
@@ -60,9 +51,9 @@ def command(paths, output, copy, segment, save, absent, smallest, overwrite, as_
     if any(p.resolve() == output.resolve() for p in paths):
         raise InputError(f"{output} is an input too; give another folder for the albums")
     photos = find_photos(paths, output, note_results, note_left_out)
-    protect(check_albums(job, [*photos, *weights_files(network["weights"])]))
+    protect(check_albums(job, [*photos, *network.files()]))
     check_output(output)
-    detector, identity = open_detector(**network)
+    detector, identity = network.open()
     if segment:
         check_absent(detector, results)
     with tqdm(total=len(photos), unit="img", desc="describing", disable=None, dynamic_ncols=True) as bar:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.detector_options import Network, network_options
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.options import POSITIVE, list_failed, note_left_out, note_results, weights_files
+from cosod.cli.options import list_failed, note_left_out, note_results
+from cosod.cli.parameters import POSITIVE
 
 
 @click.command(short_help="Show what a network sees in groups, and the curves of training runs.")
@@ -24,20 +26,8 @@ from cosod.cli.options import POSITIVE, list_failed, note_left_out, note_results
     type=click.Path(path_type=Path),
     help="Folder of a training run: draw its learning curves; repeat to compare.",
 )
-@click.option(
-    "--model",
-    default="default",
-    show_default=True,
-    help="Network: default, accurate, or a name that `cosod models` lists.",
-)
-@click.option("--weights", type=click.Path(path_type=Path), help="A weights file in place of the package's own.")
-@click.option("--size", type=POSITIVE, help="Side in pixels that images are resized to.  [default: the network's]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option(
-    "--batch", type=POSITIVE, default=8, show_default=True, help="Images at once; changes memory, not results."
-)
-@click.option("--max-pixels", type=POSITIVE, help="Refuse larger images.  [default: 200 million]")
-def command(paths, output, show, images, runs, **machine):
+@network_options(without=("flip", "closer", "keep_regions", "backend", "precision"))
+def command(paths, output, show, images, runs, network):
     """Show what a network makes of the groups in PATHs, read as by `cosod segment`; and how training runs went.
 
     \b
@@ -58,7 +48,7 @@ def command(paths, output, show, images, runs, **machine):
         raise click.UsageError("give folders of photos, or --run with the folder of a training run")
     if any(path.resolve() == output.resolve() for path in (*paths, *runs)):
         raise InputError(f"{output} is an input too; give another folder for the results")
-    weights = weights_files(machine["weights"])
+    weights = network.files()
     if runs:
         guard(curve_files(output), [*(run / LOG for run in runs), *weights])
     groups = _groups(paths, output, weights)
@@ -66,7 +56,7 @@ def command(paths, output, show, images, runs, **machine):
         _draw_curves(runs, output)
     if paths:
         kinds = None if show is None else [kind.strip() for kind in show.split(",") if kind.strip()]
-        _inspect(groups, output, kinds, images, **machine)
+        _inspect(groups, output, kinds, images, network)
 
 
 def _draw_curves(runs, output: Path) -> None:
@@ -95,21 +85,16 @@ def _groups(paths, output: Path, weights):
     return groups
 
 
-def _inspect(groups, output: Path, kinds, images: int, model, weights, size, device, batch, max_pixels) -> None:
+def _inspect(groups, output: Path, kinds, images: int, network: Network) -> None:
     from tqdm import tqdm
 
     from cosod.analysis.run import inspect
-    from cosod.inference.detector import Detector
-    from cosod.io.images import MAX_PIXELS
     from cosod.io.wording import plural
     from cosod.models import registry
-    from cosod.models.checkpoints import loading
 
-    named = model if model != "default" else None
-    network = loading.load(weights or model, expected=named if weights else None)
-    detector = Detector(network, device, size, batch, max_pixels or MAX_PIXELS)
+    detector, _ = network.open()
     total = sum(len(group.images) for group in groups)
-    where = f"{registry.name_of(network)} at {detector.size} px on {detector.device}"
+    where = f"{registry.name_of(detector.network)} at {detector.size} px on {detector.device}"
     click.echo(f"{plural(total, 'image')} in {plural(len(groups), 'group')}; {where}", err=True)
     with tqdm(total=total, unit="img", disable=None, dynamic_ncols=True) as bar:
 

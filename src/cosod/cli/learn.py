@@ -7,15 +7,8 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import (
-    group_options,
-    list_failed,
-    network_options,
-    note_left_out,
-    note_results,
-    open_detector,
-    weights_files,
-)
+from cosod.cli.detector_options import group_options, network_options
+from cosod.cli.options import list_failed, note_left_out, note_results
 
 
 @click.command(short_help="Keep what some photos share in a file, for `cosod apply`.")
@@ -30,7 +23,7 @@ from cosod.cli.options import (
 )
 @network_options()
 @group_options
-def command(paths, output, masks, **network):
+def command(paths, output, masks, network):
     """Learn what photos share, and keep it: `cosod apply` finds it in any number of other photos.
 
     The photos are one group, whatever folders they lie in. With --mask the object is what the mask marks, and one
@@ -47,11 +40,11 @@ def command(paths, output, masks, **network):
     marks = marks_of(masks, images, paths)
     if output.is_dir():
         raise InputError(f"{output} is a folder; give a file for the consensus, as {output}/object.consensus")
-    guard([output], [*images, *marks, *weights_files(network["weights"])])
+    guard([output], [*images, *marks, *network.files()])
     if output.exists() and not is_consensus(output):
         raise InputError(f"{output} exists and is not a consensus; give another name, as object.consensus")
     failed = []
-    detector, _ = open_detector(**network)
+    detector, _ = network.open()
     learned = detector.learn(images, marks, lambda index, error: failed.append(error))
     learned.save(output)
     marked = f", {learned.provenance.marked} of them marked" if learned.provenance.marked else ""

@@ -1,4 +1,4 @@
-"""What the verbs that work on folders of photos share: options, the detector, progress and the summary."""
+"""What the verbs that work on folders of photos share: options, inputs, progress and the summary."""
 
 import contextlib
 import dataclasses
@@ -9,17 +9,8 @@ from pathlib import Path
 
 import click
 
-
-class PathOrURL(click.ParamType):
-    """A path, or the URL of a folder or object in a store; click's own type would make ``s3:/`` of ``s3://``."""
-
-    name = "path"
-
-    def convert(self, value, param, ctx):
-        from cosod.io.storage import as_path
-
-        return as_path(value)
-
+from cosod.cli.detector_options import network_options
+from cosod.cli.parameters import threshold_value
 
 #: Files that are named one by one.
 SHOWN = 20
@@ -27,86 +18,6 @@ SHOWN = 20
 NAMED = 10
 #: Where a command keeps the files that it left out.
 LEFT_OUT = "cosod.left_out"
-
-
-class AtLeast(click.ParamType):
-    """A whole number of a smallest value; another is refused in one sentence, as every error of this package."""
-
-    name = "integer"
-
-    def __init__(self, smallest: int):
-        self.smallest = smallest
-
-    def convert(self, value, param, ctx):
-        from cosod.errors import InputError
-
-        name = param.opts[0] if param else "number"
-        try:
-            number = int(value)
-        except (TypeError, ValueError):
-            raise InputError(f"{name} {value}: give a whole number of at least {self.smallest}") from None
-        if number < self.smallest:
-            raise InputError(f"{name} {value}: give a whole number of at least {self.smallest}")
-        return number
-
-
-#: Of sizes and counts.
-POSITIVE = AtLeast(1)
-
-
-def runtime_options(function: Callable) -> Callable:
-    """Options that say by what, and how exactly, the network is computed."""
-    what = "float32, bfloat16, or auto: bfloat16 where maps stay the same."
-    function = click.option("--precision", default="auto", show_default=True, help=what)(function)
-    what = "torch, onnxruntime or openvino."
-    return click.option("--backend", default="torch", show_default=True, help=what)(function)
-
-
-def network_options(size: str = "--size") -> Callable:
-    """Options that choose network and device, as arguments of the command; ``size`` names the working size's."""
-    options = [
-        click.option(
-            "--model",
-            default="default",
-            show_default=True,
-            help="Network: default, accurate, or a name that `cosod models` lists.",
-        ),
-        click.option(
-            "--weights",
-            type=click.Path(path_type=Path),
-            help="Weights file, or training run, in place of the package's own.",
-        ),
-        click.option("--flip", is_flag=True, help="Look at mirrored photos too: better maps, twice the time."),
-        click.option("--closer", is_flag=True, help="Look again at small objects, enlarged: better maps, more time."),
-        click.option(
-            "--keep-regions", is_flag=True, help="Leave in what resembles the shared object less than the rest."
-        ),
-        click.option(
-            size,
-            "working_size",
-            type=POSITIVE,
-            help="Side in pixels that images are resized to.  [default: the network's]",
-        ),
-        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."),
-        click.option(
-            "--batch", type=POSITIVE, default=8, show_default=True, help="Images at once; changes memory, not results."
-        ),
-        click.option("--max-pixels", type=POSITIVE, help="Refuse larger images.  [default: 200 million]"),
-    ]
-
-    def add(function):
-        function = runtime_options(function)
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
-
-
-def group_options(function: Callable) -> Callable:
-    """Options of the commands that form the consensus of a group; with :func:`network_options`."""
-    what = "Compare each photo of a group of more than 200 with so many of them; 0: with all.  [default: 128]"
-    return click.option("--references", type=AtLeast(0), help=what)(function)
 
 
 def run_options(function: Callable) -> Callable:
@@ -177,41 +88,6 @@ def settled(job, source, groups, absent: str | None):
 def shard_option(function: Callable) -> Callable:
     """The option of commands that may do a part of a run; see :mod:`cosod.apps.distributed.shards`."""
     return click.option("--shard", metavar="I/N", help="Do part I of N only; see `cosod shards`.")(function)
-
-
-def open_detector(
-    model: str,
-    weights: Path | None,
-    working_size: int | None,
-    device: str,
-    batch: int,
-    max_pixels: int | None,
-    references: int | None = None,
-    **options,
-):
-    """The detector that :func:`network_options` describe, and the identity of its network and weights."""
-    from cosod.inference import cpu_fusion
-    from cosod.inference.detector import Detector
-    from cosod.inference.reference_sampling import ReferenceSampling
-    from cosod.io.images import MAX_PIXELS
-    from cosod.models.checkpoints import loading
-
-    cpu_fusion.prefer_kept_memory()
-    named = model if model != "default" else None
-    network = loading.load(weights or model, expected=named if weights else None)
-    sampling = ReferenceSampling() if references is None else ReferenceSampling(references)
-    detector = Detector(network, device, working_size, batch, max_pixels or MAX_PIXELS, sampling=sampling, **options)
-    return detector, loading.identity(network)
-
-
-def map_source(maps: Path | None, max_pixels: int | None, **network):
-    """Where maps come from: the folder of an earlier run, or the detector that :func:`network_options` describe."""
-    from cosod.apps.map_sources import DetectedMaps, StoredMaps
-    from cosod.io.images import MAX_PIXELS
-
-    if maps is not None:
-        return StoredMaps(maps, max_pixels or MAX_PIXELS)
-    return DetectedMaps(*open_detector(max_pixels=max_pixels, **network))
 
 
 def find_inputs(
@@ -297,43 +173,6 @@ def tell_left_out() -> None:
             continue
         more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
         click.echo(f"  {plural(len(paths), kind)} ({way_out}): {', '.join(paths[:NAMED])}{more}", err=True)
-
-
-def weights_files(weights: Path | None) -> list[Path]:
-    """The files that ``--weights`` may read: the file given, or that of the training run given."""
-    from cosod.models.checkpoints.loading import RESULT
-
-    if weights is None:
-        return []
-    return [weights / RESULT if weights.is_dir() else weights]
-
-
-def place_of(text: str) -> Path:
-    """The path in ``[NAME=]PATH``."""
-    return Path(text if Path(text).exists() else text.rpartition("=")[2])
-
-
-def threshold_value(text: str) -> float | str:
-    """A threshold as :func:`cosod.postprocess.threshold.binarize` takes it; words are left for it to judge."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def size_value(text: str) -> tuple[int, int]:
-    """``800x600`` as width and height, ``800`` as a square."""
-    from cosod.errors import InputError
-
-    numbers = text.lower().split("x")
-    if len(numbers) > 2 or not all(number.isdigit() for number in numbers):
-        raise InputError(f"--size {text}: give WIDTHxHEIGHT in pixels, as 800x600, or one number")
-    return int(numbers[0]), int(numbers[-1])
-
-
-def words(text: str) -> tuple[str, ...]:
-    """A list written with commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 @contextlib.contextmanager

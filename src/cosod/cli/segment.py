@@ -1,27 +1,14 @@
 """``cosod segment``: from folders of photos to maps."""
 
 import dataclasses
-import functools
 from pathlib import Path
 
 import click
 
+from cosod.cli.detector_options import group_options
 from cosod.cli.one_file import one_file, output_option
-from cosod.cli.options import (
-    POSITIVE,
-    PathOrURL,
-    find_inputs,
-    finish,
-    group_options,
-    look_for_stale,
-    map_options,
-    open_detector,
-    progress,
-    shard_option,
-    threshold_value,
-    weights_files,
-    words,
-)
+from cosod.cli.options import find_inputs, finish, look_for_stale, map_options, progress, shard_option
+from cosod.cli.parameters import POSITIVE, PathOrURL, threshold_value, words
 
 
 @click.command(short_help="Find the object that the photos of a folder share.")
@@ -49,7 +36,7 @@ def command(
     workers,
     address,
     as_json,
-    **network,
+    network,
 ):
     """Find the object that the photos of each group share, and write a map for each photo.
 
@@ -95,7 +82,7 @@ def command(
         output,
         targets=lambda found: [*job.targets(found), *clip_targets(job, clips, found)],
         refuse_others=lambda found: refuse_others([job], found),
-        read=[*clips, *weights_files(network["weights"])],
+        read=[*clips, *network.files()],
         sheet=sheet,
         overwrite=overwrite,
         one=one is not None,
@@ -104,13 +91,13 @@ def command(
     if runner == "ray":
         from cosod.apps.distributed.ray_runner import RayRunner
 
-        on_ray = RayRunner(functools.partial(open_detector, **network), workers, address, network["device"])
-        here = network | {"device": "cpu", "precision": "float32"}  # opened for its facts alone
-    detector, identity = open_detector(**here)
+        on_ray = RayRunner(network.open, workers, address, network.options.device)
+        here = network.using(device="cpu", precision="float32")  # opened for its facts alone
+    detector, identity = here.open()
     if threshold is None:
         job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
     everything = groups
-    with sharded(part, output, groups, {"model": identity} | detector.views | job.facts) as (groups, finished):
+    with sharded(part, output, groups, {"model": identity} | detector.options.views | job.facts) as (groups, finished):
         total = sum(len(group.images) for group in groups)
         where = f"{registry.name_of(detector.network)} at {detector.size} px on {on_ray or detector.device}"
         found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups or part else []

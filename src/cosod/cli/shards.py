@@ -4,7 +4,8 @@ import json
 
 import click
 
-from cosod.cli.options import PathOrURL, list_failed
+from cosod.cli.options import list_failed
+from cosod.cli.parameters import PathOrURL
 
 
 @click.command(short_help="Show how far the shards of a run are, and merge their manifests.")

@@ -4,22 +4,19 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.detector_options import map_source, network_options
 from cosod.cli.one_file import one_file, output_option
 from cosod.cli.options import (
     find_inputs,
     finish,
     look_for_stale,
-    map_source,
-    network_options,
     object_options,
     object_settings,
     progress,
     run_options,
     settled,
-    size_value,
-    weights_files,
-    words,
 )
+from cosod.cli.parameters import size_value, words
 
 
 @click.command(short_help="Crop photos around the object they share, all alike.")
@@ -57,7 +54,7 @@ def command(
     prune,
     as_json,
     absent,
-    **network,
+    network,
 ):
     """Crop the photos of each group around the object they share: OUTPUT/<group>/<photo>.jpg, all of one size, with
     the object as large and at the same place in each. The object is never cut: where a crop would leave its photo,
@@ -85,13 +82,13 @@ def command(
         maps,
         targets=lambda found: [*targets(job, found), *job.label_files(found)],
         refuse_others=lambda found: refuse_others(job, found),
-        read=[*weights_files(network["weights"])],
+        read=[*network.files()],
         sheet=sheet,
         overwrite=overwrite,
         one=one is not None,
     )
     job.check_names(groups)
-    source = map_source(maps, **network)
+    source = map_source(maps, network)
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
     click.echo(f"{plural(total, 'image')} in {plural(len(groups), 'group')}", err=True)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.detector_options import weights_files
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.options import POSITIVE, place_of, weights_files
+from cosod.cli.parameters import POSITIVE, place_of
 from cosod.errors import InputError
 
 

@@ -10,7 +10,8 @@ import click
 
 from cosod.cli.apply import load_consensuses, open_for, split_consensuses
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.options import PathOrURL, finish, map_options, threshold_value, weights_files, words
+from cosod.cli.options import finish, map_options
+from cosod.cli.parameters import PathOrURL, threshold_value, words
 
 
 @click.command(short_help="Do the photos that come into a folder, while it fills.")
@@ -35,8 +36,7 @@ def command(
     overwrite,
     prune,
     as_json,
-    working_size,
-    **network,
+    network,
 ):
     """Find what a consensus stands for in each photo that comes into FOLDER, until Ctrl-C.
 
@@ -65,7 +65,7 @@ def command(
         raise InputError(f"{output} is the folder that photos come into; give another folder for the results")
     consensuses = load_consensuses(files)
     job = SegmentJob(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
-    detector, identity, job = open_for(consensuses, files, job, threshold, working_size, network)
+    detector, identity, job = open_for(consensuses, files, job, threshold, network)
     total = Summary()
 
     def report(event: dict) -> None:
@@ -78,7 +78,7 @@ def command(
             click.echo(f"could not be read: {event['error']}", err=True)
 
     watched = Watch(detector, identity, folder, job, consensuses, report)
-    inputs = check_places(job.targets(watched.groups()), watched.groups(), [*files, *weights_files(network["weights"])])
+    inputs = check_places(job.targets(watched.groups()), watched.groups(), [*files, *network.files()])
     protect(inputs)
     check_output(output)
     if not as_json:

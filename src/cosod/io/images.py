@@ -19,6 +19,7 @@ from cosod.errors import DamagedImageWarning, ImageError, InputError
 from cosod.io.color_profiles import to_srgb
 from cosod.io.image_formats import SUFFIXES, open_pillow, unreadable
 from cosod.io.levels import levels_of_array, levels_of_pillow
+from cosod.io.limits import MAX_PIXELS
 from cosod.io.pixels import from_array, from_pillow, is_tensor, orientation, scaled, tensor_array, turned
 from cosod.io.storage import as_path, is_remote, open_binary
 from cosod.io.truncated_jpeg import mended
@@ -34,9 +35,6 @@ __all__ = [
     "read_levels",
     "read_reduced",
 ]
-
-#: Images of more pixels are refused unless the caller raises the limit (600 MB as RGB).
-MAX_PIXELS = 200_000_000
 
 #: Sides of a reduced image (see :func:`read_reduced`), at least, in sides of the square that it is shrunk to.
 OVERSAMPLING = 1.25

@@ -173,7 +173,7 @@ def run_clips(
         try:
             clip = open_clip(path, detector.max_pixels)
             refuse_foreign(task.output, name, task.verb, () if task.overwrite else task.files(name, 1))
-            print_ = fingerprint(model, *detector.views.values(), task.facts(), file_states([path]))
+            print_ = fingerprint(model, *detector.options.views.values(), task.facts(), file_states([path]))
             earlier = None if task.overwrite else _finished(task, record, name, print_)
             if earlier is not None:
                 summary.skipped_groups += 1
@@ -189,7 +189,7 @@ def run_clips(
         for fault in faults:
             _fail(failed, name, path, f"{path}: {fault}", report)
         facts = {"verb": task.verb, "fingerprint": print_, "frames": frames, "failed": failed}
-        facts |= {"photos": _photos(task, name, path, frames), "earlier": before}
+        facts |= {"detector": detector.options.plain(), "photos": _photos(task, name, path, frames), "earlier": before}
         write_text(record, json.dumps(facts))
         summary.groups += 1
         summary.images += frames

@@ -5,6 +5,6 @@ the cache (see :func:`cosod.models.backbones.imagenet.cache_dir`); the consensus
 that groups may have any size.
 """
 
-from cosod.inference.backends.converted_steps import BACKENDS, check_backend, open_steps
+from cosod.inference.backends.converted_steps import open_steps
 
-__all__ = ["BACKENDS", "check_backend", "open_steps"]
+__all__ = ["open_steps"]
