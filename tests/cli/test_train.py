@@ -82,7 +82,7 @@ def test_ablate(data, tmp_path):
     assert (tmp_path / "table.md").exists() and "max_e mean" in (tmp_path / "table.csv").read_text()
     with pytest.raises(InputError, match="no measure 'maxe'; did you mean 'max_e'"):
         run(ablate.command, "gconet_plus_mobile", *arguments, "--measures", "maxe")
-    with pytest.raises(InputError, match="give each seed once"):
+    with pytest.raises(InputError, match="give each number once"):
         run(ablate.command, "gconet_plus_mobile", *arguments, "--seeds", "1,1")
 
 

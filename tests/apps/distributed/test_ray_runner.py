@@ -66,9 +66,9 @@ def test_standard_output_is_the_main_threads(capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--runner", "spark"], "--runner spark: give local or ray"),
-        (["--workers", "2"], "are of --runner ray"),
-        (["--address", "auto"], "are of --runner ray"),
+        (["--runner", "spark"], "--runner spark: give one of local, ray"),
+        (["--workers", "2"], "need --runner ray"),
+        (["--address", "auto"], "need --runner ray"),
     ],
 )
 def test_wrong_options_are_one_sentence(tmp_path, capsys, options, message):
