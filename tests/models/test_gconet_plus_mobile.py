@@ -81,7 +81,7 @@ def test_training_takes_groups_of_any_sizes(sizes):
 
 @torch.no_grad()
 def test_groups_of_a_training_batch_are_those_of_batches_of_their_own():
-    """But for batch normalisation, which sees the whole batch: here its statistics stay."""
+    """But for batch normalization, which sees the whole batch: here its statistics stay."""
     network = lively(**SMALL)
     group, sizes = images(4, 6, 64), (1, 2, 3)
     together = network.forward_training(group, sizes)

@@ -14,8 +14,8 @@ from cosod.errors import ImageError, InputError, SingleImageWarning, UniformImag
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import Shared, shared
+from cosod.inference.options import DetectorOptions
 from cosod.inference.presence import Calibration, similarity
-from cosod.inference.reference_sampling import Sampling
 from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.zoom_in import Look, blended, look_closer
 from cosod.io.prefetch import Inputs, batched
@@ -70,12 +70,10 @@ class Finding:
     network: CoSaliencyNetwork
     steps: Steps
     device: torch.device
-    precision: str
+    options: DetectorOptions
     size: int
     batch: int
-    feature_bytes: int
-    sampling: Sampling
-    closer: bool
+    precision: str
     calibration: Calibration | None
     region_classifier: RegionClassifier | None
 
@@ -110,7 +108,7 @@ class Finding:
         tell_uniform(inputs)
 
     def _segment(self, inputs: Inputs) -> Iterator[Result]:
-        encoded = EncodedGroup(inputs, self._encode, self.batch, self.feature_bytes)
+        encoded = EncodedGroup(inputs, self._encode, self.batch, self.options.feature_bytes)
         group = self._shared(encoded)
         indices, consensus, _, _, presence = group
         if len(indices) == 1:
@@ -150,7 +148,7 @@ class Finding:
         return output.maps * factors, factors
 
     def _shared(self, encoded: EncodedGroup) -> Shared:
-        return shared(self.network, self.calibration, encoded, self.sampling, getattr(torch, self.precision))
+        return shared(self.network, self.calibration, encoded, self.options.sampling, getattr(torch, self.precision))
 
     def _encode(self, images: list[np.ndarray]) -> Features:
         return self.steps.encode(self._tensor(images))
@@ -181,7 +179,7 @@ class Finding:
         self, indices: list[int], maps: Tensor, factors: Tensor | None, inputs: Inputs, consensus: Consensus
     ) -> dict[int, Look]:
         """Closer looks at some images by the same consensus; none unless they are wanted."""
-        if not self.closer:
+        if not self.options.closer:
             return {}
         if self.network.whole_group_maps or consensus.spatial is not None or len(consensus.vector) > 1:
             name = self.identity[0]
@@ -209,7 +207,7 @@ class Finding:
         if self.calibration is None:
             return [None] * len(deep)
         alike = similarity(deep, consensus.prototype.to(deep))
-        return self.calibration.presence(alike, consensus.facts.references).tolist()
+        return self.calibration.presence(alike, consensus.provenance.references).tolist()
 
     def _tensor(self, images: list[np.ndarray]) -> Tensor:
         return to_batch(images, self.network.mean, self.network.std, self.device)
