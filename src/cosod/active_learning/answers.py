@@ -47,7 +47,7 @@ class Merged:
 
 
 def read_answers(path: str | os.PathLike, pool: Pool) -> list[Answer]:
-    """The answers of a file; its kind is told by its content.
+    """Reads the answers of a file; its kind is told by its content.
 
     Args:
         path: JSON as ``cosod active label`` writes it (the layout of :class:`PointSet`), a JSON export of Label

@@ -50,7 +50,7 @@ def attacked(
     generator: torch.Generator | None = None,
     known: Sequence[tuple[np.ndarray, np.ndarray]] = (),
 ) -> Tensor:
-    """Images changed so that the network doubts its own answer.
+    """Changes images so that the network doubts its own answer.
 
     ``x <- clip(x + alpha * sign(grad CE(f(x), y)))`` within ``eps`` of the image and [0, 1], where y is what the
     network says of the image itself, hard and fixed: no label is needed, and none leaks.

@@ -145,7 +145,8 @@ class Loop:
         return cls(state, pool, settings, device=choose_device(device), **more)
 
     def asked(self, give_up: bool = False) -> Queries:
-        """The pixels that wait for an answer; once all are answered, those of the next round, for which is trained.
+        """Returns the pixels that wait for an answer; once all are answered, trains and returns those of the next
+        round.
 
         Args:
             give_up: what is still open in the current round is asked no more, if anything was answered.
@@ -207,7 +208,7 @@ class Loop:
         return path
 
     def truth(self, after: int | None = None) -> Targets | Tensor:
-        """What a network is trained on: labeled points, all or those asked for up to round ``after``; or masks."""
+        """Returns what a network is trained on: labeled points, all or those up to round ``after``; or masks."""
         if self.settings.labels == "masks":
             return self.material.masks
         needs = self.settings.labels != "points"

@@ -58,7 +58,7 @@ def write_queries(
 
 
 def check_formats(names: Iterable[str]) -> list[str]:
-    """The names of formats, each once; raises InputError for one that :func:`write_queries` does not know."""
+    """Returns the names of formats, each once; raises InputError for one that :func:`write_queries` does not know."""
     names = list(dict.fromkeys(name.strip() for name in names))
     if unknown := [name for name in names if name not in _WRITERS]:
         raise InputError(f"format {unknown[0]!r}: choose among {', '.join(_WRITERS)}")
@@ -66,12 +66,12 @@ def check_formats(names: Iterable[str]) -> list[str]:
 
 
 def query_files(folder: Path, names: Iterable[str]) -> list[Path]:
-    """The files that :func:`write_queries` writes for these formats."""
+    """Returns the files that :func:`write_queries` writes for these formats."""
     return [folder / name for form in names for name in _NAMES[form]]
 
 
 def read_queries(path: str | os.PathLike, images: str | os.PathLike | None = None) -> tuple[Pool, Queries]:
-    """Pool and points of a JSON file that :func:`write_queries` wrote, with its ``pool.json`` beside it.
+    """Reads pool and points of a JSON file that :func:`write_queries` wrote, with its ``pool.json`` beside it.
 
     Args:
         path: the file.

@@ -67,7 +67,7 @@ class PointSelection:
 
 
 def random_queries(pool: Pool, clicks: int, seed: int) -> Queries:
-    """``clicks`` pixels of every image by chance, none twice; all pixels of an image that has fewer."""
+    """Draws ``clicks`` pixels of every image, none twice; all pixels of an image that has fewer."""
     queries = {}
     for name, (height, width) in pool.sizes.items():
         generator = np.random.default_rng(torch_seed(seed, "first", name))
@@ -90,7 +90,7 @@ def select(
     precision: torch.dtype = torch.float32,
     progress: Callable[[int], None] = lambda images: None,
 ) -> Queries:
-    """The pixels that trained networks ask for, ``clicks`` of every image.
+    """Selects the pixels that trained networks ask for, ``clicks`` of every image.
 
     Args:
         network: any of the right architecture; the snapshots are what is used.

@@ -69,7 +69,7 @@ class Session:
         return sum(_label(answer) is not None for answer in self._answers)
 
     def state(self) -> dict:
-        """Everything that a window needs when it opens."""
+        """Returns everything that a window needs when it opens."""
         with self._lock:
             numbers = {name: number for number, name in enumerate(self.images)}
             return {
@@ -83,7 +83,7 @@ class Session:
             }
 
     def changes(self, since: int) -> dict:
-        """What was answered after version ``since``, by any window: pairs of a point's number and its answer."""
+        """Returns what was answered after version ``since``, by any window: pairs of point number and answer."""
         with self._lock:
             names = {"session": self.id, "started": self._started}
             return names | {"version": len(self._log), "changes": self._log[max(since, 0) :]}

@@ -81,7 +81,7 @@ class _Read:
 
 
 def classifier_of(network: CoSaliencyNetwork) -> nn.Linear | None:
-    """The network's classifier on the global average of F, where it has one.
+    """Returns the network's classifier on the global average of F, where it has one.
 
     SSNM's classifier reads its semantic vector, from which no way leads back to positions: it is none of these.
     """
@@ -138,7 +138,7 @@ def examine(
 
 
 def image_vectors(network: CoSaliencyNetwork, features: Features, consensus: Consensus) -> np.ndarray:
-    """The consensus that each of a group's images gives by itself, ``(N, C)``.
+    """Computes the consensus that each of a group's images gives by itself, ``(N, C)``.
 
     With a group affinity module it is formed under the attention that the whole group put on the image: then, and
     with the relation modules that look at each image by itself, the mean of these vectors is the group's consensus.

@@ -41,13 +41,13 @@ def check() -> None:
 
 
 def save(figure, path: Path) -> None:
-    """A figure as PNG, written whole or not at all."""
+    """Saves a figure as PNG, written whole or not at all."""
     with whole(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI)
 
 
 def short(name: str, length: int = NAME_LENGTH) -> str:
-    """A name of at most so many letters: of a longer one its last folder, and of that beginning and end."""
+    """Shortens a name to so many letters: of a longer one its last folder, and of that the beginning and the end."""
     name = printable(name)
     if len(name) > length:
         name = name.rsplit("/", 1)[-1]
@@ -55,7 +55,7 @@ def short(name: str, length: int = NAME_LENGTH) -> str:
 
 
 def similarity_figure(names: Sequence[str], similarity: np.ndarray, path: Path) -> None:
-    """The matrix of cosines ``(G, G)``, groups that are alike beside each other."""
+    """Draws the matrix of cosines ``(G, G)``, with similar groups beside each other."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -86,7 +86,7 @@ def similarity_figure(names: Sequence[str], similarity: np.ndarray, path: Path) 
 
 
 def points_figure(points: np.ndarray, of_point: np.ndarray, names: Sequence[str], title: str, path: Path) -> None:
-    """Points ``(N, 2)`` in the colors of their groups, with the groups' names where these find room.
+    """Draws points ``(N, 2)`` in the colors of their groups, with the groups' names where these find room.
 
     Args:
         points: NaN where a point is not shown.

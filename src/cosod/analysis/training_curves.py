@@ -58,7 +58,7 @@ class _Points:
 
 
 def read_run(folder: str | os.PathLike, name: str = "") -> RunLog:
-    """The curves of the run in a folder; lines that are damaged, or are no log lines, are left out and counted.
+    """Reads the curves of the run in a folder; lines that are damaged, or are no log lines, are left out and counted.
 
     Raises:
         InputError: the folder has no log, or one without a single line that can be used.
@@ -98,7 +98,7 @@ def read_run(folder: str | os.PathLike, name: str = "") -> RunLog:
 
 
 def read_runs(folders: Sequence[str | os.PathLike]) -> list[RunLog]:
-    """Several runs under names that differ: their folders' names, with those of the parents where needed."""
+    """Reads several runs under different names: their folders' names, with those of the parents where needed."""
     paths = [Path(folder).resolve() for folder in folders]
     names = [path.name for path in paths]
     if len(set(names)) < len(names):
@@ -107,12 +107,12 @@ def read_runs(folders: Sequence[str | os.PathLike]) -> list[RunLog]:
 
 
 def curve_files(folder: Path) -> list[Path]:
-    """The files that :func:`draw` writes."""
+    """Returns the files that :func:`draw` writes."""
     return [folder / "learning_curves.png", folder / "learning_curves.csv"]
 
 
 def draw(runs: Sequence[RunLog], folder: Path) -> list[Path]:
-    """``learning_curves.png``, a panel for each quantity with a line for each run, and the same as CSV.
+    """Writes ``learning_curves.png``, with a panel for each quantity and a line for each run, and the same as CSV.
 
     Raises:
         ExtraError: matplotlib is not installed.

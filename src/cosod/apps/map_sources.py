@@ -49,7 +49,7 @@ def images_and_maps(
     maps: Sequence[np.ndarray] | None,
     presence: Sequence[float | None] | None = None,
 ) -> tuple[list[ImageAndMap], float | str]:
-    """Each image with its map and presence, and the threshold that masks of these maps have by default.
+    """Returns each image with its map and presence, and the default threshold of masks of these maps.
 
     Args:
         images: as for :meth:`cosod.Detector.segment`.
@@ -92,13 +92,13 @@ class MapSource(Protocol):
     options: dict[str, Any] | None
 
     def identity(self, group: Group) -> object:
-        """Changes, as JSON, whenever the group's maps might."""
+        """Returns values for JSON that change whenever the group's maps might."""
 
     def stream(self, group: Group, on_error: OnError) -> Iterator[FoundMap]:
-        """The maps of the group's images; images without one go to ``on_error``."""
+        """Yields the maps of the group's images; images without one go to ``on_error``."""
 
     def mask_threshold(self, groups: Sequence[Group]) -> float | str:
-        """Threshold of masks unless the user gives one: the one that masks and overlays of these maps have."""
+        """Returns the default threshold of masks: the one that masks and overlays of these maps have."""
 
     def check_absent(self, kind: str) -> None:
         """Raises InputError if the user asks for ``kind`` of absence and presence can never be known."""
@@ -139,7 +139,7 @@ class StoredMaps:
         self._known: tuple[str | None, tuple[dict, dict]] = (None, ({}, {}))  # of the last group asked for
 
     def file(self, group: Group, index: int) -> Path:
-        """The map of an image: by what the run that wrote the maps knew of it, else by the image's own stem."""
+        """Returns the map of an image: by what the run that wrote the maps knew of it, else by the image's own stem."""
         return self.folder / group.name / f"{self._stem(group, index)}.png"
 
     def _stem(self, group: Group, index: int) -> str:

@@ -87,12 +87,12 @@ class Watch:
         return any(self._done.get(path) != state for path, state in self._seen.items())
 
     def stale(self) -> list[Path]:
-        """Results of photos that are not in the folder any more."""
+        """Returns the results of photos that are not in the folder any more."""
         groups = self.groups()
         return [file for job in self._jobs for file in find_stale(job.output, groups)]
 
     def groups(self) -> list[Group]:
-        """The photos that are there, under the names that their results have or will have."""
+        """Returns the photos that are there, under the names that their results have or will have."""
         try:
             found = find_groups([self.folder], [self.job.output], RESERVED)
         except InputError:

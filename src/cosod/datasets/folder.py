@@ -66,7 +66,7 @@ class Dataset:
 
 
 def open_set(path: str | os.PathLike, name: str | None = None, *, strict: bool = False, warn: bool = True) -> Dataset:
-    """The data set at ``path``, recognized by its folder, its groups or its counts, and checked against the catalogue.
+    """Opens the data set at ``path``, recognized by its folder, groups or counts, and checks it against the catalogue.
 
     Masks may end in another suffix than their images. Hidden and system files do not count.
 
@@ -100,7 +100,7 @@ def open_set(path: str | os.PathLike, name: str | None = None, *, strict: bool =
 
 
 def open_all(path: str | os.PathLike) -> list[Dataset]:
-    """Every set at ``path``, checked; problems are in each set's ``problems``.
+    """Opens and checks every set at ``path``; problems are in each set's ``problems``.
 
     Raises:
         InputError: no folder, or no known layout.

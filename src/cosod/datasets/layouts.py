@@ -55,7 +55,7 @@ class Listing:
 
 
 def listing(folder: Path) -> Listing:
-    """The names in ``folder`` without hidden files, system files and files that are no images.
+    """Returns the names in ``folder`` without hidden files, system files and files that are no images.
 
     A link to a folder that contains it is left out, so that no walk runs in circles.
 
@@ -83,7 +83,7 @@ def listing(folder: Path) -> Listing:
 
 
 def locate(path: str | os.PathLike) -> list[Location]:
-    """Every set that lies at ``path``: in the folder itself, in its ``images/<set>`` folders or one level below.
+    """Finds every set that lies at ``path``: in the folder itself, in its ``images/<set>`` folders or one level below.
 
     Raises:
         InputError: ``path`` is no folder, cannot be read, or has none of the layouts in :data:`PAIRS`.
@@ -109,7 +109,7 @@ def locate(path: str | os.PathLike) -> list[Location]:
 
 
 def describe() -> str:
-    """The layouts in use, one a line."""
+    """Returns the layouts in use, one a line."""
     return "\n".join(f"  {images} + {truths}  ({where})" for images, truths, where in PAIRS)
 
 

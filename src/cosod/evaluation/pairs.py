@@ -65,12 +65,12 @@ class Pairing:
 
 
 def key_of(group: str, stem: str) -> str:
-    """Name of an image in a report."""
+    """Returns the name of an image in a report."""
     return stem if group == FLAT else f"{group}/{stem}"
 
 
 def pair_up(pred: str | os.PathLike, gt: str | os.PathLike) -> Pairing:
-    """Pairs by name, whatever the endings.
+    """Pairs maps and masks by name, whatever the suffixes.
 
     Raises:
         InputError: a folder is missing or holds no images, no name is in both, or one folder has two files of one name.
@@ -92,7 +92,7 @@ def pair_up(pred: str | os.PathLike, gt: str | os.PathLike) -> Pairing:
 
 
 def photos_by_key(images: str | os.PathLike, set_name: str = "") -> dict[str, str]:
-    """``group/stem`` -> path of a photo; a folder ``set_name`` inside ``images`` is entered where there is one.
+    """Finds the photos by ``group/stem``; a folder ``set_name`` inside ``images`` is entered where there is one.
 
     Raises:
         InputError: no such folder, nothing in it, or two photos of one name.
@@ -105,7 +105,7 @@ def photos_by_key(images: str | os.PathLike, set_name: str = "") -> dict[str, st
 
 
 def find_images(folder: Path, what: str) -> list[str]:
-    """Paths below ``folder`` of its images, ``/`` between the parts, sorted.
+    """Returns the paths below ``folder`` of its images, ``/`` between the parts, sorted.
 
     Raises:
         InputError: no such folder, or nothing in it.

@@ -15,7 +15,7 @@ from cosod.io import storage, write_guard
 
 @contextlib.contextmanager
 def whole(path: str | os.PathLike | Any) -> Iterator[Path]:
-    """A temporary local path that replaces ``path`` when the block ends without an error.
+    """Yields a temporary local path that replaces ``path`` when the block ends without an error.
 
     The folder is made where it is missing. After an error, Ctrl-C included, the temporary file is gone and
     what stood at ``path`` before is untouched. May be used by many threads and processes at once.
@@ -74,7 +74,7 @@ def _put(file: Path, path: Any) -> None:
 
 
 def write_text(path: str | os.PathLike | Any, text: str) -> None:
-    """``text`` as UTF-8 to ``path``, whole or not at all.
+    """Writes ``text`` as UTF-8 to ``path``, whole or not at all.
 
     Bytes of file names that are not UTF-8 are written as ``\\udcff``, which is what JSON reads them from.
     """
@@ -83,6 +83,6 @@ def write_text(path: str | os.PathLike | Any, text: str) -> None:
 
 
 def write_bytes(path: str | os.PathLike | Any, data: bytes) -> None:
-    """``data`` to ``path``, whole or not at all."""
+    """Writes ``data`` to ``path``, whole or not at all."""
     with whole(path) as temporary:
         temporary.write_bytes(data)

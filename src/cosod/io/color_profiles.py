@@ -38,7 +38,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def gray_curve(profile: bytes | None) -> np.ndarray | None:
-    """What a profile makes of gray values, for images that Pillow cannot convert: those of more than 8 bits.
+    """Returns what a profile makes of gray values, for images that Pillow cannot convert: those of more than 8 bits.
 
     Returns:
         sRGB levels ``(256, 3)`` float32 in [0, 255] at 256 equal steps of gray from black to white; None where the

@@ -56,7 +56,7 @@ _one_at_a_time = threading.RLock()
 
 
 def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """An image as ``(H, W, 3)`` uint8 sRGB, upright.
+    """Reads an image as ``(H, W, 3)`` uint8 sRGB, upright.
 
     Args:
         source: one of
@@ -88,7 +88,7 @@ def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 
 def read_levels(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The gray levels of a mask as they are stored, whatever their range, upright: float32 ``(H, W)``.
+    """Reads the gray levels of a mask as they are stored, whatever their range, upright: float32 ``(H, W)``.
 
     Args:
         source, max_pixels: as for :func:`read_image`; arrays and tensors may hold whole numbers of any type too.
@@ -106,7 +106,7 @@ def read_levels(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray
 
 
 def read_reduced(source: ImageSource, side: int, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, tuple[int, int]]:
-    """An image that is going to be shrunk to a square of ``side`` pixels, and its height and width.
+    """Reads an image that is going to be shrunk to a square of ``side`` pixels; returns it with its height and width.
 
     As :func:`read_image`, but a JPEG file is decoded at a half, a quarter or an eighth of its size (its coefficients
     allow that) as long as both sides stay at least :data:`OVERSAMPLING` times ``side``: in about half the time.
@@ -118,7 +118,7 @@ def read_reduced(source: ImageSource, side: int, max_pixels: int = MAX_PIXELS) -
 
 
 def kept(source: ImageSource) -> ImageSource:
-    """The same image as something that can be read any number of times: of a file object its bytes.
+    """Returns the image as something that can be read any number of times: of a file object its bytes.
 
     Raises:
         ImageError: a file object that cannot be read.
@@ -127,7 +127,7 @@ def kept(source: ImageSource) -> ImageSource:
 
 
 def image_size(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Height and width of the upright image, from its header alone; raises as :func:`read_image`."""
+    """Reads height and width of the upright image from its header alone; raises as :func:`read_image`."""
     try:
         with open_binary(as_path(path)) as file, open_pillow(file) as image:
             width, height = image.size

@@ -203,7 +203,7 @@ def _is_shown(entry: os.DirEntry) -> bool:
 
 
 def unique_names(names: list[str], reserved: Collection[str] = ()) -> list[str]:
-    """``names`` with ``-2``, ``-3``... after those that stand already (case ignored) or are reserved."""
+    """Returns ``names`` with ``-2``, ``-3``... after those that stand already (case ignored) or are reserved."""
     taken = {r.casefold() for r in reserved}
     result = []
     for name in names:

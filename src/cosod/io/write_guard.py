@@ -44,7 +44,7 @@ class InputFiles:
                 self._places.setdefault(place, path)
 
     def find(self, target: Any) -> Any | None:
-        """The input that would be lost if ``target`` were written; None where there is none."""
+        """Returns the input that would be lost if ``target`` were written; None where there is none."""
         for place in self._places_of(target):
             if place in self._places:
                 return self._places[place]
@@ -110,7 +110,7 @@ class InputFiles:
 def files_under(
     paths: Iterable[Any], suffixes: Collection[str] | None = None, leave_out: Path | None = None
 ) -> Iterator[Path]:
-    """Files among ``paths``, and all files in local folders among them, at any depth.
+    """Returns the files among ``paths``, and all files in local folders among them, at any depth.
 
     Args:
         paths: of files and folders; ``None`` among them, and what does not exist, is passed over.

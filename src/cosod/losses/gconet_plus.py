@@ -68,7 +68,7 @@ _MAP_LOSSES = {
 def gconet_plus_loss(
     output: Output, masks: Tensor, classes: Tensor, weights: GCoNetPlusWeights | None = None
 ) -> dict[str, Tensor]:
-    """GCoNet+'s loss (section 3.7, equation 11, with the factors of the published code).
+    """Computes GCoNet+'s loss (section 3.7, equation 11, with the factors of the published code).
 
     Args:
         output: of a network in training mode, for 2 n images of two groups; terms whose training head the

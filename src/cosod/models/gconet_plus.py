@@ -171,7 +171,7 @@ class GCoNetPlus(CoSaliencyNetwork):
         return self._decode(features, features.deep * consensus.vector)[0]
 
     def confidence_map(self, probability: Tensor, threshold: Tensor) -> Tensor:
-        """``sigmoid(k (P - T))`` with the k of the configuration (section 3.4, CEM).
+        """Computes ``sigmoid(k (P - T))`` with the k of the configuration (section 3.4, CEM).
 
         A released k is chosen once for all maps given here: a predictor that decodes a group in several
         batches calls this on the whole group's P and T at the end, and gets what one batch would have given.

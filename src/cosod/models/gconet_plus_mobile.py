@@ -79,7 +79,7 @@ class SaliencyDecoder(nn.Module):
         self.head = nn.Conv2d(c4, 1, 1)
 
     def forward(self, x4: Tensor, x8: Tensor, x16: Tensor, x32: Tensor) -> tuple[Tensor, Tensor]:
-        """Features -> logits at stride 4, and at stride 16 for a loss of their own; both float32."""
+        """Computes logits at stride 4, and at stride 16 for a loss of their own; both float32."""
         x4, x8, x16, x32 = (self.dropout(x) for x in (x4, x8, x16, x32))
         x = self.reduce(x32) + self.context(x32.mean(dim=(2, 3)))[:, :, None, None]
         x = enlarge(self.block32(x), x16.shape[-2:]) + self.lateral16(x16)
@@ -112,7 +112,7 @@ class Gate(nn.Module):
         self.head = nn.Conv2d(c4, 1, 1)
 
     def forward(self, similarity: Tensor, x4: Tensor, x8: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
-        """-> what is added to the logits of saliency at stride 4, and at stride 16 for a loss; both float32."""
+        """Computes what is added to the logits of saliency at stride 4, and at stride 16 for a loss; both float32."""
         x = self.block16(torch.cat([self.similarity(similarity), self.lateral16(fine)], dim=1))
         coarse = self.coarse(x)
         x = enlarge(x, x8.shape[-2:]) + self.lateral8(x8)
@@ -159,7 +159,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
                 nn.init.zeros_(head.bias)
 
     def train(self, mode: bool = True):
-        """As usual, but the backbone stays in evaluation mode: it is frozen."""
+        """Sets the mode as usual, but the backbone stays in evaluation mode: it is frozen."""
         super().train(mode)
         keep_statistics(self.backbone)
         return self
@@ -192,7 +192,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         return unpack(consensus.vector, self.matching.channels).prototype
 
     def response(self, features: Features, consensus: Consensus) -> Tensor:
-        """How well each position fits any part of the shared object, ``(N, 1, H/16, W/16)``."""
+        """Computes how well each position fits any part of the shared object, ``(N, 1, H/16, W/16)``."""
         return self._similarity(features, consensus.vector)[:, :1]
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
@@ -213,7 +213,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         return self.matching.similarity(features.deep, features.skips[2], _pooled(features).sigmoid(), vector)
 
     def forward_training(self, images: Tensor, sizes: tuple[int, ...]) -> Output:
-        """As :meth:`forward` in training mode, for groups of ``sizes`` images."""
+        """Does the same as :meth:`forward` in training mode, for groups of ``sizes`` images."""
         features, objects = self._encode(images)
         attentions, vectors = [], []
         for deep in features.deep.split(sizes):

@@ -111,7 +111,9 @@ class SSNM(CoSaliencyNetwork):
         self.semantic.scale_start()
 
     def train(self, mode: bool = True):
-        """As usual, but the batch normalization of MobileNetV2 keeps its statistics: see ``GCoNetPlusMobile``."""
+        """Sets the mode as usual, but the batch normalization of MobileNetV2 keeps its statistics: see
+        ``GCoNetPlusMobile``.
+        """
         super().train(mode)
         if self.config.backbone == "mobilenet_v2":
             keep_statistics(self.backbone)
@@ -145,7 +147,7 @@ class SSNM(CoSaliencyNetwork):
         return Output(maps, logits, (maps,))
 
     def forward(self, images: Tensor, groups: int = 2) -> Output:
-        """As for every network; in training mode the batch may be any number of groups of one size."""
+        """Computes maps as every network; in training mode the batch may be any number of groups of one size."""
         return self.forward_training(images, groups) if self.training else super().forward(images)
 
     def forward_training(self, images: Tensor, groups: int = 2) -> Output:
@@ -180,7 +182,7 @@ class SSNM(CoSaliencyNetwork):
 
 
 def fives(n: int) -> Tensor:
-    """How the published code cuts n images into groups: indices ``(ceil(n / 5), 5)``.
+    """Returns how the published code cuts n images into groups: indices ``(ceil(n / 5), 5)``.
 
     Five in a row; the last group is completed with the first images. Where there are not enough of them either
     (n of 1 or 2, on which the published code fails), these are repeated.
@@ -198,7 +200,7 @@ class Fusion(nn.Module):
         self.out = nn.Conv2d(channels, channels, 1)
 
     def forward(self, levels: list[Tensor]) -> Tensor:
-        """F_1 .. F_4 -> a feature of the shape of F_4, not negative."""
+        """Fuses F_1 .. F_4 to a feature of the shape of F_4, not negative."""
         x = levels[0]
         for conv, level in zip(self.down, levels[1:], strict=True):
             # Down first: it commutes with a 1 x 1 convolution, and costs a quarter so.
@@ -216,7 +218,7 @@ class DecoderBlock(nn.Module):
         self.up = nn.ConvTranspose2d(channels, channels, 4, 2, 1) if up else nn.Identity()
 
     def forward(self, x: Tensor, above: Tensor | None) -> Tensor:
-        """``(N, C, H, W)``, and the result of the level above -> ``(N, C, 2 H, 2 W)``, or H x W without ``up``."""
+        """Decodes ``(N, C, H, W)`` with the result of the level above, to twice the height and width with ``up``."""
         x = F.relu(self.reduce(x))
         if above is not None:
             x = x + _resize(above, x)

@@ -33,7 +33,7 @@ _CENTER = 12
 
 
 def closed_form_alpha(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-    """Alpha where it is unknown, from what is known around.
+    """Computes alpha where it is unknown, from what is known around.
 
     Args:
         image: float32 ``(H, W, 3)`` in [0, 1].
@@ -61,7 +61,7 @@ def closed_form_alpha(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) 
 
 
 def color_estimate(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Alpha of every pixel by its color alone, between those of object and background close by.
+    """Estimates alpha of every pixel by its color alone, between those of object and background close by.
 
     Args:
         image, mask, unknown: as for :func:`closed_form_alpha`.
@@ -120,7 +120,7 @@ class _Band:
         return result
 
     def solve(self, alpha: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Alpha of the band by conjugate gradients, preconditioned by the diagonal.
+        """Solves for alpha of the band by conjugate gradients, preconditioned by the diagonal.
 
         Args:
             alpha: float32 ``(H, W)``: known outside of the band, where to begin in it.

@@ -23,7 +23,7 @@ Window = tuple[slice, slice]
 
 
 def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
-    """The color guided filter's linear model (He, Sun and Tang, PAMI 2013, equations 14 to 16).
+    """Computes the color guided filter's linear model (He, Sun and Tang, PAMI 2013, equations 14 to 16).
 
     Args:
         guide: float32 ``(H, W, 3)`` in [0, 1].
@@ -62,7 +62,7 @@ def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsi
 
 
 def guided_filter(guide: np.ndarray, target: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
-    """``target`` ``(H, W)`` smoothed along the edges of ``guide``; arguments as :func:`guided_coefficients`."""
+    """Smooths ``target`` ``(H, W)`` along the edges of ``guide``; arguments as :func:`guided_coefficients`."""
     return _apply(guided_coefficients(guide, target, radius, epsilon), guide)
 
 
@@ -71,7 +71,7 @@ def _apply(coefficients: np.ndarray, guide: np.ndarray) -> np.ndarray:
 
 
 def smooth_alpha(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Alpha at the image's size, from a mask of any size that covers the same view.
+    """Computes alpha at the image's size, from a mask of any size that covers the same view.
 
     Up to :data:`EDGE_SIDE` alpha is found pixel by pixel. Larger images are reduced to it, and the linear models that
     make alpha of the colors there are applied to every pixel of the image, as in section 4.3 of Levin et al.
@@ -125,7 +125,7 @@ def _at_full_size(image: np.ndarray, guide: np.ndarray, small: np.ndarray) -> np
 
 
 def clean_colors(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Colors of the object alone, where the image shows it mixed with the background.
+    """Computes the colors of the object alone, where the image shows it mixed with the background.
 
     In the band of partial alpha a pixel is ``alpha F + (1 - alpha) B``. Estimates of F and B are spread into the
     band from both sides, and corrected by what they leave of the pixel unexplained (Forte, "Approximate fast

@@ -101,7 +101,7 @@ def _set_modes_and_rates(run: Run) -> float:
 
 
 def one_step(run: Run, work: Work) -> dict[str, float] | None:
-    """One step of the optimizer: gradients of all pairs averaged, over ``work`` and over processes.
+    """Takes one step of the optimizer with gradients averaged over ``work`` and over processes.
 
     Returns:
         The loss terms, means over all pairs of the step; ``None`` where the gradient was not finite: then neither

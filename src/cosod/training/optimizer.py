@@ -13,7 +13,7 @@ from cosod.training.config.sections import OptimizerSettings
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam or AdamW over the parameters that the recipe trains; what it freezes no longer asks for gradients.
+    """Creates Adam or AdamW over the parameters that the recipe trains, and freezes the others.
 
     Each parameter group carries ``peak``, its rate before the schedule's factor.
 

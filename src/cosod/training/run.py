@@ -142,7 +142,9 @@ class Run:
         return network.to(self.process_group.device).eval()
 
     def plan_epoch(self) -> list[tuple[Meeting, ...]]:
-        """The meetings of the present epoch, over all processes; written to ``order`` in the run's folder."""
+        """Returns the meetings of the present epoch, over all processes, and writes them to ``order`` in the run's
+        folder.
+        """
         epoch = self.epoch
         fresh = self.step % self.steps_an_epoch == 0
         if self.recipe.sampling.partner == "hardest" and (fresh or not self.nearest):
@@ -294,7 +296,7 @@ def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:
 
 
 def write_recipe(job: TrainingJob, held_out: list[str]) -> None:
-    """``recipe.json`` and ``held_out.txt`` in the run's folder: what made it."""
+    """Writes ``recipe.json`` and ``held_out.txt`` to the run's folder: what made it."""
     write_text(job.output / "recipe.json", json.dumps(to_table(job.recipe), indent=2) + "\n")
     if held_out:
         write_text(job.output / "held_out.txt", "".join(f"{name}\n" for name in held_out))

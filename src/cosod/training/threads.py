@@ -12,7 +12,8 @@ QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def free_threads() -> int:
-    """The number of threads for this machine as it is now: the cores that this process may use less the busy ones.
+    """Returns the number of threads for this machine as it is now: the cores that this process may use less the busy
+    ones.
 
     Where a core is shared, the threads of one operation wait for the slowest of them: on two cores of which one was
     busy, two threads took five times as long as one. What ``OMP_NUM_THREADS`` says is kept.

@@ -43,12 +43,14 @@ class Grouping:
 
     @classmethod
     def plain(cls, smallest: int = 2) -> "Grouping":
-        """For vectors that were made without a background, whose distances are smaller and vary more."""
+        """Returns the settings for vectors that were made without a background, whose distances are smaller and vary
+        more.
+        """
         return cls(smallest, 0.3, 0.9)
 
 
 def cluster(vectors: np.ndarray, options: Grouping | None = None, most: int = MOST) -> np.ndarray:
-    """Albums of photos whose vectors point the same way.
+    """Clusters photos into albums by the cosine of their vectors.
 
     Average linkage on cosine distance: two albums are joined while the mean distance of their photos is small.
 
@@ -112,7 +114,7 @@ def _agglomerate(vectors: np.ndarray, options: Grouping) -> np.ndarray:
 
 
 def distinctness(vectors: np.ndarray, labels: np.ndarray) -> float:
-    """Mean silhouette (Rousseeuw 1987) by cosine distance, from sums, without all pairs.
+    """Computes the mean silhouette (Rousseeuw 1987) by cosine distance, from sums, without all pairs.
 
     Args:
         vectors: unit vectors ``(N, D)``.

@@ -87,7 +87,7 @@ class Cutout:
 def cut_out(
     image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None, presence: float | None = None
 ) -> np.ndarray:
-    """The object that a map marks, cut out of its image.
+    """Cuts the object that a map marks out of its image.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
@@ -113,7 +113,7 @@ def cut_out(
 def cut_out_noted(
     image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None, presence: float | None = None
 ) -> Cutout:
-    """As :func:`cut_out`, with notes on what did not go as it should."""
+    """Does the same as :func:`cut_out`, and returns notes on what did not go as it should."""
     options = options or CutoutOptions()
     saliency = check_map(saliency, image.shape[:2])
     absent = absence.is_absent(presence, options.absent)
@@ -140,7 +140,7 @@ def cutout(
     presence: Sequence[float | None] | None = None,
     **changes,
 ) -> list[np.ndarray]:
-    """The object that a group of images shares, cut out of each.
+    """Cuts the object that a group of images shares out of each.
 
     >>> pictures = cosod.cutout(photos, background="white", size=(800, 800))
 
@@ -178,7 +178,7 @@ def cutout(
 
 
 def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
-    """The mask of what :func:`cut_out` shows: the map's own, its outline moved to where the colors change.
+    """Computes the mask of what :func:`cut_out` shows: the map's own, its outline moved to where the colors change.
 
     Args:
         image, saliency: as for :func:`cut_out`.

@@ -85,7 +85,7 @@ class Worker:
         self._thread.start()
 
     def submit(self, group: UploadedGroup) -> Job:
-        """A job over all photos of the group, in place of the group's earlier one.
+        """Submits a job over all photos of the group, in place of the group's earlier one.
 
         Raises:
             Full: too many jobs wait already; the earlier one goes on.
@@ -108,7 +108,7 @@ class Worker:
             return group.job
 
     def ahead_of(self, job: Job) -> int:
-        """How many jobs come before this one."""
+        """Returns how many jobs come before this one."""
         with self._changed:
             waiting = [other for other in self._waiting if other.active]
             if job not in waiting:

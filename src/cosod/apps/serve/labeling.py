@@ -40,7 +40,7 @@ class Given(BaseModel):
 
 
 def create_label_app(session: Session, then: str, then_skipped: str | None = None) -> FastAPI:
-    """The application for one sitting, to be run by an ASGI server in one process on a loopback address.
+    """Creates the application for one sitting, to be run by an ASGI server in one process on a loopback address.
 
     Args:
         session: what is asked and answered; it becomes ``app.state.session``.

@@ -60,7 +60,7 @@ def read_correction(data: bytes, size: tuple[int, int]) -> np.ndarray:
 
 
 def marked_mask(painting: np.ndarray, read: Callable[[], np.ndarray]) -> np.ndarray:
-    """The mask of a photo in which a person marked the object: what is painted is the object there.
+    """Computes the mask of a photo in which a person marked the object: what is painted is the object there.
 
     Where the painting leaves something open, the object may reach a little beyond the strokes, up to where the
     colors change (:func:`cosod.postprocess.object_mask.grab_cut`).
@@ -90,7 +90,7 @@ def marked_mask(painting: np.ndarray, read: Callable[[], np.ndarray]) -> np.ndar
 
 
 def corrected(saliency: np.ndarray, painting: np.ndarray) -> np.ndarray:
-    """A map ``(H, W)`` of any type with full scale 255 or 1, with a correction of :func:`read_correction` applied."""
+    """Applies a correction of :func:`read_correction` to a map ``(H, W)`` of any type with full scale 255 or 1."""
     result = saliency.copy()
     result[painting >= OBJECT] = 255 if saliency.dtype == np.uint8 else 1
     result[painting <= BACKGROUND] = 0

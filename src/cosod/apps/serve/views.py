@@ -68,7 +68,7 @@ class Frame:
     def of(
         cls, background: str | None, size: str | None, padding: float | None, absent: str = absence.DEFAULT
     ) -> "Frame":
-        """What the words of an address mean.
+        """Returns the frame that the words of an address mean.
 
         Raises:
             InputError: a background that is neither a color nor a gradient nor ``blur``; a file of the server's is
@@ -81,7 +81,7 @@ class Frame:
         return cls(behind, width_height, padding, absent)
 
     def options(self, threshold: float, side: int | None) -> CutoutOptions:
-        """As the cut-out takes it; ``side`` is the most pixels that a preview may have a side."""
+        """Returns the options of the cut-out; ``side`` is the maximum side of a preview in pixels."""
         size = self.size
         if size and side and max(size) > side:
             size = tuple(max(1, round(length * side / max(size))) for length in size)
@@ -90,7 +90,7 @@ class Frame:
 
 
 def named_background(text: str) -> Background:
-    """The background that a word from elsewhere means: ``blur``, a color, or two with a colon between them.
+    """Returns the background that a word stands for: ``blur``, a color, or two with a colon between them.
 
     Raises:
         InputError: anything else; what is no color would be taken for the path of a file.
@@ -116,7 +116,7 @@ def render(
     frame: Frame = Frame(),
     as_found: bool = False,
 ) -> tuple[bytes, str]:
-    """One picture of one photo.
+    """Renders one picture of one photo.
 
     Args:
         view: what to show.
@@ -151,7 +151,7 @@ def zipped(
     threshold: float,
     frame: Frame = Frame(),
 ) -> Iterator[bytes]:
-    """A zip of the views of all photos that have a map, piece by piece, each made when it is its turn.
+    """Yields a zip of the views of all photos that have a map, piece by piece, each made when it is its turn.
 
     Beside a folder for each view it holds ``results.json``: names, sizes, presence and files of the photos.
     """
@@ -268,6 +268,6 @@ class _Sink(io.RawIOBase):
         return len(data)
 
     def take(self) -> bytes:
-        """What was written since the last time."""
+        """Returns what was written since the last time."""
         data, self._data = bytes(self._data), bytearray()
         return data

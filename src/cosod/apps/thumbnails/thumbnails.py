@@ -80,7 +80,7 @@ def plan_crops(
     options: ThumbnailOptions | None = None,
     counted: Sequence[bool] | None = None,
 ) -> list[Frame]:
-    """Frames for the photos of a group that show their objects alike.
+    """Plans frames for the photos of a group that show their objects at one size and place.
 
     All have the aspect of ``options.size``; in all of them the object takes the same share of the frame and has its
     center at the same place. Share and place are those that need least of the photos' surroundings, the middle
@@ -167,7 +167,7 @@ def _moved_inside(frame: Frame, box: Box, size: tuple[int, int]) -> Frame:
 
 
 def crop(image: np.ndarray, frame: Frame, size: tuple[int, int], mask: np.ndarray | None = None) -> np.ndarray:
-    """The part of an image that a frame shows, at the size of a thumbnail.
+    """Crops the part of an image that a frame shows, at the size of a thumbnail.
 
     Args:
         image: ``(H, W, 3)`` uint8.
@@ -245,7 +245,7 @@ def thumbnails(
     presence: Sequence[float | None] | None = None,
     **changes,
 ) -> list[np.ndarray]:
-    """Thumbnails of a group that show the shared object alike.
+    """Crops the images of a group around their shared object, at one size and place.
 
     >>> pictures = cosod.thumbnails(photos, size=(256, 256))
 
@@ -281,7 +281,7 @@ def thumbnails(
 
 
 def contact_sheet(groups: Sequence[tuple[str, Sequence[np.ndarray]]], columns: int = 8) -> np.ndarray:
-    """One picture of the thumbnails of many groups.
+    """Draws one picture of the thumbnails of many groups.
 
     Args:
         groups: name, and thumbnails ``(h, w, 3)`` that all have one size.

@@ -51,7 +51,7 @@ class Clip:
         self.rate, self.promised = self._facts(max_pixels)
 
     def frames(self) -> Iterator[np.ndarray]:
-        """All frames that can be read, upright, RGB uint8 ``(H, W, 3)``; one at a time is held."""
+        """Yields all frames that can be read, upright, RGB uint8 ``(H, W, 3)``; one at a time is held."""
         for _, retrieve in self._steps():
             frame = retrieve()
             if frame is None:
@@ -59,7 +59,7 @@ class Clip:
             yield frame
 
     def spread(self, count: int, keep: Callable[[np.ndarray], np.ndarray]) -> tuple[list[np.ndarray], int]:
-        """``count`` to ``2 count - 1`` frames at even distances over the clip, or all of a shorter one.
+        """Returns ``count`` to ``2 count - 1`` frames at even distances over the clip, or all of a shorter one.
 
         The clip is read through, because what files say of their length and where seeking lands is not to be relied
         on: every frame is kept first, and whenever ``2 count`` are there every other one is dropped.

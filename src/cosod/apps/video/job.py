@@ -54,10 +54,10 @@ class ClipTask(Protocol):
         """The command that makes it."""
 
     def facts(self) -> object:
-        """The options, as JSON: other ones mean other results."""
+        """Returns the options as values for JSON: other ones mean other results."""
 
     def files(self, name: str, frames: int) -> list[Path]:
-        """All files of a clip of so many frames."""
+        """Returns all files of a clip of so many frames."""
 
     def opened(self, clip: Clip, name: str, report: EventListener) -> AbstractContextManager[Make]:
         """Gives the function that is called with each frame in turn."""
@@ -120,7 +120,7 @@ class SegmentTask:
 
 
 def split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """The clips among ``paths``, and all other paths. Folders are not searched for clips.
+    """Splits ``paths`` into clips and all other paths; folders are not searched for clips.
 
     A clip is a video file, or a GIF, PNG, WebP or AVIF picture that is animated.
 
@@ -134,12 +134,12 @@ def split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def clip_names(clips: Sequence[Path], groups: Sequence[Group]) -> list[str]:
-    """Of each clip the name that its results have; none is a group's."""
+    """Returns the names of the results of clips; none is a group's."""
     return unique_names([shortened(clip.stem) for clip in clips], (*RESERVED, *(group.name for group in groups)))
 
 
 def clip_targets(job: SegmentJob | ClipTask, clips: Sequence[Path], groups: Sequence[Group]) -> list[Path]:
-    """Files that are written for clips, as far as they are known: of the many frames the first."""
+    """Returns the files that are written for clips, as far as they are known: of the many frames the first."""
     task = _task(job)
     names = clip_names(clips, groups)
     return [path for name in names for path in (record_of(task.output, name), *task.files(name, 1))]

@@ -8,7 +8,7 @@ from cosod.evaluation.metrics.thresholds import Scale
 
 
 def s_measure(quadrants: np.ndarray, areas: list[int], scale: Scale, eps: float = 1e-20) -> float:
-    """0.5 S_object + 0.5 S_region, not clamped at 0.
+    """Computes 0.5 S_object + 0.5 S_region, not clamped at 0.
 
     Args:
         quadrants: (4, 256, 2) joint histograms around the truth's centroid, as
@@ -33,7 +33,7 @@ def s_measure(quadrants: np.ndarray, areas: list[int], scale: Scale, eps: float 
 
 
 def mean_value(histogram: np.ndarray, scale: Scale) -> float:
-    """Mean value of the pixels of a (256,) histogram."""
+    """Computes the mean value of the pixels of a (256,) histogram."""
     return float(histogram @ scale.values() / histogram.sum())
 
 

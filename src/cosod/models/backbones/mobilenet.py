@@ -100,7 +100,7 @@ class MobileNetV2(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Normalized images -> (skips, deep)."""
+        """Computes skips and the deep feature of normalized images."""
         skips = []
         x = images
         for index, layer in enumerate(self.features):

@@ -18,7 +18,7 @@ BLOCK_ENTRIES = 1 << 19
 
 
 def best_match(query: Tensor, key: Tensor, block_entries: int = BLOCK_ENTRIES) -> Tensor:
-    """Mean over the images of the group of each position's best match in that image.
+    """Computes the mean over the images of the group of each position's best match in that image.
 
     The affinity of all positions is ``S = query^T key``; the result is the maximum over the positions of each
     image, averaged over the images, the position's own image included. ``S`` has ``(N P)^2`` entries, 262 GB
@@ -148,7 +148,7 @@ def _largest(scores: Tensor, dim: int) -> Tensor:
 
 
 def image_mean(x: Tensor, weights: Tensor | None = None) -> Tensor:
-    """``(N, C, H, W)`` -> ``(1, C, 1, 1)``: mean over positions and images, these weighted by ``(N,)`` where given."""
+    """Averages ``(N, C, H, W)`` over positions and images, weighted by ``(N,)`` if given: ``(1, C, 1, 1)``."""
     if weights is None:
         return x.mean(dim=(0, 2, 3), keepdim=True)
     weights = (weights / weights.sum()).to(x.dtype)
@@ -202,7 +202,7 @@ class GroupAffinity(nn.Module):
             nn.init.zeros_(conv.bias)
 
     def keys(self, deep: Tensor) -> Tensor:
-        """What other images are matched against: F ``(N, C, H, W)`` -> ``(N, K, H W)``."""
+        """Computes what other images are matched against, ``(N, K, H W)``, from F ``(N, C, H, W)``."""
         return self.key(deep).flatten(2)
 
     def attention(
@@ -212,7 +212,7 @@ class GroupAffinity(nn.Module):
         own: Tensor | None = None,
         precision: torch.dtype | None = None,
     ) -> Tensor:
-        """Where in each image the best matches of the group are.
+        """Computes where in each image the best matches of the group are.
 
         Args:
             deep: F of one group, ``(N, C, H, W)``; with references of any n of its images.
@@ -241,7 +241,7 @@ class GroupAffinity(nn.Module):
         return F.softmax(match.float() * scale, dim=1).to(deep.dtype).view(n, 1, h, w)
 
     def forward(self, deep: Tensor, attention: Tensor | None = None, weights: Tensor | None = None) -> Consensus:
-        """The consensus of the N images of one group.
+        """Computes the consensus of the N images of one group.
 
         Args:
             deep: ``(N, C, H, W)``.
@@ -256,7 +256,7 @@ class GroupAffinity(nn.Module):
         return Consensus(vector=image_mean(self.project(attended), weights), attention=attention)
 
     def gathered(self, vectors: Tensor, positions: int, weights: Tensor | None = None) -> Tensor:
-        """The consensus vector ``(1, C, 1, 1)`` from F of each image added up under its attention.
+        """Computes the consensus vector ``(1, C, 1, 1)`` from F of each image added up under its attention.
 
         Args:
             vectors: ``(N, C)``, see :func:`cosod.inference.presence.pooled`.

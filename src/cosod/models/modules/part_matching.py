@@ -53,12 +53,12 @@ class Parts(NamedTuple):
 
 
 def pack(found: Parts) -> Tensor:
-    """The parts as one consensus vector, ``(B, (K + 1) C + K, 1, 1)``."""
+    """Packs the parts into one consensus vector, ``(B, (K + 1) C + K, 1, 1)``."""
     return torch.cat([found.prototype, found.parts.flatten(1), found.shares], dim=1)[:, :, None, None]
 
 
 def unpack(vector: Tensor, channels: int) -> Parts:
-    """The inverse of :func:`pack`, for descriptors of C = ``channels``."""
+    """Inverts :func:`pack`, for descriptors of C = ``channels``."""
     flat = vector.flatten(1)
     count = (flat.shape[1] - channels) // (channels + 1)
     prototype, parts, shares = flat.split([channels, count * channels, count], dim=1)
@@ -66,7 +66,7 @@ def unpack(vector: Tensor, channels: int) -> Parts:
 
 
 def described(coarse: Tensor, fine: Tensor, objectness: Tensor) -> Tensor:
-    """Descriptors: two frozen features as unit vectors side by side, scaled by objectness.
+    """Computes descriptors: two frozen features as unit vectors side by side, scaled by objectness.
 
     The direction says what is there, the length whether it is an object. Cosines see the first alone, and means of
     descriptors count objects more.
@@ -112,7 +112,7 @@ class PartMatching(nn.Module):
 
     @_in_float32
     def attentions(self, deep: Tensor, precision: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
-        """Where in each image of a group the shared object is, in two rounds.
+        """Computes where in each image of a group the shared object is, in two rounds.
 
         In the first a position counts as much as its best matches in the *other* images do, if an object is there; in
         the second also as much as it resembles the prototype of the first.
@@ -136,12 +136,12 @@ class PartMatching(nn.Module):
         return first, second
 
     def attention(self, deep: Tensor, precision: torch.dtype | None = None) -> Tensor:
-        """The second of :meth:`attentions`."""
+        """Computes the second of :meth:`attentions`."""
         return self.attentions(deep, precision)[1]
 
     @_in_float32
     def forward(self, deep: Tensor, attention: Tensor | None = None, weights: Tensor | None = None) -> Consensus:
-        """The consensus of the N images of one group: prototype and parts of what attention is on, packed.
+        """Computes the consensus of the N images of one group: prototype and parts of what attention is on, packed.
 
         Args:
             deep: descriptors, ``(N, C, h, w)``.
@@ -162,7 +162,7 @@ class PartMatching(nn.Module):
 
     @_in_float32
     def similarity(self, deep: Tensor, fine: Tensor, saliency: Tensor, vector: Tensor) -> Tensor:
-        """How each position resembles the group, in :data:`SIMILARITIES` channels at the finer grid.
+        """Computes how each position resembles the group, in :data:`SIMILARITIES` channels at the finer grid.
 
         Eight measures: how well it fits any part; its cosine with the prototype, by either feature, as it is and after
         the image's mean is taken off both; and three of these spread over positions that look alike and lie near, so
@@ -213,12 +213,14 @@ class PartMatching(nn.Module):
         return flat / length.clamp_min(1e-6)[:, None], _logit(length.clamp(MARGIN, 1 - MARGIN))
 
     def vectors(self, deep: Tensor, attention: Tensor) -> Tensor:
-        """The mean descriptor of each image under its attention, unit length, ``(N, C)``."""
+        """Computes the mean descriptor of each image under its attention, at unit length, ``(N, C)``."""
         unit = self._parted(deep)[0]
         return F.normalize(torch.einsum("ncp,np->nc", unit, attention.flatten(1).float()), dim=1)
 
     def agreement(self, deep: Tensor, attention: Tensor) -> Tensor:
-        """Weights ``(N,)`` of the images, adding up to one: by the cosine of each with the mean of the others."""
+        """Computes weights ``(N,)`` of the images, adding up to one, from the cosine of each with the mean of the
+        others.
+        """
         return _agreement(self.vectors(deep, attention))
 
 

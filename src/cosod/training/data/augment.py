@@ -29,7 +29,7 @@ SPARE = 2
 
 
 def read_mask(item: Item) -> Image.Image:
-    """The mask of an image as 8-bit grayscale, read as evaluation reads it: of 0 and 1, by colors, by transparency."""
+    """Reads the mask of an image as 8-bit grayscale, as evaluation reads it: of 0 and 1, by colors, by transparency."""
     if isinstance(item.mask, Path):
         return Image.fromarray(read_truth(item.mask).levels)
     with Image.open(item.mask) as picture:
@@ -37,7 +37,7 @@ def read_mask(item: Item) -> Image.Image:
 
 
 def read_masks(item: Item) -> Image.Image:
-    """The mask of an image as the first channel of a color image, that of all its objects as the second.
+    """Reads the mask of an image as the first channel of a color image, and that of all its objects as the second.
 
     All objects are those that the image's own group and other groups with the same photo mark.
     """
@@ -84,7 +84,7 @@ def make_example(
 def opened(
     item: Item, augment: Augment, size: int, read: Callable[[Item], Image.Image] = read_mask
 ) -> tuple[Image.Image, Image.Image]:
-    """An image and its mask, as ``read`` gives it; large ones are averaged down as far as :data:`SPARE` allows.
+    """Reads an image and its mask, the latter by ``read``; large ones are averaged down as :data:`SPARE` allows.
 
     What is done to an image would cost more than the network's step at the size of today's photos. A border in pixels
     means those of the photo, which then stays whole.

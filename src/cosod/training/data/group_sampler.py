@@ -29,7 +29,7 @@ class Meeting(NamedTuple):
     shots: tuple[Shot, ...]
 
     def parts(self) -> list[tuple[Shot, ...]]:
-        """The images of each group."""
+        """Returns the images of each group."""
         n = len(self.shots) // len(self.groups)
         return [self.shots[i : i + n] for i in range(0, len(self.shots), n)]
 
@@ -66,7 +66,7 @@ class Sampler:
         return rng.pick(self.data.sources[min(number, len(shares) - 1)])
 
     def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Meeting]:
-        """The meetings of an epoch, in order.
+        """Plans the meetings of an epoch, in order.
 
         Args:
             epoch: from 0.
@@ -81,7 +81,7 @@ class Sampler:
         return [self._meeting(epoch, group, nearest or {}, place) for place, group in enumerate(order)]
 
     def partners(self, *groups: str) -> list[str]:
-        """The groups that may meet all of ``groups``: none of the same coarse label, if there is a choice."""
+        """Returns the groups that may meet all of ``groups``: none of the same coarse label, if there is a choice."""
         others = [name for name in self.names if name not in groups]
         return [name for name in others if not any(self._alike(name, group) for group in groups)] or others
 

@@ -50,7 +50,7 @@ class Batch(NamedTuple):
         return len(self.sizes)
 
     def to(self, device: torch.device) -> "Batch":
-        """The same on a device."""
+        """Moves the batch to a device."""
         moved = {k: v.to(device, non_blocking=True) for k, v in self._asdict().items() if isinstance(v, Tensor)}
         return self._replace(**moved)
 
@@ -198,7 +198,7 @@ def _cut(n: int, share: float, rng: KeyedRNG) -> list[int]:
 
 
 def usable_workers(wanted: int | None) -> int:
-    """The number of worker processes: as wanted, but no more than there are cores; by default one core is left.
+    """Returns the number of worker processes: as wanted, but at most the cores; by default one core is left.
 
     Warns where more are wanted: they would only get in each other's way.
     """
@@ -211,7 +211,9 @@ def usable_workers(wanted: int | None) -> int:
 
 
 def iterate(batches: Batches, indices: Sequence[int], workers: int, pin: bool) -> Iterator[tuple[Batch, ...]]:
-    """The entries of ``batches`` at ``indices``, in order, made ahead by ``workers`` processes (0: by this one)."""
+    """Yields the entries of ``batches`` at ``indices``, in order, prepared by ``workers`` processes or, if 0, by this
+    one.
+    """
     made = map(batches.__getitem__, indices) if workers == 0 else _loader(batches, indices, workers, pin)
     for batch in made:
         if isinstance(batch, CosodError):

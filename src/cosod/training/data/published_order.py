@@ -67,7 +67,7 @@ class Replay:
                     )
 
     def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Meeting]:
-        """The meetings of an epoch, in the order of the file.
+        """Returns the meetings of an epoch, in the order of the file.
 
         Raises:
             InputError: the epoch's files are missing or damaged, name images that the set does not have (all of
