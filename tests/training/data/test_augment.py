@@ -128,6 +128,20 @@ def test_damaged_masks_are_named(item, tmp_path):
         make(Item(item.image, tmp_path / "bad.png", "g", 0))
 
 
+@pytest.mark.parametrize("kind", ["of 0 and 1", "transparent", "colored"])
+def test_masks_are_read_as_evaluation_reads_them(item, tmp_path, kind):
+    levels = np.asarray(Image.open(item.mask))
+    if kind == "of 0 and 1":
+        mask = Image.fromarray(levels // 255)
+    elif kind == "transparent":
+        mask = Image.fromarray(np.dstack([np.full((48, 64, 3), 9, np.uint8), levels]))
+    else:
+        mask = Image.fromarray(levels[..., None] // 255 * np.array([128, 0, 0], np.uint8))
+    mask.save(tmp_path / "mask.png")
+    other = Item(item.image, tmp_path / "mask.png", "g", 0)
+    torch.testing.assert_close(make(other)[1], make(item)[1])
+
+
 def examples(n=40, size=32):
     own = (torch.full((3, size, size), 0.2), torch.zeros(1, size, size))
     own[0][:, 8:20, 8:20], own[1][:, 8:20, 8:20] = 0.9, 1.0

@@ -9,7 +9,7 @@ import pytest
 
 from cosod.errors import InputError
 from cosod.training.config.sections import Augment, GroupSampling
-from cosod.training.data.coarse_labels import CoarseLabels
+from cosod.training.data.coarse_labels import CoarseLabels, same_name
 from cosod.training.data.group_sampler import Sampler, zip_plans
 from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.published_order import COLUMNS, Replay, write_order
@@ -214,3 +214,15 @@ def test_drawn_plans_depend_on_seed_and_epoch_only():
     for meeting in plan:
         by_group.setdefault(meeting.groups[0], set()).add(meeting.shots)
     assert any(len(shots) > 1 for shots in by_group.values())  # a group that comes again shows other images
+
+
+def test_groups_that_differ_in_a_number_alone_never_meet():
+    """Photos of persons in two groups: each would be told that the other's object is something else."""
+    names = ("horse_01", "horse_02", "horse_03", "cow_01")
+    data = made_set({f"a/{name}": 4 for name in names})
+    drawn = dataclasses.replace(data, sources=(tuple(data.groups),))
+    for found in (sampler(data=data), sampler(data=drawn, shares=(1.0,), meetings=40)):
+        for meeting in found.plan(0):
+            if "a/cow_01" not in meeting.groups:
+                pytest.fail(f"{meeting.groups} met")
+    assert same_name("horse_01", "horse_02") and not same_name("horse_01", "cow_01") and not same_name("1", "2")

@@ -113,3 +113,19 @@ def test_what_cannot_be_read_in_a_made_group_is_told(tmp_path):
     batches = batches_of(data, augment__made=1.0, sampling__images=4)
     lost = [sentence for index in range(2) for sentence in batches[index][0].lost]
     assert lost and all("photo 0.png: cannot be read" in sentence for sentence in lost)
+
+
+def test_distractors_are_of_other_names_and_one_is_of_no_group(tmp_path):
+    groups = read_groups(str(make_set(tmp_path / "made", sizes=(4,) * 5)))[1]
+    names = ["horse_01", "horse_02", "cow_01", "2", "singles"]
+    found = training_sets([("a", dict(zip(names, groups.values(), strict=True)))])
+    data = mixed(found, ["singles"])
+    batches = batches_of(
+        [data], sampling__shares=[1.0], sampling__meetings=4, augment__distractor_images=6, augment__distractor_share=1.0
+    )
+    asked = []
+    batches._examples = lambda shots, common, *rest: asked.append([name for [name] in common]) or []
+    meeting = next(m for [m] in batches.plan if "a/horse_01" in m.groups)
+    batches._distractors(meeting, 0, ("key",))
+    [names] = asked
+    assert names.count("a/singles") == 1 and not {"a/horse_01", "a/horse_02", *meeting.groups} & set(names)
