@@ -184,7 +184,7 @@ def _from_cvat(path: Path, text: str, pool: Pool) -> Iterator[Answer]:
 
 
 def _pixel(path: Path, image: str, place: list) -> tuple[int, int]:
-    """Column and row of the pixel that a place in an image lies in; what lies outside comes out as outside."""
+    """Returns column and row of the pixel that a place in an image lies in; outside stays outside."""
     try:
         x, y = (math.floor(float(value) + 1e-6) for value in place)
     except (ValueError, OverflowError) as error:

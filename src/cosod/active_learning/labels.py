@@ -107,7 +107,7 @@ def cells(xy: np.ndarray, sides: int | tuple[int, int]) -> tuple[np.ndarray, np.
 def _expanded(
     xy: np.ndarray, labels: np.ndarray, regions: np.ndarray, mask: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The pixels of the clicked regions, and their labels: of the nearest click in the region, or of the mask."""
+    """Returns the pixels of the clicked regions, with the label of the nearest click in it, or of the mask."""
     side = len(regions)
     of_click = regions[cells(xy, side)]
     rows, columns = np.nonzero(np.isin(regions, of_click))

@@ -61,7 +61,7 @@ class PointSet:
         return sorted(self._points)
 
     def __len__(self) -> int:
-        """The number of clicks."""
+        """Returns the number of clicks."""
         return sum(map(len, self._points.values()))
 
     def __iter__(self) -> Iterator[tuple[str, list[Point]]]:

@@ -97,7 +97,7 @@ def _json(folder: Path, pool: Pool, queries: Queries, _: str) -> list[Path]:
 
 
 def _label_studio(folder: Path, pool: Pool, queries: Queries, image_url: str) -> list[Path]:
-    """Tasks with the points as predictions, places in per cent of the image's sides; Label Studio's own layout."""
+    """Writes tasks with the points as predictions, places in percent of the image's sides; Label Studio's layout."""
     tasks = []
     for image, points in sorted(queries.items()):
         height, width = pool.sizes[image]
@@ -132,7 +132,7 @@ def _label_studio(folder: Path, pool: Pool, queries: Queries, image_url: str) ->
 
 
 def _cvat(folder: Path, pool: Pool, queries: Queries, _: str) -> list[Path]:
-    """CVAT for images 1.1: a shape of one point each, places in pixels."""
+    """Writes CVAT for images 1.1: a shape of one point each, places in pixels."""
     root = ElementTree.Element("annotations")
     ElementTree.SubElement(root, "version").text = "1.1"
     for number, (image, points) in enumerate(sorted(queries.items())):

@@ -179,7 +179,7 @@ class Cells:
 def _chosen(
     score: Tensor, features: Tensor, cell: Cells, clicks: int, settings: PointSelection, generator: np.random.Generator
 ) -> np.ndarray:
-    """Indices of the cells to ask for."""
+    """Selects the indices of the cells to ask for."""
     score = score.numpy()
     found = candidates(score, cell.excluded, settings.share, clicks, generator, cell.regions)
     if settings.draw == "pixelpick":
@@ -191,7 +191,7 @@ def _chosen(
 
 
 def _read(features: Tensor, xy: np.ndarray) -> np.ndarray:
-    """Features ``(D, h, w)`` at points ``(K, 2)``, bilinear, of length 1: ``(K, D)``."""
+    """Reads features ``(D, h, w)`` at points ``(K, 2)``, bilinear, of length 1: ``(K, D)``."""
     grid = torch.from_numpy(xy.astype(np.float32))[None, None]
     values = F.grid_sample(features[None], grid, padding_mode="border", align_corners=False)[0, :, 0]
     return F.normalize(values.nan_to_num(0.0), dim=0).T.contiguous().numpy()

@@ -139,7 +139,7 @@ class Session:
             self._points.add(name, [Point(x, y, label)])
 
     def _order(self) -> list[int]:
-        """The answered points, the one answered last at the end."""
+        """Returns the answered points in the order of their answers."""
         last = {number: place for place, (number, _) in enumerate(self._log)}
         return sorted((n for n in last if self._answers[n] is not None), key=last.__getitem__)
 
@@ -157,7 +157,7 @@ def _is_answer(value: object) -> bool:
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """What tells a file from another version of it: every version is a new file."""
+    """Returns what tells a file from another version of it: every version is a new file."""
     try:
         found = path.stat()
     except FileNotFoundError:

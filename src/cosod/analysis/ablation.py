@@ -147,7 +147,7 @@ def as_csv(rows: Sequence[AblationRow]) -> str:
 
 
 def _spread(row: AblationRow, measure: str, digits: int) -> str:
-    """The deviation as text; empty for one seed, where a 0 would claim that seeds do not matter."""
+    """Returns the deviation as text; empty for one seed, where a 0 would claim that seeds do not matter."""
     return f"{row.deviation(measure):.{digits}f}" if len(row.figures[measure]) > 1 else ""
 
 
@@ -160,7 +160,7 @@ def _is_trained(job: TrainingJob) -> bool:
 
 
 def _scores(job: TrainingJob, tests: Sequence[TestSet], protocol: str) -> dict[str, dict[str, float]]:
-    """Test set -> measure -> figure of a run's weights; from ``scores.json`` where it has them."""
+    """Returns the figures of a run's weights by test set and measure; from ``scores.json`` where it has them."""
     path = job.output / "scores.json"
     network = load(job.weights)
     weights = identity(network)

@@ -160,7 +160,7 @@ def image_vectors(network: CoSaliencyNetwork, features: Features, consensus: Con
 
 
 def _read(detector: Detector, group: Group, on_error, on_read) -> Iterator[list[_Read]]:
-    """The readable images of a group in batches; of each the thumbnail and what the network takes."""
+    """Yields the readable images of a group in batches; of each the thumbnail and what the network takes."""
 
     def load(index: int) -> _Read | ImageError:
         try:
@@ -215,7 +215,7 @@ def _show(detector: Detector, part, stems: list[str], consensus: Consensus, kind
 
 
 def _activations(network: CoSaliencyNetwork, deep: Tensor) -> list[Activation]:
-    """One for each of N images with F ``(N, C, H, W)``; none where the network has no classifier."""
+    """Computes the class activation maps of N images from F ``(N, C, H, W)``; none without a classifier."""
     classifier = classifier_of(network)
     if classifier is None:
         return []

@@ -122,7 +122,7 @@ def points_figure(points: np.ndarray, of_point: np.ndarray, names: Sequence[str]
 
 
 def _alike_beside(similarity: np.ndarray) -> np.ndarray:
-    """An order of the groups in which those that are alike stand together (hierarchical clustering)."""
+    """Returns an order of the groups in which those that are alike stand together (hierarchical clustering)."""
     if len(similarity) < 3:
         return np.arange(len(similarity))
     from scipy.cluster.hierarchy import leaves_list, linkage
@@ -132,7 +132,7 @@ def _alike_beside(similarity: np.ndarray) -> np.ndarray:
 
 
 def _colors(count: int) -> list[tuple]:
-    """Colors far from each other, neighbors in the list above all."""
+    """Returns colors that differ much, neighbors in the list above all."""
     import matplotlib
     from matplotlib.colors import hsv_to_rgb
 
@@ -181,6 +181,6 @@ def _write_names(figure, axes, centers: np.ndarray, names: list[str], points: np
 
 
 def _meeting(box: np.ndarray, others: Sequence[np.ndarray] | np.ndarray) -> int:
-    """How many of the boxes (left, bottom, right, top) a box overlaps."""
+    """Counts the boxes (left, bottom, right, top) that a box overlaps."""
     others = np.asarray(others).reshape(-1, 4)
     return int(((box[:2] < others[:, 2:]) & (others[:, :2] < box[2:])).all(axis=1).sum())

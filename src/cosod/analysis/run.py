@@ -182,7 +182,7 @@ def _write_sheets(examined: Examined, kinds: Sequence[str], output: Path) -> lis
 def _write_consensus(
     separation: Separation, vectors: np.ndarray, stems: list[str], output: Path, found: Inspection
 ) -> None:
-    """Tables and figures of all groups together."""
+    """Writes tables and figures of all groups together."""
     folder = output / "consensus"
     names = separation.names
     found.summary = separation.summary()
@@ -245,7 +245,7 @@ def _point(points: np.ndarray | None, number: int) -> Sequence:
 
 
 def _csv(rows: Sequence[Sequence]) -> str:
-    """Rows as CSV; floats with six digits, NaN as an empty cell."""
+    """Returns rows as CSV; floats with six digits, NaN as an empty cell."""
 
     def cell(value):
         if isinstance(value, float | np.floating):

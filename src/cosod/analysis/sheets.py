@@ -97,7 +97,7 @@ def unit_range(values: np.ndarray) -> np.ndarray:
 
 
 def _feature(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """A level by itself at the size of the photo; enlarged without smoothing, so that its grid is seen."""
+    """Draws a level by itself at the size of the photo; enlarged without smoothing, so that its grid is seen."""
     small = to_8bit(unit_range(values))
     method = cv2.INTER_AREA if small.shape[0] > picture.shape[0] else cv2.INTER_NEAREST
     resized = cv2.resize(small, picture.shape[1::-1], interpolation=method)
@@ -150,7 +150,7 @@ def _write(title: str, note: str, rows: list[tuple[str, list[Cell]]], path: Path
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans where matplotlib is there, which brings it and more alphabets; else Pillow's own font."""
+    """Returns DejaVu Sans if matplotlib is there, which brings it and more alphabets; else Pillow's own font."""
     try:
         from matplotlib.font_manager import findfont
 

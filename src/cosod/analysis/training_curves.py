@@ -138,7 +138,7 @@ _Panel = tuple[str, list[tuple[int, str, Curve]]]
 
 
 def _panels(runs: Sequence[RunLog]) -> list[_Panel]:
-    """The total first, then its terms, the validation and the learning rate."""
+    """Returns the panels: the total first, then its terms, the validation and the learning rate."""
     found: dict[str, list[tuple[int, str, Curve]]] = {}
     names = dict.fromkeys(["total", *(term for run in runs for term in run.terms)])
     for term in names:
@@ -185,7 +185,7 @@ def _figure(panels: list[_Panel], runs: list[str], path: Path) -> None:
 
 
 def _line(axes, curve: Curve, **look) -> None:
-    """One curve; a long one faint, with its moving mean over a twentieth of it on top."""
+    """Draws one curve; a long one faint, with its moving mean over a twentieth of it on top."""
     steps, values = curve
     if len(steps) < _MANY:
         few = {"marker": ".", "markersize": 5} if len(steps) < 15 else {}
@@ -198,7 +198,7 @@ def _line(axes, curve: Curve, **look) -> None:
 
 
 def _row(line: bytes) -> dict | None:
-    """A log line, or ``None`` where it is none."""
+    """Returns a log line, or ``None`` where it is none."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError

@@ -147,7 +147,7 @@ class StoredMaps:
         return stems.get(real_path(group.images[index]), group.stems[index])
 
     def _photos(self, group: Group) -> tuple[dict[str, dict], dict[str, str]]:
-        """What the records know of the group's photos, by stem; and the stem by real path."""
+        """Returns what the records know of the group's photos, by stem; and the stem by real path."""
         if self._known[0] != group.name:
             photos = {
                 stem: entry for record in self._records(group) for stem, entry in record.get("photos", {}).items()
@@ -183,7 +183,7 @@ class StoredMaps:
         """Maps may lack presence, which then counts as present."""
 
     def _records(self, group: Group) -> Iterator[dict]:
-        """Of the run that wrote the maps: one of the group, or one of each of its parts."""
+        """Reads the records of the run that wrote the maps: one of the group, or one of each of its parts."""
         if whole := read_record(record_of(self.folder, group.name)):
             yield whole
         number = 0
@@ -192,7 +192,7 @@ class StoredMaps:
             number += 1
 
     def _presence(self, group: Group) -> dict[str, float]:
-        """Presence by the stem of the image, of those that have one."""
+        """Returns the presence of the images that have one, by stem."""
         return {stem: value for record in self._records(group) for stem, value in record.get("presence", {}).items()}
 
     def _read(self, group: Group, index: int) -> np.ndarray:

@@ -103,7 +103,7 @@ def real_path(path: Any) -> str:
 
 
 def _records(output: Path) -> Iterable[tuple[str, dict]]:
-    """Name of the group, and record, of all records in a folder."""
+    """Returns the name of the group, and record, of all records in a folder."""
     folder = output / RECORDS
     for path in sorted(folder.rglob("*.json")):
         parts = path.relative_to(folder).with_suffix("").parts

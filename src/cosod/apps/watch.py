@@ -102,7 +102,7 @@ class Watch:
         return [self._named(group) for group in found]
 
     def _named(self, group: Group) -> Group:
-        """The group with names that do not depend on what comes in later."""
+        """Returns the group with names that do not depend on what comes in later."""
         folder = real_path(group.images[0].parent)
         if folder not in self._names:
             self._names[folder] = unique_names([group.name], [*RESERVED, RECORDS, *self._names.values()])[0]
@@ -182,7 +182,7 @@ def watch(
 
 
 def _records(output: Any) -> list[tuple[str, int, dict]]:
-    """Group, number and record of each part in a folder, in their order."""
+    """Returns the group, number and record of each part in a folder, in their order."""
     if is_remote(output):
         return []
     found = []

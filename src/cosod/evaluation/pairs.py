@@ -134,7 +134,7 @@ def _predictions(folder: Path) -> dict[tuple[str, str], str]:
 
 
 def _without_own(predictions: dict[tuple[str, str], str], truths: dict[tuple[str, str], str]):
-    """The predictions without the masks and overlays that `cosod segment` writes beside its maps."""
+    """Returns the predictions without the masks and overlays that `cosod segment` writes beside its maps."""
     kept = {
         name: path
         for name, path in predictions.items()
@@ -144,20 +144,20 @@ def _without_own(predictions: dict[tuple[str, str], str], truths: dict[tuple[str
 
 
 def _of_map(name: tuple[str, str]) -> tuple[str, str]:
-    """The name of the map that a mask or an overlay belongs to."""
+    """Returns the name of the map that a mask or an overlay belongs to."""
     group = "/".join(part for part in name[0].split("/") if part not in OWN_FOLDERS)
     return group or FLAT, name[1]
 
 
 def _loose(name: str) -> str:
-    """What stays of a name that was changed in one of the usual ways: case, blanks, ``_gt``, ``.jpg.png``."""
+    """Returns what stays of a name that was changed in one of the usual ways: case, blanks, ``_gt``, ``.jpg.png``."""
     name = re.sub(r"[\s_-]+", "", name.casefold())
     name = re.sub(r"(?<=.)(\.(jpe?g|png|bmp))+$", "", name)
     return re.sub(r"(?<=[^/])(gt|mask|map|pred|saliency|groundtruth)$", "", name)
 
 
 def _by_name(folder: Path, found: list[str], passed: frozenset[str] = TRUTH_FOLDERS) -> dict[tuple[str, str], str]:
-    """(group, stem) -> path, sorted by group, then stem."""
+    """Returns the paths by (group, stem), sorted by group, then stem."""
     named: dict[tuple[str, str], str] = {}
     for relative in found:
         *parents, name = relative.split("/")

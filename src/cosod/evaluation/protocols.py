@@ -290,7 +290,7 @@ class _BinaryView:
 
 
 def _cut_after(mask: np.ndarray, rounded) -> tuple[int, int]:
-    """First row and column after the centroid; MATLAB's 1:Y includes row Y. (0, 0) for an empty mask."""
+    """Returns the first row and column after the centroid; MATLAB's 1:Y includes row Y. (0, 0) for an empty mask."""
     center = histograms.centroid(mask)
     return (0, 0) if center is None else (rounded(center[0]) + 1, rounded(center[1]) + 1)
 

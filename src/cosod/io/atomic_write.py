@@ -51,7 +51,7 @@ def _whole_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _whole_object(path: Any) -> Iterator[Path]:
-    """The same in a store, which shows an object once it is there whole: written here, then put there."""
+    """Does the same in a store, which shows an object once it is there whole: written here, then put there."""
     try:
         with tempfile.TemporaryDirectory(prefix="cosod-") as folder:
             temporary = Path(folder) / "whole"

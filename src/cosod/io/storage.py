@@ -184,7 +184,7 @@ def put(file: Path, path: Any) -> None:
 
 
 def _patiently(call: Callable[[], Any]) -> Any:
-    """What the call returns; tried three times, unless it fails in a way that waiting does not mend."""
+    """Calls a function up to three times, unless it fails in a way that waiting does not mend."""
     for pause in _PAUSES:
         try:
             return call()

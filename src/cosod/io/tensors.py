@@ -37,7 +37,9 @@ def to_batch(images: Sequence[np.ndarray], mean: Sequence[float], std: Sequence[
 
 
 def _by_channel(values: Sequence[float], device: torch.device) -> Tensor | float:
-    """One number for each channel, the last dimension; a plain one, which is eight times as fast, if all are alike."""
+    """Returns one number for each channel, the last dimension; a plain one, which is eight times as fast, if all are
+    alike.
+    """
     return values[0] if len(set(values)) == 1 else torch.tensor(values, device=device)
 
 
@@ -48,7 +50,7 @@ def to_own_size(saliency: Tensor, size: tuple[int, int]) -> np.ndarray:
 
 
 def _more_rows(rows: Tensor, number: int) -> Tensor:
-    """So many rows ``(number, C)`` from ``(N, C)``, linearly, first and last as they are.
+    """Interpolates ``(N, C)`` linearly to ``(number, C)``, first and last row as they are.
 
     One side after the other, with the other's values as channels, takes a third of the time of both at once, to the
     same numbers: only channels go through vector instructions.

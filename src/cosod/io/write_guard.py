@@ -88,7 +88,7 @@ class InputFiles:
             yield (state.st_dev, state.st_ino), path
 
     def _places_of(self, path: Any) -> set[str]:
-        """What a path is known by: its name in the real folder, and the real file that it leads to."""
+        """Returns what a path is known by: its name in the real folder, and the real file that it leads to."""
         if is_remote(path):
             return {str(path)}
         place = self._place(path)
@@ -98,7 +98,7 @@ class InputFiles:
         return places
 
     def _place(self, path: Any) -> str:
-        """The entry of the real folder; the folders are kept, because many files lie in each."""
+        """Returns the entry of the real folder; the folders are kept, because many files lie in each."""
         folder, name = os.path.split(os.fspath(path))
         if name in ("", ".", ".."):
             return os.path.normcase(os.path.realpath(path))

@@ -77,7 +77,7 @@ def smooth_masks(masks: Tensor, epsilon: float = 1e-3) -> Tensor:
 
 
 def _similarity(a: Tensor, b: Tensor, average) -> Tensor:
-    """SSIM at each pixel, for values in [0, 1]; ``average`` is the mean over a window."""
+    """Computes SSIM at each pixel, for values in [0, 1]; ``average`` is the mean over a window."""
     c1, c2 = 0.01**2, 0.03**2
     mean_a, mean_b = average(a), average(b)
     variance_a = average(a * a) - mean_a**2

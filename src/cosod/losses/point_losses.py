@@ -94,5 +94,5 @@ def point_loss(output: Saliency, xy: Tensor, labels: Tensor) -> Tensor:
 
 
 def _neighborhood(masks: Tensor) -> Tensor:
-    """Means over 31 x 31 pixels, zeros beyond the border; by columns, then by rows: the same, 15 times faster."""
+    """Computes means over 31 x 31 pixels, by columns, then by rows: the same, 15 times faster."""
     return F.avg_pool2d(F.avg_pool2d(masks, (31, 1), 1, (15, 0)), (1, 31), 1, (0, 15))

@@ -213,12 +213,12 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         return Output(maps=logits.sigmoid(), logits=logits, probability=saliency.sigmoid())
 
     def _gated(self, features: Features, vector: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the gate at stride 4, and at stride 16 for a loss."""
+        """Computes the logits of the gate at stride 4, and at stride 16 for a loss."""
         x4, x8, fine, _ = features.skips
         return self.gate(self._similarity(features, vector), x4, x8, fine.to(x4.dtype))
 
     def _similarity(self, features: Features, vector: Tensor) -> Tensor:
-        """:meth:`.part_matching.PartMatching.similarity` of the images to a consensus."""
+        """Computes :meth:`.part_matching.PartMatching.similarity` of the images to a consensus."""
         return self.matching.similarity(features.deep, features.skips[2], _pooled(features).sigmoid(), vector)
 
     def forward_training(self, images: Tensor, sizes: tuple[int, ...]) -> Output:
@@ -244,7 +244,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
 
 
 def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
-    """Logits of the gate as they count in an image of the group, ``(N, 1, H, W)``.
+    """Computes the logits of the gate as they count in an image of the group, ``(N, 1, H, W)``.
 
     Each image shows the object somewhere. So what resembles the group most, of what is salient there, is not held back
     but raised to ``lift``, and the rest is held back as far as it resembles the group less. Only where even the best
@@ -262,6 +262,6 @@ def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
 
 
 def _pooled(features: Features) -> Tensor:
-    """Logits of saliency at stride 16; what trains the gate does not train them."""
+    """Computes the logits of saliency at stride 16; what trains the gate does not train them."""
     fine, saliency = features.skips[2:]
     return F.adaptive_avg_pool2d(saliency.detach().float(), fine.shape[-2:])

@@ -158,7 +158,7 @@ class SSNM(CoSaliencyNetwork):
         return self.decode(features, consensus)._replace(classes=scores, deep=features.deep)
 
     def _pyramid(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The backbone's outputs at strides 4, 8, 16 and 32."""
+        """Returns the backbone's outputs at strides 4, 8, 16 and 32."""
         if isinstance(self.backbone, VGG16):
             return tuple(F.max_pool2d(block, 2) for block in self.backbone(images)[1:])
         if isinstance(self.backbone, MobileNetV2):
@@ -167,7 +167,7 @@ class SSNM(CoSaliencyNetwork):
         return self.backbone(images)
 
     def _modulators(self, deep: Tensor) -> Consensus:
-        """Both modulators for G groups of n images, ``(G, n, C, H, W)``: a row for each of the G n images."""
+        """Computes both modulators for G groups of n images, ``(G, n, C, H, W)``: a row for each of the G n images."""
         groups, n = deep.shape[:2]
         together = torch.arange(n).unsqueeze(0) if self.config.form == "paper" else fives(n)
         deep = deep[:, together.to(deep.device)].flatten(0, 1)  # (G B, k, C, H, W): B parts with k images each
@@ -226,7 +226,7 @@ class DecoderBlock(nn.Module):
 
 
 def _make_backbone(name: str) -> tuple[nn.Module, tuple[int, ...]]:
-    """The backbone, and its channels at strides 4, 8, 16, 32."""
+    """Creates the backbone, and returns it with its channels at strides 4, 8, 16, 32."""
     if name == "vgg16_bn":
         return VGG16(batch_norm=True), VGG16.channels[1:]
     if name == "mobilenet_v2":
@@ -236,7 +236,7 @@ def _make_backbone(name: str) -> tuple[nn.Module, tuple[int, ...]]:
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:
-    """To the height and width of another tensor, bilinear without aligned corners, as the published code does."""
+    """Resizes to the height and width of another tensor, bilinear without aligned corners, as published."""
     if x.shape[-2:] == like.shape[-2:]:
         return x
     return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)

@@ -113,7 +113,7 @@ class _Band:
                 self.rows[(y - down + 2) * 5 + x - across + 2, here] += coefficients[:, other]
 
     def _times(self, values: np.ndarray) -> np.ndarray:
-        """The Laplacian times alpha, given flat with the margin, at the band's pixels."""
+        """Multiplies the Laplacian by alpha, given flat with the margin, at the band's pixels."""
         result = np.zeros(len(self.places), np.float32)
         for coefficients, offset in zip(self.rows, self.offsets, strict=True):
             result += coefficients * values[self.places + offset]
@@ -155,7 +155,7 @@ class _Band:
 
 
 def _window_matrices(colors: np.ndarray) -> np.ndarray:
-    """Equation 12 for windows of 9 pixels, ``(n, 9, 3)``: their parts of the Laplacian, ``(n, 9, 9)``."""
+    """Computes equation 12 for windows of 9 pixels, ``(n, 9, 3)``: their parts of the Laplacian, ``(n, 9, 9)``."""
     centered = colors - colors.mean(1, keepdims=True)
     transposed = centered.transpose(0, 2, 1)
     covariance = transposed @ centered / 9 + np.float32(EPSILON / 9) * np.eye(3, dtype=np.float32)

@@ -99,14 +99,14 @@ def smooth_alpha(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _edge(mask: np.ndarray, reach: int) -> np.ndarray:
-    """Pixels of a bool mask ``(H, W)`` within ``reach`` of its edge."""
+    """Returns the pixels of a bool mask ``(H, W)`` within ``reach`` of its edge."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     binary = mask.astype(np.uint8)
     return cv2.erode(binary, kernel) != cv2.dilate(binary, kernel)
 
 
 def _at_full_size(image: np.ndarray, guide: np.ndarray, small: np.ndarray) -> np.ndarray:
-    """Alpha of the image by the linear models that give ``small`` of its reduced copy ``guide``; uint8."""
+    """Computes alpha of the image by the linear models that give ``small`` of its reduced copy ``guide``; uint8."""
     height, width = image.shape[:2]
     coefficients = guided_coefficients(guide, small, RADIUS, EPSILON)
     kernel = np.ones((3, 3), np.uint8)
@@ -168,7 +168,7 @@ def _tiles(height: int, width: int) -> Iterator[Window]:
 
 
 def _enlarged(coarse: np.ndarray, size: tuple[int, int], window: Window) -> np.ndarray:
-    """The window of ``coarse`` stretched to ``size``, without stretching the rest; bilinear."""
+    """Stretches the window of ``coarse`` to ``size``, without stretching the rest; bilinear."""
     (rows, y, down), (columns, x, across) = (
         _source(part, long, short) for part, long, short in zip(window, size, coarse.shape, strict=False)
     )
@@ -183,7 +183,7 @@ def _enlarged(coarse: np.ndarray, size: tuple[int, int], window: Window) -> np.n
 
 
 def _source(window: slice, long: int, short: int) -> tuple[slice, float, float]:
-    """Along one axis: the coarse pixels that a window needs, where in them it begins, and its step."""
+    """Returns along one axis the coarse pixels that a window needs, where it begins in them, and its step."""
     step = short / long
     begin, end = (window.start + 0.5) * step - 0.5, (window.stop - 0.5) * step - 0.5
     first, last = max(0, int(begin) - 1), min(short, int(end) + 3)

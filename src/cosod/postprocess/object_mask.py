@@ -95,7 +95,7 @@ def surroundings(mask: np.ndarray, share: float = 0.25) -> tuple[slice, slice] |
 
 
 def _bounds(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """First and one past the last row, and the same of columns."""
+    """Returns the first and one past the last row, and the same of columns."""
     found = []
     for axis in (1, 0):
         used = np.flatnonzero(mask.any(axis=axis))

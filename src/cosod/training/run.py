@@ -191,7 +191,7 @@ class Run:
         save(self.result, path, extra)
 
     def _checkpoint(self) -> dict | None:
-        """The folder's checkpoint, if there is one, compared with this run."""
+        """Reads the folder's checkpoint, if there is one, and compares it with this run."""
         path = self.job.checkpoint
         if not path.exists():
             return None
@@ -220,7 +220,7 @@ class Run:
         self.step, self.skipped, self.nearest = found["step"], found["skipped"], found["nearest"]
 
     def _data(self) -> list:
-        """What is trained on, for people and to tell whether it has changed."""
+        """Returns what is trained on, for people and to tell whether it has changed."""
         rows = []
         for data in self.sets:
             names = json.dumps([(item.group, item.image.name) for item in data.items]).encode()
@@ -229,7 +229,7 @@ class Run:
 
 
 def _read_data(job: TrainingJob) -> tuple[list[TrainingSet], dict]:
-    """The training sets, and the held-out groups of the first."""
+    """Reads the training sets, and the held-out groups of the first."""
     recipe, wanted = job.recipe, job.recipe.validation
     shares = recipe.sampling.shares
     if shares and len(job.data) != len(shares):
@@ -284,7 +284,7 @@ def _new_network(recipe: Recipe, groups: int) -> CoSaliencyNetwork:
 
 
 def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:
-    """All weights of a file, but the classifier's where it knows other groups."""
+    """Loads all weights of a file, but the classifier's where it knows other groups."""
     state = loading.load(path, expected=name).state_dict()
     own = network.state_dict()
     for key in own:

@@ -113,7 +113,7 @@ def read_log(path: str | os.PathLike) -> list[dict]:
 
 
 def _rounded(value: float) -> float | None:
-    """Six digits; JSON has no NaN."""
+    """Rounds to six digits; JSON has no NaN."""
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 

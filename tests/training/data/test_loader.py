@@ -121,7 +121,11 @@ def test_distractors_are_of_other_names_and_one_is_of_no_group(tmp_path):
     found = training_sets([("a", dict(zip(names, groups.values(), strict=True)))])
     data = mixed(found, ["singles"])
     batches = batches_of(
-        [data], sampling__shares=[1.0], sampling__meetings=4, augment__distractor_images=6, augment__distractor_share=1.0
+        [data],
+        sampling__shares=[1.0],
+        sampling__meetings=4,
+        augment__distractor_images=6,
+        augment__distractor_share=1.0,
     )
     asked = []
     batches._examples = lambda shots, common, *rest: asked.append([name for [name] in common]) or []

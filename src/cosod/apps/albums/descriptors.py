@@ -67,7 +67,9 @@ def describe(
 
 
 def _own_maps(network: CoSaliencyNetwork, features: Features) -> Tensor:
-    """Plain saliency of N images, ``(N, 1, s, s)`` in [0, 1]: of most networks the maps of each as a group of one."""
+    """Returns the plain saliency of N images, ``(N, 1, s, s)`` in [0, 1]: of most networks the maps of each as a group
+    of one.
+    """
     if isinstance(network, GCoNetPlusMobile):  # one of its branches says it
         return features.skips[-1].float().sigmoid()
     maps = []

@@ -196,7 +196,7 @@ def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = M
 
 
 def _alpha(image: np.ndarray, saliency: np.ndarray, options: CutoutOptions) -> tuple[np.ndarray, list[str]]:
-    """Opacity of the object, uint8 ``(H, W)``, and notes."""
+    """Computes the opacity of the object, uint8 ``(H, W)``, and notes."""
     if options.method == "alpha":
         return (255 * saliency).round().astype(np.uint8), []
     alpha = np.zeros(saliency.shape, np.uint8)
@@ -219,7 +219,7 @@ def _touches(box: tuple[int, int, int, int], shape: tuple[int, int]) -> bool:
 
 
 def _placed(rgba: np.ndarray, photo: np.ndarray, box, options: CutoutOptions) -> np.ndarray:
-    """The cut-out in its frame and on its background."""
+    """Places the cut-out in its frame and on its background."""
     if options.size is None and options.padding is None:
         framed, shown = rgba, (slice(None), slice(None))
     elif box is None:
@@ -235,7 +235,7 @@ def _placed(rgba: np.ndarray, photo: np.ndarray, box, options: CutoutOptions) ->
 
 
 def _framed(rgba: np.ndarray, box, options: CutoutOptions) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """The object in a frame of its own, and the part of the photo (rows, columns) that lies in the frame."""
+    """Places the object in a frame of its own; also returns the part of the photo (rows, columns) in the frame."""
     x, y, width, height = box
     if options.size is None:
         margin = round(options.padding * max(width, height))
@@ -262,7 +262,7 @@ def _framed(rgba: np.ndarray, box, options: CutoutOptions) -> tuple[np.ndarray, 
 
 
 def _over(rgba: np.ndarray, behind: np.ndarray) -> np.ndarray:
-    """RGBA laid over RGB, by bands of rows, which bounds the memory."""
+    """Lays RGBA over RGB, by bands of rows, which bounds the memory."""
     result = np.empty_like(behind)
     for start in range(0, len(rgba), 256):
         rows = slice(start, start + 256)

@@ -146,7 +146,7 @@ def _check_others(output: Path, shard: Shard, facts: Mapping[str, object]) -> No
 
 
 def _check_names(groups: Sequence[Group]) -> None:
-    """A group of this name would have its record where a manifest is."""
+    """Raises InputError for a group whose record would be where a manifest is."""
     for group in groups:
         if re.fullmatch(rf"{SHARDS}/[0-9]+-of-[0-9]+", group.name):
             raise InputError(f"{group.name}: shards keep a file of this name; rename the folder")

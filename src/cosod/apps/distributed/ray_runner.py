@@ -103,7 +103,7 @@ class RayRunner:
         return summary
 
     def _results(self, model: str, groups: Sequence[Group], job: SegmentJob) -> Iterator[tuple[int, tuple]]:
-        """Number of each group and what :class:`_Worker` said of it, as they come."""
+        """Yields the number of each group and what :class:`_Worker` said of it, as they come."""
         ray = self._ray
         share = self._share()
         workers = min(share.workers, len(groups))
@@ -260,7 +260,7 @@ class _Worker:
 
 
 def _asked(method: Any, *arguments: Any) -> Any:
-    """What another actor answers."""
+    """Returns what another actor answers."""
     import ray
 
     return ray.get(method.remote(*arguments))

@@ -143,7 +143,7 @@ def _add_groups(app: FastAPI, store: Store, worker: Worker, limits: Limits) -> N
 
 
 def _shown(data: bytes, photo: Photo, max_pixels: int) -> np.ndarray:
-    """The mask that a painted mark makes of a photo."""
+    """Returns the mask that a painted mark makes of a photo."""
     painting = read_mark(data, (photo.height, photo.width))
     return 255 * marked_mask(painting, lambda: read_image(photo.path, max_pixels)).astype(np.uint8)
 

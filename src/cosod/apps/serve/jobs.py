@@ -169,7 +169,7 @@ def _run(detector: Detector, job: Job) -> tuple[State, str]:
 
 
 def _find(detector: Detector, job: Job, on_error: OnError) -> Iterator[Result]:
-    """Results of the job's photos; where photos are marked, the object is what the marks show."""
+    """Yields the results of the job's photos; where photos are marked, the object is what the marks show."""
     photos = _Watched(job)
     marked = [photo for photo in job.photos if photo.marked]
     if not marked:

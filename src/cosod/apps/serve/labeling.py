@@ -110,7 +110,7 @@ def _add_routes(app: FastAPI, commands: dict[str, str]) -> None:
 
 
 def _encoded(session: Session, number: int) -> bytes:
-    """An image of the session as the network sees it, upright and over white, as JPEG.
+    """Encodes an image of the session as the network sees it, upright and over white, as JPEG.
 
     Raises:
         ImageError: it cannot be read, or is not the one that the points were asked for.

@@ -111,7 +111,7 @@ def _read(data: bytes, size: tuple[int, int]) -> np.ndarray:
 
 
 def _gray(image: Image.Image) -> np.ndarray:
-    """The picture as uint8 gray: what is transparent is black, 16 bits become 8, of two dark values one is white."""
+    """Converts a picture to uint8 gray: transparent is black, 16 bits become 8, of two dark values one is white."""
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.float32)
         values = (deep if deep.max(initial=0) <= BACKGROUND else deep / 257).round().astype(np.uint8)
@@ -126,7 +126,7 @@ def _gray(image: Image.Image) -> np.ndarray:
 
 
 def _fitted(painting: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The painting at the size of its photo; where it is reduced, the only stroke is not lost however thin it is."""
+    """Resizes the painting to its photo; where it is reduced, no stroke is lost however thin it is."""
     height, width = size
     if painting.shape[0] <= height and painting.shape[1] <= width:
         return cv2.resize(painting, (width, height), interpolation=cv2.INTER_NEAREST)
@@ -144,7 +144,7 @@ def _near(painted: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _touching(mask: np.ndarray, painted: np.ndarray) -> np.ndarray:
-    """The parts of ``mask`` that hold something painted."""
+    """Returns the parts of ``mask`` that hold something painted."""
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     kept = np.zeros(count, bool)
     kept[np.unique(labels[painted])] = True

@@ -206,7 +206,7 @@ def _render(
 
 
 def _map(photo: Photo, side: int | None, as_found: bool = False) -> np.ndarray:
-    """The map in [0, 1], ``(H, W)``, as it was corrected, shrunk to ``side``."""
+    """Returns the map in [0, 1], ``(H, W)``, as it was corrected, shrunk to ``side``."""
     with Image.open(photo.map) as stored:
         saliency = np.asarray(stored)
     if photo.corrected and not as_found:
@@ -216,12 +216,12 @@ def _map(photo: Photo, side: int | None, as_found: bool = False) -> np.ndarray:
 
 
 def _presence(photo: Photo) -> float | None:
-    """Presence where nobody has said by hand what the photo shows."""
+    """Returns the presence, where nobody has said by hand what the photo shows."""
     return None if photo.marked or photo.corrected else photo.presence
 
 
 def _crops(group: UploadedGroup, threshold: float, absent: str) -> dict[str, tuple[Crop, np.ndarray]]:
-    """Frame and reduced mask of every photo with a map, by id; planned once for all of a group's thumbnails."""
+    """Returns frame and reduced mask of every photo with a map, by id; planned once for a group's thumbnails."""
     photos = [photo for photo in list(group.photos.values()) if photo.found]
     key = (group.runs, group.paintings, threshold, absent, *(photo.id for photo in photos))
     if group.crops is None or group.crops[0] != key:
@@ -238,7 +238,7 @@ def _crops(group: UploadedGroup, threshold: float, absent: str) -> dict[str, tup
 
 
 def _enlarged(box: Box | None, shape: tuple[int, int], photo: Photo) -> Box | None:
-    """A box on the reduced mask as a box on the photo."""
+    """Returns a box on the reduced mask as a box on the photo."""
     if box is None:
         return None
     across, down = photo.width / shape[1], photo.height / shape[0]
@@ -246,7 +246,7 @@ def _enlarged(box: Box | None, shape: tuple[int, int], photo: Photo) -> Box | No
 
 
 def _fit(image: np.ndarray, side: int | None) -> np.ndarray:
-    """The image, shrunk so that its longest side is at most ``side``."""
+    """Shrinks the image so that its longest side is at most ``side``."""
     scale = 1.0 if side is None else side / max(image.shape[:2])
     if scale >= 1:
         return image

@@ -104,7 +104,7 @@ class Clip:
         return (rate if 0 < rate <= 1000 else RATE), (int(promised) if 0 < promised < 1e9 else 0)
 
     def _steps(self) -> Iterator[tuple[float, Callable[[], np.ndarray | None]]]:
-        """For each frame its time in seconds, and a function that gives it, or None where it cannot be had."""
+        """Yields for each frame its time in seconds, and a function that returns it, or None where it cannot be had."""
         with self._opened() as capture:
 
             def retrieve() -> np.ndarray | None:
@@ -220,6 +220,6 @@ def _same(frame: np.ndarray) -> np.ndarray:
 
 
 def _duration(image: Image.Image) -> float:
-    """Seconds that the frame in hand is shown, as browsers show it."""
+    """Returns the seconds that the frame in hand is shown, as browsers show it."""
     seconds = float(image.info.get("duration", 0) or 0) / 1000
     return seconds if seconds >= _SHORTEST else 0.1

@@ -185,7 +185,7 @@ def _by_opencv(file: Path, path: Path, rate: float, size: tuple[int, int], sound
 
 @contextlib.contextmanager
 def _piped(file: Path, path: Path, rate: float, size: tuple[int, int], sound: Path | None) -> Iterator[FrameWriter]:
-    """Frames given to FFmpeg through a pipe, with the sound of the clip taken over."""
+    """Pipes frames to FFmpeg, with the sound of the clip taken over."""
     height, width = size
     command = ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{width}x{height}"]
     command += ["-r", f"{rate:.6f}", "-i", "-", *(["-i", str(sound)] if sound else []), "-map", "0:v"]

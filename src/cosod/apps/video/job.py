@@ -204,7 +204,7 @@ def _task(job: SegmentJob | ClipTask) -> ClipTask:
 
 
 def _photos(task: ClipTask, name: str, path: Path, frames: int) -> dict[str, dict]:
-    """What the record says of frames, as of photos: see :mod:`cosod.apps.stale`."""
+    """Returns what the record says of frames, as of photos: see :mod:`cosod.apps.stale`."""
     ((_, size, version),) = file_states([path])
     entry = {"image": real_path(path), "size": size, "version": version}
     found: dict[str, dict] = {}
@@ -217,7 +217,7 @@ def _photos(task: ClipTask, name: str, path: Path, frames: int) -> dict[str, dic
 def _make_clip(
     detector: Detector, clip: Clip, name: str, task: ClipTask, record: Path, report: EventListener, before: dict
 ) -> tuple[int, list[str]]:
-    """How many frames were done, and what is wrong with the clip: a sentence each."""
+    """Processes a clip; returns the number of frames that were done, and what is wrong with it: a sentence each."""
     # While the network works, another process looks for damage, which FFmpeg tells on standard error alone.
     looking = contextlib.nullcontext(lambda: []) if isinstance(clip, Animation) else damaged_frames(clip.path)
     with looking as damaged:
@@ -257,7 +257,7 @@ def _fail(failed: list[dict[str, str]], name: str, path: Path, message: str, rep
 
 
 def _finished(task: ClipTask, record: Path, name: str, print_: str) -> dict | None:
-    """The record of the earlier run that finished this clip; None if it has to be done."""
+    """Returns the record of the earlier run that finished this clip; None if it has to be done."""
     stored = read_record(record)
     if stored.get("fingerprint") != print_:
         return None

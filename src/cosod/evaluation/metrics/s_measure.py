@@ -38,7 +38,7 @@ def mean_value(histogram: np.ndarray, scale: Scale) -> float:
 
 
 def _sums(quadrants: np.ndarray, scale: Scale) -> list[list[tuple[int, int, int]]]:
-    """Per quadrant and side (background, object): number of pixels, sum and sum of squares of level - low, exact."""
+    """Counts by quadrant and side (background, object) the pixels, sum and sum of squares of level - low, exactly."""
     n = np.arange(256.0) - scale.low
     powers = np.stack([np.ones(256), n, n * n])
     table = np.matmul(powers, quadrants)
@@ -46,7 +46,7 @@ def _sums(quadrants: np.ndarray, scale: Scale) -> list[list[tuple[int, int, int]
 
 
 def _likeness(sums: tuple[int, int, int], span: int, eps: float) -> float:
-    """O = 2 x / (x^2 + 1 + sigma + eps) with the (N - 1) standard deviation."""
+    """Computes o = 2 x / (x^2 + 1 + sigma + eps) with the (N - 1) standard deviation."""
     count, first, second = sums
     if count == 0:
         return 0.0
@@ -56,7 +56,7 @@ def _likeness(sums: tuple[int, int, int], span: int, eps: float) -> float:
 
 
 def _ssim(part: list[tuple[int, int, int]], span: int, eps: float) -> float:
-    """4 x y s_xy / ((x^2 + y^2)(s_x^2 + s_y^2)); the two zero tests are made on whole numbers, free of rounding."""
+    """Computes 4 x y s_xy / ((x^2 + y^2)(s_x^2 + s_y^2)); its zero tests are made on whole numbers."""
     (n0, first0, second0), (n1, first1, second1) = part
     count, first, second = n0 + n1, first0 + first1, second0 + second1
     if count == 0:

@@ -211,7 +211,7 @@ def _lines(file: str) -> tuple[dict[str, str], ...]:
 
 
 def _cut(meta: dict, set_name: str) -> Table:
-    """The table of ``meta`` with the columns of one set."""
+    """Cuts the table of ``meta`` down to the columns of one set."""
     prefix = f"{set_name or '-'} "
     source = f"{meta['paper']} {meta['table']}"
     rows = []
@@ -250,7 +250,7 @@ def _cut(meta: dict, set_name: str) -> Table:
 
 
 def _merged(chosen: list[Table]) -> list[PublishedRow]:
-    """The rows of all tables; a method with the same figures in two of them once, with both sources."""
+    """Returns the rows of all tables; a method with the same figures in two of them once, with both sources."""
     kept: list[PublishedRow] = []
     for row in (r for t in chosen for r in t.rows):
         for i, other in enumerate(kept):
@@ -270,7 +270,7 @@ def _merged(chosen: list[Table]) -> list[PublishedRow]:
 
 
 def _with_means(row: PublishedRow, measures: list[str], printed: list[str]) -> PublishedRow:
-    """``row`` with the mean over its classes for ``measures``, which its table prints by class only."""
+    """Returns ``row`` with the mean over its classes for ``measures``, which its table prints by class only."""
     values = dict(row.values)
     for measure in measures:
         classes = [values.get(c) for c in printed if c.startswith(f"{measure}/")]
@@ -280,7 +280,7 @@ def _with_means(row: PublishedRow, measures: list[str], printed: list[str]) -> P
 
 
 def _own(method: str, values: dict[str, float], known: list[str], protocol: str, training: str) -> PublishedRow:
-    """A row of the user's, in the unit of the table."""
+    """Returns a row of the user's, in the unit of the table."""
     by_plain = {_plain(k): k for k in known}
     scale = 100 if protocol == "coseg" else 1
     taken = {}
@@ -304,7 +304,7 @@ def _own(method: str, values: dict[str, float], known: list[str], protocol: str,
 
 
 def _decimals(set_name: str, column: str) -> int:
-    """The most decimals that a table prints in a column; 1 for means that this module computes."""
+    """Returns the most decimals that a table prints in a column; 1 for means that this module computes."""
     key = f"{set_name} {column}"
     texts = [line.get(key) or "" for meta in _sources()["tables"] for line in _lines(meta["file"])]
     return max((len(t.partition(".")[2]) for t in texts if t), default=1)

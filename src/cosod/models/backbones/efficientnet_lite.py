@@ -115,12 +115,14 @@ def published_names(variant: str) -> Callable[[str], str | None]:
 
 
 def _place(kind: str, strided: bool) -> int:
-    """Index of a convolution or its normalization in :func:`_conv_bn`, where padding stands before strided ones."""
+    """Returns the index of a convolution or its normalization in :func:`_conv_bn`, where padding stands before strided
+    ones.
+    """
     return (kind == "bn") + strided
 
 
 def _rounded_width(channels: int, factor: float) -> int:
-    """Channels scaled to a multiple of eight that is not more than a tenth too small."""
+    """Returns the channels scaled to a multiple of eight that is not more than a tenth too small."""
     if factor == 1.0:
         return channels
     scaled = channels * factor

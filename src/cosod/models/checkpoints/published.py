@@ -137,7 +137,7 @@ def some(names) -> str:
 
 
 def _names(network: CoSaliencyNetwork, family: Family) -> dict[str, str]:
-    """Published name -> our name, in the order of our state dict."""
+    """Returns our names by the published ones, in the order of our state dict."""
     rows = family.rows(network.config)
     names = {}
     for our in network.state_dict():

@@ -44,7 +44,7 @@ def best_match(query: Tensor, key: Tensor, block_entries: int = BLOCK_ENTRIES) -
 
 
 def _fused(device: torch.device) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """The kernel for NVIDIA GPUs, where Triton is there, as it is with torch for CUDA on Linux, and it works."""
+    """Returns the kernel for NVIDIA GPUs, if Triton is there, as it is with torch for CUDA on Linux, and works."""
     try:
         from cosod.models.modules import affinity_kernel
     except ImportError:
@@ -53,7 +53,7 @@ def _fused(device: torch.device) -> Callable[[Tensor, Tensor], Tensor] | None:
 
 
 def _whole_best_match(query: Tensor, key: Tensor) -> Tensor:
-    """As :func:`best_match`, from the whole matrix: for graphs, in which no loop runs over a group of any size."""
+    """Does the same as :func:`best_match` from the whole matrix: for graphs, in which no loop runs over a group."""
     n, c, p = query.shape
     m, _, keys = key.shape
     scores = query.transpose(1, 2).reshape(n * p, c) @ key.transpose(0, 1).reshape(c, m * keys)
@@ -112,7 +112,7 @@ class _BestMatch(torch.autograd.Function):
 
 
 def _best_match_within(unit: Tensor, block_entries: int) -> Tensor:
-    """:func:`best_match` of images ``(N, C, P)`` with themselves.
+    """Computes :func:`best_match` of images ``(N, C, P)`` with themselves.
 
     The affinity is symmetric then: half of it is computed, and each block says what matches its rows best and its
     columns.
@@ -136,7 +136,7 @@ def _best_match_within(unit: Tensor, block_entries: int) -> Tensor:
 
 
 def _largest(scores: Tensor, dim: int) -> Tensor:
-    """Maxima over a dimension.
+    """Returns the maxima over a dimension.
 
     Of bfloat16 on a processor by the bits, which are in the order of the numbers from zero on: an eighth of the time.
     """
@@ -172,7 +172,7 @@ class References(NamedTuple):
 
 
 def _reference_match(query: Tensor, references: References, own: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted sum over the references of each position's best match, ``(n, P)``; weight of the others, ``(n, 1)``."""
+    """Computes the weighted sum over references of each position's best match, and the weight of the others."""
     others = references.weight - own
     others = torch.where(others > 0, others, 1.0)  # where an image is the only reference
     match = best_match(query.to(references.keys.dtype), references.keys)

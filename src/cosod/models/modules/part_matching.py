@@ -86,7 +86,7 @@ def described(coarse: Tensor, fine: Tensor, objectness: Tensor) -> Tensor:
 
 
 def _in_float32(method: Callable) -> Callable:
-    """Methods of a module whose sums over many products would lose what they are for in half precision."""
+    """Decorates a method whose sums over many products would lose what they are for in half precision."""
 
     @wraps(method)
     def run(self, deep: Tensor, *arguments, **options):
@@ -197,7 +197,7 @@ class PartMatching(nn.Module):
         return torch.cat([*channels, logits / 4], dim=1)
 
     def _spread(self, fine: Tensor, saliency: Tensor, values: Tensor) -> Tensor:
-        """Values ``(N, k, H, W)`` averaged over the positions that look like each one, lie near, and are salient."""
+        """Averages values ``(N, k, H, W)`` over the positions that look like each one, lie near, and are salient."""
         h, w = fine.shape[-2:]
         rows, columns = torch.arange(h, device=fine.device), torch.arange(w, device=fine.device)
         places = torch.stack([rows[:, None].expand(h, w) / h, columns.expand(h, w) / w], dim=-1).view(-1, 2).float()
@@ -207,7 +207,7 @@ class PartMatching(nn.Module):
         return torch.einsum("npq,nkq->nkp", logits.softmax(dim=2), values.flatten(2)).view_as(values)
 
     def _parted(self, deep: Tensor) -> tuple[Tensor, Tensor]:
-        """Descriptors as unit vectors ``(N, C, P)``, and the logits of objectness ``(N, P)``."""
+        """Returns descriptors as unit vectors ``(N, C, P)``, and the logits of objectness ``(N, P)``."""
         flat = deep.float().flatten(2)
         length = flat.norm(dim=1)
         return flat / length.clamp_min(1e-6)[:, None], _logit(length.clamp(MARGIN, 1 - MARGIN))
@@ -225,18 +225,18 @@ class PartMatching(nn.Module):
 
 
 def _agreement(vectors: Tensor) -> Tensor:
-    """:meth:`PartMatching.agreement` of images with these unit vectors, ``(N, C)``."""
+    """Returns :meth:`PartMatching.agreement` of images with these unit vectors, ``(N, C)``."""
     others = F.normalize(vectors.sum(dim=0) - vectors, dim=1)  # zero for a single image, whose weight is one
     return (AGREEMENT * (vectors * others).sum(dim=1)).softmax(dim=0)
 
 
 def _weighted(vectors: Tensor, weights: Tensor) -> Tensor:
-    """The weighted mean of unit vectors ``(N, C)``, unit length, ``(C,)``."""
+    """Computes the weighted mean of unit vectors ``(N, C)``, unit length, ``(C,)``."""
     return F.normalize((weights[:, None] * vectors).sum(dim=0), dim=0)
 
 
 def _others_match(unit: Tensor, logits: Tensor, precision: torch.dtype | None) -> Tensor:
-    """Mean over the other images of each position's best match there, ``(N, P)``; zero for a single image."""
+    """Computes the mean over the other images of each position's best match there; zero for a single image."""
     worth = -BACKGROUND * (1 - logits.sigmoid())
     query = torch.cat([unit, torch.ones_like(unit[:, :1])], dim=1)
     key = torch.cat([unit, worth[:, None]], dim=1)
@@ -247,7 +247,7 @@ def _others_match(unit: Tensor, logits: Tensor, precision: torch.dtype | None) -
 
 
 def _parts_of(unit: Tensor, mass: Tensor, prototype: Tensor) -> tuple[Tensor, Tensor]:
-    """Spherical k-means of positions ``(M, C)`` with masses ``(M,)``: parts ``(K, C)`` and their shares ``(K,)``.
+    """Clusters positions ``(M, C)`` with masses ``(M,)`` by spherical k-means: parts ``(K, C)`` and shares ``(K,)``.
 
     The first part begins at the prototype, each other one at the position that no part resembles and that weighs most;
     where every position of any mass is a part already, at the prototype as well.
@@ -271,10 +271,10 @@ def _parts_of(unit: Tensor, mass: Tensor, prototype: Tensor) -> tuple[Tensor, Te
 
 
 def _logit(share: Tensor) -> Tensor:
-    """As :func:`torch.logit`, which not every format of exported models knows."""
+    """Does the same as :func:`torch.logit`, which not every format of exported models knows."""
     return (share / (1 - share)).log()
 
 
 def _cosines(unit: Tensor, vectors: Tensor) -> Tensor:
-    """``(N, C, H, W)`` with ``(B, K, C)`` -> ``(N, K, H, W)``, where B is 1 or N."""
+    """Computes cosines ``(N, K, H, W)`` of ``(N, C, H, W)`` with ``(B, K, C)``, where B is 1 or N."""
     return torch.einsum("nchw,nkc->nkhw", unit, vectors.expand(unit.shape[0], -1, -1))

@@ -70,13 +70,13 @@ def leading_eigenvector(x: Tensor) -> Tensor:
 
 
 def _dense(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Largest eigenvalue ``(B,)`` and its vector ``(B, P)`` from the P x P matrix itself."""
+    """Computes the largest eigenvalue ``(B,)`` and its vector ``(B, P)`` from the P x P matrix itself."""
     values, vectors = torch.linalg.eigh(x.mT @ x - 1)
     return values[:, -1], vectors[:, :, -1]
 
 
 def _low_rank(x: Tensor) -> tuple[Tensor, Tensor]:
-    """As :func:`_dense`, from matrices of C + 1 rows.
+    """Does the same as :func:`_dense`, from matrices of C + 1 rows.
 
     ``G = Y^T J Y`` with Y = [X; 1] and J = diag(1, ..., 1, -1). With ``Y Y^T = Q D^2 Q^T`` and Y = Q D V^T, G is
     ``V (D Q^T J Q D) V^T``: it has the eigenvalues of the small symmetric matrix in the middle, and for a vector

@@ -155,7 +155,7 @@ def _folder():
 
 
 def _table(name: str, above: tuple[str, ...], beside: Path | None = None) -> tuple[dict, str]:
-    """The merged table of a recipe and its bases."""
+    """Returns the merged table of a recipe and its bases."""
     if name in above:
         raise InputError(f"recipe {name} is its own base; change its base")
     if name.endswith(".toml"):
@@ -179,7 +179,7 @@ def _table(name: str, above: tuple[str, ...], beside: Path | None = None) -> tup
 
 
 def _merged(base: dict, changes: dict) -> dict:
-    """``changes`` over ``base``; tables are merged, but a new loss begins with its own default factors."""
+    """Merges ``changes`` over ``base``, table by table; a new loss begins with its own default factors."""
     if "loss" in changes and changes["loss"] != base.get("loss"):
         base = {k: v for k, v in base.items() if k != "weights"}
     out = dict(base)
@@ -236,7 +236,7 @@ def of_kind(kind: type, value: Any, name: str) -> Any:
 
 
 def _full_name(key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
-    """The place of an override: as written, or of the only part that has such a key."""
+    """Returns the place of an override: as written, or of the only part that has such a key."""
     parts = tuple(key.split("."))
     own = get_type_hints(Recipe)
     if len(parts) > 1 or key in own:

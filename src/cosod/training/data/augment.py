@@ -110,7 +110,7 @@ def _resized(image: Image.Image, mask: Image.Image, size: int, mask_by: Image.Re
 
 
 def _cropped(image: Image.Image, mask: Image.Image, augment: Augment, rng: KeyedRNG):
-    """A random crop, or one around the center; neither where its option is off."""
+    """Crops at random, or around the center, or not at all where both options are off."""
     width, height = image.size
     if augment.crop < 1:
         w, h = (max(1, round(side * rng.between(augment.crop, 1))) for side in (width, height))
@@ -132,7 +132,7 @@ def _area(mask: Image.Image) -> int:
 
 
 def _enhanced(image: Image.Image, augment: Augment, rng: KeyedRNG) -> Image.Image:
-    """Brightness, contrast, color and sharpness, in the order of the GCoNet+ code."""
+    """Changes brightness, contrast, color and sharpness, in the order of the GCoNet+ code."""
     kinds = (
         (ImageEnhance.Brightness, augment.brightness),
         (ImageEnhance.Contrast, augment.contrast),
@@ -148,7 +148,7 @@ def _enhanced(image: Image.Image, augment: Augment, rng: KeyedRNG) -> Image.Imag
 
 
 def _peppered(truth: np.ndarray, share: float, rng: KeyedRNG) -> np.ndarray:
-    """Single pixels of the mask set to 0 or 1 at random."""
+    """Sets single pixels of the mask to 0 or 1 at random."""
     truth = truth.copy()
     height, width = truth.shape
     for _ in range(int(share * truth.size)):

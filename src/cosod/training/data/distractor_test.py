@@ -104,7 +104,7 @@ def write_pair(pair: ConcatenatedPair, output: Path) -> None:
 
 
 def _side_by_side(own: Image.Image, other: Image.Image, left: bool) -> Image.Image:
-    """Two pictures of one size in the size of one."""
+    """Concatenates two pictures of one size in the size of one."""
     first, second = (own, other) if left else (other, own)
     both = np.concatenate([np.asarray(first), np.asarray(second)], axis=1)
     return Image.fromarray(both).resize(own.size, Image.Resampling.BILINEAR)

@@ -270,7 +270,7 @@ def drawn(groups: Mapping[str, Pairs | Annotated], most: int) -> dict[str, Pairs
 
 
 def _other_sizes(pairs: Pairs) -> list[str]:
-    """A sentence for every mask that cannot be read or whose size is not its image's; reads headers only."""
+    """Returns a sentence for every mask that cannot be read or whose size is not its image's; reads headers only."""
 
     def check(pair: tuple[Path, Path]) -> str | None:
         image, mask = pair
@@ -289,5 +289,5 @@ def _other_sizes(pairs: Pairs) -> list[str]:
 
 
 def _natural(name: str) -> tuple:
-    """``9`` before ``10``; groups named by numbers come before others."""
+    """Returns a sorting key by which ``9`` comes before ``10``; groups named by numbers come first."""
     return (0, int(name), name) if name.isdecimal() else (1, 0, name)
