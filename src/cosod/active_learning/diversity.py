@@ -11,7 +11,7 @@ def candidates(
     generator: np.random.Generator,
     regions: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The most uncertain pixels that may be asked for, most uncertain first; ties in random order.
+    """Selects the most uncertain pixels that may be asked for, most uncertain first; ties in random order.
 
     Args:
         scores: ``(P,)``, larger is more uncertain.
@@ -35,12 +35,12 @@ def candidates(
 
 
 def pixelpick(found: np.ndarray, clicks: int, generator: np.random.Generator) -> np.ndarray:
-    """``clicks`` of the candidates ``found``, uniformly, none twice (PixelPick's diversity heuristic)."""
+    """Draws ``clicks`` of the candidates ``found``, uniformly, none twice (PixelPick's diversity heuristic)."""
     return generator.choice(found, min(clicks, len(found)), replace=False)
 
 
 def set_cover(scores: np.ndarray, features: np.ndarray, labeled: np.ndarray, clicks: int, quantile: float) -> list[int]:
-    """Greedy weighted coverage: each pick explains all candidates that look like it (ASTE-AL's RDS).
+    """Chooses by greedy weighted coverage: each pick explains all candidates that look like it (ASTE-AL's RDS).
 
     Candidates i and j look alike where the cosine of their features is at least tau, the given quantile of the
     cosines between all candidates. Those that look like a labeled point are covered from the start. Each pick is the

@@ -43,11 +43,11 @@ class PointSet:
         self._points: dict[str, dict[tuple[int, int], int]] = {}
 
     def points(self, image: str) -> list[Point]:
-        """The clicks of an image in the order of :meth:`add`; none for an image without."""
+        """Returns the clicks of an image in the order of :meth:`add`; none for an image without."""
         return [Point(x, y, label) for (x, y), label in self._points.get(image, {}).items()]
 
     def placed(self, image: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """The clicks of an image of ``size`` (height, width) as :func:`place` gives them, and their labels.
+        """Returns the clicks of an image of ``size`` (height, width) as :func:`place` gives them, and their labels.
 
         Returns:
             float32 ``(K, 2)``, the image spanning -1 to 1, and int8 ``(K,)``.
@@ -57,11 +57,11 @@ class PointSet:
         return place(xy, (0, 0, size[1], size[0])), np.array([p.label for p in clicked], np.int8)
 
     def images(self) -> list[str]:
-        """The images that have clicks, sorted."""
+        """Returns the images that have clicks, sorted."""
         return sorted(self._points)
 
     def __len__(self) -> int:
-        """The number of clicks."""
+        """Returns the number of clicks."""
         return sum(map(len, self._points.values()))
 
     def __iter__(self) -> Iterator[tuple[str, list[Point]]]:
@@ -114,7 +114,7 @@ class PointSet:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "PointSet":
-        """The clicks of a file that :meth:`save` wrote.
+        """Loads the clicks of a file that :meth:`save` wrote.
 
         Raises:
             InputError: there is no such file, it is damaged, of a newer version, or holds contradictions.
@@ -139,7 +139,7 @@ def save_queries(path: str | os.PathLike, pool: str, queries: Queries) -> None:
 
 
 def load_queries(path: str | os.PathLike) -> tuple[str, Queries]:
-    """Fingerprint of the pool, and the pixels asked for, of a file that :func:`save_queries` wrote.
+    """Loads the fingerprint of the pool, and the pixels asked for, of a file that :func:`save_queries` wrote.
 
     Raises:
         InputError: as for :meth:`PointSet.load`.
@@ -149,7 +149,7 @@ def load_queries(path: str | os.PathLike) -> tuple[str, Queries]:
 
 
 def unanswered(queries: Queries, answers: PointSet) -> Queries:
-    """Those of ``queries`` that ``answers`` has no answer for, images without any left out."""
+    """Returns those of ``queries`` that ``answers`` has no answer for, images without any left out."""
     left = {}
     for image, asked in queries.items():
         known = {(x, y) for x, y, _ in answers.points(image)}
@@ -159,7 +159,7 @@ def unanswered(queries: Queries, answers: PointSet) -> Queries:
 
 
 def read_rows(path: str | os.PathLike, width: int) -> tuple[str, dict[str, list[list[int]]]]:
-    """A file of points: fingerprint of the pool, and ``width`` whole numbers a point by image.
+    """Reads a file of points: the fingerprint of the pool, and ``width`` whole numbers a point by image.
 
     Raises:
         InputError: there is no such file, or it is no file of points with so many numbers.
@@ -187,7 +187,7 @@ def read_rows(path: str | os.PathLike, width: int) -> tuple[str, dict[str, list[
 
 
 def place(xy: np.ndarray, window: tuple[int, int, int, int], flip: bool = False) -> np.ndarray:
-    """Where pixels of an image come to lie when a window of it is cut out, resized to any size, and mirrored.
+    """Returns where pixels of an image come to lie when a window of it is cut out, resized to any size, and mirrored.
 
     Args:
         xy: columns and rows, ``(K, 2)``.

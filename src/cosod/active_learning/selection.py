@@ -67,7 +67,7 @@ class PointSelection:
 
 
 def random_queries(pool: Pool, clicks: int, seed: int) -> Queries:
-    """``clicks`` pixels of every image by chance, none twice; all pixels of an image that has fewer."""
+    """Draws ``clicks`` pixels of every image, none twice; all pixels of an image that has fewer."""
     queries = {}
     for name, (height, width) in pool.sizes.items():
         generator = np.random.default_rng(torch_seed(seed, "first", name))
@@ -90,7 +90,7 @@ def select(
     precision: torch.dtype = torch.float32,
     progress: Callable[[int], None] = lambda images: None,
 ) -> Queries:
-    """The pixels that trained networks ask for, ``clicks`` of every image.
+    """Selects the pixels that trained networks ask for, ``clicks`` of every image.
 
     Args:
         network: any of the right architecture; the snapshots are what is used.
@@ -179,7 +179,7 @@ class Cells:
 def _chosen(
     score: Tensor, features: Tensor, cell: Cells, clicks: int, settings: PointSelection, generator: np.random.Generator
 ) -> np.ndarray:
-    """Indices of the cells to ask for."""
+    """Selects the indices of the cells to ask for."""
     score = score.numpy()
     found = candidates(score, cell.excluded, settings.share, clicks, generator, cell.regions)
     if settings.draw == "pixelpick":
@@ -191,7 +191,7 @@ def _chosen(
 
 
 def _read(features: Tensor, xy: np.ndarray) -> np.ndarray:
-    """Features ``(D, h, w)`` at points ``(K, 2)``, bilinear, of length 1: ``(K, D)``."""
+    """Reads features ``(D, h, w)`` at points ``(K, 2)``, bilinear, of length 1: ``(K, D)``."""
     grid = torch.from_numpy(xy.astype(np.float32))[None, None]
     values = F.grid_sample(features[None], grid, padding_mode="border", align_corners=False)[0, :, 0]
     return F.normalize(values.nan_to_num(0.0), dim=0).T.contiguous().numpy()

@@ -66,12 +66,12 @@ class Settings:
 
 
 def presets() -> dict[str, str]:
-    """Name -> one line, of the set-ups that come with the package."""
+    """Returns one line for each set-up that comes with the package, by name."""
     return {name: table["description"] for name, table in _presets().items()}
 
 
 def load_preset(name: str, changes: Mapping[str, Any] | None = None) -> Settings:
-    """A set-up by name, changed.
+    """Loads a set-up by name, with changes.
 
     Args:
         name: one of :func:`presets`.
@@ -96,17 +96,17 @@ def load_preset(name: str, changes: Mapping[str, Any] | None = None) -> Settings
 
 
 def from_table(table: Mapping[str, Any]) -> Settings:
-    """The settings of a table of plain values, as :func:`to_table` gives it; what it lacks has its default."""
+    """Returns the settings of a table of plain values, as :func:`to_table` gives it; what it lacks has its default."""
     return _build(Settings, table, "the settings")
 
 
 def to_table(settings: Settings) -> dict[str, Any]:
-    """The settings as plain values that JSON can hold."""
+    """Returns the settings as plain values that JSON can hold."""
     return dataclasses.asdict(settings)
 
 
 def differences(one: Settings, other: Settings) -> list[str]:
-    """The keys in which two settings differ, with both values."""
+    """Returns the keys in which two settings differ, with both values."""
     first, second = _flat(to_table(one)), _flat(to_table(other))
     return [f"{key} {first[key]!r} there and {second[key]!r} here" for key in first if first[key] != second[key]]
 

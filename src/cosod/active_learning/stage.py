@@ -178,7 +178,7 @@ class _Batch(NamedTuple):
 
 
 def _order(count: int, batch: int, generator: torch.Generator):
-    """Indices of each step's images: pass after pass over all of them, each pass shuffled anew."""
+    """Yields the indices of each step's images: pass after pass over all of them, each pass shuffled anew."""
     waiting = torch.empty(0, dtype=torch.int64)
     while True:
         while len(waiting) < batch:

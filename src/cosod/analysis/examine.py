@@ -82,7 +82,7 @@ class _Read:
 
 
 def classifier_of(network: CoSaliencyNetwork) -> nn.Linear | None:
-    """The network's classifier on the global average of F, where it has one.
+    """Returns the network's classifier on the global average of F, where it has one.
 
     SSNM's classifier reads its semantic vector, from which no way leads back to positions: it is none of these.
     """
@@ -140,7 +140,7 @@ def examine(
 
 
 def image_vectors(network: CoSaliencyNetwork, features: Features, consensus: Consensus) -> np.ndarray:
-    """The consensus that each of a group's images gives by itself, ``(N, C)``.
+    """Computes the consensus that each of a group's images gives by itself, ``(N, C)``.
 
     With a group affinity module it is formed under the attention that the whole group put on the image: then, and
     with the relation modules that look at each image by itself, the mean of these vectors is the group's consensus.
@@ -162,7 +162,7 @@ def image_vectors(network: CoSaliencyNetwork, features: Features, consensus: Con
 
 
 def _read(detector: Detector, group: Group, on_error, on_read) -> Iterator[list[_Read]]:
-    """The readable images of a group in batches; of each the thumbnail and what the network takes."""
+    """Yields the readable images of a group in batches; of each the thumbnail and what the network takes."""
 
     def load(index: int) -> _Read | ImageError:
         try:
@@ -214,7 +214,7 @@ def _show(forward: GroupForward, part, stems: list[str], consensus: Consensus, k
 
 
 def _activations(network: CoSaliencyNetwork, deep: Tensor) -> list[Activation]:
-    """One for each of N images with F ``(N, C, H, W)``; none where the network has no classifier."""
+    """Computes the class activation maps of N images from F ``(N, C, H, W)``; none without a classifier."""
     classifier = classifier_of(network)
     if classifier is None:
         return []

@@ -62,7 +62,7 @@ class Inspection:
 
 
 def missing(network: CoSaliencyNetwork) -> dict[str, str]:
-    """Kinds that a network cannot show, with the reason."""
+    """Returns the kinds that a network cannot show, with the reason."""
     name, reasons = type(network).__name__, {}
     if isinstance(network, SaliencyNetwork):
         return dict.fromkeys(KINDS, f"{name} looks at each image by itself and has no consensus")
@@ -78,7 +78,7 @@ def missing(network: CoSaliencyNetwork) -> dict[str, str]:
 
 
 def choose(network: CoSaliencyNetwork, show: Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """The kinds to show, in their order, and notices on those that are left out.
+    """Returns the kinds to show, in their order, and notices on those that are left out.
 
     Args:
         network: what is inspected.
@@ -165,7 +165,7 @@ def inspect(
 
 
 def targets(output: Path, groups: Sequence[Group]) -> list[Path]:
-    """Every file that :func:`inspect` may write."""
+    """Returns every file that :func:`inspect` may write."""
     sheets_of_groups = [output / kind / f"{group.name}.png" for kind in _SHEETS for group in groups]
     return sheets_of_groups + [output / "consensus" / name for name in _CONSENSUS_FILES]
 
@@ -182,7 +182,7 @@ def _write_sheets(examined: Examined, kinds: Sequence[str], output: Path) -> lis
 def _write_consensus(
     separation: Separation, vectors: np.ndarray, stems: list[str], output: Path, found: Inspection
 ) -> None:
-    """Tables and figures of all groups together."""
+    """Writes tables and figures of all groups together."""
     folder = output / "consensus"
     names = separation.names
     found.summary = separation.summary()
@@ -245,7 +245,7 @@ def _point(points: np.ndarray | None, number: int) -> Sequence:
 
 
 def _csv(rows: Sequence[Sequence]) -> str:
-    """Rows as CSV; floats with six digits, NaN as an empty cell."""
+    """Returns rows as CSV; floats with six digits, NaN as an empty cell."""
 
     def cell(value):
         if isinstance(value, float | np.floating):

@@ -124,7 +124,7 @@ def map_source(maps: Path | None, network: Network):
 def _network(
     model: str = "default", weights: Path | None = None, references: int | None = None, **options: Any
 ) -> Network:
-    """What the parameters of a command say of network and detection."""
+    """Returns what the parameters of a command say of network and detection."""
     changes = {RENAMED.get(name, name): value for name, value in options.items()}
     sampling = None if references is None else ReferenceSampling(references)
     return Network(model, weights, DetectorOptions.of(sampling=sampling, **changes))

@@ -96,7 +96,7 @@ def marks_of(masks: Sequence[str], images: Sequence[Path], paths: Sequence[Path]
 
 
 def _photo_of(text: str, images: Sequence[Path], paths: Sequence[Path]) -> list[int]:
-    """Numbers of the photos that a spelling may mean; by the first rule that gives any."""
+    """Returns the numbers of the photos that a spelling may mean; by the first rule that gives any."""
 
     def place(path: Path) -> str:
         return unicodedata.normalize("NFC", os.path.normcase(os.path.realpath(path)))

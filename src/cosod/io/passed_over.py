@@ -72,7 +72,7 @@ class Results(NamedTuple):
 
 
 def results_in(folder: Path) -> Results | None:
-    """What the records in a folder say of its results; None where it has no records.
+    """Returns what the records in a folder say of its results; None where it has no records.
 
     Folders of albums are photos, what else ``cosod group`` writes beside them is not.
     """

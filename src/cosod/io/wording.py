@@ -2,7 +2,7 @@
 
 
 def plural(count: int, noun: str, several: str = "") -> str:
-    """A number and its noun, as it is said.
+    """Returns a number with its noun, in the singular or the plural.
 
     Args:
         count: how many.

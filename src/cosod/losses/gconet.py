@@ -22,7 +22,7 @@ class GCoNetWeights:
 def gconet_loss(
     output: Output, masks: Tensor, classes: Tensor, weights: GCoNetWeights | None = None
 ) -> dict[str, Tensor]:
-    """GCoNet's loss (section 3.5, equation 5, with the factors of the published code).
+    """Computes GCoNet's loss (section 3.5, equation 5, with the factors of the published code).
 
     Args:
         output: of a network in training mode, for 2 n images of two groups; terms whose training head the

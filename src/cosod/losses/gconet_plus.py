@@ -68,7 +68,7 @@ _MAP_LOSSES = {
 def gconet_plus_loss(
     output: Output, masks: Tensor, classes: Tensor, weights: GCoNetPlusWeights | None = None
 ) -> dict[str, Tensor]:
-    """GCoNet+'s loss (section 3.7, equation 11, with the factors of the published code).
+    """Computes GCoNet+'s loss (section 3.7, equation 11, with the factors of the published code).
 
     Args:
         output: of a network in training mode, for 2 n images of two groups; terms whose training head the
@@ -116,7 +116,7 @@ def _smoothed(loss, maps: Tensor, masks: Tensor, epsilon: float) -> Tensor:
 
 
 def _triplet_features(output: Output, weights: GCoNetPlusWeights) -> list[Tensor]:
-    """Global averages of the features that the triplet loss is on, ``(2 n, C)`` each."""
+    """Averages the features that the triplet loss is on, ``(2 n, C)`` each."""
     chosen = {"deep": [output.deep], "masked": [output.masked_deep], "both": [output.deep, output.masked_deep]}
     return [deep.float().mean(dim=(2, 3)) for deep in chosen[weights.triplet_on] if deep is not None]
 

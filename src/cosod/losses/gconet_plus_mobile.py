@@ -65,7 +65,7 @@ def mobile_loss(
 
 
 def attention_loss(attention: Tensor, masks: Tensor) -> Tensor:
-    """How little of the attention lies on the object: ``-log`` of its share there, mean over images that have one.
+    """Computes ``-log`` of the attention's share on the object, mean over images that have one.
 
     Args:
         attention: ``(N, 1, h, w)``, every image summing to one.

@@ -8,7 +8,8 @@ from cosod.errors import InputError
 
 
 def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0) -> Tensor:
-    """Focal loss without class weights, mean over all pixels: ``(1 - p_t)^gamma * BCE`` (Lin et al., ICCV 2017).
+    """Computes the focal loss without class weights, mean over pixels: ``(1 - p_t)^gamma * BCE`` (Lin et al., ICCV
+    2017).
 
     Args:
         logits: any shape.
@@ -19,7 +20,7 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0) -> Tensor:
 
 
 def contrast_loss(contrast: Tensor, masks: Tensor) -> Tensor:
-    """GCM: the masks with the own consensus, nothing with the other group's (GCoNet equation 3).
+    """Computes GCM's loss: the masks with the own consensus, nothing with the other group's (GCoNet equation 3).
 
     Args:
         contrast: logits ``(4 n, 1, H, W)``: of 2 n images with the own consensus, then of the same with the other's.
@@ -29,7 +30,7 @@ def contrast_loss(contrast: Tensor, masks: Tensor) -> Tensor:
 
 
 def classification_loss(scores: Tensor, classes: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Cross entropy of the group classifier, mean over images.
+    """Computes the cross entropy of the group classifier, mean over images.
 
     Args:
         scores: ``(N, groups)``.
@@ -40,7 +41,7 @@ def classification_loss(scores: Tensor, classes: Tensor, smoothing: float = 0.0)
 
 
 def symmetric_triplet_loss(features: Tensor, margin: float = 0.1) -> Tensor:
-    """Group-based symmetric triplet loss (GST, GCoNet+ section 3.5).
+    """Computes the group-based symmetric triplet loss (GST, GCoNet+ section 3.5).
 
     Each group is cut in two halves; ``triplet(A1, A2, B1) + triplet(B1, B2, A1)`` with Euclidean distances,
     each the mean over pairs.
@@ -60,7 +61,8 @@ def symmetric_triplet_loss(features: Tensor, margin: float = 0.1) -> Tensor:
 
 
 def semi_hard_triplet_loss(features: Tensor, classes: Tensor, margin: float = 0.1) -> Tensor:
-    """Triplet loss with semi-hard negatives (Schroff et al., CVPR 2015, section 3.2), on squared distances.
+    """Computes the triplet loss with semi-hard negatives (Schroff et al., CVPR 2015, section 3.2), on squared
+    distances.
 
     Each pair of one class is compared with the nearest image of another class that is farther than the pair,
     or with the farthest one where none is.
@@ -88,7 +90,7 @@ def semi_hard_triplet_loss(features: Tensor, classes: Tensor, margin: float = 0.
 
 
 def adversarial_loss(judged: Tensor, real: bool) -> Tensor:
-    """Binary cross entropy of a discriminator's logits, mean over images.
+    """Computes the binary cross entropy of a discriminator's logits, mean over images.
 
     Args:
         judged: ``(N, 1)``, see :class:`cosod.models.modules.discriminator.Discriminator`.

@@ -6,7 +6,8 @@ from torch.nn import functional as F
 
 
 def iou_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Soft intersection over union, ``sum_i (1 - I_i / U_i)``: summed over the images, as published, not averaged.
+    """Computes soft intersection over union, ``sum_i (1 - I_i / U_i)``: summed over the images, as published, not
+    averaged.
 
     The soft IoU loss of GCoNet equation 2. Between 0 and N. An image where both map and mask are empty counts 0.
     """
@@ -19,19 +20,19 @@ def iou_loss(maps: Tensor, masks: Tensor) -> Tensor:
 
 
 def bce_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Binary cross entropy, mean over all pixels; a single pixel counts 100 at most."""
+    """Computes the binary cross entropy, mean over all pixels; a single pixel counts 100 at most."""
     # PyTorch refuses this function under autocast, where the maps are float32 already.
     with torch.autocast(maps.device.type, enabled=False):
         return F.binary_cross_entropy(maps.float(), masks.float())
 
 
 def mse_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Mean squared difference."""
+    """Computes the mean squared difference."""
     return F.mse_loss(maps, masks)
 
 
 def binary_loss(maps: Tensor) -> Tensor:
-    """The "reg" term of the GCoNet+ code, which pushes values to 0 or 1: mean of ``1 - p^2 - (1 - p)^2``.
+    """Computes the mean of ``1 - p^2 - (1 - p)^2``, which pushes values to 0 or 1 (the "reg" term of the GCoNet+ code).
 
     0 where all values are 0 or 1, at most 0.5.
     """
@@ -39,7 +40,8 @@ def binary_loss(maps: Tensor) -> Tensor:
 
 
 def ssim_loss(maps: Tensor, masks: Tensor, window: int = 11, sigma: float = 1.5) -> Tensor:
-    """One minus the structural similarity (Wang et al., 2004, equation 13) in a Gaussian window, mean over pixels.
+    """Computes one minus the structural similarity (Wang et al., 2004, equation 13) in a Gaussian window, mean over
+    pixels.
 
     The border is padded with zeros. Between 0 and 2.
     """
@@ -55,7 +57,7 @@ def ssim_loss(maps: Tensor, masks: Tensor, window: int = 11, sigma: float = 1.5)
 
 
 def scale_consistency_loss(small: Tensor, maps: Tensor) -> Tensor:
-    """Self-supervision by scale: the map of the shrunk image against the shrunk map of the image.
+    """Compares the map of the shrunk image with the shrunk map of the image (self-supervision by scale).
 
     Mean over pixels of ``(1 - SSIM) / 2`` in a 3 x 3 window, between 0 and 1; the GCoNet+ code adds it with
     factor 0.3, for images at a quarter of their size.
@@ -70,12 +72,12 @@ def scale_consistency_loss(small: Tensor, maps: Tensor) -> Tensor:
 
 
 def smooth_masks(masks: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """Label smoothing of masks: 0 and 1 move to ``epsilon / 2`` and ``1 - epsilon / 2``."""
+    """Smooths the labels of masks: 0 and 1 move to ``epsilon / 2`` and ``1 - epsilon / 2``."""
     return masks * (1 - epsilon) + epsilon / 2
 
 
 def _similarity(a: Tensor, b: Tensor, average) -> Tensor:
-    """SSIM at each pixel, for values in [0, 1]; ``average`` is the mean over a window."""
+    """Computes SSIM at each pixel, for values in [0, 1]; ``average`` is the mean over a window."""
     c1, c2 = 0.01**2, 0.03**2
     mean_a, mean_b = average(a), average(b)
     variance_a = average(a * a) - mean_a**2

@@ -11,7 +11,7 @@ from cosod.models.saliency_base import Saliency
 
 
 def partial_cross_entropy(logits: Tensor, xy: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy at labeled points, mean over all of the batch (section 4 of the method); 0 without any.
+    """Computes the cross entropy at labeled points, mean over the batch (section 4 of the method); 0 without any.
 
     The logits are read at the points by bilinear interpolation: clicks that share a cell of the map both count.
 
@@ -29,7 +29,7 @@ def partial_cross_entropy(logits: Tensor, xy: Tensor, labels: Tensor) -> Tensor:
 
 
 def structure_loss(logits: Tensor, masks: Tensor, bug_compatible: bool = False) -> Tensor:
-    """F3Net's weighted cross entropy and weighted IoU (F3Net equations 4 to 6), mean over the images.
+    """Computes F3Net's weighted cross entropy and weighted IoU (F3Net equations 4 to 6), mean over the images.
 
     Args:
         logits: ``(N, 1, H, W)``.
@@ -50,7 +50,7 @@ def structure_loss(logits: Tensor, masks: Tensor, bug_compatible: bool = False) 
 
 
 def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, color: float = 0.1, reach: float = 6.0) -> Tensor:
-    """How much maps differ between neighbors that look alike: what clicks say spreads as far as the color goes.
+    """Computes how much maps differ between neighbors of like colors: what clicks say spreads as far as the color does.
 
     For every pair of positions at most ``radius`` rows and columns apart, the difference of the map weighs
     ``exp(-d^2 / 2 reach^2 - c^2 / 2 color^2)``, d their distance and c that of their colors: the local saliency
@@ -78,21 +78,21 @@ def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, color: float 
 
 
 def deep_supervision(output: Saliency, loss: Callable[[Tensor], Tensor]) -> Tensor:
-    """The weighted sum of ``loss`` over all of a network's maps."""
+    """Computes the weighted sum of ``loss`` over all of a network's maps."""
     return sum(weight * loss(logits) for weight, logits in zip(output.weights, output.logits, strict=True))
 
 
 def mask_loss(output: Saliency, masks: Tensor, bug_compatible: bool = False) -> Tensor:
-    """Deep supervision by the structure loss, every map enlarged to its masks ``(N, 1, H, W)``."""
+    """Computes the structure loss under deep supervision, every map enlarged to its masks ``(N, 1, H, W)``."""
     size = masks.shape[-2:]
     return deep_supervision(output, lambda z: structure_loss(enlarge(z.float(), size), masks, bug_compatible))
 
 
 def point_loss(output: Saliency, xy: Tensor, labels: Tensor) -> Tensor:
-    """Deep supervision by the partial cross entropy."""
+    """Computes the partial cross entropy under deep supervision."""
     return deep_supervision(output, lambda z: partial_cross_entropy(z, xy, labels))
 
 
 def _neighborhood(masks: Tensor) -> Tensor:
-    """Means over 31 x 31 pixels, zeros beyond the border; by columns, then by rows: the same, 15 times faster."""
+    """Computes means over 31 x 31 pixels, by columns, then by rows: the same, 15 times faster."""
     return F.avg_pool2d(F.avg_pool2d(masks, (31, 1), 1, (15, 0)), (1, 31), 1, (0, 15))

@@ -45,5 +45,5 @@ REGISTRY: dict[str, Entry] = {
 
 
 def loss_of(name: str) -> Loss:
-    """The loss of that name in a recipe."""
+    """Returns the loss of that name in a recipe."""
     return REGISTRY[name].function

@@ -24,7 +24,7 @@ class SSNMWeights:
 
 
 def weighted_bce_loss(maps: Tensor, masks: Tensor, balanced: bool = False) -> Tensor:
-    """Binary cross entropy weighted by the share p of foreground in the whole batch, mean over all pixels.
+    """Computes the binary cross entropy weighted by the share p of foreground in the batch, mean over all pixels.
 
     The published code weights foreground by p and background by 1 - p, which favors the background where it
     is the larger part: the opposite of balancing.
@@ -47,7 +47,7 @@ def weighted_bce_loss(maps: Tensor, masks: Tensor, balanced: bool = False) -> Te
 
 
 def category_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """Binary cross entropy of the co-categories, mean over images and categories.
+    """Computes the binary cross entropy of the co-categories, mean over images and categories.
 
     Args:
         scores: logits, ``(N, categories)``.
@@ -65,12 +65,12 @@ def category_loss(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def smooth_l1_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Huber's loss with beta 1, which is half the squared difference for values in [0, 1]; mean over all pixels."""
+    """Computes Huber's loss with beta 1, half the squared difference for values in [0, 1]; mean over all pixels."""
     return F.smooth_l1_loss(maps.float(), masks.float())
 
 
 def ssnm_loss(output: Output, masks: Tensor, labels: Tensor, weights: SSNMWeights | None = None) -> dict[str, Tensor]:
-    """SSNM's loss as in the published code; the last term is not in the paper.
+    """Computes SSNM's loss as in the published code; the last term is not in the paper.
 
     Args:
         output: of a network in training mode, for N images; without ``classes`` that term is left out.

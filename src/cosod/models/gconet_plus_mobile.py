@@ -86,7 +86,7 @@ class SaliencyDecoder(nn.Module):
         self.head = nn.Conv2d(c4, 1, 1)
 
     def forward(self, x4: Tensor, x8: Tensor, x16: Tensor, x32: Tensor) -> tuple[Tensor, Tensor]:
-        """Features -> logits at stride 4, and at stride 16 for a loss of their own; both float32."""
+        """Computes logits at stride 4, and at stride 16 for a loss of their own; both float32."""
         x4, x8, x16, x32 = (self.dropout(x) for x in (x4, x8, x16, x32))
         x = self.reduce(x32) + self.context(x32.mean(dim=(2, 3)))[:, :, None, None]
         x = enlarge(self.block32(x), x16.shape[-2:]) + self.lateral16(x16)
@@ -119,7 +119,7 @@ class Gate(nn.Module):
         self.head = nn.Conv2d(c4, 1, 1)
 
     def forward(self, similarity: Tensor, x4: Tensor, x8: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
-        """-> what is added to the logits of saliency at stride 4, and at stride 16 for a loss; both float32."""
+        """Computes what is added to the logits of saliency at stride 4, and at stride 16 for a loss; both float32."""
         x = self.block16(torch.cat([self.similarity(similarity), self.lateral16(fine)], dim=1))
         coarse = self.coarse(x)
         x = enlarge(x, x8.shape[-2:]) + self.lateral8(x8)
@@ -167,7 +167,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
                 nn.init.zeros_(head.bias)
 
     def train(self, mode: bool = True):
-        """As usual, but the backbone stays in evaluation mode: it is frozen."""
+        """Sets the mode as usual, but the backbone stays in evaluation mode: it is frozen."""
         super().train(mode)
         keep_statistics(self.backbone)
         return self
@@ -200,7 +200,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         return unpack(consensus.vector, self.matching.channels).prototype
 
     def response(self, features: Features, consensus: Consensus) -> Tensor:
-        """How well each position fits any part of the shared object, ``(N, 1, H/16, W/16)``."""
+        """Computes how well each position fits any part of the shared object, ``(N, 1, H/16, W/16)``."""
         return self._similarity(features, consensus.vector)[:, :1]
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
@@ -213,16 +213,16 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         return Output(maps=logits.sigmoid(), logits=logits, probability=saliency.sigmoid())
 
     def _gated(self, features: Features, vector: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the gate at stride 4, and at stride 16 for a loss."""
+        """Computes the logits of the gate at stride 4, and at stride 16 for a loss."""
         x4, x8, fine, _ = features.skips
         return self.gate(self._similarity(features, vector), x4, x8, fine.to(x4.dtype))
 
     def _similarity(self, features: Features, vector: Tensor) -> Tensor:
-        """:meth:`.part_matching.PartMatching.similarity` of the images to a consensus."""
+        """Computes :meth:`.part_matching.PartMatching.similarity` of the images to a consensus."""
         return self.matching.similarity(features.deep, features.skips[2], _pooled(features).sigmoid(), vector)
 
     def forward_training(self, images: Tensor, sizes: tuple[int, ...]) -> Output:
-        """As :meth:`forward` in training mode, for groups of ``sizes`` images."""
+        """Does the same as :meth:`forward` in training mode, for groups of ``sizes`` images."""
         features, objects = self._encode(images)
         attentions, vectors = [], []
         for deep in features.deep.split(sizes):
@@ -244,7 +244,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
 
 
 def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
-    """Logits of the gate as they count in an image of the group, ``(N, 1, H, W)``.
+    """Computes the logits of the gate as they count in an image of the group, ``(N, 1, H, W)``.
 
     Each image shows the object somewhere. So what resembles the group most, of what is salient there, is not held back
     but raised to ``lift``, and the rest is held back as far as it resembles the group less. Only where even the best
@@ -262,6 +262,6 @@ def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
 
 
 def _pooled(features: Features) -> Tensor:
-    """Logits of saliency at stride 16; what trains the gate does not train them."""
+    """Computes the logits of saliency at stride 16; what trains the gate does not train them."""
     fine, saliency = features.skips[2:]
     return F.adaptive_avg_pool2d(saliency.detach().float(), fine.shape[-2:])

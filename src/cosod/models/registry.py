@@ -85,12 +85,12 @@ REGISTRY: dict[str, Entry] = {
 
 
 def names() -> list[str]:
-    """The names that :func:`create` knows."""
+    """Returns the names that :func:`create` knows."""
     return list(REGISTRY)
 
 
 def entry(name: str) -> Entry:
-    """What is registered under a name.
+    """Returns what is registered under a name.
 
     Raises:
         InputError: nothing; the message gives the nearest name.
@@ -101,7 +101,7 @@ def entry(name: str) -> Entry:
 
 
 def weights_file(name: str) -> Path | None:
-    """The weights file of a network that comes with this package, or ``None`` where there is none.
+    """Returns the weights file of a network that comes with this package, or ``None`` where there is none.
 
     Raises:
         InputError: an unknown name.
@@ -111,7 +111,7 @@ def weights_file(name: str) -> Path | None:
 
 
 def create(name: str, **config: Any) -> CoSaliencyNetwork:
-    """A new network with random weights, in training mode.
+    """Creates a network with random weights, in training mode.
 
     Args:
         name: one of :func:`names`.
@@ -129,7 +129,7 @@ def create(name: str, **config: Any) -> CoSaliencyNetwork:
 
 
 def name_of(network: CoSaliencyNetwork) -> str:
-    """The registered name of a network.
+    """Returns the registered name of a network.
 
     Raises:
         InputError: its class is not registered.

@@ -23,7 +23,7 @@ Window = tuple[slice, slice]
 
 
 def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
-    """The color guided filter's linear model (He, Sun and Tang, PAMI 2013, equations 14 to 16).
+    """Computes the color guided filter's linear model (He, Sun and Tang, PAMI 2013, equations 14 to 16).
 
     Args:
         guide: float32 ``(H, W, 3)`` in [0, 1].
@@ -62,7 +62,7 @@ def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsi
 
 
 def guided_filter(guide: np.ndarray, target: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
-    """``target`` ``(H, W)`` smoothed along the edges of ``guide``; arguments as :func:`guided_coefficients`."""
+    """Smooths ``target`` ``(H, W)`` along the edges of ``guide``; arguments as :func:`guided_coefficients`."""
     return _apply(guided_coefficients(guide, target, radius, epsilon), guide)
 
 
@@ -71,7 +71,7 @@ def _apply(coefficients: np.ndarray, guide: np.ndarray) -> np.ndarray:
 
 
 def smooth_alpha(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Alpha at the image's size, from a mask of any size that covers the same view.
+    """Computes alpha at the image's size, from a mask of any size that covers the same view.
 
     Up to :data:`EDGE_SIDE` alpha is found pixel by pixel. Larger images are reduced to it, and the linear models that
     make alpha of the colors there are applied to every pixel of the image, as in section 4.3 of Levin et al.
@@ -99,14 +99,14 @@ def smooth_alpha(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _edge(mask: np.ndarray, reach: int) -> np.ndarray:
-    """Pixels of a bool mask ``(H, W)`` within ``reach`` of its edge."""
+    """Returns the pixels of a bool mask ``(H, W)`` within ``reach`` of its edge."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     binary = mask.astype(np.uint8)
     return cv2.erode(binary, kernel) != cv2.dilate(binary, kernel)
 
 
 def _at_full_size(image: np.ndarray, guide: np.ndarray, small: np.ndarray) -> np.ndarray:
-    """Alpha of the image by the linear models that give ``small`` of its reduced copy ``guide``; uint8."""
+    """Computes alpha of the image by the linear models that give ``small`` of its reduced copy ``guide``; uint8."""
     height, width = image.shape[:2]
     coefficients = guided_coefficients(guide, small, RADIUS, EPSILON)
     kernel = np.ones((3, 3), np.uint8)
@@ -125,7 +125,7 @@ def _at_full_size(image: np.ndarray, guide: np.ndarray, small: np.ndarray) -> np
 
 
 def clean_colors(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Colors of the object alone, where the image shows it mixed with the background.
+    """Computes the colors of the object alone, where the image shows it mixed with the background.
 
     In the band of partial alpha a pixel is ``alpha F + (1 - alpha) B``. Estimates of F and B are spread into the
     band from both sides, and corrected by what they leave of the pixel unexplained (Forte, "Approximate fast
@@ -168,7 +168,7 @@ def _tiles(height: int, width: int) -> Iterator[Window]:
 
 
 def _enlarged(coarse: np.ndarray, size: tuple[int, int], window: Window) -> np.ndarray:
-    """The window of ``coarse`` stretched to ``size``, without stretching the rest; bilinear."""
+    """Stretches the window of ``coarse`` to ``size``, without stretching the rest; bilinear."""
     (rows, y, down), (columns, x, across) = (
         _source(part, long, short) for part, long, short in zip(window, size, coarse.shape, strict=False)
     )
@@ -183,7 +183,7 @@ def _enlarged(coarse: np.ndarray, size: tuple[int, int], window: Window) -> np.n
 
 
 def _source(window: slice, long: int, short: int) -> tuple[slice, float, float]:
-    """Along one axis: the coarse pixels that a window needs, where in them it begins, and its step."""
+    """Returns along one axis the coarse pixels that a window needs, where it begins in them, and its step."""
     step = short / long
     begin, end = (window.start + 0.5) * step - 0.5, (window.stop - 0.5) * step - 0.5
     first, last = max(0, int(begin) - 1), min(short, int(end) + 3)

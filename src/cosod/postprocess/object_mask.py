@@ -28,7 +28,7 @@ Box = tuple[int, int, int, int]
 
 
 def check_map(saliency: np.ndarray, size: tuple[int, int], name: str = "the map") -> np.ndarray:
-    """A map as float32 ``(H, W)`` in [0, 1]; uint8 and bool are scaled.
+    """Converts a map to float32 ``(H, W)`` in [0, 1]; uint8 and bool are scaled.
 
     Raises:
         InputError: not of ``size`` (height, width), or with values out of range.
@@ -46,7 +46,7 @@ def check_map(saliency: np.ndarray, size: tuple[int, int], name: str = "the map"
 
 
 def object_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
-    """Bool mask ``(H, W)`` of the object by the map alone, without specks and flaws; empty if there is none."""
+    """Computes the bool mask ``(H, W)`` of the object from the map alone, without specks and holes."""
     mask = np.ascontiguousarray(binarize(saliency, threshold))
     if not _bounds(mask):
         return mask
@@ -54,7 +54,7 @@ def object_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -
 
 
 def tidy(mask: np.ndarray, saliency: np.ndarray | None = None) -> np.ndarray:
-    """The mask ``(H, W)`` without parts under :data:`SPECK` of the largest one and holes under :data:`FLAW`.
+    """Removes parts under :data:`SPECK` of the largest one and holes under :data:`FLAW` from a mask ``(H, W)``.
 
     Small holes stay where the map ``(H, W)``, if it is given, is sure of background: that of a thin handle, say.
     """
@@ -75,7 +75,7 @@ def tidy(mask: np.ndarray, saliency: np.ndarray | None = None) -> np.ndarray:
 
 
 def object_box(mask: np.ndarray) -> Box | None:
-    """Tightest ``(x, y, width, height)`` around a mask ``(H, W)``; None if it is empty."""
+    """Returns the smallest box ``(x, y, width, height)`` around a mask ``(H, W)``; None if it is empty."""
     rows, columns = _bounds(mask) or (None, None)
     if rows is None:
         return None
@@ -83,7 +83,7 @@ def object_box(mask: np.ndarray) -> Box | None:
 
 
 def surroundings(mask: np.ndarray, share: float = 0.25) -> tuple[slice, slice] | None:
-    """Rows and columns of the object with a margin of ``share`` of its longer side; None for an empty mask."""
+    """Returns rows and columns of the object with a margin of ``share`` of its longer side; None for an empty mask."""
     bounds = _bounds(mask)
     if bounds is None:
         return None
@@ -95,7 +95,7 @@ def surroundings(mask: np.ndarray, share: float = 0.25) -> tuple[slice, slice] |
 
 
 def _bounds(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """First and one past the last row, and the same of columns."""
+    """Returns the first and one past the last row, and the same of columns."""
     found = []
     for axis in (1, 0):
         used = np.flatnonzero(mask.any(axis=axis))
@@ -108,7 +108,7 @@ def _bounds(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]] | None:
 def grab_cut(
     image: np.ndarray, saliency: np.ndarray, mask: np.ndarray, agreement: float = AGREEMENT
 ) -> tuple[np.ndarray, str | None]:
-    """The object's mask by color: GrabCut (Rother et al., SIGGRAPH 2004) from the map's mask, as in GCoNet section 6.
+    """Computes the object's mask by color: GrabCut (Rother et al., SIGGRAPH 2004) from the map's mask.
 
     Args:
         image: ``(H, W, 3)`` uint8, best the object's :func:`surroundings`.
@@ -141,7 +141,7 @@ def grab_cut(
 
 
 def bounded(shape: tuple[int, ...], side: int) -> tuple[int, int]:
-    """Width and height of an image of ``shape`` reduced until its longer side is at most ``side``."""
+    """Returns the width and height of an image of ``shape`` reduced until its longer side is at most ``side``."""
     scale = min(1.0, side / max(shape[:2]))
     return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
 

@@ -29,12 +29,12 @@ if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # not in older OpenCV
 
 
 def to_8bit(saliency: np.ndarray) -> np.ndarray:
-    """A map in [0, 1] as uint8, rounded."""
+    """Converts a map in [0, 1] to uint8, rounded."""
     return cv2.convertScaleAbs(saliency, alpha=255)  # in one pass, where numpy takes three
 
 
 def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The image ``(H, W, 3)`` with all but the mask's object dimmed, and the object outlined."""
+    """Draws the image ``(H, W, 3)`` with all but the mask's object dimmed, and the object outlined."""
     dimmed = (image * 0.35 + 25).astype(np.uint8)
     shown = np.where(mask[..., None], image, dimmed)
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -43,7 +43,7 @@ def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def encode(array: np.ndarray, media: str = "image/png", quality: int = 90) -> bytes:
-    """A uint8 or bool array as PNG or JPEG, by the media type."""
+    """Encodes a uint8 or bool array as PNG or JPEG, by the media type."""
     if array.ndim == 2 and array.dtype == np.uint8 and media == "image/png":
         done, data = cv2.imencode(".png", array, MAP_PNG)
         if done:
@@ -57,14 +57,14 @@ def encode(array: np.ndarray, media: str = "image/png", quality: int = 90) -> by
 
 
 def save_image(array: np.ndarray, path: Path, quality: int = 90) -> None:
-    """A uint8 or bool array as PNG or JPEG, by the ending of ``path``; written whole or not at all."""
+    """Saves a uint8 or bool array as PNG or JPEG, by the suffix of ``path``; written whole or not at all."""
     media = "image/jpeg" if path.suffix.lower() in (".jpg", ".jpeg") else "image/png"
     with whole(path) as temporary:  # around the packing too: JPEG has a limit to its sides
         temporary.write_bytes(encode(array, media, quality))
 
 
 def save_sheet(array: np.ndarray, path: Path) -> None:
-    """A contact sheet as PNG or JPEG, by the ending of ``path``; :func:`cosod.io.passed_over.is_sheet` knows it."""
+    """Saves a contact sheet as PNG or JPEG by its suffix, so that :func:`cosod.io.passed_over.is_sheet` knows it."""
     with whole(path) as temporary:
         if path.suffix.lower() == ".png":
             marked = PngInfo()
@@ -75,7 +75,7 @@ def save_sheet(array: np.ndarray, path: Path) -> None:
 
 
 def fitting_jpeg(array: np.ndarray) -> np.ndarray:
-    """An image ``(H, W, 3)`` as large as it is, or reduced as far as JPEG files need it.
+    """Encodes an image ``(H, W, 3)`` at its size, or reduced as far as JPEG files need it.
 
     Example:
         >>> fitting_jpeg(np.zeros((70_000, 2, 3), np.uint8)).shape
@@ -96,7 +96,7 @@ def contact_sheet(
     cell: int = 220,
     max_pixels: int = MAX_PIXELS,
 ) -> None:
-    """One picture of many groups: for each image the photo, its map and the overlay, one under the other.
+    """Draws one picture of many groups: for each image the photo, its map and the overlay, one under the other.
 
     Args:
         groups: name, and ``(image file, map file)`` of the images to show; the first ``columns`` of each.

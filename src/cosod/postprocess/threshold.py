@@ -11,7 +11,7 @@ MASK_THRESHOLD = 0.5
 
 
 def binarize(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
-    """A map ``(H, W)`` in [0, 1] -> bool mask.
+    """Binarizes a map ``(H, W)`` in [0, 1].
 
     Args:
         saliency: the map.
@@ -31,7 +31,7 @@ def binarize(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> n
 
 
 def coseg_threshold(saliency: np.ndarray, cap: float = 0.8) -> float:
-    """Mean plus population standard deviation of a map, at most ``cap``, as SSNM's evaluation code has it."""
+    """Computes mean plus population standard deviation of a map, at most ``cap``, as SSNM's evaluation code does."""
     return min(float(saliency.mean() + saliency.std()), cap)
 
 

@@ -76,7 +76,7 @@ def train(job: TrainingJob) -> Path:
 
 
 def _steps(run: Run, workers: int) -> Iterator[Work]:
-    """The work of this process, step by step, to the end of the run; begins where the run stands."""
+    """Yields the work of this process, step by step, from where the run stands to its end."""
     norm = (run.network.mean, run.network.std)
     while run.step < run.total:
         plan = run.plan_epoch()
@@ -91,7 +91,7 @@ def _steps(run: Run, workers: int) -> Iterator[Work]:
 
 
 def _set_modes_and_rates(run: Run) -> float:
-    """Training mode with what the recipe freezes, and the rates of the step; returns the schedule's factor."""
+    """Sets training mode with what the recipe freezes, and the rates of the step; returns the schedule's factor."""
     settings = run.recipe.optimizer
     progress = run.step / run.total
     run.network.train()
@@ -101,7 +101,7 @@ def _set_modes_and_rates(run: Run) -> float:
 
 
 def one_step(run: Run, work: Work) -> dict[str, float] | None:
-    """One step of the optimizer: gradients of all pairs averaged, over ``work`` and over processes.
+    """Takes one step of the optimizer with gradients averaged over ``work`` and over processes.
 
     Returns:
         The loss terms, means over all pairs of the step; ``None`` where the gradient was not finite: then neither
@@ -143,7 +143,7 @@ def one_step(run: Run, work: Work) -> dict[str, float] | None:
 
 
 def _look(run: Run, run_log: RunLog) -> None:
-    """After a step: validation, weights and checkpoint where they are due."""
+    """Validates and writes weights and checkpoint after a step where they are due."""
     job, recipe = run.job, run.recipe
     ends_epoch = run.step % run.steps_an_epoch == 0
     ends = run.step == run.total

@@ -142,7 +142,9 @@ class Run:
         return network.to(self.process_group.device).eval()
 
     def plan_epoch(self) -> list[tuple[Meeting, ...]]:
-        """The meetings of the present epoch, over all processes; written to ``order`` in the run's folder."""
+        """Returns the meetings of the present epoch, over all processes, and writes them to ``order`` in the run's
+        folder.
+        """
         epoch = self.epoch
         fresh = self.step % self.steps_an_epoch == 0
         if self.recipe.sampling.partner == "hardest" and (fresh or not self.nearest):
@@ -189,7 +191,7 @@ class Run:
         save(self.result, path, extra)
 
     def _checkpoint(self) -> dict | None:
-        """The folder's checkpoint, if there is one, compared with this run."""
+        """Reads the folder's checkpoint, if there is one, and compares it with this run."""
         path = self.job.checkpoint
         if not path.exists():
             return None
@@ -218,7 +220,7 @@ class Run:
         self.step, self.skipped, self.nearest = found["step"], found["skipped"], found["nearest"]
 
     def _data(self) -> list:
-        """What is trained on, for people and to tell whether it has changed."""
+        """Returns what is trained on, for people and to tell whether it has changed."""
         rows = []
         for data in self.sets:
             names = json.dumps([(item.group, item.image.name) for item in data.items]).encode()
@@ -227,7 +229,7 @@ class Run:
 
 
 def _read_data(job: TrainingJob) -> tuple[list[TrainingSet], dict]:
-    """The training sets, and the held-out groups of the first."""
+    """Reads the training sets, and the held-out groups of the first."""
     recipe, wanted = job.recipe, job.recipe.validation
     shares = recipe.sampling.shares
     if shares and len(job.data) != len(shares):
@@ -282,7 +284,7 @@ def _new_network(recipe: Recipe, groups: int) -> CoSaliencyNetwork:
 
 
 def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:
-    """All weights of a file, but the classifier's where it knows other groups."""
+    """Loads all weights of a file, but the classifier's where it knows other groups."""
     state = loading.load(path, expected=name).state_dict()
     own = network.state_dict()
     for key in own:
@@ -294,7 +296,7 @@ def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:
 
 
 def write_recipe(job: TrainingJob, held_out: list[str]) -> None:
-    """``recipe.json`` and ``held_out.txt`` in the run's folder: what made it."""
+    """Writes ``recipe.json`` and ``held_out.txt`` to the run's folder: what made it."""
     write_text(job.output / "recipe.json", json.dumps(to_table(job.recipe), indent=2) + "\n")
     if held_out:
         write_text(job.output / "held_out.txt", "".join(f"{name}\n" for name in held_out))

@@ -71,7 +71,7 @@ def sort(
     smallest: int = 2,
     unreadable: Sequence[int] = (),
 ) -> Albums:
-    """Albums of ``total`` images of which those at ``indices`` could be described.
+    """Returns the albums of ``total`` images of which those at ``indices`` could be described.
 
     What is neither described nor ``unreadable`` shows no object, and is left over.
     """

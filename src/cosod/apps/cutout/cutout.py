@@ -87,7 +87,7 @@ class Cutout:
 def cut_out(
     image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None, presence: float | None = None
 ) -> np.ndarray:
-    """The object that a map marks, cut out of its image.
+    """Cuts the object that a map marks out of its image.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
@@ -113,7 +113,7 @@ def cut_out(
 def cut_out_noted(
     image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None, presence: float | None = None
 ) -> Cutout:
-    """As :func:`cut_out`, with notes on what did not go as it should."""
+    """Does the same as :func:`cut_out`, and returns notes on what did not go as it should."""
     options = options or CutoutOptions()
     saliency = check_map(saliency, image.shape[:2])
     absent = absence.is_absent(presence, options.absent)
@@ -140,7 +140,7 @@ def cutout(
     presence: Sequence[float | None] | None = None,
     **changes,
 ) -> list[np.ndarray]:
-    """The object that a group of images shares, cut out of each.
+    """Cuts the object that a group of images shares out of each.
 
     >>> pictures = cosod.cutout(photos, background="white", size=(800, 800))
 
@@ -178,7 +178,7 @@ def cutout(
 
 
 def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
-    """The mask of what :func:`cut_out` shows: the map's own, its outline moved to where the colors change.
+    """Computes the mask of what :func:`cut_out` shows: the map's own, its outline moved to where the colors change.
 
     Args:
         image, saliency: as for :func:`cut_out`.
@@ -196,7 +196,7 @@ def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = M
 
 
 def _alpha(image: np.ndarray, saliency: np.ndarray, options: CutoutOptions) -> tuple[np.ndarray, list[str]]:
-    """Opacity of the object, uint8 ``(H, W)``, and notes."""
+    """Computes the opacity of the object, uint8 ``(H, W)``, and notes."""
     if options.method == "alpha":
         return (255 * saliency).round().astype(np.uint8), []
     alpha = np.zeros(saliency.shape, np.uint8)
@@ -219,7 +219,7 @@ def _touches(box: tuple[int, int, int, int], shape: tuple[int, int]) -> bool:
 
 
 def _placed(rgba: np.ndarray, photo: np.ndarray, box, options: CutoutOptions) -> np.ndarray:
-    """The cut-out in its frame and on its background."""
+    """Places the cut-out in its frame and on its background."""
     if options.size is None and options.padding is None:
         framed, shown = rgba, (slice(None), slice(None))
     elif box is None:
@@ -235,7 +235,7 @@ def _placed(rgba: np.ndarray, photo: np.ndarray, box, options: CutoutOptions) ->
 
 
 def _framed(rgba: np.ndarray, box, options: CutoutOptions) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """The object in a frame of its own, and the part of the photo (rows, columns) that lies in the frame."""
+    """Places the object in a frame of its own; also returns the part of the photo (rows, columns) in the frame."""
     x, y, width, height = box
     if options.size is None:
         margin = round(options.padding * max(width, height))
@@ -262,7 +262,7 @@ def _framed(rgba: np.ndarray, box, options: CutoutOptions) -> tuple[np.ndarray, 
 
 
 def _over(rgba: np.ndarray, behind: np.ndarray) -> np.ndarray:
-    """RGBA laid over RGB, by bands of rows, which bounds the memory."""
+    """Lays RGBA over RGB, by bands of rows, which bounds the memory."""
     result = np.empty_like(behind)
     for start in range(0, len(rgba), 256):
         rows = slice(start, start + 256)

@@ -88,7 +88,7 @@ class Guard:
             return False
 
     def _counted(self, scope, receive):
-        """``receive`` with the body's bytes counted and its pauses bounded."""
+        """Returns ``receive`` with the body's bytes counted and its pauses bounded."""
         upload = scope["path"] == "/api/groups" or scope["path"].endswith("/photos")
         most = self.limits.upload_bytes if upload else self.limits.small_bytes
         taken, complete = 0, False

@@ -78,7 +78,7 @@ class Photo:
         return self.path.with_suffix(".map.png")
 
     def told(self, text: str) -> str:
-        """A message with the photo's own name in place of the server's path."""
+        """Returns a message with the photo's own name in place of the server's path."""
         return text.replace(str(self.path), self.name)
 
     def delete(self) -> None:
@@ -150,7 +150,7 @@ class Store:
         self._lock = threading.Lock()
 
     def create(self) -> UploadedGroup:
-        """A new, empty group; raises Full if there are too many."""
+        """Creates an empty group; raises Full if there are too many."""
         with self._lock:
             if len(self._groups) >= self.limits.groups:
                 raise Full(f"the server keeps {self.limits.groups} groups already; try again later")
@@ -161,7 +161,7 @@ class Store:
             return group
 
     def get(self, group_id: str) -> UploadedGroup:
-        """The group, which counts as a use of it; raises Unknown."""
+        """Returns the group, which counts as a use of it; raises Unknown."""
         with self._lock:
             group = self._groups.get(group_id)
             if group is None:
@@ -202,7 +202,7 @@ class Store:
 
 
 def safe_name(name: str) -> str:
-    """A file's name as it may be shown and be written into a zip: no folders, nothing invisible, not too long."""
+    """Returns a file's name as it may be shown and put into a zip: no folders, nothing invisible, not too long."""
     name = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     name = "".join(c for c in name if unicodedata.category(c)[0] != "C")
     name = re.sub(r'[<>:"|?*]', "_", name).strip(". ")

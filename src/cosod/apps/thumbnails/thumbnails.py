@@ -80,7 +80,7 @@ def plan_crops(
     options: ThumbnailOptions | None = None,
     counted: Sequence[bool] | None = None,
 ) -> list[Frame]:
-    """Frames for the photos of a group that show their objects alike.
+    """Plans frames for the photos of a group that show their objects at one size and place.
 
     All have the aspect of ``options.size``; in all of them the object takes the same share of the frame and has its
     center at the same place. Share and place are those that need least of the photos' surroundings, the middle
@@ -110,7 +110,7 @@ def plan_crops(
 
 
 def _chosen(found, aspect: float, options: ThumbnailOptions) -> tuple[float, tuple[float, float]]:
-    """Share of the object and place of its center, for all photos of a group."""
+    """Returns the share of the object and place of its center, for all photos of a group."""
     if not found or options.edges == "inside":
         return options.fill or FILL, (0.5, 0.5)
     boxes = np.array([box for box, _ in found], float)
@@ -129,7 +129,7 @@ def _chosen(found, aspect: float, options: ThumbnailOptions) -> tuple[float, tup
 
 
 def _around(box, aspect: float, fill: float, place: tuple[float, float]):
-    """The frame in which ``box`` takes ``fill`` of the tighter side, its center at ``place``; numbers or arrays."""
+    """Returns the frame in which ``box`` takes ``fill`` of the tighter side, its center at ``place``."""
     x, y, width, height = box
     frame_width = np.maximum(width, height * aspect) / fill
     frame_height = frame_width / aspect
@@ -153,7 +153,7 @@ def _middle(size: tuple[int, int], aspect: float) -> Frame:
 
 
 def _moved_inside(frame: Frame, box: Box, size: tuple[int, int]) -> Frame:
-    """The frame moved, and if need be reduced, to lie in the photo; as far as it still holds the whole box."""
+    """Moves the frame, and reduces it if needed, into the photo; as far as it still holds the whole box."""
     x, y, width, height = frame
     scale = min(1.0, size[1] / width, size[0] / height)
     scale = max(scale, box[2] / width, box[3] / height)
@@ -167,7 +167,7 @@ def _moved_inside(frame: Frame, box: Box, size: tuple[int, int]) -> Frame:
 
 
 def crop(image: np.ndarray, frame: Frame, size: tuple[int, int], mask: np.ndarray | None = None) -> np.ndarray:
-    """The part of an image that a frame shows, at the size of a thumbnail.
+    """Crops the part of an image that a frame shows, at the size of a thumbnail.
 
     Args:
         image: ``(H, W, 3)`` uint8.
@@ -195,7 +195,7 @@ def crop(image: np.ndarray, frame: Frame, size: tuple[int, int], mask: np.ndarra
 
 
 def _shown(start: float, length: float, limit: int, pixels: int) -> tuple[tuple[int, int], tuple[float, float]]:
-    """Along one axis, the thumbnail's pixels that the photo covers, and the part of the photo they show."""
+    """Returns along one axis the thumbnail's pixels that the photo covers, and the part of the photo they show."""
     step = length / pixels
     first = max(0, round(-start / step))
     last = min(pixels, round((limit - start) / step))
@@ -207,12 +207,12 @@ def _shown(start: float, length: float, limit: int, pixels: int) -> tuple[tuple[
 
 
 def _sharpened(image: np.ndarray) -> np.ndarray:
-    """Unsharp mask, mild enough to leave no halo."""
+    """Sharpens by an unsharp mask, mild enough to leave no halo."""
     return cv2.addWeighted(image, 1 + SHARPEN, cv2.GaussianBlur(image, (0, 0), SHARPEN_RADIUS), -SHARPEN, 0)
 
 
 def _seen(mask: np.ndarray | None, box, shape, size: tuple[int, int]) -> np.ndarray:
-    """The part of a mask, of whatever size, that a box of the image shows, with a margin; bool ``(height, width)``."""
+    """Returns the part of a mask of any size that a box of the image shows, with a margin; bool."""
     if mask is None:
         return np.zeros(size[::-1], bool)
     across, down = mask.shape[1] / shape[1], mask.shape[0] / shape[0]
@@ -222,7 +222,7 @@ def _seen(mask: np.ndarray | None, box, shape, size: tuple[int, int]) -> np.ndar
 
 
 def _extended(shown: np.ndarray, margins, covered: np.ndarray) -> np.ndarray:
-    """``shown`` with margins (rows before and after, columns before and after) that continue its background."""
+    """Extends ``shown`` by margins (rows before and after, columns before and after) of its background."""
     known = np.pad(np.ones(shown.shape[:2], np.uint8), margins)
     free = np.pad((~covered).astype(np.float32), margins)
     if not free.any():
@@ -245,7 +245,7 @@ def thumbnails(
     presence: Sequence[float | None] | None = None,
     **changes,
 ) -> list[np.ndarray]:
-    """Thumbnails of a group that show the shared object alike.
+    """Crops the images of a group around their shared object, at one size and place.
 
     >>> pictures = cosod.thumbnails(photos, size=(256, 256))
 
@@ -281,7 +281,7 @@ def thumbnails(
 
 
 def contact_sheet(groups: Sequence[tuple[str, Sequence[np.ndarray]]], columns: int = 8) -> np.ndarray:
-    """One picture of the thumbnails of many groups.
+    """Draws one picture of the thumbnails of many groups.
 
     Args:
         groups: name, and thumbnails ``(h, w, 3)`` that all have one size.

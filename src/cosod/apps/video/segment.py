@@ -64,7 +64,7 @@ def segment_video(
 
 
 def learn(clip: Clip, detector: Detector, sample: int = SAMPLE) -> Learned:
-    """The consensus of frames spread over the clip."""
+    """Learns the consensus of frames spread over the clip."""
     if sample < 2:
         raise InputError(f"{sample} frames to form a consensus of; give at least 2")
     frames, total = clip.spread(sample, lambda frame: shrink(frame, detector.size))
@@ -79,7 +79,7 @@ def learn(clip: Clip, detector: Detector, sample: int = SAMPLE) -> Learned:
 def maps(
     clip: Clip, detector: Detector, consensus: GroupConsensus, options: Smoothing
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Each frame with its smoothed map, at the frame's own size."""
+    """Yields each frame with its smoothed map, at the frame's own size."""
     smoother = Smoother(options)
     for frames in batched(clip.frames(), detector.batch):
         small = [shrink(frame, detector.size) for frame in frames]

@@ -28,7 +28,7 @@ __all__ = [
 
 
 def score(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> Scores:
-    """All measures and curves of one image, ready for :class:`cosod.evaluation.Totals`.
+    """Computes all measures and curves of one image, ready for :class:`cosod.evaluation.Totals`.
 
     Raises:
         InputError: shapes differ, are not (H, W), hold no pixels, or values are NaN or outside [0, 1].
@@ -40,42 +40,44 @@ def score(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> Scor
 
 
 def figures(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> dict[str, float]:
-    """Measure -> value for one image, with the keys of :attr:`cosod.evaluation.Report.all`."""
+    """Computes the measures of one image, by the keys of :attr:`cosod.evaluation.Report.all`."""
     return get(protocol).values(score(pred, truth, protocol))
 
 
 def curves(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> dict[str, np.ndarray]:
-    """``precision recall fpr f e``, (K,) each, by rising threshold; K is 255 for ``papers`` and 256 for others."""
+    """Computes ``precision recall fpr f e``, (K,) each, by rising threshold; K is 255 for ``papers`` and 256 for
+    others.
+    """
     return get(protocol).finished(score(pred, truth, protocol).curves)
 
 
 def mae(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
-    """Mean absolute error in [0, 1]."""
+    """Computes the mean absolute error, in [0, 1]."""
     return score(pred, truth, protocol).values["mae"]
 
 
 def s_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
-    """S-measure, alpha = 0.5 (Fan et al., ICCV 2017), at most 1."""
+    """Computes the S-measure with alpha = 0.5 (Fan et al., ICCV 2017), at most 1."""
     return score(pred, truth, protocol).values["s"]
 
 
 def f_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> np.ndarray:
-    """F by threshold, beta^2 = 0.3 (Achanta et al., CVPR 2009), (K,) in [0, 1]."""
+    """Computes F by threshold with beta^2 = 0.3 (Achanta et al., CVPR 2009), (K,) in [0, 1]."""
     return curves(pred, truth, protocol)["f"]
 
 
 def e_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> np.ndarray:
-    """E by threshold (Fan et al., IJCAI 2018), (K,); ``papers`` and ``pysodmetrics`` have it."""
+    """Computes E by threshold (Fan et al., IJCAI 2018), (K,); for protocols ``papers`` and ``pysodmetrics``."""
     return curves(pred, truth, protocol)["e"]
 
 
 def weighted_f(pred: np.ndarray, truth: np.ndarray, protocol: str = "pysodmetrics") -> float:
-    """Weighted F, beta = 1 (Margolin et al., CVPR 2014), in [0, 1]; ``pysodmetrics`` and ``f3net`` have it."""
+    """Computes the weighted F with beta = 1 (Margolin et al., CVPR 2014); for ``pysodmetrics`` and ``f3net``."""
     return score(pred, truth, protocol).values["wf"]
 
 
 def precision_jaccard(pred: np.ndarray, truth: np.ndarray, protocol: str = "coseg") -> tuple[float, float]:
-    """P (pixel accuracy) and J (intersection over union) of the co-segmentation papers, in [0, 1].
+    """Computes P (pixel accuracy) and J (intersection over union) of the co-segmentation papers, in [0, 1].
 
     Two bool arrays are compared as they are, without the protocol's resizing and threshold.
     """
@@ -86,7 +88,7 @@ def precision_jaccard(pred: np.ndarray, truth: np.ndarray, protocol: str = "cose
 
 
 def as_levels(image: np.ndarray, what: str) -> np.ndarray:
-    """A bool, uint8 or float [0, 1] array as 8-bit levels.
+    """Converts a bool, uint8 or float [0, 1] array to 8-bit levels.
 
     Raises:
         InputError: another shape or type, no pixels, NaN or values outside [0, 1].

@@ -72,7 +72,7 @@ class EfficientNetLite(nn.Module):
         self.out_channels = tuple(_rounded_width(STAGES[number][1], width) for number in GIVEN)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Normalized images ``(N, 3, H, W)`` -> features at strides 4, 8, 16 and 32; H and W are multiples of 32."""
+        """Computes the features at strides 4, 8, 16 and 32 of normalized images ``(N, 3, H, W)``, multiples of 32."""
         features = []
         x = self.stem(images)
         for number, stage in enumerate(self.stages):
@@ -83,7 +83,7 @@ class EfficientNetLite(nn.Module):
 
 
 def published_names(variant: str) -> Callable[[str], str | None]:
-    """The function from the names of the PyTorch checkpoints of EfficientNet-Lite to ours; None: left out.
+    """Returns the function from the names of PyTorch checkpoints of EfficientNet-Lite to ours; None leaves one out.
 
     These checkpoints call a block ``_blocks.N`` with ``_expand_conv``, ``_depthwise_conv`` and ``_project_conv``, each
     followed by ``_bn0``, ``_bn1`` and ``_bn2``.
@@ -115,12 +115,14 @@ def published_names(variant: str) -> Callable[[str], str | None]:
 
 
 def _place(kind: str, strided: bool) -> int:
-    """Index of a convolution or its normalization in :func:`_conv_bn`, where padding stands before strided ones."""
+    """Returns the index of a convolution or its normalization in :func:`_conv_bn`, where padding stands before strided
+    ones.
+    """
     return (kind == "bn") + strided
 
 
 def _rounded_width(channels: int, factor: float) -> int:
-    """Channels scaled to a multiple of eight that is not more than a tenth too small."""
+    """Returns the channels scaled to a multiple of eight that is not more than a tenth too small."""
     if factor == 1.0:
         return channels
     scaled = channels * factor

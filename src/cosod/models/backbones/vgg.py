@@ -45,7 +45,7 @@ class VGG16(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Normalized images ``(N, 3, H, W)`` -> the outputs of the five blocks, finest first."""
+        """Computes the outputs of the five blocks for normalized images ``(N, 3, H, W)``, finest first."""
         outputs = []
         x = images
         for block in (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5):

@@ -42,7 +42,7 @@ def recognize(state: Mapping[str, Tensor], where: str = "the state dict") -> Rec
 
 
 def from_published(source: str | os.PathLike | Mapping[str, Any] | nn.Module) -> CoSaliencyNetwork:
-    """The network of a published checkpoint, in evaluation mode, giving what the published code gives.
+    """Loads the network of a published checkpoint, in evaluation mode; it gives what the published code gives.
 
     GCoNet+ gets ``confidence="released"``.
 
@@ -79,7 +79,7 @@ def from_published(source: str | os.PathLike | Mapping[str, Any] | nn.Module) ->
 
 
 def to_published(network: CoSaliencyNetwork) -> dict[str, Tensor]:
-    """The state dict that the published code loads, in its names and with the entries that it never uses.
+    """Returns the state dict that the published code loads, in its names and with the entries that it never uses.
 
     These are zeros that share one number's memory, and ``torch.save`` writes no more than that number. Where the
     published code has one parameter under several names, these entries share their memory.
@@ -130,14 +130,14 @@ def check(
 
 
 def some(names) -> str:
-    """The first few of ``names`` in a line."""
+    """Returns the first few of ``names`` in a line."""
     names = list(names)
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 
 
 def _names(network: CoSaliencyNetwork, family: Family) -> dict[str, str]:
-    """Published name -> our name, in the order of our state dict."""
+    """Returns our names by the published ones, in the order of our state dict."""
     rows = family.rows(network.config)
     names = {}
     for our in network.state_dict():

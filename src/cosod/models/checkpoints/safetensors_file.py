@@ -93,7 +93,7 @@ class Constants:
 
     @classmethod
     def read(cls, extra: Mapping) -> Self | None:
-        """What a weights file's extra values hold; None where there is nothing.
+        """Reads the constants from a weights file's extra values; returns None where there are none.
 
         Raises:
             WeightsError: the entry is not what :meth:`as_dict` makes.
@@ -112,12 +112,12 @@ class Constants:
             ) from None
 
     def as_dict(self) -> dict[str, float]:
-        """For the metadata of a weights file."""
+        """Returns the constants for the metadata of a weights file."""
         return dataclasses.asdict(self)
 
 
 def load(path: str | os.PathLike) -> CoSaliencyNetwork:
-    """The network of a weights file, on the CPU, in evaluation mode and float32.
+    """Loads the network of a weights file, on the CPU, in evaluation mode and float32.
 
     Raises:
         WeightsError: the file is missing, damaged, not of this package, of a newer format, its weights are not
@@ -128,7 +128,7 @@ def load(path: str | os.PathLike) -> CoSaliencyNetwork:
 
 
 def describe(path: str | os.PathLike) -> Description:
-    """What a weights file says of itself, without reading its tensors.
+    """Reads what a weights file says of itself, without its tensors.
 
     Raises:
         WeightsError: the file is missing, damaged, or not of this package.

@@ -29,7 +29,7 @@ class Refiner(nn.Module):
         self.leave = nn.Conv2d(width, 1, 3, padding=1)
 
     def forward(self, maps: Tensor, images: Tensor | None = None) -> Tensor:
-        """The refined map.
+        """Computes the refined map.
 
         Args:
             maps: ``(N, 1, H, W)`` in [0, 1]. Certain values are eased to (0.01, 0.99): a map that the

@@ -94,19 +94,19 @@ class Recipe:
 
 
 def nearest(wanted: str, known: Iterable[str]) -> str:
-    """Half a sentence: the nearest of ``known``, else all of them."""
+    """Returns half a sentence: the nearest of ``known``, else all of them."""
     known = sorted(known)
     close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
 
 
 def recipe_names() -> list[str]:
-    """The recipes that come with the package."""
+    """Returns the names of the recipes that come with the package."""
     return sorted(p.name.removesuffix(".toml") for p in _folder().iterdir() if p.name.endswith(".toml"))
 
 
 def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
-    """A recipe of the package by name, or of a TOML file.
+    """Loads a recipe of the package by name, or of a TOML file.
 
     A file may name a ``base``, another recipe or a file beside it, whose values hold where it says nothing. The
     keys are the fields of :class:`Recipe`, with a table for each part: ``[sampling]``, ``[augment]``, ...
@@ -127,12 +127,12 @@ def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = 
 
 
 def from_table(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
-    """The recipe of a table of plain values, as :func:`to_table` gives it."""
+    """Returns the recipe of a table of plain values, as :func:`to_table` gives it."""
     return _build(Recipe, dict(table), where)
 
 
 def to_table(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values that JSON and TOML can hold."""
+    """Returns the recipe as plain values that JSON and TOML can hold."""
 
     def plain(value):
         if isinstance(value, dict):
@@ -143,7 +143,7 @@ def to_table(recipe: Recipe) -> dict[str, Any]:
 
 
 def with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A table of :func:`to_table`, written before a key was added, with that key's default, which is what was done."""
+    """Adds the defaults of missing keys to a table of :func:`to_table` that was written before they were added."""
     try:
         return to_table(from_table(table))
     except InputError:  # a key that there no longer is: it stands as it was
@@ -155,7 +155,7 @@ def _folder():
 
 
 def _table(name: str, above: tuple[str, ...], beside: Path | None = None) -> tuple[dict, str]:
-    """The merged table of a recipe and its bases."""
+    """Returns the merged table of a recipe and its bases."""
     if name in above:
         raise InputError(f"recipe {name} is its own base; change its base")
     if name.endswith(".toml"):
@@ -179,7 +179,7 @@ def _table(name: str, above: tuple[str, ...], beside: Path | None = None) -> tup
 
 
 def _merged(base: dict, changes: dict) -> dict:
-    """``changes`` over ``base``; tables are merged, but a new loss begins with its own default factors."""
+    """Merges ``changes`` over ``base``, table by table; a new loss begins with its own default factors."""
     if "loss" in changes and changes["loss"] != base.get("loss"):
         base = {k: v for k, v in base.items() if k != "weights"}
     out = dict(base)
@@ -224,7 +224,9 @@ def _value(kind: Any, value: Any, where: str) -> Any:
 
 
 def of_kind(kind: type, value: Any, name: str) -> Any:
-    """``value``, whole numbers as ``float`` where that is wanted; raises ``InputError`` where it is of another kind."""
+    """Returns ``value``, whole numbers as ``float`` where that is wanted; raises ``InputError`` if it is of another
+    kind.
+    """
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
@@ -234,7 +236,7 @@ def of_kind(kind: type, value: Any, name: str) -> Any:
 
 
 def _full_name(key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
-    """The place of an override: as written, or of the only part that has such a key."""
+    """Returns the place of an override: as written, or of the only part that has such a key."""
     parts = tuple(key.split("."))
     own = get_type_hints(Recipe)
     if len(parts) > 1 or key in own:
@@ -266,7 +268,9 @@ def _put(table: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
 
 
 def parsed(value: Any) -> Any:
-    """Text as TOML reads it, or as it is: ``0.5``, ``true``, ``[1, 2]``, ``cosine``."""
+    """Parses text as TOML where it can be, and returns it as it is otherwise: ``0.5``, ``true``, ``[1, 2]``,
+    ``cosine``.
+    """
     if not isinstance(value, str):
         return value
     try:

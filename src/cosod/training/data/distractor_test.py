@@ -35,12 +35,12 @@ class ConcatenatedPair:
     left: bool
 
     def name(self) -> str:
-        """Of the files that are written."""
+        """Returns the name of the files that are written."""
         return f"{self.image.stem}.png"
 
 
 def plan_distractors(groups: dict[str, Pairs], seed: int) -> list[ConcatenatedPair]:
-    """For every image an image of another group and a side; each choice depends on seed, group and file name."""
+    """Chooses a distractor and a side for every image; each choice depends on seed, group and file name."""
     names = list(groups)
     plan = []
     for group, pairs in groups.items():
@@ -85,7 +85,7 @@ def make_distractors(where: str, output: Path, seed: int) -> Iterator[Concatenat
 
 
 def written_files(pair: ConcatenatedPair, output: Path) -> tuple[Path, Path]:
-    """Where the truth and the image are written."""
+    """Returns the files that the mask and the image are written to."""
     return output / "gts" / pair.group / pair.name(), output / "images" / pair.group / pair.name()
 
 
@@ -104,7 +104,7 @@ def write_pair(pair: ConcatenatedPair, output: Path) -> None:
 
 
 def _side_by_side(own: Image.Image, other: Image.Image, left: bool) -> Image.Image:
-    """Two pictures of one size in the size of one."""
+    """Concatenates two pictures of one size in the size of one."""
     first, second = (own, other) if left else (other, own)
     both = np.concatenate([np.asarray(first), np.asarray(second)], axis=1)
     return Image.fromarray(both).resize(own.size, Image.Resampling.BILINEAR)
