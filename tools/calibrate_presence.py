@@ -75,21 +75,21 @@ def encode(detector: cosod.Detector, duts: Path, group: str) -> Encoded:
 
 
 def in_groups(network: CoSaliencyNetwork, groups: list[Encoded], rng: np.random.Generator):
-    """Cases of groups with strangers, each image compared with the others."""
+    """Cases of groups with outliers, each image compared with the others."""
     for number, group in enumerate(groups):
         for size in SIZES:
             for share in SHARES:
                 own = rng.permutation(len(group.deep))[: max(2, round(size * (1 - share)))]
-                strange = _strangers(groups, number, round(len(own) * share / (1 - share)), rng)
-                deep = torch.cat([group.deep[own], *strange])
+                outliers = _outliers(groups, number, round(len(own) * share / (1 - share)), rng)
+                deep = torch.cat([group.deep[own], *outliers])
                 vectors = presence.pooled(deep, network.consensus(Features((), deep, (0, 0))).attention)
                 found = presence.resemblance(vectors, torch.ones(len(deep)))
                 for i, (alike, references) in enumerate(zip(*(f.tolist() for f in found), strict=True)):
-                    yield Case(f"in groups, {share:.0%} strangers", number, alike, references, i < len(own))
+                    yield Case(f"in groups, {share:.0%} outliers", number, alike, references, i < len(own))
 
 
 def applied(network: CoSaliencyNetwork, groups: list[Encoded], rng: np.random.Generator):
-    """Cases of a learned consensus, applied to other images of its group and to as many strangers."""
+    """Cases of a learned consensus, applied to other images of its group and to as many outliers."""
     for number, group in enumerate(groups):
         for count in REFERENCES:
             order = rng.permutation(len(group.deep))
@@ -100,12 +100,12 @@ def applied(network: CoSaliencyNetwork, groups: list[Encoded], rng: np.random.Ge
             else:
                 attention, kind = network.consensus(Features((), deep, (0, 0))).attention, f"{count} images"
             prototype = presence.pooled(deep, attention).mean(dim=0)
-            seen = torch.cat([group.deep[new], *_strangers(groups, number, len(new), rng)])
+            seen = torch.cat([group.deep[new], *_outliers(groups, number, len(new), rng)])
             for i, alike in enumerate(presence.similarity(seen, prototype).tolist()):
                 yield Case(f"learned from {kind}", number, alike, float(count), i < len(new))
 
 
-def _strangers(groups: list[Encoded], own: int, count: int, rng: np.random.Generator) -> list[torch.Tensor]:
+def _outliers(groups: list[Encoded], own: int, count: int, rng: np.random.Generator) -> list[torch.Tensor]:
     others = [
         (g, i)
         for g, group in enumerate(groups)
@@ -188,7 +188,7 @@ def main():
     print(stored)
     if not args.dry_run:
         safetensors_file.annotate(path, presence=stored)
-        # From here on strangers count less in a group, so that the maps that `cosod doctor` expects change a little.
+        # From here on outliers count less in a group, so that the maps that `cosod doctor` expects change a little.
         if "check" in detector.network.extra:
             safetensors_file.annotate(path, check=doctor.fingerprint(models.load(path)))
 

@@ -14,7 +14,7 @@ import cosod
 from cosod.cli.detector_options import Network, group_options, network_options
 from cosod.errors import InputError
 from cosod.inference.detector import Detector, load
-from cosod.inference.options import DetectorOptions, Sampling
+from cosod.inference.options import DetectorOptions, ReferenceSampling
 from cosod.models import create
 
 
@@ -42,7 +42,7 @@ def test_values_out_of_range_are_refused_at_once(wrong):
 
 
 def test_plain_values_go_through_json():
-    options = DetectorOptions(size=384, flip=True, sampling=Sampling(64, "random"))
+    options = DetectorOptions(size=384, flip=True, sampling=ReferenceSampling(64, "random"))
     assert DetectorOptions.from_plain(json.loads(json.dumps(options.plain()))) == options
 
 
@@ -87,7 +87,7 @@ def test_the_command_line_gives_the_same_options():
     assert given() == Network(options=DetectorOptions(precision="auto"))
     assert given(without=("precision",)) == Network(options=DetectorOptions())
     network = given("--model", "gconet", "--size", "96", "--flip", "--batch", "2", "--references", "0", "--closer")
-    wanted = DetectorOptions(size=96, batch=2, flip=True, closer=True, precision="auto", sampling=Sampling(0))
+    wanted = DetectorOptions(size=96, batch=2, flip=True, closer=True, precision="auto", sampling=ReferenceSampling(0))
     assert network == Network("gconet", options=wanted)
     assert given("--working-size", "96", size="--working-size").options.size == 96
     assert network.using(size=None, device="cpu").options == DetectorOptions.of(wanted, device="cpu")
@@ -105,7 +105,7 @@ def test_options_are_known_without_torch():
 
 
 def test_what_was_chosen_is_in_the_record_of_a_run(tmp_path):
-    from cosod.apps.segment import Job, run
+    from cosod.apps.segment import SegmentJob, run
     from cosod.inference.probe_images import drawn_group
     from cosod.io import find_groups
     from cosod.postprocess.render import save_image
@@ -113,6 +113,6 @@ def test_what_was_chosen_is_in_the_record_of_a_run(tmp_path):
     for number, image in enumerate(drawn_group()):
         save_image(image, tmp_path / "discs" / f"{number}.png")
     detector = cosod.Detector(create("gconet_plus_mobile"), "cpu", 64, batch=2)
-    run(detector, "toy", find_groups([tmp_path / "discs"]), Job(tmp_path / "out"))
+    run(detector, "toy", find_groups([tmp_path / "discs"]), SegmentJob(tmp_path / "out"))
     record = json.loads((tmp_path / "out" / ".cosod" / "discs.json").read_text())
     assert DetectorOptions.from_plain(record["detector"]) == detector.options

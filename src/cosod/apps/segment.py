@@ -26,7 +26,7 @@ from cosod.io.photo_groups import Group
 from cosod.io.run_records import RECORDS, begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 from cosod.io.storage import all_there, is_remote, remove
 from cosod.postprocess.render import fitting_jpeg, overlay, save_image, to_8bit
-from cosod.postprocess.threshold import binarise, check_threshold
+from cosod.postprocess.threshold import binarize, check_threshold
 
 KINDS = ("maps", "masks", "overlays")
 #: Names in the output folder that no group may take.
@@ -40,16 +40,16 @@ PART = 500
 
 
 @dataclass(frozen=True)
-class Job:
+class SegmentJob:
     """What to write for every group.
 
     Attributes:
         output: folder of the results.
         save: any of ``maps`` (``<output>/<group>/<stem>.png``), ``masks`` (``<output>/masks/<group>/<stem>.png``)
             and ``overlays`` (``<output>/overlays/<group>/<stem>.jpg``).
-        threshold: of masks and overlays, see :func:`cosod.postprocess.threshold.binarise`.
+        threshold: of masks and overlays, see :func:`cosod.postprocess.threshold.binarize`.
         outline: of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the photo's
-            colours change (:func:`cosod.apps.cutout.cutout.cut_mask`).
+            colors change (:func:`cosod.apps.cutout.cutout.cut_mask`).
         overwrite: redo groups that are finished already.
         file: the one result of the one photo of a run, in place of its name in ``output``; with one of ``save``.
         absent: one of :data:`ABSENT_KINDS`, for images whose presence is below one half; ``blank`` names them in the
@@ -114,7 +114,7 @@ class Job:
     def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
         """The mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
         if self.outline == "map":
-            return binarise(saliency, self.threshold)
+            return binarize(saliency, self.threshold)
         from cosod.apps.cutout.cutout import cut_mask
 
         return cut_mask(image, saliency, self.threshold)
@@ -158,7 +158,7 @@ def check_output(folder: Path) -> None:
 class _Task:
     """What is to be done with a group: a job, and the consensus to apply, or None for the group's own."""
 
-    job: Job
+    job: SegmentJob
     name: str | None = None
     consensus: GroupConsensus | None = None
 
@@ -167,7 +167,7 @@ def run(
     detector: Detector,
     model: str,
     groups: list[Group],
-    job: Job,
+    job: SegmentJob,
     report: Callable[[dict], None] = lambda event: None,
     consensuses: Mapping[str, GroupConsensus] | None = None,
     finished: Callable[[Group, Summary], None] = lambda group, summary: None,
@@ -210,12 +210,12 @@ def run(
     return summary
 
 
-def jobs_of(job: Job, names: Collection[str]) -> list[Job]:
+def jobs_of(job: SegmentJob, names: Collection[str]) -> list[SegmentJob]:
     """The job of each of several consensuses: of more than one, each writes to a folder of its name in the output."""
     return [replace(job, output=job.output / name) for name in names] if len(names) > 1 else [job]
 
 
-def refuse_others(jobs: Sequence[Job], groups: Sequence[Group]) -> None:
+def refuse_others(jobs: Sequence[SegmentJob], groups: Sequence[Group]) -> None:
     """Raises InputError where results of another command, or other files, would be overwritten.
 
     A store takes long to tell of all groups, and is asked when their turn comes.
@@ -226,7 +226,7 @@ def refuse_others(jobs: Sequence[Job], groups: Sequence[Group]) -> None:
                 refuse_foreign(job.output, group.name, VERB, () if job.overwrite else job.results(group))
 
 
-def check_absent(detector: Detector, job: Job) -> None:
+def check_absent(detector: Detector, job: SegmentJob) -> None:
     """Raises InputError where ``job.absent`` needs presence scores, and the network has none."""
     check_calibrated(detector.calibration, job.absent)
 
@@ -341,7 +341,7 @@ class _Run:
                 raise CosodError(f"{error}: it changed while it was being processed; run again") from error
         return failed, absent, presence
 
-    def _write(self, result: Result, blank: bool, group: Group, job: Job, facts: dict) -> None:
+    def _write(self, result: Result, blank: bool, group: Group, job: SegmentJob, facts: dict) -> None:
         """Hand a map over to be written, or an empty one, and its event to be reported when it is."""
         height, width = result.size
         write = functools.partial(_write, result, blank, group, job, self.detector.max_pixels)
@@ -359,7 +359,7 @@ def _facts(group: Group, task: _Task, result: Result) -> dict:
     return facts
 
 
-def _write(result: Result, blank: bool, group: Group, job: Job, max_pixels: int) -> dict:
+def _write(result: Result, blank: bool, group: Group, job: SegmentJob, max_pixels: int) -> dict:
     """Write an image's results; its share of the map, and where they are, for the event."""
     index = result.index
     saliency = np.zeros(result.size, np.float32) if blank else result.map
@@ -385,12 +385,12 @@ def _read_again(path: Path, max_pixels: int) -> np.ndarray:
         raise CosodError(f"{error}: it changed while it was being processed; run again") from error
 
 
-def options_of(detector: Detector, model: str, job: Job, consensus: GroupConsensus | None) -> str:
+def options_of(detector: Detector, model: str, job: SegmentJob, consensus: GroupConsensus | None) -> str:
     """Changes whenever the results of the same photos might."""
     return fingerprint(*_options(detector, model, job, consensus))
 
 
-def _options(detector: Detector, model: str, job: Job, consensus: GroupConsensus | None) -> tuple:
+def _options(detector: Detector, model: str, job: SegmentJob, consensus: GroupConsensus | None) -> tuple:
     network = (model, detector.precision, *detector.options.views.values())
     return (*network, *job.facts.values(), consensus and consensus.fingerprint)
 
@@ -403,7 +403,7 @@ def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> s
     return fingerprint(*facts, file_states(group.images), group.stems)
 
 
-def _finished(record: Path, print_: str, group: Group, job: Job) -> dict | None:
+def _finished(record: Path, print_: str, group: Group, job: SegmentJob) -> dict | None:
     """The record of the earlier run that finished this group; None if it has to be done."""
     stored = read_record(record)
     if stored.get("fingerprint") != print_:

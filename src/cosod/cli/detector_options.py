@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cosod.cli.parameters import AtLeast
-from cosod.inference.options import DetectorOptions, Sampling, default_of, help_of, least_of
+from cosod.cli.parameters import AtLeast, OneOf
+from cosod.inference.options import DetectorOptions, ReferenceSampling, choices_of, default_of, help_of, least_of
 
 if TYPE_CHECKING:
     from cosod.inference.detector import Detector
@@ -49,11 +49,11 @@ class Network:
     options: DetectorOptions = field(default_factory=DetectorOptions)
 
     def using(self, **changes: Any) -> "Network":
-        """The same with other options of detection, by name; those given as None stay as they are."""
+        """Returns the same with other options of detection, by name; those given as None stay as they are."""
         return replace(self, options=DetectorOptions.of(self.options, **changes))
 
     def open(self) -> tuple["Detector", str]:
-        """The detector, and the identity of its network and weights."""
+        """Returns the detector, and the identity of its network and weights."""
         from cosod.inference import cpu_fusion
         from cosod.inference.detector import load
 
@@ -62,7 +62,7 @@ class Network:
         return detector, detector.identity[1]
 
     def files(self) -> list[Path]:
-        """The files of weights that :meth:`open` may read, beside the package's own."""
+        """Returns the files of weights that :meth:`open` may read, beside the package's own."""
         return weights_files(self.weights)
 
 
@@ -96,12 +96,15 @@ def network_options(size: str = "--size", without: Collection[str] = ()) -> Call
 
 def group_options(function: Callable) -> Callable:
     """Adds the options of commands that form the consensus of a group; with :func:`network_options`."""
-    what = "Compare each photo of a group of more than 200 with so many of them; 0: with all.  [default: 128]"
+    what = (
+        "Number of photos that each photo of a group of more than 200 is compared with; 0 compares it with all.  "
+        "[default: 128]"
+    )
     return click.option("--references", type=AtLeast(0), help=what)(function)
 
 
 def weights_files(weights: Path | None) -> list[Path]:
-    """The files that ``--weights`` may read: the file given, or that of the training run given."""
+    """Returns the files that ``--weights`` may read: the file given, or that of the training run given."""
     from cosod.models.checkpoints.loading import RESULT
 
     if weights is None:
@@ -110,7 +113,7 @@ def weights_files(weights: Path | None) -> list[Path]:
 
 
 def map_source(maps: Path | None, network: Network):
-    """Where maps come from: the folder of an earlier run, or a network."""
+    """Returns the source of maps: the folder of an earlier run, or a network."""
     from cosod.apps.map_sources import DetectedMaps, StoredMaps
 
     if maps is not None:
@@ -123,21 +126,22 @@ def _network(
 ) -> Network:
     """What the parameters of a command say of network and detection."""
     changes = {RENAMED.get(name, name): value for name, value in options.items()}
-    sampling = None if references is None else Sampling(references)
+    sampling = None if references is None else ReferenceSampling(references)
     return Network(model, weights, DetectorOptions.of(sampling=sampling, **changes))
 
 
 def _option(name: str, size: str) -> Callable:
     if name == "model":
-        what = "Network: default, accurate, or a name that `cosod models` lists."
-        return click.option("--model", default="default", show_default=True, help=what)
+        what = "Network to use: default, accurate, or a name that `cosod models` lists."
+        return click.option("--model", default="default", show_default=True, metavar="NAME", help=what)
     if name == "weights":
-        what = "Weights file, or training run, in place of the package's own."
+        what = "Weights file, or folder of a training run, to use instead of the weights of the package."
         return click.option("--weights", type=click.Path(path_type=Path), help=what)
     option = RENAMED.get(name, name)
     spelled = (size, name) if name == "working_size" else (f"--{name.replace('_', '-')}",)
     default, least = DEFAULTS.get(option, default_of(option)), least_of(option)
-    kind = None if least is None else AtLeast(least)
+    words = choices_of(option)
+    kind: click.ParamType | None = OneOf(words) if words else None if least is None else AtLeast(least)
     if default is False:
         return click.option(*spelled, is_flag=True, help=help_of(option))
     if "[default:" in help_of(option):  # in words

@@ -1,22 +1,29 @@
-"""``cosod inspect``: what a network makes of groups of photos, and how training runs went, as PNG files."""
+"""``cosod inspect``: draws what a network computes for groups of photos, and the curves of training runs."""
 
 from pathlib import Path
 
 import click
 
+from cosod.cli import choices
 from cosod.cli.detector_options import Network, network_options
 from cosod.cli.one_file import refuse_file_name
 from cosod.cli.options import list_failed, note_left_out, note_results
-from cosod.cli.parameters import POSITIVE
+from cosod.cli.parameters import POSITIVE, ListOf
 
 
 @click.command(short_help="Show what a network sees in groups, and the curves of training runs.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option(
-    "--show", help="Comma-separated list of what to show: consensus, attention, activation, decoder.  [default: all]"
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder that the results are written to."
 )
-@click.option("--images", type=POSITIVE, default=8, show_default=True, help="Photos of a group on a sheet, at most.")
+@click.option(
+    "--show",
+    type=ListOf(choices.INSPECTIONS),
+    help="Comma-separated list of what to show.  [default: all that the network has]",
+)
+@click.option(
+    "--images", type=POSITIVE, default=8, show_default=True, help="Maximum number of photos of a group on a sheet."
+)
 @click.option(
     "--run",
     "--curves",
@@ -24,20 +31,21 @@ from cosod.cli.parameters import POSITIVE
     multiple=True,
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Folder of a training run: draw its learning curves; repeat to compare.",
+    help="Folder of a training run whose learning curves are drawn; may be given several times, to compare runs.",
 )
 @network_options(without=("flip", "closer", "keep_regions", "backend", "precision"))
 def command(paths, output, show, images, runs, network):
-    """Show what a network makes of the groups in PATHs, read as by `cosod segment`; and how training runs went.
+    """Show what a network computes for the groups in PATH, and the learning curves of training runs.
 
     \b
     cosod inspect photos/ -o seen/
     cosod inspect photos/ -o seen/ --show consensus,decoder --weights run/weights.safetensors
     cosod inspect --run runs/one --run runs/two -o curves/
 
-    OUTPUT gets consensus/ (t-SNE and cosines of the groups' consensus vectors, tables), and for each group
-    attention/<group>.png, activation/<group>.png and decoder/<group>.png; of runs learning_curves.png and .csv.
-    Photos that cannot be read are reported at the end, with exit code 1; all others are done.
+    Groups are found as by `cosod segment`. OUTPUT/consensus holds a t-SNE plot, cosine similarities and tables of the
+    consensus vectors of the groups; attention/<group>.png, activation/<group>.png and decoder/<group>.png show each
+    group; learning_curves.png and learning_curves.csv show the runs. Photos that cannot be read are reported at the
+    end, with exit code 1; all others are processed.
     """
     from cosod.analysis.training_curves import LOG, curve_files
     from cosod.errors import InputError
@@ -55,8 +63,7 @@ def command(paths, output, show, images, runs, network):
     if runs:
         _draw_curves(runs, output)
     if paths:
-        kinds = None if show is None else [kind.strip() for kind in show.split(",") if kind.strip()]
-        _inspect(groups, output, kinds, images, network)
+        _inspect(groups, output, show, images, network)
 
 
 def _draw_curves(runs, output: Path) -> None:
@@ -74,7 +81,7 @@ def _draw_curves(runs, output: Path) -> None:
 
 
 def _groups(paths, output: Path, weights):
-    """The groups, once it is clear that no input is written over."""
+    """Returns the groups, after checking that no input is overwritten."""
     from cosod.analysis.run import targets
     from cosod.apps.preflight import check_places
     from cosod.io.photo_groups import find_groups

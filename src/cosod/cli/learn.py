@@ -1,4 +1,4 @@
-"""``cosod learn``: keep what photos share in a file."""
+"""``cosod learn``: saves what photos share in a file."""
 
 import os
 import unicodedata
@@ -11,20 +11,22 @@ from cosod.cli.detector_options import group_options, network_options
 from cosod.cli.options import list_failed, note_left_out, note_results
 
 
-@click.command(short_help="Keep what some photos share in a file, for `cosod apply`.")
+@click.command(short_help="Save what some photos share as a consensus, for `cosod apply`.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File for the consensus.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="File that the consensus is written to."
+)
 @click.option(
     "--mask",
     "masks",
     multiple=True,
     metavar="PHOTO=MASK",
-    help="A mask of the object in one of the photos, white on black; may be given for several.",
+    help="Mask of the object in one of the photos, white on black; may be given for several photos.",
 )
 @network_options()
 @group_options
 def command(paths, output, masks, network):
-    """Learn what photos share, and keep it: `cosod apply` finds it in any number of other photos.
+    """Learn what photos share, and save it: `cosod apply` finds it in any number of other photos.
 
     The photos are one group, whatever folders they lie in. With --mask the object is what the mask marks, and one
     marked photo is enough; photos without a mask then help as far as they show the same.
@@ -47,10 +49,10 @@ def command(paths, output, masks, network):
     detector, _ = network.open()
     learned = detector.learn(images, marks, lambda index, error: failed.append(error))
     learned.save(output)
-    marked = f", {learned.facts.marked} of them marked" if learned.facts.marked else ""
-    photos = plural(learned.facts.images, "photo")
+    marked = f", {learned.provenance.marked} of them marked" if learned.provenance.marked else ""
+    photos = plural(learned.provenance.images, "photo")
     click.echo(f"Learned from {photos}{marked}: {output}", err=True)
-    if learned.facts.images == 1 and not learned.facts.marked:
+    if learned.provenance.images == 1 and not learned.provenance.marked:
         click.echo("Warning: one photo has nothing to share: what stands out in it was learned; mark it", err=True)
     list_failed(map(str, failed))
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from cosod.cli import choices
 from cosod.cli.detector_options import network_options
-from cosod.cli.parameters import threshold_value
+from cosod.cli.parameters import ListOf, OneOf, threshold_value
 
 #: Files that are named one by one.
 SHOWN = 20
@@ -20,59 +21,97 @@ NAMED = 10
 LEFT_OUT = "cosod.left_out"
 
 
+def _with(options: Sequence[Callable], function: Callable) -> Callable:
+    """Adds options to a command, shown in their order."""
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def run_options(function: Callable) -> Callable:
-    """Options of every command that goes on where it was stopped and reports as it goes."""
-    lines = "JSON lines on standard output: each image, then the summary."
-    function = click.option("--json", "as_json", is_flag=True, help=lines)(function)
-    gone = "Delete results of an earlier run whose photos are gone."
-    function = click.option("--prune", is_flag=True, help=gone)(function)
-    return click.option("--overwrite", is_flag=True, help="Redo what is finished already.")(function)
+    """Adds the options of every command that resumes where it was stopped and reports as it goes."""
+    options = [
+        click.option("--overwrite", is_flag=True, help="Process again what is finished already."),
+        click.option("--prune", is_flag=True, help="Delete the results of photos that no longer exist."),
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help="Print JSON lines to standard output: one for each image, then the summary.",
+        ),
+    ]
+    return _with(options, function)
+
+
+def save_option(help_: str = "Comma-separated list of the results to write.") -> Callable:
+    """Adds ``--save``."""
+    return click.option("--save", type=ListOf(choices.RESULTS), default="maps", show_default=True, help=help_)
+
+
+def absent_option(function: Callable) -> Callable:
+    """Adds ``--absent`` to commands that write maps."""
+    return click.option(
+        "--absent",
+        type=OneOf(choices.ABSENT),
+        default="keep",
+        show_default=True,
+        help="What to do with photos that do not show the object: keep their maps, blank them, or report them.",
+    )(function)
 
 
 def map_options(function: Callable) -> Callable:
-    """Options of the commands that write maps: what is written, and how; with :func:`run_options`."""
+    """Adds the options of commands that write maps, with those of the network and of :func:`run_options`."""
     options = [
-        click.option("--threshold", help="Of masks and overlays: 0 to 1, adaptive or coseg.  [default: the network's]"),
+        save_option(),
+        network_options(),
+        click.option(
+            "--threshold",
+            metavar="VALUE",
+            help="Threshold of masks and overlays: a number from 0 to 1, adaptive or coseg.  [default: the network's]",
+        ),
         click.option(
             "--outline",
+            type=OneOf(choices.OUTLINES),
             default="map",
             show_default=True,
-            help="Of masks and overlays: the map's, or grabcut: moved to where colours change, for more time.",
+            help="Outline of masks and overlays: that of the map, or, in more time, one that GrabCut moves to where "
+            "colors change.",
         ),
-        click.option(
-            "--absent",
-            default="keep",
-            show_default=True,
-            help="Photos without the object: keep their maps, blank them, or report them.",
-        ),
+        absent_option,
+        run_options,
     ]
-    function = run_options(function)
-    for option in reversed(options):
-        function = option(function)
-    what = "What to write: maps, masks, overlays (by commas)."
-    return click.option("--save", default="maps", show_default=True, help=what)(network_options()(function))
+    return _with(options, function)
 
 
 def object_options(function: Callable) -> Callable:
-    """Options of the commands that start from the object in a map: what belongs to it, and where it is missing."""
-    what = (
-        "Photos that probably do not show the object: report names them and gives them no label; blank also leaves "
-        "the object out of the result; keep treats them as all others.  [default: report]"
-    )
-    # No default of click's: networks without presence scores are refused only if the user asks for them.
-    function = click.option("--absent", help=what)(function)
-    what = "Value of the map from which on a pixel is the object's: 0 to 1, adaptive or coseg.  [default: as of masks]"
-    return click.option("--threshold", help=what)(function)
+    """Adds the options of commands that start from the object in a map: its threshold, and photos without it."""
+    options = [
+        click.option(
+            "--threshold",
+            metavar="VALUE",
+            help="Threshold from which on a pixel of the map belongs to the object: a number from 0 to 1, adaptive or "
+            "coseg.  [default: that of masks]",
+        ),
+        # No default of click's: networks without presence scores are refused only if the user asks for them.
+        click.option(
+            "--absent",
+            type=OneOf(choices.ABSENT),
+            help="What to do with photos that probably do not show the object: report names them and gives them no "
+            "label; blank also leaves the object out of the result; keep treats them like all others.  "
+            "[default: report]",
+        ),
+    ]
+    return _with(options, function)
 
 
 def object_settings(threshold: str | None, absent: str | None) -> dict:
-    """Values of :func:`object_options` as fields of the options of an application."""
+    """Returns the values of :func:`object_options` as fields of the options of an application."""
     given = {"absent": absent} if absent is not None else {}
     return given | {"threshold": None if threshold is None else threshold_value(threshold)}
 
 
 def settled(job, source, groups, absent: str | None):
-    """The application's job with the threshold that masks of these maps have, unless the user gave one.
+    """Returns the application's job with the threshold that masks of these maps have, unless the user gave one.
 
     Raises:
         InputError: ``absent`` was given, and the network has no presence scores.
@@ -86,8 +125,9 @@ def settled(job, source, groups, absent: str | None):
 
 
 def shard_option(function: Callable) -> Callable:
-    """The option of commands that may do a part of a run; see :mod:`cosod.apps.distributed.shards`."""
-    return click.option("--shard", metavar="I/N", help="Do part I of N only; see `cosod shards`.")(function)
+    """Adds ``--shard`` to commands that may do a part of a run; see :mod:`cosod.apps.distributed.shards`."""
+    what = "Process only part I of N equal parts of the groups; `cosod shards` shows how far all of them are."
+    return click.option("--shard", metavar="I/N", help=what)(function)
 
 
 def find_inputs(
@@ -102,18 +142,21 @@ def find_inputs(
     overwrite: bool = False,
     one: bool = False,
 ):
-    """The groups under ``paths``, once it is clear that ``output`` can be written and that no input is written over.
+    """Returns the groups under ``paths``, after checking that ``output`` can be written and no input is overwritten.
 
     Args:
         paths: files and folders of photos.
         output: folder of the results.
         maps: folder of maps that are read.
-        targets: gives every file that is written for groups.
+        targets: returns every file that is written for groups.
         refuse_others: raises InputError where results of groups would replace what this command has not made.
         read: other files that are read; ``None`` stands for an option that is not given.
         sheet: a contact sheet that is written too.
         overwrite: whether it may replace a file that is none.
         one: whether the result is one file, of one photo.
+
+    Raises:
+        InputError: there are no photos, or an input would be overwritten.
     """
     from cosod.apps.preflight import check_places, check_sheet
     from cosod.apps.segment import RESERVED, check_output
@@ -144,7 +187,7 @@ def find_inputs(
 
 
 def note_results(folder: Path, verbs: tuple[str, ...]) -> None:
-    """Says that the results in a folder of photos were left out."""
+    """Prints that the results in a folder of photos were left out."""
     by = f" of cosod {' and '.join(verbs)}" if verbs else ""
     click.echo(f"Note: {folder} holds results{by}, which are left out", err=True)
 
@@ -155,7 +198,7 @@ def note_left_out(file) -> None:
 
 
 def left_out() -> list:
-    """The files that the command has left out so far."""
+    """Returns the files that the command has left out so far."""
     context = click.get_current_context(silent=True)
     return [] if context is None else context.meta.get(LEFT_OUT, [])
 
@@ -177,7 +220,7 @@ def tell_left_out() -> None:
 
 @contextlib.contextmanager
 def progress(total: int, as_json: bool) -> Iterator[Callable[[dict], None]]:
-    """A progress bar; gives the function that a run reports its events to."""
+    """Shows a progress bar, and yields the function that a run reports its events to."""
     from tqdm import tqdm
 
     with tqdm(total=total, unit="img", disable=None, dynamic_ncols=True) as bar:
@@ -200,7 +243,7 @@ def progress(total: int, as_json: bool) -> Iterator[Callable[[dict], None]]:
 
 
 def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> None:
-    """Adds the results whose photos are gone to a summary, or deletes them.
+    """Adds the results whose photos no longer exist to a summary, or deletes them.
 
     Args:
         summary: of the run.
@@ -220,7 +263,7 @@ def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> Non
 
 
 def list_absent(entries: Sequence[dict]) -> None:
-    """Names the images in which the object probably is not."""
+    """Prints the images that probably do not show the object."""
     if entries:
         click.echo(f"{len(entries)} {'image is' if len(entries) == 1 else 'images are'} without the object:", err=True)
     for entry in entries:
@@ -229,7 +272,7 @@ def list_absent(entries: Sequence[dict]) -> None:
 
 
 def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -> None:
-    """Names what was left out and what could not be read; the latter ends the command with exit code 1."""
+    """Prints what was left out and what could not be read; the latter ends the command with exit code 1."""
     from cosod.io.wording import plural
 
     tell_left_out()

@@ -1,5 +1,6 @@
 """Kinds of values that the command line takes, and how their text is read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ class PathOrURL(click.ParamType):
 
 
 class AtLeast(click.ParamType):
-    """A whole number of a smallest value; another is refused in one sentence, as every error of this package."""
+    """A whole number with a minimum; another one is refused in one sentence, as every error of this package."""
 
     name = "integer"
 
@@ -37,17 +38,66 @@ class AtLeast(click.ParamType):
         return number
 
 
-#: Of sizes and counts.
+#: The type of sizes and counts.
 POSITIVE = AtLeast(1)
 
 
+class OneOf(click.Choice):
+    """One word out of a closed set; another one is refused in one sentence, as every error of this package."""
+
+    def convert(self, value, param, ctx):
+        """Returns the word."""
+        from cosod.errors import InputError
+
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            raise InputError(f"{_name(param)} {value}: give one of {', '.join(self.choices)}") from None
+
+
+class ListOf(click.ParamType):
+    """A comma-separated list of words out of a closed set; its value is a tuple.
+
+    Args:
+        choices: the words.
+
+    Example:
+        >>> ListOf(("maps", "masks")).convert("maps, masks", None, None)
+        ('maps', 'masks')
+    """
+
+    name = "list"
+
+    def __init__(self, choices: Sequence[str]):
+        self.choices = tuple(choices)
+
+    def get_metavar(self, param, ctx=None) -> str:
+        """Returns what the help of the option shows in place of its value."""
+        return f"[{'|'.join(self.choices)}],..."
+
+    def convert(self, value, param, ctx):
+        """Splits the list; raises ``InputError`` for an empty list and for other words."""
+        from cosod.errors import InputError
+
+        if isinstance(value, tuple):
+            return value
+        words = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not words or not set(words) <= set(self.choices):
+            raise InputError(f"{_name(param)} {value or '(nothing)'}: give any of {', '.join(self.choices)}")
+        return words
+
+
+def _name(param: click.Parameter | None) -> str:
+    return param.opts[0] if param else "option"
+
+
 def place_of(text: str) -> Path:
-    """The path in ``[NAME=]PATH``."""
+    """Returns the path in ``[NAME=]PATH``."""
     return Path(text if Path(text).exists() else text.rpartition("=")[2])
 
 
 def threshold_value(text: str) -> float | str:
-    """A threshold as :func:`cosod.postprocess.threshold.binarise` takes it; words are left for it to judge."""
+    """Reads a threshold: a number, or a word, which :func:`cosod.postprocess.threshold.binarize` checks."""
     try:
         return float(text)
     except ValueError:
@@ -55,7 +105,7 @@ def threshold_value(text: str) -> float | str:
 
 
 def size_value(text: str) -> tuple[int, int]:
-    """``800x600`` as width and height, ``800`` as a square."""
+    """Reads ``800x600`` as width and height, and ``800`` as those of a square."""
     from cosod.errors import InputError
 
     numbers = text.lower().split("x")
@@ -64,6 +114,22 @@ def size_value(text: str) -> tuple[int, int]:
     return int(numbers[0]), int(numbers[-1])
 
 
-def words(text: str) -> tuple[str, ...]:
-    """A list written with commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def whole_numbers(text: str, option: str) -> list[int]:
+    """Reads a comma-separated list of different whole numbers.
+
+    Raises:
+        InputError: something else is in the list, or a number stands in it twice.
+
+    Example:
+        >>> whole_numbers("1, 2", "--seeds")
+        [1, 2]
+    """
+    from cosod.errors import InputError
+
+    try:
+        numbers = [int(number) for number in text.split(",")]
+    except ValueError:
+        raise InputError(f"{option} {text}: give whole numbers, separated by commas, for instance 1,2,3") from None
+    if len(set(numbers)) < len(numbers):
+        raise InputError(f"{option} {text}: give each number once")
+    return numbers

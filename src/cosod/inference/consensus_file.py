@@ -29,7 +29,7 @@ TENSORS = ("vector", "prototype")
 
 
 @dataclass(frozen=True)
-class Facts:
+class Provenance:
     """Where a consensus comes from.
 
     Attributes:
@@ -66,12 +66,12 @@ class GroupConsensus:
     Attributes:
         vector: the consensus, ``(V,)`` float32 on the CPU; with most networks what features are multiplied with.
         prototype: mean of F under the attention, ``(C,)``: what presence is measured against.
-        facts: where it comes from.
+        provenance: where it comes from.
     """
 
     vector: Tensor
     prototype: Tensor
-    facts: Facts
+    provenance: Provenance
 
     def alone(self) -> Consensus:
         """As networks take it, for images each by itself: ``vector`` as ``(1, C, 1, 1)``."""
@@ -81,7 +81,7 @@ class GroupConsensus:
     def fingerprint(self) -> str:
         """A short hash of what it holds."""
         data = b"".join(getattr(self, name).numpy().tobytes() for name in TENSORS)
-        return hashlib.sha256(data + repr(self.facts).encode()).hexdigest()[:16]
+        return hashlib.sha256(data + repr(self.provenance).encode()).hexdigest()[:16]
 
     def save(self, path: str | os.PathLike) -> None:
         """Write it to a file (safetensors with metadata), whole or not at all.
@@ -89,7 +89,7 @@ class GroupConsensus:
         Raises:
             OutputError: the file cannot be written.
         """
-        metadata = {KEY: str(FORMAT), "facts": json.dumps(asdict(self.facts))}
+        metadata = {KEY: str(FORMAT), "provenance": json.dumps(asdict(self.provenance))}
         with whole(path) as temporary:
             try:
                 save_file({name: getattr(self, name).contiguous() for name in TENSORS}, temporary, metadata)
@@ -113,14 +113,14 @@ class GroupConsensus:
                     raise InputError(f"{path} holds no consensus; make one with: cosod learn PHOTOS -o FILE")
                 if int(metadata[KEY]) > FORMAT:
                     raise InputError(f"{path} has format {metadata[KEY]}, newer than this version reads; update cosod")
-                facts = Facts(**json.loads(metadata["facts"]))
+                provenance = Provenance(**json.loads(metadata["provenance"]))
                 # Copied, since at the alignment of the file sums may round otherwise than they did.
                 vector, prototype = (file.get_tensor(name).clone() for name in TENSORS)
             if not vector.ndim == prototype.ndim == 1 or not _usable(vector, prototype):
                 raise ValueError("its vectors are not finite numbers")
         except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(f"{path}: damaged ({error}); learn the consensus again with cosod learn") from error
-        return cls(vector, prototype, facts)
+        return cls(vector, prototype, provenance)
 
 
 def is_consensus(path: Path) -> bool:

@@ -89,7 +89,7 @@ def apply(
     """Index and map (of several consensuses: maps) of each image by itself: :meth:`Detector.apply`."""
     if detector is None:
         first = consensus if isinstance(consensus, GroupConsensus) else next(iter(consensus), None)
-        detector = load(size=first and first.facts.size)
+        detector = load(size=first and first.provenance.size)
     return detector.apply(consensus, images)
 
 
@@ -339,14 +339,14 @@ class Detector:
 
     def check(self, consensus: GroupConsensus, name: str = "the consensus") -> None:
         """Raises InputError unless ``consensus`` was learned with this network, these weights and this size."""
-        facts = consensus.facts
-        if (facts.model, facts.weights) != self.identity:
+        known = consensus.provenance
+        if (known.model, known.weights) != self.identity:
             raise InputError(
-                f"{name} was learned with {facts.model} (weights {facts.weights}), this is {self.identity[0]} (weights "
+                f"{name} was learned with {known.model} (weights {known.weights}), this is {self.identity[0]} (weights "
                 f"{self.identity[1]}), and features of two networks do not compare; take that model, or learn it again"
             )
-        if facts.size != self.size:
-            raise InputError(f"{name} was learned at {facts.size} pixels, this is {self.size}; give size {facts.size}")
+        if known.size != self.size:
+            raise InputError(f"{name} was learned at {known.size} pixels, this is {self.size}; give size {known.size}")
 
 
 def _precision(options: DetectorOptions, network: CoSaliencyNetwork, device: torch.device) -> str:

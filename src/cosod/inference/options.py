@@ -14,7 +14,7 @@ from cosod.io.limits import MAX_PIXELS
 PRECISIONS = ("auto", "float32", "bfloat16")
 #: What ``backend`` may be.
 BACKENDS = ("torch", "onnxruntime", "openvino")
-#: What ``Sampling.by`` may be.
+#: What ``ReferenceSampling.by`` may be.
 WAYS = ("spread", "random")
 #: Bytes of encoder features that a group may keep between encoding and decoding. What exceeds them is encoded a second
 #: time, batch by batch, for decoding.
@@ -22,7 +22,7 @@ FEATURE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
-class Sampling:
+class ReferenceSampling:
     """When a group is compared with some of its images only, and with which; docs/large_groups.md has the figures.
 
     Attributes:
@@ -36,7 +36,7 @@ class Sampling:
         InputError: a number of references or a way that there is not.
 
     Example:
-        >>> Sampling(references=64).applies_to(1000)
+        >>> ReferenceSampling(references=64).applies_to(1000)
         True
     """
 
@@ -57,12 +57,12 @@ class Sampling:
 
 
 #: How large groups are compared by default.
-SAMPLING = Sampling()
+SAMPLING = ReferenceSampling()
 
 
-def _option(default: Any, what: str, least: int | None = None) -> Any:
-    """A field with its line of help and, of a number, its smallest value."""
-    return field(default=default, metadata={"help": what, "least": least})
+def _option(default: Any, what: str, least: int | None = None, choices: tuple[str, ...] = ()) -> Any:
+    """Returns a field with its line of help, the minimum of a number, and the choices of a word."""
+    return field(default=default, metadata={"help": what, "least": least, "choices": choices})
 
 
 @dataclass(frozen=True)
@@ -101,19 +101,31 @@ class DetectorOptions:
         {'size': 384, 'flip': True, 'closer': False, 'keep_regions': False}
     """
 
-    device: str = _option("auto", "auto, cpu, cuda, cuda:1, ...")
-    size: int | None = _option(None, "Side in pixels that images are resized to.  [default: the network's]", least=1)
-    batch: int = _option(8, "Images at once; changes memory, not results.", least=1)
-    max_pixels: int = _option(MAX_PIXELS, f"Refuse larger images.  [default: {MAX_PIXELS // 10**6} million]", least=1)
-    feature_bytes: int = _option(FEATURE_BYTES, "Bytes of features that are kept of a group.", least=0)
-    precision: str = _option("float32", "float32, bfloat16, or auto: bfloat16 where maps stay the same.")
-    sampling: Sampling = field(
-        default=SAMPLING, metadata={"help": "How images of a large group are compared.", "least": None}
+    device: str = _option("auto", "Device that the network runs on: auto, cpu, cuda, cuda:1, ...")
+    size: int | None = _option(
+        None, "Side in pixels of the square that images are resized to.  [default: the network's]", least=1
     )
-    backend: str = _option("torch", "torch, onnxruntime or openvino.")
-    flip: bool = _option(False, "Look at mirrored photos too: better maps, twice the time.")
-    closer: bool = _option(False, "Look again at small objects, enlarged: better maps, more time.")
-    keep_regions: bool = _option(False, "Leave in what resembles the shared object less than the rest.")
+    batch: int = _option(
+        8, "Number of images that the network takes at once; changes the memory used, not the results.", least=1
+    )
+    max_pixels: int = _option(
+        MAX_PIXELS, f"Refuse images of more pixels than this.  [default: {MAX_PIXELS // 10**6} million]", least=1
+    )
+    feature_bytes: int = _option(FEATURE_BYTES, "Bytes of features of a group that are kept in memory.", least=0)
+    precision: str = _option(
+        "float32",
+        "Precision of the network; auto is bfloat16 where it leaves the maps the same, else float32.",
+        choices=PRECISIONS,
+    )
+    sampling: ReferenceSampling = field(
+        default=SAMPLING, metadata={"help": "How images of a large group are compared.", "least": None, "choices": ()}
+    )
+    backend: str = _option("torch", "Runtime that computes the network.", choices=BACKENDS)
+    flip: bool = _option(False, "Average the maps of each photo and its mirror image: better maps, twice the time.")
+    closer: bool = _option(False, "Segment small objects again in an enlarged crop: better maps, more time.")
+    keep_regions: bool = _option(
+        False, "Keep regions of a map that resemble the shared object less than the rest of it does."
+    )
 
     def __post_init__(self):
         for option in fields(self):
@@ -159,23 +171,28 @@ class DetectorOptions:
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> "DetectorOptions":
         """The options that :meth:`plain` gave."""
-        return cls(**{**values, "sampling": Sampling(**values["sampling"])})
+        return cls(**{**values, "sampling": ReferenceSampling(**values["sampling"])})
 
 
 def help_of(name: str) -> str:
-    """The line of help of an option."""
+    """Returns the line of help of an option."""
     return _field(name).metadata["help"]
 
 
+def choices_of(name: str) -> tuple[str, ...]:
+    """Returns the words that an option takes, or nothing where it takes other values."""
+    return _field(name).metadata["choices"]
+
+
 def default_of(name: str) -> Any:
-    """The default of an option."""
+    """Returns the default of an option."""
     found = _field(name).default
     assert found is not MISSING
     return found
 
 
 def least_of(name: str) -> int | None:
-    """The smallest value of an option that is a number."""
+    """Returns the minimum of an option that is a number."""
     return _field(name).metadata["least"]
 
 

@@ -230,4 +230,4 @@ class Pipeline:
         if self.calibration is None:
             return [None] * len(deep)
         alike = similarity(deep, consensus.prototype.to(deep))
-        return self.calibration.presence(alike, consensus.facts.references).tolist()
+        return self.calibration.presence(alike, consensus.provenance.references).tolist()

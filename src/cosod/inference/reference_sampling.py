@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from cosod.errors import ImageError
 from cosod.inference.feature_cache import EncodedGroup
-from cosod.inference.options import Sampling
+from cosod.inference.options import ReferenceSampling
 from cosod.models.modules.group_affinity import GroupAffinity, References
 
 #: How many images ``spread`` chooses each reference from.
@@ -30,7 +30,7 @@ class Sample(NamedTuple):
 
 
 @torch.inference_mode()
-def sampled(group: EncodedGroup, sampling: Sampling) -> Sample:
+def sampled(group: EncodedGroup, sampling: ReferenceSampling) -> Sample:
     """The references of a group.
 
     Which they are depends on the number of images and their order and, by ``spread``, on the images; what cannot be
@@ -61,7 +61,7 @@ def sampled(group: EncodedGroup, sampling: Sampling) -> Sample:
 
 @torch.inference_mode()
 def choose(
-    affinity: GroupAffinity, group: EncodedGroup, sampling: Sampling, precision: torch.dtype = torch.float32
+    affinity: GroupAffinity, group: EncodedGroup, sampling: ReferenceSampling, precision: torch.dtype = torch.float32
 ) -> tuple[References, dict[int, float]]:
     """The references of a group as :class:`GroupAffinity` takes them, and their weights by their indices in it.
 

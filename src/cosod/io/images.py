@@ -73,7 +73,7 @@ def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         max_pixels: larger files and Pillow images are refused before they are decoded.
 
     The EXIF orientation is applied, so that the result is what viewers show, and colors are converted to sRGB where a
-    file has an ICC profile. Transparency is laid over white, grey becomes RGB, 16 bits become 8, CMYK and palettes are
+    file has an ICC profile. Transparency is laid over white, gray becomes RGB, 16 bits become 8, CMYK and palettes are
     converted, of an animation the first frame is taken. A JPEG file that lacks its last bytes is read; where part of
     the image is missing with them, a :class:`cosod.errors.DamagedImageWarning` says so.
 
@@ -88,7 +88,7 @@ def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 
 def read_levels(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The grey levels of a mask as they are stored, whatever their range, upright: float32 ``(H, W)``.
+    """The gray levels of a mask as they are stored, whatever their range, upright: float32 ``(H, W)``.
 
     Args:
         source, max_pixels: as for :func:`read_image`; arrays and tensors may hold whole numbers of any type too.

@@ -1,6 +1,5 @@
-"""The steps of a network by another engine."""
+"""The steps of a network by another runtime."""
 
-from collections.abc import Callable
 from importlib import metadata
 
 from torch import Tensor
@@ -18,11 +17,9 @@ from cosod.models.checkpoints import loading
 #: Raised when graphs of this version could not be used by the code before it, or the other way round.
 VERSION = 1
 
-Engine = Callable[..., list[Tensor]]
-
 
 class ConvertedSteps:
-    """Encoder and decoder as engines.
+    """Encoder and decoder of another runtime.
 
     Args:
         encoder: images -> skips and F.
