@@ -94,7 +94,7 @@ class GroupForward:
         return self.network.confidence_map(*torch.cat(raw).split(1, dim=1))
 
     def maps(self, images: Tensor) -> Tensor:
-        """Maps ``(N, 1, S, S)`` of one group of normalised images ``(N, 3, S, S)``, by the network's own consensus."""
+        """Maps ``(N, 1, S, S)`` of one group of normalized images ``(N, 3, S, S)``, by the network's own consensus."""
         indices = list(range(len(images)))
         parts = [
             (indices[start : start + self.batch], self.steps.encode(part.to(self.device)))
