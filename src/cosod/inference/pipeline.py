@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cosod.errors import ImageError, InputError, SingleImageWarning
-from cosod.inference.consensus_file import Facts, GroupConsensus, marked_attention
+from cosod.inference.consensus_file import GroupConsensus, Provenance, marked_attention
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import Shared, shared, shared_with_marks
 from cosod.inference.group_forward import Decoded, GroupForward
@@ -185,7 +185,7 @@ class Pipeline:
         if len(vector) != 1 or bool((vector == 1).all()):
             raise InputError(f"{identity[0]} forms no consensus of a group to be kept; use another network")
         presence = group.presence
-        facts = Facts(
+        facts = Provenance(
             *identity,
             size=self.options.size,
             images=len(group.indices),
