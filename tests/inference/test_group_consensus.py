@@ -33,7 +33,7 @@ def network():
 
 def detector(network, sampling=None, calibration=None, **options):
     found = Detector(network, "cpu", size=64, sampling=sampling, **options)
-    found.calibration = calibration
+    found.pipeline.calibration = calibration
     return found
 
 

@@ -25,12 +25,12 @@ def network(request):
     return create(request.param, **NETWORKS[request.param]).eval()
 
 
-def normalised(network):
+def normalized(network):
     return to_batch(drawn_group(64), network.mean, network.std)
 
 
 def test_batches_change_no_map(network):
-    images = normalised(network)
+    images = normalized(network)
     with torch.no_grad():
         whole = network(images).maps
     for batch in (1, 2, 8):
@@ -41,12 +41,12 @@ def test_batches_change_no_map(network):
 def test_a_detector_finds_the_same(network):
     """Without a calibration and for a group that needs no references, nothing is between the network and its maps."""
     small = [result.small for result in Detector(network, "cpu", 64, batch=2).detect(drawn_group(64))]
-    expected = GroupForward(network).maps(normalised(network))
+    expected = GroupForward(network).maps(normalized(network))
     np.testing.assert_allclose(torch.stack(small).numpy(), expected.numpy(), atol=1e-3)
 
 
 def test_an_image_by_itself_is_a_group_of_one(network):
-    images = normalised(network)
+    images = normalized(network)
     forward = GroupForward(network)
     with torch.no_grad():
         found = forward.maps_alone(network.encode(images))

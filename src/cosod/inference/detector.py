@@ -133,7 +133,7 @@ class Detector:
         network = network.eval().to(chosen, memory_format=torch.channels_last)
         precision = _precision(options, network, chosen)
         self.options = replace(options, device=str(chosen), precision=precision)
-        self.forward = GroupForward(network, options.batch, _steps(network, self.options))
+        self.forward = GroupForward(network, options.batch, _steps(network, self.options), chosen)
         regions = None if options.keep_regions else RegionClassifier.read(network.extra)
         self.pipeline = Pipeline(self.forward, self.options, Calibration.read(network.extra), regions)
         self._process = os.getpid()
@@ -151,7 +151,7 @@ class Detector:
     @property
     def device(self) -> torch.device:
         """Where the network is."""
-        return torch.device(self.options.device)
+        return self.forward.device
 
     @property
     def calibration(self) -> Calibration | None:

@@ -34,9 +34,10 @@ class GroupForward:
     """The three steps of a network for groups of any size; nothing is kept of a group between calls.
 
     Args:
-        network: in evaluation mode, on the device that computes (see :func:`evaluating` for one that is trained).
+        network: in evaluation mode (see :func:`evaluating` for one that is trained).
         batch: images that are decoded at once where a whole group is given.
         steps: what encodes and decodes in the network's place; the network itself by default.
+        device: what computes; by default the device that the network is on.
 
     Example:
         >>> network = cosod.models.create("gconet_plus_mobile").eval()
@@ -45,14 +46,16 @@ class GroupForward:
         torch.Size([3, 1, 64, 64])
     """
 
-    def __init__(self, network: CoSaliencyNetwork, batch: int = 8, steps: Steps | None = None):
+    def __init__(
+        self,
+        network: CoSaliencyNetwork,
+        batch: int = 8,
+        steps: Steps | None = None,
+        device: torch.device | None = None,
+    ):
         self.network, self.batch = network, batch
         self.steps: Steps = network if steps is None else steps
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network is."""
-        return next(self.network.parameters()).device
+        self.device = device or next(network.parameters()).device
 
     def encode(self, images: Sequence[np.ndarray]) -> Features:
         """Shrunk images ``(S, S, 3)`` uint8, as many as fit into memory -> their features."""
@@ -92,7 +95,7 @@ class GroupForward:
         return self.network.confidence_map(*branches)
 
     def maps(self, images: Tensor) -> Tensor:
-        """Maps ``(N, 1, S, S)`` of one group of normalised images ``(N, 3, S, S)``, by the network's own consensus."""
+        """Maps ``(N, 1, S, S)`` of one group of normalized images ``(N, 3, S, S)``, by the network's own consensus."""
         indices = list(range(len(images)))
         parts = [
             (indices[start : start + self.batch], self.steps.encode(part.to(self.device)))
