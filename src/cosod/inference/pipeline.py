@@ -115,11 +115,15 @@ class Finding:
         indices, consensus, _, _, presence = group
         if len(indices) == 1:
             warnings.warn("one image has nothing to share: its map is plain saliency", SingleImageWarning, stacklevel=3)
-        presence = iter([None] * len(indices) if presence is None else presence.tolist())
+        there = dict.fromkeys(indices) if presence is None else dict(zip(indices, presence.tolist(), strict=True))
         if self.network.whole_group_maps:
-            raw = (torch.cat([o.probability, o.threshold], 1) for _, _, o in self._decoded(encoded, indices, consensus))
-            maps = self.network.confidence_map(*torch.cat(list(raw)).split(1, dim=1))
-            parts = zip(batched(indices, self.batch), maps.split(self.batch), itertools.repeat(None))
+            decoded = self._decoded(encoded, indices, consensus)
+            raw = [(part, torch.cat([o.probability, o.threshold], 1)) for part, _, o in decoded]
+            if not raw:
+                return
+            maps = self.network.confidence_map(*torch.cat([both for _, both in raw]).split(1, dim=1))
+            sizes = [len(part) for part, _ in raw]
+            parts = zip((part for part, _ in raw), maps.split(sizes), itertools.repeat(None))
         else:
             prototype = group.prototype if len(indices) > 1 else None
             parts = (
@@ -129,17 +133,16 @@ class Finding:
         for part, maps, factors in parts:
             looks = self._looks(part, maps, factors, inputs, consensus)
             for index, saliency in zip(part, maps, strict=True):
-                yield Result(index, saliency, inputs.sizes[index], looks.get(index), next(presence))
+                yield Result(index, saliency, inputs.sizes[index], looks.get(index), there[index])
 
     def _decoded(
         self, encoded: EncodedGroup, indices: list[int], consensus: Consensus
     ) -> Iterator[tuple[list[int], Features, Output]]:
         """Indices, features and what the decoder makes of them, in batches."""
-        start = 0
+        rows = {index: row for row, index in enumerate(indices)}  # an image may be gone when it is read again
         for part, features in encoded.batches(indices, last=True):
             with torch.inference_mode():
-                output = self.steps.decode(features, consensus.part(slice(start, start + len(part))))
-            start += len(part)
+                output = self.steps.decode(features, consensus.part([rows[index] for index in part]))
             yield part, features, output
 
     def _filtered(self, output: Output, deep: Tensor, prototype: Tensor | None) -> tuple[Tensor, Tensor | None]:
