@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import overload
 
 import numpy as np
@@ -16,6 +17,7 @@ from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.flip_tta import MirroredSteps
 from cosod.inference.forking import check_process, prepare_forks
 from cosod.inference.group_consensus import shared_with_marks
+from cosod.inference.kept_rules import KeptRules, negatives_of
 from cosod.inference.pipeline import Finding, Result, tell_uniform
 from cosod.inference.precision import check_precision, has_bfloat16, probed_precision
 from cosod.inference.presence import Calibration, count
@@ -25,7 +27,7 @@ from cosod.inference.region_filter import RegionClassifier
 from cosod.io.images import MAX_PIXELS, ImageSource
 from cosod.io.prefetch import Inputs, as_group, batched
 from cosod.models import registry
-from cosod.models.base import CoSaliencyNetwork, Steps
+from cosod.models.base import CoSaliencyNetwork, Output, Steps
 
 #: Bytes of encoder features that a group may keep between encoding and decoding. What exceeds them is encoded a second
 #: time, batch by batch, for decoding.
@@ -91,9 +93,14 @@ def learn(
     images: Sequence[ImageSource],
     masks: Sequence[ImageSource | None] | None = None,
     detector: "Detector | None" = None,
+    negatives: Sequence[ImageSource] | None = None,
 ) -> GroupConsensus:
-    """What images share, to be kept and applied to others: :meth:`Detector.learn`, by default of the default model."""
-    return (detector or load()).learn(images, masks)
+    """What images share, to be kept and applied to others: :meth:`Detector.learn`, by default of the default model.
+
+    Example:
+        >>> consensus = cosod.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])
+    """
+    return (detector or load()).learn(images, masks, negatives=negatives)
 
 
 def apply(
@@ -172,6 +179,7 @@ class Detector(Finding):
         self.feature_bytes = feature_bytes
         self.sampling = sampling or Sampling()
         self.calibration = Calibration.read(network.extra)
+        self.kept_rules = KeptRules.read(network.extra)
         self.keep_regions = keep_regions
         self.region_classifier = None if keep_regions else RegionClassifier.read(network.extra)
         self._process, self._backend = os.getpid(), backend
@@ -313,6 +321,7 @@ class Detector(Finding):
         images: Sequence[ImageSource],
         masks: Sequence[ImageSource | None] | None = None,
         on_error: OnError | None = None,
+        negatives: Sequence[ImageSource] | None = None,
     ) -> GroupConsensus:
         """What the images share, to be kept and applied to other images.
 
@@ -322,12 +331,20 @@ class Detector(Finding):
                 are. Of two levels the brighter one marks the object, of more what is brighter than half. Marked images
                 alone then say what the object is, and one of them is enough. The others count as far as what resembles
                 it is in them (not at all where presence is not calibrated).
-            on_error: as for :meth:`stream`.
+            on_error: as for :meth:`stream`; negatives are counted after the images.
+            negatives: images of what the object is *not*, as those in which it was found by mistake; the object must
+                not be in them. Where a region of another image resembles one of these more than the object, it is
+                faded, and presence is low.
 
         Raises:
             InputError: no images, or none but images of one color; a mask that marks nothing or everything, or is of
-                another size than its image; a network whose consensus cannot be kept, or cannot be marked.
+                another size than its image; a network whose consensus cannot be kept, or cannot be marked, or that has
+                no constants for negatives.
             ImageError: an image that cannot be read.
+
+        Example:
+            >>> consensus = detector.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg", "plate.jpg"])
+            >>> consensus.save("mug.consensus")
         """
         check_process(self._process, self._backend, self.device)
         images = as_group(images)
@@ -341,7 +358,7 @@ class Detector(Finding):
             def mark(index: int, grid: tuple[int, int]) -> Tensor:
                 return marked_attention(masks[index], inputs.sizes[index], grid, self.max_pixels)
 
-            group = shared_with_marks(self.network, self.calibration, encoded, marked, mark)
+            group = shared_with_marks(self.network, self.kept_rules.calibration, encoded, marked, mark)
         else:
             try:
                 group = self._shared(encoded)
@@ -363,7 +380,35 @@ class Detector(Finding):
             presence_mean=None if presence is None else float(presence.mean()),
             presence_std=None if presence is None else float(presence.std(correction=0)),
         )
-        return GroupConsensus(vector.flatten().float().cpu(), group.prototype.float().cpu(), facts)
+        learned = GroupConsensus(vector.flatten().float().cpu(), group.prototype.float().cpu(), facts)
+        if negatives is None or (isinstance(negatives, Sequence) and not negatives):
+            return learned
+        shift = None if on_error is None else lambda index, error: on_error(len(images) + index, error)
+        return self._against(learned, negatives, shift)
+
+    def _against(
+        self, consensus: GroupConsensus, negatives: Sequence[ImageSource], on_error: OnError | None
+    ) -> GroupConsensus:
+        """The consensus with what its object is not."""
+        if self.kept_rules.calibration is None and RegionClassifier.read(self.network.extra) is None:
+            raise InputError(
+                "photos of what the object is not need weights that presence is calibrated for; use the default network"
+            )
+        inputs = Inputs(as_group(negatives), self.size, self.max_pixels, on_error, twice=False, find_uniform=True)
+
+        def decoded() -> Iterator[tuple[Output, Tensor]]:
+            for part in batched(inputs.read(range(len(inputs))), self.batch):
+                features = self._encode([image for _, image in part])
+                yield self._by_vector(features, consensus.alone()), features.deep
+
+        vectors = negatives_of(decoded(), consensus.prototype)
+        tell_uniform(inputs)
+        if vectors is None:
+            raise InputError(
+                "none of the photos of what the object is not can be read and shows more than one color; give others"
+            )
+        facts = replace(consensus.facts, negatives=inputs.usable)
+        return replace(consensus, facts=facts, negatives=vectors)
 
     def check(self, consensus: GroupConsensus, name: str = "the consensus") -> None:
         """Raises InputError unless ``consensus`` was learned with this network, these weights and this size."""

@@ -14,7 +14,9 @@ from cosod.errors import ImageError, InputError, SingleImageWarning, UniformImag
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import Shared, shared
-from cosod.inference.presence import Calibration, similarity
+from cosod.inference.kept_rules import KeptRules
+from cosod.inference.negatives import Negatives
+from cosod.inference.presence import Calibration
 from cosod.inference.reference_sampling import Sampling
 from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.zoom_in import Look, blended, look_closer
@@ -77,6 +79,7 @@ class Finding:
     sampling: Sampling
     closer: bool
     calibration: Calibration | None
+    kept_rules: KeptRules
     region_classifier: RegionClassifier | None
 
     @functools.cached_property
@@ -145,15 +148,19 @@ class Finding:
                 output = self.steps.decode(features, consensus.part([rows[index] for index in part]))
             yield part, features, output
 
-    def _filtered(self, output: Output, deep: Tensor, prototype: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _filtered(
+        self, output: Output, deep: Tensor, prototype: Tensor | None, negatives: Negatives | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """Maps ``(n, 1, S, S)`` without regions of other things, and the factors they were multiplied by, if any."""
         if self.region_classifier is None or prototype is None:
             return output.maps, None
-        factors = kept(output, deep, prototype, self.region_classifier)
+        factors = kept(output, deep, prototype, self.region_classifier, negatives)
         return output.maps * factors, factors
 
     def _shared(self, encoded: EncodedGroup) -> Shared:
-        return shared(self.network, self.calibration, encoded, self.sampling, getattr(torch, self.precision))
+        precision = getattr(torch, self.precision)
+        kept_calibration = self.kept_rules.calibration
+        return shared(self.network, self.calibration, encoded, self.sampling, precision, kept_calibration)
 
     def _encode(self, images: list[np.ndarray]) -> Features:
         return self.steps.encode(self._tensor(images))
@@ -167,7 +174,7 @@ class Finding:
             found = True
             with torch.inference_mode():
                 features = self._encode([image for _, image in part])
-                each = [(*self._maps(features, c), self._presence(features.deep, c)) for c in consensuses]
+                each = [(*self._maps(features, c), self.kept_rules.presence(features.deep, c)) for c in consensuses]
             indices = [index for index, _ in part]
             looks = [
                 self._looks(indices, maps, factors, inputs, consensus.alone())
@@ -204,15 +211,9 @@ class Finding:
         """Maps ``(n, 1, S, S)`` of images each by itself, as :meth:`_filtered` gives them."""
         output = self._by_vector(features, consensus.alone())
         if not self.network.whole_group_maps:
-            return self._filtered(output, features.deep, consensus.prototype)
+            return self._filtered(output, features.deep, consensus.prototype, self.kept_rules.negatives(consensus))
         pairs = zip(output.probability.split(1), output.threshold.split(1), strict=True)
         return torch.cat([self.network.confidence_map(*pair) for pair in pairs]), None
-
-    def _presence(self, deep: Tensor, consensus: GroupConsensus) -> list[float | None]:
-        if self.calibration is None:
-            return [None] * len(deep)
-        alike = similarity(deep, consensus.prototype.to(deep))
-        return self.calibration.presence(alike, consensus.facts.references).tolist()
 
     def _tensor(self, images: list[np.ndarray]) -> Tensor:
         return to_batch(images, self.network.mean, self.network.std, self.device)
