@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def generated(megapixels: float) -> np.ndarray:
-    """A photo of 4:3: a coloured object with a wavy outline and a hole, on a textured ground, with noise."""
+    """A photo of 4:3: a colored object with a wavy outline and a hole, on a textured ground, with noise."""
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     width = height * 4 // 3
     chance = np.random.default_rng(0)

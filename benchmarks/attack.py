@@ -22,7 +22,7 @@ from cosod.active_learning.images import load_images, load_masks
 from cosod.active_learning.pool import Pool
 
 STEPS = (0.0, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01)
-#: Positions from the outline that count as near it, and the share of candidates (``Selection.share``).
+#: Positions from the outline that count as near it, and the share of candidates (``PointSelection.share``).
 NEAR, SHARE = 2, 0.05
 #: Of a position, in pixels of the square.
 STRIDE = 4

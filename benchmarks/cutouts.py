@@ -114,7 +114,7 @@ def edge(truth: np.ndarray) -> np.ndarray:
 
 
 def composite(blur: float, side: int) -> tuple[Photo, np.ndarray]:
-    """A red object with lobes and a hole on green, its edge blurred by ``blur`` pixels; and the object's colour."""
+    """A red object with lobes and a hole on green, its edge blurred by ``blur`` pixels; and the object's color."""
     red, green = np.array((200, 30, 30), np.float32), np.array((40, 160, 50), np.float32)
     height, width, fine = side * 3 // 4, side, 4
     angles = np.linspace(0, 2 * np.pi, 900, endpoint=False)
@@ -137,12 +137,12 @@ def composites() -> str:
     rows = []
     for side in (640, 2560):
         for blur in (0.0, 1.5):
-            photo, colour = composite(blur, side)
+            photo, color = composite(blur, side)
             for method in METHODS:
                 found = cut_out(photo.image, photo.map, CutoutOptions(method, MASK_THRESHOLD))
                 part = (photo.truth > 0.02) & (photo.truth < 0.98)
                 error = np.abs(found[..., 3] / 255 - photo.truth)[part].mean()
-                left = np.abs(found[..., 1] - colour[1])[part & (found[..., 3] > 25)].mean()
+                left = np.abs(found[..., 1] - color[1])[part & (found[..., 3] > 25)].mean()
                 rows.append((f"{side} px, blur {blur} px", method, f"{error:.4f}", f"{left:.1f}"))
     return table(("composite", "cut-out", "alpha's error", "green's error, of 255"), rows, words=2)
 

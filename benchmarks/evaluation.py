@@ -68,10 +68,10 @@ def _pairs(pred: Path, gt: Path, limit: int) -> list[tuple[Path, Path]]:
 
 def _time_cosod(pred: Path, gt: Path, limit: int) -> dict[str, float]:
     from cosod.evaluation.protocols import get
-    from cosod.evaluation.reading import read_grey
+    from cosod.evaluation.reading import read_gray
 
     protocol = get("papers")
-    return _timed(_pairs(pred, gt, limit), lambda path: read_grey(path)[0], protocol.score)
+    return _timed(_pairs(pred, gt, limit), lambda path: read_gray(path)[0], protocol.score)
 
 
 def _time_pysodmetrics(pred: Path, gt: Path, limit: int) -> dict[str, float]:

@@ -134,7 +134,7 @@ def writing(case: Case) -> Callable[[], float]:
 
 def run(case: Case) -> Callable[[], float]:
     """``cosod segment`` as a function call."""
-    from cosod.apps.segment import Job
+    from cosod.apps.segment import SegmentJob
     from cosod.apps.segment import run as segment
     from cosod.io import find_groups
     from cosod.models.checkpoints.loading import identity
@@ -145,7 +145,7 @@ def run(case: Case) -> Callable[[], float]:
     def work() -> float:
         with tempfile.TemporaryDirectory() as folder:
             groups = find_groups([case.photos])
-            return _seconds(lambda: segment(detector, known, groups, Job(Path(folder))))
+            return _seconds(lambda: segment(detector, known, groups, SegmentJob(Path(folder))))
 
     return work
 
@@ -180,7 +180,7 @@ def _detector(case: Case):
 
 
 def _ready(case: Case, detector):
-    """Some of the photos as normalised images ``(N, 3, S, S)``."""
+    """Some of the photos as normalized images ``(N, 3, S, S)``."""
     from cosod.io.images import read_image
     from cosod.io.tensors import shrink, to_batch
 

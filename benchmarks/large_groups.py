@@ -5,7 +5,7 @@
 
 ``deviation``: groups that no training saw (tools/held_out.txt) are joined to large ones, and each is segmented with the
 exact affinity and with R references, as ``Detector`` does it. ``animals`` are all held-out groups of animals, whose
-masks are the truth. ``strangers`` is the largest held-out group among 216 photos of the others; its own photos are
+masks are the truth. ``outliers`` is the largest held-out group among 216 photos of the others; its own photos are
 measured. ``all`` joins all held-out groups, which share nothing: the worst that can be given. Difference is that of the
 maps in [0, 1] from the exact ones: mean over all pixels, mean over the images of their largest pixel, and the largest
 of all; S and J (IoU at one half) are means over the measured images. Each row is a mean over seeds of the draw, the
@@ -32,7 +32,7 @@ import cosod
 from cosod.evaluation.metrics.functional import precision_jaccard, s_measure
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import shared
-from cosod.inference.reference_sampling import WAYS, Sampling
+from cosod.inference.reference_sampling import WAYS, ReferenceSampling
 from cosod.io.images import SUFFIXES
 from cosod.io.prefetch import Inputs
 
@@ -40,7 +40,7 @@ HELD_OUT = Path(__file__).parents[1] / "tools" / "held_out.txt"
 REFERENCES = (16, 32, 64, 128)
 #: Groups of DUTS_class are named by their class in ImageNet; those below it are animals.
 ANIMALS = 398
-STRANGERS = 216
+OUTLIERS = 216
 #: Every so-many-th image of a group is decoded and measured.
 EVERY = 4
 
@@ -54,11 +54,11 @@ def deviation(duts: Path, seeds: int) -> None:
         inputs = Inputs(photos, detector.size, detector.max_pixels, None)
         group = EncodedGroup(inputs, detector._encode, detector.batch, 1 << 40)
         truths = [truth(photos[i], detector.size) for i in measured]
-        exact = maps(detector, group, measured, Sampling(0))
+        exact = maps(detector, group, measured, ReferenceSampling(0))
         print(row(f"{name}, {len(photos)} images", "all", [figures(exact, exact, truths)]), flush=True)
         for by in WAYS:
             for count in REFERENCES:
-                samplings = [Sampling(count, by, 0, seed) for seed in range(seeds)]
+                samplings = [ReferenceSampling(count, by, 0, seed) for seed in range(seeds)]
                 found = [figures(maps(detector, group, measured, sampling), exact, truths) for sampling in samplings]
                 print(row("", f"{count}, {by}", found), flush=True)
 
@@ -71,10 +71,10 @@ def large_groups(duts: Path) -> list[tuple[str, list[Path], list[int]]]:
     everything = [photo for name in names for photo in photos[name]]
     largest = max(photos.values(), key=len)
     others = [photo for photo in everything if photo not in largest]
-    strange = [others[i] for i in np.random.default_rng(0).permutation(len(others))[:STRANGERS]]
+    outliers = [others[i] for i in np.random.default_rng(0).permutation(len(others))[:OUTLIERS]]
     return [
         ("animals", animals, list(range(0, len(animals), EVERY))),
-        ("strangers", largest + strange, list(range(len(largest)))),
+        ("outliers", largest + outliers, list(range(len(largest)))),
         ("all", everything, list(range(0, len(everything), EVERY))),
     ]
 
@@ -85,7 +85,7 @@ def truth(photo: Path, size: int) -> np.ndarray:
 
 
 @torch.inference_mode()
-def maps(detector: cosod.Detector, group: EncodedGroup, measured: list[int], sampling: Sampling) -> np.ndarray:
+def maps(detector: cosod.Detector, group: EncodedGroup, measured: list[int], sampling: ReferenceSampling) -> np.ndarray:
     """Maps ``(n, S, S)`` of the measured images at the working size."""
     consensus = shared(detector.network, detector.calibration, group, sampling).consensus
     parts = group.batches(measured)
@@ -111,7 +111,7 @@ def growth(photos: Path, output: Path, sizes: list[int], exact_to: int, side: in
         "| images in the group | compared with | CPU seconds | ms an image | peak memory, MiB |\n|---|---|---|---|---|"
     )
     points = []
-    for references in (Sampling.references, 0):
+    for references in (ReferenceSampling.references, 0):
         for count in sizes:
             if references or count <= exact_to:
                 command = [sys.executable, __file__, "one", str(photos), str(count), str(references), str(side)]
@@ -128,7 +128,7 @@ def one(photos: Path, count: int, references: int, side: int) -> None:
     torch.set_num_threads(1)
     found = sorted(path for path in photos.rglob("*") if path.suffix.lower() in SUFFIXES)
     group = (found * (count // len(found) + 1))[:count]
-    sampling = Sampling(references, exact_up_to=0)
+    sampling = ReferenceSampling(references, exact_up_to=0)
     detector = cosod.load(device="cpu", size=side, feature_bytes=0, sampling=sampling)
     start = time.process_time()
     done = sum(1 for _ in detector.stream(group))
@@ -144,15 +144,15 @@ def plot(points: list[tuple[int, int, float, float]], output: Path, side: int) -
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.4), constrained_layout=True)
     styles = {
-        Sampling.references: ("tab:blue", "o", f"{Sampling.references} references"),
+        ReferenceSampling.references: ("tab:blue", "o", f"{ReferenceSampling.references} references"),
         0: ("0.5", "s", "all images"),
     }
-    for references, (colour, marker, label) in styles.items():
+    for references, (color, marker, label) in styles.items():
         mine = sorted(point for point in points if point[0] == references)
         if mine:
             counts = [count for _, count, _, _ in mine]
-            left.plot(counts, [seconds for *_, seconds, _ in mine], color=colour, marker=marker, label=label)
-            right.plot(counts, [peak / 2**20 for *_, peak in mine], color=colour, marker=marker, label=label)
+            left.plot(counts, [seconds for *_, seconds, _ in mine], color=color, marker=marker, label=label)
+            right.plot(counts, [peak / 2**20 for *_, peak in mine], color=color, marker=marker, label=label)
     left.set_ylabel("CPU seconds")
     right.set_ylabel("peak memory, MiB")
     for axes in (left, right):

@@ -7,7 +7,7 @@
 Each line is a process of its own, so that its peak memory is its own, PyTorch itself (some 0.3 GB) included; on a GPU
 it is what PyTorch took there. The lines of one model and group size take turns, best of ``--runs``, and the last column
 is how many times faster than the straightforward version (see ``straightforward.py``) of the same turns. Measured is a
-whole group from normalised images to maps as ``Detector`` does it: encoded in batches, the consensus (of a large group
+whole group from normalized images to maps as ``Detector`` does it: encoded in batches, the consensus (of a large group
 by references, see ``cosod.inference.reference_sampling``), decoded in batches, and encoded again what exceeds the
 features that it keeps. Backend ``eager`` stands between the two: the network called once on the whole group, channels
 last, bfloat16 by autocast. Weights do not matter for speed: those in the package are taken, and random ones elsewhere.
@@ -82,8 +82,8 @@ def prepare(case: Case) -> Callable[[], tuple[float, int | None]]:
         images = images.to(device, memory_format=torch.channels_last)
         return lambda: _timed(lambda: called(network, images, case.precision), device)
     prefer_kept_memory()  # as the command line does
-    engine = {} if case.backend == "torch" else {"backend": case.backend}
-    detector = Detector(network, case.device, case.size, precision=case.precision, **engine)
+    runtime = {} if case.backend == "torch" else {"backend": case.backend}
+    detector = Detector(network, case.device, case.size, precision=case.precision, **runtime)
     ready = Ready(images.to(device), case.images)
     return lambda: _timed(lambda: list(group_maps(detector, ready)), device)
 
@@ -100,7 +100,7 @@ class Ready:
     inputs.
 
     Args:
-        images: normalised, ``(n, 3, S, S)``; where the group has more, they come again and again.
+        images: normalized, ``(n, 3, S, S)``; where the group has more, they come again and again.
         count: images of the group.
     """
 
@@ -123,7 +123,7 @@ def group_maps(detector: Detector, inputs: Ready) -> Iterator[Tensor]:
     def encode(images: list[Tensor]) -> Features:
         return detector.steps.encode(torch.cat(images).contiguous(memory_format=torch.channels_last))
 
-    encoded = EncodedGroup(inputs, encode, detector.batch, detector.feature_bytes)
+    encoded = EncodedGroup(inputs, encode, detector.batch, detector.options.feature_bytes)
     found = detector._shared(encoded)
     for _, features, output in detector._decoded(encoded, found.indices, found.consensus):
         yield detector._filtered(output, features.deep, found.prototype)[0]
@@ -164,7 +164,7 @@ def line_of(case: Case) -> Line:
 def usable(cases: list[Case], threads: int | None) -> list[Case]:
     """The cases that can be had here, tried one after the other with no images.
 
-    This also converts networks for other engines, which is done once and is not to count as memory of later runs.
+    This also converts networks for other runtimes, which is done once and is not to count as memory of later runs.
     """
     return [case for case in cases if measure([line_of(case)], 0, threads)[0] is not None]
 

@@ -1,6 +1,6 @@
 """What published research code does with a group, restated plainly on this package's weights, to compare speed with.
 
-Float32, contiguous memory (NCHW), the whole group in one batch, batch normalisation as a layer of its own, the affinity
+Float32, contiguous memory (NCHW), the whole group in one batch, batch normalization as a layer of its own, the affinity
 of all positions to all positions held as one matrix, and, as in GCoNet+'s forward, the encoder once more on the images
 under the network's own mask, for a classifier whose answer nothing reads. The maps are those of the package's networks.
 """
@@ -41,7 +41,7 @@ class Straightforward:
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
-        """Normalised images of one group ``(N, 3, H, W)`` -> maps ``(N, 1, H, W)`` in [0, 1]."""
+        """Normalized images of one group ``(N, 3, H, W)`` -> maps ``(N, 1, H, W)`` in [0, 1]."""
         return self._forward(self.network, images, self.second_pass)
 
 

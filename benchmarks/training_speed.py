@@ -25,11 +25,11 @@ from machine import cores, heading
 from results import table, write_section
 
 from cosod.models.backbones.mobilenet import DepthwiseConv2d
-from cosod.training import Job, load_recipe
+from cosod.training import TrainingJob, load_recipe
 from cosod.training.data.loader import Batch, Batches, iterate
 from cosod.training.loop import one_step
 from cosod.training.optimizer import set_rates
-from cosod.training.process_group import Team, join
+from cosod.training.process_group import ProcessGroup, join
 from cosod.training.run import Run
 
 COLUMNS = ("loop", "precision", "workers", "images/s", "ms a step", "waits for data", "times as fast")
@@ -57,12 +57,15 @@ class Turn(NamedTuple):
     images: int
 
 
-def make_run(case: Case, folder: Path, team: Team) -> Run:
+def make_run(case: Case, folder: Path, process_group: ProcessGroup) -> Run:
     """A new run; for the plain loop in float32, contiguous memory, and with torch's own depth-wise convolutions."""
     changes = {"pretrained": False, "validation.held_out": 0, "validation.names": [], **dict(case.changes)}
     if case.workers is None:
-        changes["optimiser.precision"] = "float32"
-    run = Run(Job(load_recipe(case.recipe, changes), (case.data,), folder, device=case.device, progress=False), team)
+        changes["optimizer.precision"] = "float32"
+    run = Run(
+        TrainingJob(load_recipe(case.recipe, changes), (case.data,), folder, device=case.device, progress=False),
+        process_group,
+    )
     if case.workers is None:
         run.network.to(memory_format=torch.contiguous_format)
         for module in run.network.modules():
@@ -73,51 +76,51 @@ def make_run(case: Case, folder: Path, team: Team) -> Run:
 
 def plain_step(run: Run, batches: tuple[Batch, ...]) -> None:
     """One step as any tutorial writes it."""
-    run.optimiser.zero_grad()
-    total, _ = run.objective(tuple(batch.to(run.team.device) for batch in batches))
+    run.optimizer.zero_grad()
+    total, _ = run.objective(tuple(batch.to(run.process_group.device) for batch in batches))
     total.backward()
-    clip = run.recipe.optimiser.clip
+    clip = run.recipe.optimizer.clip
     if clip:
-        torch.nn.utils.clip_grad_norm_([p for g in run.optimiser.param_groups for p in g["params"]], clip)
-    run.optimiser.step()
+        torch.nn.utils.clip_grad_norm_([p for g in run.optimizer.param_groups for p in g["params"]], clip)
+    run.optimizer.step()
     run.step += 1
 
 
 def prepare(case: Case) -> Callable[[], Turn]:
     """What to call for one turn of ``case.steps`` steps that count."""
-    team = join(case.device)
+    process_group = join(case.device)
     with tempfile.TemporaryDirectory() as folder:  # for the order of the images, which nothing reads
-        run = make_run(case, Path(folder), team)
+        run = make_run(case, Path(folder), process_group)
         plan = run.plan_epoch()
     batches = Batches(run.sets, plan, run.recipe, 0, (run.network.mean, run.network.std))
 
     def turn() -> Turn:
         indices = [(run.step + i) % len(plan) for i in range(WARM + case.steps)]
-        made = iterate(batches, indices, case.workers or 0, pin=team.device.type == "cuda")
+        made = iterate(batches, indices, case.workers or 0, pin=process_group.device.type == "cuda")
         start = waited = images = 0
         for number in range(WARM + case.steps):
             if number == WARM:
-                start, waited, images = _now(team), 0.0, 0
+                start, waited, images = _now(process_group), 0.0, 0
             before = time.perf_counter()
             work = next(made)
             waited += time.perf_counter() - before
             images += sum(len(batch.images) for batch in work)
             run.network.train()
-            set_rates(run.optimiser, run.recipe.optimiser, 0, run.step / run.total, run.step)
+            set_rates(run.optimizer, run.recipe.optimizer, 0, run.step / run.total, run.step)
             if case.workers is None:
                 plain_step(run, work)
             else:
                 one_step(run, [work])
-        seconds = _now(team) - start
+        seconds = _now(process_group) - start
         made.close()
         return Turn(seconds, waited, images)
 
     return turn
 
 
-def _now(team: Team) -> float:
-    if team.device.type == "cuda":
-        torch.cuda.synchronize(team.device)
+def _now(process_group: ProcessGroup) -> float:
+    if process_group.device.type == "cuda":
+        torch.cuda.synchronize(process_group.device)
     return time.perf_counter()
 
 
@@ -132,7 +135,7 @@ def rows_of(cases: list[Case], found: list[Found | None]) -> list[list[str]]:
         if case.workers is None:
             plain, words = rate, ["plain", "float32", "0"]
         else:
-            precision = load_recipe(case.recipe, dict(case.changes)).optimiser.precision
+            precision = load_recipe(case.recipe, dict(case.changes)).optimizer.precision
             words = ["ours", precision, str(case.workers)]
         figures = [f"{rate:.1f}", f"{1000 * best.seconds / case.steps:.0f}", f"{best.waited / best.seconds:.1%}"]
         rows.append([*words, *figures, f"{rate / plain:.2f}" if plain else "-"])

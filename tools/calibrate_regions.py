@@ -37,7 +37,7 @@ SIZES, REFERENCES = (3, 6, 12), (1, 3)
 SHARPNESS, MARGINS = (20.0, 30.0, 40.0, 60.0), (0.03, 0.05, 0.07, 0.1, 0.15)
 
 
-class Group(NamedTuple):
+class CalibrationGroup(NamedTuple):
     """Images ``(S, S, 3)`` and masks ``(S, S)``."""
 
     images: list[np.ndarray]
@@ -54,7 +54,7 @@ class Seen(NamedTuple):
     mask: np.ndarray
 
 
-def load(data: Path, name: str, size: int) -> Group:
+def load(data: Path, name: str, size: int) -> CalibrationGroup:
     images, masks = [], []
     for path in sorted((data / "images" / name).iterdir()):
         mask = cv2.imread(str(data / "gts" / name / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
@@ -62,10 +62,10 @@ def load(data: Path, name: str, size: int) -> Group:
         if len(images) < IMAGES and 0 < mask.mean() < 1:
             images.append(shrink(read_image(path), size))
             masks.append(mask)
-    return Group(images, masks)
+    return CalibrationGroup(images, masks)
 
 
-def joined(groups: list[Group], rng: np.random.Generator) -> list[Group]:
+def concatenated(groups: list[CalibrationGroup], rng: np.random.Generator) -> list[CalibrationGroup]:
     """Each image beside one of another group, both at half their width, on a side by chance."""
     found = []
     for number, group in enumerate(groups):
@@ -73,17 +73,19 @@ def joined(groups: list[Group], rng: np.random.Generator) -> list[Group]:
         for image, mask in zip(*group, strict=True):
             other = groups[(number + rng.integers(1, len(groups))) % len(groups)].images
             half = (image.shape[1] // 2, image.shape[0])
-            own, strange = (cv2.resize(i, half, interpolation=cv2.INTER_AREA) for i in (image, rng.choice(other)))
+            own, distractor = (cv2.resize(i, half, interpolation=cv2.INTER_AREA) for i in (image, rng.choice(other)))
             of_own = cv2.resize(mask.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST)
             side = 1 if rng.random() < 0.5 else -1
-            images.append(np.concatenate([own, strange][::side], axis=1))
+            images.append(np.concatenate([own, distractor][::side], axis=1))
             masks.append(np.concatenate([of_own, 0 * of_own][::side], axis=1) > 0)
-        found.append(Group(images, masks))
+        found.append(CalibrationGroup(images, masks))
     return found
 
 
 @torch.inference_mode()
-def situations(detector: cosod.Detector, group: Group, name: str, rng: np.random.Generator) -> Iterator[Seen]:
+def situations(
+    detector: cosod.Detector, group: CalibrationGroup, name: str, rng: np.random.Generator
+) -> Iterator[Seen]:
     """The images of a group in every situation."""
 
     def encoded(rows) -> EncodedGroup:
@@ -142,7 +144,7 @@ def main():
     for data in [args.duts, *args.set]:
         names = held_out() if data == args.duts else sorted(p.name for p in (data / "images").iterdir())
         groups = [load(data, name, detector.size) for name in names]
-        for kind, them in (("alone", groups), ("beside a distractor", joined(groups, rng))):
+        for kind, them in (("alone", groups), ("beside a distractor", concatenated(groups, rng))):
             seen += [one for group in them for one in situations(detector, group, f"{data.name} {kind}", rng)]
     kinds = {kind: [one for one in seen if kind in one.situation] for kind in ("alone", "beside")}
     pairs = [RegionClassifier(*pair) for pair in itertools.product(SHARPNESS, MARGINS)]

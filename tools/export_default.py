@@ -3,12 +3,14 @@
     python tools/export_default.py runs/default/weights.safetensors -o src/cosod/weights/gconet_plus_mobile.safetensors
 
 Several files are averaged with equal weights, which pays where one run started from the other and the statistics of its
-batch normalization were frozen. Stored as float16, with what ``cosod doctor`` compares its maps with, and what each run
+batch normalization were frozen. Options of the network that no training changes (``strength``, ``lift``) are those of
+today's code. Stored as float16, with what ``cosod doctor`` compares its maps with, and what each run
 said of itself. ``tools/calibrate_presence.py`` and ``tools/measure_albums.py --calibrate`` have to follow: their
 constants belong to the weights.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,6 +19,7 @@ from cosod import doctor, models
 from cosod.errors import InputError
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints.safetensors_file import describe
+from cosod.models.gconet_plus_mobile import MobileConfig
 
 
 def averaged(paths: list[Path]) -> CoSaliencyNetwork:
@@ -26,8 +29,12 @@ def averaged(paths: list[Path]) -> CoSaliencyNetwork:
         raise InputError(f"{', '.join(map(str, paths))} are not of one configuration and cannot be averaged")
     states = [network.state_dict() for network in networks]
     mean = {k: torch.stack([s[k].float() for s in states]).mean(0).to(v.dtype) for k, v in states[-1].items()}
-    networks[-1].load_state_dict(mean)
-    return networks[-1].eval()
+    config = networks[-1].config
+    if isinstance(config, MobileConfig):
+        config = replace(config, strength=MobileConfig.strength, lift=MobileConfig.lift)
+    network = type(networks[-1])(config)
+    network.load_state_dict(mean)
+    return network.eval()
 
 
 def main():

@@ -4,7 +4,7 @@
     python tools/measure_albums.py --duts DUTS_class --calibrate
 
 The photos of all groups of a set are mixed, sorted by ``cosod.group``'s steps, and compared with the groups: adjusted
-Rand index and normalised mutual information, a leftover being an album of its own. Of DUTS_class the 30 groups are
+Rand index and normalized mutual information, a leftover being an album of its own. Of DUTS_class the 30 groups are
 taken that training held out; since some of these are breeds of one animal, a second line counts all classes of one
 everyday name as one group. ``--calibrate`` belongs after every change of the default weights: it describes four photos
 of each other group of DUTS_class and writes the background beside the weights.
@@ -23,7 +23,7 @@ from cosod.inference.detector import Detector, load
 from cosod.io.images import SUFFIXES
 from cosod.models import registry
 from cosod.models.checkpoints import loading
-from cosod.training.data.coarse_labels import BroadNames
+from cosod.training.data.coarse_labels import CoarseLabels
 
 #: Photos of each group, and principal components, of a background.
 PHOTOS, DIMENSIONS = 4, 128
@@ -77,7 +77,7 @@ def main():
     print("| set | photos | groups | albums | leftovers | ARI | NMI |\n|---|---|---|---|---|---|---|")
     if args.duts:
         files, groups = photos(args.duts, held_out())
-        names = BroadNames(p.name for p in (args.duts / "images").iterdir()).of
+        names = CoarseLabels(p.name for p in (args.duts / "images").iterdir()).of
         truths = {", classes": groups, ", everyday names": [names.get(g, g) for g in groups]}
         measure("DUTS_class, 30 groups held out", truths, embed(describe(detector, files)[1], background), options)
     if args.pascal:

@@ -3,8 +3,8 @@
     python tools/measure_default.py --duts DUTS_class --set MSRC -o runs/figures [--model NAME | --weights FILE]
 
 Segments the 30 held-out groups of DUTS_class and each other set with ``cosod segment``, as they are and with an image
-of another group at the side of each (``cosod distract``), scores the maps with ``cosod evaluate``, and prints two
-Markdown tables: figures by set, and figures by group beside those of each photo by
+of another group at the side of each (``cosod make-distractors``), scores the maps with ``cosod evaluate``, and prints
+two Markdown tables: figures by set, and figures by group beside those of each photo by
 itself. Maps and reports stay in the output folder; finished groups are not segmented again.
 """
 
@@ -70,10 +70,10 @@ def alone(detector: cosod.Detector, data: Path, output: Path) -> None:
             save_image(to_8bit(detector.segment([path])[0]), target)
 
 
-def on_own_side(joined: Path, maps: Path) -> float:
-    """Share of joined images most of whose map lies on their own side, and not on the distractor's."""
+def on_own_side(concatenated: Path, maps: Path) -> float:
+    """Share of concatenated images most of whose map lies on their own side, and not on the distractor's."""
     right = []
-    for own, _, side in json.loads((joined / RECORD).read_text())["images"]:
+    for own, _, side in json.loads((concatenated / RECORD).read_text())["images"]:
         saliency = cv2.imread(str(maps / Path(own).with_suffix(".png")), cv2.IMREAD_GRAYSCALE).astype(float)
         half = saliency.shape[1] // 2
         left = saliency[:, :half].sum() > saliency[:, half:].sum()
@@ -115,14 +115,17 @@ def main():
     print("| set | P | J | S | E_max | F_max | MAE | on the own side |\n|---|---|---|---|---|---|---|---|")
     plain = {}
     for name, data in sets.items():
-        joined = args.output / f"{data.name}-joined"
-        if not joined.exists():
-            call("distract", data, "-o", joined, "--seed", 0)
-        maps = {place: args.output / f"maps-{place.name}" for place in (data, joined)}
+        concatenated = args.output / f"{data.name}-concatenated"
+        if not concatenated.exists():
+            call("make-distractors", data, "-o", concatenated, "--seed", 0)
+        maps = {place: args.output / f"maps-{place.name}" for place in (data, concatenated)}
         plain[name] = scores(data, maps[data], options)
         print(row(name, plain[name]), flush=True)
-        beside = scores(joined, maps[joined], options)
-        print(row(f"{name}, each beside a distractor", beside, f"{on_own_side(joined, maps[joined]):.1%}"), flush=True)
+        beside = scores(concatenated, maps[concatenated], options)
+        print(
+            row(f"{name}, each beside a distractor", beside, f"{on_own_side(concatenated, maps[concatenated]):.1%}"),
+            flush=True,
+        )
     if args.alone:
         by_itself(cosod.load(args.weights or args.model, size=args.size), sets, plain, args.output)
 

@@ -7,23 +7,23 @@ from example_materials import glaze, peel, plain, surface, wood
 from example_mesh import ball, box, disc, group, lathe, place, spline, sweep
 
 
-def plate(colour="#f3efe6", radius=0.95, second=None):
+def plate(color="#f3efe6", radius=0.95, second=None):
     """A dinner plate with a rim."""
     root = group("plate")
     profile = [(0, 0.03), (0.55, 0.03), (0.6, 0.0), (0.64, 0.03), (0.99, 0.13), (1, 0.145), (0.98, 0.15)]
     profile += [(0.68, 0.075), (0.6, 0.055), (0, 0.055)]
     profile = [(r * radius, z) for r, z in profile]
-    lathe(root, profile, glaze(colour, second, "speckled" if second else "plain"), sharp=60)
+    lathe(root, profile, glaze(color, second, "speckled" if second else "plain"), sharp=60)
     return root
 
 
-def bowl(colour="#3f6a86", radius=1.0, height=0.6, pattern="plain", second="#f0e8d8", material=None):
+def bowl(color="#3f6a86", radius=1.0, height=0.6, pattern="plain", second="#f0e8d8", material=None):
     """An open bowl."""
     root = group("bowl")
     outer = spline([(0.38, 0.0), (0.42, 0.04), (0.72, 0.25), (0.92, 0.6), (1.0, 1.0)], 7)
     inner = [(r - 0.045, z) for r, z in reversed(outer) if z > 0.1]
     profile = [(0, 0.02), *outer, (0.985, 1.03), (0.965, 1.02), *inner, (0.3, 0.1), (0, 0.09)]
-    skin = material or glaze(colour, second, pattern, top=height)
+    skin = material or glaze(color, second, pattern, top=height)
     lathe(root, [(r * radius, z * height) for r, z in profile], skin, sharp=60)
     return root
 
@@ -118,12 +118,12 @@ def citrus(kind="orange"):
     return root
 
 
-def pear(colour="#a9b23a", tint="#cdb24a"):
+def pear(color="#a9b23a", tint="#cdb24a"):
     """A pear with its stem."""
     root = group("pear")
     knots = [(0, 0.03), (0.14, 0.0), (0.33, 0.14), (0.39, 0.36), (0.33, 0.58), (0.19, 0.82), (0.14, 0.98), (0.08, 1.06)]
     profile = [(max(0.0, r), z) for r, z in spline([*knots, (0, 1.05)], 7)]
-    lathe(root, profile, peel(colour, tint, 0.08, 40), warp=lambda x, y, z: (x + 0.08 * z * z, y, z), sharp=180)
+    lathe(root, profile, peel(color, tint, 0.08, 40), warp=lambda x, y, z: (x + 0.08 * z * z, y, z), sharp=180)
     sweep(root, spline([(0.09, 0, 1.02), (0.12, 0, 1.15), (0.2, 0, 1.25)], 5), 0.02, plain("#4a3220", 0.8), sharp=180)
     return root
 

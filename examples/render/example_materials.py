@@ -16,11 +16,11 @@ _BSDF = {
 }
 
 
-def rgba(colour):
-    """Linear RGBA of a ``#rrggbb`` colour; a tuple is taken as linear already."""
-    if not isinstance(colour, str):
-        return (*colour[:3], 1.0)
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+def rgba(color):
+    """Linear RGBA of a ``#rrggbb`` color; a tuple is taken as linear already."""
+    if not isinstance(color, str):
+        return (*color[:3], 1.0)
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return (*(c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts), 1.0)
 
 
@@ -58,17 +58,17 @@ class Tree:
         return self.node("TexVoronoi", {"Vector": where, "Scale": scale}, feature=feature).outputs["Distance"]
 
     def ramp(self, value, *stops):
-        """A colour ramp through (position, colour) stops."""
+        """A color ramp through (position, color) stops."""
         made = self.node("ValToRGB", {0: value})
         elements = made.color_ramp.elements
         while len(elements) < len(stops):
             elements.new(0.5)
-        for element, (position, colour) in zip(elements, stops, strict=True):
-            element.position, element.color = position, rgba(colour)
+        for element, (position, color) in zip(elements, stops, strict=True):
+            element.position, element.color = position, rgba(color)
         return made.outputs[0]
 
     def mix(self, factor, a, b, blend="MIX"):
-        """Mix of two colours."""
+        """Mix of two colors."""
         made = self.node("Mix", {0: factor, 6: a, 7: b}, data_type="RGBA", blend_type=blend, clamp_factor=True)
         return made.outputs[2]
 
@@ -100,14 +100,14 @@ def surface(build, **values):
     return made
 
 
-def plain(colour, rough=0.5, grain=0.0, scale=40.0, glow=0.0, **values):
-    """One colour with slight unevenness; ``grain`` is the strength of a fine bump."""
+def plain(color, rough=0.5, grain=0.0, scale=40.0, glow=0.0, **values):
+    """One color with slight unevenness; ``grain`` is the strength of a fine bump."""
 
     def build(t):
         where = t.coords()
         soft = t.noise(where, 1.5, 3)
-        base = t.mix(t.math("MULTIPLY", soft, 0.3), colour, t.mix(0.45, colour, "#000000"))
-        out = {"Base Color": base, "Emission Color": colour}
+        base = t.mix(t.math("MULTIPLY", soft, 0.3), color, t.mix(0.45, color, "#000000"))
+        out = {"Base Color": base, "Emission Color": color}
         if grain:
             out["Normal"] = t.bump(t.noise(where, scale, 5), grain, 0.02)
         return out
@@ -115,14 +115,14 @@ def plain(colour, rough=0.5, grain=0.0, scale=40.0, glow=0.0, **values):
     return surface(build, rough=rough, glow=glow, **values)
 
 
-def metal(colour="#d8d8d8", rough=0.2):
+def metal(color="#d8d8d8", rough=0.2):
     """Bare metal."""
-    return surface(lambda t: {"Base Color": colour}, rough=rough, metal=1.0)
+    return surface(lambda t: {"Base Color": color}, rough=rough, metal=1.0)
 
 
-def glass(colour="#ffffff", rough=0.02):
+def glass(color="#ffffff", rough=0.02):
     """Clear or tinted glass."""
-    return surface(lambda t: {"Base Color": colour}, rough=rough, clear=1.0, ior=1.45)
+    return surface(lambda t: {"Base Color": color}, rough=rough, clear=1.0, ior=1.45)
 
 
 def wood(dark, light, plank=0.0, rough=0.45, scale=1.0, turn=0.0, length=9.0):
@@ -143,22 +143,22 @@ def wood(dark, light, plank=0.0, rough=0.45, scale=1.0, turn=0.0, length=9.0):
             where = t.node("VectorMath", {0: where, 1: shift}, operation="ADD").outputs[0]
         long = t.node("VectorMath", {0: where, 1: (0.22 * scale, 2.2 * scale, 2.2 * scale)}, operation="MULTIPLY")
         fine = t.node("VectorMath", {0: where, 1: (1.2 * scale, 38 * scale, 38 * scale)}, operation="MULTIPLY")
-        rings, fibre = t.noise(long.outputs[0], 1.6, 5, 0.6, 1.6), t.noise(fine.outputs[0], 1.0, 3)
+        rings, fiber = t.noise(long.outputs[0], 1.6, 5, 0.6, 1.6), t.noise(fine.outputs[0], 1.0, 3)
         middle = t.mix(0.5, dark, light)
-        colour = t.ramp(rings, (0.28, "#000000"), (0.52, "#777777"), (0.72, "#ffffff"))
-        colour = t.mix(colour, t.mix(0.25, dark, middle), light)
-        colour = t.mix(t.math("MULTIPLY", fibre, 0.35), colour, dark)
+        color = t.ramp(rings, (0.28, "#000000"), (0.52, "#777777"), (0.72, "#ffffff"))
+        color = t.mix(color, t.mix(0.25, dark, middle), light)
+        color = t.mix(t.math("MULTIPLY", fiber, 0.35), color, dark)
         if plank:
-            colour = t.mix(t.math("MULTIPLY", tone, 0.45), colour, t.mix(0.5, colour, dark))
-            colour = t.mix(t.math("MULTIPLY", joint, 0.9), colour, t.mix(0.75, dark, "#000000"))
-        height = t.math("SUBTRACT", t.math("MULTIPLY", fibre, 0.35), joint) if plank else fibre
+            color = t.mix(t.math("MULTIPLY", tone, 0.45), color, t.mix(0.5, color, dark))
+            color = t.mix(t.math("MULTIPLY", joint, 0.9), color, t.mix(0.75, dark, "#000000"))
+        height = t.math("SUBTRACT", t.math("MULTIPLY", fiber, 0.35), joint) if plank else fiber
         shine = t.math("ADD", t.math("MULTIPLY", rings, 0.2), rough - 0.1)
-        return {"Base Color": colour, "Normal": t.bump(height, 0.25, 0.02), "Roughness": shine}
+        return {"Base Color": color, "Normal": t.bump(height, 0.25, 0.02), "Roughness": shine}
 
     return surface(build)
 
 
-def tiles(colour, grout, size=1.0, rough=0.15, offset=0.0, aspect=1.0, vary=0.25, plane="xy", tint=None):
+def tiles(color, grout, size=1.0, rough=0.15, offset=0.0, aspect=1.0, vary=0.25, plane="xy", tint=None):
     """Tiles or bricks with joints; walls are upright, so ``plane`` says which axes the pattern lies in."""
 
     def build(t):
@@ -167,7 +167,7 @@ def tiles(colour, grout, size=1.0, rough=0.15, offset=0.0, aspect=1.0, vary=0.25
             parts = t.node("SeparateXYZ", {0: where}).outputs
             where = t.node("CombineXYZ", {0: parts["X"], 1: parts["Z"]}).outputs[0]
         inputs = {
-            "Vector": where, "Color1": colour, "Color2": tint or colour, "Mortar": grout, "Scale": 1.0,
+            "Vector": where, "Color1": color, "Color2": tint or color, "Mortar": grout, "Scale": 1.0,
             "Mortar Size": 0.03 * min(size, 1), "Mortar Smooth": 0.2, "Brick Width": size * aspect, "Row Height": size,
         }  # fmt: skip
         brick = t.node("TexBrick", inputs, offset=offset)
@@ -199,7 +199,7 @@ def mineral(light, dark, vein=0.0, scale=1.0, rough=0.3, grain=0.1):
     return surface(build, rough=rough)
 
 
-def cloth(colour, second=None, pattern="plain", scale=1.0, turn=0.0):
+def cloth(color, second=None, pattern="plain", scale=1.0, turn=0.0):
     """Woven cloth, plain, striped or checked (gingham)."""
 
     def build(t):
@@ -210,7 +210,7 @@ def cloth(colour, second=None, pattern="plain", scale=1.0, turn=0.0):
         part = {"plain": 0.0, "stripe": along}.get(pattern)
         if part is None:
             part = t.math("MULTIPLY", t.math("ADD", across, along), 0.5)
-        base = t.mix(part, colour, second or colour)
+        base = t.mix(part, color, second or color)
         weave = t.noise(t.coords((90, 90, 90)), 1.0, 2)
         base = t.mix(t.math("MULTIPLY", weave, 0.35), base, t.mix(0.5, base, "#000000"))
         return {"Base Color": base, "Normal": t.bump(weave, 0.35, 0.02)}
@@ -218,14 +218,14 @@ def cloth(colour, second=None, pattern="plain", scale=1.0, turn=0.0):
     return surface(build, rough=0.9, sheen=0.3)
 
 
-def glaze(colour, second=None, pattern="plain", rough=0.16, top=1.0):
+def glaze(color, second=None, pattern="plain", rough=0.16, top=1.0):
     """Glazed ceramics: plain, dipped in a second glaze, banded, dotted or speckled; ``top`` is the height."""
 
     def build(t):
         where = t.coords()
         z = t.axis(where, "z")
         mottle = t.noise(where, 2.0, 4)
-        base = t.mix(t.math("MULTIPLY", mottle, 0.25), colour, t.mix(0.4, colour, "#2a1a10"))
+        base = t.mix(t.math("MULTIPLY", mottle, 0.25), color, t.mix(0.4, color, "#2a1a10"))
         part = None
         if pattern == "dipped":
             edge = t.math("ADD", z, t.math("MULTIPLY", t.noise(where, 2.5, 2), 0.12 * top))
@@ -246,7 +246,7 @@ def glaze(colour, second=None, pattern="plain", rough=0.16, top=1.0):
 
 
 def apple_skin(ground, blush, amount=0.5, height=0.7):
-    """Apple skin: streaks of blush over a ground colour, pale specks, greenish at the stem."""
+    """Apple skin: streaks of blush over a ground color, pale specks, greenish at the stem."""
 
     def build(t):
         where = t.coords()
@@ -266,12 +266,12 @@ def apple_skin(ground, blush, amount=0.5, height=0.7):
     return surface(build, rough=0.28, coat=0.35, coat_rough=0.15, sub=0.06)
 
 
-def peel(colour, tint, dimple=0.25, scale=26.0, rough=0.38):
+def peel(color, tint, dimple=0.25, scale=26.0, rough=0.38):
     """Peel of citrus and pears: two close tones and dimples."""
 
     def build(t):
         where = t.coords()
-        base = t.mix(t.ramp(t.noise(where, 2.2, 5), (0.35, "#000000"), (0.7, "#ffffff")), colour, tint)
+        base = t.mix(t.ramp(t.noise(where, 2.2, 5), (0.35, "#000000"), (0.7, "#ffffff")), color, tint)
         return {"Base Color": base, "Normal": t.bump(t.cells(where, scale), dimple, 0.02)}
 
     return surface(build, rough=rough, sub=0.08)
@@ -289,7 +289,7 @@ def foliage(dark, light, rough=0.45):
 
 
 def art(seed):
-    """A painting for a wall: soft fields of colour."""
+    """A painting for a wall: soft fields of color."""
     sets = (("#d9a441", "#274c5e", "#efe6d2"), ("#b5533c", "#e9d8b4", "#4d6b57"), ("#3b5a82", "#d8c7b0", "#c9785a"))
 
     def build(t):

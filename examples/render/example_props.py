@@ -7,11 +7,11 @@ from example_materials import foliage, glass, glaze, metal, plain, surface
 from example_mesh import ball, box, disc, group, lathe, leaf, mesh, place, spline, sweep
 
 
-def book(colour, accent="#e9dcc0", size=(1.5, 2.1, 0.3)):
+def book(color, accent="#e9dcc0", size=(1.5, 2.1, 0.3)):
     """A closed book that lies flat, its spine at -x."""
     root = group("book")
     x, y, z = size
-    cover, gold = plain(colour, 0.55, 0.15, 60), plain(accent, 0.5)
+    cover, gold = plain(color, 0.55, 0.15, 60), plain(accent, 0.5)
     paper = surface(
         lambda t: {
             "Base Color": t.mix(
@@ -31,12 +31,12 @@ def book(colour, accent="#e9dcc0", size=(1.5, 2.1, 0.3)):
     return root
 
 
-def standing_books(colours, rng, tall=2.1):
+def standing_books(colors, rng, tall=2.1):
     """A row of books on a shelf along +x, spines to -y; returns its root and its length."""
     root, x = group("books"), 0.0
-    for colour in colours:
+    for color in colors:
         thick, high = rng.uniform(0.22, 0.42), tall * rng.uniform(0.78, 1.0)
-        one = book(colour, rng.choice(["#e9dcc0", "#d4a84a", "#f4f0e8"]), (1.5, high, thick))
+        one = book(color, rng.choice(["#e9dcc0", "#d4a84a", "#f4f0e8"]), (1.5, high, thick))
         one.parent = root
         # Stood up: the spine looks to the viewer and the thickness runs along x.
         one.rotation_euler = (math.radians(90), 0, math.radians(90))
@@ -45,10 +45,10 @@ def standing_books(colours, rng, tall=2.1):
     return root, x
 
 
-def bottle(colour="#1f4d2b", label="#efe6cf", height=2.6, clear=True, band="#8c2f24"):
+def bottle(color="#1f4d2b", label="#efe6cf", height=2.6, clear=True, band="#8c2f24"):
     """A bottle with a label and a cap."""
     root = group("bottle")
-    skin = glass(colour, 0.03) if clear else plain(colour, 0.12, coat=0.8)
+    skin = glass(color, 0.03) if clear else plain(color, 0.12, coat=0.8)
     h = height
     body = [(0.36, 0.0), (0.38, 0.06 * h), (0.38, 0.52 * h), (0.35, 0.6 * h), (0.16, 0.74 * h), (0.13, 0.8 * h)]
     lathe(root, [(0, 0.01), *spline([*body, (0.13, 0.97 * h)], 6), (0, 0.975 * h)], skin, sharp=60)
@@ -69,10 +69,10 @@ def bottle(colour="#1f4d2b", label="#efe6cf", height=2.6, clear=True, band="#8c2
     return root
 
 
-def spoon(colour="#d8d8d8", length=1.5):
+def spoon(color="#d8d8d8", length=1.5):
     """A spoon that lies on its back."""
     root = group("spoon")
-    steel = metal(colour, 0.15)
+    steel = metal(color, 0.15)
     path = spline([(0, 0, 0.05), (0.5, 0, 0.1), (1.0, 0, 0.07), (1.16, 0, 0.045)], 6)
     sweep(root, [(x * length / 1.5, y, z) for x, y, z in path], 0.018, steel, sides=12, squash=2.2, sharp=180)
     ball(root, (0.24, 0.15, 0.03), steel, (1.36 * length / 1.5, 0, 0.035))
@@ -94,10 +94,10 @@ def knife():
     return root
 
 
-def pencil(colour="#e0a11b", length=1.7):
+def pencil(color="#e0a11b", length=1.7):
     """A six-sided pencil that lies along x."""
     root = group("pencil")
-    sweep(root, [(0, 0, 0.04), (length, 0, 0.04)], 0.042, plain(colour, 0.3, coat=0.4), sides=6)
+    sweep(root, [(0, 0, 0.04), (length, 0, 0.04)], 0.042, plain(color, 0.3, coat=0.4), sides=6)
     sweep(root, [(length, 0, 0.04), (length + 0.13, 0, 0.04)], [0.04, 0.012], plain("#e3c193", 0.7), sides=12)
     sweep(root, [(length + 0.13, 0, 0.04), (length + 0.17, 0, 0.04)], [0.012, 0.002], plain("#222222", 0.5), sides=10)
     sweep(root, [(-0.1, 0, 0.04), (0, 0, 0.04)], 0.043, metal("#c9a24f", 0.25), sides=14)
@@ -105,11 +105,11 @@ def pencil(colour="#e0a11b", length=1.7):
     return root
 
 
-def notebook(colour="#2f5d62", size=(1.3, 1.8)):
+def notebook(color="#2f5d62", size=(1.3, 1.8)):
     """A spiral notebook that lies flat."""
     root = group("notebook")
     box(root, (*size, 0.08), plain("#efe9da", 0.9), (0, 0, 0.01), bevel=0.01)
-    box(root, (size[0] + 0.02, size[1] + 0.02, 0.02), plain(colour, 0.5, 0.2, 50), (0, 0, 0.09), bevel=0.008)
+    box(root, (size[0] + 0.02, size[1] + 0.02, 0.02), plain(color, 0.5, 0.2, 50), (0, 0, 0.09), bevel=0.008)
     box(root, (size[0] * 0.5, size[1] * 0.16, 0.004), plain("#f3ecdc", 0.7), (0.05, size[1] * 0.22, 0.11), bevel=0)
     steel = metal("#cccccc", 0.25)
     for y in np.arange(-size[1] / 2 + 0.1, size[1] / 2, 0.11):
@@ -142,10 +142,10 @@ def laptop(screen=("#274b73", "#e7a36a")):
     return root
 
 
-def desk_lamp(colour="#c8483a"):
+def desk_lamp(color="#c8483a"):
     """A desk lamp whose arm leans to +x."""
     root = group("lamp")
-    paint = plain(colour, 0.3, coat=0.5)
+    paint = plain(color, 0.3, coat=0.5)
     disc(root, 0.55, 0.12, paint, 0.05)
     sweep(root, spline([(0, 0, 0.1), (-0.25, 0, 1.3), (0.1, 0, 2.3), (0.75, 0, 2.75)], 10), 0.045, metal(), sharp=180)
     head = place(group("head"), 0.95, 0, 2.62, tilt=(0, -32))
@@ -155,12 +155,12 @@ def desk_lamp(colour="#c8483a"):
     return root
 
 
-def table_lamp(colour="#efe2c4", base="#2f5d62", glow=2.0):
+def table_lamp(color="#efe2c4", base="#2f5d62", glow=2.0):
     """A lamp with a ceramic foot and a glowing shade."""
     root = group("lamp")
     foot = spline([(0.3, 0), (0.42, 0.25), (0.36, 0.7), (0.12, 1.05), (0.08, 1.4)], 8)
     lathe(root, [(0, 0), *foot], glaze(base))
-    lathe(root, [(0.85, 1.3), (0.55, 2.35), (0.54, 2.35), (0.84, 1.3)], plain(colour, 0.9, 0.2, 60, glow=glow))
+    lathe(root, [(0.85, 1.3), (0.55, 2.35), (0.54, 2.35), (0.84, 1.3)], plain(color, 0.9, 0.2, 60, glow=glow))
     return root
 
 
@@ -196,10 +196,10 @@ def plant(kind="leafy", pot="#b4633f", rng=None, size=1.0):
     return root
 
 
-def clock(colour="#2e6f73"):
+def clock(color="#2e6f73"):
     """An alarm clock that looks to -y."""
     root = group("clock")
-    paint, brass, ink = plain(colour, 0.3, coat=0.6), metal("#cba35a", 0.2), plain("#161616", 0.5)
+    paint, brass, ink = plain(color, 0.3, coat=0.6), metal("#cba35a", 0.2), plain("#161616", 0.5)
     face = place(group("face"), 0, 0, 0.78, tilt=(90, 0))
     face.parent = root
     lathe(face, [(0, -0.4), (0.56, -0.38), (0.64, -0.25), (0.66, 0.0), (0.63, 0.05), (0.57, 0.05), (0.56, 0.0)], paint)
@@ -219,10 +219,10 @@ def clock(colour="#2e6f73"):
     return root
 
 
-def candle(colour="#efe6cf"):
+def candle(color="#efe6cf"):
     """A thick candle with a flame."""
     root = group("candle")
-    wax = plain(colour, 0.5, sub=0.3)
+    wax = plain(color, 0.5, sub=0.3)
     disc(root, 0.3, 0.8, wax, 0.04)
     ball(root, (0.045, 0.045, 0.13), plain("#ffc46b", 0.5, glow=25.0), (0, 0, 0.98), segments=16)
     return root

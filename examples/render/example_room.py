@@ -5,22 +5,22 @@ from example_materials import art, cloth, foliage, plain, wood
 from example_mesh import box, group, mesh, stone
 
 
-def paint_frame(seed, size=(2.2, 1.7), colour="#3a2a1c"):
+def paint_frame(seed, size=(2.2, 1.7), color="#3a2a1c"):
     """A framed painting that hangs in the x-z plane, about its middle."""
     root = group("frame")
     x, z = size
     box(root, (x, 0.02, z), art(seed), (0, 0, -z / 2), bevel=0)
-    edge = wood(colour, "#6d5033")
+    edge = wood(color, "#6d5033")
     for s in (-1, 1):
         box(root, (x + 0.24, 0.14, 0.14), edge, (0, -0.04, s * z / 2 - 0.07), bevel=0.02)
         box(root, (0.14, 0.14, z + 0.1), edge, (s * x / 2, -0.04, -z / 2 - 0.05), bevel=0.02)
     return root
 
 
-def sofa(colour="#5d6f7d"):
+def sofa(color="#5d6f7d"):
     """A sofa that faces -y, for backgrounds."""
     root = group("sofa")
-    fabric = cloth(colour)
+    fabric = cloth(color)
     box(root, (16, 7, 3.6), fabric, (0, 0, 0.6), bevel=0.5)
     box(root, (16, 2.2, 7.5), fabric, (0, 3, 0.6), bevel=0.8)
     for s in (-1, 1):

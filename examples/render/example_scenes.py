@@ -26,9 +26,9 @@ def _top(material, width, depth, at=(0, 0), thick=0.35):
     box(None, (width, depth, thick), material, (*at, -thick), bevel=0.06)
 
 
-def _bulbs(rng, count, area, y, colours, radius=0.3, glow=9.0):
+def _bulbs(rng, count, area, y, colors, radius=0.3, glow=9.0):
     """Small lights far behind, which the lens turns into soft discs."""
-    mats = [plain(c, 0.5, glow=glow) for c in colours]
+    mats = [plain(c, 0.5, glow=glow) for c in colors]
     for _ in range(count):
         at = (rng.uniform(area[0], area[1]), y + rng.uniform(-3, 3), rng.uniform(area[2], area[3]))
         ball(None, (radius,) * 3, mats[rng.integers(len(mats))], at, segments=16)
@@ -361,7 +361,7 @@ def orchard_grass(rng):
 
 
 def evening_table(rng):
-    """Two apples by candle and lamp light, with a bottle, bread and cheese-coloured walls."""
+    """Two apples by candle and lamp light, with a bottle, bread and cheese-colored walls."""
     _top(wood("#3a2112", "#7d4e2a", plank=1.4, rough=0.35), 22, 9, (0, 1.5))
     _wall(plain("#6d4a34", 0.9, 0.2, 5), 8)
     place(room.paint_frame(2, (2.6, 3.0)), 1.7, 7.8, 4.4)

@@ -19,14 +19,14 @@ def camera(eye, look, size, lens=50.0, fstop=4.0, focus=None, exposure=0.0):
     made.rotation_euler = ahead.to_track_quat("-Z", "Y").to_euler()
     data.dof.use_dof = True
     data.dof.focus_distance = (Vector(focus or look) - Vector(eye)).length
-    # The f-number is for real lenses in metres; one unit here is 10 cm.
+    # The f-number is for real lenses in meters; one unit here is 10 cm.
     data.dof.aperture_fstop = fstop / 10
     scene.camera = made
     scene.render.resolution_x, scene.render.resolution_y = size
     scene.view_settings.exposure = exposure
 
 
-def lamp(direction, distance, size, strength, colour="#ffffff", at=(0, 0, 0.5)):
+def lamp(direction, distance, size, strength, color="#ffffff", at=(0, 0, 0.5)):
     """A soft light at (azimuth, elevation) degrees as seen from ``at``; azimuth 0 is behind the things, 90 left.
 
     At strength 1 a white surface that faces it shows white, whatever the distance.
@@ -34,7 +34,7 @@ def lamp(direction, distance, size, strength, colour="#ffffff", at=(0, 0, 0.5)):
     azimuth, height = (math.radians(v) for v in direction)
     data = bpy.data.lights.new("lamp", "AREA")
     data.shape, data.size, data.size_y = "RECTANGLE", size, size * 1.3
-    data.energy, data.color = strength * math.pi**2 * distance**2, rgba(colour)[:3]
+    data.energy, data.color = strength * math.pi**2 * distance**2, rgba(color)[:3]
     made = bpy.data.objects.new("lamp", data)
     out = Vector((-math.sin(azimuth) * math.cos(height), math.cos(azimuth) * math.cos(height), math.sin(height)))
     made.location = Vector(at) + out * distance
@@ -43,11 +43,11 @@ def lamp(direction, distance, size, strength, colour="#ffffff", at=(0, 0, 0.5)):
     return made
 
 
-def sun(direction, strength=1.2, colour="#fff0d8", angle=0.8):
+def sun(direction, strength=1.2, color="#fff0d8", angle=0.8):
     """Sunlight from (azimuth, elevation) degrees, as for `lamp`."""
     azimuth, height = (math.radians(v) for v in direction)
     data = bpy.data.lights.new("sun", "SUN")
-    data.energy, data.angle, data.color = strength * math.pi, math.radians(angle), rgba(colour)[:3]
+    data.energy, data.angle, data.color = strength * math.pi, math.radians(angle), rgba(color)[:3]
     made = bpy.data.objects.new("sun", data)
     out = Vector((-math.sin(azimuth) * math.cos(height), math.cos(azimuth) * math.cos(height), math.sin(height)))
     made.rotation_euler = out.to_track_quat("Z", "Y").to_euler()
@@ -67,7 +67,7 @@ def indoors(ceiling="#fff4e4", walls="#c9bba6", floor="#54402f", strength=0.5):
     tree, background = _world()
     where = tree.node("TexCoord").outputs["Generated"]
     up = tree.math("ADD", tree.math("MULTIPLY", tree.axis(where, "z"), 0.5), 0.5)
-    colour = tree.ramp(up, (0.25, floor), (0.5, walls), (0.85, ceiling))
+    color = tree.ramp(up, (0.25, floor), (0.5, walls), (0.85, ceiling))
     # A window on the left, so that ceramics and paint have something to reflect.
     x, y, z = (tree.axis(where, a) for a in "xyz")
     parts = [tree.math("LESS_THAN", x, -0.5), tree.math("GREATER_THAN", z, 0.12), tree.math("LESS_THAN", z, 0.62)]
@@ -76,8 +76,8 @@ def indoors(ceiling="#fff4e4", walls="#c9bba6", floor="#54402f", strength=0.5):
     pane = parts[0]
     for part in parts[1:]:
         pane = tree.math("MULTIPLY", pane, part)
-    colour = tree.mix(pane, colour, (5.0, 5.2, 5.6, 1.0))
-    tree.tree.links.new(colour, background.inputs["Color"])
+    color = tree.mix(pane, color, (5.0, 5.2, 5.6, 1.0))
+    tree.tree.links.new(color, background.inputs["Color"])
     background.inputs["Strength"].default_value = strength
 
 

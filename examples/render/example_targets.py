@@ -47,12 +47,12 @@ CARS = {
 }  # fmt: skip
 
 
-def mug(colour, second=None, pattern="plain", shape="straight", height=0.95, fill=None):
-    """A mug with a hollow, a handle along +x and, when ``fill`` is a colour, a drink."""
+def mug(color, second=None, pattern="plain", shape="straight", height=0.95, fill=None):
+    """A mug with a hollow, a handle along +x and, when ``fill`` is a color, a drink."""
     root = group("mug")
     root["target"] = True
-    skin = glaze(colour, second, pattern, top=height)
-    inside = glaze(second if pattern == "inside" else "#f2ede2" if shape == "enamel" else colour)
+    skin = glaze(color, second, pattern, top=height)
+    inside = glaze(second if pattern == "inside" else "#f2ede2" if shape == "enamel" else color)
     outer = [(r, z * height) for r, z in spline(MUGS[shape], 8)]
     wall = 0.022 if shape == "enamel" else 0.042
     rim = [(outer[-1][0] - wall * (1 - math.cos(a)) / 2, height + wall * math.sin(a) / 2) for a in (0.5, 1.2, 1.9, 2.6)]
@@ -81,7 +81,7 @@ def mug(colour, second=None, pattern="plain", shape="straight", height=0.95, fil
     ]
     path = spline([(x, 0, z * height) for x, z in knots], 7)
     thin = 0.032 if shape == "enamel" else 0.05
-    sweep(root, path, thin, glaze(colour, top=9.0), squash=1.9 if shape == "enamel" else 1.45, sharp=180)
+    sweep(root, path, thin, glaze(color, top=9.0), squash=1.9 if shape == "enamel" else 1.45, sharp=180)
     return root
 
 
@@ -94,7 +94,7 @@ def _ring(count=132, power=5.0):
     return np.interp(at, run, u), np.interp(at, run, v)
 
 
-def _paint(colour, second, car):
+def _paint(color, second, car):
     """Car paint, dark glass with a trim and dark wheel arches, told apart by attributes of the mesh."""
 
     def build(t):
@@ -102,7 +102,7 @@ def _paint(colour, second, car):
         arch = t.node("Attribute", attribute_name="arch").outputs["Fac"]
         tone = t.node("Attribute", attribute_name="tone").outputs["Fac"]
         where = t.coords()
-        paint = t.mix(t.math("LESS_THAN", tone, 0.0), colour, second or colour)
+        paint = t.mix(t.math("LESS_THAN", tone, 0.0), color, second or color)
         x, z = t.axis(where, "x"), t.axis(where, "z")
         side = t.math("GREATER_THAN", t.math("ABSOLUTE", t.axis(where, "y")), 0.3)
         low = t.math("MULTIPLY", side, t.math("GREATER_THAN", z, 0.2))
@@ -138,8 +138,8 @@ def _body(root, car, paint, half, style):
     wide = half * (1 - 0.10 * np.abs(x) ** 3) * np.maximum(0.0, 1 - np.abs(x) ** 7) ** (1 / 4)
     px = np.repeat(x[:, None], len(u), 1)
     blend = np.clip((np.abs(px) - 0.8) / 0.2, 0, 1) ** 2
-    centre = middle[:, None] * (1 - 0.5 * blend) + 0.5 * blend * 0.34
-    pz = centre + (tall * close)[:, None] * v[None]
+    center = middle[:, None] * (1 - 0.5 * blend) + 0.5 * blend * 0.34
+    pz = center + (tall * close)[:, None] * v[None]
     roof = np.clip((pz - car.belt) / 0.35, 0, 1)
     belly = np.clip((0.34 - pz) / 0.2, 0, 1)
     py = wide[:, None] * u[None] * (1 - 0.26 * roof**1.2) * (1 - 0.08 * belly**2)
@@ -183,10 +183,10 @@ def _wheel(root, x, y, radius, rim):
     """A wheel in the x-z plane whose outer face looks away from the middle of the car."""
     turn = 90 if y < 0 else -90
     r, w = radius * 0.94, 0.17
-    tyre = [(r * 0.58, w), (r * 0.72, w * 1.05), (r * 0.92, w), (r, w * 0.78), (r, 0.04), (r * 0.9, 0), (0, 0)]
+    tire = [(r * 0.58, w), (r * 0.72, w * 1.05), (r * 0.92, w), (r, w * 0.78), (r, 0.04), (r * 0.9, 0), (0, 0)]
     hub = [(0, w * 1.02), (r * 0.16, w * 1.0), (r * 0.2, w * 0.86), (r * 0.5, w * 0.8), (r * 0.56, w), (r * 0.62, w)]
     start = y - math.copysign(w * 0.86, y)
-    lathe(root, tyre, plain("#151515", 0.75, 0.2), at=(x, start, r), rotate=(turn, 0, 0), sharp=50)
+    lathe(root, tire, plain("#151515", 0.75, 0.2), at=(x, start, r), rotate=(turn, 0, 0), sharp=50)
     lathe(root, hub, rim, at=(x, start, r), rotate=(turn, 0, 0), sharp=35)
     for k in range(5):
         a = 2 * math.pi * k / 5
@@ -194,12 +194,12 @@ def _wheel(root, x, y, radius, rim):
         ball(root, (r * 0.075, 0.01, r * 0.075), plain("#202020", 0.4), at, segments=16)
 
 
-def toy_car(colour, second=None, style="plain", kind="mini", rims="#cfcfcf", chrome=True, extra=None):
+def toy_car(color, second=None, style="plain", kind="mini", rims="#cfcfcf", chrome=True, extra=None):
     """A chunky toy car that faces +x; ``extra`` puts something on the roof."""
     root = group("car")
     root["target"] = True
     car, half = CARS[kind], 0.45
-    _body(root, car, _paint(colour, second, car), half, style)
+    _body(root, car, _paint(color, second, car), half, style)
     bright = metal("#d9d9d9", 0.12) if chrome else plain("#2a2a2a", 0.45)
     rim = metal(rims, 0.22) if chrome else plain(rims, 0.35, coat=0.5)
     for w in car.wheels:

@@ -9,7 +9,7 @@ from example_mesh import ball, box, disc, group, lathe, sweep
 
 
 def round_ball(kind="tennis", radius=0.42):
-    """A ball: tennis, beach (coloured sectors), or rubber with a band."""
+    """A ball: tennis, beach (colored sectors), or rubber with a band."""
     root = group("ball")
 
     def build(t):
@@ -19,21 +19,21 @@ def round_ball(kind="tennis", radius=0.42):
             wave = t.math("SUBTRACT", t.math("MULTIPLY", t.math("MULTIPLY", x, y), 1.6 / radius), z)
             line = t.math("LESS_THAN", t.math("ABSOLUTE", wave), 0.05)
             fuzz = t.noise(where, 60, 3)
-            colour = t.mix(line, t.mix(fuzz, "#b6c91f", "#e2ec66"), "#eef0e0")
-            return {"Base Color": colour, "Normal": t.bump(fuzz, 0.8, 0.03), "Roughness": 0.95}
+            color = t.mix(line, t.mix(fuzz, "#b6c91f", "#e2ec66"), "#eef0e0")
+            return {"Base Color": color, "Normal": t.bump(fuzz, 0.8, 0.03), "Roughness": 0.95}
         if kind == "beach":
             sector = t.math("FLOOR", t.math("MULTIPLY", t.math("ADD", t.math("ARCTAN2", y, x), 3.15), 0.9549))
             share = t.math("DIVIDE", sector, 6.0)
-            colour = t.node("ValToRGB", {0: share})
-            colour.color_ramp.interpolation = "CONSTANT"
+            color = t.node("ValToRGB", {0: share})
+            color.color_ramp.interpolation = "CONSTANT"
             hues = ("#d8352a", "#f3efe4", "#1f6fb5", "#f3efe4", "#efb81f", "#2f8f4e")
-            elements = colour.color_ramp.elements
+            elements = color.color_ramp.elements
             while len(elements) < 6:
                 elements.new(1.0)
             for i, hue in enumerate(hues):
                 elements[i].position = max(0.0, i / 6 - 0.01)
                 elements[i].color = rgba(hue)
-            return {"Base Color": colour.outputs[0], "Roughness": 0.25, "Coat Weight": 0.4}
+            return {"Base Color": color.outputs[0], "Roughness": 0.25, "Coat Weight": 0.4}
         band = t.math("LESS_THAN", t.math("ABSOLUTE", z), radius * 0.22)
         return {"Base Color": t.mix(band, "#23608f", "#f0ede4"), "Roughness": 0.4}
 
@@ -41,11 +41,11 @@ def round_ball(kind="tennis", radius=0.42):
     return root
 
 
-def block(letter, colour, size=0.5):
+def block(letter, color, size=0.5):
     """A wooden letter block."""
     root = group("block")
     box(root, (size,) * 3, wood("#c99a5f", "#ecd3a3", scale=2.0), bevel=0.04)
-    paint = plain(colour, 0.5)
+    paint = plain(color, 0.5)
     for face, (at, turn) in enumerate((
         ((0, -size / 2, size / 2), (90, 0, 0)), ((size / 2, 0, size / 2), (90, 0, 90)), ((0, 0, size), (0, 0, 0)),
     )):  # fmt: skip
@@ -60,15 +60,15 @@ def block(letter, colour, size=0.5):
     return root
 
 
-def rings(colours=("#c9302c", "#e68a1e", "#ecc92b", "#3f9a47", "#2b6cb0")):
+def rings(colors=("#c9302c", "#e68a1e", "#ecc92b", "#3f9a47", "#2b6cb0")):
     """A stacking toy: rings on a pole."""
     root, z = group("rings"), 0.12
     disc(root, 0.56, 0.12, wood("#c99a5f", "#ecd3a3"), 0.04)
-    for k, colour in enumerate(colours):
+    for k, color in enumerate(colors):
         r, t = 0.36 - 0.045 * k, 0.15 - 0.008 * k
         a = np.linspace(0, 2 * math.pi, 25)
         profile = [(r + t * math.cos(v), z + t + t * math.sin(v)) for v in a]
-        lathe(root, profile, plain(colour, 0.3, coat=0.5), sharp=180)
+        lathe(root, profile, plain(color, 0.3, coat=0.5), sharp=180)
         z += 2 * t * 0.96
     ball(root, (0.17, 0.17, 0.17), plain("#d8352a", 0.3, coat=0.5), (0, 0, z + 0.1))
     return root
@@ -88,10 +88,10 @@ def duck():
     return root
 
 
-def teddy(colour="#9a6a3c"):
+def teddy(color="#9a6a3c"):
     """A sitting teddy bear that looks to -y."""
     root = group("teddy")
-    fur, pale, dark = (plain(c, 1.0, 1.0, 28, sheen=0.8) for c in (colour, "#d9b98a", "#1d120b"))
+    fur, pale, dark = (plain(c, 1.0, 1.0, 28, sheen=0.8) for c in (color, "#d9b98a", "#1d120b"))
     for radii, at, which in (
         ((0.55, 0.48, 0.62), (0, 0, 0.6), fur), ((0.46, 0.43, 0.42), (0, -0.02, 1.42), fur),
         ((0.36, 0.2, 0.42), (0, -0.32, 0.58), pale), ((0.2, 0.18, 0.16), (0, -0.4, 1.32), pale),
@@ -108,18 +108,18 @@ def teddy(colour="#9a6a3c"):
     return root
 
 
-def carton(colour="#b58a5a", size=(1.2, 1.0, 0.8), tape="#d9c7a0"):
+def carton(color="#b58a5a", size=(1.2, 1.0, 0.8), tape="#d9c7a0"):
     """A cardboard box with tape."""
     root = group("carton")
-    box(root, size, plain(colour, 0.85, 0.2, 70), bevel=0.02)
+    box(root, size, plain(color, 0.85, 0.2, 70), bevel=0.02)
     box(root, (size[0] + 0.008, 0.18, size[2] + 0.004), plain(tape, 0.3), bevel=0.004)
     return root
 
 
-def gift(colour="#7b2d43", ribbon="#e9d9a8", size=1.0):
+def gift(color="#7b2d43", ribbon="#e9d9a8", size=1.0):
     """A wrapped present."""
     root = group("gift")
-    box(root, (size, size, size * 0.75), plain(colour, 0.4), bevel=0.02)
+    box(root, (size, size, size * 0.75), plain(color, 0.4), bevel=0.02)
     satin = plain(ribbon, 0.3, sheen=0.5)
     for s in ((size * 1.01, 0.14, size * 0.758), (0.14, size * 1.01, size * 0.758)):
         box(root, s, satin, bevel=0.004)

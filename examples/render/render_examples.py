@@ -48,11 +48,11 @@ def fresh(scale, samples, threads):
     return scene
 
 
-def write(scene, path, file_format, colour):
+def write(scene, path, file_format, color):
     """Render into the file ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     settings = scene.render.image_settings
-    settings.file_format, settings.color_mode, settings.quality = file_format, colour, QUALITY
+    settings.file_format, settings.color_mode, settings.quality = file_format, color, QUALITY
     if file_format == "PNG":
         settings.color_depth, settings.compression = "8", 100
     scene.render.use_file_extension = False

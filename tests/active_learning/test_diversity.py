@@ -60,7 +60,7 @@ def test_cover_takes_the_heaviest_cluster_first():
     assert picks == [1, 3, 5]
 
 
-def test_what_looks_like_a_labelled_point_is_covered():
+def test_what_looks_like_a_labeled_point_is_covered():
     features = directions(0, 1, 2, 90, 91)
     scores = np.array([0.9, 0.9, 0.9, 0.1, 0.1])
     assert set_cover(scores, features, directions(1), 1, 0.65)[0] in (3, 4)

@@ -1,4 +1,4 @@
-"""From clicks to labelled points, with superpixels or without."""
+"""From clicks to labeled points, with superpixels or without."""
 
 import numpy as np
 import pytest

@@ -41,7 +41,7 @@ def test_what_training_sees_grows_every_round(finished):
     stages = [*range(4), "final"]
     seen = [json.loads((loop.state.folder / f"stage-{stage}.json").read_text()) for stage in stages]
     assert [row["clicks"] for row in seen] == [8, 16, 24, 32, 40]
-    shares = [row["labelled_share"] for row in seen]
+    shares = [row["labeled_share"] for row in seen]
     assert shares == sorted(shares) and shares[0] > 0
 
 
@@ -102,7 +102,7 @@ def test_code_preset(tmp_path, pool_folder):
     loop.run()
     assert len(loop.state.points(loop.pool)) == 80
     row = json.loads((tmp_path / "stage-final.json").read_text())
-    assert row["labels"] == "gt_in_region" and row["clicks"] == 80 and row["labelled_share"] > 0.02
+    assert row["labels"] == "gt_in_region" and row["clicks"] == 80 and row["labeled_share"] > 0.02
 
 
 def test_other_settings_are_named(finished, pool_folder):

@@ -32,8 +32,8 @@ def test_label_studio_tasks_place_the_points_in_per_cent(pool, tmp_path):
     first, last = (region["value"] for region in content[0]["predictions"][0]["result"])
     assert (first["x"], first["y"]) == pytest.approx((0.5 / 48 * 100, 0.5 / 32 * 100))
     assert (last["x"], last["y"]) == pytest.approx((47.5 / 48 * 100, 31.5 / 32 * 100))
-    labelling = ElementTree.fromstring(config.read_text())
-    keypoints, image = labelling.find("KeyPointLabels"), labelling.find("Image")
+    labeling = ElementTree.fromstring(config.read_text())
+    keypoints, image = labeling.find("KeyPointLabels"), labeling.find("Image")
     region = content[0]["predictions"][0]["result"][0]
     assert (region["from_name"], region["to_name"]) == (keypoints.get("name"), image.get("name"))
     assert image.get("value") == "$image" and first["keypointlabels"] == ["asked"]

@@ -4,7 +4,7 @@ import pytest
 
 from cosod.active_learning.loop import Loop
 from cosod.active_learning.pool import Pool
-from cosod.active_learning.scores import Row, as_markdown, measure
+from cosod.active_learning.scores import ScoreRow, as_markdown, measure
 from cosod.active_learning.settings import Settings, load_preset
 from tests.active_learning.made import TINY
 
@@ -15,7 +15,7 @@ def test_rows_are_scored_and_not_run_again(pool_folder, tmp_path, monkeypatch):
     changes = TINY | {"rounds": 0}
 
     def table():
-        rows = [Row("random10", load_preset("random10", changes))]
+        rows = [ScoreRow("random10", load_preset("random10", changes))]
         measure(rows, [0, 1], Pool.scan(pool_folder), pool_folder, tmp_path, Path("none"), "cpu", lambda line: None)
         return rows
 
@@ -28,9 +28,9 @@ def test_rows_are_scored_and_not_run_again(pool_folder, tmp_path, monkeypatch):
 
 def test_shares_of_full_supervision():
     rows = [
-        Row("full", load_preset("full"), {"max_f": [0.8, 1.0], "s": [0.8, 0.8], "mae": [0.1, 0.1]}),
-        Row("paper10", Settings(), {"max_f": [0.9, 0.9], "s": [0.6, 0.6], "mae": [0.12, 0.12]}),
-        Row("code", load_preset("code"), {"max_f": [0.9, 0.9], "s": [0.6, 0.6], "mae": [0.12, 0.12]}),
+        ScoreRow("full", load_preset("full"), {"max_f": [0.8, 1.0], "s": [0.8, 0.8], "mae": [0.1, 0.1]}),
+        ScoreRow("paper10", Settings(), {"max_f": [0.9, 0.9], "s": [0.6, 0.6], "mae": [0.12, 0.12]}),
+        ScoreRow("code", load_preset("code"), {"max_f": [0.9, 0.9], "s": [0.6, 0.6], "mae": [0.12, 0.12]}),
     ]
     lines = as_markdown(rows).splitlines()
     assert lines[2] == "| full | masks | 0.9000 ± 0.1414 | 0.8000 ± 0.0000 | 0.1000 ± 0.0000 |"

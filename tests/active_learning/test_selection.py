@@ -11,7 +11,7 @@ from cosod.active_learning.images import load_images
 from cosod.active_learning.labels import cells, oracle
 from cosod.active_learning.points import Point, PointSet, place
 from cosod.active_learning.pool import Pool
-from cosod.active_learning.selection import Cells, Selection, random_queries, select
+from cosod.active_learning.selection import Cells, PointSelection, random_queries, select
 from cosod.errors import InputError
 from cosod.models import create
 
@@ -29,7 +29,7 @@ def network():
 
 def asked(network, pool, points, clicks=3, seed=0, regions=None, **settings):
     images = load_images(pool, 48)
-    wanted = Selection(side=32, batch=3, **settings)
+    wanted = PointSelection(side=32, batch=3, **settings)
     states = [snapshot(network)]
     return select(network, states, pool, images, points, clicks, wanted, Attack(steps=1), seed, regions)
 
@@ -44,7 +44,7 @@ def test_random_queries(pool):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"draw": "pixelpick"}, {"score": "random"}, {"score": "disagreement"}, {"views": "grey_flip"}],
+    [{}, {"draw": "pixelpick"}, {"score": "random"}, {"score": "disagreement"}, {"views": "gray_flip"}],
 )
 def test_new_pixels_inside_the_image_and_deterministic(network, pool, settings):
     points = oracle(random_queries(pool, 40, 0), pool)
@@ -56,7 +56,7 @@ def test_new_pixels_inside_the_image_and_deterministic(network, pool, settings):
     assert queries == asked(network, pool, points, **settings)
 
 
-def test_no_two_questions_in_one_superpixel_nor_in_a_labelled_one(network, pool):
+def test_no_two_questions_in_one_superpixel_nor_in_a_labeled_one(network, pool):
     row = np.arange(48) // 8
     regions = np.broadcast_to((row[:, None] * 6 + row)[None], (4, 48, 48)).astype(np.int16)
     points = oracle(random_queries(pool, 5, 0), pool)
@@ -84,7 +84,7 @@ def test_a_network_that_diverged_still_asks(pool):
 def test_pixelpick_takes_the_top_share(network, pool):
     """The published code's sampling: uniform among the 5 % of least margin."""
     images = load_images(pool, 48)
-    wanted = Selection(side=32, draw="pixelpick")
+    wanted = PointSelection(side=32, draw="pixelpick")
     states = [snapshot(network)]
     seen = set()
     for seed in range(60):
@@ -98,18 +98,18 @@ def test_pixelpick_takes_the_top_share(network, pool):
 )
 def test_wrong_settings(wrong):
     with pytest.raises(InputError, match="selection"):
-        Selection(**wrong)
+        PointSelection(**wrong)
 
 
-def test_grey_and_mirrored_views_ask_where_the_three_answers_are_unsure(network, pool):
+def test_gray_and_mirrored_views_ask_where_the_three_answers_are_unsure(network, pool):
     images = load_images(pool, 48)
-    wanted = Selection(side=32, views="grey_flip", draw="pixelpick", share=1 / 1024)
+    wanted = PointSelection(side=32, views="gray_flip", draw="pixelpick", share=1 / 1024)
     found = select(network, [snapshot(network)], pool, images, PointSet(), 1, wanted, Attack(), 0)
     name = pool.names[0]
     batch = images[:1].permute(0, 3, 1, 2).float() / 255
     batch = torch.nn.functional.interpolate(batch, (32, 32), mode="bilinear", antialias=True)
-    grey = batch.mean(dim=1, keepdim=True).expand_as(batch)
-    p = mean_probability([network], batch) + mean_probability([network], grey)
+    gray = batch.mean(dim=1, keepdim=True).expand_as(batch)
+    p = mean_probability([network], batch) + mean_probability([network], gray)
     p = (p + mean_probability([network], batch.flip(3)).flip(3)) / 3
     most = int((1 - (2 * p - 1).abs()).argmax())
     assert found[name] == [tuple(Cells(pool.sizes[name], 32, PointSet(), name, None).pixels[most])]
@@ -129,7 +129,7 @@ def test_clicks_steer_the_attack_where_it_is_told_so(network, pool, monkeypatch)
     points.add(name, [Point(width - 1, 0, 1)])
     for clicks in (False, True):
         attack = Attack(steps=1, clicks=clicks)
-        select(network, [snapshot(network)], pool, images, points, 1, Selection(side=32), attack, 0)
+        select(network, [snapshot(network)], pool, images, points, 1, PointSelection(side=32), attack, 0)
         assert len(seen) == clicks * len(pool)
     (xy,), labels = seen[0]
     assert xy == pytest.approx([1 - 1 / width, 1 / height - 1]) and labels.tolist() == [1]

@@ -53,7 +53,7 @@ def test_images_are_looked_at_enlarged():
     assert set(sides) == {(256, 256)} and masks.shape == (1, 80, 80)
 
 
-def test_outlines_move_to_where_the_colours_change():
+def test_outlines_move_to_where_the_colors_change():
     """The map is off by four pixels; the image shows where the object ends."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(60, 90, (2, 96, 96, 3))

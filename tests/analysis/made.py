@@ -11,28 +11,28 @@ from cosod.inference.detector import Detector
 from cosod.io import find_groups
 from cosod.models.registry import create
 
-COLOURS = [(220, 40, 40), (40, 200, 60), (60, 80, 230), (230, 210, 40)]
+COLORS = [(220, 40, 40), (40, 200, 60), (60, 80, 230), (230, 210, 40)]
 TINY = {"decoder": (8, 8, 8, 8), "gate": (12, 8, 8)}
 #: Side of the images of the light network, whose deepest feature has stride 32, and of all others.
 SIDE, OTHERS = 64, 32
 
 
-def photo(path: Path, colour, seed: int = 0, size=(40, 52)) -> Path:
-    """Noise with a square of the colour."""
+def photo(path: Path, color, seed: int = 0, size=(40, 52)) -> Path:
+    """Noise with a square of the color."""
     rng = np.random.default_rng(seed)
     image = rng.integers(90, 130, (*size, 3), dtype=np.uint8)
     y, x = rng.integers(2, 20, 2)
-    image[y : y + 16, x : x + 16] = colour
+    image[y : y + 16, x : x + 16] = color
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path)
     return path
 
 
 def make_photos(folder: Path, groups: int = 3, images: int = 4) -> Path:
-    """Folders ``group0``, ``group1``, ..., a colour each."""
+    """Folders ``group0``, ``group1``, ..., a color each."""
     for group in range(groups):
         for i in range(images):
-            photo(folder / f"group{group}" / f"photo {i}.png", COLOURS[group % len(COLOURS)], 10 * group + i)
+            photo(folder / f"group{group}" / f"photo {i}.png", COLORS[group % len(COLORS)], 10 * group + i)
     return folder
 
 

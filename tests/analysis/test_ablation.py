@@ -5,21 +5,24 @@ import dataclasses
 import pytest
 
 from cosod.analysis import ablation
-from cosod.analysis.ablation import Row, ablate, as_csv, as_markdown, open_test
+from cosod.analysis.ablation import AblationRow, ablate, as_csv, as_markdown, open_test
 from cosod.errors import InputError
 from cosod.training import load_recipe
 from tests.training.made import TINY, make_set, tiny_job
 
 
 def test_the_table():
-    rows = [Row("one", "set", {"s": (0.5, 0.7), "mae": (0.1, 0.1)}), Row("two", "set", {"s": (0.6,), "mae": (0.2,)})]
+    rows = [
+        AblationRow("one", "set", {"s": (0.5, 0.7), "mae": (0.1, 0.1)}),
+        AblationRow("two", "set", {"s": (0.6,), "mae": (0.2,)}),
+    ]
     assert as_markdown(rows, ["mae", "s"], 2).splitlines()[2] == ("| one | set | 0.1000 ± 0.0000 | 0.6000 ± 0.1414 |")
     assert as_csv(rows).splitlines()[1].startswith("one,set,0.600000,0.141421,0.500000;0.700000,")
     assert rows[1].deviation("s") == 0
 
 
 def test_one_seed_has_no_deviation():
-    rows = [Row("one", "set", {"s": (0.6,)})]
+    rows = [AblationRow("one", "set", {"s": (0.6,)})]
     lines = as_markdown(rows, ["s"], 1).splitlines()
     assert lines[2] == "| one | set | 0.6000 ± - |"
     assert lines[-1] == "One seed, which has no standard deviation."
@@ -29,14 +32,16 @@ def test_one_seed_has_no_deviation():
 def test_ablation_trains_scores_and_goes_on(tmp_path, monkeypatch):
     data, test = make_set(tmp_path / "data"), make_set(tmp_path / "test", sizes=(2, 3))
     recipes = [
-        dataclasses.replace(load_recipe("gconet_plus_mobile", TINY | {"steps": 1, "sampling.broad": broad}), name=name)
-        for name, broad in (("plain", 0.0), ("broad", 0.5))
+        dataclasses.replace(
+            load_recipe("gconet_plus_mobile", TINY | {"steps": 1, "sampling.coarse_labels": share}), name=name
+        )
+        for name, share in (("plain", 0.0), ("coarse", 0.5))
     ]
     job = tiny_job(data, tmp_path / "out")
     said = []
     rows = ablate(recipes, [1, 2], [open_test(f"small={test}")], job, say=said.append)
     assert len(said) == 4
-    assert [(row.recipe, row.test) for row in rows] == [("plain", "small"), ("broad", "small")]
+    assert [(row.recipe, row.test) for row in rows] == [("plain", "small"), ("coarse", "small")]
     assert all(len(set(row.figures["mae"])) == 2 for row in rows)
     assert {p.name for p in (tmp_path / "out" / "plain" / "seed_1" / "maps" / "small").iterdir()} >= {"0", "1"}
 

@@ -1,4 +1,4 @@
-"""Photos made for the tests: an object of one colour on a ground of others, with its exact mask and a coarse map."""
+"""Photos made for the tests: an object of one color on a ground of others, with its exact mask and a coarse map."""
 
 import cv2
 import numpy as np
@@ -8,10 +8,10 @@ OBJECT = np.array((210, 40, 40), np.float32)
 GROUND = np.array((40, 90, 160), np.float32)
 
 
-def scene(height=120, width=160, centre=(80, 60), radius=30, seed=0):
+def scene(height=120, width=160, center=(80, 60), radius=30, seed=0):
     """Photo ``(H, W, 3)`` uint8 with an antialiased disc, its coverage ``(H, W)`` in [0, 1], and a map of it."""
     y, x = np.mgrid[:height, :width]
-    coverage = np.clip(radius + 0.5 - np.hypot(x - centre[0], y - centre[1]), 0, 1).astype(np.float32)
+    coverage = np.clip(radius + 0.5 - np.hypot(x - center[0], y - center[1]), 0, 1).astype(np.float32)
     ground = GROUND + np.random.default_rng(seed).normal(0, 6, (height, width, 3))
     photo = OBJECT * coverage[..., None] + ground * (1 - coverage[..., None])
     small = cv2.resize(coverage, (width // 8, height // 8), interpolation=cv2.INTER_AREA)

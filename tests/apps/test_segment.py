@@ -5,7 +5,7 @@ import time
 import pytest
 
 from cosod.apps import segment as segmentation
-from cosod.apps.segment import Job, run
+from cosod.apps.segment import SegmentJob, run
 from cosod.errors import OutputError
 from cosod.io.photo_groups import find_groups
 from cosod.io.run_records import read_record, record_of
@@ -22,7 +22,12 @@ def segment(places, out="out", finished=lambda group, summary: None, save=("maps
     detector, identity = open_network()
     events = []
     summary = run(
-        detector, identity, find_groups([places / "in"]), Job(places / out, save), events.append, finished=finished
+        detector,
+        identity,
+        find_groups([places / "in"]),
+        SegmentJob(places / out, save),
+        events.append,
+        finished=finished,
     )
     return summary, events
 
@@ -54,7 +59,7 @@ def test_events_keep_their_order_and_come_after_the_files(places, monkeypatch):
 
     detector, identity = open_network()
     events = []
-    job = Job(places / "out")
+    job = SegmentJob(places / "out")
     groups = find_groups([places / "in"])
     run(detector, identity, groups, job, watched, finished=lambda g, s: finished.append((g.name, s.images)))
     assert events == [

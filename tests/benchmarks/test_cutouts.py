@@ -15,7 +15,7 @@ def test_tables_hold_all_thresholds_and_methods():
 
 
 def test_composites_are_what_they_say():
-    photo, colour = cutouts.composite(1.5, 320)
-    assert photo.image.shape == (240, 320, 3) and np.array_equal(photo.image[120, 115], colour)
+    photo, color = cutouts.composite(1.5, 320)
+    assert photo.image.shape == (240, 320, 3) and np.array_equal(photo.image[120, 115], color)
     assert cutouts.iou(photo.map > 0.5, photo.truth > 0.5) > 0.9
     assert ((photo.truth > 0.1) & (photo.truth < 0.9)).any()

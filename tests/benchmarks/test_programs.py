@@ -11,7 +11,7 @@ from lines import Found
 from PIL import Image
 from training_speed import Turn
 
-from cosod.training import Job, load_recipe
+from cosod.training import TrainingJob, load_recipe
 from cosod.training.data.loader import Batches
 from cosod.training.loop import one_step
 from cosod.training.process_group import join
@@ -94,8 +94,8 @@ def test_a_turn_of_training(case, workers):
 
 def test_the_plain_loop_learns_what_ours_does(case, tmp_path):
     plain = training_speed.make_run(dataclasses.replace(case, workers=None), tmp_path / "plain", join("cpu"))
-    recipe = load_recipe(case.recipe, {**TINY, "optimiser.precision": "float32"})
-    ours = Run(Job(recipe, (case.data,), tmp_path / "ours", device="cpu", progress=False), join("cpu"))
+    recipe = load_recipe(case.recipe, {**TINY, "optimizer.precision": "float32"})
+    ours = Run(TrainingJob(recipe, (case.data,), tmp_path / "ours", device="cpu", progress=False), join("cpu"))
     start = {name: value.clone() for name, value in ours.network.state_dict().items()}
     batches = Batches(ours.sets, ours.plan_epoch(), recipe, 0, (ours.network.mean, ours.network.std))
     assert plain.network.decoder.block4[0][0].weight.is_contiguous()

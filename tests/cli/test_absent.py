@@ -84,7 +84,7 @@ def test_presence_of_the_detector_counts_too(photos, absent, tmp_path, capsys):
 @pytest.mark.parametrize("verb", ["cutout", "thumbnails"])
 def test_wrong_words_and_networks_without_presence(photos, absent, tmp_path, capsys, verb):
     assert cosod(verb, photos, "-o", tmp_path / "out", "--absent", "hide") == 1
-    assert "absent 'hide': give one of keep, blank, report" in capsys.readouterr().err
+    assert "--absent hide: give one of keep, blank, report" in capsys.readouterr().err
     network = models.load(absent)
     network.extra = {}
     plain = tmp_path / "plain.safetensors"

@@ -27,7 +27,7 @@ def cosod(*arguments):
 
 
 @contextmanager
-def labelling(*arguments):
+def labeling(*arguments):
     """The program in a process of its own, and the address of its page."""
     command = [sys.executable, "-m", "cosod", "active", "label", *map(str, arguments)]
     process = subprocess.Popen(
@@ -62,12 +62,12 @@ def give(host, point, answer):
 
 def test_label_a_run_survives_a_kill_and_ends_on_ctrl_c(tmp_path):
     state, pool = make_run(tmp_path)
-    with labelling(state.folder, "--port", 0) as (process, host, line):
+    with labeling(state.folder, "--port", 0) as (process, host, line):
         assert line.startswith("0 of 5 points are answered")
         assert give(host, 0, 1)[0] == 200 and give(host, 1, 0)[0] == 200
         process.kill()
     assert state.points(pool).points("a/one.png") == [Point(0, 0, 1), Point(47, 31, 0)]
-    with labelling(state.folder, "--port", 0) as (process, host, line):
+    with labeling(state.folder, "--port", 0) as (process, host, line):
         assert line.startswith("2 of 5 points are answered")
         assert fetch(host, "/api/state")[1]["answers"] == [1, 0, None, None, None]
         process.send_signal(signal.SIGINT)
@@ -80,7 +80,7 @@ def test_label_a_file_of_queries_and_import_the_answers(tmp_path, capsys):
     pool.save(tmp_path / "out" / "pool.json")
     queries = tmp_path / "out" / "queries.json"
     queries.write_bytes(state.queries_file(0).read_bytes())
-    with labelling(queries, "--port", 0) as (_, host, _):
+    with labeling(queries, "--port", 0) as (_, host, _):
         for point in range(4):
             give(host, point, point % 2)
     assert not state.points_file.exists()
@@ -106,7 +106,7 @@ def test_import_adds_nothing_where_something_does_not_fit(tmp_path, capsys):
     assert list(state.points(pool)) == [("c.png", [Point(12, 39, 1)])]
 
 
-def test_what_cannot_be_imported_or_labelled_is_one_sentence(tmp_path, capsys):
+def test_what_cannot_be_imported_or_labeled_is_one_sentence(tmp_path, capsys):
     state, _ = make_run(tmp_path)
     other = tmp_path / "other.json"
     points = PointSet("0123456789abcdef")

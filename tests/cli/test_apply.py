@@ -18,12 +18,12 @@ def cosod(*arguments):
     return ended.value.code
 
 
-def photo(path, seed=0, colour=(220, 40, 30)):
+def photo(path, seed=0, color=(220, 40, 30)):
     path.parent.mkdir(parents=True, exist_ok=True)
     y, x = np.mgrid[:60, :80]
     image = np.random.default_rng(seed).integers(90, 120, (60, 80, 3), dtype=np.uint8)
     disc = (y - 30) ** 2 + (x - 25 - 5 * (seed % 6)) ** 2 < 200
-    image[disc] = colour
+    image[disc] = color
     Image.fromarray(image).save(path)
     return disc
 

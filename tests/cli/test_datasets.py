@@ -84,7 +84,7 @@ def test_read_opens_every_file(capsys, folder):
     assert code == 1
     assert "gts/two/a.png is 6 x 8, its image 8 x 6" in out
     assert "100.0% of its pixels are neither 0 nor 255, the highest is 128" in out
-    assert "does not fit: 2 x unreadable, 1 x size, 1 x grey mask" in out
+    assert "does not fit: 2 x unreadable, 1 x size, 1 x gray mask" in out
 
 
 def test_warnings_leave_the_exit_code(capsys, folder):

@@ -202,7 +202,7 @@ def test_training_and_its_tests(d, capsys):
     refused(d, capsys, *ablate, "-o", "table", says="maps")
     (d / "joined").mkdir()
     (d / "joined" / "images").symlink_to(d / "set" / "images")
-    refused(d, capsys, "distract", "set", "-o", "joined", "-q")
+    refused(d, capsys, "make-distractors", "set", "-o", "joined", "-q")
 
 
 def test_active_learning(d, capsys):

@@ -98,8 +98,8 @@ def test_what_the_object_is_not(scenes_on_disk, capsys):
     # A folder of such photos inside the one of the object is no part of it.
     assert cosod(*run, "--not", root / "no", "--not", root / "refs" / "no") == 0
     assert "Learned from 3 photos, against 3 photos without the object" in capsys.readouterr().err
-    facts = GroupConsensus.load(kept).facts
-    assert (facts.images, facts.negatives) == (3, 3)
+    provenance = GroupConsensus.load(kept).provenance
+    assert (provenance.images, provenance.negatives) == (3, 3)
     assert cosod("apply", kept, root / "no", root / "refs", "-o", root / "out", "--absent", "report", "--json") == 0
     out, err = capsys.readouterr()
     assert "The object counts as absent where presence is below 0.50" in err

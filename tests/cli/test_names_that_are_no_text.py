@@ -89,7 +89,7 @@ def test_sets_and_pools(photos, tmp_path):
                 data = (photos / GROUP / f"{PHOTO}{number}.png").read_bytes()
                 (root / kind / group / f"{PHOTO}{number}.png").write_bytes(data)
     assert cosod("datasets", "check", root, "--json") == 0
-    assert cosod("distract", root, "-o", tmp_path / os.fsdecode(b"dist\xfcrbed"), "-q") == 0
+    assert cosod("make-distractors", root, "-o", tmp_path / os.fsdecode(b"dist\xfcrbed"), "-q") == 0
     wanted = ["--data", root / "img", "--preset", "random10", "--backbone", "none"]
     formats = ["-o", tmp_path / "points", "--format", "json,labelstudio,cvat", "--image-url", "http://here/"]
     assert cosod("active", "query", tmp_path / os.fsdecode(b"r\xfcn"), *wanted, *formats) == 0

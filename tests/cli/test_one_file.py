@@ -82,7 +82,7 @@ def test_a_file_is_written_and_nothing_else(P, verb, name, mode, more):
         ("inspect P -o out.png", "name of a file"),
         ("evaluate --pred P --gt P -o report.html", "name of a file"),
         ("train gconet_released --data P -o weights.safetensors", "name of a file"),
-        ("distract P -o out.zip", "name of a file"),
+        ("make-distractors P -o out.zip", "name of a file"),
         ("active run --data P -o run.json", "name of a file"),
     ],
 )

@@ -86,8 +86,8 @@ def test_a_photo_that_nothing_can_be_done_with(photos, tmp_path, monkeypatch, ca
     assert failed["image"].endswith("b.png") and "b.png" in failed["error"] and "b.png" in told.err
     assert len(list((tmp_path / "out" / "p").iterdir())) == 2
     if verb == "thumbnails":
-        labelled = json.loads((tmp_path / "out" / "coco.json").read_text())["images"]
-        assert [image["file_name"] for image in labelled] == ["p/a.png", "p/odd2x3.png"]
+        labeled = json.loads((tmp_path / "out" / "coco.json").read_text())["images"]
+        assert [image["file_name"] for image in labeled] == ["p/a.png", "p/odd2x3.png"]
 
 
 def test_thumbnails_of_lines():

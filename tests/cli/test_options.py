@@ -16,7 +16,7 @@ from tests.cli.test_inputs_are_kept import cosod
         "segment p -o out --size",
         "segment p -o out --batch",
         "segment p -o out --max-pixels",
-        "segment p -o out --engine ray --workers",
+        "segment p -o out --runner ray --workers",
         "apply c.consensus p -o out --size",
         "cutout p -o out --working-size",
         "cutout p -o out --maps maps --working-size",

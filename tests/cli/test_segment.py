@@ -64,7 +64,7 @@ def test_masks_overlays_and_sheet(photos, tmp_path):
         assert sheet.width > 600 and len(set(np.asarray(sheet).ravel()[::97].tolist())) > 20
 
 
-def test_outlines_of_masks_move_to_where_colours_change(photos, tmp_path, capsys):
+def test_outlines_of_masks_move_to_where_colors_change(photos, tmp_path, capsys):
     def masks(outline):
         found = tmp_path / outline
         save = ["--save", "masks,overlays", "--outline", outline]

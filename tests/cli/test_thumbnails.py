@@ -59,9 +59,9 @@ def test_a_bad_image_and_a_photo_without_the_object(photos, tmp_path, capsys):
     [
         (["--size", "2x2"], "size (2, 2)"),
         (["--fill", "2"], "fill 2"),
-        (["--edges", "wrap"], "edges 'wrap'"),
-        (["--labels", "voc"], "labels voc"),
-        (["--labels", "coco", "--masks", "png"], "masks 'png'"),
+        (["--edges", "wrap"], "--edges wrap"),
+        (["--labels", "voc"], "--labels voc"),
+        (["--labels", "coco", "--masks", "png"], "--masks png"),
         (["--masks", "rle"], "--labels"),
         (["--labels", "yolo", "--masks", "rle"], "YOLO has no run-length"),
     ],

@@ -1,4 +1,4 @@
-"""``cosod train``, ``cosod ablate`` and ``cosod distract``."""
+"""``cosod train``, ``cosod ablate`` and ``cosod make-distractors``."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from cosod.cli import ablate, distract, train
+from cosod.cli import ablate, make_distractors, train
 from cosod.errors import InputError, WeightsError
 from cosod.training.config.recipe import recipe_names
 from tests.training.made import make_set
@@ -65,12 +65,12 @@ def test_what_is_missing_or_wrong(data, tmp_path):
 
 def test_epochs_replace_the_recipes_steps():
     assert train.overrides((), epochs=3, batch=5) == {"epochs": 3, "steps": 0, "sampling.images": 5}
-    assert train.overrides(("a.b=1", "c = x"), lr=0.1) == {"optimiser.lr": 0.1, "a.b": "1", "c": "x"}
+    assert train.overrides(("a.b=1", "c = x"), lr=0.1) == {"optimizer.lr": 0.1, "a.b": "1", "c": "x"}
     assert train.overrides((), hold_out="3") == {"validation.held_out": 3, "validation.names": []}
 
 
 def test_distract(data, tmp_path):
-    assert "16 images in" in run(distract.command, data, "-o", tmp_path / "out", "--seed", 4, "-q").output
+    assert "16 images in" in run(make_distractors.command, data, "-o", tmp_path / "out", "--seed", 4, "-q").output
     assert len(list((tmp_path / "out" / "images").rglob("*.png"))) == 16
 
 
@@ -82,7 +82,7 @@ def test_ablate(data, tmp_path):
     assert (tmp_path / "table.md").exists() and "max_e mean" in (tmp_path / "table.csv").read_text()
     with pytest.raises(InputError, match="no measure 'maxe'; did you mean 'max_e'"):
         run(ablate.command, "gconet_plus_mobile", *arguments, "--measures", "maxe")
-    with pytest.raises(InputError, match="give each seed once"):
+    with pytest.raises(InputError, match="give each number once"):
         run(ablate.command, "gconet_plus_mobile", *arguments, "--seeds", "1,1")
 
 

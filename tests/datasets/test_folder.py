@@ -1,4 +1,4 @@
-"""Sets on disk, generated in each layout: what is recognised, and what is reported."""
+"""Sets on disk, generated in each layout: what is recognized, and what is reported."""
 
 import os
 import unicodedata
@@ -77,7 +77,7 @@ def test_single_images(tmp_path):
     assert (found.layout, list(found.groups), found.found) == ("imgs + gt", [""], "2 images")
 
 
-def test_recognised_by_its_groups_and_by_its_counts(tmp_path):
+def test_recognized_by_its_groups_and_by_its_counts(tmp_path):
     make(tmp_path / "x", "image", "groundtruth", ["airplane", "car", "horse"], ".jpg", 100)
     assert datasets.open(tmp_path / "x").name == "Internet"
     make(tmp_path / "y", "images", "gts", [f"g{i}" for i in range(3)], count=1)

@@ -139,7 +139,7 @@ def cases():
         "inverted": (255 - blob, blob),
         "black map": (np.zeros_like(blob), blob),
         "white map": (np.full_like(blob, 255), blob),
-        "grey map": (np.full_like(blob, 77), blob),
+        "gray map": (np.full_like(blob, 77), blob),
         "empty truth": (noisy, np.zeros_like(blob)),
         "full truth": (noisy, np.full_like(blob, 255)),
         "one row": (rng.integers(0, 256, row.shape, dtype=np.uint8), row),

@@ -3,40 +3,40 @@ import pytest
 from PIL import Image
 
 from cosod.errors import ImageError
-from cosod.evaluation.reading import read_grey
+from cosod.evaluation.reading import read_gray
 
 LEVELS = np.arange(0, 240, dtype=np.uint8).reshape(12, 20)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".webp"])
-def test_grey_files_come_back_as_they_were(tmp_path, suffix):
+def test_gray_files_come_back_as_they_were(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     image = Image.fromarray(LEVELS)
     image.save(path, lossless=True) if suffix == ".webp" else image.save(path)
-    levels, _ = read_grey(path)
+    levels, _ = read_gray(path)
     assert np.array_equal(levels, LEVELS)
 
 
 @pytest.mark.parametrize(
-    ("mode", "changed"), [("1", None), ("P", None), ("LA", None), ("RGB", "colour"), ("RGBA", "colour")]
+    ("mode", "changed"), [("1", None), ("P", None), ("LA", None), ("RGB", "color"), ("RGBA", "color")]
 )
-def test_modes_become_grey_as_pillow_makes_them(tmp_path, mode, changed):
+def test_modes_become_gray_as_pillow_makes_them(tmp_path, mode, changed):
     image = Image.fromarray(LEVELS).convert(mode)
     image.save(tmp_path / "a.png")
-    levels, found = read_grey(tmp_path / "a.png")
+    levels, found = read_gray(tmp_path / "a.png")
     assert np.array_equal(levels, np.asarray(image.convert("L")))
     assert found == changed
 
 
-def test_colours_become_luminance(tmp_path):
+def test_colors_become_luminance(tmp_path):
     Image.new("RGB", (3, 2), (200, 10, 90)).save(tmp_path / "a.png")
-    assert (read_grey(tmp_path / "a.png")[0] == np.asarray(Image.new("RGB", (1, 1), (200, 10, 90)).convert("L"))).all()
+    assert (read_gray(tmp_path / "a.png")[0] == np.asarray(Image.new("RGB", (1, 1), (200, 10, 90)).convert("L"))).all()
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_16_bits_are_rounded(tmp_path, suffix):
     Image.fromarray(LEVELS.astype(np.uint16) * 257 + 100).save(tmp_path / f"a{suffix}")
-    levels, changed = read_grey(tmp_path / f"a{suffix}")
+    levels, changed = read_gray(tmp_path / f"a{suffix}")
     assert np.array_equal(levels, LEVELS)
     assert changed == "16-bit"
 
@@ -46,11 +46,11 @@ def test_floats(tmp_path):
         Image.fromarray(np.asarray(values, np.float32)).save(tmp_path / "a.tif")
         return tmp_path / "a.tif"
 
-    assert np.array_equal(read_grey(saved(LEVELS / 255))[0], LEVELS)
+    assert np.array_equal(read_gray(saved(LEVELS / 255))[0], LEVELS)
     with pytest.raises(ImageError, match=r"a\.tif: 50\.0 % of its values are NaN"):
-        read_grey(saved([[0.5, np.nan]]))
+        read_gray(saved([[0.5, np.nan]]))
     with pytest.raises(ImageError, match="outside"):
-        read_grey(saved([[0.5, 7]]))
+        read_gray(saved([[0.5, 7]]))
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "text", "empty", "missing"])
@@ -64,4 +64,4 @@ def test_what_cannot_be_read_is_named(tmp_path, damage):
     if damage == "missing":
         path.unlink()
     with pytest.raises(ImageError, match=r"a\.png"):
-        read_grey(path)
+        read_gray(path)

@@ -93,17 +93,17 @@ def test_odd_input_is_told(make, gt, write):
     ones = blank.copy()
     ones[3:9] = 1
     write(gt / "dog" / "1.png", ones)
-    grey = blank.copy()
-    grey[:, :13] = 100
-    write(gt / "dog" / "2.png", grey)
+    gray = blank.copy()
+    gray[:, :13] = 100
+    write(gt / "dog" / "2.png", gray)
     write(pred / "dog" / "9.png", blank)
     told = "\n".join(evaluate(pred, gt).warnings)
     for words in (
         "2 map(s) are constant",
-        "1 map(s) are colour images",
+        "1 map(s) are color images",
         "1 truth(s) are empty",
         "no level above 1",
-        "1 truth(s) are not binary: 50.00 % of their pixels are grey (dog/2)",
+        "1 truth(s) are not binary: 50.00 % of their pixels are gray (dog/2)",
         "1 prediction(s) have no truth and are left out: dog/9",
     ):
         assert words in told

@@ -14,13 +14,13 @@ MASK[5:14, 6:18] = 1
 def saved(path, array, mode=None, palette=None):
     image = Image.fromarray(array) if mode is None else Image.fromarray(array, mode)
     if palette:
-        image.putpalette([v for colour in palette for v in colour])
+        image.putpalette([v for color in palette for v in color])
     image.save(path)
     return path
 
 
-def rgba(colours, alpha):
-    return np.dstack([np.broadcast_to(colours, (*MASK.shape, 3)), alpha]).astype(np.uint8)
+def rgba(colors, alpha):
+    return np.dstack([np.broadcast_to(colors, (*MASK.shape, 3)), alpha]).astype(np.uint8)
 
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (*MASK.shape, 3))
@@ -36,12 +36,12 @@ TRUTHS = {
     "0/255 as floats": (MASK.astype(np.float32) * 255, "tif", "float"),
     "bool": (MASK.astype(bool), "png", None),
     "GIF": (MASK * 255, "gif", None),
-    "one red": (MASK[..., None] * np.array([255, 0, 0], np.uint8), "png", "coloured"),
+    "one red": (MASK[..., None] * np.array([255, 0, 0], np.uint8), "png", "colored"),
     "white, transparent": (rgba((255, 255, 255), 255 * MASK), "png", "alpha"),
     "black, transparent": (rgba((0, 0, 0), 255 * MASK), "png", "alpha"),
     "white on black, transparent": (rgba(255 * MASK[..., None], 255 * MASK), "png", None),
     "a photo cut out": (rgba(PHOTO, 255 * MASK), "png", "alpha"),
-    "several colours": (
+    "several colors": (
         np.where(np.arange(26) < 12, 1, 2)[:, None] * MASK[..., None] * [60, 0, 90],
         "png",
         "labels_in",
@@ -62,9 +62,9 @@ def test_masks_are_read_right_and_named(tmp_path, name):
     ("palette", "kinds"),
     [
         ([(0, 0, 0), (255, 255, 255)], ()),
-        ([(0, 0, 0), (128, 0, 0)], ("coloured",)),
+        ([(0, 0, 0), (128, 0, 0)], ("colored",)),
         ([(0, 0, 0), (1, 1, 1)], ("zero_one",)),
-        ([(0, 0, 0), (0, 0, 0)], ("coloured",)),
+        ([(0, 0, 0), (0, 0, 0)], ("colored",)),
     ],
 )
 def test_palettes(tmp_path, palette, kinds):
@@ -81,7 +81,7 @@ def test_palettes(tmp_path, palette, kinds):
         (MASK * 0 + 1, "png", "full"),
         (MASK * 2, "png", "labels"),
         (rgba(255 * MASK[..., None], 255 * MASK[::-1]), "png", "alpha_too"),
-        (np.where(MASK[..., None], [255, 0, 0], [255, 255, 255]).astype(np.uint8), "png", "colour_truth"),
+        (np.where(MASK[..., None], [255, 0, 0], [255, 255, 255]).astype(np.uint8), "png", "color_truth"),
         (MASK, "jpg", "faint"),
     ],
 )
@@ -96,7 +96,7 @@ def test_maps(tmp_path):
     levels, kinds = read_map(saved(tmp_path / "b.png", rgba((0, 0, 0), 200 * MASK)))
     assert (levels == 200 * MASK).all() and kinds == ("alpha",)
     levels, kinds = read_map(saved(tmp_path / "c.png", MASK[..., None] * np.array([255, 0, 0], np.uint8)))
-    assert (levels == 255 * MASK).all() and kinds == ("coloured_map",)
+    assert (levels == 255 * MASK).all() and kinds == ("colored_map",)
     assert read_map(saved(tmp_path / "d.png", rgba(PHOTO, 255 * MASK))).kinds == ("alpha_too",)
     levels, kinds = read_map(saved(tmp_path / "e.png", MASK.astype(np.uint16) * 250))
     assert (levels == 250 * MASK).all() and kinds == ("shallow",)

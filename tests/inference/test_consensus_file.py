@@ -22,25 +22,27 @@ def detector():
     return load(device="cpu", size=64)
 
 
-def scene(seed, colour, shape=(60, 80)):
+def scene(seed, color, shape=(60, 80)):
     rng = np.random.default_rng(seed)
     image = rng.integers(80, 120, (*shape, 3), dtype=np.uint8)
     y, x = np.mgrid[: shape[0], : shape[1]]
     disc = (y - 30) ** 2 + (x - 20 - 5 * (seed % 8)) ** 2 < 200
-    image[disc] = colour
+    image[disc] = color
     return image, disc
 
 
-def scenes(n, colour=(220, 40, 30), first=0):
-    return [scene(first + i, colour)[0] for i in range(n)]
+def scenes(n, color=(220, 40, 30), first=0):
+    return [scene(first + i, color)[0] for i in range(n)]
 
 
 def test_saved_and_loaded_it_gives_the_same_maps(detector, tmp_path):
     consensus = detector.learn(scenes(4))
     consensus.save(tmp_path / "disc.consensus")
     again = GroupConsensus.load(tmp_path / "disc.consensus")
-    assert again.facts == consensus.facts and again.fingerprint == consensus.fingerprint
-    assert again.facts.images == 4 and again.facts.size == 64 and again.facts.model == "gconet_plus_mobile"
+    assert again.provenance == consensus.provenance and again.fingerprint == consensus.fingerprint
+    assert (
+        again.provenance.images == 4 and again.provenance.size == 64 and again.provenance.model == "gconet_plus_mobile"
+    )
     new = scenes(3, first=9)
     for (i, a), (j, b) in zip(detector.apply(consensus, new), detector.apply(again, new), strict=True):
         assert i == j and a.shape == (60, 80) and a.dtype == np.float32
@@ -77,7 +79,7 @@ def test_one_marked_image_decides(detector):
     image, disc = scene(0, (220, 40, 30))
     other = ~disc & (np.arange(80) > 60)
     here, there = detector.learn([image], [disc]), detector.learn([image], [other])
-    assert here.facts.marked == 1 and here.facts.images == 1
+    assert here.provenance.marked == 1 and here.provenance.images == 1
     assert float((here.prototype - there.prototype).abs().max()) > 1e-4
     tensor = detector._tensor([shrink(image, 64)])
     with torch.inference_mode():
@@ -97,8 +99,8 @@ def test_a_mark_lives_on_the_scale_of_a_consensus(detector):
 def test_unmarked_images_add_to_the_marked_one(detector):
     image, disc = scene(0, (220, 40, 30))
     learned = detector.learn([image, *scenes(2, first=3)], [disc, None, None])
-    assert (learned.facts.images, learned.facts.marked) == (3, 1)
-    assert learned.facts.references >= 1
+    assert (learned.provenance.images, learned.provenance.marked) == (3, 1)
+    assert learned.provenance.references >= 1
 
 
 def test_bad_images_are_left_out(detector, tmp_path):
@@ -106,7 +108,7 @@ def test_bad_images_are_left_out(detector, tmp_path):
     errors = []
     group = [tmp_path / "bad.jpg", *scenes(2)]
     learned = detector.learn(group, on_error=lambda index, error: errors.append(index))
-    assert learned.facts.images == 2 and errors == [0]
+    assert learned.provenance.images == 2 and errors == [0]
     found = list(detector.apply(learned, group, lambda index, error: errors.append(index)))
     assert [index for index, _ in found] == [1, 2] and errors == [0, 0]
     with pytest.raises(ImageError, match="none of the images"):
@@ -151,7 +153,7 @@ def test_masks_that_say_nothing_are_named(detector, tmp_path):
         ("full", np.ones_like(disc), "marks everything"),
         ("zeros", np.zeros(disc.shape, np.uint16), "marks nothing"),
         ("ones", np.ones(disc.shape, np.uint8), "marks everything"),
-        ("grey", np.full(disc.shape, 90, np.uint8), "marks nothing"),
+        ("gray", np.full(disc.shape, 90, np.uint8), "marks nothing"),
         ("small", disc[:30], "80 x 30 pixels, its image 80 x 60"),
     ):
         Image.fromarray(mask).save(tmp_path / f"{name}.png")
@@ -187,18 +189,18 @@ def test_networks_without_attention_are_refused_by_name():
         whole.learn(scenes(2))
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "vector", "facts", "format", "weights"])
+@pytest.mark.parametrize("damage", ["cut", "text", "vector", "provenance", "format", "weights"])
 def test_damaged_files(detector, tmp_path, damage):
     path = tmp_path / "disc.consensus"
     detector.learn(scenes(2)).save(path)
     data = path.read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
     header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
-    facts = json.loads(header["__metadata__"]["facts"])
+    provenance = json.loads(header["__metadata__"]["provenance"])
     if damage == "vector":
         body = np.full(len(body) // 4, np.nan, np.float32).tobytes()
-    elif damage == "facts":
-        header["__metadata__"]["facts"] = json.dumps(facts | {"size": "large"})
+    elif damage == "provenance":
+        header["__metadata__"]["provenance"] = json.dumps(provenance | {"size": "large"})
     elif damage == "format":
         header["__metadata__"]["cosod_consensus"] = "99"
     elif damage == "weights":
@@ -221,7 +223,7 @@ def test_presence_comes_with_calibrated_weights_only(detector, monkeypatch):
     found = [r.presence for r in detector.results(group)]
     assert all(0 <= p <= 1 for p in found)
     learned = detector.learn(group)
-    assert 0 <= learned.facts.presence_mean <= 1
+    assert 0 <= learned.provenance.presence_mean <= 1
     assert all(0 <= r.presence <= 1 for r in detector.results(scenes(2), consensuses=[learned]))
     with pytest.warns(UserWarning):
         assert [r.presence for r in detector.results(group[:1])] == [None]

@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 def settled(network, seed=0):
-    """Batch normalisation whose statistics are not those of a fresh layer, so that folding it changes weights."""
+    """Batch normalization whose statistics are not those of a fresh layer, so that folding it changes weights."""
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

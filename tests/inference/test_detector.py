@@ -91,7 +91,7 @@ def test_bad_images_are_left_out_or_raised(network, tmp_path):
 def test_extreme_sizes(network):
     sizes = (1, 1), (2, 20_000), (5_000, 1), (1, 300)
     images = [np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
-    images[1][:, :9000] = images[2][:2000] = 0  # noise alone is grey all over once it is shrunk
+    images[1][:, :9000] = images[2][:2000] = 0  # noise alone is gray all over once it is shrunk
     assert [m.shape for m in Detector(network, size=64).segment(images)] == list(sizes)
 
 
@@ -126,7 +126,7 @@ def test_threads_end_when_a_caller_stops_half_way(network):
 
 
 class Released(CoSaliencyNetwork):
-    """Probability is the mean colour, threshold one half; the rule for k looks at the whole group."""
+    """Probability is the mean color, threshold one half; the rule for k looks at the whole group."""
 
     whole_group_maps = True
 
@@ -188,7 +188,7 @@ def test_a_consensus_leaves_images_of_one_color_out(network):
     black = np.zeros((60, 80, 3), np.uint8)
     with pytest.warns(UniformImageWarning):
         consensus = detector.learn([images[0], black, images[1]])
-    assert consensus.facts.images == 2
+    assert consensus.provenance.images == 2
     torch.testing.assert_close(consensus.vector, detector.learn(images[:2]).vector)
     with pytest.warns(UniformImageWarning, match="2 images are"):
         found = dict(detector.apply([consensus, consensus], [black, images[2], black]))

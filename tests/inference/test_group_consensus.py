@@ -10,7 +10,7 @@ from cosod.inference.detector import Detector
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import _Gathered, shared, shared_with_marks
 from cosod.inference.presence import Calibration, pooled, similarity
-from cosod.inference.reference_sampling import Sampling, sampled
+from cosod.inference.reference_sampling import ReferenceSampling, sampled
 from cosod.io.prefetch import Inputs
 from cosod.models.base import Features
 from tests.inference.scenes import scenes
@@ -38,12 +38,14 @@ def detector(network, sampling=None, calibration=None, **options):
 
 
 def encoded(of, images, on_error=None):
-    return EncodedGroup(Inputs(images, of.size, of.max_pixels, on_error), of._encode, of.batch, of.feature_bytes)
+    return EncodedGroup(
+        Inputs(images, of.size, of.max_pixels, on_error), of._encode, of.batch, of.options.feature_bytes
+    )
 
 
 @pytest.mark.parametrize("calibration", [None, CALIBRATION])
 def test_the_consensus_of_a_large_group_is_that_of_its_references(network, calibration):
-    sampling = Sampling(6, exact_up_to=0)
+    sampling = ReferenceSampling(6, exact_up_to=0)
     of = detector(network, sampling, calibration)
     found = shared(network, calibration, encoded(of, scenes(20)), sampling)
     sample = sampled(encoded(of, scenes(20)), sampling)
@@ -62,7 +64,7 @@ def test_the_consensus_of_a_large_group_is_that_of_its_references(network, calib
 
 
 def test_presence_of_a_large_group_is_that_of_a_kept_consensus(network):
-    sampling = Sampling(6, exact_up_to=0)
+    sampling = ReferenceSampling(6, exact_up_to=0)
     of = detector(network, sampling, CALIBRATION)
     group = encoded(of, scenes(12))
     found = shared(network, CALIBRATION, group, sampling)
@@ -78,7 +80,7 @@ def test_presence_of_a_large_group_is_that_of_a_kept_consensus(network):
 
 @pytest.mark.parametrize("batch", [1, 3, 20])
 def test_batches_change_nothing(network, batch):
-    sampling = Sampling(4, exact_up_to=0)
+    sampling = ReferenceSampling(4, exact_up_to=0)
     few, many = (detector(network, sampling, CALIBRATION, batch=size) for size in (batch, 8))
     one, other = (shared(network, CALIBRATION, encoded(of, scenes(11)), sampling) for of in (few, many))
     torch.testing.assert_close(one.presence, other.presence, atol=1e-4, rtol=1e-3)
@@ -150,7 +152,7 @@ def test_learned_and_applied_without_packaged_weights(network, tmp_path):
     images = scenes(4)
     mask = (images[0][..., 0] > 200).astype(np.uint8) * 255
     plain, marked = of.learn(images), of.learn(images, [mask, None, None, None])
-    assert not torch.allclose(plain.vector, marked.vector) and marked.facts.marked == 1
+    assert not torch.allclose(plain.vector, marked.vector) and marked.provenance.marked == 1
     assert len(plain.vector) == network.consensus(network.encode(torch.zeros(1, 3, 64, 64))).vector.numel()
     plain.save(tmp_path / "kept.cosod")
     again = type(plain).load(tmp_path / "kept.cosod")

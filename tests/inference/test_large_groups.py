@@ -14,9 +14,9 @@ CHILD = textwrap.dedent(
     import json, resource, sys
     import numpy as np
     import cosod
-    from cosod.inference.reference_sampling import Sampling
+    from cosod.inference.reference_sampling import ReferenceSampling
     paths, options, keep = json.loads(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
-    sampling = Sampling(**options.pop("sampling", {}))
+    sampling = ReferenceSampling(**options.pop("sampling", {}))
     detector = cosod.load(device="cpu", sampling=sampling, **options)
     kept = [m for i, m in detector.stream(paths) if i in keep]
     np.save(sys.argv[4], np.stack(kept))

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from cosod import errors, models
 from cosod.inference import negatives, region_filter
-from cosod.inference.consensus_file import Facts, GroupConsensus
+from cosod.inference.consensus_file import GroupConsensus, Provenance
 from cosod.inference.detector import Detector, load
 from cosod.inference.kept_rules import KeptRules
 from cosod.inference.negatives import NegativeRule, Negatives, nearest_ones
@@ -33,8 +33,8 @@ def features(*places):
 
 
 def kept(negative=None):
-    facts = Facts("n", "w", 64, 3, references=3.0, negatives=0 if negative is None else 1)
-    return GroupConsensus(torch.ones(4), OBJECT, facts, None if negative is None else negative[None])
+    provenance = Provenance("n", "w", 64, 3, references=3.0, negatives=0 if negative is None else 1)
+    return GroupConsensus(torch.ones(4), OBJECT, provenance, None if negative is None else negative[None])
 
 
 def test_the_nearest_negative_decides():
@@ -111,7 +111,7 @@ def learned(detector):
 
 def test_learned_with_negatives(detector, learned):
     plain, against = learned
-    assert against.facts.negatives == 3 and len(against.negatives) >= 3
+    assert against.provenance.negatives == 3 and len(against.negatives) >= 3
     assert torch.equal(plain.vector, against.vector) and torch.equal(plain.prototype, against.prototype)
     assert plain.fingerprint != against.fingerprint
     own, other = scenes(2, first=9), scenes(2, GREEN, first=9)
@@ -128,9 +128,9 @@ def test_files(detector, learned, tmp_path):
         consensus.save(tmp_path / "c.consensus")
         with safe_open(tmp_path / "c.consensus", framework="pt") as file:
             assert file.metadata()["cosod_consensus"] == version
-            assert ("negatives" in file.metadata()["facts"]) == (version == "2")
+            assert ("negatives" in file.metadata()["provenance"]) == (version == "2")
         again = GroupConsensus.load(tmp_path / "c.consensus")
-        assert again.facts == consensus.facts and again.fingerprint == consensus.fingerprint
+        assert again.provenance == consensus.provenance and again.fingerprint == consensus.fingerprint
         new = scenes(2, first=20)
         for one, other in zip(detector.apply(consensus, new), detector.apply(again, new), strict=True):
             np.testing.assert_array_equal(one[1], other[1])
@@ -141,7 +141,7 @@ def test_files(detector, learned, tmp_path):
     [torch.zeros(0, 4), torch.ones(2, 3), torch.ones(4), torch.full((1, 4), torch.nan), torch.ones(1, 4).half()],
 )
 def test_damaged_negatives(tmp_path, wrong):
-    GroupConsensus(torch.ones(4), OBJECT, kept(OTHER).facts, wrong).save(tmp_path / "c.consensus")
+    GroupConsensus(torch.ones(4), OBJECT, kept(OTHER).provenance, wrong).save(tmp_path / "c.consensus")
     with pytest.raises(errors.InputError, match="damaged"):
         GroupConsensus.load(tmp_path / "c.consensus")
 
@@ -152,7 +152,7 @@ def test_negatives_that_cannot_be_used(detector, tmp_path):
     found = detector.learn(
         scenes(2), None, lambda index, error: failed.append(index), [tmp_path / "bad.jpg", *scenes(1, GREEN)]
     )
-    assert failed == [2] and found.facts.negatives == 1
+    assert failed == [2] and found.provenance.negatives == 1
     with pytest.raises(errors.ImageError, match=r"bad\.jpg"):
         detector.learn(scenes(2), negatives=[tmp_path / "bad.jpg"])
     black = np.zeros((40, 40, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""Presence and strangers, on made-up features."""
+"""Presence and outliers, on made-up features."""
 
 import pytest
 import torch
@@ -11,11 +11,11 @@ from cosod.models.checkpoints import safetensors_file
 CALIBRATION = Calibration(slope=20.0, offset=-16.0, few=0.5)
 
 
-def group(own, strangers, channels=64, side=10):
+def group(own, outliers, channels=64, side=10):
     """Vectors of ``own`` images with an object of one kind, and of others with one of a kind of its own in each."""
-    generator = torch.Generator().manual_seed(own + 100 * strangers)
-    deep = 0.2 * torch.rand(own + strangers, channels, side, side, generator=generator)
-    kinds = 2.0 * (torch.rand(1 + strangers, channels, generator=generator) < 0.2)
+    generator = torch.Generator().manual_seed(own + 100 * outliers)
+    deep = 0.2 * torch.rand(own + outliers, channels, side, side, generator=generator)
+    kinds = 2.0 * (torch.rand(1 + outliers, channels, generator=generator) < 0.2)
     for i in range(len(deep)):
         deep[i, :, 2:6, 3:7] += kinds[max(0, i - own + 1)][:, None, None]
     attention = torch.zeros(len(deep), 1, side, side)
@@ -23,7 +23,7 @@ def group(own, strangers, channels=64, side=10):
     return pooled(deep, attention)
 
 
-def test_strangers_are_told_from_the_group():
+def test_outliers_are_told_from_the_group():
     vectors = group(6, 4)
     presence = group_presence(CALIBRATION, vectors)
     assert presence[:6].min() > presence[6:].max()

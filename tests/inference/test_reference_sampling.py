@@ -12,7 +12,7 @@ from cosod.errors import ImageError, InputError
 from cosod.inference.detector import Detector, load
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import shared
-from cosod.inference.reference_sampling import Sampling, choose, sampled, spread
+from cosod.inference.reference_sampling import ReferenceSampling, choose, sampled, spread
 from cosod.io.prefetch import Inputs
 from cosod.models.modules.affinity import affinity_of
 from cosod.models.modules.group_affinity import GroupAffinity, References
@@ -36,11 +36,13 @@ def gconet():
 
 
 def detector(network, references, by="spread", exact_up_to=0, **options):
-    return Detector(network, "cpu", size=64, sampling=Sampling(references, by, exact_up_to), **options)
+    return Detector(network, "cpu", size=64, sampling=ReferenceSampling(references, by, exact_up_to), **options)
 
 
 def encoded(of, images, on_error=None):
-    return EncodedGroup(Inputs(images, of.size, of.max_pixels, on_error), of._encode, of.batch, of.feature_bytes)
+    return EncodedGroup(
+        Inputs(images, of.size, of.max_pixels, on_error), of._encode, of.batch, of.options.feature_bytes
+    )
 
 
 def references_of(affinity, deep, rows, weights):
@@ -149,7 +151,7 @@ def test_the_order_of_images_changes_nothing_while_all_of_them_are_candidates(li
 def test_the_sample_does_not_depend_on_the_batch_and_has_the_size_asked_for(light):
     images = scenes(40)
     for by in ("spread", "random"):
-        sampling = Sampling(4, by, **ALWAYS)
+        sampling = ReferenceSampling(4, by, **ALWAYS)
         found = []
         for batch in (3, 8):
             group = encoded(detector(light, 4, batch=batch), images)
@@ -162,8 +164,8 @@ def test_the_sample_does_not_depend_on_the_batch_and_has_the_size_asked_for(ligh
 
 def test_references_of_a_group_affinity_are_those_images(gconet):
     of, images = detector(gconet, 4), scenes(40)
-    references, weights = choose(affinity_of(gconet), encoded(of, images), of.sampling)
-    sample = sampled(encoded(of, images), of.sampling)
+    references, weights = choose(affinity_of(gconet), encoded(of, images), of.options.sampling)
+    sample = sampled(encoded(of, images), of.options.sampling)
     assert references.keys.shape[0] == len(weights) == 4 and references.images == 40
     assert weights == dict(zip(sample.indices, sample.weights.tolist(), strict=True))
     assert references.weight == sum(weights.values())
@@ -182,40 +184,40 @@ def test_spread_finds_the_rare_kind_and_weighs_by_kind():
 def test_matches_in_bfloat16_are_near(light):
     of = detector(light, 6)
     exact, near = (
-        shared(light, of.calibration, encoded(of, scenes(20)), of.sampling, p).consensus.vector.flatten()
+        shared(light, of.calibration, encoded(of, scenes(20)), of.options.sampling, p).consensus.vector.flatten()
         for p in (torch.float32, torch.bfloat16)
     )
     assert 0 < (exact - near).norm() < 0.01 * exact.norm()
 
 
 def test_groups_up_to_the_stated_size_are_exact(light):
-    sampling = Sampling()
+    sampling = ReferenceSampling()
     assert not sampling.applies_to(sampling.exact_up_to) and sampling.applies_to(sampling.exact_up_to + 1)
-    assert not Sampling(0).applies_to(10**6) and not Sampling(50, **ALWAYS).applies_to(50)
+    assert not ReferenceSampling(0).applies_to(10**6) and not ReferenceSampling(50, **ALWAYS).applies_to(50)
     images = scenes(9)
     exact = detector(light, 0).segment(images)[0]
     np.testing.assert_array_equal(detector(light, 2, exact_up_to=9).segment(images)[0], exact)
     assert np.abs(detector(light, 2, exact_up_to=8).segment(images)[0] - exact).max() > 1e-6
 
 
-def test_strangers_count_less_here_too(light):
+def test_outliers_count_less_here_too(light):
     of = detector(light, 6)
-    group = shared(light, of.calibration, encoded(of, scenes(20)), of.sampling)
+    group = shared(light, of.calibration, encoded(of, scenes(20)), of.options.sampling)
     assert group.presence.shape == (20,) and group.consensus.attention is None
-    uncalibrated = shared(light, None, encoded(of, scenes(20)), of.sampling)
+    uncalibrated = shared(light, None, encoded(of, scenes(20)), of.options.sampling)
     assert uncalibrated.presence is None and not torch.allclose(uncalibrated.consensus.vector, group.consensus.vector)
     photos = [p for name, n in (("toy_cars", 6), ("mugs", 2)) for p in sorted((PHOTOS / name).iterdir())[-n:]]
-    weights = shared(light, of.calibration, encoded(of, photos), of.sampling).weights
+    weights = shared(light, of.calibration, encoded(of, photos), of.options.sampling).weights
     assert weights[6:].mean() < weights[:6].mean()
 
 
 def test_the_consensus_learned_is_the_one_segmented_with(light):
     images, of = scenes(15), detector(light, 4, batch=4)
     learned = of.learn(images)
-    used = shared(light, of.calibration, encoded(of, images), of.sampling)
+    used = shared(light, of.calibration, encoded(of, images), of.options.sampling)
     torch.testing.assert_close(learned.vector, used.consensus.vector.flatten())
     torch.testing.assert_close(learned.prototype, used.prototype)
-    assert learned.facts.images == 15
+    assert learned.provenance.images == 15
     exact = detector(light, 0).learn(images)
     assert not torch.allclose(learned.vector, exact.vector)
 
@@ -228,7 +230,7 @@ def test_marked_images_need_no_references(light):
     linear = detector(light, 2, batch=2, feature_bytes=0).learn(images, masks)
     torch.testing.assert_close(linear.vector, exact.vector, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(linear.prototype, exact.prototype, atol=1e-5, rtol=1e-4)
-    assert linear.facts.marked == 1 and linear.facts.references == pytest.approx(exact.facts.references)
+    assert linear.provenance.marked == 1 and linear.provenance.references == pytest.approx(exact.provenance.references)
 
 
 def test_what_cannot_be_read_is_reported_once_and_no_reference(light, tmp_path):
@@ -241,7 +243,7 @@ def test_what_cannot_be_read_is_reported_once_and_no_reference(light, tmp_path):
             found = dict(of.stream(images, lambda i, e, seen=errors: seen.append(i)))
             assert sorted(errors) == list(range(1, 20, 2)) and sorted(found) == list(range(0, 20, 2))
             group = encoded(of, images, lambda i, e: None)
-            indices = sampled(group, of.sampling).indices
+            indices = sampled(group, of.options.sampling).indices
             assert len(indices) == 4 and all(i % 2 == 0 for i in indices)
     with pytest.raises(ImageError, match=r"bad\.jpg"):
         of.segment(images)
@@ -274,7 +276,7 @@ def test_networks_without_group_affinity_stay_exact():
 def test_wrong_samplings_are_refused():
     for options, message in (({"references": 1}, "give 2 or more"), ({"by": "size"}, "spread, random")):
         with pytest.raises(InputError, match=message):
-            Sampling(**options)
+            ReferenceSampling(**options)
 
 
 def test_the_option_says_what_the_detector_does():
@@ -285,18 +287,18 @@ def test_the_option_says_what_the_detector_does():
 
     for command in (segment, learn):
         text = " ".join(CliRunner().invoke(command, ["--help"]).output.split())
-        assert f"more than {Sampling.exact_up_to} with so many" in text
-        assert f"0: with all. [default: {Sampling.references}]" in text
+        assert f"more than {ReferenceSampling.exact_up_to} with so many" in text
+        assert f"0: with all. [default: {ReferenceSampling.references}]" in text
 
 
 def test_a_finished_large_group_is_done_again_with_other_references(light, tmp_path):
-    from cosod.apps.segment import Job, run
+    from cosod.apps.segment import SegmentJob, run
     from cosod.io.photo_groups import Group
 
     for i in range(6):
         Image.fromarray(scene(i)).save(tmp_path / f"{i}.png")
     paths = [tmp_path / f"{i}.png" for i in range(6)]
-    group, job = Group("scenes", paths, [path.stem for path in paths]), Job(tmp_path / "out")
+    group, job = Group("scenes", paths, [path.stem for path in paths]), SegmentJob(tmp_path / "out")
 
     def skipped(references, exact_up_to=0):
         return run(detector(light, references, exact_up_to=exact_up_to), "light", [group], job).skipped_groups

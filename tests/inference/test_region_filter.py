@@ -124,12 +124,12 @@ def test_a_closer_look_does_not_bring_back_what_is_gone():
 
 
 @pytest.fixture(scope="module")
-def with_strangers():
+def with_distractors():
     """The examples' cars, each beside a mug, and masks of the cars."""
     photos, masks = [], []
-    strangers = sorted((EXAMPLES / "photos" / "mugs").iterdir())
+    distractors = sorted((EXAMPLES / "photos" / "mugs").iterdir())
     for number, path in enumerate(sorted((EXAMPLES / "photos" / "toy_cars").iterdir())):
-        sides = [np.asarray(Image.open(p).convert("RGB").resize((160, 240))) for p in (path, strangers[number % 5])]
+        sides = [np.asarray(Image.open(p).convert("RGB").resize((160, 240))) for p in (path, distractors[number % 5])]
         truth = next((EXAMPLES / "masks" / "toy_cars").glob(f"{path.stem}.*"))
         mask = np.asarray(Image.open(truth).convert("L").resize((160, 240))) > 127
         photos.append(np.concatenate(sides[:: 1 if number % 2 else -1], axis=1))
@@ -137,8 +137,8 @@ def with_strangers():
     return photos, masks
 
 
-def test_the_default_model_marks_less_of_what_is_not_shared(with_strangers):
-    photos, masks = with_strangers
+def test_the_default_model_marks_less_of_what_is_not_shared(with_distractors):
+    photos, masks = with_distractors
     found = {}
     for keep in (False, True):
         detector = cosod.load(device="cpu", keep_regions=keep)
@@ -153,18 +153,18 @@ def test_the_default_model_marks_less_of_what_is_not_shared(with_strangers):
     assert found["apply", False] < 0.9 * found["apply", True]
 
 
-def test_one_image_keeps_all_that_stands_out(with_strangers):
+def test_one_image_keeps_all_that_stands_out(with_distractors):
     maps = []
     for keep in (False, True):
         with pytest.warns(SingleImageWarning):
-            maps += cosod.load(device="cpu", keep_regions=keep).segment(with_strangers[0][:1])
+            maps += cosod.load(device="cpu", keep_regions=keep).segment(with_distractors[0][:1])
     np.testing.assert_array_equal(*maps)
 
 
-def test_the_command_has_the_option_and_does_not_keep_other_results(tmp_path, with_strangers):
+def test_the_command_has_the_option_and_does_not_keep_other_results(tmp_path, with_distractors):
     folder = tmp_path / "photos" / "cars"
     folder.mkdir(parents=True)
-    for number, photo in enumerate(with_strangers[0][:4]):
+    for number, photo in enumerate(with_distractors[0][:4]):
         Image.fromarray(photo).save(folder / f"{number}.png")
     maps = []
     for options in ([], ["--keep-regions"]):

@@ -60,7 +60,7 @@ def test_both_maps_are_averaged_and_fade_into_each_other():
 
 
 def far_away(path, shown=0.2):
-    """A photo with its content in a fifth of its sides, on its own colour; and where."""
+    """A photo with its content in a fifth of its sides, on its own color; and where."""
     with Image.open(path) as photo:
         photo = photo.convert("RGB")
     width, height = photo.size

@@ -49,13 +49,13 @@ def rgb(primaries=DISPLAY_P3, gamma=2.2):
     return _profile("mntr", "RGB ", "XYZ ", tags | {f"{c}TRC": _curve(gamma) for c in "rgb"})
 
 
-def grey(gamma):
-    """Of grey levels with a gamma."""
+def gray(gamma):
+    """Of gray levels with a gamma."""
     return _profile("mntr", "GRAY", "XYZ ", {"kTRC": _curve(gamma)})
 
 
 def cmyk():
-    """Of a press whose inks are weak: full cyan, magenta and yellow with no black make a light grey-brown."""
+    """Of a press whose inks are weak: full cyan, magenta and yellow with no black make a light gray-brown."""
     identity = np.arange(256, dtype=np.uint8).tobytes()
     nodes = []
     for c, m, y, k in np.ndindex(2, 2, 2, 2):

@@ -71,20 +71,20 @@ def test_transparency_palettes_and_turned_images(tmp_path, picture):
     assert difference(read_image(tmp_path / "turned.png"), expected[::-1].swapaxes(0, 1)) <= 1
 
 
-def test_grey_images(tmp_path, picture):
-    grey, profile = picture[..., 0], profiles.grey(1.0)
-    expected = converted(Image.fromarray(grey), profile)
-    assert difference(expected, grey[..., None]) > 50
-    Image.fromarray(grey).save(tmp_path / "grey.png", icc_profile=profile)
-    assert difference(read_image(tmp_path / "grey.png"), expected) <= 1
-    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png", icc_profile=profile)
+def test_gray_images(tmp_path, picture):
+    gray, profile = picture[..., 0], profiles.gray(1.0)
+    expected = converted(Image.fromarray(gray), profile)
+    assert difference(expected, gray[..., None]) > 50
+    Image.fromarray(gray).save(tmp_path / "gray.png", icc_profile=profile)
+    assert difference(read_image(tmp_path / "gray.png"), expected) <= 1
+    Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / "deep.png", icc_profile=profile)
     assert difference(read_image(tmp_path / "deep.png"), expected) <= 1
-    with_alpha = Image.merge("LA", [Image.fromarray(grey), Image.new("L", (64, 48), 255)])
+    with_alpha = Image.merge("LA", [Image.fromarray(gray), Image.new("L", (64, 48), 255)])
     with_alpha.save(tmp_path / "la.png", icc_profile=profile)
     assert difference(read_image(tmp_path / "la.png"), expected) <= 1
     colors = profiles.rgb(gamma=1.0)
-    Image.fromarray(grey).save(tmp_path / "other.png", icc_profile=colors)
-    assert difference(read_image(tmp_path / "other.png"), converted(Image.fromarray(grey).convert("RGB"), colors)) <= 1
+    Image.fromarray(gray).save(tmp_path / "other.png", icc_profile=colors)
+    assert difference(read_image(tmp_path / "other.png"), converted(Image.fromarray(gray).convert("RGB"), colors)) <= 1
 
 
 def test_cmyk(tmp_path, picture):
@@ -109,6 +109,6 @@ def test_tiff_of_16_bits_a_color(tmp_path, picture):
 
 def test_profiles_that_change_nothing_or_are_of_no_use(tmp_path, picture):
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for profile in (srgb, b"no profile at all", profiles.rgb()[:300], profiles.cmyk(), profiles.grey(1.8)):
+    for profile in (srgb, b"no profile at all", profiles.rgb()[:300], profiles.cmyk(), profiles.gray(1.8)):
         Image.fromarray(picture).save(tmp_path / "a.png", icc_profile=profile)
         np.testing.assert_array_equal(read_image(tmp_path / "a.png"), picture)

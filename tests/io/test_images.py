@@ -51,17 +51,17 @@ def test_exif_orientation_is_applied(tmp_path, picture, orientation):
     }[orientation]
     np.testing.assert_array_equal(read_image(path), expected)
     assert image_size(path) == expected.shape[:2]
-    # 16-bit grey goes another way through Pillow and must turn alike.
-    grey = tmp_path / "grey.tiff"
-    Image.fromarray(picture[..., 0].astype(np.uint16) * 257).save(grey, exif=exif)
-    np.testing.assert_array_equal(read_image(grey)[..., 0], expected[..., 0])
+    # 16-bit gray goes another way through Pillow and must turn alike.
+    gray = tmp_path / "gray.tiff"
+    Image.fromarray(picture[..., 0].astype(np.uint16) * 257).save(gray, exif=exif)
+    np.testing.assert_array_equal(read_image(gray)[..., 0], expected[..., 0])
 
 
-def test_grey_alpha_palette_cmyk_and_16_bits(tmp_path, picture):
-    grey = picture[..., 0]
-    Image.fromarray(grey).save(tmp_path / "grey.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "grey.png"), np.repeat(grey[..., None], 3, 2))
-    alpha = np.dstack([picture, np.zeros_like(grey)])
+def test_gray_alpha_palette_cmyk_and_16_bits(tmp_path, picture):
+    gray = picture[..., 0]
+    Image.fromarray(gray).save(tmp_path / "gray.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "gray.png"), np.repeat(gray[..., None], 3, 2))
+    alpha = np.dstack([picture, np.zeros_like(gray)])
     alpha[10:20, 10:20, 3] = 255
     Image.fromarray(alpha).save(tmp_path / "alpha.png")
     read = read_image(tmp_path / "alpha.png")
@@ -74,13 +74,13 @@ def test_grey_alpha_palette_cmyk_and_16_bits(tmp_path, picture):
     assert read_image(tmp_path / "transparent.png").shape == picture.shape
     Image.fromarray(picture).convert("CMYK").save(tmp_path / "cmyk.jpg", quality=95)
     assert np.abs(read_image(tmp_path / "cmyk.jpg").astype(int) - picture).mean() < 5
-    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "deep.png")[..., 0], grey)
-    Image.fromarray(grey > 100).save(tmp_path / "bits.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "bits.png")[..., 0], (grey > 100) * 255)
+    Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "deep.png")[..., 0], gray)
+    Image.fromarray(gray > 100).save(tmp_path / "bits.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "bits.png")[..., 0], (gray > 100) * 255)
 
 
-def test_colour_tiff_of_16_bits(tmp_path, picture):
+def test_color_tiff_of_16_bits(tmp_path, picture):
     import cv2
 
     cv2.imwrite(str(tmp_path / "deep.tiff"), picture[:, :, ::-1].astype(np.uint16) * 257)
@@ -192,8 +192,8 @@ def test_arrays_that_cannot_be_used_are_named(picture):
 
 
 def test_arrays_of_unusual_kinds(picture):
-    grey = np.repeat(picture[..., :1], 3, axis=2)
-    np.testing.assert_array_equal(read_image(np.matrix(picture[..., 0])), grey)
+    gray = np.repeat(picture[..., :1], 3, axis=2)
+    np.testing.assert_array_equal(read_image(np.matrix(picture[..., 0])), gray)
     np.testing.assert_array_equal(read_image(np.ma.masked_array(picture, picture > 9)), picture)
     np.testing.assert_array_equal(read_image(picture.astype(">u2") * 257), picture)
     np.testing.assert_array_equal(read_image((picture / 255).astype(np.float16)), picture)
@@ -251,20 +251,20 @@ def test_pillow_images_that_cannot_be_used(tmp_path, picture):
 @pytest.mark.parametrize("mode", "1 L P RGB RGBA CMYK YCbCr HSV LAB I F LA PA RGBX RGBa La I;16 I;16B".split())  # noqa: SIM905
 def test_pillow_images_of_every_mode(picture, mode):
     image = Image.fromarray(picture)
-    grey = image.convert("L")
+    gray = image.convert("L")
     if mode == "LAB":
         image = ImageCms.profileToProfile(
             image, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
         )
     elif mode.startswith("I;16"):
-        deep = (np.asarray(grey).astype(np.uint16) * 257).astype(">u2" if mode.endswith("B") else "<u2")
+        deep = (np.asarray(gray).astype(np.uint16) * 257).astype(">u2" if mode.endswith("B") else "<u2")
         image = Image.fromarray(deep)
     else:
         path = {"La": ("LA", "La"), "RGBa": ("RGBA", "RGBa"), "PA": ("P", "PA"), "F": ("L", "F"), "I": ("L", "I")}
         for step in path.get(mode, (mode,)):
             image = image.convert(step)
     assert image.mode == mode
-    expected = np.asarray(grey.convert("RGB") if mode[0] in "LIF" and mode != "LAB" else picture, int)
+    expected = np.asarray(gray.convert("RGB") if mode[0] in "LIF" and mode != "LAB" else picture, int)
     difference = np.abs(read_image(image).astype(int) - expected).mean()
     assert difference < {"1": 130, "P": 20, "PA": 20}.get(mode, 3)
 

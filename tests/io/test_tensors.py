@@ -10,7 +10,7 @@ from cosod.io.tensors import shrink, to_batch, to_own_size
 
 
 @pytest.mark.parametrize(("mean", "std"), [((0.5,) * 3, (0.25,) * 3), ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))])
-def test_batches_are_normalised_by_channel(mean, std):
+def test_batches_are_normalized_by_channel(mean, std):
     images = list(np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), dtype=np.uint8))
     batch = to_batch(images, mean, std)
     assert batch.dtype == torch.float32

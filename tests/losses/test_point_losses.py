@@ -35,7 +35,7 @@ def test_two_clicks_in_one_cell_both_count():
     assert logits.grad.abs().max() < 1e-7  # they pull in opposite directions and balance
 
 
-def test_nothing_labelled_is_zero():
+def test_nothing_labeled_is_zero():
     logits = torch.randn(2, 2, 4, 4, requires_grad=True)
     loss = partial_cross_entropy(logits, torch.zeros(2, 3, 2), torch.full((2, 3), -1))
     loss.backward()
@@ -73,7 +73,7 @@ def test_deep_supervision_weights_every_map():
 
 
 def test_local_coherence_by_hand():
-    """Two columns of two rows: with radius 1 every pair is a neighbour, and only colours tell them apart."""
+    """Two columns of two rows: with radius 1 every pair is a neighbor, and only colors tell them apart."""
     maps = torch.tensor([[[[1.0, 0.0], [0.5, 0.0]]]])
     images = torch.zeros(1, 3, 2, 2)
     images[..., 1] = 0.1  # the right column
@@ -84,7 +84,7 @@ def test_local_coherence_by_hand():
     assert local_coherence(maps, images, radius=1).item() == pytest.approx(2 * pairs / 4, rel=1e-5)
 
 
-def test_local_coherence_is_against_every_neighbour():
+def test_local_coherence_is_against_every_neighbor():
     """As the published form: all differences within a window around each position, zero beyond the border."""
     maps, images = torch.rand(2, 1, 6, 7), torch.rand(2, 3, 24, 28) * 0.2
     small = F.adaptive_avg_pool2d(images, (6, 7))

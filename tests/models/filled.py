@@ -33,7 +33,7 @@ def filled(shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
 
 
 def images(seed: int, n: int, size: int) -> torch.Tensor:
-    """``(n, 3, size, size)``, standard normal, as if normalised."""
+    """``(n, 3, size, size)``, standard normal, as if normalized."""
     return torch.from_numpy(np.random.default_rng(seed).standard_normal((n, 3, size, size)).astype(np.float32))
 
 

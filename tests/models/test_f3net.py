@@ -5,7 +5,7 @@ import torch
 
 from cosod.errors import InputError
 from cosod.models import create, from_published, load, save, to_published
-from cosod.models.checkpoints.published import recognise
+from cosod.models.checkpoints.published import recognize
 from cosod.models.f3net import F3Net, F3NetConfig
 from tests.models.filled import images
 
@@ -63,7 +63,7 @@ def test_published_layout_and_back(network):
         "linearr5.weight",
     ):
         assert name in state
-    assert recognise(state).label == "F3Net"
+    assert recognize(state).label == "F3Net"
     again = from_published({f"module.{name}": tensor for name, tensor in state.items()})
     assert again.config.classes == 2
     torch.testing.assert_close(again(images(0, 1, 64)).maps, network(images(0, 1, 64)).maps, atol=0, rtol=0)

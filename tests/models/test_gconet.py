@@ -53,7 +53,7 @@ class TestGCoNetBaseline(NetworkTests):
         )
 
 
-def test_query_and_key_of_the_paper_see_their_neighbours():
+def test_query_and_key_of_the_paper_see_their_neighbors():
     affinity = GCoNet(GCoNetConfig(groups=2, key_kernel=3)).affinity
     assert affinity.query.weight.shape == affinity.key.weight.shape == (512, 512, 3, 3)
     assert affinity.attention(torch.randn(2, 512, 3, 4)).shape == (2, 1, 3, 4)

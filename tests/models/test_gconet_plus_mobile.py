@@ -8,7 +8,7 @@ from cosod.inference.presence import Calibration
 from cosod.losses.gconet_plus_mobile import mobile_loss
 from cosod.models import load
 from cosod.models.base import Features
-from cosod.models.gconet_plus_mobile import MobileConfig
+from cosod.models.gconet_plus_mobile import MobileConfig, _relative
 from cosod.models.modules.layers import BATCH_NORM, enlarge
 from cosod.models.modules.part_matching import PARTS, unpack
 from cosod.models.registry import create
@@ -81,11 +81,11 @@ def test_training_takes_groups_of_any_sizes(sizes):
 
 @torch.no_grad()
 def test_groups_of_a_training_batch_are_those_of_batches_of_their_own():
-    """But for batch normalisation, which sees the whole batch: here its statistics stay."""
-    network = lively(strength=1.0, **SMALL)
+    """But for batch normalization, which sees the whole batch: here its statistics stay."""
+    network = lively(**SMALL)
     group, sizes = images(4, 6, 64), (1, 2, 3)
     together = network.forward_training(group, sizes)
-    each = [network(part).maps for part in group.split(sizes)]
+    each = [network.forward_training(part, (len(part),)).maps for part in group.split(sizes)]
     torch.testing.assert_close(together.maps, torch.cat(each), atol=1e-4, rtol=0)
 
 
@@ -101,13 +101,13 @@ def test_the_backbone_stays_as_it_is_in_training():
 
 @torch.no_grad()
 def test_the_gate_counts_as_far_as_its_strength_says():
-    half, none = lively(strength=0.5, **SMALL), lively(strength=0.0, **SMALL)
+    half, none = lively(strength=0.5, lift=0.1, **SMALL), lively(strength=0.0, **SMALL)
     group = images(4, 3, 64)
     features = half.encode(group)
     consensus = half.consensus(features)
-    whole, _ = half._decode(features, consensus.vector)
+    gate, _ = half._gated(features, consensus.vector)
     saliency = features.skips[3]
-    wanted = enlarge(saliency + 0.5 * (whole - saliency), features.size)
+    wanted = enlarge(saliency + 0.5 * _relative(gate, saliency, 0.1), features.size)
     torch.testing.assert_close(half.decode(features, consensus).logits, wanted, atol=1e-4, rtol=1e-4)
     found = none(group)
     torch.testing.assert_close(found.maps, found.probability)  # of any object, shared or not
@@ -189,3 +189,17 @@ def test_it_loads_with_a_calibration_from_a_file(tmp_path):
     near = loaded.encode(images(1, 3, 64))
     assert isinstance(near, Features)
     torch.testing.assert_close(near.deep, features.deep, atol=0.02, rtol=0.02)
+
+
+def test_what_resembles_the_group_most_is_never_held_back_where_the_object_is():
+    """The whole image unlike the group by the same amount is like an image that fits; what fits less is held back."""
+    saliency = torch.full((3, 1, 4, 4), -8.0)
+    saliency[:, :, :, :2] = 8.0
+    gate = torch.full((3, 1, 4, 4), -0.5)  # one object, that fits a little badly
+    gate[1, :, :, 1:] = -4.0  # beside something else
+    gate[2] = -6.0  # the object is not there
+    found = _relative(gate, saliency, 0.25)
+    torch.testing.assert_close(found[0], torch.full((1, 4, 4), 0.25))
+    assert found[1, 0, 0, 0] > 0 and found[1, 0, 0, 1] < -3
+    torch.testing.assert_close(found[2], torch.full((1, 4, 4), -5.75))
+    torch.testing.assert_close(_relative(gate + 9, saliency, 0.25)[0], torch.full((1, 4, 4), 0.25))

@@ -11,7 +11,7 @@ from cosod.inference.detector import Detector
 from cosod.losses import ssnm_loss
 from cosod.models import SSNM, SSNMConfig, create, from_published, to_published
 from cosod.models.base import Consensus, Features
-from cosod.models.checkpoints.published import recognise
+from cosod.models.checkpoints.published import recognize
 from cosod.models.registry import name_of
 from cosod.models.ssnm import fives
 from tests.models.common import N, NetworkTests
@@ -195,15 +195,15 @@ def test_loss_falls_on_two_categories(form):
     torch.manual_seed(0)
     network = SSNM(SSNMConfig(form=form, **SMALL)).train()
     truth = masks(6, 6, 64)
-    colours = torch.tensor([[2.0, -1, -1], [-1.0, -1, 2]]).repeat_interleave(3, dim=0)[:, :, None, None]
-    batch = 0.3 * images(7, 6, 64) + truth * colours
-    optimiser = torch.optim.Adam(network.parameters(), 1e-3)
+    colors = torch.tensor([[2.0, -1, -1], [-1.0, -1, 2]]).repeat_interleave(3, dim=0)[:, :, None, None]
+    batch = 0.3 * images(7, 6, 64) + truth * colors
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     totals = []
     for _ in range(25):
         terms = ssnm_loss(network(batch), truth, torch.tensor([1, 1, 1, 2, 2, 2]))
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         terms["total"].backward()
-        optimiser.step()
+        optimizer.step()
         totals.append(float(terms["total"].detach()))
     assert totals[-1] < 0.7 * totals[0]
 
@@ -215,7 +215,7 @@ def published():
 
 
 def test_published_checkpoint_there_and_back(published):
-    assert recognise(published).label == "SSNM"
+    assert recognize(published).label == "SSNM"
     state = {name: tensor for name, tensor in published.items() if not name.endswith("num_batches_tracked")}
     network = from_published(state)
     assert not network.training and name_of(network) == "ssnm_reference"

@@ -6,7 +6,7 @@ import pytest
 
 from cosod.apps.cutout.cutout import CutoutOptions, cut_mask, cut_out
 from cosod.postprocess import closed_form, matting
-from cosod.postprocess.closed_form import closed_form_alpha, colour_estimate
+from cosod.postprocess.closed_form import closed_form_alpha, color_estimate
 
 RED, GREEN = np.array((200, 30, 30), np.float32), np.array((40, 160, 50), np.float32)
 
@@ -65,10 +65,10 @@ def test_the_system_is_that_of_the_paper():
     for y in range(1, 8):
         for x in range(1, 10):
             window = [(y + dy) * 11 + x + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-            colours = image.reshape(-1, 3)[window].astype(float)
-            centred = colours - colours.mean(0)
-            covariance = centred.T @ centred / 9 + closed_form.EPSILON / 9 * np.eye(3)
-            alike = centred @ np.linalg.solve(covariance, centred.T)
+            colors = image.reshape(-1, 3)[window].astype(float)
+            centered = colors - colors.mean(0)
+            covariance = centered.T @ centered / 9 + closed_form.EPSILON / 9 * np.eye(3)
+            alike = centered @ np.linalg.solve(covariance, centered.T)
             laplacian[np.ix_(window, window)] += np.eye(9) - (1 + alike) / 9
     known = chance.random((9, 11), dtype=np.float32)
     target, weight = chance.random(25, dtype=np.float32), np.full(25, 0.5, np.float32)
@@ -79,16 +79,16 @@ def test_the_system_is_that_of_the_paper():
     assert np.abs(found - wanted.clip(0, 1)).max() < 5e-3
 
 
-def test_colours_that_are_alike_are_not_trusted():
+def test_colors_that_are_alike_are_not_trusted():
     photo, alpha, _ = composite()
     image, mask = photo / np.float32(255), alpha > 0.5
     band = matting._edge(mask, 3)
-    estimate, trust = colour_estimate(image, mask, band)
+    estimate, trust = color_estimate(image, mask, band)
     assert np.abs(estimate - alpha)[band].mean() < 0.02 and trust[band].mean() > 0.8
-    _, trust = colour_estimate(np.full_like(image, 0.5), mask, band)
+    _, trust = color_estimate(np.full_like(image, 0.5), mask, band)
     assert trust.max() < 0.01
     same = closed_form_alpha(np.full_like(image, 0.5), mask, band)
-    assert ((same > 0.5) == mask).mean() > 0.99, "the mask decides where colours cannot"
+    assert ((same > 0.5) == mask).mean() > 0.99, "the mask decides where colors cannot"
 
 
 @pytest.mark.parametrize("fill", [False, True])

@@ -1,10 +1,10 @@
-"""Alpha along the photo's edge, and colours without the background."""
+"""Alpha along the photo's edge, and colors without the background."""
 
 import cv2
 import numpy as np
 
 from cosod.postprocess import matting
-from cosod.postprocess.matting import clean_colours, guided_filter, smooth_alpha
+from cosod.postprocess.matting import clean_colors, guided_filter, smooth_alpha
 from tests.apps.made import OBJECT, scene
 
 
@@ -15,11 +15,11 @@ def reference(guide, target, radius, epsilon):
     for y in range(radius, height - radius):
         for x in range(radius, width - radius):
             window = (slice(y - radius, y + radius + 1), slice(x - radius, x + radius + 1))
-            colours, values = guide[window].reshape(-1, 3).astype(float), target[window].ravel().astype(float)
-            centred = colours - colours.mean(0)
-            covariance = centred.T @ centred / len(values) + epsilon * np.eye(3)
-            slope = np.linalg.solve(covariance, centred.T @ values / len(values))
-            sums[window] += (*slope, values.mean() - slope @ colours.mean(0))
+            colors, values = guide[window].reshape(-1, 3).astype(float), target[window].ravel().astype(float)
+            centered = colors - colors.mean(0)
+            covariance = centered.T @ centered / len(values) + epsilon * np.eye(3)
+            slope = np.linalg.solve(covariance, centered.T @ values / len(values))
+            sums[window] += (*slope, values.mean() - slope @ colors.mean(0))
             counts[window] += 1
     coefficients = sums / np.maximum(counts, 1)
     return (coefficients[..., :3] * guide).sum(-1) + coefficients[..., 3]
@@ -56,7 +56,7 @@ def test_everything_and_nothing():
     photo, _, _ = scene()
     assert (smooth_alpha(photo, np.ones(photo.shape[:2], bool)) == 255).all()
     assert not smooth_alpha(photo, np.zeros(photo.shape[:2], bool)).any()
-    assert np.array_equal(clean_colours(photo, np.full(photo.shape[:2], 255, np.uint8)), photo)
+    assert np.array_equal(clean_colors(photo, np.full(photo.shape[:2], 255, np.uint8)), photo)
 
 
 def test_the_old_background_goes_from_the_edge():
@@ -64,7 +64,7 @@ def test_the_old_background_goes_from_the_edge():
     alpha = (255 * coverage).round().astype(np.uint8)
     edge = (alpha > 40) & (alpha < 215)
     before = np.abs(photo[edge] - OBJECT).mean()
-    after = np.abs(clean_colours(photo, alpha)[edge] - OBJECT).mean()
+    after = np.abs(clean_colors(photo, alpha)[edge] - OBJECT).mean()
     assert after < before / 4
-    assert np.array_equal(clean_colours(photo, alpha)[alpha == 255], photo[alpha == 255])
-    assert not clean_colours(photo, alpha)[:20, :20].any()
+    assert np.array_equal(clean_colors(photo, alpha)[alpha == 255], photo[alpha == 255])
+    assert not clean_colors(photo, alpha)[:20, :20].any()

@@ -34,7 +34,7 @@ def test_maps_are_packed_small(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
-def test_masks_and_colours_are_written_too(tmp_path, name):
+def test_masks_and_colors_are_written_too(tmp_path, name):
     mask = smooth(60, 80) > 127
     save_image(mask, tmp_path / name)
     assert ((np.asarray(Image.open(tmp_path / name).convert("L")) > 127) != mask).mean() < 0.01

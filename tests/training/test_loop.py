@@ -16,7 +16,7 @@ from cosod.errors import ExtraError, ImageError, InputError, OutputError, Traini
 from cosod.inference.detector import Detector
 from cosod.models import load
 from cosod.models.checkpoints.safetensors_file import describe
-from cosod.training import Job, checkpoint, load_recipe, loop, recipe_names, train
+from cosod.training import TrainingJob, checkpoint, load_recipe, loop, recipe_names, train
 from cosod.training.process_group import join
 from cosod.training.run import Run
 from cosod.training.run_log import read_log
@@ -155,9 +155,9 @@ def test_a_full_disk_leaves_the_checkpoint_before(straight, data, tmp_path):
 
 def test_a_checkpoint_of_another_run_is_named(straight, data, tmp_path):
     with pytest.raises(InputError, match=r"network 'gconet_plus_mobile' there and 'gconet' here.*another folder"):
-        light = {"sampling__cut": 0.0, "augment__made": 0.0, "optimiser__frozen": []}
+        light = {"sampling__cut": 0.0, "augment__made": 0.0, "optimizer__frozen": []}
         train(tiny_job(data, straight, network="gconet", options={}, loss="gconet", weights={}, **light))
-    with pytest.raises(InputError, match=r"is of another run: optimiser.lr 0.002 there and 0.1 here"):
+    with pytest.raises(InputError, match=r"is of another run: optimizer.lr 0.002 there and 0.1 here"):
         train(tiny_job(data, straight, lr=0.1))
     other = make_set(tmp_path / "other", sizes=(4, 3, 5))
     with pytest.raises(InputError, match=r"trained on made \(4 groups, 16 images\)"):
@@ -249,8 +249,8 @@ def test_hardest_pairs_and_their_resumption(data, tmp_path):
 
 
 def test_half_precision_needs_a_gpu(data, tmp_path):
-    with pytest.raises(InputError, match="fp16 needs a GPU, not cpu"):
-        train(tiny_job(data, tmp_path, optimiser__precision="fp16"))
+    with pytest.raises(InputError, match="float16 needs a GPU, not cpu"):
+        train(tiny_job(data, tmp_path, optimizer__precision="float16"))
 
 
 @pytest.mark.slow
@@ -261,7 +261,7 @@ def test_every_recipe_trains(data, tmp_path, name):
         {"size": 64, "sampling.images": 2, "steps": 2, "pretrained": False, "held_out": 1, "sets": 1}
         | {"sampling.shares": []},
     )
-    job = Job(recipe, (str(data),), tmp_path, device="cpu", workers=0, progress=False, log_every=1)
+    job = TrainingJob(recipe, (str(data),), tmp_path, device="cpu", workers=0, progress=False, log_every=1)
     train(job)
     assert [row["skipped"] for row in read_log(tmp_path / "log.jsonl") if "skipped" in row] == [0, 0]
     assert getattr(load(job.weights).config, "groups", 3) == 3
@@ -273,14 +273,14 @@ def test_tensorboard_is_optional(data, tmp_path, monkeypatch):
         train(tiny_job(data, tmp_path, tensorboard=True))
 
 
-def test_extras_and_kept_epochs(data, tmp_path):
+def test_auxiliary_losses_and_kept_epochs(data, tmp_path):
     train(
         tiny_job(data, tmp_path, size=128, adversarial=10.0, discriminator_every=2, scale=0.3, steps=8, keep_epochs=1)
     )
     rows = read_log(tmp_path / "log.jsonl")
     assert {"scale", "adversarial"} <= rows[0].keys()
     assert [p.name for p in (tmp_path / "epochs").iterdir()] == ["epoch_0001.safetensors"]
-    assert checkpoint.read(tmp_path / "checkpoint.pt")["judge"]["optimiser"]["state"]
+    assert checkpoint.read(tmp_path / "checkpoint.pt")["discriminator"]["optimizer"]["state"]
 
 
 def test_pairs_of_a_step_average_their_gradients(data, tmp_path):
@@ -288,14 +288,14 @@ def test_pairs_of_a_step_average_their_gradients(data, tmp_path):
     work = next(loop._steps(run, 0))
     assert len(work) == 2 and run.steps_an_epoch == 2
     loop._set_modes_and_rates(run)
-    run.scaler.step = lambda optimiser: None
+    run.scaler.step = lambda optimizer: None
     start = {key: value.clone() for key, value in run.network.state_dict().items()}
     loop.one_step(run, work)
     both = {name: p.grad.clone() for name, p in run.network.named_parameters() if p.grad is not None}
     expected = {name: torch.zeros_like(grad) for name, grad in both.items()}
     run.network.load_state_dict(start)  # the running means, from which both begin
     for batches in work:
-        run.optimiser.zero_grad()
+        run.optimizer.zero_grad()
         run.objective(batches)[0].backward()
         for name, p in run.network.named_parameters():
             if p.grad is not None:

@@ -31,17 +31,17 @@ from tests.training.made import tiny_job
 folder = Path(sys.argv[2])
 folder.mkdir(exist_ok=True, parents=True)
 gconet_plus_mobile.MOMENTUM = 0.0
-team = join("cpu")
-run = Run(tiny_job(Path(sys.argv[1]), folder, clip=0.0, steps=3), team)
+process_group = join("cpu")
+run = Run(tiny_job(Path(sys.argv[1]), folder, clip=0.0, steps=3), process_group)
 assert (run.pairs, run.local_pairs) == (2, 1)
 losses = []
 for work in loop._steps(run, 0):
     loop._set_modes_and_rates(run)
     losses.append(loop.one_step(run, work)["total"])
     if run.step == 1:
-        torch.save({n: p.grad for n, p in run.network.named_parameters()}, folder / f"gradients{team.rank}.pt")
-torch.save(run.network.state_dict(), folder / f"state{team.rank}.pt")
-(folder / f"losses{team.rank}.json").write_text(json.dumps(losses))
+        torch.save({n: p.grad for n, p in run.network.named_parameters()}, folder / f"gradients{process_group.rank}.pt")
+torch.save(run.network.state_dict(), folder / f"state{process_group.rank}.pt")
+(folder / f"losses{process_group.rank}.json").write_text(json.dumps(losses))
 leave()
 """
 
@@ -49,7 +49,7 @@ leave()
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """The data, and the folder that two processes wrote."""
-    folder = tmp_path_factory.mktemp("team")
+    folder = tmp_path_factory.mktemp("process_group")
     data = make_set(folder / "made")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -10,7 +10,7 @@ from cosod.cli import segment
 from cosod.errors import InputError
 from cosod.losses import SSNMWeights, ssnm_loss
 from cosod.models import load
-from cosod.postprocess.threshold import binarise, coseg_threshold
+from cosod.postprocess.threshold import binarize, coseg_threshold
 from cosod.training import load_recipe, train
 from cosod.training.config.recipe import recipe_names
 from cosod.training.data.loader import Batch
@@ -25,7 +25,7 @@ TINY = {"options": {"channels": 8}, "steps": 2, "size": 64}
 def test_the_recipes_are_the_published_settings():
     for form, network in (("reference", "ssnm_reference"), ("paper", "ssnm")):
         recipe = load_recipe(f"ssnm_{form}")
-        sampling, settings = recipe.sampling, recipe.optimiser
+        sampling, settings = recipe.sampling, recipe.optimizer
         assert (recipe.network, recipe.side, recipe.steps) == (network, 224, 100_000)
         assert recipe.weights == SSNMWeights()
         assert (sampling.groups, sampling.images, sampling.coco_area, sampling.coco_images) == (4, 5, 4000, 100)
@@ -37,10 +37,10 @@ def test_the_recipes_are_the_published_settings():
 def test_the_light_recipes_differ_by_form_only():
     one, other = (load_recipe(f"ssnm_{form}_mobile") for form in ("paper", "reference"))
     assert one.options["form"] == "paper" and other.options["form"] == "reference"
-    assert (one.sampling, one.augment, one.optimiser, one.weights) == (
+    assert (one.sampling, one.augment, one.optimizer, one.weights) == (
         other.sampling,
         other.augment,
-        other.optimiser,
+        other.optimizer,
         other.weights,
     )
     assert load_recipe("ssnm_paper_mobile", {"balanced": "true"}).weights.balanced
@@ -95,5 +95,5 @@ def test_small_groups_train_segment_and_start_other_runs(tmp_path, form):
 def test_the_coseg_threshold():
     saliency = np.array([[0.0, 0.0], [0.0, 0.4]], np.float32)
     assert coseg_threshold(saliency) == pytest.approx(0.1 + np.sqrt(0.03))
-    np.testing.assert_array_equal(binarise(saliency, "coseg"), saliency > 0.3)
+    np.testing.assert_array_equal(binarize(saliency, "coseg"), saliency > 0.3)
     assert coseg_threshold(np.ones((2, 2))) == 0.8

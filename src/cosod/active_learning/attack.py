@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cosod.active_learning.images import normalised
+from cosod.active_learning.images import normalized
 from cosod.active_learning.labels import cells
 from cosod.errors import InputError
 from cosod.models.saliency_base import SaliencyNetwork, log_odds
@@ -27,7 +27,7 @@ class Attack:
             weak (6 against 23).
         steps: 0 is no attack.
         random_start: begin at a random point within ``eps`` and not at the image.
-        clicks: the attack is on the labelled points' labels where there are some, and on the network's answer
+        clicks: the attack is on the labeled points' labels where there are some, and on the network's answer
             elsewhere; else on the answer alone.
     """
 
@@ -57,11 +57,11 @@ def attacked(
 
     Args:
         network: its mode is set to evaluation meanwhile; weights and statistics are untouched.
-        images: ``(N, 3, H, W)`` in [0, 1], not normalised.
+        images: ``(N, 3, H, W)`` in [0, 1], not normalized.
         settings: of the attack.
         precision: of the network's arithmetic.
         generator: for the random start.
-        known: for each image its labelled points ``(K, 2)``, the image spanning -1 to 1, and their labels ``(K,)``,
+        known: for each image its labeled points ``(K, 2)``, the image spanning -1 to 1, and their labels ``(K,)``,
             which take the place of what the network says there.
 
     Returns:
@@ -92,7 +92,7 @@ def attacked(
 def _answer(network: SaliencyNetwork, images: Tensor, precision: torch.dtype) -> Tensor:
     """Log odds of being salient, at the stride of the network's result."""
     with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
-        logits = network.saliency(normalised(images, network)).logits[0]
+        logits = network.saliency(normalized(images, network)).logits[0]
     return log_odds(logits.float())
 
 

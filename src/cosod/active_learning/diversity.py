@@ -15,7 +15,7 @@ def candidates(
 
     Args:
         scores: ``(P,)``, larger is more uncertain.
-        excluded: ``(P,)`` bool, pixels that are labelled already.
+        excluded: ``(P,)`` bool, pixels that are labeled already.
         share: of all P pixels, that are candidates.
         at_least: as many are taken where ``share`` gives fewer and there are as many.
         generator: for ties.
@@ -39,20 +39,18 @@ def pixelpick(found: np.ndarray, clicks: int, generator: np.random.Generator) ->
     return generator.choice(found, min(clicks, len(found)), replace=False)
 
 
-def set_cover(
-    scores: np.ndarray, features: np.ndarray, labelled: np.ndarray, clicks: int, quantile: float
-) -> list[int]:
+def set_cover(scores: np.ndarray, features: np.ndarray, labeled: np.ndarray, clicks: int, quantile: float) -> list[int]:
     """Greedy weighted coverage: each pick explains all candidates that look like it (ASTE-AL's RDS).
 
     Candidates i and j look alike where the cosine of their features is at least tau, the given quantile of the
-    cosines between all candidates. Those that look like a labelled point are covered from the start. Each pick is the
+    cosines between all candidates. Those that look like a labeled point are covered from the start. Each pick is the
     candidate whose uncovered likes weigh most, a candidate weighing its uncertainty; once all are covered, it is the
-    one least like anything labelled or picked.
+    one least like anything labeled or picked.
 
     Args:
         scores: uncertainty of the candidates, ``(C,)``.
         features: ``(C, D)``, of length 1.
-        labelled: features of the labelled points, ``(L, D)``, of length 1.
+        labeled: features of the labeled points, ``(L, D)``, of length 1.
         clicks: how many to pick.
         quantile: in [0, 1].
 
@@ -64,7 +62,7 @@ def set_cover(
     tau = np.quantile(likeness[~np.eye(count, dtype=bool)], quantile) if count > 1 else 1.0
     alike = likeness >= tau
     np.fill_diagonal(alike, True)
-    nearest = (features @ labelled.T).max(axis=1, initial=-1.0)
+    nearest = (features @ labeled.T).max(axis=1, initial=-1.0)
     covered = nearest >= tau
     open_, picks = np.ones(count, bool), []
     for _ in range(min(clicks, count)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cosod.active_learning.images import normalised
+from cosod.active_learning.images import normalized
 from cosod.errors import InputError
 from cosod.inference.cpu_fusion import fold
 from cosod.models.modules.layers import enlarge
@@ -87,6 +87,6 @@ def mean_probability(networks: list[SaliencyNetwork], images: Tensor, precision:
     total = 0.0
     for network in networks:
         with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
-            logits = network.saliency(normalised(images, network)).logits[0]
+            logits = network.saliency(normalized(images, network)).logits[0]
         total = total + salient(enlarge(logits.float(), images.shape[-2:]))
     return total / len(networks)

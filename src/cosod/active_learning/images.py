@@ -25,7 +25,7 @@ class View(NamedTuple):
     """Which windows of N images are looked at, in coordinates where an image spans -1 to 1.
 
     Attributes:
-        center: ``(N, 2)``, x and y of the windows' centres.
+        center: ``(N, 2)``, x and y of the windows' centers.
         extent: ``(N, 2)``, half their sides; a negative x mirrors the window.
     """
 
@@ -59,7 +59,7 @@ def draw_view(keep: Tensor, known: Tensor, crop: float, generator: torch.Generat
     low, high = -1 + cut * place, 1 - cut * (1 - place)
     if keep.shape[1]:
         away = ~known[:, :, None]
-        # Half a cell of the coarsest map lies around a click, so that its neighbourhood stays too.
+        # Half a cell of the coarsest map lies around a click, so that its neighborhood stays too.
         low = torch.minimum(low, keep.masked_fill(away, 1).amin(dim=1) - 0.02).clamp_min(-1)
         high = torch.maximum(high, keep.masked_fill(away, -1).amax(dim=1) + 0.02).clamp_max(1)
     mirror = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
@@ -105,7 +105,7 @@ def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
     return np.where(mask >= 128, 255, 0).astype(np.uint8)
 
 
-def normalised(images: Tensor, network: torch.nn.Module) -> Tensor:
+def normalized(images: Tensor, network: torch.nn.Module) -> Tensor:
     """``(N, 3, H, W)`` in [0, 1] -> what the network takes, channels last in memory."""
     mean, std = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (network.mean, network.std))
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)

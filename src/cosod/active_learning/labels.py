@@ -18,13 +18,13 @@ LEAKING = frozenset({"gt_in_region"})
 
 @dataclass(frozen=True)
 class Targets:
-    """Labelled points of N images, padded to the largest number K of one image.
+    """Labeled points of N images, padded to the largest number K of one image.
 
     Attributes:
         xy: ``(N, K, 2)`` float32, the images spanning -1 to 1.
         labels: ``(N, K)`` int8: 1 salient, 0 background, -1 padding.
         clicks: ``(N, K)`` bool: which of them were clicked; the others come from superpixels.
-        share: of all pixels of the pool, that are labelled.
+        share: of all pixels of the pool, that are labeled.
     """
 
     xy: Tensor
@@ -111,12 +111,12 @@ def _expanded(
     side = len(regions)
     of_click = regions[cells(xy, side)]
     rows, columns = np.nonzero(np.isin(regions, of_click))
-    centres = place(np.stack([columns, rows], axis=1), (0, 0, side, side))
+    centers = place(np.stack([columns, rows], axis=1), (0, 0, side, side))
     if mask is not None:
-        return centres, (mask[rows, columns] >= 128).astype(np.int8)
-    distance = ((centres[:, None] - xy[None]) ** 2).sum(axis=2)
+        return centers, (mask[rows, columns] >= 128).astype(np.int8)
+    distance = ((centers[:, None] - xy[None]) ** 2).sum(axis=2)
     distance[regions[rows, columns][:, None] != of_click] = np.inf
-    return centres, labels[distance.argmin(axis=1)]
+    return centers, labels[distance.argmin(axis=1)]
 
 
 def _padded(rows: list[tuple[np.ndarray, np.ndarray, int, float]]) -> Targets:

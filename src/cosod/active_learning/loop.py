@@ -22,7 +22,7 @@ from cosod.active_learning.progress import progress
 from cosod.active_learning.selection import random_queries, select
 from cosod.active_learning.self_training import said_masks
 from cosod.active_learning.settings import REGIONS, Settings
-from cosod.active_learning.stage import PRECISIONS, Report, train_stage
+from cosod.active_learning.stage import PRECISIONS, StageReport, train_stage
 from cosod.active_learning.state import State
 from cosod.errors import InputError
 from cosod.inference.detector import choose_device
@@ -207,7 +207,7 @@ class Loop:
         return path
 
     def truth(self, after: int | None = None) -> Targets | Tensor:
-        """What a network is trained on: labelled points, all or those asked for up to round ``after``; or masks."""
+        """What a network is trained on: labeled points, all or those asked for up to round ``after``; or masks."""
         if self.settings.labels == "masks":
             return self.material.masks
         needs = self.settings.labels != "points"
@@ -284,7 +284,7 @@ class Loop:
         steps: int,
         rate=triangle,
         after_step=lambda step: None,
-    ) -> Report:
+    ) -> StageReport:
         share = truth.share if isinstance(truth, Targets) else 1.0
         seen = f"{int(truth.clicks.sum())} clicks" if isinstance(truth, Targets) else "masks"
         seen = "its own masks" if stage == "self" else seen
@@ -306,7 +306,7 @@ class Loop:
                 key,
                 stepped,
             )
-        row = report._asdict() | {"stage": stage, "labelled_share": share, "labels": self.settings.labels}
+        row = report._asdict() | {"stage": stage, "labeled_share": share, "labels": self.settings.labels}
         write_text(self.state.folder / f"stage-{stage}.json", json.dumps(row) + "\n")
         return report
 

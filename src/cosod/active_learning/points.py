@@ -195,7 +195,7 @@ def place(xy: np.ndarray, window: tuple[int, int, int, int], flip: bool = False)
         flip: left and right exchanged after cutting.
 
     Returns:
-        float32 ``(K, 2)``: the pixels' centres, where -1 and 1 are the outer edges of the result, as
+        float32 ``(K, 2)``: the pixels' centers, where -1 and 1 are the outer edges of the result, as
         ``grid_sample`` (``align_corners=False``) counts. Distinct pixels stay distinct.
     """
     left, top, right, bottom = window

@@ -1,6 +1,6 @@
 """The points to ask for, in the forms that people answer them in: JSON, Label Studio tasks, CVAT XML.
 
-Coordinates of pixels are whole numbers here, places in an image there: a pixel is asked for at its centre.
+Coordinates of pixels are whole numbers here, places in an image there: a pixel is asked for at its center.
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ def write_queries(
         pool: the images.
         queries: pixels to ask for, by image.
         formats: ``json`` (for ``cosod active label`` on this or another machine), ``labelstudio`` (tasks, and the
-            labelling set-up), ``cvat`` (CVAT for images 1.1, and the labels).
+            labeling set-up), ``cvat`` (CVAT for images 1.1, and the labels).
         image_url: what Label Studio finds an image's name behind.
 
     Returns:

@@ -56,7 +56,7 @@ def score(weights: Path, test: Path, maps: Path, device: str = "auto") -> dict[s
 
 
 @dataclass
-class Row:
+class ScoreRow:
     """One set-up: its name, its settings, and measure -> figure for each seed."""
 
     name: str
@@ -69,7 +69,7 @@ class Row:
 
 
 def measure(
-    rows: Sequence[Row],
+    rows: Sequence[ScoreRow],
     seeds: Sequence[int],
     pool: Pool,
     test: Path,
@@ -97,7 +97,7 @@ def measure(
                 row.figures.setdefault(name, []).append(value)
 
 
-def as_markdown(rows: Sequence[Row]) -> str:
+def as_markdown(rows: Sequence[ScoreRow]) -> str:
     """A table in Markdown: clicks, each measure's mean over the seeds, and its share of full supervision."""
     full = next((row for row in rows if row.name == FULL), None)
     lines = [
@@ -119,12 +119,12 @@ def as_markdown(rows: Sequence[Row]) -> str:
     )
 
 
-def _cell(row: Row, name: str, full: Row | None) -> str:
+def _cell(row: ScoreRow, name: str, full: ScoreRow | None) -> str:
     values = row.figures[name]
     share = f" ({row.mean(name) / full.mean(name):.1%})" if full and full is not row else ""
     spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
     return f"{row.mean(name):.4f}{share}{spread}"
 
 
-def _note(row: Row) -> str:
+def _note(row: ScoreRow) -> str:
     return " (reads masks)" if row.settings.labels == "gt_in_region" else ""

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from cosod.active_learning.attack import Attack, attacked
 from cosod.active_learning.diversity import candidates, pixelpick, set_cover
 from cosod.active_learning.ensemble import State, mean_probability, members
-from cosod.active_learning.images import normalised
+from cosod.active_learning.images import normalized
 from cosod.active_learning.labels import cells
 from cosod.active_learning.points import PointSet, Queries, place
 from cosod.active_learning.pool import Pool
@@ -22,16 +22,16 @@ from cosod.training.data.keyed_rng import torch_seed
 
 DRAWS = ("cover", "pixelpick")
 #: What an image is looked at as, besides as it is.
-VIEWS = ("attacked", "grey_flip")
+VIEWS = ("attacked", "gray_flip")
 
 
 @dataclass(frozen=True)
-class Selection:
+class PointSelection:
     """How pixels are chosen.
 
     Attributes:
         score: what is uncertain, see :mod:`cosod.active_learning.uncertainty`.
-        views: an image is looked at as it is and ``attacked``; or as it is, in grey and mirrored (``grey_flip``, an
+        views: an image is looked at as it is and ``attacked``; or as it is, in gray and mirrored (``gray_flip``, an
             earlier form of the published code), without an attack.
         draw: ``cover`` is relationship-aware diversity sampling, ``pixelpick`` a uniform draw.
         share: of an image's pixels, the most uncertain, that are candidates.
@@ -39,7 +39,7 @@ class Selection:
         quantile: of the candidates' similarities, above which two look alike.
         distinct_regions: where clicks label superpixels, whether no two may fall into one; the published code
             wastes some that way.
-        side: images are queried as squares of this side; a click is the pixel at the centre of a cell.
+        side: images are queried as squares of this side; a click is the pixel at the center of a cell.
         batch: images at once.
     """
 
@@ -83,7 +83,7 @@ def select(
     images: Tensor,
     points: PointSet,
     clicks: int,
-    settings: Selection,
+    settings: PointSelection,
     attack: Attack,
     seed: int,
     regions: np.ndarray | None = None,
@@ -97,7 +97,7 @@ def select(
         snapshots: of one training run, the last one being its end: that one is attacked and gives the features.
         pool: the images.
         images: ``(N, S, S, 3)`` uint8, see :func:`cosod.active_learning.images.load_images`.
-        points: what is labelled; it is not asked for again.
+        points: what is labeled; it is not asked for again.
         clicks: pixels of an image.
         settings: of the choice.
         attack: of the attacked view; without steps there is the clean one only.
@@ -127,21 +127,21 @@ def select(
 
 
 def _looked_at(
-    networks, batch: Tensor, settings: Selection, attack: Attack, precision, key, known
+    networks, batch: Tensor, settings: PointSelection, attack: Attack, precision, key, known
 ) -> tuple[Tensor, Tensor]:
     """Scores ``(N, side * side)`` and features of length 1 ``(N, D, h, w)``, on the CPU."""
     generator = torch.Generator().manual_seed(torch_seed(*key))
     clean = changed = mean_probability(networks, batch, precision)
-    if settings.views == "grey_flip":
-        grey = batch.mean(dim=1, keepdim=True).expand_as(batch)
+    if settings.views == "gray_flip":
+        gray = batch.mean(dim=1, keepdim=True).expand_as(batch)
         mirrored = mean_probability(networks, batch.flip(3), precision).flip(3)
-        clean = changed = (clean + mean_probability(networks, grey, precision) + mirrored) / 3
+        clean = changed = (clean + mean_probability(networks, gray, precision) + mirrored) / 3
     elif attack.steps:
         images = attacked(networks[-1], batch, attack, precision, generator, known)
         changed = mean_probability(networks, images, precision)
     score = uncertainty(settings.score, clean, changed, generator)
     with torch.no_grad(), torch.autocast(batch.device.type, precision, enabled=precision != torch.float32):
-        features = networks[-1].saliency(normalised(batch, networks[-1])).features
+        features = networks[-1].saliency(normalized(batch, networks[-1])).features
     return score.flatten(1).float().cpu(), features.float().cpu()
 
 
@@ -149,10 +149,10 @@ class Cells:
     """The cells of the square that an image is queried as.
 
     Attributes:
-        pixels: ``(P, 2)``, x and y of the original pixel at each cell's centre.
-        excluded: ``(P,)``, cells whose pixel, or superpixel, is labelled already or belongs to an earlier cell too.
+        pixels: ``(P, 2)``, x and y of the original pixel at each cell's center.
+        excluded: ``(P,)``, cells whose pixel, or superpixel, is labeled already or belongs to an earlier cell too.
         regions: superpixel of each cell, where there are any.
-        labelled: ``(L, 2)``, the labelled points, the image spanning -1 to 1.
+        labeled: ``(L, 2)``, the labeled points, the image spanning -1 to 1.
         places: ``(P, 2)``, the same for the pixels.
     """
 
@@ -163,7 +163,7 @@ class Cells:
         self.pixels = np.stack([x.ravel(), y.ravel()], axis=1)
         self.places = place(self.pixels, (0, 0, width, height))
         clicked = np.array([(p.x, p.y) for p in points.points(name)], np.int64).reshape(-1, 2)
-        self.labelled, _ = points.placed(name, size)
+        self.labeled, _ = points.placed(name, size)
         index = self.pixels @ [1, width]
         self.excluded = np.isin(index, clicked @ [1, width])
         _, first = np.unique(index, return_index=True)
@@ -173,11 +173,11 @@ class Cells:
         self.regions = None
         if regions is not None:
             self.regions = regions[cells(self.places, len(regions))]
-            self.excluded |= np.isin(self.regions, regions[cells(self.labelled, len(regions))])
+            self.excluded |= np.isin(self.regions, regions[cells(self.labeled, len(regions))])
 
 
 def _chosen(
-    score: Tensor, features: Tensor, cell: Cells, clicks: int, settings: Selection, generator: np.random.Generator
+    score: Tensor, features: Tensor, cell: Cells, clicks: int, settings: PointSelection, generator: np.random.Generator
 ) -> np.ndarray:
     """Indices of the cells to ask for."""
     score = score.numpy()
@@ -186,7 +186,7 @@ def _chosen(
         return pixelpick(found, clicks, generator)
     if len(found) > settings.most:
         found = found[np.sort(generator.choice(len(found), settings.most, replace=False))]
-    looks = _read(features, np.concatenate([cell.places[found], cell.labelled]))
+    looks = _read(features, np.concatenate([cell.places[found], cell.labeled]))
     return found[set_cover(score[found], looks[: len(found)], looks[len(found) :], clicks, settings.quantile)]
 
 

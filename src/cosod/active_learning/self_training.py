@@ -31,16 +31,16 @@ def said_masks(
 ) -> Tensor:
     """What a network says of the pool, as masks to train another one on.
 
-    Image and mirrored image, enlarged, are averaged and cut at one half; the outline then moves to where the colours
-    change (:func:`cosod.postprocess.object_mask.grab_cut`). A labelled pixel is what its label says.
+    Image and mirrored image, enlarged, are averaged and cut at one half; the outline then moves to where the colors
+    change (:func:`cosod.postprocess.object_mask.grab_cut`). A labeled pixel is what its label says.
 
     Args:
         network: trained on clicks.
         images: ``(N, S, S, 3)`` uint8.
-        clicks: the labelled points.
+        clicks: the labeled points.
         size: side of the square that the network was trained on.
         precision: of the network's arithmetic.
-        cut: whether outlines follow the colours.
+        cut: whether outlines follow the colors.
         batch: images at once.
 
     Returns:

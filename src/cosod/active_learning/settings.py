@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from cosod.active_learning.attack import Attack
 from cosod.active_learning.ensemble import Ensemble
 from cosod.active_learning.labels import MODES
-from cosod.active_learning.selection import Selection
+from cosod.active_learning.selection import PointSelection
 from cosod.active_learning.stage import Training
 from cosod.errors import InputError
 from cosod.training.config.recipe import nearest, of_kind, parsed
@@ -43,7 +43,7 @@ class Settings:
     training: Training = field(default_factory=Training)
     ensemble: Ensemble = field(default_factory=Ensemble)
     attack: Attack = field(default_factory=Attack)
-    selection: Selection = field(default_factory=Selection)
+    selection: PointSelection = field(default_factory=PointSelection)
 
     def __post_init__(self):
         if self.labels not in (*MODES, "masks"):

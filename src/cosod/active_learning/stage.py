@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cosod.active_learning.images import draw_view, normalised
+from cosod.active_learning.images import draw_view, normalized
 from cosod.active_learning.labels import Targets
 from cosod.errors import InputError, TrainingError
 from cosod.losses.point_losses import local_coherence, mask_loss, point_loss
@@ -31,7 +31,7 @@ class Training:
         self_steps: of one more network, from ImageNet too, on the masks that the final one gives of the pool (see
             :mod:`cosod.active_learning.self_training`; 0: none). It is the result then. With masks, added to
             final_steps.
-        self_cut: whether the outlines of these masks are moved to where the colours change.
+        self_cut: whether the outlines of these masks are moved to where the colors change.
         warm: whether a stage goes on from the one before; else it begins anew too.
         size: side of the square that images are trained at.
         side: side that images are kept in memory at.
@@ -80,7 +80,7 @@ class Training:
             raise InputError(f"training: crop {self.crop}; give at least 0 and less than 1")
 
 
-class Report(NamedTuple):
+class StageReport(NamedTuple):
     """What a stage was: steps without a finite loss among them, mean loss, and clicks among the images it saw."""
 
     steps: int
@@ -98,13 +98,13 @@ def train_stage(
     rate: Callable[[int], float],
     key: tuple[int | str, ...],
     after_step: Callable[[int], None] = lambda step: None,
-) -> Report:
+) -> StageReport:
     """Train ``network`` in place.
 
     Args:
         network: on its device.
         images: ``(N, S, S, 3)`` uint8.
-        truth: labelled points, or masks ``(N, S, S)`` uint8 for full supervision.
+        truth: labeled points, or masks ``(N, S, S)`` uint8 for full supervision.
         settings: of the training.
         steps: how many.
         rate: factor of the rates in a step, from 0.
@@ -116,19 +116,19 @@ def train_stage(
     """
     device = next(network.parameters()).device
     network.train().to(memory_format=torch.channels_last)
-    optimiser = _optimiser(network, settings)
+    optimizer = _optimizer(network, settings)
     precision = PRECISIONS[settings.precision]
     generator = torch.Generator().manual_seed(torch_seed(*key))
     order = _order(len(images), settings.batch, generator)
     total, skipped, in_a_row = 0.0, 0, 0
     clicks = int(truth.clicks.sum()) if isinstance(truth, Targets) else 0
     for step in range(steps):
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = group["peak"] * rate(step)
         chosen = next(order)
         batch = _Batch.of(images, truth, chosen, settings, generator).to(device)
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            output = network.saliency(normalised(batch.images, network))
+            output = network.saliency(normalized(batch.images, network))
         if batch.masks is None:
             loss = point_loss(output, batch.xy, batch.labels)
             if settings.coherence:
@@ -136,10 +136,10 @@ def train_stage(
                 loss = loss + settings.coherence * local_coherence(maps, batch.images)
         else:
             loss = mask_loss(output, batch.masks, settings.bug_compatible)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         if torch.isfinite(loss):
-            optimiser.step()
+            optimizer.step()
             total, in_a_row = total + loss.item(), 0
         else:
             skipped, in_a_row = skipped + 1, in_a_row + 1
@@ -147,11 +147,11 @@ def train_stage(
                 raise TrainingError("50 steps in a row without a finite loss; give a smaller lr")
         after_step(step + 1)
     network.eval()
-    return Report(steps, skipped, total / max(1, steps - skipped), clicks)
+    return StageReport(steps, skipped, total / max(1, steps - skipped), clicks)
 
 
 class _Batch(NamedTuple):
-    """One step's images in [0, 1], and their labelled points or their masks."""
+    """One step's images in [0, 1], and their labeled points or their masks."""
 
     images: Tensor
     xy: Tensor | None
@@ -187,7 +187,7 @@ def _order(count: int, batch: int, generator: torch.Generator):
         waiting = waiting[batch:]
 
 
-def _optimiser(network: SaliencyNetwork, settings: Training) -> torch.optim.Optimizer:
+def _optimizer(network: SaliencyNetwork, settings: Training) -> torch.optim.Optimizer:
     lr = settings.lr * settings.batch / 32
     backbone, rest = [], []
     for name, parameter in network.named_parameters():

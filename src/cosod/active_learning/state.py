@@ -10,7 +10,7 @@
     round-00/model.pt      snapshots of the network trained on the answers so far, until the next one is there
     round-01/queries.json  the pixels that this network asked for
     ...
-    stage-0.json, ...      what each network was trained on: clicks, share of labelled pixels, loss
+    stage-0.json, ...      what each network was trained on: clicks, share of labeled pixels, loss
     regions.npz            superpixels, where clicks label them
     weights.safetensors    the final network
 """

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosod.apps.segment import Job as SegmentJob
+from cosod.apps.segment import SegmentJob
 from cosod.apps.segment import run as segment
 from cosod.datasets import open as open_set
 from cosod.errors import InputError, WeightsError
@@ -23,7 +23,7 @@ from cosod.models.checkpoints.loading import identity
 from cosod.models.checkpoints.safetensors_file import describe
 from cosod.training.config.recipe import Recipe, to_table, with_defaults
 from cosod.training.loop import train
-from cosod.training.run import Job
+from cosod.training.run import TrainingJob
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TestSet:
 
 
 @dataclass(frozen=True)
-class Row:
+class AblationRow:
     """One recipe on one test set: measure -> its figure for each seed."""
 
     recipe: str
@@ -75,10 +75,10 @@ def ablate(
     recipes: Sequence[Recipe],
     seeds: Sequence[int],
     tests: Sequence[TestSet],
-    job: Job,
+    job: TrainingJob,
     protocol: str = "papers",
     say: Callable[[str], None] = print,
-) -> list[Row]:
+) -> list[AblationRow]:
     """Train every recipe with every seed, and score each result on every test set.
 
     What is done already is not done again: finished runs, maps, and scores of the same weights. Each run is in
@@ -114,11 +114,11 @@ def ablate(
         for test in tests:
             keys = get(protocol).columns
             figures = {key: tuple(found[test.name][key] for found in scores) for key in keys}
-            rows.append(Row(recipe.name, test.name, figures))
+            rows.append(AblationRow(recipe.name, test.name, figures))
     return rows
 
 
-def as_markdown(rows: Sequence[Row], measures: Sequence[str], seeds: int) -> str:
+def as_markdown(rows: Sequence[AblationRow], measures: Sequence[str], seeds: int) -> str:
     """A table in Markdown, ``mean ± deviation`` in each cell, with a dash where one seed has no deviation."""
     lines = [
         "| recipe | test set | " + " | ".join(measures) + " |",
@@ -131,7 +131,7 @@ def as_markdown(rows: Sequence[Row], measures: Sequence[str], seeds: int) -> str
     return "\n".join([*lines, "", note if seeds > 1 else "One seed, which has no standard deviation."])
 
 
-def as_csv(rows: Sequence[Row]) -> str:
+def as_csv(rows: Sequence[AblationRow]) -> str:
     """All measures: mean and deviation columns, and the figures of the seeds joined by ``;``."""
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
@@ -146,12 +146,12 @@ def as_csv(rows: Sequence[Row]) -> str:
     return out.getvalue()
 
 
-def _spread(row: Row, measure: str, digits: int) -> str:
+def _spread(row: AblationRow, measure: str, digits: int) -> str:
     """The deviation as text; empty for one seed, where a 0 would claim that seeds do not matter."""
     return f"{row.deviation(measure):.{digits}f}" if len(row.figures[measure]) > 1 else ""
 
 
-def _is_trained(job: Job) -> bool:
+def _is_trained(job: TrainingJob) -> bool:
     """Whether the run's weights are there and are of this very recipe."""
     try:
         return with_defaults(describe(job.weights).extra.get("recipe", {})) == to_table(job.recipe)
@@ -159,7 +159,7 @@ def _is_trained(job: Job) -> bool:
         return False
 
 
-def _scores(job: Job, tests: Sequence[TestSet], protocol: str) -> dict[str, dict[str, float]]:
+def _scores(job: TrainingJob, tests: Sequence[TestSet], protocol: str) -> dict[str, dict[str, float]]:
     """Test set -> measure -> figure of a run's weights; from ``scores.json`` where it has them."""
     path = job.output / "scores.json"
     network = load(job.weights)

@@ -5,11 +5,11 @@ import numpy as np
 from cosod.analysis.separation import unit
 from cosod.errors import ExtraError
 
-#: Fewer points have no neighbourhoods to keep.
+#: Fewer points have no neighborhoods to keep.
 FEWEST = 3
 #: Of more points a part is placed, evenly over all: t-SNE takes minutes beyond.
 MOST = 3000
-#: Neighbours that each point looks at, roughly; van der Maaten and Hinton, JMLR 2008, use 5 to 50.
+#: Neighbors that each point looks at, roughly; van der Maaten and Hinton, JMLR 2008, use 5 to 50.
 PERPLEXITY = 30.0
 SEED = 0
 
@@ -28,7 +28,7 @@ def perplexity(points: int) -> float:
 
 
 def place(vectors: np.ndarray) -> np.ndarray | None:
-    """Points ``(N, 2)`` for vectors ``(N, C)``, neighbours by cosine; the same for the same vectors.
+    """Points ``(N, 2)`` for vectors ``(N, C)``, neighbors by cosine; the same for the same vectors.
 
     Of more than :data:`MOST` vectors the others get NaN.
 

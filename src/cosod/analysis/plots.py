@@ -25,7 +25,7 @@ MOST_NAMED = 150
 #: With more groups the cells have no figures in them.
 MOST_WRITTEN = 14
 _MARKERS = "osD^vP*X"
-#: Places of a name, in points from the centre of its group, best first.
+#: Places of a name, in points from the center of its group, best first.
 _AROUND = (
     *((0, 6), (0, -6), (6, 0), (-6, 0), (5, 5), (-5, 5), (5, -5), (-5, -5)),
     *((0, 14), (0, -14), (14, 0), (-14, 0), (0, 0)),
@@ -79,14 +79,14 @@ def similarity_figure(names: Sequence[str], similarity: np.ndarray, path: Path) 
             axes.set(xticks=[], yticks=[])
         if count <= MOST_WRITTEN:
             for (y, x), value in np.ndenumerate(shown):
-                colour = "black" if image.norm(value) > 0.6 else "white"
-                axes.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
+                color = "black" if image.norm(value) > 0.6 else "white"
+                axes.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7, color=color)
         figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02)
         save(figure, path)
 
 
 def points_figure(points: np.ndarray, of_point: np.ndarray, names: Sequence[str], title: str, path: Path) -> None:
-    """Points ``(N, 2)`` in the colours of their groups, with the groups' names where these find room.
+    """Points ``(N, 2)`` in the colors of their groups, with the groups' names where these find room.
 
     Args:
         points: NaN where a point is not shown.
@@ -106,16 +106,16 @@ def points_figure(points: np.ndarray, of_point: np.ndarray, names: Sequence[str]
         axes.set(xticks=[], yticks=[], title=title)
         axes.spines[:].set(visible=True, color="#cccccc")
         axes.margins(0.08)
-        colours, centres = _colours(count), []
+        colors, centers = _colors(count), []
         crowd = len(points) > 300
         for group in range(count):
             of_group = points[of_point == group]
             of_group = of_group[np.isfinite(of_group[:, 0])]
-            look = {"color": [colours[group]], "marker": _MARKERS[group % len(_MARKERS)]}
+            look = {"color": [colors[group]], "marker": _MARKERS[group % len(_MARKERS)]}
             axes.scatter(*of_group.T, s=14 if crowd else 34, alpha=0.75 if crowd else 1.0, linewidths=0, **look)
-            centres.append(np.median(of_group, axis=0) if len(of_group) else np.full(2, np.nan))
+            centers.append(np.median(of_group, axis=0) if len(of_group) else np.full(2, np.nan))
         placed = points[np.isfinite(points[:, 0])]
-        left_out = _write_names(figure, axes, np.array(centres), [short(name) for name in names], placed)
+        left_out = _write_names(figure, axes, np.array(centers), [short(name) for name in names], placed)
         if left_out:
             axes.set_xlabel(f"{left_out} of {count} names found no room; the tables have all", fontsize=8)
         save(figure, path)
@@ -131,8 +131,8 @@ def _alike_beside(similarity: np.ndarray) -> np.ndarray:
     return leaves_list(linkage(distance, "average", optimal_ordering=True))
 
 
-def _colours(count: int) -> list[tuple]:
-    """Colours far from each other, neighbours in the list above all."""
+def _colors(count: int) -> list[tuple]:
+    """Colors far from each other, neighbors in the list above all."""
     import matplotlib
     from matplotlib.colors import hsv_to_rgb
 
@@ -142,8 +142,8 @@ def _colours(count: int) -> list[tuple]:
     return [tuple(hsv_to_rgb((i * golden % 1, 0.55 + 0.35 * (i % 2), 0.55 + 0.15 * (i % 3)))) for i in range(count)]
 
 
-def _write_names(figure, axes, centres: np.ndarray, names: list[str], points: np.ndarray) -> int:
-    """Names near the centres, none over another, off the points where possible; returns how many found no room."""
+def _write_names(figure, axes, centers: np.ndarray, names: list[str], points: np.ndarray) -> int:
+    """Names near the centers, none over another, off the points where possible; returns how many found no room."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.patheffects import withStroke
 
@@ -154,16 +154,16 @@ def _write_names(figure, axes, centres: np.ndarray, names: list[str], points: np
     frame = np.array(axes.get_window_extent(renderer).extents)
     taken: list[np.ndarray] = []
     left_out = 0
-    for centre, name in zip(centres, names, strict=True):
-        if not np.isfinite(centre).all():
+    for center, name in zip(centers, names, strict=True):
+        if not np.isfinite(center).all():
             continue
-        text = axes.annotate(name, centre, (0, 0), textcoords="offset points", fontsize=8, color="#222222")
+        text = axes.annotate(name, center, (0, 0), textcoords="offset points", fontsize=8, color="#222222")
         text.set_path_effects([withStroke(linewidth=2, foreground="white")])
         extent = text.get_window_extent(renderer)
-        middle = axes.transData.transform(centre)
+        middle = axes.transData.transform(center)
         costs = []
         for place in np.array(_AROUND):
-            # At a side of its centre a name is written away from it.
+            # At a side of its center a name is written away from it.
             corner = middle + place * figure.dpi / 72 + (np.sign(place) - 1) / 2 * extent.size
             box = np.concatenate([corner, corner + extent.size])
             room = (box[:2] >= frame[:2]).all() and (box[2:] <= frame[2:]).all() and not _meeting(box, taken)

@@ -202,7 +202,7 @@ def _write_consensus(
         found.notices.append(f"no t-SNE of the images: {alike}")
     else:
         shown = int(np.isfinite(of_images[:, 0]).sum())
-        title = f"t-SNE of {shown} images' vectors, in the colours of their groups"
+        title = f"t-SNE of {shown} images' vectors, in the colors of their groups"
         plots.points_figure(of_images, separation.of_image, names, title, keep("tsne_images.png"))
     if len(names) > 1:
         plots.similarity_figure(names, separation.similarity, keep("similarity.png"))

@@ -14,7 +14,7 @@ from cosod.postprocess.render import save_image, to_8bit
 
 #: Photos beside each other; more go into further blocks below.
 COLUMNS = 8
-#: Share of the colour in a heat map over a photo.
+#: Share of the color in a heat map over a photo.
 STRENGTH = 0.55
 
 _PAPER, _INK, _FAINT = (250, 250, 248), (40, 40, 40), (110, 110, 110)
@@ -67,18 +67,18 @@ def decoder_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
         rows.append((f"level {level}\n{height} x {width}", cells))
     cells = []
     for photo in photos:
-        grey = cv2.resize(to_8bit(photo.saliency), photo.picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        cells.append((np.repeat(grey[..., None], 3, axis=2), ""))
+        gray = cv2.resize(to_8bit(photo.saliency), photo.picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        cells.append((np.repeat(gray[..., None], 3, axis=2), ""))
     rows.append(("map", cells))
     note = "Mean over the channels of each level, each picture on its own scale from dark to bright."
     _write(f"{name}: decoder", note, rows, path)
 
 
 def heat(picture: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """A map ``(H, W)`` of any range as colours over a photo ``(h, w, 3)``, its least blue and its most red."""
+    """A map ``(H, W)`` of any range as colors over a photo ``(h, w, 3)``, its least blue and its most red."""
     smooth = cv2.resize(unit_range(values), picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    colours = cv2.applyColorMap(to_8bit(smooth), cv2.COLORMAP_JET)[..., ::-1]
-    return (STRENGTH * colours + (1 - STRENGTH) * picture).round().astype(np.uint8)
+    colors = cv2.applyColorMap(to_8bit(smooth), cv2.COLORMAP_JET)[..., ::-1]
+    return (STRENGTH * colors + (1 - STRENGTH) * picture).round().astype(np.uint8)
 
 
 def half_in(attention: np.ndarray) -> int:

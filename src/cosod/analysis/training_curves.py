@@ -17,7 +17,7 @@ from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import unique_names
 
 LOG = "log.jsonl"
-#: What a log line tells besides the loss terms; see :class:`cosod.training.run_log.Journal`.
+#: What a log line tells besides the loss terms; see :class:`cosod.training.run_log.RunLog`.
 _FACTS = ("step", "epoch", "lr", "seconds", "skipped", "validation")
 #: From so many points on a line is also drawn smoothed.
 _MANY = 40
@@ -163,12 +163,12 @@ def _figure(panels: list[_Panel], runs: list[str], path: Path) -> None:
     style = plots.STYLE | {"axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6, "axes.axisbelow": True}
     with matplotlib.rc_context(style):
         palette = matplotlib.colormaps["tab10" if len(runs) <= 10 else "tab20"].colors
-        colours = [palette[i % len(palette)] for i in range(len(runs))]
+        colors = [palette[i % len(palette)] for i in range(len(runs))]
         figure = Figure(figsize=(max(4.2, 3.5 * columns), 2.5 * rows + 0.7), layout="constrained")
         places = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, (title, lines) in zip(places, panels, strict=False):
             for run, kind, curve in lines:
-                _line(axes, curve, color=colours[run], linestyle=dashes[kind])
+                _line(axes, curve, color=colors[run], linestyle=dashes[kind])
             axes.set_title(title)
             axes.set_xlabel("step", fontsize=8)
             axes.tick_params(labelsize=8)
@@ -177,7 +177,7 @@ def _figure(panels: list[_Panel], runs: list[str], path: Path) -> None:
                 axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))
         for axes in places[len(panels) :]:
             axes.remove()
-        handles = [Line2D([], [], color=c, label=plots.short(run, 32)) for c, run in zip(colours, runs, strict=True)]
+        handles = [Line2D([], [], color=c, label=plots.short(run, 32)) for c, run in zip(colors, runs, strict=True)]
         if len(kinds) > 1:
             handles += [Line2D([], [], color="#555555", linestyle=dashes[kind], label=kind) for kind in kinds]
         figure.legend(handles=handles, loc="outside upper left", ncols=max(1, columns), fontsize=8)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -88,6 +88,8 @@ class MapSource(Protocol):
 
     #: Images of more pixels are refused.
     max_pixels: int
+    #: Options of the detector that makes the maps, as plain values; None where they were made before.
+    options: dict[str, Any] | None
 
     def identity(self, group: Group) -> object:
         """Changes, as JSON, whenever the group's maps might."""
@@ -107,9 +109,10 @@ class DetectedMaps:
 
     def __init__(self, detector: Detector, model: str):
         self.detector, self.model, self.max_pixels = detector, model, detector.max_pixels
+        self.options = detector.options.plain()
 
     def identity(self, group: Group) -> object:
-        return [self.model, *self.detector.views.values()]
+        return [self.model, *self.detector.options.views.values()]
 
     def stream(self, group: Group, on_error: OnError) -> Iterator[FoundMap]:
         for result in self.detector.results(group.images, on_error):
@@ -132,7 +135,7 @@ class StoredMaps:
     def __init__(self, folder: Path, max_pixels: int = MAX_PIXELS):
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder; --maps takes the output folder of `cosod segment`")
-        self.folder, self.max_pixels = folder, max_pixels
+        self.folder, self.max_pixels, self.options = folder, max_pixels, None
         self._known: tuple[str | None, tuple[dict, dict]] = (None, ({}, {}))  # of the last group asked for
 
     def file(self, group: Group, index: int) -> Path:

@@ -19,7 +19,7 @@ from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import Group
 from cosod.io.run_records import begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 
-Report = Callable[[dict], None]
+EventListener = Callable[[dict], None]
 
 
 class Application(Protocol):
@@ -50,7 +50,7 @@ class Application(Protocol):
 class Reading:
     """One group's progress: images done, those without the object, and those that could not be used."""
 
-    def __init__(self, group: Group, max_pixels: int, report: Report):
+    def __init__(self, group: Group, max_pixels: int, report: EventListener):
         self.group, self.max_pixels, self.report = group, max_pixels, report
         self.failed: list[dict[str, str]] = []
         self.absent: list[dict] = []
@@ -83,7 +83,7 @@ class Reading:
 
 
 def run(
-    application: Application, source: MapSource, groups: list[Group], report: Report = lambda event: None
+    application: Application, source: MapSource, groups: list[Group], report: EventListener = lambda event: None
 ) -> Summary:
     """Make an application's results for every group.
 
@@ -121,7 +121,7 @@ def run(
         if done:
             summary.groups += 1
             facts: dict[str, object] = {"verb": application.verb, "fingerprint": print_, "failed": reading.failed}
-            facts |= {"absent": reading.absent, "kept": kept, "earlier": before}
+            facts |= {"detector": source.options, "absent": reading.absent, "kept": kept, "earlier": before}
             facts["photos"] = photos_of(group, application.output, functools.partial(_all_files, application, group))
             write_text(record, json.dumps(facts))
             report({"event": "group", "group": group.name, "images": done, "failed": len(reading.failed)})

@@ -27,7 +27,7 @@ from cosod.io.photo_groups import Group
 from cosod.io.run_records import RECORDS, begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 from cosod.io.storage import all_there, is_remote, remove
 from cosod.postprocess.render import fitting_jpeg, overlay, save_image, to_8bit
-from cosod.postprocess.threshold import binarise, check_threshold
+from cosod.postprocess.threshold import binarize, check_threshold
 
 KINDS = ("maps", "masks", "overlays")
 #: Names in the output folder that no group may take.
@@ -41,16 +41,16 @@ PART = 500
 
 
 @dataclass(frozen=True)
-class Job:
+class SegmentJob:
     """What to write for every group.
 
     Attributes:
         output: folder of the results.
         save: any of ``maps`` (``<output>/<group>/<stem>.png``), ``masks`` (``<output>/masks/<group>/<stem>.png``)
             and ``overlays`` (``<output>/overlays/<group>/<stem>.jpg``).
-        threshold: of masks and overlays, see :func:`cosod.postprocess.threshold.binarise`.
+        threshold: of masks and overlays, see :func:`cosod.postprocess.threshold.binarize`.
         outline: of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the photo's
-            colours change (:func:`cosod.apps.cutout.cutout.cut_mask`).
+            colors change (:func:`cosod.apps.cutout.cutout.cut_mask`).
         overwrite: redo groups that are finished already.
         file: the one result of the one photo of a run, in place of its name in ``output``; with one of ``save``.
         absent: one of :data:`ABSENT_KINDS`, for images whose presence is below one half; ``blank`` names them in the
@@ -115,7 +115,7 @@ class Job:
     def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
         """The mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
         if self.outline == "map":
-            return binarise(saliency, self.threshold)
+            return binarize(saliency, self.threshold)
         from cosod.apps.cutout.cutout import cut_mask
 
         return cut_mask(image, saliency, self.threshold)
@@ -159,7 +159,7 @@ def check_output(folder: Path) -> None:
 class _Task:
     """What is to be done with a group: a job, and the consensus to apply, or None for the group's own."""
 
-    job: Job
+    job: SegmentJob
     name: str | None = None
     consensus: GroupConsensus | None = None
 
@@ -168,7 +168,7 @@ def run(
     detector: Detector,
     model: str,
     groups: list[Group],
-    job: Job,
+    job: SegmentJob,
     report: Callable[[dict], None] = lambda event: None,
     consensuses: Mapping[str, GroupConsensus] | None = None,
     finished: Callable[[Group, Summary], None] = lambda group, summary: None,
@@ -212,12 +212,12 @@ def run(
     return summary
 
 
-def jobs_of(job: Job, names: Collection[str]) -> list[Job]:
+def jobs_of(job: SegmentJob, names: Collection[str]) -> list[SegmentJob]:
     """The job of each of several consensuses: of more than one, each writes to a folder of its name in the output."""
     return [replace(job, output=job.output / name) for name in names] if len(names) > 1 else [job]
 
 
-def refuse_others(jobs: Sequence[Job], groups: Sequence[Group]) -> None:
+def refuse_others(jobs: Sequence[SegmentJob], groups: Sequence[Group]) -> None:
     """Raises InputError where results of another command, or other files, would be overwritten.
 
     A store takes long to tell of all groups, and is asked when their turn comes.
@@ -228,7 +228,7 @@ def refuse_others(jobs: Sequence[Job], groups: Sequence[Group]) -> None:
                 refuse_foreign(job.output, group.name, VERB, () if job.overwrite else job.results(group))
 
 
-def check_absent(detector: Detector, job: Job) -> None:
+def check_absent(detector: Detector, job: SegmentJob) -> None:
     """Raises InputError where ``job.absent`` needs presence scores, and the network has none."""
     check_calibrated(detector.calibration, job.absent)
 
@@ -321,6 +321,7 @@ class _Run:
                 # For the verbs that start from these maps: where the object is, and what masks of them show.
                 facts |= {"presence": found.presence[number], "threshold": task.job.threshold}
                 facts |= {"photos": task.job.photos(group), "earlier": earlier_photos[number]}
+                facts["detector"] = self.detector.options.plain()
                 facts["options"] = options_of(self.detector, self.model, task.job, task.consensus)
                 write_text(task.job.record(record), json.dumps(facts))
             self._report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})
@@ -371,7 +372,7 @@ class _Run:
             found.failed[index] = {"group": group.name, "image": str(group.images[index]), "error": str(error)}
             report({"event": "failed", **found.failed[index]})
 
-    def _write(self, result: Result, blank: bool, group: Group, job: Job, facts: dict, found: _Found) -> None:
+    def _write(self, result: Result, blank: bool, group: Group, job: SegmentJob, facts: dict, found: _Found) -> None:
         """Hand a map over to be written, or an empty one, and its event to be reported when it is."""
         height, width = result.size
         write = functools.partial(_write, result, blank, group, job, self.detector.max_pixels)
@@ -396,7 +397,7 @@ def _facts(group: Group, task: _Task, result: Result) -> dict:
     return facts
 
 
-def _write(result: Result, blank: bool, group: Group, job: Job, max_pixels: int) -> dict | ImageError:
+def _write(result: Result, blank: bool, group: Group, job: SegmentJob, max_pixels: int) -> dict | ImageError:
     """Write an image's results; its share of the map, and where they are, for the event.
 
     What goes wrong with the image is returned: it was read before, and may be gone or another one by now.
@@ -408,7 +409,7 @@ def _write(result: Result, blank: bool, group: Group, job: Job, max_pixels: int)
         return error
 
 
-def _write_all(result: Result, blank: bool, group: Group, job: Job, max_pixels: int) -> dict:
+def _write_all(result: Result, blank: bool, group: Group, job: SegmentJob, max_pixels: int) -> dict:
     index = result.index
     again = "overlays" in job.save or ("masks" in job.save and job.outline != "map")
     # First, so that an image that cannot be read any more gets no results at all.
@@ -437,25 +438,25 @@ def _read_again(path: Path, size: tuple[int, int], max_pixels: int) -> np.ndarra
     return image
 
 
-def options_of(detector: Detector, model: str, job: Job, consensus: GroupConsensus | None) -> str:
+def options_of(detector: Detector, model: str, job: SegmentJob, consensus: GroupConsensus | None) -> str:
     """Changes whenever the results of the same photos might."""
     return fingerprint(*_options(detector, model, job, consensus))
 
 
-def _options(detector: Detector, model: str, job: Job, consensus: GroupConsensus | None) -> tuple:
-    network = (model, detector.precision, *detector.views.values())
+def _options(detector: Detector, model: str, job: SegmentJob, consensus: GroupConsensus | None) -> tuple:
+    network = (model, detector.precision, *detector.options.views.values())
     return (*network, *job.facts.values(), consensus and consensus.fingerprint)
 
 
 def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> str:
     """Changes whenever the group's results might."""
     facts = _options(detector, model, task.job, task.consensus)
-    if task.consensus is None and detector.sampling.applies_to(len(group.images)):
-        facts += (detector.sampling.references, detector.sampling.by, detector.sampling.seed)
+    if task.consensus is None and detector.options.sampling.applies_to(len(group.images)):
+        facts += (detector.options.sampling.references, detector.options.sampling.by, detector.options.sampling.seed)
     return fingerprint(*facts, file_states(group.images), group.stems)
 
 
-def _finished(record: Path, print_: str, group: Group, job: Job) -> dict | None:
+def _finished(record: Path, print_: str, group: Group, job: SegmentJob) -> dict | None:
     """The record of the earlier run that finished this group; None if it has to be done."""
     stored = read_record(record)
     if stored.get("fingerprint") != print_:

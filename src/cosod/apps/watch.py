@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cosod.apps.segment import RESERVED, Job, Summary, jobs_of, options_of, refuse_others, run
+from cosod.apps.segment import RESERVED, SegmentJob, Summary, jobs_of, options_of, refuse_others, run
 from cosod.apps.stale import find_stale, real_path
 from cosod.errors import InputError
 from cosod.inference.consensus_file import GroupConsensus
@@ -39,7 +39,7 @@ class Watch:
         InputError: the folder does not exist, or results would overwrite what this command has not made.
 
     Example:
-        >>> watch = Watch(detector, model, Path("incoming"), Job(Path("out")), {"mug": consensus})
+        >>> watch = Watch(detector, model, Path("incoming"), SegmentJob(Path("out")), {"mug": consensus})
         >>> summary = watch.look()
     """
 
@@ -48,7 +48,7 @@ class Watch:
         detector: Detector,
         model: str,
         folder: Any,
-        job: Job,
+        job: SegmentJob,
         consensuses: Mapping[str, GroupConsensus],
         report: Callable[[dict], None] = lambda event: None,
     ):

@@ -13,27 +13,27 @@ import click
 
 from cosod.errors import CosodError
 
-#: Verb -> its line in ``cosod --help``. The verb's module here has a click command named ``command``.
+#: Verb -> its line in ``cosod --help``. The verb's module here, with ``_`` for ``-``, has a click command ``command``.
 VERBS = {
-    "segment": "Find the object that the photos of a folder share, and write a map for each.",
-    "shards": "Show how far the shards of a run are, and merge their manifests.",
-    "learn": "Keep what some photos share in a file.",
-    "apply": "Find what such a file stands for in any number of other photos.",
-    "watch": "Find it in each photo that comes into a folder, while the folder fills.",
-    "cutout": "Cut the object that photos share out of each, on a new background or none.",
-    "thumbnails": "Crop photos around the object they share, all alike; boxes and masks for labelling tools.",
+    "segment": "Find the object that the photos of a folder share, and write a map for each photo.",
+    "shards": "Show the progress of the shards of a run, and merge their manifests.",
+    "learn": "Save what some photos share as a consensus.",
+    "apply": "Find the object of a saved consensus in any number of other photos.",
+    "watch": "Find the object of a saved consensus in each photo that arrives in a folder.",
+    "cutout": "Cut out the object that photos share, on a new background or none.",
+    "thumbnails": "Crop photos around the object they share, and write labels for labeling tools.",
     "group": "Sort an unsorted folder of photos into albums that share an object.",
-    "evaluate": "Score maps against ground truth with the field's measures.",
-    "train": "Train a network by a recipe, or go on where a run was stopped.",
+    "evaluate": "Score maps against ground truth with the measures of the field.",
+    "train": "Train a network by a recipe, or resume a run.",
     "ablate": "Train recipes over several seeds and print the table of their scores.",
-    "active": "Train from ten clicks an image: choose them, ask a person, learn.",
-    "distract": "Make the distractor test of a set: each image beside one of another group.",
-    "datasets": "List the field's data sets, or check a folder that holds one.",
-    "serve": "Open a web page where photos are dropped and the shared object is found.",
-    "models": "List the networks and where their weights are.",
-    "convert": "Turn a published checkpoint into a weights file of this package.",
+    "active": "Train on ten clicks an image, which the network itself chooses.",
+    "make-distractors": "Make the distractor test of a set: each image beside one of another group.",
+    "datasets": "List the data sets of the field, or check a folder that holds one.",
+    "serve": "Serve a web page and an HTTP API that find the shared object.",
+    "models": "List the networks, and where their weights are.",
+    "convert": "Convert a published checkpoint to a weights file of this package.",
     "export": "Write a network as ONNX, OpenVINO or TorchScript, for other programs.",
-    "inspect": "Show what a network sees in groups, and the curves of training runs.",
+    "inspect": "Draw what a network computes for groups, and the curves of training runs.",
     "doctor": "Print versions and devices, and check that the default model works here.",
 }
 
@@ -52,7 +52,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx, name):
         if name not in VERBS:
             return None
-        return importlib.import_module(f"cosod.cli.{name}").command
+        return importlib.import_module(f"cosod.cli.{name.replace('-', '_')}").command
 
     def resolve_command(self, ctx, args):
         if args and args[0] not in VERBS and not args[0].startswith("-"):
@@ -67,20 +67,20 @@ class _Verbs(click.Group):
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cosod")
 def root():
-    """Co-salient object detection: find the object that a group of photos shares, at the pixel.
+    """Co-salient object detection: find the object that a group of photos shares, pixel by pixel.
 
     Add --debug to any command to see the traceback of an error.
     """
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    """A warning as one line; those of Pillow, which name no file, are passed over."""
+    """Prints a warning as one line; those of Pillow, which name no file, are ignored."""
     if f"{os.sep}PIL{os.sep}" not in filename:
         click.echo(f"Warning: {message}", err=True)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point: errors of this package become one sentence on stderr and exit code 1, Ctrl-C 130."""
+    """Runs the command line: errors of this package become one sentence on stderr and exit code 1, Ctrl-C 130."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
@@ -126,12 +126,12 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 def _tell(line: str) -> None:
-    """A line on standard error; where that cannot be written either, the exit code alone tells."""
+    """Prints a line to standard error; where that cannot be written either, the exit code alone tells."""
     with contextlib.suppress(OSError):
         click.echo(line, err=True)
 
 
 def _close_output() -> None:
-    """Nothing more goes to standard output, so that Python does not fail at its end once more."""
+    """Closes standard output, so that Python does not fail once more when it exits."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # a program that has replaced it, or none
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

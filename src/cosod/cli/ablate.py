@@ -1,11 +1,12 @@
-"""``cosod ablate``: recipes over seeds, and their table."""
+"""``cosod ablate``: trains recipes over seeds, and prints the table of their scores."""
 
 from pathlib import Path
 
 import click
 
+from cosod.cli import choices
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.options import place_of
+from cosod.cli.parameters import OneOf, place_of, whole_numbers
 from cosod.cli.train import guard_run, overrides, recipe_options
 from cosod.errors import InputError
 
@@ -16,24 +17,58 @@ MEASURES = "max_e,s,max_f,mae"
 @click.command(short_help="Train recipes over several seeds and print the table of their scores.")
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
 @click.option("--seeds", default="1,2", show_default=True, help="Comma-separated list of seeds.")
-@click.option("--data", multiple=True, required=True, metavar="[NAME=]DIR|JSON", help="As in cosod train.")
-@click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Images of a COCO file not beside it.")
-@click.option("--test", "tests", multiple=True, required=True, metavar="[NAME=]DIR", help="Set to score on; repeat.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder.")
-@click.option("--protocol", default="papers", show_default=True, help="Definitions of the measures.")
-@click.option("--measures", default=MEASURES, show_default=True, help="Columns of the table, by commas.")
-@click.option("--backbone", metavar="FILE", help="ImageNet weights of the backbone; 'none' starts from random ones.")
+@click.option(
+    "--data", multiple=True, required=True, metavar="[NAME=]DIR|JSON", help="Training set; see `cosod train`."
+)
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the images of a COCO file, if not beside it.",
+)
+@click.option(
+    "--test",
+    "tests",
+    multiple=True,
+    required=True,
+    metavar="[NAME=]DIR",
+    help="Test set to score on; may be given several times.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder that the runs and the table are written to.",
+)
+@click.option(
+    "--protocol",
+    type=OneOf(choices.PROTOCOLS),
+    default="papers",
+    show_default=True,
+    help="Protocol that defines the measures; see `cosod evaluate`.",
+)
+@click.option(
+    "--measures", default=MEASURES, show_default=True, help="Comma-separated list of the measures in the table."
+)
+@click.option(
+    "--backbone", metavar="FILE", help="File of ImageNet weights for the backbone; 'none' starts from random weights."
+)
 @recipe_options
-@click.option("--workers", type=click.IntRange(0), help="Processes that prepare images.  [default: by the cores]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    help="Number of processes that prepare images.  [default: by the number of cores]",
+)
+@click.option("--device", default="auto", show_default=True, help="Device to train on: auto, cpu, cuda, cuda:1, ...")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(
     recipes, seeds, data, images, tests, output, protocol, measures, backbone, workers, device, quiet, **changes
 ):
     """Train each RECIPE with each seed, score the results on the test sets, and print mean and standard deviation.
 
-    Given again, the command goes on: what is trained and scored is not done twice. The table is also written to
-    OUTPUT, as table.md and, with every measure and seed, table.csv.
+    The table is also written to OUTPUT/table.md and, with every measure and seed, to OUTPUT/table.csv. Given again, the
+    command resumes: what is trained and scored already is kept.
     """
     from cosod.analysis.ablation import ablate, as_csv, as_markdown, open_test
     from cosod.evaluation.protocols import get
@@ -41,7 +76,7 @@ def command(
     from cosod.io.images import SUFFIXES
     from cosod.io.write_guard import guard
     from cosod.training.config.recipe import load_recipe, nearest
-    from cosod.training.run import Job
+    from cosod.training.run import TrainingJob
 
     refuse_file_name(output)
     keys = get(protocol).columns
@@ -53,8 +88,8 @@ def command(
         changed["pretrained"] = False
     loaded = [load_recipe(recipe, changed) for recipe in recipes]
     start = Path(backbone) if backbone not in (None, "none") else None
-    job = Job(loaded[0], data, output, start, images, device=device, workers=workers, progress=not quiet)
-    numbers = _numbers(seeds)
+    job = TrainingJob(loaded[0], data, output, start, images, device=device, workers=workers, progress=not quiet)
+    numbers = whole_numbers(seeds, "--seeds")
     sets = [open_test(test) for test in tests]
     read = [*map(place_of, (*data, *tests)), images, start, *(Path(recipe) for recipe in recipes)]
     for recipe in loaded:
@@ -68,13 +103,3 @@ def command(
     write_text(output / "table.md", table + "\n")
     write_text(output / "table.csv", as_csv(rows))
     click.echo(table)
-
-
-def _numbers(seeds: str) -> list[int]:
-    try:
-        numbers = [int(seed) for seed in seeds.split(",")]
-    except ValueError:
-        raise InputError(f"--seeds {seeds}: give whole numbers by commas, for instance 1,2,3") from None
-    if len(set(numbers)) < len(numbers):
-        raise InputError(f"--seeds {seeds}: give each seed once")
-    return numbers

@@ -1,4 +1,4 @@
-"""``cosod active``: clicks in place of masks. One file a subcommand, imported when it is called."""
+"""``cosod active``: trains on clicks in place of masks. Each subcommand has a file, imported when it is called."""
 
 import importlib
 
@@ -8,10 +8,10 @@ from cosod.cli import refuse_verb
 
 #: Subcommand -> its line in ``cosod active --help``. ``cosod.cli.active_<name>`` has a click command ``command``.
 COMMANDS = {
-    "run": "Simulate: masks answer for a person; train on ten clicks an image.",
+    "run": "Simulate the loop, with masks that answer in place of a person.",
     "table": "Run several set-ups over seeds, and print the table of their scores.",
     "query": "Write the points that a person should answer next.",
-    "label": "Open the page on which a person answers the points.",
+    "label": "Serve the page on which a person answers the points.",
     "import": "Add the answers of a file to a run.",
 }
 

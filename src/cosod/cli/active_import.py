@@ -1,4 +1,4 @@
-"""``cosod active import``: answers from a file into a run."""
+"""``cosod active import``: adds the answers of a file to a run."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ SHOWN = 20
 @click.command(short_help="Add the answers of a file to a run.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("answers", type=click.Path(path_type=Path))
-@click.option("--leave-out", is_flag=True, help="Add what fits although other answers of the file do not.")
+@click.option("--leave-out", is_flag=True, help="Add the answers that fit, although others in the file do not.")
 def command(run, answers, leave_out):
-    """Add the ANSWERS of people to the points of a RUN: answers.json of the label page, a JSON export of Label Studio,
-    or the XML of CVAT for images 1.1.
+    """Add the ANSWERS of people to the points of a RUN.
 
-    Answers that contradict each other or earlier ones, lie outside their image or were not asked for are listed. Then
-    nothing is added, and the exit code is 1; with --leave-out the others are.
+    ANSWERS is answers.json of the label page, a JSON export of Label Studio, or the XML of CVAT for images 1.1. Answers
+    that contradict each other or earlier ones, lie outside their image or were not asked for are listed; then nothing
+    is added, and the exit code is 1. With --leave-out all others are added.
     """
     from cosod.active_learning.answers import merge, read_answers
     from cosod.active_learning.state import State

@@ -1,4 +1,4 @@
-"""``cosod active label``: the local page on which a person answers the points."""
+"""``cosod active label``: serves the page on which a person answers the points."""
 
 import contextlib
 import shlex
@@ -7,18 +7,29 @@ from pathlib import Path
 import click
 
 
-@click.command(short_help="Open the page on which the points are answered.")
+@click.command(short_help="Serve the page on which a person answers the points.")
 @click.argument("source", metavar="RUN|QUERIES", type=click.Path(path_type=Path))
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of the images of a QUERIES file.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Answers to QUERIES.  [default: answers.json]")
-@click.option("--port", type=click.IntRange(0, 65535), default=8620, show_default=True, help="0 takes any free one.")
-@click.option("--open", "opened", is_flag=True, help="Also open the page in the browser.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File that the answers to QUERIES are written to.  [default: answers.json beside it]",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8620,
+    show_default=True,
+    help="Port of the page; 0 takes a free one.",
+)
+@click.option("--open", "opened", is_flag=True, help="Also open the page in a browser.")
 def command(source, images, output, port, opened):
-    """Serve the page on which the points asked for are answered, to this machine only.
+    """Serve the page on which a person answers the points, to this machine only.
 
-    With the folder of a RUN, the answers become points of the run at once. With a queries.json that
-    `cosod active query -o` wrote, they go to answers.json beside it, for `cosod active import`. Every answer is in
-    the file before the next; the page may be closed and opened again, and be open twice. Ctrl-C ends the program.
+    With the folder of a RUN, the answers become points of the run at once. With a queries.json that `cosod active query
+    -o` wrote, they are written to answers.json beside it, for `cosod active import`. Every answer is saved before the
+    next one is asked for; the page may be closed and opened again, and be open twice. Ctrl-C stops the server.
     """
     from cosod.errors import ExtraError
 
@@ -28,7 +39,7 @@ def command(source, images, output, port, opened):
     except ImportError as error:
         raise ExtraError("cosod active label", "active") from error
 
-    from cosod.apps.serve.labelling import create_label_app
+    from cosod.apps.serve.labeling import create_label_app
     from cosod.apps.serve.running import address_of, listen, run
 
     session = _session(source, images, output)

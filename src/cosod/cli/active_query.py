@@ -1,9 +1,10 @@
-"""``cosod active query``: the points that a person should answer next."""
+"""``cosod active query``: chooses the points that a person should answer next."""
 
 from pathlib import Path
 
 import click
 
+from cosod.cli import choices
 from cosod.cli.active_run import (
     changed,
     guard_active,
@@ -15,38 +16,54 @@ from cosod.cli.active_run import (
     threads_option,
 )
 from cosod.cli.one_file import refuse_file_name
+from cosod.cli.parameters import ListOf
 
 
 @click.command(short_help="Write the points that a person should answer next.")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="Images of a new RUN.")
-@click.option("--subset", type=click.IntRange(1), help="Images of a new RUN to take, by chance.  [default: all]")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the images of a new RUN.")
+@click.option(
+    "--subset", type=click.IntRange(1), help="Number of images that a new RUN takes at random.  [default: all]"
+)
 @click.option("--preset", help="Set-up of a new RUN; see `cosod active run --list`.  [default: paper10]")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting of a new RUN; repeatable.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a setting of a new RUN; may be given several times.",
+)
 @click.option("--seed", type=int, help="Seed of all random choices in a new RUN.  [default: 0]")
-@click.option("--backbone", metavar="FILE", help="ImageNet weights; 'none' starts from random ones.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option("--backbone", metavar="FILE", help="File of ImageNet weights; 'none' starts from random weights.")
+@click.option("--device", default="auto", show_default=True, help="Device to train on: auto, cpu, cuda, cuda:1, ...")
 @threads_option
-@click.option("--give-up", is_flag=True, help="Go on although some points of this round are not answered.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write the points to this folder.")
-@click.option("--format", "formats", help="What to write there, by commas: json, labelstudio, cvat.  [default: json]")
-@click.option("--image-url", metavar="URL", help="What comes before an image's name in Label Studio's tasks.")
+@click.option("--give-up", is_flag=True, help="Continue although some points of this round are not answered.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder that the points are also written to.")
+@click.option(
+    "--format",
+    "formats",
+    type=ListOf(choices.QUERY_FORMATS),
+    help="With -o, comma-separated list of the formats to write.  [default: json]",
+)
+@click.option(
+    "--image-url", metavar="URL", help="With -o, prefix of the names of images in the tasks for Label Studio."
+)
 def command(run, data, subset, preset, changes, seed, backbone, device, threads, give_up, output, formats, image_url):
     """Choose the next points of every image of RUN, for a person to answer.
 
-    A new RUN begins with --data and points by chance. When the points of a round are answered, by `cosod active label`
-    or `cosod active import`, the command trains on them and asks for the next; after the last round it trains the
+    A new RUN starts with --data and random points. When the points of a round are answered, by `cosod active label` or
+    `cosod active import`, the command trains on them and chooses the next ones; after the last round it trains the
     final network, whose weights.safetensors `cosod segment --weights` takes. Points that still wait for an answer are
-    given again.
+    written again.
     """
     from cosod.active_learning.queries import LOCAL_FILES, check_formats, query_files, write_queries
 
     refuse_file_name(output)
     if output is None and (formats or image_url):
-        raise click.UsageError("--format and --image-url say what is written to a folder; give -o FOLDER")
+        raise click.UsageError("--format and --image-url need a folder to write to; give -o FOLDER")
     if data is None and (subset or preset or changes or seed is not None):
-        raise click.UsageError("--subset, --preset, --set and --seed are of a new run; give --data FOLDER with them")
-    wanted = check_formats((formats or "json").split(","))  # before what takes long
+        raise click.UsageError("--subset, --preset, --set and --seed are for a new run; give --data FOLDER with them")
+    wanted = check_formats(formats or ("json",))  # before what takes long
 
     from cosod.active_learning.loop import Loop
     from cosod.active_learning.settings import load_preset

@@ -1,4 +1,4 @@
-"""``cosod active run``: the whole loop, with masks in the place of a person."""
+"""``cosod active run``: runs the whole loop, with masks that answer in place of a person."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,19 +12,31 @@ from cosod.errors import InputError
 threads_option = click.option(
     "--threads",
     type=click.IntRange(1),
-    help="Number of CPU threads. The same number gives the same results.  [default: the cores that are free]",
+    help="Number of CPU threads; the same number gives the same results.  [default: the number of free cores]",
 )
 
 
 def run_options(function):
-    """The flags that ``run`` and ``table`` share."""
+    """Adds the options that ``run`` and ``table`` share."""
     flags = [
-        click.option("--data", required=True, type=click.Path(path_type=Path), help="Pool: images and their masks."),
-        click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the results."),
-        click.option("--subset", type=click.IntRange(1), help="Images to take, by chance.  [default: all]"),
-        click.option("--backbone", metavar="FILE", help="ImageNet weights; 'none' starts from random ones."),
-        click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting; repeat for more."),
-        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."),
+        click.option(
+            "--data", required=True, type=click.Path(path_type=Path), help="Folder of the pool: images and their masks."
+        ),
+        click.option(
+            "-o",
+            "--output",
+            required=True,
+            type=click.Path(path_type=Path),
+            help="Folder that the results are written to.",
+        ),
+        click.option("--subset", type=click.IntRange(1), help="Number of images to take at random.  [default: all]"),
+        click.option("--backbone", metavar="FILE", help="File of ImageNet weights; 'none' starts from random weights."),
+        click.option(
+            "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting; may be given several times."
+        ),
+        click.option(
+            "--device", default="auto", show_default=True, help="Device to train on: auto, cpu, cuda, cuda:1, ..."
+        ),
         threads_option,
     ]
     for flag in reversed(flags):
@@ -40,20 +52,22 @@ def _list_presets(context, parameter, wanted) -> None:
         context.exit()
 
 
-@click.command(short_help="Simulate the loop with masks in the place of a person.")
+@click.command(short_help="Simulate the loop, with masks that answer in place of a person.")
 @run_options
-@click.option("--preset", default="paper10", show_default=True, help="The set-up; see --list.")
+@click.option("--preset", default="paper10", show_default=True, help="Set-up to run; see --list.")
 @click.option(
-    "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list_presets, help="List the presets and stop."
+    "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list_presets, help="List the presets and exit."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random choices.")
-@click.option("--test", type=click.Path(path_type=Path), help="Score the result on this folder of images and masks.")
+@click.option(
+    "--test", type=click.Path(path_type=Path), help="Folder of images and masks that the result is scored on."
+)
 def command(data, output, subset, backbone, changes, device, threads, preset, seed, test):
     """Choose clicks in a pool, answer them from its masks, and train on them.
 
-    The pool is a folder with images/ and gts/, in folders or not. The run's folder gets points.json with the clicks
-    and weights.safetensors, which `cosod segment --weights` takes. Given again, the command goes on where it was
-    stopped, on the CPU to the same numbers.
+    The pool is a folder with images/ and gts/, with or without groups. The folder of the run holds points.json with the
+    clicks, and weights.safetensors, which `cosod segment --weights` takes. Given again, the command resumes where it
+    was stopped; on the CPU the result is the same to the bit.
     """
     from cosod.active_learning.loop import Loop
     from cosod.active_learning.scores import MEASURES, score
@@ -74,7 +88,7 @@ def command(data, output, subset, backbone, changes, device, threads, preset, se
 
 
 def changed(changes: tuple[str, ...]) -> dict[str, str]:
-    """``KEY=VALUE`` of ``--set`` by key.
+    """Returns the values of ``--set KEY=VALUE`` by key.
 
     Raises:
         InputError: one without ``=``.
@@ -85,7 +99,7 @@ def changed(changes: tuple[str, ...]) -> dict[str, str]:
 
 
 def read_pool(data: Path, subset: int | None):
-    """The pool of a folder, and the errors of images that cannot be read and are left out."""
+    """Returns the pool of a folder, and the errors of images that cannot be read and are left out."""
     from cosod.active_learning.pool import Pool
 
     failed: list[Exception] = []
@@ -93,7 +107,7 @@ def read_pool(data: Path, subset: int | None):
 
 
 def guard_active(output: Path, runs: Sequence[Path], data: Path | None, test: Path | None, backbone: str | None):
-    """Raises InputError where runs would write over their images, masks or first weights.
+    """Raises ``InputError`` where runs would overwrite their images, masks or first weights.
 
     Args:
         output: folder of all results.
@@ -119,12 +133,12 @@ def check_test(test: Path | None) -> None:
 
 
 def start_of(backbone: str | None) -> Path | str | None:
-    """The file, or the URL, of ``--backbone``."""
+    """Returns the file, or the URL, of ``--backbone``."""
     return backbone if backbone is None or "://" in backbone else Path(backbone)
 
 
 def take_threads(threads: int | None) -> None:
-    """Sets the number of CPU threads, and says so where it is smaller than PyTorch's own for want of free cores."""
+    """Sets the number of CPU threads; prints it where it is smaller than PyTorch's because other programs run."""
     import torch
 
     from cosod.training.threads import set_threads
@@ -136,10 +150,10 @@ def take_threads(threads: int | None) -> None:
 
 
 def say(line: str) -> None:
-    """A line for the person that waits."""
+    """Prints a line to standard error."""
     click.echo(line, err=True)
 
 
 def report_failed(failed: list[Exception]) -> None:
-    """The images that were left out; exit code 1 if there are any."""
+    """Prints the images that were left out, and exits with code 1 if there are any."""
     list_failed(map(str, failed), more="; left out")

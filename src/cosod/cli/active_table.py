@@ -1,4 +1,4 @@
-"""``cosod active table``: set-ups side by side, as shares of full supervision."""
+"""``cosod active table``: scores set-ups side by side, as shares of full supervision."""
 
 from pathlib import Path
 
@@ -16,32 +16,39 @@ from cosod.cli.active_run import (
     take_threads,
 )
 from cosod.cli.one_file import refuse_file_name
+from cosod.cli.parameters import whole_numbers
 
 ROWS = "full,random10,margin10,paper10,paper10_no_attack,paper10_no_ensemble,paper10_no_diversity,paper10_regions"
 
 
 @click.command(short_help="Run several set-ups over seeds, and print the table of their scores.")
 @run_options
-@click.option("--test", required=True, type=click.Path(path_type=Path), help="Folder of images and masks to score on.")
-@click.option("--presets", default=ROWS, show_default=True, help="The rows, by commas; see `cosod active run --list`.")
+@click.option(
+    "--test",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder of images and masks that the results are scored on.",
+)
+@click.option(
+    "--presets",
+    default=ROWS,
+    show_default=True,
+    help="Comma-separated list of set-ups, the rows of the table; see `cosod active run --list`.",
+)
 @click.option("--seeds", default="0,1", show_default=True, help="Comma-separated list of seeds.")
 def command(data, output, subset, backbone, changes, device, threads, test, presets, seeds):
     """Run every set-up with every seed on one pool, score the final networks on a test set, and print the table.
 
-    What is finished in OUTPUT is not done again. Settings changed by --set hold for every row. The table is also
-    written to OUTPUT/table.md.
+    The table is also written to OUTPUT/table.md. What is finished in OUTPUT already is kept. Settings that --set
+    changes hold for every row.
     """
-    from cosod.active_learning.scores import Row, as_markdown, measure
+    from cosod.active_learning.scores import ScoreRow, as_markdown, measure
     from cosod.active_learning.settings import load_preset
-    from cosod.errors import InputError
     from cosod.io.atomic_write import write_text
 
     refuse_file_name(output)
-    try:
-        numbers = [int(seed) for seed in seeds.split(",")]
-    except ValueError as error:
-        raise InputError(f"--seeds {seeds}: give whole numbers by commas") from error
-    rows = [Row(name, load_preset(name, changed(changes))) for name in presets.split(",")]
+    numbers = whole_numbers(seeds, "--seeds")
+    rows = [ScoreRow(name, load_preset(name, changed(changes))) for name in presets.split(",")]
     check_test(test)
     runs = [output / row.name / f"seed-{seed}" for row in rows for seed in numbers]
     guard_active(output, runs, data, test, backbone)

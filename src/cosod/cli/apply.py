@@ -1,45 +1,36 @@
-"""``cosod apply``: find in photos what a kept consensus stands for."""
+"""``cosod apply``: finds the object of a saved consensus in photos."""
 
 import dataclasses
 
 import click
 
+from cosod.cli.detector_options import Network
 from cosod.cli.one_file import one_file, output_option
-from cosod.cli.options import (
-    PathOrURL,
-    find_inputs,
-    finish,
-    look_for_stale,
-    map_options,
-    open_detector,
-    progress,
-    shard_option,
-    threshold_value,
-    weights_files,
-    words,
-)
+from cosod.cli.options import find_inputs, finish, look_for_stale, map_options, progress, shard_option
+from cosod.cli.parameters import PathOrURL, threshold_value
 
 
-@click.command(short_help="Find what `cosod learn` kept in any number of photos.")
+@click.command(short_help="Find the object of a saved consensus in any number of photos.")
 @click.argument("paths", nargs=-1, required=True, type=PathOrURL(), metavar="CONSENSUS... PHOTOS...")
 @output_option(PathOrURL())
 @map_options
 @shard_option
-def command(paths, output, save, threshold, outline, absent, overwrite, prune, shard, as_json, working_size, **network):
-    """Find in each photo by itself what a consensus stands for: files ending in .consensus, then photos and folders.
+def command(paths, output, save, threshold, outline, absent, overwrite, prune, shard, as_json, network):
+    """Find the object of a consensus, a file that `cosod learn` wrote, in each photo by itself.
 
-    Maps are 8-bit, at the size of the photo: OUTPUT/<folder>/<photo>.png. With several consensuses each photo gets a
-    map for each: OUTPUT/<consensus>/<folder>/<photo>.png. With one photo and one consensus OUTPUT may be a file; PHOTOS
-    and OUTPUT may be - for standard input and output.
+    Give files ending in .consensus, then photos and folders of photos. Maps are 8-bit images of the size of the photo:
+    OUTPUT/<folder>/<photo>.png. With several consensuses each photo gets a map for each of them:
+    OUTPUT/<consensus>/<folder>/<photo>.png. With one photo and one consensus OUTPUT may be a file, and PHOTOS and
+    OUTPUT may be - for standard input and output.
 
-    PHOTOS and OUTPUT may be URLs of object stores, as s3://bucket/photos.
+    PHOTOS and OUTPUT may be URLs of object stores, for instance s3://bucket/photos.
 
-    A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the end,
-    with exit code 1; all others are done.
+    To resume a run that was stopped, give the same command again. Photos that cannot be read are reported at the end,
+    with exit code 1; all others are processed.
     """
     from cosod.apps.distributed.manifest import sharded
     from cosod.apps.distributed.shards import Shard
-    from cosod.apps.segment import Job, in_parts, jobs_of, refuse_others, run
+    from cosod.apps.segment import SegmentJob, in_parts, jobs_of, refuse_others, run
     from cosod.errors import InputError
     from cosod.io.wording import plural
 
@@ -47,12 +38,11 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
     if not files or not photos:
         missing = "files ending in .consensus (from cosod learn)" if not files else "photos or folders of photos"
         raise InputError(f"nothing to apply: give {missing} too, as: cosod apply bottle.consensus photos/ -o out/")
-    kinds = words(save)
-    endings = (".jpg", ".jpeg", ".png") if kinds == ("overlays",) else (".png",)
+    endings = (".jpg", ".jpeg", ".png") if save == ("overlays",) else (".png",)
     one = one_file(photos, output, endings, as_json, {"--shard": shard, "several consensuses": len(files) > 1})
     shown, photos, output = (one.shown, one.paths, one.output) if one else (output, photos, output)
     part = Shard.parse(shard) if shard else None
-    job = Job(output, kinds, threshold_value(threshold or "0.5"), overwrite, absent, outline, one and one.file)
+    job = SegmentJob(output, save, threshold_value(threshold or "0.5"), overwrite, absent, outline, one and one.file)
     consensuses = load_consensuses(files)
     jobs = jobs_of(job, consensuses)
     groups = find_inputs(
@@ -60,13 +50,13 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
         output,
         targets=lambda found: [path for one in jobs for path in one.targets(found)],
         refuse_others=lambda found: refuse_others(jobs, found),
-        read=[*files, *weights_files(network["weights"])],
+        read=[*files, *network.files()],
         one=one is not None,
     )
-    detector, identity, job = open_for(consensuses, files, job, threshold, working_size, network)
+    detector, identity, job = open_for(consensuses, files, job, threshold, network)
     if part:
         groups = [some for group in groups for some in in_parts(group)]
-    facts = {"model": identity} | detector.views | job.facts
+    facts = {"model": identity} | detector.options.views | job.facts
     facts |= {"consensuses": {name: kept.fingerprint for name, kept in consensuses.items()}}
     everything = groups
     with sharded(part, output, groups, facts) as (groups, finished):
@@ -92,7 +82,7 @@ def tell_absent(detector, job) -> None:
 
 
 def split_consensuses(paths) -> tuple[list, tuple]:
-    """The files of consensuses among ``paths``, and the other paths.
+    """Splits ``paths`` into files of consensuses and other paths.
 
     Raises:
         InputError: a consensus is in an object store.
@@ -107,14 +97,14 @@ def split_consensuses(paths) -> tuple[list, tuple]:
     return files, tuple(path for path in paths if path.suffix != ".consensus")
 
 
-def open_for(consensuses: dict, files, job, threshold, working_size, network: dict) -> tuple:
-    """The detector that consensuses were learned with, its identity, and the job with its threshold.
+def open_for(consensuses: dict, files, job, threshold, network: Network) -> tuple:
+    """Opens the detector of the consensuses; returns it, its identity, and the job with its threshold.
 
     Raises:
         InputError: a consensus is of another network, other weights or another size; the message names its file.
     """
     first = next(iter(consensuses.values()))
-    detector, identity = open_detector(working_size=working_size or first.facts.size, **network)
+    detector, identity = network.using(size=network.options.size or first.provenance.size).open()
     for path, consensus in zip(files, consensuses.values(), strict=True):
         detector.check(consensus, str(path))
     if threshold is None:
@@ -123,7 +113,7 @@ def open_for(consensuses: dict, files, job, threshold, working_size, network: di
 
 
 def load_consensuses(files) -> dict:
-    """Name -> consensus; the names are those of the files, unique and none of a folder of results."""
+    """Loads consensuses by the names of their files, made unique and none of them that of a folder of results."""
     from cosod.apps.segment import RESERVED
     from cosod.inference.consensus_file import GroupConsensus
     from cosod.io.photo_groups import unique_names

@@ -1,4 +1,4 @@
-"""``cosod convert``: published checkpoints to weights files of this package, and back."""
+"""``cosod convert``: converts published checkpoints to weights files of this package, and back."""
 
 from pathlib import Path
 
@@ -10,21 +10,23 @@ from cosod.errors import InputError, OutputError
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
-@click.option("--to-published", "reverse", is_flag=True, help="From a file of this package to the published layout.")
-@click.option("--overwrite", is_flag=True, help="Replace OUTPUT where it exists.")
+@click.option(
+    "--to-published", "reverse", is_flag=True, help="Convert a weights file of this package to the published layout."
+)
+@click.option("--overwrite", is_flag=True, help="Replace OUTPUT if it exists.")
 def command(source: Path, output: Path, reverse: bool, overwrite: bool):
-    """Turn the published checkpoint SOURCE into the weights file OUTPUT of this package.
+    """Convert the published checkpoint SOURCE to the weights file OUTPUT of this package.
 
-    Checkpoints of GCoNet, GCoNet+, SSNM and F3Net are recognised by what is in them, whatever they are called:
+    Checkpoints of GCoNet, GCoNet+, SSNM and F3Net are recognized by their contents, not by their names:
 
     \b
         cosod convert final_gconet.pth gconet.safetensors
 
-    A state dict may be inside of what a training script saves, with its names prefixed, or a whole module; numbers and
-    settings beside it are passed over. No code from the file is run. Weights that are not finite are refused.
+    The state dict may be part of what a training script saves, have prefixed names, or be a whole module; numbers and
+    settings beside it are ignored. No code from the file is run. Weights that are not finite are refused.
 
-    With --to-published SOURCE is a file of this package; OUTPUT is in PyTorch's format, or safetensors by its
-    suffix.
+    With --to-published, SOURCE is a weights file of this package, and OUTPUT is written in PyTorch's format, or as
+    safetensors if it has that suffix.
     """
     from cosod.io.write_guard import guard
 

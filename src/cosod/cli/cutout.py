@@ -1,47 +1,71 @@
-"""``cosod cutout``: the object that photos share, cut out of each."""
+"""``cosod cutout``: cuts out the object that photos share."""
 
 from pathlib import Path
 
 import click
 
+from cosod.cli import choices
+from cosod.cli.detector_options import map_source, network_options
 from cosod.cli.one_file import one_file, output_option
 from cosod.cli.options import (
     find_inputs,
     finish,
     look_for_stale,
-    map_source,
-    network_options,
     object_options,
     object_settings,
     progress,
     run_options,
     settled,
-    size_value,
-    weights_files,
 )
+from cosod.cli.parameters import OneOf, size_value
 
 
-@click.command(short_help="Cut the object that photos share out of each.")
+@click.command(short_help="Cut out the object that photos share.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @output_option(click.Path(path_type=Path))
-@click.option("--maps", type=click.Path(path_type=Path), help="Start from the maps that `cosod segment` wrote here.")
+@click.option(
+    "--maps",
+    type=click.Path(path_type=Path),
+    help="Folder of maps that `cosod segment` wrote, to start from instead of the network.",
+)
 @click.option(
     "--method",
+    type=OneOf(choices.CUTOUT_METHODS),
     default="grabcut",
     show_default=True,
-    help="grabcut: outline by map and colours; threshold: by the map alone; alpha: the map is the opacity.",
+    help="How the outline is found: grabcut from the map and the colors, threshold from the map alone; alpha takes the "
+    "map as the opacity.",
 )
 @object_options
 @click.option(
     "--background",
-    help="Colour (white, '#f4f4f4'), gradient (white:#ccc), image file, or blur.  [default: transparent]",
+    help="New background: a color (white, '#f4f4f4'), a gradient (white:#ccc), an image file, or blur.  "
+    "[default: transparent]",
 )
-@click.option("--size", metavar="WxH", help="Fit the object into results of this size.  [default: as in the photo]")
 @click.option(
-    "--padding", type=float, help="Free margin, a share of the shorter side; without --size, trims to the object."
+    "--size",
+    metavar="WxH",
+    help="Size of the results, into which the object is fitted.  [default: the size of the photo]",
 )
-@click.option("--align", default="centre", show_default=True, help="With --size: centre or bottom.")
-@click.option("--format", "format_", help="png, webp, or jpg with a background.  [default: by OUTPUT, else png]")
+@click.option(
+    "--padding",
+    type=float,
+    help="Margin around the object, as a share of the shorter side; without --size the result is cropped to the object "
+    "and this margin.",
+)
+@click.option(
+    "--align",
+    type=OneOf(choices.ALIGNMENTS),
+    default="center",
+    show_default=True,
+    help="With --size, where the object is placed in the result.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=OneOf(choices.CUTOUT_FORMATS),
+    help="Format of the results; jpg needs a background.  [default: that of OUTPUT if it is a file, else png]",
+)
 @network_options(size="--working-size")
 @run_options
 def command(
@@ -59,19 +83,21 @@ def command(
     prune,
     as_json,
     absent,
-    **network,
+    network,
 ):
-    """Cut the object that the photos of each group share out of each photo: OUTPUT/<group>/<photo>.png, transparent
-    around the object, with soft edges and without the old background's colours. With one photo OUTPUT may be a file;
-    PATH and OUTPUT may be - for standard input and output.
+    """Cut out the object that the photos of each group share.
 
-    Groups are found as by `cosod segment`. For a shop's list: --background white --size 1200x1200.
+    The results, OUTPUT/<group>/<photo>.png, are transparent around the object, with soft edges and without the colors
+    of the old background. For one photo OUTPUT may be a file, and PATH and OUTPUT may be - for standard input and
+    output.
 
-    The frames of a video file, or of an animated GIF, PNG or WebP picture given by itself, are cut out one by one:
-    OUTPUT/<clip>/000001.png and so on.
+    Groups are found as by `cosod segment`. For product photos: --background white --size 1200x1200.
 
-    A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the
-    end, with exit code 1; all others are done.
+    The object is also cut out of each frame of a video file, or of an animated GIF, PNG or WebP picture given by
+    itself: OUTPUT/<clip>/000001.png and so on.
+
+    To resume a run that was stopped, give the same command again. Photos that cannot be read are reported at the end,
+    with exit code 1; all others are processed.
     """
     from cosod.apps.cutout.backgrounds import background as check_background
     from cosod.apps.cutout.cutout import CutoutOptions
@@ -97,7 +123,7 @@ def command(
         raise InputError(f"{clips[0]}: is a video, whose results are a folder; give one with -o")
     if clips and maps is not None:
         raise InputError(f"{clips[0]}: the maps of a clip are found anew; leave --maps out, or give photos")
-    read = [background, *clips, *weights_files(network["weights"])]
+    read = [background, *clips, *network.files()]
     groups = find_inputs(
         paths,
         output,
@@ -107,7 +133,7 @@ def command(
         read=read,
         one=one is not None,
     )
-    source = map_source(maps, **network)
+    source = map_source(maps, network)
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
     found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups else []

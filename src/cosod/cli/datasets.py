@@ -1,4 +1,4 @@
-"""``cosod datasets``: the catalogue, one entry of it, and the check of a folder."""
+"""``cosod datasets``: shows the catalogue or one of its entries, or checks a folder."""
 
 import json
 from collections import Counter
@@ -28,18 +28,20 @@ def command(ctx):
         click.echo(_table())
 
 
-@command.command(short_help="Recognise and verify the set or sets in a folder.")
+@command.command(short_help="Recognize and check the set or sets in a folder.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--as", "name", metavar="NAME", help="Which set of the catalogue it is, where the folder does not tell.")
 @click.option(
-    "--read", is_flag=True, help="Open every file: damage, sizes of image and mask, masks that are not binary."
+    "--as", "name", metavar="NAME", help="Name of the set in the catalogue, if it cannot be told from the folder."
+)
+@click.option(
+    "--read", is_flag=True, help="Also read every file, and report damage, unequal sizes and masks that are not binary."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 def check(ctx, folder, name, read, as_json):
-    """Recognise the set or sets in DIR, and compare counts, names and masks with what they should be.
+    """Recognize the set or sets in DIR, and compare their counts, names and masks with the catalogue.
 
-    Exits with 1 where something does not fit; warnings do not count.
+    The exit code is 1 if something does not fit; warnings do not count.
     """
     sets = [open_set(folder, name, warn=False)] if name else open_all(folder)
     for found in sets:

@@ -1,4 +1,4 @@
-"""``cosod doctor``: is this installation in order?"""
+"""``cosod doctor``: checks this installation."""
 
 import json
 
@@ -6,11 +6,11 @@ import click
 
 
 @click.command(short_help="Print versions and devices, and check that the default model works here.")
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(as_json):
-    """Print versions and devices, and whether the default model gives its expected output on each device.
+    """Print versions and devices, and check that the default model gives the expected output on each device.
 
-    Exits with 1 if it does not.
+    The exit code is 1 if it does not.
     """
     from cosod import doctor
     from cosod.models import registry
@@ -40,7 +40,7 @@ def command(as_json):
 
 
 def _precision(network, device: str) -> str:
-    """What ``--precision auto`` takes there."""
+    """Returns the precision that ``--precision auto`` chooses on a device."""
     from cosod.inference.detector import Detector
 
     return Detector(network, device, precision="auto").precision

@@ -1,4 +1,4 @@
-"""``cosod evaluate``: score folders of maps, one or several methods on one or several sets."""
+"""``cosod evaluate``: scores folders of maps, of one or several methods on one or several sets."""
 
 import json
 import os
@@ -6,38 +6,94 @@ from pathlib import Path
 
 import click
 
+from cosod.cli import choices
 from cosod.cli.one_file import refuse_file_name
 from cosod.errors import InputError, OutputError
 from cosod.evaluation.metrics.names import MEASURES
 
-_PROTOCOLS = ["papers", "pysodmetrics", "coseg", "coseg-native", "coseg-ufo", "f3net", "all"]
-
 
 @click.command(name="evaluate")
-@click.option("--pred", "preds", multiple=True, metavar="[NAME=]DIR", help="Folder of maps; repeat for more methods.")
-@click.option("--gt", "gts", multiple=True, required=True, metavar="[NAME=]DIR", help="Folder of truths; NAME the set.")
-@click.option("--images", type=click.Path(file_okay=False), metavar="DIR", help="Photos, for the HTML report.")
 @click.option(
-    "--protocol", "protocols", multiple=True, type=click.Choice(_PROTOCOLS), help="Definitions; default papers."
+    "--pred",
+    "preds",
+    multiple=True,
+    metavar="[NAME=]DIR",
+    help="Folder of the maps of a method; may be given several times.",
 )
-@click.option("--skip-empty", is_flag=True, help="Leave images without an object out (coseg protocols).")
-@click.option("-o", "--output", type=click.Path(file_okay=False), metavar="DIR", help="Write rows, tables and report.")
-@click.option("--figures/--no-figures", default=None, help="PNG and SVG figures; default: if matplotlib is there.")
-@click.option("--bootstrap", type=click.IntRange(1), metavar="N", help="Confidence intervals from N samples of groups.")
-@click.option("--seed", default=0, show_default=True, help="Of --bootstrap.")
 @click.option(
-    "--expect", type=click.Path(dir_okay=False), metavar="FILE", help="Fail when figures are worse than kept."
+    "--gt",
+    "gts",
+    multiple=True,
+    required=True,
+    metavar="[NAME=]DIR",
+    help="Folder of ground truth masks; NAME is that of the set.",
 )
-@click.option("--write-expect", type=click.Path(dir_okay=False), metavar="FILE", help="Keep these figures.")
-@click.option("--tolerance", type=click.FloatRange(0), help="Of --expect; default the file's own, 0.001 when kept.")
-@click.option("--checkpoints", type=click.Path(file_okay=False), metavar="DIR", help="A folder of maps a checkpoint.")
 @click.option(
-    "--select", "measure", type=click.Choice(list(MEASURES)), help="Rank the methods as checkpoints of one run."
+    "--images", type=click.Path(file_okay=False), metavar="DIR", help="Folder of the photos, for the HTML report."
 )
-@click.option("--compare", metavar="SET", help="Set the figures beside the papers' rows: coca, cosod3k, msrc, ...")
-@click.option("--workers", type=click.IntRange(1), default=None, help="Processes; default one a core.")
+@click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    type=click.Choice([*choices.PROTOCOLS, "all"]),
+    help="Protocol that defines the measures; may be given several times.  [default: papers]",
+)
+@click.option("--skip-empty", is_flag=True, help="Leave out images without an object (coseg protocols).")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Folder that rows, tables and the report are written to.",
+)
+@click.option(
+    "--figures/--no-figures",
+    default=None,
+    help="With -o, also write figures as PNG and SVG.  [default: if matplotlib is installed]",
+)
+@click.option(
+    "--bootstrap",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Print confidence intervals from N bootstrap samples of groups.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap samples.")
+@click.option(
+    "--expect",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Regression gate: fail if figures are worse than those in FILE.",
+)
+@click.option(
+    "--write-expect", type=click.Path(dir_okay=False), metavar="FILE", help="Write the figures to FILE, for --expect."
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0),
+    help="Difference that --expect allows.  [default: the one in the file; 0.001 when it is written]",
+)
+@click.option(
+    "--checkpoints",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Folder that holds a folder of maps for each checkpoint of a run; with --select.",
+)
+@click.option(
+    "--select",
+    "measure",
+    type=click.Choice(list(MEASURES)),
+    help="Rank the methods by this measure, as checkpoints of one run.",
+)
+@click.option(
+    "--compare",
+    metavar="SET",
+    help="Print the figures in the published table of a set: coca, cosod3k, cosal2015, msrc, ...",
+)
+@click.option(
+    "--workers", type=click.IntRange(1), default=None, help="Number of processes.  [default: one for each core]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 @click.argument("more", nargs=-1, metavar="[DIR]...")
 @click.pass_context
 def command(context, preds, gts, protocols, measure, checkpoints, more, **options):
@@ -48,7 +104,7 @@ def command(context, preds, gts, protocols, measure, checkpoints, more, **option
     cosod evaluate --pred ours=a/ --pred theirs=b/ --gt CoCA=coca/gts --gt CoSal2015=cosal/gts -o scores/
     cosod evaluate --select max_e --gt gts/ --pred run/epoch_*/
 
-    Maps are found by their truth's name, <group>/<stem>, whatever the ending. With several sets, each method's folder
+    A map is found by the name of its mask, <group>/<stem>, with any suffix. With several sets, the folder of a method
     holds a folder for each set. A missing map counts as black.
     """
     from cosod.evaluation import regression_gate

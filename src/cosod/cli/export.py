@@ -1,15 +1,23 @@
-"""``cosod export``: a network as one model for other programs."""
+"""``cosod export``: writes a network as a model for other programs."""
 
 from pathlib import Path
 
 import click
 
-from cosod.cli.options import POSITIVE, weights_files
+from cosod.cli import choices
+from cosod.cli.detector_options import weights_files
+from cosod.cli.parameters import POSITIVE, OneOf
 
 
 @click.command(short_help="Write a network as ONNX, OpenVINO or TorchScript, for other programs.")
-@click.option("--format", "form", required=True, help="onnx, openvino or torchscript.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File: .onnx, .xml or .pt.")
+@click.option("--format", "form", required=True, type=OneOf(choices.EXPORT_FORMATS), help="Format of the file.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="File to write, ending in .onnx, .xml or .pt.",
+)
 @click.option(
     "--model",
     default="default",
@@ -17,16 +25,20 @@ from cosod.cli.options import POSITIVE, weights_files
     help="Network: default, accurate, or a name that `cosod models` lists.",
 )
 @click.option(
-    "--weights", type=click.Path(path_type=Path), help="Weights file, or training run, in place of the package's own."
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="Weights file, or folder of a training run, to use instead of the weights of the package.",
 )
-@click.option("--size", type=POSITIVE, help="Side in pixels of the images it takes.  [default: the network's]")
-@click.option("--overwrite", is_flag=True, help="Replace the file where it exists.")
+@click.option(
+    "--size", type=POSITIVE, help="Side in pixels of the images that the model takes.  [default: the network's]"
+)
+@click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 def command(form: str, output: Path, model: str, weights: Path | None, size: int | None, overwrite: bool):
     """Write a network with its weights as a model that other programs run without this package.
 
-    The images of a group go in, any number of them, and their maps come out, with all regions (see `cosod segment
-    --keep-regions`). How images are prepared is printed, and kept in the file. The file is compared with the network on
-    groups of one, three and five images before it is kept.
+    The model takes the images of a group, of any number, and returns their maps, with all regions (see `cosod segment
+    --keep-regions`). How the images have to be prepared is printed and stored in the file. Before the file is kept, its
+    maps are compared with those of the network for groups of one, three and five images.
     """
     from cosod.errors import OutputError
     from cosod.inference.backends import exporting

@@ -1,31 +1,31 @@
-"""``cosod group``: from an unsorted folder of photos to albums that share an object."""
+"""``cosod group``: sorts photos into albums that share an object."""
 
 import json
 from pathlib import Path
 
 import click
 
+from cosod.cli.detector_options import network_options
 from cosod.cli.one_file import refuse_file_name
 from cosod.cli.options import (
     left_out,
     list_absent,
     list_failed,
-    network_options,
     note_left_out,
     note_results,
-    open_detector,
     progress,
-    weights_files,
-    words,
+    save_option,
 )
 
 
 @click.command(short_help="Sort photos into albums that share an object.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the albums.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder that the albums are written to."
+)
 @click.option("--copy", is_flag=True, help="Copy the photos instead of linking to them.")
-@click.option("--segment/--no-segment", default=True, show_default=True, help="Find each album's object too.")
-@click.option("--save", default="maps", show_default=True, help="With --segment: maps, masks, overlays (by commas).")
+@click.option("--segment/--no-segment", default=True, show_default=True, help="Also segment the object of each album.")
+@save_option("With --segment, comma-separated list of the results to write.")
 @click.option(
     "--absent",
     type=click.Choice(["keep", "blank", "report"]),
@@ -33,36 +33,40 @@ from cosod.cli.options import (
     show_default=True,
     help="Photos that do not show the object of their album: keep their maps, blank them, or report them.",
 )
-@click.option("--smallest", type=int, default=2, show_default=True, help="Photos that make an album.")
+@click.option("--smallest", type=int, default=2, show_default=True, help="Minimum number of photos in an album.")
 @network_options()
-@click.option("--overwrite", is_flag=True, help="Sort again where the folder holds albums of other photos or options.")
-@click.option("--json", "as_json", is_flag=True, help="The albums as JSON on standard output.")
-def command(paths, output, copy, segment, save, absent, smallest, overwrite, as_json, **network):
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Sort again where the folder holds albums that were made of other photos or with other options.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the albums as JSON to standard output.")
+def command(paths, output, copy, segment, save, absent, smallest, overwrite, as_json, network):
     """Sort the photos under PATH, at any depth, into albums whose photos share an object.
 
-    OUTPUT/album-001 is the largest album, and so on; photos that share their object with no other are in
-    OUTPUT/leftovers. Albums hold links to the photos, or copies with --copy; albums.jpg shows and albums.json lists
-    them. Each album is then segmented as a group: OUTPUT/results/<album>/<photo>.png.
+    OUTPUT/album-001 is the largest album, and OUTPUT/leftovers holds the photos that share their object with no other.
+    Albums hold links to the photos, or copies with --copy; albums.jpg shows and albums.json lists them. Each album is
+    then segmented as a group: OUTPUT/results/<album>/<photo>.png.
 
-    Your photos are not touched. A run that was stopped goes on where it was when given again. Photos that cannot be
-    read are left out and reported at the end, with exit code 1.
+    The photos themselves are not changed. To resume a run that was stopped, give the same command again. Photos that
+    cannot be read are left out and reported at the end, with exit code 1.
     """
     from tqdm import tqdm
 
     from cosod.apps.albums.job import RESULTS, AlbumJob, check_albums, find_photos, sort_photos
-    from cosod.apps.segment import Job, check_absent, check_output, run
+    from cosod.apps.segment import SegmentJob, check_absent, check_output, run
     from cosod.errors import InputError
     from cosod.io.write_guard import protect
 
     refuse_file_name(output)
     job = AlbumJob(output, copy, overwrite, smallest)
-    results = Job(output / RESULTS, words(save), overwrite=overwrite, absent=absent)
+    results = SegmentJob(output / RESULTS, save, overwrite=overwrite, absent=absent)
     if any(p.resolve() == output.resolve() for p in paths):
         raise InputError(f"{output} is an input too; give another folder for the albums")
     photos = find_photos(paths, output, note_results, note_left_out)
-    protect(check_albums(job, [*photos, *weights_files(network["weights"])]))
+    protect(check_albums(job, [*photos, *network.files()]))
     check_output(output)
-    detector, identity = open_detector(**network)
+    detector, identity = network.open()
     if segment:
         check_absent(detector, results)
     with tqdm(total=len(photos), unit="img", desc="describing", disable=None, dynamic_ncols=True) as bar:

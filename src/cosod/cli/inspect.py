@@ -1,20 +1,29 @@
-"""``cosod inspect``: what a network makes of groups of photos, and how training runs went, as PNG files."""
+"""``cosod inspect``: draws what a network computes for groups of photos, and the curves of training runs."""
 
 from pathlib import Path
 
 import click
 
+from cosod.cli import choices
+from cosod.cli.detector_options import Network, network_options
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.options import POSITIVE, list_failed, note_left_out, note_results, weights_files
+from cosod.cli.options import list_failed, note_left_out, note_results
+from cosod.cli.parameters import POSITIVE, ListOf
 
 
 @click.command(short_help="Show what a network sees in groups, and the curves of training runs.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option(
-    "--show", help="Comma-separated list of what to show: consensus, attention, activation, decoder.  [default: all]"
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder that the results are written to."
 )
-@click.option("--images", type=POSITIVE, default=8, show_default=True, help="Photos of a group on a sheet, at most.")
+@click.option(
+    "--show",
+    type=ListOf(choices.INSPECTIONS),
+    help="Comma-separated list of what to show.  [default: all that the network has]",
+)
+@click.option(
+    "--images", type=POSITIVE, default=8, show_default=True, help="Maximum number of photos of a group on a sheet."
+)
 @click.option(
     "--run",
     "--curves",
@@ -22,32 +31,21 @@ from cosod.cli.options import POSITIVE, list_failed, note_left_out, note_results
     multiple=True,
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Folder of a training run: draw its learning curves; repeat to compare.",
+    help="Folder of a training run whose learning curves are drawn; may be given several times, to compare runs.",
 )
-@click.option(
-    "--model",
-    default="default",
-    show_default=True,
-    help="Network: default, accurate, or a name that `cosod models` lists.",
-)
-@click.option("--weights", type=click.Path(path_type=Path), help="A weights file in place of the package's own.")
-@click.option("--size", type=POSITIVE, help="Side in pixels that images are resized to.  [default: the network's]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option(
-    "--batch", type=POSITIVE, default=8, show_default=True, help="Images at once; changes memory, not results."
-)
-@click.option("--max-pixels", type=POSITIVE, help="Refuse larger images.  [default: 200 million]")
-def command(paths, output, show, images, runs, **machine):
-    """Show what a network makes of the groups in PATHs, read as by `cosod segment`; and how training runs went.
+@network_options(without=("flip", "closer", "keep_regions", "backend", "precision"))
+def command(paths, output, show, images, runs, network):
+    """Show what a network computes for the groups in PATH, and the learning curves of training runs.
 
     \b
     cosod inspect photos/ -o seen/
     cosod inspect photos/ -o seen/ --show consensus,decoder --weights run/weights.safetensors
     cosod inspect --run runs/one --run runs/two -o curves/
 
-    OUTPUT gets consensus/ (t-SNE and cosines of the groups' consensus vectors, tables), and for each group
-    attention/<group>.png, activation/<group>.png and decoder/<group>.png; of runs learning_curves.png and .csv.
-    Photos that cannot be read are reported at the end, with exit code 1; all others are done.
+    Groups are found as by `cosod segment`. OUTPUT/consensus holds a t-SNE plot, cosine similarities and tables of the
+    consensus vectors of the groups; attention/<group>.png, activation/<group>.png and decoder/<group>.png show each
+    group; learning_curves.png and learning_curves.csv show the runs. Photos that cannot be read are reported at the
+    end, with exit code 1; all others are processed.
     """
     from cosod.analysis.training_curves import LOG, curve_files
     from cosod.errors import InputError
@@ -58,15 +56,14 @@ def command(paths, output, show, images, runs, **machine):
         raise click.UsageError("give folders of photos, or --run with the folder of a training run")
     if any(path.resolve() == output.resolve() for path in (*paths, *runs)):
         raise InputError(f"{output} is an input too; give another folder for the results")
-    weights = weights_files(machine["weights"])
+    weights = network.files()
     if runs:
         guard(curve_files(output), [*(run / LOG for run in runs), *weights])
     groups = _groups(paths, output, weights)
     if runs:
         _draw_curves(runs, output)
     if paths:
-        kinds = None if show is None else [kind.strip() for kind in show.split(",") if kind.strip()]
-        _inspect(groups, output, kinds, images, **machine)
+        _inspect(groups, output, show, images, network)
 
 
 def _draw_curves(runs, output: Path) -> None:
@@ -84,7 +81,7 @@ def _draw_curves(runs, output: Path) -> None:
 
 
 def _groups(paths, output: Path, weights):
-    """The groups, once it is clear that no input is written over."""
+    """Returns the groups, after checking that no input is overwritten."""
     from cosod.analysis.run import targets
     from cosod.apps.preflight import check_places
     from cosod.io.photo_groups import find_groups
@@ -95,21 +92,16 @@ def _groups(paths, output: Path, weights):
     return groups
 
 
-def _inspect(groups, output: Path, kinds, images: int, model, weights, size, device, batch, max_pixels) -> None:
+def _inspect(groups, output: Path, kinds, images: int, network: Network) -> None:
     from tqdm import tqdm
 
     from cosod.analysis.run import inspect
-    from cosod.inference.detector import Detector
-    from cosod.io.images import MAX_PIXELS
     from cosod.io.wording import plural
     from cosod.models import registry
-    from cosod.models.checkpoints import loading
 
-    named = model if model != "default" else None
-    network = loading.load(weights or model, expected=named if weights else None)
-    detector = Detector(network, device, size, batch, max_pixels or MAX_PIXELS)
+    detector, _ = network.open()
     total = sum(len(group.images) for group in groups)
-    where = f"{registry.name_of(network)} at {detector.size} px on {detector.device}"
+    where = f"{registry.name_of(detector.network)} at {detector.size} px on {detector.device}"
     click.echo(f"{plural(total, 'image')} in {plural(len(groups), 'group')}; {where}", err=True)
     with tqdm(total=total, unit="img", disable=None, dynamic_ncols=True) as bar:
 

@@ -1,4 +1,4 @@
-"""``cosod learn``: keep what photos share in a file."""
+"""``cosod learn``: saves what photos share in a file."""
 
 import os
 import unicodedata
@@ -7,26 +7,21 @@ from pathlib import Path
 
 import click
 
-from cosod.cli.options import (
-    group_options,
-    list_failed,
-    network_options,
-    note_left_out,
-    note_results,
-    open_detector,
-    weights_files,
-)
+from cosod.cli.detector_options import group_options, network_options
+from cosod.cli.options import list_failed, note_left_out, note_results
 
 
-@click.command(short_help="Keep what some photos share in a file, for `cosod apply`.")
+@click.command(short_help="Save what some photos share as a consensus, for `cosod apply`.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File for the consensus.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="File that the consensus is written to."
+)
 @click.option(
     "--mask",
     "masks",
     multiple=True,
     metavar="PHOTO=MASK",
-    help="A mask of the object in one of the photos, white on black; may be given for several.",
+    help="Mask of the object in one of the photos, white on black; may be given for several photos.",
 )
 @click.option(
     "--not",
@@ -38,8 +33,8 @@ from cosod.cli.options import (
 )
 @network_options()
 @group_options
-def command(paths, output, masks, negatives, **network):
-    """Learn what photos share, and keep it: `cosod apply` finds it in any number of other photos.
+def command(paths, output, masks, negatives, network):
+    """Learn what photos share, and save it: `cosod apply` finds it in any number of other photos.
 
     The photos are one group, whatever folders they lie in. With --mask the object is what the mask marks, and one
     marked photo is enough; photos without a mask then help as far as they show the same.
@@ -62,18 +57,19 @@ def command(paths, output, masks, negatives, **network):
     marks = marks_of(masks, images, paths)
     if output.is_dir():
         raise InputError(f"{output} is a folder; give a file for the consensus, as {output}/object.consensus")
-    guard([output], [*images, *others, *marks, *weights_files(network["weights"])])
+    guard([output], [*images, *others, *marks, *network.files()])
     if output.exists() and not is_consensus(output):
         raise InputError(f"{output} exists and is not a consensus; give another name, as object.consensus")
     failed = []
-    detector, _ = open_detector(**network)
+    detector, _ = network.open()
     learned = detector.learn(images, marks, lambda index, error: failed.append(error), others)
     learned.save(output)
-    marked = f", {learned.facts.marked} of them marked" if learned.facts.marked else ""
-    photos = plural(learned.facts.images, "photo")
-    against = f", against {plural(learned.facts.negatives, 'photo')} without the object" if negatives else ""
+    provenance = learned.provenance
+    marked = f", {provenance.marked} of them marked" if provenance.marked else ""
+    photos = plural(provenance.images, "photo")
+    against = f", against {plural(provenance.negatives, 'photo')} without the object" if negatives else ""
     click.echo(f"Learned from {photos}{marked}{against}: {output}", err=True)
-    if learned.facts.images == 1 and not learned.facts.marked:
+    if provenance.images == 1 and not provenance.marked:
         click.echo("Warning: one photo has nothing to share: what stands out in it was learned; mark it", err=True)
     list_failed(map(str, failed))
 

@@ -1,4 +1,4 @@
-"""``cosod models``: the networks, and where their weights are."""
+"""``cosod models``: lists the networks, and where their weights are."""
 
 import json
 
@@ -6,9 +6,9 @@ import click
 
 
 @click.command(short_help="List the networks and where their weights are.")
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def command(as_json):
-    """List the networks, whether their weights come with the package, and where these are."""
+    """List the networks, and where the weights that come with the package are."""
     from cosod.models import registry
     from cosod.models.checkpoints import loading
 

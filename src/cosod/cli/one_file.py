@@ -25,13 +25,13 @@ FILE_ENDINGS = frozenset(
 
 @dataclass(frozen=True)
 class OneFile:
-    """Where one photo comes from and its result goes.
+    """The places of one photo and its result.
 
     Attributes:
         paths: what to read: the photo, which is a temporary file where it came from standard input.
         output: temporary folder for records.
         file: the result, a temporary file where it goes to standard output.
-        standard: whether it does.
+        standard: whether the result goes to standard output.
     """
 
     paths: tuple[Path, ...]
@@ -55,14 +55,13 @@ class OneFile:
 
 
 def output_option(kind: click.ParamType) -> Callable:
-    """The option ``-o`` of verbs that may write one file."""
-    return click.option(
-        "-o", "--output", required=True, type=kind, help="Folder for the results; of one photo also a file, or -."
-    )
+    """Returns the option ``-o`` of verbs that may write one file."""
+    what = "Folder that the results are written to; for one photo also a file, or - for standard output."
+    return click.option("-o", "--output", required=True, type=kind, help=what)
 
 
 def names_file(path: Path) -> bool:
-    """Whether a place of results is a file by its ending, and no folder that is there already."""
+    """Returns whether a place of results is a file by its suffix, and not an existing folder."""
     return path == STANDARD or (path.suffix.lower() in FILE_ENDINGS and not path.is_dir())
 
 
@@ -77,18 +76,18 @@ def refuse_file_name(output: Path | None) -> None:
 def one_file(
     paths: Sequence[Path], output: Path, endings: Sequence[str], as_json: bool, refused: dict[str, object]
 ) -> OneFile | None:
-    """Decide whether one file is asked for; None where the results go into a folder, as they do for several photos.
+    """Returns the one file that is asked for, or None where the results go into a folder, as for several photos.
 
     Args:
         paths: photos and folders that are read.
         output: the value of ``-o``.
-        endings: that the file may have; that of standard output comes first.
-        as_json: whether standard output is taken by events.
-        refused: option -> value, of options that need a folder.
+        endings: suffixes that the file may have; that of standard output comes first.
+        as_json: whether events are printed to standard output.
+        refused: values of the options that need a folder, by their names.
 
     Raises:
-        InputError: a file is asked for, and it is none that can be written, or there are several photos, or options
-            that need a folder; or standard input is mixed with photos.
+        InputError: the file cannot be written in this format, there are several photos, an option needs a folder, or
+            standard input is given together with photos.
     """
     from cosod.errors import InputError
     from cosod.io.storage import is_remote

@@ -1,4 +1,4 @@
-"""What the verbs that work on folders of photos share: options, the detector, progress and the summary."""
+"""What the verbs that work on folders of photos share: options, inputs, progress and the summary."""
 
 import contextlib
 import dataclasses
@@ -9,17 +9,9 @@ from pathlib import Path
 
 import click
 
-
-class PathOrURL(click.ParamType):
-    """A path, or the URL of a folder or object in a store; click's own type would make ``s3:/`` of ``s3://``."""
-
-    name = "path"
-
-    def convert(self, value, param, ctx):
-        from cosod.io.storage import as_path
-
-        return as_path(value)
-
+from cosod.cli import choices
+from cosod.cli.detector_options import network_options
+from cosod.cli.parameters import ListOf, OneOf, threshold_value
 
 #: Files that are named one by one.
 SHOWN = 20
@@ -29,139 +21,97 @@ NAMED = 10
 LEFT_OUT = "cosod.left_out"
 
 
-class AtLeast(click.ParamType):
-    """A whole number of a smallest value; another is refused in one sentence, as every error of this package."""
-
-    name = "integer"
-
-    def __init__(self, smallest: int):
-        self.smallest = smallest
-
-    def convert(self, value, param, ctx):
-        from cosod.errors import InputError
-
-        name = param.opts[0] if param else "number"
-        try:
-            number = int(value)
-        except (TypeError, ValueError):
-            raise InputError(f"{name} {value}: give a whole number of at least {self.smallest}") from None
-        if number < self.smallest:
-            raise InputError(f"{name} {value}: give a whole number of at least {self.smallest}")
-        return number
-
-
-#: Of sizes and counts.
-POSITIVE = AtLeast(1)
-
-
-def engine_options(function: Callable) -> Callable:
-    """Options that say by what, and how exactly, the network is computed."""
-    what = "float32, bfloat16, or auto: bfloat16 where maps stay the same."
-    function = click.option("--precision", default="auto", show_default=True, help=what)(function)
-    what = "torch, onnxruntime or openvino."
-    return click.option("--backend", default="torch", show_default=True, help=what)(function)
-
-
-def network_options(size: str = "--size") -> Callable:
-    """Options that choose network and device, as arguments of the command; ``size`` names the working size's."""
-    options = [
-        click.option(
-            "--model",
-            default="default",
-            show_default=True,
-            help="Network: default, accurate, or a name that `cosod models` lists.",
-        ),
-        click.option(
-            "--weights",
-            type=click.Path(path_type=Path),
-            help="Weights file, or training run, in place of the package's own.",
-        ),
-        click.option("--flip", is_flag=True, help="Look at mirrored photos too: better maps, twice the time."),
-        click.option("--closer", is_flag=True, help="Look again at small objects, enlarged: better maps, more time."),
-        click.option(
-            "--keep-regions", is_flag=True, help="Leave in what resembles the shared object less than the rest."
-        ),
-        click.option(
-            size,
-            "working_size",
-            type=POSITIVE,
-            help="Side in pixels that images are resized to.  [default: the network's]",
-        ),
-        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."),
-        click.option(
-            "--batch", type=POSITIVE, default=8, show_default=True, help="Images at once; changes memory, not results."
-        ),
-        click.option("--max-pixels", type=POSITIVE, help="Refuse larger images.  [default: 200 million]"),
-    ]
-
-    def add(function):
-        function = engine_options(function)
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
-
-
-def group_options(function: Callable) -> Callable:
-    """Options of the commands that form the consensus of a group; with :func:`network_options`."""
-    what = "Compare each photo of a group of more than 200 with so many of them; 0: with all.  [default: 128]"
-    return click.option("--references", type=AtLeast(0), help=what)(function)
+def _with(options: Sequence[Callable], function: Callable) -> Callable:
+    """Adds options to a command, shown in their order."""
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 def run_options(function: Callable) -> Callable:
-    """Options of every command that goes on where it was stopped and reports as it goes."""
-    lines = "JSON lines on standard output: each image, then the summary."
-    function = click.option("--json", "as_json", is_flag=True, help=lines)(function)
-    gone = "Delete results of an earlier run whose photos are gone."
-    function = click.option("--prune", is_flag=True, help=gone)(function)
-    return click.option("--overwrite", is_flag=True, help="Redo what is finished already.")(function)
+    """Adds the options of every command that resumes where it was stopped and reports as it goes."""
+    options = [
+        click.option("--overwrite", is_flag=True, help="Process again what is finished already."),
+        click.option("--prune", is_flag=True, help="Delete the results of photos that no longer exist."),
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help="Print JSON lines to standard output: one for each image, then the summary.",
+        ),
+    ]
+    return _with(options, function)
+
+
+def save_option(help_: str = "Comma-separated list of the results to write.") -> Callable:
+    """Adds ``--save``."""
+    return click.option("--save", type=ListOf(choices.RESULTS), default="maps", show_default=True, help=help_)
+
+
+def absent_option(function: Callable) -> Callable:
+    """Adds ``--absent`` to commands that write maps."""
+    return click.option(
+        "--absent",
+        type=OneOf(choices.ABSENT),
+        default="keep",
+        show_default=True,
+        help="What to do with photos that do not show the object: keep their maps, blank them, or report them.",
+    )(function)
 
 
 def map_options(function: Callable) -> Callable:
-    """Options of the commands that write maps: what is written, and how; with :func:`run_options`."""
+    """Adds the options of commands that write maps, with those of the network and of :func:`run_options`."""
     options = [
-        click.option("--threshold", help="Of masks and overlays: 0 to 1, adaptive or coseg.  [default: the network's]"),
+        save_option(),
+        network_options(),
+        click.option(
+            "--threshold",
+            metavar="VALUE",
+            help="Threshold of masks and overlays: a number from 0 to 1, adaptive or coseg.  [default: the network's]",
+        ),
         click.option(
             "--outline",
+            type=OneOf(choices.OUTLINES),
             default="map",
             show_default=True,
-            help="Of masks and overlays: the map's, or grabcut: moved to where colours change, for more time.",
+            help="Outline of masks and overlays: that of the map, or, in more time, one that GrabCut moves to where "
+            "colors change.",
         ),
-        click.option(
-            "--absent",
-            default="keep",
-            show_default=True,
-            help="Photos without the object: keep their maps, blank them, or report them.",
-        ),
+        absent_option,
+        run_options,
     ]
-    function = run_options(function)
-    for option in reversed(options):
-        function = option(function)
-    what = "What to write: maps, masks, overlays (by commas)."
-    return click.option("--save", default="maps", show_default=True, help=what)(network_options()(function))
+    return _with(options, function)
 
 
 def object_options(function: Callable) -> Callable:
-    """Options of the commands that start from the object in a map: what belongs to it, and where it is missing."""
-    what = (
-        "Photos that probably do not show the object: report names them and gives them no label; blank also leaves "
-        "the object out of the result; keep treats them as all others.  [default: report]"
-    )
-    # No default of click's: networks without presence scores are refused only if the user asks for them.
-    function = click.option("--absent", help=what)(function)
-    what = "Value of the map from which on a pixel is the object's: 0 to 1, adaptive or coseg.  [default: as of masks]"
-    return click.option("--threshold", help=what)(function)
+    """Adds the options of commands that start from the object in a map: its threshold, and photos without it."""
+    options = [
+        click.option(
+            "--threshold",
+            metavar="VALUE",
+            help="Threshold from which on a pixel of the map belongs to the object: a number from 0 to 1, adaptive or "
+            "coseg.  [default: that of masks]",
+        ),
+        # No default of click's: networks without presence scores are refused only if the user asks for them.
+        click.option(
+            "--absent",
+            type=OneOf(choices.ABSENT),
+            help="What to do with photos that probably do not show the object: report names them and gives them no "
+            "label; blank also leaves the object out of the result; keep treats them like all others.  "
+            "[default: report]",
+        ),
+    ]
+    return _with(options, function)
 
 
 def object_settings(threshold: str | None, absent: str | None) -> dict:
-    """Values of :func:`object_options` as fields of the options of an application."""
+    """Returns the values of :func:`object_options` as fields of the options of an application."""
     given = {"absent": absent} if absent is not None else {}
     return given | {"threshold": None if threshold is None else threshold_value(threshold)}
 
 
 def settled(job, source, groups, absent: str | None):
-    """The application's job with the threshold that masks of these maps have, unless the user gave one.
+    """Returns the application's job with the threshold that masks of these maps have, unless the user gave one.
 
     Raises:
         InputError: ``absent`` was given, and the network has no presence scores.
@@ -175,43 +125,9 @@ def settled(job, source, groups, absent: str | None):
 
 
 def shard_option(function: Callable) -> Callable:
-    """The option of commands that may do a part of a run; see :mod:`cosod.apps.distributed.shards`."""
-    return click.option("--shard", metavar="I/N", help="Do part I of N only; see `cosod shards`.")(function)
-
-
-def open_detector(
-    model: str,
-    weights: Path | None,
-    working_size: int | None,
-    device: str,
-    batch: int,
-    max_pixels: int | None,
-    references: int | None = None,
-    **options,
-):
-    """The detector that :func:`network_options` describe, and the identity of its network and weights."""
-    from cosod.inference import cpu_fusion
-    from cosod.inference.detector import Detector
-    from cosod.inference.reference_sampling import Sampling
-    from cosod.io.images import MAX_PIXELS
-    from cosod.models.checkpoints import loading
-
-    cpu_fusion.prefer_kept_memory()
-    named = model if model != "default" else None
-    network = loading.load(weights or model, expected=named if weights else None)
-    sampling = Sampling() if references is None else Sampling(references)
-    detector = Detector(network, device, working_size, batch, max_pixels or MAX_PIXELS, sampling=sampling, **options)
-    return detector, loading.identity(network)
-
-
-def map_source(maps: Path | None, max_pixels: int | None, **network):
-    """Where maps come from: the folder of an earlier run, or the detector that :func:`network_options` describe."""
-    from cosod.apps.map_sources import DetectedMaps, StoredMaps
-    from cosod.io.images import MAX_PIXELS
-
-    if maps is not None:
-        return StoredMaps(maps, max_pixels or MAX_PIXELS)
-    return DetectedMaps(*open_detector(max_pixels=max_pixels, **network))
+    """Adds ``--shard`` to commands that may do a part of a run; see :mod:`cosod.apps.distributed.shards`."""
+    what = "Process only part I of N equal parts of the groups; `cosod shards` shows how far all of them are."
+    return click.option("--shard", metavar="I/N", help=what)(function)
 
 
 def find_inputs(
@@ -226,18 +142,21 @@ def find_inputs(
     overwrite: bool = False,
     one: bool = False,
 ):
-    """The groups under ``paths``, once it is clear that ``output`` can be written and that no input is written over.
+    """Returns the groups under ``paths``, after checking that ``output`` can be written and no input is overwritten.
 
     Args:
         paths: files and folders of photos.
         output: folder of the results.
         maps: folder of maps that are read.
-        targets: gives every file that is written for groups.
+        targets: returns every file that is written for groups.
         refuse_others: raises InputError where results of groups would replace what this command has not made.
         read: other files that are read; ``None`` stands for an option that is not given.
         sheet: a contact sheet that is written too.
         overwrite: whether it may replace a file that is none.
         one: whether the result is one file, of one photo.
+
+    Raises:
+        InputError: there are no photos, or an input would be overwritten.
     """
     from cosod.apps.preflight import check_places, check_sheet
     from cosod.apps.segment import RESERVED, check_output
@@ -268,7 +187,7 @@ def find_inputs(
 
 
 def note_results(folder: Path, verbs: tuple[str, ...]) -> None:
-    """Says that the results in a folder of photos were left out."""
+    """Prints that the results in a folder of photos were left out."""
     by = f" of cosod {' and '.join(verbs)}" if verbs else ""
     click.echo(f"Note: {folder} holds results{by}, which are left out", err=True)
 
@@ -279,7 +198,7 @@ def note_left_out(file) -> None:
 
 
 def left_out() -> list:
-    """The files that the command has left out so far."""
+    """Returns the files that the command has left out so far."""
     context = click.get_current_context(silent=True)
     return [] if context is None else context.meta.get(LEFT_OUT, [])
 
@@ -299,46 +218,9 @@ def tell_left_out() -> None:
         click.echo(f"  {plural(len(paths), kind)} ({way_out}): {', '.join(paths[:NAMED])}{more}", err=True)
 
 
-def weights_files(weights: Path | None) -> list[Path]:
-    """The files that ``--weights`` may read: the file given, or that of the training run given."""
-    from cosod.models.checkpoints.loading import RESULT
-
-    if weights is None:
-        return []
-    return [weights / RESULT if weights.is_dir() else weights]
-
-
-def place_of(text: str) -> Path:
-    """The path in ``[NAME=]PATH``."""
-    return Path(text if Path(text).exists() else text.rpartition("=")[2])
-
-
-def threshold_value(text: str) -> float | str:
-    """A threshold as :func:`cosod.postprocess.threshold.binarise` takes it; words are left for it to judge."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def size_value(text: str) -> tuple[int, int]:
-    """``800x600`` as width and height, ``800`` as a square."""
-    from cosod.errors import InputError
-
-    numbers = text.lower().split("x")
-    if len(numbers) > 2 or not all(number.isdigit() for number in numbers):
-        raise InputError(f"--size {text}: give WIDTHxHEIGHT in pixels, as 800x600, or one number")
-    return int(numbers[0]), int(numbers[-1])
-
-
-def words(text: str) -> tuple[str, ...]:
-    """A list written with commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
 @contextlib.contextmanager
 def progress(total: int, as_json: bool) -> Iterator[Callable[[dict], None]]:
-    """A progress bar; gives the function that a run reports its events to."""
+    """Shows a progress bar, and yields the function that a run reports its events to."""
     from tqdm import tqdm
 
     with tqdm(total=total, unit="img", disable=None, dynamic_ncols=True) as bar:
@@ -361,7 +243,7 @@ def progress(total: int, as_json: bool) -> Iterator[Callable[[dict], None]]:
 
 
 def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> None:
-    """Adds the results whose photos are gone to a summary, or deletes them.
+    """Adds the results whose photos no longer exist to a summary, or deletes them.
 
     Args:
         summary: of the run.
@@ -381,7 +263,7 @@ def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> Non
 
 
 def list_absent(entries: Sequence[dict]) -> None:
-    """Names the images in which the object probably is not."""
+    """Prints the images that probably do not show the object."""
     from cosod.inference.presence import ABSENT
     from cosod.io.wording import plural
 
@@ -394,7 +276,7 @@ def list_absent(entries: Sequence[dict]) -> None:
 
 
 def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -> None:
-    """Names what was left out and what could not be read; the latter ends the command with exit code 1."""
+    """Prints what was left out and what could not be read; the latter ends the command with exit code 1."""
     from cosod.io.wording import plural
 
     tell_left_out()

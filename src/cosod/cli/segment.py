@@ -1,27 +1,15 @@
 """``cosod segment``: from folders of photos to maps."""
 
 import dataclasses
-import functools
 from pathlib import Path
 
 import click
 
+from cosod.cli import choices
+from cosod.cli.detector_options import group_options
 from cosod.cli.one_file import one_file, output_option
-from cosod.cli.options import (
-    POSITIVE,
-    PathOrURL,
-    find_inputs,
-    finish,
-    group_options,
-    look_for_stale,
-    map_options,
-    open_detector,
-    progress,
-    shard_option,
-    threshold_value,
-    weights_files,
-    words,
-)
+from cosod.cli.options import find_inputs, finish, look_for_stale, map_options, progress, shard_option
+from cosod.cli.parameters import POSITIVE, OneOf, PathOrURL, threshold_value
 
 
 @click.command(short_help="Find the object that the photos of a folder share.")
@@ -29,11 +17,27 @@ from cosod.cli.options import (
 @output_option(PathOrURL())
 @map_options
 @group_options
-@click.option("--sheet", type=PathOrURL(), help="Also write one picture that shows results of all groups.")
+@click.option(
+    "--sheet", type=PathOrURL(), metavar="FILE", help="Also write one picture with the results of all groups."
+)
 @shard_option
-@click.option("--engine", default="local", show_default=True, help="local, or ray: on a cluster.")
-@click.option("--workers", type=POSITIVE, help="With --engine ray: detectors at work.  [default: one a machine or GPU]")
-@click.option("--address", help="With --engine ray: a running cluster, as auto.  [default: Ray on this machine]")
+@click.option(
+    "--runner",
+    type=OneOf(choices.RUNNERS),
+    default="local",
+    show_default=True,
+    help="Where groups are processed: on this machine, or on a Ray cluster.",
+)
+@click.option(
+    "--workers",
+    type=POSITIVE,
+    help="With --runner ray, number of detectors that work at once.  [default: one for each GPU, or each machine]",
+)
+@click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="With --runner ray, address of a running cluster, or auto.  [default: Ray is started on this machine]",
+)
 def command(
     paths,
     output,
@@ -45,72 +49,70 @@ def command(
     prune,
     sheet,
     shard,
-    engine,
+    runner,
     workers,
     address,
     as_json,
-    **network,
+    network,
 ):
     """Find the object that the photos of each group share, and write a map for each photo.
 
-    A folder of images is one group; a folder of folders is one group each; single files are one group. Maps are
-    8-bit, at the size of the photo: OUTPUT/<group>/<photo>.png. With one photo OUTPUT may be a file; PATH and OUTPUT
+    A folder of images is one group, each folder in a folder is a group, and single files are one group. Maps are 8-bit
+    images of the size of the photo: OUTPUT/<group>/<photo>.png. For one photo OUTPUT may be a file, and PATH and OUTPUT
     may be - for standard input and output.
 
-    The frames of a video file, or of an animated GIF, PNG or WebP picture given by itself, are a group too:
-    OUTPUT/<clip>/000001.png and so on, overlays as one video. It has the clip's sound where ffmpeg is installed.
+    The frames of a video file, or of an animated GIF, PNG or WebP picture given by itself, are a group too. Their maps
+    are OUTPUT/<clip>/000001.png and so on; overlays become one video, with the sound of the clip where ffmpeg is
+    installed.
 
-    PATH and OUTPUT may be URLs of object stores, as s3://bucket/photos.
+    PATH and OUTPUT may be URLs of object stores, for instance s3://bucket/photos.
 
-    A run that was stopped goes on where it was when given again: finished groups are skipped. Photos that cannot
-    be read are reported at the end, with exit code 1; all others are done.
+    To resume a run that was stopped, give the same command again: finished groups are skipped. Photos that cannot be
+    read are reported at the end, with exit code 1; all others are processed.
     """
     from cosod.apps.distributed.manifest import sharded
     from cosod.apps.distributed.shards import Shard
-    from cosod.apps.segment import Job, refuse_others, run
+    from cosod.apps.segment import SegmentJob, refuse_others, run
     from cosod.apps.video.job import clip_targets, run_clips, split
     from cosod.errors import InputError
     from cosod.io.wording import plural
     from cosod.models import registry
 
-    kinds = words(save)
-    endings = (".jpg", ".jpeg", ".png") if kinds == ("overlays",) else (".png",)
-    refused = {"--sheet": sheet, "--shard": shard, "--engine ray": engine == "ray"}
+    endings = (".jpg", ".jpeg", ".png") if save == ("overlays",) else (".png",)
+    refused = {"--sheet": sheet, "--shard": shard, "--runner ray": runner == "ray"}
     one = one_file(paths, output, endings, as_json, refused)
     shown, paths, output = (one.shown, one.paths, one.output) if one else (output, paths, output)
-    job = Job(output, kinds, threshold_value(threshold or "0.5"), overwrite, absent, outline, one and one.file)
+    job = SegmentJob(output, save, threshold_value(threshold or "0.5"), overwrite, absent, outline, one and one.file)
     part = Shard.parse(shard) if shard else None
     if sheet and "maps" not in job.save:
         raise InputError("--sheet shows the maps that are written; add maps to --save")
-    if engine not in ("local", "ray"):
-        raise InputError(f"--engine {engine}: give local or ray")
-    if engine == "local" and (workers is not None or address):
-        raise InputError("--workers and --address are of --engine ray; add it")
+    if runner == "local" and (workers is not None or address):
+        raise InputError("--workers and --address need --runner ray; add it, or leave them out")
     clips, paths = split(paths)
     if one and clips:
         raise InputError(f"{clips[0]}: is a video, whose results are a folder; give one with -o")
-    _check_places(clips, output, sheet, part, engine)
+    _check_places(clips, output, sheet, part, runner)
     groups = find_inputs(
         paths,
         output,
         targets=lambda found: [*job.targets(found), *clip_targets(job, clips, found)],
         refuse_others=lambda found: refuse_others([job], found),
-        read=[*clips, *weights_files(network["weights"])],
+        read=[*clips, *network.files()],
         sheet=sheet,
         overwrite=overwrite,
         one=one is not None,
     )
     on_ray, here = None, network
-    if engine == "ray":
-        from cosod.apps.distributed.ray_runner import Engine
+    if runner == "ray":
+        from cosod.apps.distributed.ray_runner import RayRunner
 
-        on_ray = Engine(functools.partial(open_detector, **network), workers, address, network["device"])
-        here = network | {"device": "cpu", "precision": "float32"}  # opened for its facts alone
-    detector, identity = open_detector(**here)
+        on_ray = RayRunner(network.open, workers, address, network.options.device)
+        here = network.using(device="cpu", precision="float32")  # opened for its facts alone
+    detector, identity = here.open()
     if threshold is None:
         job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
     everything = groups
-    with sharded(part, output, groups, {"model": identity} | detector.views | job.facts) as (groups, finished):
+    with sharded(part, output, groups, {"model": identity} | detector.options.views | job.facts) as (groups, finished):
         total = sum(len(group.images) for group in groups)
         where = f"{registry.name_of(detector.network)} at {detector.size} px on {on_ray or detector.device}"
         found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups or part else []
@@ -131,14 +133,14 @@ def command(
     finish(summary, shown, as_json)
 
 
-def _check_places(clips, output, sheet, part, engine: str) -> None:
-    """Raises InputError for what cannot be done in an object store, in shards or on Ray."""
+def _check_places(clips, output, sheet, part, runner: str) -> None:
+    """Raises ``InputError`` for what cannot be done in an object store, in shards or on Ray."""
     from cosod.errors import InputError
     from cosod.io.storage import is_remote
 
-    if clips and (part or engine != "local"):
+    if clips and (part or runner != "local"):
         raise InputError(
-            f"{clips[0]}: videos are done on one machine; give them to a run of their own without --shard and --engine"
+            f"{clips[0]}: videos are done on one machine; give them to a run of their own without --shard and --runner"
         )
     for place in (*clips, *([output] if clips else [])):
         if is_remote(place):

@@ -1,54 +1,39 @@
-"""``cosod serve``: the web page and HTTP API on this machine."""
-
-from pathlib import Path
+"""``cosod serve``: serves the web page and the HTTP API."""
 
 import click
 
-from cosod.cli.options import POSITIVE, engine_options
+from cosod.cli.detector_options import network_options
 
 
-@click.command(short_help="Open a web page where photos are dropped and the shared object is found.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
-@click.option("--allow-host", multiple=True, metavar="NAME", help="Answer to this host name too, as a proxy's.")
+@click.command(short_help="Serve a web page and an HTTP API that find the shared object.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address that the server listens at.")
 @click.option(
-    "--model",
-    default="default",
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
     show_default=True,
-    help="Network: default, accurate, or a name that `cosod models` lists.",
+    help="Port that the server listens at; 0 takes a free one.",
 )
-@click.option("--weights", type=click.Path(path_type=Path), help="A weights file in place of the package's own.")
-@click.option("--size", type=POSITIVE, help="Side in pixels that images are resized to.  [default: the network's]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option(
-    "--batch", type=POSITIVE, default=8, show_default=True, help="Images at once; changes memory, not results."
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="Further host name that the server answers to, for instance that of a proxy; may be given several times.",
 )
-@engine_options
-@click.option("--max-photos", type=int, default=200, show_default=True, help="Photos in a group.")
-@click.option("--max-megabytes", type=int, default=50, show_default=True, help="Size of one photo's file.")
-@click.option("--max-pixels", type=int, default=50_000_000, show_default=True, help="Pixels of one photo.")
-@click.option("--keep", type=float, default=60, show_default=True, help="Minutes until unused photos are deleted.")
-def command(
-    host,
-    port,
-    allow_host,
-    model,
-    weights,
-    size,
-    device,
-    batch,
-    backend,
-    precision,
-    max_photos,
-    max_megabytes,
-    max_pixels,
-    keep,
-):
-    """Serve a web page where photos that share an object are dropped and the object is found in each, and the same
-    as an HTTP API (described at /api.html).
+@network_options(without=("flip", "closer", "keep_regions", "max_pixels"))
+@click.option("--max-photos", type=int, default=200, show_default=True, help="Maximum number of photos in a group.")
+@click.option("--max-megabytes", type=int, default=50, show_default=True, help="Maximum size of a photo's file.")
+@click.option(
+    "--max-pixels", type=int, default=50_000_000, show_default=True, help="Maximum number of pixels of a photo."
+)
+@click.option(
+    "--keep", type=float, default=60, show_default=True, help="Minutes after which unused photos are deleted."
+)
+def command(host, port, allow_host, network, max_photos, max_megabytes, max_pixels, keep):
+    """Serve a web page that finds the object that photos share, and an HTTP API for the same.
 
-    Photos stay on this machine, in a temporary folder, until the page is closed, they are not used for a while, or
-    the server ends (Ctrl-C).
+    The API is described at /api.html. Photos stay on this machine, in a temporary folder, until the page is closed,
+    they are not used for a while, or the server is stopped by Ctrl-C.
     """
     from cosod.errors import ExtraError
 
@@ -63,16 +48,10 @@ def command(
     from cosod.apps.serve.guard import is_loopback
     from cosod.apps.serve.limits import Limits
     from cosod.apps.serve.running import address_of, listen, run
-    from cosod.inference import cpu_fusion
-    from cosod.inference.detector import Detector
-    from cosod.models.checkpoints import loading
 
     limits = Limits(photos=max_photos, file_bytes=max_megabytes << 20, pixels=max_pixels, keep_seconds=keep * 60)
     listening = listen(host, port)
-    cpu_fusion.prefer_kept_memory()
-    named = model if model != "default" else None
-    network = loading.load(weights or model, expected=named if weights else None)
-    detector = Detector(network, device, size, batch, limits.pixels, backend=backend, precision=precision)
+    detector, _ = network.using(max_pixels=limits.pixels).open()
     app = create_app(detector, limits, host, allow_host)
     if not is_loopback(host):
         click.echo("Warning: anybody who reaches this address can use the page; it has no passwords.", err=True)

@@ -1,20 +1,21 @@
-"""``cosod shards``: how far the shards of a run are."""
+"""``cosod shards``: shows the progress of the shards of a run."""
 
 import json
 
 import click
 
-from cosod.cli.options import PathOrURL, list_failed
+from cosod.cli.options import list_failed
+from cosod.cli.parameters import PathOrURL
 
 
-@click.command(short_help="Show how far the shards of a run are, and merge their manifests.")
+@click.command(short_help="Show the progress of the shards of a run, and merge their manifests.")
 @click.argument("output", type=PathOrURL(), metavar="OUTPUT")
-@click.option("--json", "as_json", is_flag=True, help="The merged manifest as JSON on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the merged manifest as JSON to standard output.")
 def command(output, as_json):
-    """Show what the shards in OUTPUT (of cosod segment --shard) have done, and what is missing.
+    """Show the progress of the shards of a run (`cosod segment --shard`) in OUTPUT.
 
-    Once all have finished, OUTPUT/manifest.json lists every group and every photo that could not be read. The exit
-    code is 1 where a shard is missing or unfinished, or photos could not be read.
+    When all shards have finished, OUTPUT/manifest.json lists every group and every photo that could not be read. The
+    exit code is 1 if a shard is missing or unfinished, or photos could not be read.
     """
     from cosod.apps.distributed.merging import MANIFEST, merge
 

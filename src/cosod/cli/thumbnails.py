@@ -1,44 +1,64 @@
-"""``cosod thumbnails``: crops of photos that show their shared object alike, and labels."""
+"""``cosod thumbnails``: crops photos around their shared object, and writes labels."""
 
 from pathlib import Path
 
 import click
 
+from cosod.cli import choices
+from cosod.cli.detector_options import map_source, network_options
 from cosod.cli.one_file import one_file, output_option
 from cosod.cli.options import (
     find_inputs,
     finish,
     look_for_stale,
-    map_source,
-    network_options,
     object_options,
     object_settings,
     progress,
     run_options,
     settled,
-    size_value,
-    weights_files,
-    words,
 )
+from cosod.cli.parameters import ListOf, OneOf, size_value
 
 
-@click.command(short_help="Crop photos around the object they share, all alike.")
+@click.command(short_help="Crop photos around the object they share, at one size and place.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @output_option(click.Path(path_type=Path))
-@click.option("--maps", type=click.Path(path_type=Path), help="Start from the maps that `cosod segment` wrote here.")
-@click.option("--size", metavar="WxH", default="320x320", show_default=True, help="Of every thumbnail.")
-@click.option("--fill", type=float, help="Share of the thumbnail that the object takes.  [default: chosen, .65 to .9]")
+@click.option(
+    "--maps",
+    type=click.Path(path_type=Path),
+    help="Folder of maps that `cosod segment` wrote, to start from instead of the network.",
+)
+@click.option("--size", metavar="WxH", default="320x320", show_default=True, help="Size of the thumbnails.")
+@click.option(
+    "--fill",
+    type=float,
+    help="Share of the thumbnail's side that the object takes.  [default: chosen for each group, .65 to .9]",
+)
 @click.option(
     "--edges",
+    type=OneOf(choices.EDGES),
     default="extend",
     show_default=True,
-    help="Where a crop leaves its photo: extend the background, or keep the crop inside the photo.",
+    help="What to do where a crop leaves its photo: extend the background, or move the crop inside the photo.",
 )
 @object_options
-@click.option("--sheet", type=click.Path(path_type=Path), help="Also write one picture of all thumbnails.")
-@click.option("--labels", default="", help="Also write the objects' boxes for labelling tools: coco, yolo (by commas).")
-@click.option("--masks", default="none", show_default=True, help="In the labels: none, rle (COCO) or polygons.")
-@click.option("--each-part", is_flag=True, help="In the labels: a box for each separate part of the object.")
+@click.option(
+    "--sheet", type=click.Path(path_type=Path), metavar="FILE", help="Also write one picture of all thumbnails."
+)
+@click.option(
+    "--labels",
+    type=ListOf(choices.LABELS),
+    default=(),
+    help="Comma-separated list of formats in which the boxes of the objects are also written, for labeling tools.",
+)
+@click.option(
+    "--masks",
+    type=OneOf(choices.LABEL_MASKS),
+    default="none",
+    show_default=True,
+    help="With --labels, form of the masks in the labels; rle is for coco only.",
+)
+@click.option("--each-part", is_flag=True, help="With --labels, write a box for each connected part of the object.")
 @network_options(size="--working-size")
 @run_options
 def command(
@@ -57,18 +77,19 @@ def command(
     prune,
     as_json,
     absent,
-    **network,
+    network,
 ):
-    """Crop the photos of each group around the object they share: OUTPUT/<group>/<photo>.jpg, all of one size, with
-    the object as large and at the same place in each. The object is never cut: where a crop would leave its photo,
-    the background is continued (--edges inside moves the crop instead). With one photo OUTPUT may be a file; PATH and
-    OUTPUT may be - for standard input and output.
+    """Crop the photos of each group around the object they share.
 
-    Groups are found as by `cosod segment`. Labels are of the photos: OUTPUT/coco.json, OUTPUT/labels/ for YOLO, with
-    the group's name as the object's class.
+    The thumbnails, OUTPUT/<group>/<photo>.jpg, have one size, and the object has the same size and place in each. It is
+    never cut: where a crop would leave its photo, the background is continued (--edges inside moves the crop instead).
+    For one photo OUTPUT may be a file, and PATH and OUTPUT may be - for standard input and output.
 
-    A run that was stopped goes on where it was when given again. Photos that cannot be read are reported at the
-    end, with exit code 1; all others are done.
+    Groups are found as by `cosod segment`. Labels describe the photos, not the thumbnails: OUTPUT/coco.json, and
+    OUTPUT/labels/ for YOLO, with the name of the group as the class of the object.
+
+    To resume a run that was stopped, give the same command again. Photos that cannot be read are reported at the end,
+    with exit code 1; all others are processed.
     """
     from cosod.apps.resumable import refuse_others, run, targets
     from cosod.apps.thumbnails.job import ThumbnailJob
@@ -78,20 +99,20 @@ def command(
     options = ThumbnailOptions(size_value(size), fill=fill, edges=edges, **object_settings(threshold, absent))
     one = one_file(paths, output, (".jpg", ".jpeg", ".png"), as_json, {"--sheet": sheet, "--labels": labels})
     shown, paths, output = (one.shown, one.paths, one.output) if one else (output, paths, output)
-    job = ThumbnailJob(output, options, words(labels), masks, each_part, overwrite, one and one.file)
+    job = ThumbnailJob(output, options, labels, masks, each_part, overwrite, one and one.file)
     groups = find_inputs(
         paths,
         output,
         maps,
         targets=lambda found: [*targets(job, found), *job.label_files(found)],
         refuse_others=lambda found: refuse_others(job, found),
-        read=[*weights_files(network["weights"])],
+        read=[*network.files()],
         sheet=sheet,
         overwrite=overwrite,
         one=one is not None,
     )
     job.check_names(groups)
-    source = map_source(maps, **network)
+    source = map_source(maps, network)
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
     click.echo(f"{plural(total, 'image')} in {plural(len(groups), 'group')}", err=True)

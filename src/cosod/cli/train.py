@@ -1,23 +1,34 @@
-"""``cosod train``: a recipe, a set of groups, a folder for the run."""
+"""``cosod train``: trains a network by a recipe."""
 
 from pathlib import Path
 
 import click
 
+from cosod.cli.detector_options import weights_files
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.options import POSITIVE, place_of, weights_files
+from cosod.cli.parameters import POSITIVE, place_of
 from cosod.errors import InputError
 
 
 def recipe_options(function):
-    """The flags that change a recipe, for every command that takes one; :func:`overrides` reads them."""
+    """Adds the options that change a recipe; :func:`overrides` reads them."""
     flags = [
-        click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change any key; repeat for more."),
-        click.option("--epochs", type=POSITIVE, help="Passes over the groups."),
-        click.option("--size", type=POSITIVE, help="Side in pixels that images are resized to."),
-        click.option("--batch", type=POSITIVE, help="Images of each of the two groups of a step, at most."),
-        click.option("--lr", type=float, help="Learning rate at its peak."),
-        click.option("--hold-out", metavar="N|FILE", help="Groups for validation: how many, or a file of names."),
+        click.option(
+            "--set",
+            "changes",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Change a key of the recipe; may be given several times.",
+        ),
+        click.option("--epochs", type=POSITIVE, help="Number of passes over the groups."),
+        click.option("--size", type=POSITIVE, help="Side in pixels of the square that images are resized to."),
+        click.option("--batch", type=POSITIVE, help="Maximum number of images of each group of a step."),
+        click.option("--lr", type=float, help="Peak learning rate."),
+        click.option(
+            "--hold-out",
+            metavar="N|FILE",
+            help="Groups that are held out for validation: their number, or a file of their names.",
+        ),
     ]
     for flag in reversed(flags):
         function = flag(function)
@@ -25,7 +36,7 @@ def recipe_options(function):
 
 
 def overrides(changes, epochs=None, size=None, batch=None, lr=None, hold_out=None, **more) -> dict:
-    """What the flags change, by the keys of a recipe.
+    """Returns the values that the options change, by the keys of a recipe.
 
     Raises:
         InputError: a ``--set`` without ``=``, or a ``--hold-out`` that is neither a number nor a file of names.
@@ -33,7 +44,7 @@ def overrides(changes, epochs=None, size=None, batch=None, lr=None, hold_out=Non
     found = {} if hold_out is None else _held_out(hold_out)
     if epochs is not None:
         found |= {"epochs": epochs, "steps": 0}
-    named = {"size": size, "sampling.images": batch, "optimiser.lr": lr, **more}
+    named = {"size": size, "sampling.images": batch, "optimizer.lr": lr, **more}
     found |= {key: value for key, value in named.items() if value is not None}
     for change in changes:
         key, equals, value = change.partition("=")
@@ -43,41 +54,78 @@ def overrides(changes, epochs=None, size=None, batch=None, lr=None, hold_out=Non
     return found
 
 
-@click.command(short_help="Train a network by a recipe, or go on where a run was stopped.")
+@click.command(short_help="Train a network by a recipe, or resume a run.")
 @click.argument("recipe", required=False)
-@click.option("--list", "listing", is_flag=True, help="List the recipes and stop.")
+@click.option("--list", "listing", is_flag=True, help="List the recipes and exit.")
 @click.option(
     "--data",
     multiple=True,
     metavar="[NAME=]DIR|JSON",
-    help="Training set, a folder or COCO's instances; repeat to train on several jointly.",
+    help="Training set: a folder of groups, or a COCO file of instances; may be given several times.",
 )
 @click.option(
-    "--validate", multiple=True, metavar="[NAME=]DIR", help="Development set that validation scores; repeat for more."
+    "--validate",
+    multiple=True,
+    metavar="[NAME=]DIR",
+    help="Further set that is scored at each validation; may be given several times.",
 )
-@click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Images of a COCO file not beside it.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run.")
-@click.option("--backbone", metavar="FILE", help="ImageNet weights of the backbone; 'none' starts from random ones.")
 @click.option(
-    "--init", type=click.Path(path_type=Path), metavar="FILE", help="Weights file, or earlier run, to start from."
+    "--images",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the images of a COCO file, if not beside it.",
 )
-@click.option("--replay", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="Order files to follow.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder that the run is written to."
+)
+@click.option(
+    "--backbone", metavar="FILE", help="File of ImageNet weights for the backbone; 'none' starts from random weights."
+)
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Weights file, or folder of an earlier run, to start from.",
+)
+@click.option(
+    "--replay",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of order files that say which images meet in each step; one for each --data.",
+)
 @recipe_options
 @click.option("--seed", type=int, help="Seed of all random choices.")
-@click.option("--workers", type=click.IntRange(0), help="Processes that prepare images.  [default: by the cores]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option("--checkpoint-every", type=click.IntRange(1), default=250, show_default=True, help="Steps.")
-@click.option("--log-every", type=click.IntRange(1), default=25, show_default=True, help="Steps.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    help="Number of processes that prepare images.  [default: by the number of cores]",
+)
+@click.option("--device", default="auto", show_default=True, help="Device to train on: auto, cpu, cuda, cuda:1, ...")
+@click.option(
+    "--checkpoint-every",
+    type=click.IntRange(1),
+    default=250,
+    show_default=True,
+    help="Number of steps between two checkpoints.",
+)
+@click.option(
+    "--log-every",
+    type=click.IntRange(1),
+    default=25,
+    show_default=True,
+    help="Number of steps between two lines of the log.",
+)
 @click.option("--tensorboard", is_flag=True, help="Also write TensorBoard's event files.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(
     recipe, listing, data, output, backbone, seed, quiet, changes, epochs, size, batch, lr, hold_out, **machine
 ):
-    """Train a network by RECIPE: a name (see --list), or a TOML file with a `base`.
+    """Train a network by RECIPE, which is a name (see --list) or a TOML file.
 
-    The folder of the run gets log.jsonl, checkpoint.pt, the order of the images, and at the end
-    weights.safetensors for `cosod segment --weights`. Given again, the command goes on from the last checkpoint, on
-    the CPU to the same numbers. On several GPUs: torchrun --nproc-per-node N -m cosod train ...
+    The folder of the run holds log.jsonl, checkpoint.pt, the order of the images, and at the end weights.safetensors,
+    which `cosod segment --weights` takes. Given again, the command resumes from the last checkpoint; on the CPU the
+    result is the same to the bit. On several GPUs: torchrun --nproc-per-node N -m cosod train ...
     """
     from cosod.training.config.recipe import load_recipe, recipe_names
 
@@ -93,17 +141,17 @@ def command(
     chosen = load_recipe(recipe, changed)
 
     from cosod.training.loop import train
-    from cosod.training.run import Job
+    from cosod.training.run import TrainingJob
 
     start = Path(backbone) if backbone not in (None, "none") else None
     read = [recipe, hold_out, start, machine["images"], *map(place_of, data)]
     guard_run(output, [*read, *weights_files(machine["init"])], machine["replay"])
-    weights = train(Job(chosen, data, output, start, progress=not quiet, **machine))
+    weights = train(TrainingJob(chosen, data, output, start, progress=not quiet, **machine))
     click.echo(f"Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS -o OUTPUT", err=True)
 
 
 def guard_run(output: Path, read, replay=(), parent: Path | None = None) -> None:
-    """Raises InputError where a run in ``output`` would write over what it reads.
+    """Raises ``InputError`` where a run in ``output`` would overwrite what it reads.
 
     Args:
         output: folder of the run.

@@ -1,4 +1,4 @@
-"""``cosod watch``: a folder that fills while the command runs."""
+"""``cosod watch``: processes the photos that arrive in a folder."""
 
 import contextlib
 import json
@@ -10,16 +10,29 @@ import click
 
 from cosod.cli.apply import load_consensuses, open_for, split_consensuses, tell_absent
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.options import PathOrURL, finish, map_options, threshold_value, weights_files, words
+from cosod.cli.options import finish, map_options
+from cosod.cli.parameters import PathOrURL, threshold_value
 
 
-@click.command(short_help="Do the photos that come into a folder, while it fills.")
+@click.command(short_help="Process the photos that arrive in a folder.")
 @click.argument("paths", nargs=-1, required=True, type=PathOrURL(), metavar="[CONSENSUS]... FOLDER")
-@click.option("-o", "--output", required=True, type=PathOrURL(), help="Folder for the results.")
-@click.option("--consensus", "files", multiple=True, type=PathOrURL(), help="Consensus of `cosod learn`; repeatable.")
-@click.option("--every", type=click.FloatRange(0.05), default=2.0, show_default=True, help="Seconds between two looks.")
-@click.option("--idle", type=click.FloatRange(0), help="End after so many seconds without a new photo.")
-@click.option("--once", is_flag=True, help="End when the photos that are there are done.")
+@click.option("-o", "--output", required=True, type=PathOrURL(), help="Folder that the results are written to.")
+@click.option(
+    "--consensus",
+    "files",
+    multiple=True,
+    type=PathOrURL(),
+    help="Consensus that `cosod learn` wrote; may be given several times.",
+)
+@click.option(
+    "--every",
+    type=click.FloatRange(0.05),
+    default=2.0,
+    show_default=True,
+    help="Seconds between two looks at the folder.",
+)
+@click.option("--idle", type=click.FloatRange(0), help="End after this number of seconds without a new photo.")
+@click.option("--once", is_flag=True, help="End when the photos that are in the folder now are processed.")
 @map_options
 def command(
     paths,
@@ -35,21 +48,20 @@ def command(
     overwrite,
     prune,
     as_json,
-    working_size,
-    **network,
+    network,
 ):
-    """Find what a consensus stands for in each photo that comes into FOLDER, until Ctrl-C.
+    """Find the object of a consensus in each photo that arrives in FOLDER, until Ctrl-C.
 
-    A consensus is a file ending in .consensus that `cosod learn` wrote. Photos are done once their files are whole, and
-    again when they change; results lie as those of `cosod apply`: OUTPUT/<folder>/<photo>.png. The command may be
-    stopped and given again.
+    A consensus is a file ending in .consensus that `cosod learn` wrote. A photo is processed once its file is complete,
+    and again when it changes. Results have the names that `cosod apply` gives them: OUTPUT/<folder>/<photo>.png. The
+    command may be stopped and started again.
 
     \b
         cosod learn mugs/ -o mug.consensus
         cosod watch mug.consensus incoming/ -o out/
     """
     from cosod.apps.preflight import check_places
-    from cosod.apps.segment import Job, Summary, check_output
+    from cosod.apps.segment import SegmentJob, Summary, check_output
     from cosod.apps.stale import remove
     from cosod.apps.watch import Watch, watch
     from cosod.errors import InputError
@@ -64,8 +76,8 @@ def command(
     if folder.resolve() == output.resolve():
         raise InputError(f"{output} is the folder that photos come into; give another folder for the results")
     consensuses = load_consensuses(files)
-    job = Job(output, words(save), threshold_value(threshold or "0.5"), overwrite, absent, outline)
-    detector, identity, job = open_for(consensuses, files, job, threshold, working_size, network)
+    job = SegmentJob(output, save, threshold_value(threshold or "0.5"), overwrite, absent, outline)
+    detector, identity, job = open_for(consensuses, files, job, threshold, network)
     total = Summary()
 
     def report(event: dict) -> None:
@@ -78,7 +90,7 @@ def command(
             click.echo(f"could not be read: {event['error']}", err=True)
 
     watched = Watch(detector, identity, folder, job, consensuses, report)
-    inputs = check_places(job.targets(watched.groups()), watched.groups(), [*files, *weights_files(network["weights"])])
+    inputs = check_places(job.targets(watched.groups()), watched.groups(), [*files, *network.files()])
     protect(inputs)
     check_output(output)
     if not as_json:
@@ -100,7 +112,7 @@ def command(
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets, and the signal that ends services; the second one interrupts.
+    """Yields an event that is set by Ctrl-C and by the signal that ends services; a second signal interrupts.
 
     Outside the main thread, which alone hears signals, nothing sets it.
     """

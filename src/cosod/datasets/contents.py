@@ -39,12 +39,12 @@ def _check(image: Path, mask: Path) -> list[Problem]:
         height, width = levels.shape
         message = f"{mask} is {width} x {height}, its image {size[0]} x {size[1]}"
         found.append(Problem("size", mask, message))
-    grey = float(np.mean((levels != 0) & (levels != 255)))
+    gray = float(np.mean((levels != 0) & (levels != 255)))
     if not levels.any():
         found.append(Problem("black mask", mask, f"{mask} marks no object"))
-    elif grey:
-        message = f"{mask} is not binary: {grey:.1%} of its pixels are neither 0 nor 255, the highest is {levels.max()}"
-        found.append(Problem("grey mask", mask, message))
+    elif gray:
+        message = f"{mask} is not binary: {gray:.1%} of its pixels are neither 0 nor 255, the highest is {levels.max()}"
+        found.append(Problem("gray mask", mask, message))
     return found
 
 

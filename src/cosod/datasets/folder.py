@@ -13,7 +13,7 @@ from cosod.datasets.layouts import IMAGE_SUFFIXES, Listing, Location, listing, l
 from cosod.errors import InputError
 
 #: Kinds of :class:`Problem` that are worth a look but leave the set usable as it is.
-WARNINGS = frozenset({"grey mask", "black mask"})
+WARNINGS = frozenset({"gray mask", "black mask"})
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Dataset:
 
 
 def open_set(path: str | os.PathLike, name: str | None = None, *, strict: bool = False, warn: bool = True) -> Dataset:
-    """The data set at ``path``, recognised by its folder, its groups or its counts, and checked against the catalogue.
+    """The data set at ``path``, recognized by its folder, its groups or its counts, and checked against the catalogue.
 
     Masks may end in another suffix than their images. Hidden and system files do not count.
 
@@ -125,7 +125,7 @@ def _read(place: Location, info: SetInfo | None) -> Dataset:
             message = f"group '{group}' holds folders ({', '.join(images.folders)}), whose images are not used"
             problems.append(Problem("nested folder", place.images / group, message))
         groups[group] = _match(place, group, images, problems)
-    info = info or known(place.name) or _recognise(names, total, place.grouped)
+    info = info or known(place.name) or _recognize(names, total, place.grouped)
     name = info.name if info else place.name
     result = Dataset(name, info, place.layout, place.images, groups, total, problems=problems)
     if info and info.counts:
@@ -213,7 +213,7 @@ def _list(folder: Path, problems: list[Problem]) -> Listing:
     return found
 
 
-def _recognise(groups: list[str], images: int, grouped: bool) -> SetInfo | None:
+def _recognize(groups: list[str], images: int, grouped: bool) -> SetInfo | None:
     """The one set with these names of groups, else the one with these counts."""
     names = {g.casefold() for g in groups}
     same_names = [e for e in catalogue() if grouped and e.classes and names == {c.casefold() for c in e.classes}]

@@ -12,7 +12,7 @@ from cosod.evaluation.report.report import Report
 
 
 @dataclass(frozen=True)
-class Selection:
+class CheckpointSelection:
     """Checkpoints of one run under one measure.
 
     Attributes:
@@ -66,7 +66,7 @@ class Selection:
         }
 
 
-def select(reports: list[Report], key: str) -> Selection:
+def select(reports: list[Report], key: str) -> CheckpointSelection:
     """Rank checkpoints.
 
     Args:
@@ -85,7 +85,7 @@ def select(reports: list[Report], key: str) -> Selection:
     sign = 1 if lower_is_better(key) else -1
     # NaN last; of equal checkpoints the earlier.
     ranked = sorted(reports, key=lambda r: sign * r.all[key] if not math.isnan(r.all[key]) else math.inf)
-    return Selection(key, ranked, reports[-1], sum(r.all[key] for r in reports) / len(reports))
+    return CheckpointSelection(key, ranked, reports[-1], sum(r.all[key] for r in reports) / len(reports))
 
 
 def checkpoints(folder: str | os.PathLike) -> list[Path]:

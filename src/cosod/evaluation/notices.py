@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 #: Kind -> the sentence; {n} images, {share} mean share in per cent, {names} the first few.
 _SENTENCES = {
-    "grey": "{n} truth(s) are not binary: {share:.2f} % of their pixels are grey ({names})",
+    "gray": "{n} truth(s) are not binary: {share:.2f} % of their pixels are gray ({names})",
     "zero_one": "{n} truth(s) hold no level above 1 and were read as masks of 0 and 1 ({names})",
     "faint": "{n} truth(s) hold no level above 1 in a lossy format and were read as almost black; save masks of 0 and "
     "255 as PNG ({names})",
@@ -13,17 +13,17 @@ _SENTENCES = {
     "empty": "{n} truth(s) are empty, without any object ({names})",
     "full": "{n} truth(s) are white all over; check that they are masks ({names})",
     "alpha": "{n} image(s) hold their mask in the transparency and were read from there ({names})",
-    "alpha_too": "{n} image(s) hold one picture in their colours and another in their transparency; the colours were "
+    "alpha_too": "{n} image(s) hold one picture in their colors and another in their transparency; the colors were "
     "read ({names})",
-    "coloured": "{n} truth(s) are black and one colour; the colour was read as the object ({names})",
-    "labels_in_colour": "{n} truth(s) are black and several colours; whatever is not black was read as the object "
+    "colored": "{n} truth(s) are black and one color; the color was read as the object ({names})",
+    "labels_in_color": "{n} truth(s) are black and several colors; whatever is not black was read as the object "
     "({names})",
-    "coloured_map": "{n} map(s) are black and one colour, which was read as white ({names})",
+    "colored_map": "{n} map(s) are black and one color, which was read as white ({names})",
     "constant": "{n} map(s) are constant; stretched under 'papers', even a white one scores as black ({names})",
     "zero_one_map": "{n} map(s) hold no level above 1, as if 0/1 masks had been saved unscaled; multiply them by 255 "
     "({names})",
-    "colour_map": "{n} map(s) are colour images and were turned to grey ({names})",
-    "colour_truth": "{n} truth(s) are colour images and were turned to grey ({names})",
+    "color_map": "{n} map(s) are color images and were turned to gray ({names})",
+    "color_truth": "{n} truth(s) are color images and were turned to gray ({names})",
     "depth": "{n} image(s) have more than 8 bits and were rounded to 8 ({names})",
     "float": "{n} image(s) hold floating-point numbers and were rounded to 8 bits ({names})",
     "shallow": "{n} image(s) of more than 8 bits hold no level above 255 and were read as images of 8 bits ({names})",

@@ -219,7 +219,7 @@ class Coseg(Protocol):
         objects = truth >= 128
         if self.skip_empty and not objects.any():
             return Scores({"p": math.nan, "j": math.nan})
-        p, j = precision_jaccard.precision_jaccard(precision_jaccard.binarise(pred, self.cap), objects)
+        p, j = precision_jaccard.precision_jaccard(precision_jaccard.binarize(pred, self.cap), objects)
         return Scores({"p": p, "j": j})
 
 

@@ -1,4 +1,4 @@
-"""Reading maps and truths as 8-bit grey, the way the toolboxes see them, and masks in the other ways they are saved."""
+"""Reading maps and truths as 8-bit gray, the way the toolboxes see them, and masks in the other ways they are saved."""
 
 import io
 import os
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from cosod.errors import ImageError
-from cosod.evaluation import mask_colours
+from cosod.evaluation import mask_colors
 from cosod.io.image_formats import SUFFIXES as SUFFIXES  # which files of a folder are maps or truths
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -19,7 +19,7 @@ _LABELS_BELOW = 32
 
 
 class Levels(NamedTuple):
-    """An image as grey levels.
+    """An image as gray levels.
 
     Attributes:
         levels: uint8, (H, W).
@@ -31,17 +31,17 @@ class Levels(NamedTuple):
 
 
 def read_map(path: str | os.PathLike) -> Levels:
-    """Read a map as 8-bit grey.
+    """Read a map as 8-bit gray.
 
-    Colours become luminance, and the EXIF orientation is left alone, as Pillow's ``convert("L")`` does. A map of black
-    and one colour becomes black and white, and a map that is kept in the transparency of an image of one colour is
+    Colors become luminance, and the EXIF orientation is left alone, as Pillow's ``convert("L")`` does. A map of black
+    and one color becomes black and white, and a map that is kept in the transparency of an image of one color is
     read from there. An image of 16 bits that holds no level above 255 is taken for one of 8 bits.
 
     Example:
         >>> levels, kinds = read_map("maps/mug/1.png")
 
     Raises:
-        ImageError: the file is missing, unreadable or damaged, or holds values that are no grey levels (NaN, negative).
+        ImageError: the file is missing, unreadable or damaged, or holds values that are no gray levels (NaN, negative).
     """
     image, kinds = _decoded(path, truth=False)
     if image.max() == 1:
@@ -50,10 +50,10 @@ def read_map(path: str | os.PathLike) -> Levels:
 
 
 def read_truth(path: str | os.PathLike) -> Levels:
-    """Read a truth as 8-bit grey, where 255 is the object.
+    """Read a truth as 8-bit gray, where 255 is the object.
 
     In addition to what :func:`read_map` does, masks of 0 and 1 become masks of 0 and 255, a mask in the transparency
-    of a cut-out photo is read from there, and of a picture in a few colours whatever is not black is the object. What
+    of a cut-out photo is read from there, and of a picture in a few colors whatever is not black is the object. What
     can be read in several ways is read as the toolboxes do, and named.
 
     Example:
@@ -78,18 +78,18 @@ def read_truth(path: str | os.PathLike) -> Levels:
     return Levels(levels, kinds)
 
 
-def read_grey(path: str | os.PathLike) -> tuple[np.ndarray, str | None]:
-    """Read a file as 8-bit grey, whatever it is of.
+def read_gray(path: str | os.PathLike) -> tuple[np.ndarray, str | None]:
+    """Read a file as 8-bit gray, whatever it is of.
 
     Returns:
-        uint8, (H, W), and what was converted: None, ``colour`` (to luminance), ``16-bit`` or ``float``.
+        uint8, (H, W), and what was converted: None, ``color`` (to luminance), ``16-bit`` or ``float``.
 
     Raises:
         ImageError: as :func:`read_map`.
     """
     levels, kinds = _decoded(path, truth=False)
-    if "colour_map" in kinds or "coloured_map" in kinds:
-        return levels, "colour"
+    if "color_map" in kinds or "colored_map" in kinds:
+        return levels, "color"
     return levels, "16-bit" if "depth" in kinds else "float" if "float" in kinds else None
 
 
@@ -100,9 +100,9 @@ def _decoded(path: str | os.PathLike, truth: bool) -> tuple[np.ndarray, tuple[st
             levels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
             if levels is not None and levels.ndim == 2:
                 return (levels, ()) if levels.dtype == np.uint8 else _from_16_bit(levels)
-            coloured = levels is not None and levels.dtype == np.uint16 and levels.shape[2] == 3
-            # Pillow would keep only the upper eight bits of colours.
-            if coloured and levels is not None and (levels == levels[..., :1]).all():
+            colored = levels is not None and levels.dtype == np.uint16 and levels.shape[2] == 3
+            # Pillow would keep only the upper eight bits of colors.
+            if colored and levels is not None and (levels == levels[..., :1]).all():
                 return _from_16_bit(np.ascontiguousarray(levels[..., 0]))
         with Image.open(io.BytesIO(data)) as image:
             return _from_pillow(image, path, truth)
@@ -125,7 +125,7 @@ def _from_pillow(image: Image.Image, path, truth: bool) -> tuple[np.ndarray, tup
         if values.min() < 0 or values.max() > 65535:
             raise ImageError(f"{path}: holds values from {values.min()} to {values.max()}; save it with 8 bits")
         return _from_16_bit(values)
-    return mask_colours.levels_of(image, truth)
+    return mask_colors.levels_of(image, truth)
 
 
 def _from_16_bit(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

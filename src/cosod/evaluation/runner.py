@@ -174,9 +174,9 @@ def _load(pair: Pair, notices: Notices) -> tuple[np.ndarray, np.ndarray]:
     for kind in kinds:
         notices.note(kind, pair.key)
     if not {"empty", "faint", "labels"} & set(kinds):
-        grey = cv2.countNonZero(truth) - cv2.countNonZero(cv2.compare(truth, 255, cv2.CMP_EQ))
-        if grey:
-            notices.note("grey", pair.key, grey / truth.size)
+        gray = cv2.countNonZero(truth) - cv2.countNonZero(cv2.compare(truth, 255, cv2.CMP_EQ))
+        if gray:
+            notices.note("gray", pair.key, gray / truth.size)
     if pair.prediction is None:
         return np.zeros_like(truth), truth
     pred, kinds = read_map(pair.prediction)

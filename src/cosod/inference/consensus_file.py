@@ -30,7 +30,7 @@ TENSORS = ("vector", "prototype")
 
 
 @dataclass(frozen=True)
-class Facts:
+class Provenance:
     """Where a consensus comes from.
 
     Attributes:
@@ -69,14 +69,14 @@ class GroupConsensus:
     Attributes:
         vector: the consensus, ``(V,)`` float32 on the CPU; with most networks what features are multiplied with.
         prototype: mean of F under the attention, ``(C,)``: what presence is measured against.
-        facts: where it comes from.
+        provenance: where it comes from.
         negatives: unit vectors ``(M, C)`` of what the object is not, see :mod:`cosod.inference.negatives`; None where
             nothing said it.
     """
 
     vector: Tensor
     prototype: Tensor
-    facts: Facts
+    provenance: Provenance
     negatives: Tensor | None = None
 
     def alone(self) -> Consensus:
@@ -87,7 +87,7 @@ class GroupConsensus:
     def fingerprint(self) -> str:
         """A short hash of what it holds."""
         data = b"".join(tensor.numpy().tobytes() for tensor in self._tensors().values())
-        return hashlib.sha256(data + repr(self.facts).encode()).hexdigest()[:16]
+        return hashlib.sha256(data + repr(self.provenance).encode()).hexdigest()[:16]
 
     def _tensors(self) -> dict[str, Tensor]:
         named = {name: getattr(self, name) for name in TENSORS}
@@ -99,10 +99,10 @@ class GroupConsensus:
         Raises:
             OutputError: the file cannot be written.
         """
-        facts = asdict(self.facts)
+        provenance = asdict(self.provenance)
         if self.negatives is None:
-            del facts["negatives"]
-        metadata = {KEY: "1" if self.negatives is None else str(FORMAT), "facts": json.dumps(facts)}
+            del provenance["negatives"]
+        metadata = {KEY: "1" if self.negatives is None else str(FORMAT), "provenance": json.dumps(provenance)}
         with whole(path) as temporary:
             try:
                 save_file({name: t.contiguous() for name, t in self._tensors().items()}, temporary, metadata)
@@ -126,10 +126,10 @@ class GroupConsensus:
                     raise InputError(f"{path} holds no consensus; make one with: cosod learn PHOTOS -o FILE")
                 if int(metadata[KEY]) > FORMAT:
                     raise InputError(f"{path} has format {metadata[KEY]}, newer than this version reads; update cosod")
-                facts = Facts(**json.loads(metadata["facts"]))
+                provenance = Provenance(**json.loads(metadata.get("provenance") or metadata["facts"]))
                 # Copied, since at the alignment of the file sums may round otherwise than they did.
                 vector, prototype = (file.get_tensor(name).clone() for name in TENSORS)
-                negatives = file.get_tensor("negatives").clone() if facts.negatives else None
+                negatives = file.get_tensor("negatives").clone() if provenance.negatives else None
             if not vector.ndim == prototype.ndim == 1 or not _usable(vector, prototype):
                 raise ValueError("its vectors are not finite numbers")
             if negatives is not None and not (
@@ -138,7 +138,7 @@ class GroupConsensus:
                 raise ValueError("its negatives are not vectors like its prototype")
         except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(f"{path}: damaged ({error}); learn the consensus again with cosod learn") from error
-        return cls(vector, prototype, facts, negatives)
+        return cls(vector, prototype, provenance, negatives)
 
 
 def is_consensus(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The two costly steps of a network, faster: normalisation folded, activations fused, bfloat16 where asked for."""
+"""The two costly steps of a network, faster: normalization folded, activations fused, bfloat16 where asked for."""
 
 import contextlib
 import copy
@@ -13,9 +13,9 @@ from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 
 
 def fold(network: nn.Module) -> None:
-    """Batch normalisation into the convolution before it, in place: the same answers and gradients, a quarter faster.
+    """Batch normalization into the convolution before it, in place: the same answers and gradients, a quarter faster.
 
-    Found are neighbours in a sequence, and ``conv1`` with ``bn1`` (``conv2`` with ``bn2``, ...) of one module.
+    Found are neighbors in a sequence, and ``conv1`` with ``bn1`` (``conv2`` with ``bn2``, ...) of one module.
 
     Args:
         network: in evaluation mode, its statistics final.

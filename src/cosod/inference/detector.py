@@ -3,35 +3,32 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cosod.errors import DeviceError, ImageError, InputError
-from cosod.inference.backends import check_backend, open_steps
-from cosod.inference.consensus_file import Facts, GroupConsensus, check_masks, marked_attention
+from cosod.inference.backends import open_steps
+from cosod.inference.consensus_file import GroupConsensus, Provenance, check_masks, marked_attention
 from cosod.inference.cpu_fusion import FastSteps
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.flip_tta import MirroredSteps
 from cosod.inference.forking import check_process, prepare_forks
 from cosod.inference.group_consensus import shared_with_marks
 from cosod.inference.kept_rules import KeptRules, negatives_of
+from cosod.inference.options import DetectorOptions
 from cosod.inference.pipeline import Finding, Result, tell_uniform
-from cosod.inference.precision import check_precision, has_bfloat16, probed_precision
+from cosod.inference.precision import has_bfloat16, probed_precision
 from cosod.inference.presence import Calibration, count
 from cosod.inference.probe_images import drawn_group
-from cosod.inference.reference_sampling import Sampling
 from cosod.inference.region_filter import RegionClassifier
-from cosod.io.images import MAX_PIXELS, ImageSource
+from cosod.io.images import ImageSource
 from cosod.io.prefetch import Inputs, as_group, batched
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Output, Steps
 
-#: Bytes of encoder features that a group may keep between encoding and decoding. What exceeds them is encoded a second
-#: time, batch by batch, for decoding.
-FEATURE_BYTES = 1 << 30
 OnError = Callable[[int, ImageError], None]
 
 
@@ -54,31 +51,34 @@ def choose_device(device: str = "auto") -> torch.device:
 
 def load(
     name_or_path: str | os.PathLike = "default",
-    device: str = "auto",
+    device: str | None = None,
     weights: str | os.PathLike | None = None,
-    **options,
+    options: DetectorOptions | None = None,
+    **changes: Any,
 ) -> "Detector":
     """A detector ready to use.
 
     Args:
         name_or_path: ``"default"``, ``"accurate"``, another name of ``cosod models``, or the path of a weights
             file: this package's ``.safetensors``, or a published ``.pth`` checkpoint.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
+        device: ``"auto"`` (the default), ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
         weights: a weights file, or the folder of a training run, in place of the package's own weights. If
             ``name_or_path`` names a network too, the file must hold this network.
-        options: further arguments of :class:`Detector`.
+        options: of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
+        changes: options by name, in place of those of ``options``: ``size``, ``batch``, ``precision``, ``flip``, ...
 
     Raises:
-        InputError: no network of this name.
+        InputError: no network of this name, or an option out of range.
         WeightsError: a weights file that is missing, damaged or of another network.
         DeviceError: a device that is not there.
 
     Example:
-        >>> detector = cosod.load(weights="runs/mine", device="cpu")
+        >>> detector = cosod.load(weights="runs/mine", device="cpu", flip=True)
     """
     from cosod.models.checkpoints import loading
 
-    chosen = choose_device(device)  # first: it fails fast
+    chosen = DetectorOptions.of(options, device=device, **changes)
+    choose_device(chosen.device)  # first: it fails fast
     if weights is None:
         network = loading.load(name_or_path)
     else:
@@ -86,7 +86,7 @@ def load(
         if named is not None:
             registry.entry(loading.ALIASES.get(named, named))  # a path in its place would be a second file
         network = loading.load(weights, expected=named)
-    return Detector(network, device=str(chosen), **options)
+    return Detector(network, options=chosen)
 
 
 def learn(
@@ -111,7 +111,7 @@ def apply(
     """Index and map (of several consensuses: maps) of each image by itself: :meth:`Detector.apply`."""
     if detector is None:
         first = consensus if isinstance(consensus, GroupConsensus) else next(iter(consensus), None)
-        detector = load(size=first and first.facts.size)
+        detector = load(size=first and first.provenance.size)
     return detector.apply(consensus, images)
 
 
@@ -119,70 +119,52 @@ class Detector(Finding):
     """Finds the object that a group of images shares.
 
     Args:
-        network: in evaluation mode; moved to ``device``.
-        device: as for :func:`load`.
-        size: side of the square that images are resized to; the network's own by default.
-        batch: images encoded or decoded at once; bounds memory, changes no result.
-        max_pixels: larger images are refused (see :func:`cosod.io.read_image`).
-        feature_bytes: see :data:`FEATURE_BYTES`; 0 keeps nothing of a group between encoding and decoding, its images
-            neither.
-        precision: ``float32``; ``bfloat16``, half the time on processors that compute in it, for maps that differ a
-            little on the whole and visibly in places; or ``auto``, the second where it pays and no pixel of a probe
-            differs by more than 2/255 (see :func:`cosod.inference.precision.probed_precision`).
-        sampling: when, and with which of its images, a large group is compared in place of all of them.
-        backend: what computes features and maps: ``torch``, or on the CPU ``onnxruntime`` or ``openvino``, both in
-            float32. For these the network is converted once and kept in the cache (see
-            :mod:`cosod.inference.backends`).
-        flip: look at every image mirrored too, and average: slightly better maps for twice the time.
-        closer: look again at what was found where it is small, enlarged, and average
-            (:mod:`cosod.inference.zoom_in`): better maps of small objects. Images are read once more, at their full
-            size.
-        keep_regions: leave in what stands out beside the shared object and resembles it less; where the weights carry
-            no constants for it (see :mod:`cosod.inference.region_filter`), it always is.
+        network: in evaluation mode; moved to the device.
+        device, size: as in the options, in place of theirs.
+        options: of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
+        changes: further options by name, in place of those of ``options``.
+
+    Attributes:
+        options: as they are in use: with the size, the device and the precision that were chosen.
+
+    Raises:
+        InputError: an option out of range, or a size that the network does not take.
+        DeviceError: a device that is not there.
+
+    Example:
+        >>> detector = cosod.Detector(cosod.models.load("default"), "cpu", 256, batch=4)
+        >>> detector.options.batch
+        4
     """
 
     def __init__(
         self,
         network: CoSaliencyNetwork,
-        device: str = "auto",
+        device: str | None = None,
         size: int | None = None,
-        batch: int = 8,
-        max_pixels: int = MAX_PIXELS,
-        feature_bytes: int = FEATURE_BYTES,
-        precision: str = "float32",
-        sampling: Sampling | None = None,
-        backend: str = "torch",
-        flip: bool = False,
-        closer: bool = False,
-        keep_regions: bool = False,
+        *,
+        options: DetectorOptions | None = None,
+        **changes: Any,
     ):
-        size = network.size if size is None else size
-        network.check_size(size)
-        if batch < 1:
-            raise InputError(f"batch {batch}: give at least 1")
-        check_backend(backend, device, precision)
-        self.device = choose_device(device if backend == "torch" else "cpu")
+        options = DetectorOptions.of(options, device=device, size=size, **changes)
+        options = DetectorOptions.of(options, size=network.size if options.size is None else options.size)
+        network.check_size(options.size)
+        on_torch = options.backend == "torch"
+        self.device = choose_device(options.device if on_torch else "cpu")
         self.network = network.eval().to(self.device, memory_format=torch.channels_last)
-        self.precision = _precision(precision, self.network, self.device) if backend == "torch" else "float32"
+        precision = _precision(options.precision, self.network, self.device) if on_torch else "float32"
+        self.options = replace(options, device=str(self.device), precision=precision)
         self.steps: Steps
-        if backend == "torch":
-            self.steps = FastSteps(self.network, self.device, self.precision)
+        if on_torch:
+            self.steps = FastSteps(self.network, self.device, precision)
         else:
-            self.steps = open_steps(backend, self.network, size)
-        self.flip = flip
-        if flip:
+            self.steps = open_steps(options.backend, self.network, options.size)
+        if options.flip:
             self.steps = MirroredSteps(self.steps)
-        self.closer = closer
-        self.size = size
-        self.batch = batch
-        self.max_pixels = max_pixels
-        self.feature_bytes = feature_bytes
-        self.sampling = sampling or Sampling()
         self.calibration = Calibration.read(network.extra)
         self.kept_rules = KeptRules.read(network.extra)
-        self.keep_regions = keep_regions
-        self.region_classifier = None if keep_regions else RegionClassifier.read(network.extra)
-        self._process, self._backend = os.getpid(), backend
+        self.region_classifier = None if options.keep_regions else RegionClassifier.read(network.extra)
+        self._process = os.getpid()
         prepare_forks()
 
     def __setstate__(self, state: dict) -> None:
@@ -190,9 +172,24 @@ class Detector(Finding):
         self._process = os.getpid()  # sent to this process whole, it has left nothing behind
 
     @property
-    def views(self) -> dict[str, int | bool]:
-        """How images are looked at, as plain values: maps of other views are other maps."""
-        return {"size": self.size, "flip": self.flip, "closer": self.closer, "keep_regions": self.keep_regions}
+    def size(self) -> int:
+        """Side of the square that images are resized to."""
+        return self.options.size
+
+    @property
+    def batch(self) -> int:
+        """Images that are encoded or decoded at once."""
+        return self.options.batch
+
+    @property
+    def max_pixels(self) -> int:
+        """Images of more pixels are refused."""
+        return self.options.max_pixels
+
+    @property
+    def precision(self) -> str:
+        """``float32`` or ``bfloat16``: what the network computes in."""
+        return self.options.precision
 
     def segment(self, images: Sequence[ImageSource]) -> list[np.ndarray]:
         """Co-saliency maps of one group.
@@ -274,8 +271,8 @@ class Detector(Finding):
             >>> for result in detector.results(photos, on_error=lambda index, error: print(error)):
             ...     print(photos[result.index], result.presence)
         """
-        check_process(self._process, self._backend, self.device)
-        twice = consensuses is None and self.feature_bytes > 0
+        check_process(self._process, self.options.backend, self.device)
+        twice = consensuses is None and self.options.feature_bytes > 0
         inputs = Inputs(as_group(images), self.size, self.max_pixels, on_error, twice, find_uniform=True)
         if consensuses is None:
             yield from self._with_uniform(self._segment(inputs), inputs)
@@ -346,12 +343,12 @@ class Detector(Finding):
             >>> consensus = detector.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg", "plate.jpg"])
             >>> consensus.save("mug.consensus")
         """
-        check_process(self._process, self._backend, self.device)
+        check_process(self._process, self.options.backend, self.device)
         images = as_group(images)
         masks = check_masks(masks, len(images))
         inputs = Inputs(images, self.size, self.max_pixels, on_error, twice=False, find_uniform=True)
         # Nothing is decoded: the deepest features are all that may be needed again.
-        encoded = EncodedGroup(inputs, self._deep, self.batch, self.feature_bytes)
+        encoded = EncodedGroup(inputs, self._deep, self.batch, self.options.feature_bytes)
         marked = [index for index, mask in enumerate(masks) if mask is not None]
         if marked:
 
@@ -371,7 +368,7 @@ class Detector(Finding):
         if len(vector) != 1 or bool((vector == 1).all()):
             raise InputError(f"{self.identity[0]} forms no consensus of a group to be kept; use another network")
         presence = group.presence
-        facts = Facts(
+        provenance = Provenance(
             *self.identity,
             size=self.size,
             images=len(group.indices),
@@ -380,7 +377,7 @@ class Detector(Finding):
             presence_mean=None if presence is None else float(presence.mean()),
             presence_std=None if presence is None else float(presence.std(correction=0)),
         )
-        learned = GroupConsensus(vector.flatten().float().cpu(), group.prototype.float().cpu(), facts)
+        learned = GroupConsensus(vector.flatten().float().cpu(), group.prototype.float().cpu(), provenance)
         if negatives is None or (isinstance(negatives, Sequence) and not negatives):
             return learned
         shift = None if on_error is None else lambda index, error: on_error(len(images) + index, error)
@@ -407,23 +404,22 @@ class Detector(Finding):
             raise InputError(
                 "none of the photos of what the object is not can be read and shows more than one color; give others"
             )
-        facts = replace(consensus.facts, negatives=inputs.usable)
-        return replace(consensus, facts=facts, negatives=vectors)
+        provenance = replace(consensus.provenance, negatives=inputs.usable)
+        return replace(consensus, provenance=provenance, negatives=vectors)
 
     def check(self, consensus: GroupConsensus, name: str = "the consensus") -> None:
         """Raises InputError unless ``consensus`` was learned with this network, these weights and this size."""
-        facts = consensus.facts
-        if (facts.model, facts.weights) != self.identity:
+        known = consensus.provenance
+        if (known.model, known.weights) != self.identity:
             raise InputError(
-                f"{name} was learned with {facts.model} (weights {facts.weights}), this is {self.identity[0]} (weights "
+                f"{name} was learned with {known.model} (weights {known.weights}), this is {self.identity[0]} (weights "
                 f"{self.identity[1]}), and features of two networks do not compare; take that model, or learn it again"
             )
-        if facts.size != self.size:
-            raise InputError(f"{name} was learned at {facts.size} pixels, this is {self.size}; give size {facts.size}")
+        if known.size != self.size:
+            raise InputError(f"{name} was learned at {known.size} pixels, this is {self.size}; give size {known.size}")
 
 
 def _precision(wanted: str, network: CoSaliencyNetwork, device: torch.device) -> str:
-    check_precision(wanted)
     if wanted != "auto":
         return wanted
     if not has_bfloat16(device):

@@ -1,4 +1,4 @@
-"""What the images of a group share: the network's consensus, with strangers counting less, or from marked regions."""
+"""What the images of a group share: the network's consensus, with outliers counting less, or from marked regions."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from torch import Tensor
 from cosod.errors import ImageError, InputError
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.presence import FLOOR, Calibration, count, group_presence, pooled, similarity, where_like
-from cosod.inference.reference_sampling import Sampling, choose, sampled
+from cosod.inference.reference_sampling import ReferenceSampling, choose, sampled
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 from cosod.models.modules.affinity import affinity_of
 
@@ -44,7 +44,7 @@ def shared(
     network: CoSaliencyNetwork,
     calibration: Calibration | None,
     group: EncodedGroup,
-    sampling: Sampling,
+    sampling: ReferenceSampling,
     precision: torch.dtype = torch.float32,
     kept_calibration: Calibration | None = None,
 ) -> Shared:
@@ -94,7 +94,7 @@ def _by_references(
     network: CoSaliencyNetwork,
     calibration: Calibration | None,
     group: EncodedGroup,
-    sampling: Sampling,
+    sampling: ReferenceSampling,
     precision: torch.dtype,
 ) -> Shared:
     """As :func:`_exact`, in time that grows with N and memory that grows by one vector an image."""
@@ -118,7 +118,7 @@ def _of_references(
     network: CoSaliencyNetwork,
     calibration: Calibration | None,
     group: EncodedGroup,
-    sampling: Sampling,
+    sampling: ReferenceSampling,
     precision: torch.dtype,
     kept_calibration: Calibration | None,
 ) -> Shared:

@@ -50,7 +50,7 @@ class KeptRules(NamedTuple):
         prototype = consensus.prototype.to(deep)
         vectors = pooled(deep, where_like(deep, prototype))
         alike = F.cosine_similarity(vectors, prototype)
-        presence = self.calibration.presence(alike, consensus.facts.references)
+        presence = self.calibration.presence(alike, consensus.provenance.references)
         if (negatives := self.negatives(consensus)) is not None:
             presence = presence * negatives.factor(vectors, prototype)
         return presence.tolist()

@@ -16,8 +16,8 @@ from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import Shared, shared
 from cosod.inference.kept_rules import KeptRules
 from cosod.inference.negatives import Negatives
+from cosod.inference.options import DetectorOptions
 from cosod.inference.presence import Calibration
-from cosod.inference.reference_sampling import Sampling
 from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.zoom_in import Look, blended, look_closer
 from cosod.io.prefetch import Inputs, batched
@@ -72,12 +72,10 @@ class Finding:
     network: CoSaliencyNetwork
     steps: Steps
     device: torch.device
-    precision: str
+    options: DetectorOptions
     size: int
     batch: int
-    feature_bytes: int
-    sampling: Sampling
-    closer: bool
+    precision: str
     calibration: Calibration | None
     kept_rules: KeptRules
     region_classifier: RegionClassifier | None
@@ -113,7 +111,7 @@ class Finding:
         tell_uniform(inputs)
 
     def _segment(self, inputs: Inputs) -> Iterator[Result]:
-        encoded = EncodedGroup(inputs, self._encode, self.batch, self.feature_bytes)
+        encoded = EncodedGroup(inputs, self._encode, self.batch, self.options.feature_bytes)
         group = self._shared(encoded)
         indices, consensus, _, _, presence = group
         if len(indices) == 1:
@@ -159,8 +157,8 @@ class Finding:
 
     def _shared(self, encoded: EncodedGroup) -> Shared:
         precision = getattr(torch, self.precision)
-        kept_calibration = self.kept_rules.calibration
-        return shared(self.network, self.calibration, encoded, self.sampling, precision, kept_calibration)
+        sampling, kept_calibration = self.options.sampling, self.kept_rules.calibration
+        return shared(self.network, self.calibration, encoded, sampling, precision, kept_calibration)
 
     def _encode(self, images: list[np.ndarray]) -> Features:
         return self.steps.encode(self._tensor(images))
@@ -191,7 +189,7 @@ class Finding:
         self, indices: list[int], maps: Tensor, factors: Tensor | None, inputs: Inputs, consensus: Consensus
     ) -> dict[int, Look]:
         """Closer looks at some images by the same consensus; none unless they are wanted."""
-        if not self.closer:
+        if not self.options.closer:
             return {}
         if self.network.whole_group_maps or consensus.spatial is not None or len(consensus.vector) > 1:
             name = self.identity[0]

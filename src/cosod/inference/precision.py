@@ -5,10 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from cosod.errors import InputError
+from cosod.inference.options import PRECISIONS
 
-#: What ``precision`` may be.
-PRECISIONS = ("auto", "float32", "bfloat16")
 #: Largest :func:`precision_deviation` at which bfloat16 is taken by itself.
 CLOSE = 2 / 255
 
@@ -19,12 +17,6 @@ def has_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     known = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
     return torch.backends.mkldnn.is_available() and any(ask is not None and ask() for ask in known)
-
-
-def check_precision(precision: str) -> None:
-    """Raises InputError unless ``precision`` is one of :data:`PRECISIONS`."""
-    if precision not in PRECISIONS:
-        raise InputError(f"precision {precision!r}; give one of {', '.join(PRECISIONS)}")
 
 
 def precision_deviation(maps: Callable[[str], Sequence[np.ndarray]]) -> float:

@@ -1,4 +1,4 @@
-"""Is the shared object in an image at all? And which images of a group are strangers to it?
+"""Is the shared object in an image at all? And which images of a group are outliers to it?
 
 Both are read off the deepest feature F, before anything is decoded. Each image gives one vector, F averaged under the
 attention of the group or, where a kept consensus is applied, under an attention to what resembles it. A prototype is
@@ -105,7 +105,7 @@ def group_presence(calibration: Calibration, vectors: Tensor) -> Tensor:
     """Presence in each of N >= 2 images of what the group shares, ``(N,)``.
 
     Every image is compared with the mean of the others, then again with their mean weighted by presence, so that
-    strangers among them pull it aside no more.
+    outliers among them pull it aside no more.
 
     Args:
         calibration: of the network.

@@ -1,47 +1,18 @@
 """Reference images: the few images of a large group that every image of it is compared with."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cosod.errors import ImageError, InputError
+from cosod.errors import ImageError
 from cosod.inference.feature_cache import EncodedGroup
+from cosod.inference.options import ReferenceSampling
 from cosod.models.modules.group_affinity import GroupAffinity, References
 
-WAYS = ("spread", "random")
 #: How many images ``spread`` chooses each reference from.
 CANDIDATES = 4
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """When a group is compared with some of its images only, and with which; docs/large_groups.md has the figures.
-
-    Attributes:
-        references: R, how many images each is compared with; 0 for all of them, whatever the group's size.
-        by: ``random`` draws them; ``spread`` draws more and takes those that lie farthest apart in feature space,
-            each standing for as many images as lie nearest to it.
-        exact_up_to: groups of up to as many images are compared exactly, each image with all others.
-        seed: of the draw.
-    """
-
-    references: int = 128
-    by: str = "spread"
-    exact_up_to: int = 200
-    seed: int = 0
-
-    def __post_init__(self):
-        if self.references < 0 or self.references == 1:
-            raise InputError(f"references {self.references}: give 2 or more, or 0 to compare all images with all")
-        if self.by not in WAYS:
-            raise InputError(f"references by {self.by!r}: give one of {', '.join(WAYS)}")
-
-    def applies_to(self, images: int) -> bool:
-        """Whether a group of so many images is compared with its references alone."""
-        return 0 < self.references < images and images > self.exact_up_to
 
 
 class Sample(NamedTuple):
@@ -59,7 +30,7 @@ class Sample(NamedTuple):
 
 
 @torch.inference_mode()
-def sampled(group: EncodedGroup, sampling: Sampling) -> Sample:
+def sampled(group: EncodedGroup, sampling: ReferenceSampling) -> Sample:
     """The references of a group.
 
     Which they are depends on the number of images and their order and, by ``spread``, on the images; what cannot be
@@ -90,7 +61,7 @@ def sampled(group: EncodedGroup, sampling: Sampling) -> Sample:
 
 @torch.inference_mode()
 def choose(
-    affinity: GroupAffinity, group: EncodedGroup, sampling: Sampling, precision: torch.dtype = torch.float32
+    affinity: GroupAffinity, group: EncodedGroup, sampling: ReferenceSampling, precision: torch.dtype = torch.float32
 ) -> tuple[References, dict[int, float]]:
     """The references of a group as :class:`GroupAffinity` takes them, and their weights by their indices in it.
 

@@ -1,6 +1,28 @@
 """From folders to tensors: finding groups, reading images of any kind, preparing them for a network."""
 
-from cosod.io.images import read_image
-from cosod.io.photo_groups import Group, find_groups
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cosod.io.images import read_image
+    from cosod.io.photo_groups import Group, find_groups
 
 __all__ = ["Group", "find_groups", "read_image"]
+
+# Imported when first used: the command line reads this package's limits and does not wait for what opens images.
+_WHERE = {
+    "Group": "cosod.io.photo_groups",
+    "find_groups": "cosod.io.photo_groups",
+    "read_image": "cosod.io.images",
+}
+
+
+def __getattr__(name: str):
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'cosod.io' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion: what has not been imported yet is listed too."""
+    return sorted({*globals(), *__all__})

@@ -29,7 +29,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """
     space = _space(profile) if profile else None
     if space == "RGB" and image.mode == "L":
-        image = image.convert("RGB")  # grey pixels under a profile of colors: the curves of the profile still hold
+        image = image.convert("RGB")  # gray pixels under a profile of colors: the curves of the profile still hold
     if space is not None and _MODES[space] == image.mode:
         transform = _transform(profile)
         if transform is not None:
@@ -37,11 +37,11 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def grey_curve(profile: bytes | None) -> np.ndarray | None:
-    """What a profile makes of grey values, for images that Pillow cannot convert: those of more than 8 bits.
+def gray_curve(profile: bytes | None) -> np.ndarray | None:
+    """What a profile makes of gray values, for images that Pillow cannot convert: those of more than 8 bits.
 
     Returns:
-        sRGB levels ``(256, 3)`` float32 in [0, 255] at 256 equal steps of grey from black to white; None where the
+        sRGB levels ``(256, 3)`` float32 in [0, 255] at 256 equal steps of gray from black to white; None where the
         profile changes nothing.
     """
     if not profile or _space(profile) not in ("GRAY", "RGB") or _transform(profile) is None:

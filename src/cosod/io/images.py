@@ -19,6 +19,7 @@ from cosod.errors import DamagedImageWarning, ImageError, InputError
 from cosod.io.color_profiles import to_srgb
 from cosod.io.image_formats import SUFFIXES, open_pillow, unreadable
 from cosod.io.levels import levels_of_array, levels_of_pillow
+from cosod.io.limits import MAX_PIXELS
 from cosod.io.pixels import from_array, from_pillow, is_tensor, orientation, scaled, tensor_array, turned
 from cosod.io.storage import as_path, is_remote, open_binary
 from cosod.io.truncated_jpeg import mended
@@ -34,9 +35,6 @@ __all__ = [
     "read_levels",
     "read_reduced",
 ]
-
-#: Images of more pixels are refused unless the caller raises the limit (600 MB as RGB).
-MAX_PIXELS = 200_000_000
 
 #: Sides of a reduced image (see :func:`read_reduced`), at least, in sides of the square that it is shrunk to.
 OVERSAMPLING = 1.25
@@ -75,7 +73,7 @@ def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         max_pixels: larger files and Pillow images are refused before they are decoded.
 
     The EXIF orientation is applied, so that the result is what viewers show, and colors are converted to sRGB where a
-    file has an ICC profile. Transparency is laid over white, grey becomes RGB, 16 bits become 8, CMYK and palettes are
+    file has an ICC profile. Transparency is laid over white, gray becomes RGB, 16 bits become 8, CMYK and palettes are
     converted, of an animation the first frame is taken. A JPEG file that lacks its last bytes is read; where part of
     the image is missing with them, a :class:`cosod.errors.DamagedImageWarning` says so.
 
@@ -90,7 +88,7 @@ def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 
 def read_levels(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The grey levels of a mask as they are stored, whatever their range, upright: float32 ``(H, W)``.
+    """The gray levels of a mask as they are stored, whatever their range, upright: float32 ``(H, W)``.
 
     Args:
         source, max_pixels: as for :func:`read_image`; arrays and tensors may hold whole numbers of any type too.

@@ -1,4 +1,4 @@
-"""The grey levels of masks, as they are stored; and what a mask marks, whatever its levels are."""
+"""The gray levels of masks, as they are stored; and what a mask marks, whatever its levels are."""
 
 import contextlib
 

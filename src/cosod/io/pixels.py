@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from cosod.errors import ImageError
-from cosod.io.color_profiles import grey_curve, to_srgb
+from cosod.io.color_profiles import gray_curve, to_srgb
 
 #: Share of the values of a float image, in percent, that may lie above and below what is shown.
 OUTLIERS = 0.5
@@ -28,13 +28,13 @@ def from_pillow(image: Image.Image) -> np.ndarray:
     image.load()  # TIFF turns itself when loaded, which changes size and orientation
     mode, profile = image.mode, image.info.get("icc_profile")
     if mode.startswith("I;16") or mode in ("I", "F"):
-        # Greyscale of more than 8 bits: Pillow's own conversion would clip it at 255.
-        grey = scaled(np.asarray(image))
-        curve = grey_curve(profile)
+        # Grayscale of more than 8 bits: Pillow's own conversion would clip it at 255.
+        gray = scaled(np.asarray(image))
+        curve = gray_curve(profile)
         if curve is None:
-            array = from_array(grey)
+            array = from_array(gray)
         else:
-            channels = [np.interp(grey * 255, np.arange(256), curve[:, c]) for c in range(3)]
+            channels = [np.interp(gray * 255, np.arange(256), curve[:, c]) for c in range(3)]
             array = np.stack(channels, axis=2).round().astype(np.uint8)
         return np.ascontiguousarray(turned(array, orientation(image)))
     with contextlib.suppress(Exception):  # damaged EXIF data must not cost the image
@@ -45,7 +45,7 @@ def from_pillow(image: Image.Image) -> np.ndarray:
         if mode in ("La", "RGBa"):  # Pillow converts these to nothing but their own kind without premultiplication
             image = image.convert({"La": "LA", "RGBa": "RGBA"}[mode])
         alpha = image.convert("RGBA").getchannel("A")
-        # Grey stays grey, which is what a profile of grey levels is for.
+        # Gray stays gray, which is what a profile of gray levels is for.
         image = image.getchannel("L") if image.mode == "LA" else image if mode == "L" else image.convert("RGB")
     elif mode not in ("L", "RGB", "CMYK"):
         image = image.convert("L" if mode == "1" else "RGB")

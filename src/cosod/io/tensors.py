@@ -27,7 +27,7 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def to_batch(images: Sequence[np.ndarray], mean: Sequence[float], std: Sequence[float], device="cpu") -> Tensor:
-    """N images ``(S, S, 3)`` uint8 -> normalised ``(N, 3, S, S)`` float32, channels last in memory."""
+    """N images ``(S, S, 3)`` uint8 -> normalized ``(N, 3, S, S)`` float32, channels last in memory."""
     pixels = torch.from_numpy(np.stack(images))
     if torch.device(device).type == "cuda":
         pixels = pixels.pin_memory()  # from there the copy runs beside the network's work on the batch before

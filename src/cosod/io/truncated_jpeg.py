@@ -36,7 +36,7 @@ def mended(data: bytes) -> Mended | None:
         return None
     data = data[:-1] if data.endswith(b"\xff") else data
     noise = np.random.default_rng(0).integers(0, 255, 4096, dtype=np.uint8).tobytes()
-    one, other = _grey(data + _END), _grey(data + noise + _END)
+    one, other = _gray(data + _END), _gray(data + noise + _END)
     if one is None or other is None or one.shape != other.shape:
         return None
     different = _cells(one != other)
@@ -59,7 +59,7 @@ def _has_all_scans(data: bytes) -> bool:
     return 0 < colors <= len(done)
 
 
-def _grey(data: bytes) -> np.ndarray | None:
+def _gray(data: bytes) -> np.ndarray | None:
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
             image.draft("L", image.size)

@@ -11,7 +11,7 @@ from cosod.models.saliency_base import Saliency
 
 
 def partial_cross_entropy(logits: Tensor, xy: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy at labelled points, mean over all of the batch (section 4 of the method); 0 without any.
+    """Cross entropy at labeled points, mean over all of the batch (section 4 of the method); 0 without any.
 
     The logits are read at the points by bilinear interpolation: clicks that share a cell of the map both count.
 
@@ -37,7 +37,7 @@ def structure_loss(logits: Tensor, masks: Tensor, bug_compatible: bool = False) 
         bug_compatible: the published code passes an argument that makes its cross entropy a plain mean, so that
             only the IoU is weighted there; as there.
     """
-    weight = 1 + 5 * (_neighbourhood(masks) - masks).abs()
+    weight = 1 + 5 * (_neighborhood(masks) - masks).abs()
     entropy = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
     if bug_compatible:
         entropy = entropy.mean()
@@ -49,20 +49,20 @@ def structure_loss(logits: Tensor, masks: Tensor, bug_compatible: bool = False) 
     return (entropy + 1 - (both + 1) / (either + 1)).mean()
 
 
-def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, colour: float = 0.1, reach: float = 6.0) -> Tensor:
-    """How much maps differ between neighbours that look alike: what clicks say spreads as far as the colour goes.
+def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, color: float = 0.1, reach: float = 6.0) -> Tensor:
+    """How much maps differ between neighbors that look alike: what clicks say spreads as far as the color goes.
 
     For every pair of positions at most ``radius`` rows and columns apart, the difference of the map weighs
-    ``exp(-d^2 / 2 reach^2 - c^2 / 2 colour^2)``, d their distance and c that of their colours: the local saliency
+    ``exp(-d^2 / 2 reach^2 - c^2 / 2 color^2)``, d their distance and c that of their colors: the local saliency
     coherence loss of weakly supervised saliency from scribbles (Yu et al., AAAI 2021, equations 3 to 5). Summed over
-    the neighbours, mean over positions and images.
+    the neighbors, mean over positions and images.
 
     Args:
         maps: ``(N, 1, h, w)`` in [0, 1].
         images: ``(N, 3, H, W)`` in [0, 1]; averaged to the size of the maps.
-        radius: of the neighbourhood.
-        colour: distance of colours that still count as alike.
-        reach: distance in positions at which neighbours count less.
+        radius: of the neighborhood.
+        color: distance of colors that still count as alike.
+        reach: distance in positions at which neighbors count less.
     """
     n, _, height, width = maps.shape
     images = F.adaptive_avg_pool2d(images, (height, width))
@@ -72,7 +72,7 @@ def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, colour: float
             one = (..., slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
             other = (..., slice(dy, height), slice(max(0, dx), width - max(0, -dx)))
             unlike = (images[one] - images[other]).square().sum(dim=1, keepdim=True)
-            weight = torch.exp(-unlike / (2 * colour**2) - (dx * dx + dy * dy) / (2 * reach**2))
+            weight = torch.exp(-unlike / (2 * color**2) - (dx * dx + dy * dy) / (2 * reach**2))
             total = total + 2 * (weight * (maps[one] - maps[other]).abs()).sum()
     return total / (n * height * width)
 
@@ -93,6 +93,6 @@ def point_loss(output: Saliency, xy: Tensor, labels: Tensor) -> Tensor:
     return deep_supervision(output, lambda z: partial_cross_entropy(z, xy, labels))
 
 
-def _neighbourhood(masks: Tensor) -> Tensor:
+def _neighborhood(masks: Tensor) -> Tensor:
     """Means over 31 x 31 pixels, zeros beyond the border; by columns, then by rows: the same, 15 times faster."""
     return F.avg_pool2d(F.avg_pool2d(masks, (31, 1), 1, (15, 0)), (1, 31), 1, (0, 15))

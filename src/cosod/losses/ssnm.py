@@ -26,7 +26,7 @@ class SSNMWeights:
 def weighted_bce_loss(maps: Tensor, masks: Tensor, balanced: bool = False) -> Tensor:
     """Binary cross entropy weighted by the share p of foreground in the whole batch, mean over all pixels.
 
-    The published code weights foreground by p and background by 1 - p, which favours the background where it
+    The published code weights foreground by p and background by 1 - p, which favors the background where it
     is the larger part: the opposite of balancing.
 
     Args:

@@ -98,7 +98,7 @@ class Output(NamedTuple):
 
 
 class Steps(Protocol):
-    """The two steps of a network that cost time, and that another engine may do in its place.
+    """The two steps of a network that cost time, and that another runtime may do in its place.
 
     The consensus between them always comes from the network itself.
     """
@@ -113,9 +113,9 @@ class Steps(Protocol):
 class CoSaliencyNetwork(nn.Module):
     """Base of all networks: composes the three steps; ``config`` is the network's frozen dataclass.
 
-    ``mean`` and ``std`` (RGB, for values in [0, 1]) say how images are normalised before ``encode``; ``size``
+    ``mean`` and ``std`` (RGB, for values in [0, 1]) say how images are normalized before ``encode``; ``size``
     is the side of the square that images are resized to by default, ``mask_threshold`` where masks are cut by default
-    (see :func:`cosod.postprocess.threshold.binarise`). Where ``any_groups`` is true, ``forward`` takes a second
+    (see :func:`cosod.postprocess.threshold.binarize`). Where ``any_groups`` is true, ``forward`` takes a second
     argument, the number of groups of a training batch, which otherwise are two; where ``group_sizes`` is true, the
     number of images of each of its groups. Sides of images are multiples of ``stride``. Where ``additive_consensus`` is
     true, the consensus of two groups together is the weighted mean of theirs.
@@ -148,7 +148,7 @@ class CoSaliencyNetwork(nn.Module):
         return False
 
     def encode(self, images: Tensor) -> Features:
-        """``(N, 3, H, W)`` normalised images -> features of each image by itself."""
+        """``(N, 3, H, W)`` normalized images -> features of each image by itself."""
         raise NotImplementedError
 
     def consensus(self, features: Features) -> Consensus:

@@ -79,7 +79,7 @@ class F3Net(SaliencyNetwork):
     size = 352
     mean = (124.55 / 255, 118.90 / 255, 102.94 / 255)
     std = (56.77 / 255, 55.97 / 255, 57.50 / 255)
-    stem = ("backbone.conv1.",)  # in no group of the published optimiser
+    stem = ("backbone.conv1.",)  # in no group of the published optimizer
 
     def __init__(self, config: F3NetConfig | None = None):
         super().__init__()

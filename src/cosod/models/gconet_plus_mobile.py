@@ -12,6 +12,8 @@ from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.layers import enlarge, keep_statistics
 from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described, unpack
 
+#: In an image whose best resemblance the gate gives this logit or less, the group's object is not.
+ABSENT = -2.0
 #: Share of a training batch in the running means of the features that are compared.
 MOMENTUM = 0.01
 
@@ -26,7 +28,9 @@ class MobileConfig:
         gate: channels of the gate at strides 16, 8 and 4.
         dropout: share of the channels of each feature that the saliency decoder does not see in training, so that
             it leans on no single one, and on no class of the training set.
-        strength: factor of the gate's logits in ``decode``; they count in full while the network is trained.
+        strength: factor of the gate's logits in ``decode``; they count as they are while the network is trained.
+        lift: what is added in ``decode`` to the gate's logits where an image resembles the group most, before the
+            factor.
         size: side of the square that images are resized to by default; a multiple of 32.
     """
 
@@ -34,7 +38,8 @@ class MobileConfig:
     decoder: tuple[int, int, int, int] = (128, 96, 64, 32)
     gate: tuple[int, int, int] = (48, 32, 24)
     dropout: float = 0.0
-    strength: float = 0.75
+    strength: float = 1.25
+    lift: float = 0.25
     size: int = 256
 
     def __post_init__(self):
@@ -42,6 +47,8 @@ class MobileConfig:
             raise InputError(f"backbone cannot be {self.backbone!r}; choose one of {', '.join(VARIANTS)}")
         if self.size < 64 or self.size % 32:
             raise InputError(f"size {self.size}: give a multiple of 32, at least 64")
+        if min(self.strength, self.lift) < 0:
+            raise InputError(f"strength {self.strength}, lift {self.lift}: give numbers that are not negative")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout {self.dropout}: give a share from 0 up to, but not including, 1")
         if not 0 < self.gate[1] < self.gate[0]:
@@ -128,7 +135,8 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
     confidence enhancement). Otherwise than there the backbone stays as ImageNet left it, and the branches see
     different things. The first sees an image by itself and nothing of the group; the second, the gate, sees how much
     each position resembles the group (:class:`.part_matching.PartMatching`) and nothing of what it is. Neither can
-    learn that some classes are shared and others are not. The map is the sigmoid of the sum of their logits.
+    learn that some classes are shared and others are not. The map is the sigmoid of the sum of their logits,
+    those of the gate counted from the best of each image (:func:`_relative`).
 
     Shapes: ``encode`` gives four skips (features at strides 4 and 8, the feature at stride 16 as unit vectors, and
     logits of saliency at stride 4), and ``deep``, the descriptors, ``(N, C, H/32, W/32)``. A consensus vector holds
@@ -196,17 +204,18 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         return self._similarity(features, consensus.vector)[:, :1]
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
-        logits, _ = self._decode(features, consensus.vector, self.config.strength)
+        gate, _ = self._gated(features, consensus.vector)
+        saliency = features.skips[3].float()
+        logits = saliency + self.config.strength * _relative(gate, saliency, self.config.lift)
         # Contiguous: two channels that stand side by side in memory are enlarged five times slower.
-        both = torch.cat([logits, features.skips[3].float()], dim=1).contiguous()
+        both = torch.cat([logits, saliency], dim=1).contiguous()
         logits, saliency = enlarge(both, features.size).split(1, dim=1)
         return Output(maps=logits.sigmoid(), logits=logits, probability=saliency.sigmoid())
 
-    def _decode(self, features: Features, vector: Tensor, strength: float = 1.0) -> tuple[Tensor, Tensor]:
-        """Logits of the map at stride 4, and at stride 16 for a loss."""
-        x4, x8, fine, saliency = features.skips
-        gate, coarse = self.gate(self._similarity(features, vector), x4, x8, fine.to(x4.dtype))
-        return saliency.float() + strength * gate, _pooled(features) + coarse
+    def _gated(self, features: Features, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the gate at stride 4, and at stride 16 for a loss."""
+        x4, x8, fine, _ = features.skips
+        return self.gate(self._similarity(features, vector), x4, x8, fine.to(x4.dtype))
 
     def _similarity(self, features: Features, vector: Tensor) -> Tensor:
         """:meth:`.part_matching.PartMatching.similarity` of the images to a consensus."""
@@ -219,9 +228,10 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         for deep in features.deep.split(sizes):
             attentions.append(torch.stack(self.matching.attentions(deep)))
             vectors.append(self.matching(deep, attentions[-1][1].detach()).vector.expand(len(deep), -1, -1, -1))
-        logits, coarse = self._decode(features, torch.cat(vectors))
+        gate, coarse = self._gated(features, torch.cat(vectors))
         size = features.size
-        logits, coarse = enlarge(logits, size), enlarge(coarse, size)
+        logits = enlarge(features.skips[3].float() + gate, size)
+        coarse = enlarge(_pooled(features) + coarse, size)
         maps = logits.sigmoid()
         return Output(
             maps=maps,
@@ -231,6 +241,24 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
             objects=(enlarge(features.skips[3], size), enlarge(objects, size)),
             attentions=tuple(torch.cat(attentions, dim=1)),
         )
+
+
+def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
+    """Logits of the gate as they count in an image of the group, ``(N, 1, H, W)``.
+
+    Each image shows the object somewhere. So what resembles the group most, of what is salient there, is not held back
+    but raised to ``lift``, and the rest is held back as far as it resembles the group less. Only where even the best
+    is next to nothing like the group, the object is taken to be absent, and everything is held back.
+
+    Args:
+        gate, saliency: logits of the two branches, ``(N, 1, H, W)``.
+        lift: in the unit of logits, at least 0.
+    """
+    n = gate.shape[0]
+    where = (gate + F.logsigmoid(saliency)).view(n, -1).softmax(dim=1)
+    best = (where * gate.view(n, -1)).sum(dim=1).view(n, 1, 1, 1)
+    best = best.clamp_max(lift) * (best - ABSENT).clamp(0, 1)
+    return (gate - best + lift).clamp_max(lift)
 
 
 def _pooled(features: Features) -> Tensor:

@@ -41,11 +41,11 @@ REGISTRY: dict[str, Entry] = {
     "gconet_plus": Entry(
         GCoNetPlus,
         GCoNetPlusConfig,
-        "GCoNet+ (TPAMI 2023) on VGG-16 with batch normalisation, images at 256.",
+        "GCoNet+ (TPAMI 2023) on VGG-16 with batch normalization, images at 256.",
         {"backbone": "vgg16_bn"},
     ),
     "gconet_plus_vgg16": Entry(
-        GCoNetPlus, GCoNetPlusConfig, "GCoNet+ on VGG-16, without batch normalisation.", {"backbone": "vgg16"}
+        GCoNetPlus, GCoNetPlusConfig, "GCoNet+ on VGG-16, without batch normalization.", {"backbone": "vgg16"}
     ),
     "gconet_plus_resnet50": Entry(GCoNetPlus, GCoNetPlusConfig, "GCoNet+ on ResNet-50.", {"backbone": "resnet50"}),
     "gconet_plus_mobile": Entry(
@@ -63,7 +63,7 @@ REGISTRY: dict[str, Entry] = {
     "ssnm": Entry(
         SSNM,
         SSNMConfig,
-        "SSNM (AAAI 2020) as its paper draws it, on VGG-16 with batch normalisation, images at 224.",
+        "SSNM (AAAI 2020) as its paper draws it, on VGG-16 with batch normalization, images at 224.",
         {"form": "paper", "backbone": "vgg16_bn"},
     ),
     "ssnm_reference": Entry(

@@ -37,7 +37,7 @@ class SaliencyNetwork(CoSaliencyNetwork):
     stem: tuple[str, ...] = ()
 
     def saliency(self, images: Tensor) -> Saliency:
-        """``(N, 3, H, W)`` normalised images -> logits, weights and features, for training and for queries."""
+        """``(N, 3, H, W)`` normalized images -> logits, weights and features, for training and for queries."""
         return self.heads(self.encode(images))
 
     def heads(self, features: Features) -> Saliency:

@@ -80,7 +80,7 @@ class SSNM(CoSaliencyNetwork):
     image those of its group.
     """
 
-    #: Its loss favours the background, so that its maps are seldom above one half.
+    #: Its loss favors the background, so that its maps are seldom above one half.
     mask_threshold = "coseg"
     any_groups = True
 
@@ -111,7 +111,7 @@ class SSNM(CoSaliencyNetwork):
         self.semantic.scale_start()
 
     def train(self, mode: bool = True):
-        """As usual, but the batch normalisation of MobileNetV2 keeps its statistics: see ``GCoNetPlusMobile``."""
+        """As usual, but the batch normalization of MobileNetV2 keeps its statistics: see ``GCoNetPlusMobile``."""
         super().train(mode)
         if self.config.backbone == "mobilenet_v2":
             keep_statistics(self.backbone)

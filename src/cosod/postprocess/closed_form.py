@@ -1,6 +1,6 @@
 """Alpha of the pixels around an object's edge by closed-form matting (Levin, Lischinski and Weiss, PAMI 2008).
 
-Alpha is taken to be a linear function of the colour in every window of 3 x 3 pixels (equation 4), which gives a sparse
+Alpha is taken to be a linear function of the color in every window of 3 x 3 pixels (equation 4), which gives a sparse
 linear system in alpha (equation 12). Only pixels of the band whose alpha is unknown are variables, so time and memory
 grow with the object's outline, not with the photo.
 """
@@ -10,11 +10,11 @@ import numpy as np
 
 from cosod.postprocess.inpaint import spread
 
-#: Regularisation of the linear model for colours in [0, 1] (equation 4).
+#: Regularization of the linear model for colors in [0, 1] (equation 4).
 EPSILON = 1e-5
 #: Weight of the estimate of every pixel for itself, and how much is added where object and background look alike.
 WEIGHT, WEIGHT_ALIKE = 0.02, 0.3
-#: Distance of the colours of object and background, for values in [0, 1], that tells them well apart.
+#: Distance of the colors of object and background, for values in [0, 1], that tells them well apart.
 APART = 0.2
 #: Blur, in pixels, of the mask where it stands for alpha.
 SOFT = 0.5
@@ -27,9 +27,9 @@ STEPS, TOLERANCE = 100, 1e-3
 CHUNK = 16384
 
 _WINDOW = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-_NEIGHBOURS = [(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3)]
-#: Index of the pixel itself among its neighbours.
-_CENTRE = 12
+_NEIGHBORS = [(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3)]
+#: Index of the pixel itself among its neighbors.
+_CENTER = 12
 
 
 def closed_form_alpha(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ def closed_form_alpha(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) 
 
     Args:
         image: float32 ``(H, W, 3)`` in [0, 1].
-        mask: bool ``(H, W)``, the object; it decides where alpha is known, and where colours cannot.
+        mask: bool ``(H, W)``, the object; it decides where alpha is known, and where colors cannot.
         unknown: bool ``(H, W)``, the pixels to find alpha of.
 
     Returns:
@@ -50,7 +50,7 @@ def closed_form_alpha(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) 
     alpha = mask.astype(np.float32)
     if not unknown.any():
         return alpha
-    estimate, trust = colour_estimate(image, mask, unknown)
+    estimate, trust = color_estimate(image, mask, unknown)
     own = cv2.GaussianBlur(alpha, (0, 0), SOFT)
     target = trust * estimate + (1 - trust) * own
     weight = WEIGHT + WEIGHT_ALIKE * (1 - trust)
@@ -60,15 +60,15 @@ def closed_form_alpha(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) 
     return alpha
 
 
-def colour_estimate(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Alpha of every pixel by its colour alone, between those of object and background close by.
+def color_estimate(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Alpha of every pixel by its color alone, between those of object and background close by.
 
     Args:
         image, mask, unknown: as for :func:`closed_form_alpha`.
 
     Returns:
         Alpha in [0, 1], and how far it can be trusted, in [0, 1], both float32 ``(H, W)``. Little trust is in pixels
-        where the two colours are alike, and in those that are no mixture of them.
+        where the two colors are alike, and in those that are no mixture of them.
     """
     known = ~unknown
     inner, outer = (spread(image, (known & side).astype(np.float32)) for side in (mask, ~mask))
@@ -86,22 +86,22 @@ class _Band:
     """The matting Laplacian of some pixels: for each its coefficients of the 5 x 5 pixels around."""
 
     def __init__(self, image: np.ndarray, unknown: np.ndarray):
-        # A margin of two pixels, which no window enters, lets every pixel have all its neighbours.
+        # A margin of two pixels, which no window enters, lets every pixel have all its neighbors.
         padded = np.pad(unknown, 2)
         row = padded.shape[1]
         self.places = np.flatnonzero(padded)
-        self.offsets = [dy * row + dx for dy, dx in _NEIGHBOURS]
-        self.rows = np.zeros((len(_NEIGHBOURS), len(self.places)), np.float32)
+        self.offsets = [dy * row + dx for dy, dx in _NEIGHBORS]
+        self.rows = np.zeros((len(_NEIGHBORS), len(self.places)), np.float32)
         number = np.full(padded.size, -1, np.int32)
         number[self.places] = np.arange(len(self.places))
         touched = cv2.dilate(padded.astype(np.uint8), np.ones((3, 3), np.uint8))
         touched[:3] = touched[-3:] = touched[:, :3] = touched[:, -3:] = 0  # windows lie in the image
-        centres = np.flatnonzero(touched)
-        colours = np.pad(image, ((2, 2), (2, 2), (0, 0))).reshape(-1, 3)
+        centers = np.flatnonzero(touched)
+        colors = np.pad(image, ((2, 2), (2, 2), (0, 0))).reshape(-1, 3)
         window = np.array([dy * row + dx for dy, dx in _WINDOW])
-        for start in range(0, len(centres), CHUNK):
-            places = centres[start : start + CHUNK, None] + window
-            self._add(number[places], _window_matrices(colours[places]))
+        for start in range(0, len(centers), CHUNK):
+            places = centers[start : start + CHUNK, None] + window
+            self._add(number[places], _window_matrices(colors[places]))
 
     def _add(self, numbers: np.ndarray, matrices: np.ndarray) -> None:
         """Adds the matrices ``(n, 9, 9)`` of windows to the rows of their pixels ``(n, 9)``, -1 for known ones."""
@@ -136,7 +136,7 @@ class _Band:
             flat[self.places] = values
             return self._times(flat) + weight * values
 
-        diagonal = self.rows[_CENTRE] + weight
+        diagonal = self.rows[_CENTER] + weight
         rest = goal - apply(found)
         step = direction = rest / diagonal
         power = float(rest @ step)
@@ -154,10 +154,10 @@ class _Band:
         return found.clip(0, 1)
 
 
-def _window_matrices(colours: np.ndarray) -> np.ndarray:
+def _window_matrices(colors: np.ndarray) -> np.ndarray:
     """Equation 12 for windows of 9 pixels, ``(n, 9, 3)``: their parts of the Laplacian, ``(n, 9, 9)``."""
-    centred = colours - colours.mean(1, keepdims=True)
-    transposed = centred.transpose(0, 2, 1)
-    covariance = transposed @ centred / 9 + np.float32(EPSILON / 9) * np.eye(3, dtype=np.float32)
-    alike = centred @ np.linalg.inv(covariance) @ transposed
+    centered = colors - colors.mean(1, keepdims=True)
+    transposed = centered.transpose(0, 2, 1)
+    covariance = transposed @ centered / 9 + np.float32(EPSILON / 9) * np.eye(3, dtype=np.float32)
+    alike = centered @ np.linalg.inv(covariance) @ transposed
     return np.eye(9, dtype=np.float32) - (1 + alike) / 9

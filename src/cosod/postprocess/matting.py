@@ -1,4 +1,4 @@
-"""From a mask to a smooth alpha at the photo's own size, and colours at the edge without the old background."""
+"""From a mask to a smooth alpha at the photo's own size, and colors at the edge without the old background."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,11 @@ from cosod.postprocess.closed_form import closed_form_alpha
 from cosod.postprocess.inpaint import spread
 from cosod.postprocess.object_mask import bounded
 
-#: Longer side, in pixels, at which alpha and the colours around the edge are found.
+#: Longer side, in pixels, at which alpha and the colors around the edge are found.
 EDGE_SIDE = 1024
 #: Pixels on each side of the mask's edge in which alpha is unknown: at least so many, and so many of the mask's own.
 BAND, MASK_ERROR = 4, 2.5
-#: Radius in pixels, and regularisation for colours in [0, 1], of the linear models that are applied to larger images
+#: Radius in pixels, and regularization for colors in [0, 1], of the linear models that are applied to larger images
 #: (fast guided filter: He and Sun, arXiv:1505.00996).
 RADIUS, EPSILON = 2, 1e-5
 #: Side of the tiles that full-size photos are worked on in, which bounds the memory.
@@ -23,7 +23,7 @@ Window = tuple[slice, slice]
 
 
 def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
-    """The colour guided filter's linear model (He, Sun and Tang, PAMI 2013, equations 14 to 16).
+    """The color guided filter's linear model (He, Sun and Tang, PAMI 2013, equations 14 to 16).
 
     Args:
         guide: float32 ``(H, W, 3)`` in [0, 1].
@@ -74,7 +74,7 @@ def smooth_alpha(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Alpha at the image's size, from a mask of any size that covers the same view.
 
     Up to :data:`EDGE_SIDE` alpha is found pixel by pixel. Larger images are reduced to it, and the linear models that
-    make alpha of the colours there are applied to every pixel of the image, as in section 4.3 of Levin et al.
+    make alpha of the colors there are applied to every pixel of the image, as in section 4.3 of Levin et al.
 
     Args:
         image: ``(H, W, 3)`` uint8.
@@ -124,19 +124,19 @@ def _at_full_size(image: np.ndarray, guide: np.ndarray, small: np.ndarray) -> np
     return alpha
 
 
-def clean_colours(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Colours of the object alone, where the image shows it mixed with the background.
+def clean_colors(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colors of the object alone, where the image shows it mixed with the background.
 
     In the band of partial alpha a pixel is ``alpha F + (1 - alpha) B``. Estimates of F and B are spread into the
     band from both sides, and corrected by what they leave of the pixel unexplained (Forte, "Approximate fast
-    foreground colour estimation", ICIP 2021, equation 5).
+    foreground color estimation", ICIP 2021, equation 5).
 
     Args:
         image: ``(H, W, 3)`` uint8.
         alpha: uint8 ``(H, W)``.
 
     Returns:
-        uint8 ``(H, W, 3)``: the image's own where alpha is 255; a little beyond the edge the object's colours go on,
+        uint8 ``(H, W, 3)``: the image's own where alpha is 255; a little beyond the edge the object's colors go on,
         and black follows.
     """
     height, width = alpha.shape
@@ -155,9 +155,9 @@ def clean_colours(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
             continue
         inner, outer = np.split(_enlarged(estimates, (height, width), window), 2, axis=-1)
         unexplained = image[window] - opaque * inner - (1 - opaque) * outer
-        colours = (inner + opaque * unexplained).clip(0, 255).round()
-        colours *= _enlarged(reach, (height, width), window)[..., None] > 0
-        cleaned[window] = np.where(opaque == 1, image[window], colours)
+        colors = (inner + opaque * unexplained).clip(0, 255).round()
+        colors *= _enlarged(reach, (height, width), window)[..., None] > 0
+        cleaned[window] = np.where(opaque == 1, image[window], colors)
     return cleaned
 
 

@@ -6,19 +6,19 @@ import cv2
 import numpy as np
 
 from cosod.errors import InputError
-from cosod.postprocess.threshold import MASK_THRESHOLD, binarise
+from cosod.postprocess.threshold import MASK_THRESHOLD, binarize
 
 #: Longer side, in pixels, of what GrabCut works on: its time grows faster than the pixels, and its edge is
 #: refined at full size afterwards.
 CUT_SIDE = 480
 #: Above and below these values of the map GrabCut may not change its mind. Left free, it lowers the IoU: the
-#: colours of object and background overlap in most photos (`benchmarks/cutouts.py`).
+#: colors of object and background overlap in most photos (`benchmarks/cutouts.py`).
 SURE_OBJECT, SURE_BACKGROUND = 0.9, 0.1
 #: Rounds of GrabCut; further ones change little.
 ROUNDS = 3
 #: A part smaller than this share of the largest one is a speck, a hole smaller than this share of the object a flaw.
 SPECK, FLAW = 0.05, 0.003
-#: GrabCut needs at least so many pixels of object and of background for their colour models.
+#: GrabCut needs at least so many pixels of object and of background for their color models.
 LEAST = 16
 #: GrabCut's mask is taken if it overlaps with the map's own at least so far (IoU). Below, it makes more masks worse
 #: than better, the more so the better the maps are.
@@ -47,7 +47,7 @@ def check_map(saliency: np.ndarray, size: tuple[int, int], name: str = "the map"
 
 def object_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
     """Bool mask ``(H, W)`` of the object by the map alone, without specks and flaws; empty if there is none."""
-    mask = np.ascontiguousarray(binarise(saliency, threshold))
+    mask = np.ascontiguousarray(binarize(saliency, threshold))
     if not _bounds(mask):
         return mask
     return tidy(mask, saliency)
@@ -108,7 +108,7 @@ def _bounds(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]] | None:
 def grab_cut(
     image: np.ndarray, saliency: np.ndarray, mask: np.ndarray, agreement: float = AGREEMENT
 ) -> tuple[np.ndarray, str | None]:
-    """The object's mask by colour: GrabCut (Rother et al., SIGGRAPH 2004) from the map's mask, as in GCoNet section 6.
+    """The object's mask by color: GrabCut (Rother et al., SIGGRAPH 2004) from the map's mask, as in GCoNet section 6.
 
     Args:
         image: ``(H, W, 3)`` uint8, best the object's :func:`surroundings`.

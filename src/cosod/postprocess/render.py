@@ -14,13 +14,13 @@ from cosod.io.atomic_write import whole
 from cosod.io.file_names import printable
 from cosod.io.images import MAX_PIXELS, read_image
 from cosod.io.passed_over import SHEET_MARK
-from cosod.postprocess.threshold import binarise
+from cosod.postprocess.threshold import binarize
 
 #: Endings of contact sheets.
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
 #: The longest side that JPEG files can have.
 JPEG_LIMIT = 65_500
-OVERLAY_COLOUR = (255, 64, 96)
+OVERLAY_COLOR = (255, 64, 96)
 #: How maps are packed as PNG. They are smooth, and mostly nothing: the difference to the row above and runs of the same
 #: byte are all that is looked for, in a third of the time that trying all filters takes, for files about as small.
 MAP_PNG = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
@@ -39,7 +39,7 @@ def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     shown = np.where(mask[..., None], image, dimmed)
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     width = max(2, round(max(mask.shape) / 250))
-    return cv2.drawContours(np.ascontiguousarray(shown), contours, -1, OVERLAY_COLOUR, width, cv2.LINE_AA)
+    return cv2.drawContours(np.ascontiguousarray(shown), contours, -1, OVERLAY_COLOR, width, cv2.LINE_AA)
 
 
 def encode(array: np.ndarray, media: str = "image/png", quality: int = 90) -> bytes:
@@ -141,5 +141,5 @@ def _column(image_file: Path, map_file: Path, threshold: float | str, cell: int,
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     saliency = cv2.resize(saliency, size, interpolation=cv2.INTER_AREA)
-    mask = binarise(saliency / 255, threshold)
+    mask = binarize(saliency / 255, threshold)
     return [image, np.repeat(saliency[..., None], 3, axis=2), overlay(image, mask)]

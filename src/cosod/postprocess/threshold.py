@@ -10,7 +10,7 @@ from cosod.errors import InputError
 MASK_THRESHOLD = 0.5
 
 
-def binarise(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
+def binarize(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
     """A map ``(H, W)`` in [0, 1] -> bool mask.
 
     Args:
@@ -20,7 +20,7 @@ def binarise(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> n
             image without the object too.
 
     Example:
-        >>> mask = binarise(saliency, 0.5)
+        >>> mask = binarize(saliency, 0.5)
     """
     check_threshold(threshold)
     if threshold == "adaptive":
@@ -36,6 +36,6 @@ def coseg_threshold(saliency: np.ndarray, cap: float = 0.8) -> float:
 
 
 def check_threshold(threshold: float | str) -> None:
-    """Raises InputError for a threshold that :func:`binarise` does not take."""
+    """Raises InputError for a threshold that :func:`binarize` does not take."""
     if threshold not in ("adaptive", "coseg") and not (isinstance(threshold, int | float) and 0 < threshold < 1):
         raise InputError(f"threshold {threshold!r}: give a value between 0 and 1, 'adaptive' or 'coseg'")

@@ -2,6 +2,6 @@
 
 from cosod.training.config.recipe import Recipe, load_recipe, recipe_names
 from cosod.training.loop import train
-from cosod.training.run import Job
+from cosod.training.run import TrainingJob
 
-__all__ = ["Job", "Recipe", "load_recipe", "recipe_names", "train"]
+__all__ = ["Recipe", "TrainingJob", "load_recipe", "recipe_names", "train"]

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from cosod.losses import adversarial_loss, scale_consistency_loss
 from cosod.models.base import Output
 from cosod.models.modules.discriminator import Discriminator
-from cosod.training.process_group import Team
+from cosod.training.process_group import ProcessGroup
 
 #: Sides of the small images of the scale loss, as a share of the images'.
 SHRUNK = 0.25
@@ -21,20 +21,20 @@ def scale_term(network: Callable[[Tensor], Output], images: Tensor, maps: Tensor
     return scale_consistency_loss(network(small).maps, maps)
 
 
-class Judge:
-    """The discriminator with its optimiser. It is no part of the network and is not saved with it.
+class DiscriminatorTrainer:
+    """The discriminator with its optimizer. It is no part of the network and is not saved with it.
 
     Args:
         size: side of the maps.
         lr: rate; the network's.
         every: it learns in every so manieth step.
-        team: to average its gradients.
+        process_group: to average its gradients.
     """
 
-    def __init__(self, size: int, lr: float, every: int, team: Team):
-        self.discriminator = Discriminator(size).to(team.device).train().requires_grad_(False)
-        self.optimiser = torch.optim.Adam(self.discriminator.parameters(), lr=lr, betas=(0.9, 0.99))
-        self.every, self.team = every, team
+    def __init__(self, size: int, lr: float, every: int, process_group: ProcessGroup):
+        self.discriminator = Discriminator(size).to(process_group.device).train().requires_grad_(False)
+        self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=lr, betas=(0.9, 0.99))
+        self.every, self.process_group = every, process_group
 
     def term(self, maps: Tensor) -> Tensor:
         """For the network: how far its maps are from being taken for drawn ones."""
@@ -45,18 +45,18 @@ class Judge:
         if step % self.every:
             return
         self.discriminator.requires_grad_(True)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         real, fake = self.discriminator(masks), self.discriminator(maps.detach())
         ((adversarial_loss(real, real=True) + adversarial_loss(fake, real=False)) / 2).backward()
-        self.team.average_gradients(self.discriminator)
-        self.optimiser.step()
+        self.process_group.average_gradients(self.discriminator)
+        self.optimizer.step()
         self.discriminator.requires_grad_(False)
 
     def state(self) -> dict:
         """For the checkpoint."""
-        return {"discriminator": self.discriminator.state_dict(), "optimiser": self.optimiser.state_dict()}
+        return {"discriminator": self.discriminator.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def restore(self, state: dict) -> None:
         """From the checkpoint."""
         self.discriminator.load_state_dict(state["discriminator"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimizer"])

@@ -1,4 +1,4 @@
-"""The training loop. What a step sees is in :mod:`.data.group_sampler` and :mod:`.data.loader`, what it minimises in
+"""The training loop. What a step sees is in :mod:`.data.group_sampler` and :mod:`.data.loader`, what it minimizes in
 :mod:`.objective`, what it moves in :mod:`.optimizer`; what is kept of it in :mod:`.run`.
 """
 
@@ -16,8 +16,8 @@ from cosod.training.data.keyed_rng import torch_seed
 from cosod.training.data.loader import Batch, Batches, iterate, usable_workers
 from cosod.training.optimizer import set_rates
 from cosod.training.process_group import join, leave
-from cosod.training.run import Job, Run, write_recipe
-from cosod.training.run_log import Journal
+from cosod.training.run import Run, TrainingJob, write_recipe
+from cosod.training.run_log import RunLog
 
 #: So many steps in a row without a finite gradient end a run: it learns nothing any more.
 MOST_SKIPPED = 50
@@ -26,7 +26,7 @@ MOST_SKIPPED = 50
 Work = list[tuple[Batch, ...]]
 
 
-def train(job: Job) -> Path:
+def train(job: TrainingJob) -> Path:
     """Train as ``job`` says, or go on where its folder's checkpoint stands; returns the weights file.
 
     On the CPU the weights are the same to the bit however often the run was stopped, and for any number of
@@ -38,15 +38,15 @@ def train(job: Job) -> Path:
         TrainingError: fifty steps in a row were not finite.
         OutputError: something cannot be written; the last checkpoint is whole.
     """
-    team = join(job.device)
+    process_group = join(job.device)
     try:
         make_folder(job.output)
-        run = Run(job, team)
+        run = Run(job, process_group)
         workers = usable_workers(job.workers)
-        journal = None
-        if team.leads:
+        run_log = None
+        if process_group.leads:
             write_recipe(job, list(run.validator.sets.get("", ())) if run.validator else [])
-            journal = Journal(job.output, run.step, run.total, job.log_every, job.tensorboard, job.progress)
+            run_log = RunLog(job.output, run.step, run.total, job.log_every, job.tensorboard, job.progress)
         in_a_row = 0
         for work in _steps(run, workers):
             factor = _set_modes_and_rates(run)
@@ -57,19 +57,19 @@ def train(job: Job) -> Path:
                     f"{MOST_SKIPPED} steps in a row had no finite gradient (step {run.step}); "
                     "lower lr, set clip, or use precision float32"
                 )
-            if journal:
-                journal.lost(message for batches in work for batch in batches for message in batch.lost)
-                rate = factor * run.optimiser.param_groups[-1]["peak"]
+            if run_log:
+                run_log.lost(message for batches in work for batch in batches for message in batch.lost)
+                rate = factor * run.optimizer.param_groups[-1]["peak"]
                 epoch = (run.step - 1) // run.steps_an_epoch
-                journal.step(run.step, terms or {}, epoch=epoch, lr=rate, skipped=run.skipped)
-                _look(run, journal)
-            team.wait()
-        if journal:
-            run.save(job.weights, journal.scores)
+                run_log.step(run.step, terms or {}, epoch=epoch, lr=rate, skipped=run.skipped)
+                _look(run, run_log)
+            process_group.wait()
+        if run_log:
+            run.save(job.weights, run_log.scores)
             if run.skipped:
-                journal.say(f"{run.skipped} of {run.total} steps had no finite gradient and were skipped")
-            journal.close()
-        team.wait()
+                run_log.say(f"{run.skipped} of {run.total} steps had no finite gradient and were skipped")
+            run_log.close()
+        process_group.wait()
         return job.weights
     finally:
         leave()
@@ -82,52 +82,52 @@ def _steps(run: Run, workers: int) -> Iterator[Work]:
         plan = run.plan_epoch()
         epoch, done = divmod(run.step, run.steps_an_epoch)
         last = min(run.steps_an_epoch, run.total - epoch * run.steps_an_epoch)
-        first = run.team.rank * run.local_pairs
+        first = run.process_group.rank * run.local_pairs
         indices = [step * run.pairs + first + number for step in range(done, last) for number in range(run.local_pairs)]
         batches = Batches(run.sets, plan, run.recipe, epoch, norm)
-        made = iterate(batches, indices, workers, pin=run.team.device.type == "cuda")
+        made = iterate(batches, indices, workers, pin=run.process_group.device.type == "cuda")
         for _ in range(done, last):
             yield [next(made) for _ in range(run.local_pairs)]
 
 
 def _set_modes_and_rates(run: Run) -> float:
     """Training mode with what the recipe freezes, and the rates of the step; returns the schedule's factor."""
-    settings = run.recipe.optimiser
+    settings = run.recipe.optimizer
     progress = run.step / run.total
     run.network.train()
     if progress >= settings.freeze_statistics:
         keep_statistics(run.network)
-    return set_rates(run.optimiser, settings, run.epoch, progress, run.step)
+    return set_rates(run.optimizer, settings, run.epoch, progress, run.step)
 
 
 def one_step(run: Run, work: Work) -> dict[str, float] | None:
-    """One step of the optimiser: gradients of all pairs averaged, over ``work`` and over processes.
+    """One step of the optimizer: gradients of all pairs averaged, over ``work`` and over processes.
 
     Returns:
         The loss terms, means over all pairs of the step; ``None`` where the gradient was not finite: then neither
         the weights nor the statistics have changed, and the step is counted as skipped.
     """
     before = [buffer.clone() for buffer in run.network.buffers()]
-    run.optimiser.zero_grad(set_to_none=True)
+    run.optimizer.zero_grad(set_to_none=True)
     sums: dict[str, torch.Tensor] = {}
     for number, batches in enumerate(work):
-        pair = run.team.rank * run.local_pairs + number
+        pair = run.process_group.rank * run.local_pairs + number
         torch.manual_seed(torch_seed(run.recipe.seed, "step", run.step, pair))
-        batches = tuple(batch.to(run.team.device) for batch in batches)
+        batches = tuple(batch.to(run.process_group.device) for batch in batches)
         # DDP averages the gradients over processes in the last backward pass of the step.
-        waits = number < len(work) - 1 and run.team.size > 1
+        waits = number < len(work) - 1 and run.process_group.size > 1
         with run.module.no_sync() if waits else contextlib.nullcontext():
             total, terms = run.module(batches)
             run.scaler.scale(total / len(work)).backward()
         for name, value in terms.items():
             sums[name] = sums.get(name, 0.0) + value / len(work)
-    run.scaler.unscale_(run.optimiser)
-    trained = [p for group in run.optimiser.param_groups for p in group["params"]]
-    norm = torch.nn.utils.clip_grad_norm_(trained, run.recipe.optimiser.clip or math.inf)
+    run.scaler.unscale_(run.optimizer)
+    trained = [p for group in run.optimizer.param_groups for p in group["params"]]
+    norm = torch.nn.utils.clip_grad_norm_(trained, run.recipe.optimizer.clip or math.inf)
     finite = bool(norm.isfinite())
     if finite:
-        run.scaler.step(run.optimiser)
-        run.team.average_statistics(run.network)
+        run.scaler.step(run.optimizer)
+        run.process_group.average_statistics(run.network)
     else:
         run.skipped += 1
         for buffer, kept in zip(run.network.buffers(), before, strict=True):
@@ -136,21 +136,21 @@ def one_step(run: Run, work: Work) -> dict[str, float] | None:
     run.step += 1
     if finite and run.average:
         run.average.update(run.network, run.step)
-    if finite and run.judge:
+    if finite and run.discriminator:
         for maps, masks in run.objective.seen:
-            run.judge.learn(run.step, maps, masks)
-    return run.team.mean(sums) if finite else None
+            run.discriminator.learn(run.step, maps, masks)
+    return run.process_group.mean(sums) if finite else None
 
 
-def _look(run: Run, journal: Journal) -> None:
+def _look(run: Run, run_log: RunLog) -> None:
     """After a step: validation, weights and checkpoint where they are due."""
     job, recipe = run.job, run.recipe
     ends_epoch = run.step % run.steps_an_epoch == 0
     ends = run.step == run.total
     due = run.step % recipe.validation.every == 0 if recipe.validation.every else ends_epoch
     if run.validator and (due or ends):
-        journal.validation(run.step, run.validator.scores(run.result))
+        run_log.validation(run.step, run.validator.scores(run.result))
     if recipe.keep_epochs and ends_epoch and run.total - run.step < recipe.keep_epochs * run.steps_an_epoch:
-        run.save(job.output / "epochs" / f"epoch_{run.epoch - 1:04d}.safetensors", journal.scores)
+        run.save(job.output / "epochs" / f"epoch_{run.epoch - 1:04d}.safetensors", run_log.scores)
     if run.step % job.checkpoint_every == 0 or ends_epoch or ends:
         run.write_checkpoint()

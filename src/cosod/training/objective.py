@@ -5,11 +5,11 @@ from torch import Tensor, nn
 
 from cosod.losses.registry import REGISTRY, loss_of
 from cosod.models.base import CoSaliencyNetwork, Output
-from cosod.training.auxiliary_losses import Judge, scale_term
+from cosod.training.auxiliary_losses import DiscriminatorTrainer, scale_term
 from cosod.training.config.recipe import Recipe
 from cosod.training.data.loader import Batch
 
-PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class Objective(nn.Module):
@@ -19,13 +19,13 @@ class Objective(nn.Module):
     have heads that no loss is on.
     """
 
-    def __init__(self, network: CoSaliencyNetwork, recipe: Recipe, judge: Judge | None):
+    def __init__(self, network: CoSaliencyNetwork, recipe: Recipe, discriminator: DiscriminatorTrainer | None):
         super().__init__()
         self.network = network
         self.recipe = recipe
         self._loss = loss_of(recipe.loss)
-        self._judge = judge
-        #: Maps and masks of the last call, from which the judge learns.
+        self._discriminator = discriminator
+        #: Maps and masks of the last call, from which the discriminator learns.
         self.seen: list[tuple[Tensor, Tensor]] = []
 
     def forward(self, batches: tuple[Batch, ...]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -42,7 +42,7 @@ class Objective(nn.Module):
 
     def _terms(self, batch: Batch) -> dict[str, Tensor]:
         recipe = self.recipe
-        precision = PRECISIONS.get(recipe.optimiser.precision)
+        precision = PRECISIONS.get(recipe.optimizer.precision)
 
         def run(images: Tensor) -> Output:
             if self.network.group_sizes:
@@ -58,12 +58,12 @@ class Objective(nn.Module):
         classes = batch.shared if entry.shared_labels else batch.classes
         more = {"objects": batch.objects} if entry.all_objects else {}
         terms = self._loss(output, batch.masks, classes, recipe.weights, **more)
-        if recipe.extras.scale:
+        if recipe.auxiliary_losses.scale:
             with torch.autocast(batch.images.device.type, precision, enabled=precision is not None):
                 terms["scale"] = scale_term(run, batch.images, output.maps)
-            terms["total"] = terms["total"] + recipe.extras.scale * terms["scale"]
-        if self._judge is not None:
+            terms["total"] = terms["total"] + recipe.auxiliary_losses.scale * terms["scale"]
+        if self._discriminator is not None:
             self.seen.append((output.maps.detach(), batch.masks))
-            terms["adversarial"] = self._judge.term(output.maps)
-            terms["total"] = terms["total"] + recipe.extras.adversarial * terms["adversarial"]
+            terms["adversarial"] = self._discriminator.term(output.maps)
+            terms["total"] = terms["total"] + recipe.auxiliary_losses.adversarial * terms["adversarial"]
         return terms

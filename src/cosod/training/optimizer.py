@@ -1,4 +1,4 @@
-"""What is learnt and how fast: parameter groups, rate schedules, and the average of the weights."""
+"""What is learned and how fast: parameter groups, rate schedules, and the average of the weights."""
 
 import math
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from cosod.errors import InputError
 from cosod.models.modules.layers import BATCH_NORM
 from cosod.training.config.recipe import Recipe, nearest
-from cosod.training.config.sections import Optimiser
+from cosod.training.config.sections import OptimizerSettings
 
 
-def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Adam or AdamW over the parameters that the recipe trains; what it freezes no longer asks for gradients.
 
     Each parameter group carries ``peak``, its rate before the schedule's factor.
@@ -20,7 +20,7 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     Raises:
         InputError: the recipe freezes or trains a name that no parameter begins with.
     """
-    settings = recipe.optimiser
+    settings = recipe.optimizer
     _freeze(network, settings)
     lr = settings.lr
     if settings.lr_images:
@@ -39,12 +39,12 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def set_rates(
-    optimiser: torch.optim.Optimizer, settings: Optimiser, epoch: int, progress: float, step: int = 0
+    optimizer: torch.optim.Optimizer, settings: OptimizerSettings, epoch: int, progress: float, step: int = 0
 ) -> float:
     """Set the rates for a step, and return the schedule's factor.
 
     Args:
-        optimiser: of :func:`make_optimiser`.
+        optimizer: of :func:`make_optimizer`.
         settings: of the recipe.
         epoch: from 0.
         progress: share of the run that is done.
@@ -57,9 +57,9 @@ def set_rates(
         factor = _cosine(progress, settings.warmup)
     else:
         factor = 1.0
-    if settings.restart and any(group["lr"] != group["peak"] * factor for group in optimiser.param_groups):
-        optimiser.state.clear()
-    for group in optimiser.param_groups:
+    if settings.restart and any(group["lr"] != group["peak"] * factor for group in optimizer.param_groups):
+        optimizer.state.clear()
+    for group in optimizer.param_groups:
         group["lr"] = group["peak"] * factor
     return factor
 
@@ -96,7 +96,7 @@ def _cosine(progress: float, warmup: float) -> float:
     return (1 + math.cos(math.pi * (progress - warmup) / max(1e-12, 1 - warmup))) / 2
 
 
-def _freeze(network: nn.Module, settings: Optimiser) -> None:
+def _freeze(network: nn.Module, settings: OptimizerSettings) -> None:
     names = [name for name, _ in network.named_parameters()]
     for start in (*settings.frozen, *settings.trained, *settings.freeze_norm):
         if not any(name.startswith(start) for name in names):

@@ -15,7 +15,7 @@ from cosod.inference.detector import choose_device
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """This process among those of the run.
 
     Attributes:
@@ -66,7 +66,7 @@ class Team:
             self._average([p.grad for p in module.parameters() if p.grad is not None])
 
     def average_statistics(self, module: nn.Module) -> None:
-        """The running statistics of batch normalisation become the mean over the processes, who saw other images."""
+        """The running statistics of batch normalization become the mean over the processes, who saw other images."""
         if self.size > 1:
             self._average([b for b in module.buffers() if b.is_floating_point()])
 
@@ -78,15 +78,15 @@ class Team:
             tensor.copy_(part.view_as(tensor))
 
 
-def join(device: str = "auto") -> Team:
-    """The team that ``torchrun`` announced in the environment; a team of one without it.
+def join(device: str = "auto") -> ProcessGroup:
+    """Returns the process group that ``torchrun`` announced in the environment, or a group of one without it.
 
     With several processes ``auto`` and ``cuda`` mean the GPU of the process's number on its machine; they talk by
     NCCL on GPUs and by gloo on the CPU.
     """
     size = int(os.environ.get("WORLD_SIZE", 1))
     if size == 1:
-        return Team(0, 1, choose_device(device))
+        return ProcessGroup(0, 1, choose_device(device))
     if device == "auto" and torch.cuda.is_available():
         device = "cuda"
     if device == "cuda":
@@ -96,7 +96,7 @@ def join(device: str = "auto") -> Team:
         torch.cuda.set_device(chosen)
     if not dist.is_initialized():
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
-    return Team(dist.get_rank(), size, chosen)
+    return ProcessGroup(dist.get_rank(), size, chosen)
 
 
 def leave() -> None:

@@ -17,21 +17,21 @@ from cosod.models.checkpoints import loading
 from cosod.models.checkpoints.published import check
 from cosod.models.registry import entry
 from cosod.training import checkpoint
-from cosod.training.auxiliary_losses import Judge
+from cosod.training.auxiliary_losses import DiscriminatorTrainer
 from cosod.training.config.recipe import Recipe, to_table, with_defaults
-from cosod.training.data.group_sampler import Meeting, Plan, Sampler, joined
+from cosod.training.data.group_sampler import Meeting, Plan, Sampler, zip_plans
 from cosod.training.data.keyed_rng import torch_seed
 from cosod.training.data.published_order import Replay, write_order
 from cosod.training.data.training_set import TrainingSet, choose_held_out, drawn, mixed, read_set, training_sets
 from cosod.training.hard_partners import nearest_groups
 from cosod.training.objective import Objective
-from cosod.training.optimizer import Average, make_optimiser
-from cosod.training.process_group import Team
+from cosod.training.optimizer import Average, make_optimizer
+from cosod.training.process_group import ProcessGroup
 from cosod.training.validation import Validator
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """A recipe with its data and machine.
 
     Attributes:
@@ -89,19 +89,19 @@ class Run:
         skipped: steps whose gradient was not finite.
     """
 
-    def __init__(self, job: Job, team: Team):
+    def __init__(self, job: TrainingJob, process_group: ProcessGroup):
         recipe = self.recipe = job.recipe
-        self.job, self.team = job, team
-        if recipe.optimiser.precision == "fp16" and team.device.type != "cuda":
-            raise InputError(f"precision fp16 needs a GPU, not {team.device}; use --set precision=bf16")
+        self.job, self.process_group = job, process_group
+        if recipe.optimizer.precision == "float16" and process_group.device.type != "cuda":
+            raise InputError(f"precision float16 needs a GPU, not {process_group.device}; use --set precision=bfloat16")
         self.sets, held_out = _read_data(job)
         others = dict(read_set(where, recipe.sampling, job.images) for where in job.validate)
         looked_at = {"": held_out} | {name: drawn(found, recipe.validation.images) for name, found in others.items()}
         looked_at = {name: found for name, found in looked_at.items() if found}
         self.samplers = [Sampler(s, recipe.sampling, recipe.augment, recipe.seed, i) for i, s in enumerate(self.sets)]
         self.validator = Validator(looked_at, recipe) if looked_at else None
-        self.local_pairs = team.share(recipe.sampling.pairs)
-        self.pairs = self.local_pairs * team.size
+        self.local_pairs = process_group.share(recipe.sampling.pairs)
+        self.pairs = self.local_pairs * process_group.size
         self.steps_an_epoch = -(-max(sampler.length for sampler in self.samplers) // self.pairs)
         self.total = recipe.steps or recipe.epochs * self.steps_an_epoch
         self.plans = _plans(job, self.sets, self.samplers, -(-self.total // self.steps_an_epoch))
@@ -109,19 +109,21 @@ class Run:
         self.nearest: list[dict[str, str]] = []
         found = self._checkpoint()
         self.network = _make_network(job, sum(len(s.groups) for s in self.sets), fresh=found is None)
-        self.network.to(team.device, memory_format=torch.channels_last).train()
-        settings = recipe.optimiser
-        self.optimiser = make_optimiser(self.network, recipe)
-        self.scaler = torch.amp.GradScaler(team.device.type, enabled=settings.precision == "fp16")
+        self.network.to(process_group.device, memory_format=torch.channels_last).train()
+        settings = recipe.optimizer
+        self.optimizer = make_optimizer(self.network, recipe)
+        self.scaler = torch.amp.GradScaler(process_group.device.type, enabled=settings.precision == "float16")
         self.average = Average(self.network, settings.ema) if settings.ema else None
-        extras = recipe.extras
-        self.judge = Judge(recipe.side, settings.lr, extras.discriminator_every, team) if extras.adversarial else None
-        self.objective = Objective(self.network, recipe, self.judge)
+        self.discriminator = None
+        if recipe.auxiliary_losses.adversarial:
+            every = recipe.auxiliary_losses.discriminator_every
+            self.discriminator = DiscriminatorTrainer(recipe.side, settings.lr, every, process_group)
+        self.objective = Objective(self.network, recipe, self.discriminator)
         if found:
             self._restore(found)
         self.module: nn.Module = self.objective
-        if team.size > 1:
-            ids = [team.device] if team.device.type == "cuda" else None
+        if process_group.size > 1:
+            ids = [process_group.device] if process_group.device.type == "cuda" else None
             # Statistics are averaged after each step; buffers of process 0 would throw away what others saw.
             self.module = nn.parallel.DistributedDataParallel(
                 self.objective, device_ids=ids, find_unused_parameters=True, broadcast_buffers=False
@@ -137,7 +139,7 @@ class Run:
         """The network that is the result so far, in evaluation mode: the average where there is one."""
         network = _new_network(self.recipe, getattr(self.network.config, "groups", 0))
         network.load_state_dict(self.average.state if self.average else self.network.state_dict())
-        return network.to(self.team.device).eval()
+        return network.to(self.process_group.device).eval()
 
     def plan_epoch(self) -> list[tuple[Meeting, ...]]:
         """The meetings of the present epoch, over all processes; written to ``order`` in the run's folder."""
@@ -145,14 +147,14 @@ class Run:
         fresh = self.step % self.steps_an_epoch == 0
         if self.recipe.sampling.partner == "hardest" and (fresh or not self.nearest):
             found = [nearest_groups(self.network, s, self.recipe.side) for s in self.samplers]
-            self.nearest = self.team.agreed(found)
+            self.nearest = self.process_group.agreed(found)
         nearest = self.nearest or [{} for _ in self.sets]
         plans = [plan(epoch, near) for plan, near in zip(self.plans, nearest, strict=True)]
-        if fresh and self.team.leads:
+        if fresh and self.process_group.leads:
             for number, (plan, data) in enumerate(zip(plans, self.sets, strict=True)):
                 folder = self.job.output / "order"
                 write_order(folder / str(number) if len(plans) > 1 else folder, epoch, plan, data)
-        return joined(plans, self.pairs)
+        return zip_plans(plans, self.pairs)
 
     def write_checkpoint(self) -> None:
         """Write the run's state.
@@ -168,10 +170,10 @@ class Run:
             "skipped": self.skipped,
             "nearest": self.nearest,
             "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "average": self.average.state if self.average else {},
-            "judge": self.judge.state() if self.judge else {},
+            "discriminator": self.discriminator.state() if self.discriminator else {},
         }
         checkpoint.write(self.job.checkpoint, state)
 
@@ -206,13 +208,13 @@ class Run:
         shapes = ({k: tuple(v.shape) for k, v in state.items()} for state in (own, found["network"]))
         check(*shapes, f"{self.job.checkpoint}", optional=())
         self.network.load_state_dict(found["network"])
-        self.optimiser.load_state_dict(found["optimiser"])
+        self.optimizer.load_state_dict(found["optimizer"])
         self.scaler.load_state_dict(found["scaler"])
         if self.average:
             for key, value in found["average"].items():
                 self.average.state[key].copy_(value)
-        if self.judge:
-            self.judge.restore(found["judge"])
+        if self.discriminator:
+            self.discriminator.restore(found["discriminator"])
         self.step, self.skipped, self.nearest = found["step"], found["skipped"], found["nearest"]
 
     def _data(self) -> list:
@@ -224,7 +226,7 @@ class Run:
         return rows
 
 
-def _read_data(job: Job) -> tuple[list[TrainingSet], dict]:
+def _read_data(job: TrainingJob) -> tuple[list[TrainingSet], dict]:
     """The training sets, and the held-out groups of the first."""
     recipe, wanted = job.recipe, job.recipe.validation
     shares = recipe.sampling.shares
@@ -246,7 +248,7 @@ def _read_data(job: Job) -> tuple[list[TrainingSet], dict]:
     return sets, drawn({name: groups[name] for name in held}, wanted.images)
 
 
-def _plans(job: Job, sets: list[TrainingSet], samplers: list[Sampler], epochs: int) -> list[Plan]:
+def _plans(job: TrainingJob, sets: list[TrainingSet], samplers: list[Sampler], epochs: int) -> list[Plan]:
     if not job.replay:
         return [sampler.plan for sampler in samplers]
     if len(job.replay) != len(sets):
@@ -257,7 +259,7 @@ def _plans(job: Job, sets: list[TrainingSet], samplers: list[Sampler], epochs: i
     return [replay.plan for replay in replays]
 
 
-def _make_network(job: Job, groups: int, fresh: bool) -> CoSaliencyNetwork:
+def _make_network(job: TrainingJob, groups: int, fresh: bool) -> CoSaliencyNetwork:
     recipe = job.recipe
     torch.manual_seed(torch_seed(recipe.seed, "weights"))
     network = _new_network(recipe, groups)
@@ -291,7 +293,7 @@ def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:
     network.load_state_dict(state)
 
 
-def write_recipe(job: Job, held_out: list[str]) -> None:
+def write_recipe(job: TrainingJob, held_out: list[str]) -> None:
     """``recipe.json`` and ``held_out.txt`` in the run's folder: what made it."""
     write_text(job.output / "recipe.json", json.dumps(to_table(job.recipe), indent=2) + "\n")
     if held_out:

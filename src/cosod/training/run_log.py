@@ -14,7 +14,7 @@ from cosod.errors import ExtraError, OutputError
 from cosod.io.atomic_write import write_text
 
 
-class Journal:
+class RunLog:
     """The log of a run, written by one process.
 
     ``log.jsonl`` has a line for every ``every`` steps, ``{"step", "epoch", "lr", "seconds", "skipped", terms...}``

@@ -12,11 +12,11 @@ from cosod.evaluation.metrics.functional import s_measure
 from cosod.io.images import read_image
 from cosod.io.tensors import shrink
 from cosod.models.base import CoSaliencyNetwork
-from cosod.postprocess.threshold import binarise
+from cosod.postprocess.threshold import binarize
 from cosod.training.config.recipe import Recipe
 from cosod.training.data.augment import read_mask
 from cosod.training.data.distractor_mixing import beside
-from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.training_set import Item, Pairs
 
 #: Images encoded and decoded at once; bounds memory, changes no result.
@@ -60,11 +60,11 @@ class Validator:
             examples = [self._read(*pair) for pair in pairs]
             if kind == "distractors":
                 # Of many groups: were they all of one, that group would be shared just as well. With one group held
-                # out its own images are the strangers, better than none.
-                strangers = [p for other, found in groups.items() if other != name for p in found] or pairs
-                stream = Stream(self.seed, "validation", name)
+                # out its own images are the distractors, better than none.
+                distractors = [p for other, found in groups.items() if other != name for p in found] or pairs
+                rng = KeyedRNG(self.seed, "validation", name)
                 examples = [
-                    beside(*example, self._read(*stream.pick(strangers))[0], left=stream.chance(0.5))
+                    beside(*example, self._read(*rng.pick(distractors))[0], left=rng.chance(0.5))
                     for example in examples
                 ]
             images, masks = (torch.stack(part) for part in zip(*examples, strict=True))
@@ -115,7 +115,7 @@ def _restore(modes: dict[nn.Module, bool]) -> None:
 
 
 def _score(maps: Tensor, masks: Tensor, threshold: float | str) -> dict[str, float]:
-    binary = torch.stack([torch.from_numpy(binarise(one.numpy(), threshold)) for one in maps])
+    binary = torch.stack([torch.from_numpy(binarize(one.numpy(), threshold)) for one in maps])
     truth = masks > 0.5
     inter = (binary & truth).sum(dim=(1, 2, 3))
     union = (binary | truth).sum(dim=(1, 2, 3))

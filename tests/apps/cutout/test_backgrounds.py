@@ -21,7 +21,7 @@ NOTHING = (np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8))
         ((1, 2, 3), (1, 2, 3), (1, 2, 3)),
     ],
 )
-def test_colours_and_gradients(given, top, bottom):
+def test_colors_and_gradients(given, top, bottom):
     picture = background(given).render((5, 9), *NOTHING)
     assert picture.shape == (9, 5, 3) and picture.dtype == np.uint8
     assert tuple(picture[0, 0]) == top and tuple(picture[-1, -1]) == bottom
@@ -49,7 +49,7 @@ def test_a_background_is_passed_on():
 
 
 @pytest.mark.parametrize("given", ["whte", "white:blck", "missing.png", (1, 2), (0, 0, 300), "#ffffff80"])
-def test_neither_colour_nor_file(given):
+def test_neither_color_nor_file(given):
     with pytest.raises(InputError, match="background"):
         background(given)
 

@@ -30,7 +30,7 @@ def test_a_new_background_shows_no_fringe():
 
 
 def test_size_padding_and_alignment():
-    photo, _, saliency = scene(centre=(50, 60), radius=20)
+    photo, _, saliency = scene(center=(50, 60), radius=20)
     box = object_box(cut_out(photo, saliency, CutoutOptions(size=(200, 300), padding=0.1))[..., 3] > 127)
     assert box[2] == pytest.approx(160, abs=4) and box[3] == pytest.approx(160, abs=4)
     assert box[0] == pytest.approx(20, abs=3) and box[1] == pytest.approx(70, abs=3)
@@ -87,14 +87,14 @@ def test_wrong_options_and_maps():
 
 
 def test_a_group_in_one_call():
-    photos, _, maps = zip(*(scene(centre=(70 + 5 * i, 60), seed=i) for i in range(2)), strict=True)
+    photos, _, maps = zip(*(scene(center=(70 + 5 * i, 60), seed=i) for i in range(2)), strict=True)
     results = cosod.cutout(photos, maps=maps, background="white", size=(64, 64))
     assert [r.shape for r in results] == [(64, 64, 3)] * 2
     with pytest.raises(InputError, match="1 maps for 2 images"):
         cosod.cutout(photos, maps=maps[:1])
 
 
-def test_the_mask_of_a_cut_out_follows_the_colours():
+def test_the_mask_of_a_cut_out_follows_the_colors():
     photo, coverage, saliency = scene()
     mask = cut_mask(photo, saliency, 0.5)
     assert mask.shape == photo.shape[:2] and mask.dtype == bool

@@ -147,7 +147,7 @@ def test_shards_of_one_folder_must_be_of_one_run(places, capsys):
 def test_shards_at_once(places):
     """Two runs in one folder, with threads in place of machines."""
     detector, identity = open_network()
-    from cosod.apps.segment import Job, check_output
+    from cosod.apps.segment import SegmentJob, check_output
 
     errors = []
 
@@ -157,7 +157,7 @@ def test_shards_at_once(places):
                 check_output(places / "out")
             shard = manifest.Shard(number, 2)
             with manifest.sharded(shard, places / "out", _groups(places), {"model": identity}) as (mine, finished):
-                run(detector, identity, mine, Job(places / "out", ("maps", "masks")), finished=finished)
+                run(detector, identity, mine, SegmentJob(places / "out", ("maps", "masks")), finished=finished)
         except Exception as error:
             errors.append(error)
 

@@ -1,4 +1,4 @@
-"""``cosod segment --engine ray`` on a Ray of this machine."""
+"""``cosod segment --runner ray`` on a Ray of this machine."""
 
 import io
 import json
@@ -12,8 +12,8 @@ import time
 import pytest
 
 from cosod.apps.distributed.manifest import read_manifests
-from cosod.apps.distributed.ray_runner import RETRIES, Engine, Share, _Attempts, _MainThreadOnly, share_of
-from cosod.apps.segment import Job, run
+from cosod.apps.distributed.ray_runner import RETRIES, RayRunner, Share, _Attempts, _MainThreadOnly, share_of
+from cosod.apps.segment import SegmentJob, run
 from cosod.errors import CosodError, InputError, OutputError
 from cosod.io.photo_groups import find_groups
 from tests.apps.distributed.made import OPTIONS, Deadly, contents, cosod, open_network, open_other, photos
@@ -66,9 +66,9 @@ def test_standard_output_is_the_main_threads(capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--engine", "spark"], "--engine spark: give local or ray"),
-        (["--workers", "2"], "are of --engine ray"),
-        (["--address", "auto"], "are of --engine ray"),
+        (["--runner", "spark"], "--runner spark: give one of local, ray"),
+        (["--workers", "2"], "need --runner ray"),
+        (["--address", "auto"], "need --runner ray"),
     ],
 )
 def test_wrong_options_are_one_sentence(tmp_path, capsys, options, message):
@@ -81,29 +81,29 @@ def test_without_ray(tmp_path, capsys, monkeypatch):
     photos(tmp_path / "in", a=1)
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setitem(sys.modules, "ray.data", None)
-    assert cosod("segment", tmp_path / "in", "-o", tmp_path / "out", *OPTIONS, "--engine", "ray") == 1
+    assert cosod("segment", tmp_path / "in", "-o", tmp_path / "out", *OPTIONS, "--runner", "ray") == 1
     assert "pip install 'cosod[cluster]'" in capsys.readouterr().err
 
 
 def test_wrong_workers():
     pytest.importorskip("ray.data")
     with pytest.raises(InputError, match="--workers 0: give at least 1"):
-        Engine(open_network, 0)
+        RayRunner(open_network, 0)
     with pytest.raises(InputError, match="--device cuda:1: a Ray worker sees only the GPU"):
-        Engine(open_network, 1, device="cuda:1")
+        RayRunner(open_network, 1, device="cuda:1")
 
 
 def test_an_address_where_nobody_listens(tmp_path, capsys):
     pytest.importorskip("ray.data")
     photos(tmp_path / "in", a=1)
-    arguments = ["segment", tmp_path / "in", "-o", tmp_path / "out", *OPTIONS, "--engine", "ray"]
+    arguments = ["segment", tmp_path / "in", "-o", tmp_path / "out", *OPTIONS, "--runner", "ray"]
     assert cosod(*arguments, "--address", "127.0.0.1:1") == 1
     assert "--address 127.0.0.1:1: no Ray answers there" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
 def ray():
-    """A small Ray for all tests of this file, as a program has it that runs the engine within."""
+    """A small Ray for all tests of this file, as a program has it that runs the runner within."""
     module = pytest.importorskip("ray.data") and sys.modules["ray"]
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     module.init("local", num_cpus=2, include_dashboard=False, object_store_memory=100 << 20, log_to_driver=False)
@@ -118,12 +118,12 @@ def places(tmp_path):
     return tmp_path
 
 
-def engine_run(places, opener=open_network, workers=2, out="ray", finished=lambda group, summary: None):
+def runner_run(places, opener=open_network, workers=2, out="ray", finished=lambda group, summary: None):
     detector, identity = open_network()
     events = []
     groups = find_groups([places / "in"])
-    job = Job(places / out, ("maps", "masks"))
-    summary = Engine(opener, workers).run(detector, identity, groups, job, events.append, finished)
+    job = SegmentJob(places / out, ("maps", "masks"))
+    summary = RayRunner(opener, workers).run(detector, identity, groups, job, events.append, finished)
     return summary, events
 
 
@@ -131,8 +131,8 @@ def engine_run(places, opener=open_network, workers=2, out="ray", finished=lambd
 def test_ray_does_what_one_machine_does(ray, places):
     detector, identity = open_network()
     events, groups, told = [], find_groups([places / "in"]), []
-    summary = run(detector, identity, groups, Job(places / "local", ("maps", "masks")), events.append)
-    found, reported = engine_run(places, finished=lambda group, part: told.append((group.name, part.images)))
+    summary = run(detector, identity, groups, SegmentJob(places / "local", ("maps", "masks")), events.append)
+    found, reported = runner_run(places, finished=lambda group, part: told.append((group.name, part.images)))
     assert contents(places / "ray", hidden=True) == contents(places / "local", hidden=True)
 
     def facts(part):
@@ -144,16 +144,16 @@ def test_ray_does_what_one_machine_does(ray, places):
         of_group = [e for e in events if e["group"] == name]
         text = json.dumps([e for e in reported if e["group"] == name]).replace("/ray/", "/local/")
         assert json.loads(text) == of_group
-    again, reported = engine_run(places)
+    again, reported = runner_run(places)
     assert (again.groups, again.skipped_groups, len(again.failed)) == (0, 3, 1)
     assert [e["event"] for e in reported] == ["skipped"] * 3
-    assert ray.is_initialized(), "it was not started by the engine"
+    assert ray.is_initialized(), "it was not started by the runner"
 
 
 @pytest.mark.slow
 def test_a_worker_that_dies_is_replaced(ray, places):
     (places / "in" / "b" / "deadly.jpg").write_bytes((places / "in" / "a" / "0.jpg").read_bytes())
-    summary, _ = engine_run(places, Deadly("deadly.jpg", places / "marker"), workers=1)
+    summary, _ = runner_run(places, Deadly("deadly.jpg", places / "marker"), workers=1)
     assert (places / "marker").exists() and (summary.groups, summary.images) == (3, 7)
     assert len(contents(places / "ray")) == 14
 
@@ -162,7 +162,7 @@ def test_a_worker_that_dies_is_replaced(ray, places):
 def test_a_group_that_kills_workers_ends_the_run(ray, places):
     (places / "in" / "b" / "deadly.jpg").write_bytes((places / "in" / "a" / "0.jpg").read_bytes())
     with pytest.raises(CosodError, match=rf"^b: a worker died in this group {RETRIES + 1} times; if the machine"):
-        engine_run(places, Deadly("deadly.jpg"), workers=1)
+        runner_run(places, Deadly("deadly.jpg"), workers=1)
 
 
 @pytest.mark.slow
@@ -170,15 +170,15 @@ def test_errors_of_workers_end_the_run(ray, places):
     (places / "ray" / "masks").mkdir(parents=True)
     (places / "ray" / "masks" / "b").write_text("a file where a folder should be")
     with pytest.raises(OutputError, match="cannot write"):
-        engine_run(places, workers=1)
+        runner_run(places, workers=1)
     with pytest.raises(InputError, match=r"is another \(0123456789abcdef, not "):
-        engine_run(places, open_other, workers=1, out="other")
+        runner_run(places, open_other, workers=1, out="other")
 
 
 @pytest.mark.slow
 def test_a_cluster_that_runs_already_goes_on(ray, places):
     address = ray.get_runtime_context().gcs_address
-    arguments = ["segment", places / "in", "-o", places / "out", *OPTIONS, "--engine", "ray", "--workers", "1"]
+    arguments = ["segment", places / "in", "-o", places / "out", *OPTIONS, "--runner", "ray", "--workers", "1"]
     process = start(*arguments, "--address", address)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 1 and "6 images in 3 groups done" in errors, errors
@@ -214,7 +214,7 @@ def left_over(session, seconds=60):
 @pytest.mark.slow
 def test_the_command_leaves_no_process(places):
     pytest.importorskip("ray.data")
-    arguments = ["segment", places / "in", "-o", places / "out", *OPTIONS, "--engine", "ray", "--workers", "1"]
+    arguments = ["segment", places / "in", "-o", places / "out", *OPTIONS, "--runner", "ray", "--workers", "1"]
     process = start(*arguments, "--json", "--shard", "1/1")
     shown, errors = process.communicate(timeout=300)
     assert process.returncode == 1 and "bad.jpg" in errors, errors
@@ -229,7 +229,7 @@ def test_ctrl_c_ends_everything(places):
     pytest.importorskip("ray.data")
     photos(places / "in", **{f"more{number:02}": 3 for number in range(60)})
     process = start(
-        "segment", places / "in", "-o", places / "out", *OPTIONS, "--engine", "ray", "--workers", "1", "--json"
+        "segment", places / "in", "-o", places / "out", *OPTIONS, "--runner", "ray", "--workers", "1", "--json"
     )
     for line in process.stdout:
         if json.loads(line)["event"] == "group":

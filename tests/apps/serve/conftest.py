@@ -15,7 +15,7 @@ import uvicorn
 from PIL import Image
 
 from cosod.apps.serve.app import create_app
-from cosod.apps.serve.labelling import create_label_app
+from cosod.apps.serve.labeling import create_label_app
 from cosod.apps.serve.limits import Limits
 from cosod.inference.detector import load
 
@@ -43,7 +43,7 @@ class Running:
 
 
 def photo(seed=0, size=(60, 80), kind="PNG"):
-    """A red ball on grey noise, encoded."""
+    """A red ball on gray noise, encoded."""
     y, x = np.mgrid[: size[0], : size[1]]
     image = np.random.default_rng(seed).integers(90, 120, (*size, 3), dtype=np.uint8)
     image[(y - size[0] // 2) ** 2 + (x - size[1] // 2 - 5 * (seed % 3)) ** 2 < 200] = (220, 40, 30)
@@ -107,7 +107,7 @@ def running(detector, limits=None):
 
 
 @dataclass
-class Labelling:
+class Labeling:
     """One label page; ``session`` may be put in place of the former one while it runs."""
 
     app: object
@@ -127,10 +127,10 @@ class Labelling:
 
 
 @contextlib.contextmanager
-def labelling(session):
+def labeling(session):
     app = create_label_app(session, "cosod active query RUN", "cosod active query RUN --give-up")
     with serving(app) as port:
-        yield Labelling(app, port)
+        yield Labeling(app, port)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from cosod.active_learning.points import PointSet
 from cosod.active_learning.session import Session
 from cosod.errors import OutputError
 from tests.active_learning.asked import ASKED, make_run
-from tests.apps.serve.conftest import labelling
+from tests.apps.serve.conftest import labeling
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -41,7 +41,7 @@ def run(tmp_path):
 @contextmanager
 def serving(run, queries=ASKED):
     state, pool = run
-    with labelling(Session(pool, queries, state.points_file)) as server:
+    with labeling(Session(pool, queries, state.points_file)) as server:
         yield server
 
 
@@ -270,7 +270,7 @@ def test_an_image_that_is_gone_can_only_be_skipped(opened, server, run):
 
 
 def middle(page, canvas):
-    """Colour in the middle of a canvas."""
+    """Color in the middle of a canvas."""
     return page.evaluate(
         "id => { const c = document.getElementById(id);"
         " return [...c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data.slice(0, 3)] }",

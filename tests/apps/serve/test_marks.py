@@ -107,7 +107,7 @@ def test_the_marked_photo_shows_what_was_painted(server):
 
 
 def ball_with(strokes):
-    """A photo of a ball of radius 14 at (40, 30), strokes on open grey, and the ball."""
+    """A photo of a ball of radius 14 at (40, 30), strokes on open gray, and the ball."""
     image = np.asarray(Image.open(io.BytesIO(photo())))
     y, x = np.mgrid[:60, :80]
     painting = np.full((60, 80), 128, np.uint8)

@@ -8,7 +8,7 @@ import pytest
 
 from cosod.apps.thumbnails.annotations import (
     Annotation,
-    Labelled,
+    Labeled,
     annotate,
     coco,
     encode_rle,
@@ -88,11 +88,11 @@ def test_one_box_for_all_parts_or_one_each():
 
 def test_coco_is_what_the_reader_takes(tmp_path):
     images = [
-        Labelled("cups/a.jpg", (60, 90), "cups", annotate(shape(), "rle")),
-        Labelled("balls/b.jpg", (60, 90), "balls", annotate(shape(), "polygons")),
-        Labelled("cups/none.jpg", (60, 90), "cups"),
+        Labeled("cups/a.jpg", (60, 90), "cups", annotate(shape(), "rle")),
+        Labeled("balls/b.jpg", (60, 90), "balls", annotate(shape(), "polygons")),
+        Labeled("cups/none.jpg", (60, 90), "cups"),
     ]
-    assert [Labelled.from_dict(json.loads(json.dumps(i.as_dict()))).file for i in images] == [i.file for i in images]
+    assert [Labeled.from_dict(json.loads(json.dumps(i.as_dict()))).file for i in images] == [i.file for i in images]
     (tmp_path / "coco.json").write_text(coco(images))
     content = json.loads((tmp_path / "coco.json").read_text())
     assert [c["name"] for c in content["categories"]] == ["balls", "cups"]
@@ -106,8 +106,8 @@ def test_coco_is_what_the_reader_takes(tmp_path):
 
 
 def test_yolo_by_hand():
-    boxes = Labelled("a.jpg", (100, 200), "a", [Annotation((20, 10, 40, 30), 9), Annotation((0, 0, 200, 100), 9)])
+    boxes = Labeled("a.jpg", (100, 200), "a", [Annotation((20, 10, 40, 30), 9), Annotation((0, 0, 200, 100), 9)])
     assert yolo(boxes, 3) == "3 0.200000 0.250000 0.200000 0.300000\n3 0.500000 0.500000 1.000000 1.000000\n"
-    outline = Labelled("a.jpg", (100, 200), "a", [Annotation((0, 0, 20, 10), 9, None, [[0, 0, 20, 0, 20, 10]])])
+    outline = Labeled("a.jpg", (100, 200), "a", [Annotation((0, 0, 20, 10), 9, None, [[0, 0, 20, 0, 20, 10]])])
     assert yolo(outline, 0) == "0 0.000000 0.000000 0.100000 0.000000 0.100000 0.100000\n"
-    assert yolo(Labelled("a.jpg", (100, 200), "a"), 0) == ""
+    assert yolo(Labeled("a.jpg", (100, 200), "a"), 0) == ""

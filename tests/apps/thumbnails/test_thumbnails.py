@@ -55,7 +55,7 @@ def test_crop_shows_the_frame():
 
 
 def test_beyond_the_photo_the_background_goes_on_and_the_object_does_not():
-    photo, coverage, _ = scene(centre=(160, 60))  # cut in half by the right edge
+    photo, coverage, _ = scene(center=(160, 60))  # cut in half by the right edge
     shown = crop(photo, (80, 0, 120, 120), (120, 120), coverage > 0.5)
     outside = shown[:, 82:].reshape(-1, 3).astype(float)
     assert np.linalg.norm(outside - GROUND, axis=1).mean() < np.linalg.norm(outside - OBJECT, axis=1).mean() / 4
@@ -63,14 +63,14 @@ def test_beyond_the_photo_the_background_goes_on_and_the_object_does_not():
 
 
 def test_reduced_masks_serve_as_well():
-    photo, coverage, _ = scene(centre=(160, 60))
+    photo, coverage, _ = scene(center=(160, 60))
     whole = crop(photo, (80, 0, 120, 120), (120, 120), coverage > 0.5)
     reduced = crop(photo, (80, 0, 120, 120), (120, 120), (coverage > 0.5)[::2, ::2])
     assert np.abs(whole.astype(int) - reduced).mean() < 2
 
 
 def test_a_group_in_one_call():
-    photos, _, maps = zip(*(scene(centre=(40 + 40 * i, 60), radius=20 + 5 * i) for i in range(3)), strict=True)
+    photos, _, maps = zip(*(scene(center=(40 + 40 * i, 60), radius=20 + 5 * i) for i in range(3)), strict=True)
     results = cosod.thumbnails(photos, maps=maps, size=(64, 64))
     assert [r.shape for r in results] == [(64, 64, 3)] * 3
     reds = [(np.abs(r - OBJECT).sum(-1) < 60) for r in results]

@@ -1,4 +1,4 @@
-"""Networks for the tests of other engines: the default's weights, and small ones of the other kinds."""
+"""Networks for the tests of other runtimes: the default's weights, and small ones of the other kinds."""
 
 import functools
 

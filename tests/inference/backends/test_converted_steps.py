@@ -1,4 +1,4 @@
-"""The steps of networks by other engines."""
+"""The steps of networks by other runtimes."""
 
 import subprocess
 import sys
@@ -78,7 +78,7 @@ def test_kept_consensus_without_spatial_modulator():
 
 
 @pytest.mark.parametrize("backend", ENGINES)
-def test_no_batch_normalisation_is_left(backend, cache):
+def test_no_batch_normalization_is_left(backend, cache):
     pytest.importorskip(backend)
     open_steps(backend, network("default"), SIZE)
     (archive,) = archives(cache, backend)

@@ -1,4 +1,4 @@
-"""Checkpoints of the published code are recognised, loaded, and written back."""
+"""Checkpoints of the published code are recognized, loaded, and written back."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 
 from cosod.errors import WeightsError
 from cosod.models import GCoNet, GCoNetPlus, create, from_published, to_published
-from cosod.models.checkpoints.published import recognise
+from cosod.models.checkpoints.published import recognize
 from tests.models.filled import images
 
 
@@ -22,16 +22,16 @@ def plain():
     return to_published(create("gconet", groups=7))
 
 
-def test_recognises_gconet(plain):
+def test_recognizes_gconet(plain):
     assert len(plain) == 110
-    assert recognise(plain).label == "GCoNet"
+    assert recognize(plain).label == "GCoNet"
     network = from_published(plain)
     assert isinstance(network, GCoNet) and not network.training
     assert network.config.groups == 7
 
 
-def test_recognises_gconet_plus(plus):
-    assert recognise(plus).label == "GCoNet+"
+def test_recognizes_gconet_plus(plus):
+    assert recognize(plus).label == "GCoNet+"
     network = from_published(plus)
     assert isinstance(network, GCoNetPlus) and not network.training
     assert network.config.groups == 5

@@ -205,7 +205,7 @@ def test_similarity_sees_each_image_by_itself(module):
 
 @torch.no_grad()
 def test_what_is_alike_and_near_shares_its_values(module):
-    """An image of one colour spreads evenly but for the distance; two halves do not mix."""
+    """An image of one color spreads evenly but for the distance; two halves do not mix."""
     fine = torch.zeros(1, C2, 8, 8)
     fine[:, 0, :, :4], fine[:, 1, :, 4:] = 1, 1
     values = torch.zeros(1, 3, 8, 8)

@@ -74,14 +74,14 @@ def test_adam_on_other_numbers_of_positions(n, side):
 def test_adam_is_torchs_own():
     x = unit_descriptors(groups(batch=1))
     s = torch.full((245,), 245**-0.5, requires_grad=True)
-    optimiser = torch.optim.Adam([s], lr=0.01)
+    optimizer = torch.optim.Adam([s], lr=0.01)
     g = (x.mT @ x - 1)[0]
     for step in range(200):
         length = s.norm()
         barrier = -torch.log(2 - length) if length >= 1 or step == 0 else -torch.log(length)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         (50 * barrier - s @ g @ s).backward()
-        optimiser.step()
+        optimizer.step()
     torch.testing.assert_close(adam_eigenvector(x)[0], s.detach(), atol=1e-4, rtol=0)
 
 

@@ -46,7 +46,7 @@ def test_the_released_recipes_are_the_published_settings():
 def test_the_papers_recipe_changes_what_the_paper_says():
     paper = load_recipe("gconet_plus_paper")
     assert paper.weights.last == MapWeights(bce=30, iou=0.5)
-    assert (paper.weights.margin, paper.weights.triplet_on, paper.optimiser.lr) == (1.0, "masked", 3e-4)
+    assert (paper.weights.margin, paper.weights.triplet_on, paper.optimizer.lr) == (1.0, "masked", 3e-4)
     assert paper.augment == load_recipe("gconet_plus_released").augment
 
 
@@ -87,22 +87,22 @@ def test_overrides_find_their_part():
         "gconet_plus_released",
         {"lr": "1e-3", "sampling.images": 4, "partner": "hardest", "weights.last.iou": 1, "frozen": "[]"},
     )
-    assert recipe.optimiser.lr == 1e-3
+    assert recipe.optimizer.lr == 1e-3
     assert recipe.sampling.images == 4 and recipe.sampling.partner == "hardest"
     assert recipe.weights.last == MapWeights(bce=120, iou=1)
-    assert recipe.optimiser.frozen == ()
+    assert recipe.optimizer.frozen == ()
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"epoch": 1}, "did you mean 'epochs'"),
-        ({"optimiser.lrr": 1}, "unknown key 'lrr'; did you mean 'lr'"),
+        ({"optimizer.lrr": 1}, "unknown key 'lrr'; did you mean 'lr'"),
         ({"contrast": 1}, "is a key of augment and weights and options; write augment.contrast"),
         ({"epochs": "many"}, "epochs is a whole number, not 'many'"),
         ({"epochs": 0}, "epochs cannot be 0; give 1 or more"),
         ({"partner": "nice"}, "choose one of random, fixed, hardest"),
-        ({"optimiser": 3}, "is a table of values"),
+        ({"optimizer": 3}, "is a table of values"),
         ({"betas": [0.9]}, "is a list of 2"),
         ({"network": "gconett"}, "did you mean 'gconet'"),
         ({"options.chanels": 3}, "no option 'chanels'; did you mean 'channels'"),
@@ -148,6 +148,6 @@ def test_side_is_the_recipes_or_the_networks():
 
 def test_tables_of_older_runs_have_the_defaults_of_new_keys():
     table = to_table(load_recipe("gconet_plus_mobile"))
-    older = table | {"sampling": {k: v for k, v in table["sampling"].items() if k not in ("groups", "broad")}}
+    older = table | {"sampling": {k: v for k, v in table["sampling"].items() if k not in ("groups", "coarse_labels")}}
     assert older != table and with_defaults(older) == table
     assert with_defaults({"gone": 1}) == {"gone": 1}

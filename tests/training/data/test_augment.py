@@ -12,9 +12,9 @@ from cosod.errors import ImageError
 from cosod.training.config.recipe import load_recipe
 from cosod.training.config.sections import Augment
 from cosod.training.data.augment import make_example, opened, read_mask, read_masks
-from cosod.training.data.distractor_mixing import beside, distract, mix, paste, planted, square
+from cosod.training.data.distractor_mixing import add_distractors, beside, mix, paste, planted, square
 from cosod.training.data.group_sampler import Shot
-from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.training_set import Item
 
 PLAIN = Augment(flip=0.0)
@@ -22,7 +22,7 @@ PLAIN = Augment(flip=0.0)
 
 @pytest.fixture(scope="module")
 def item(tmp_path_factory):
-    """A red square on grey, off the centre; the mask is the square."""
+    """A red square on gray, off the center; the mask is the square."""
     folder = tmp_path_factory.mktemp("item")
     image = np.full((48, 64, 3), 110, np.uint8)
     image[6:30, 8:32] = (200, 40, 40)
@@ -34,7 +34,7 @@ def item(tmp_path_factory):
 
 
 def make(item, augment=PLAIN, flip=False, angle=0.0, size=32, key=0):
-    return make_example(item, Shot(0, flip, angle), augment, size, Stream(key))
+    return make_example(item, Shot(0, flip, angle), augment, size, KeyedRNG(key))
 
 
 def agreement(image, mask):
@@ -46,10 +46,10 @@ def agreement(image, mask):
 
 @pytest.mark.parametrize("name", ["gconet_released", "gconet_plus_released", "gconet_plus_mobile"])
 def test_image_and_mask_move_together(item, name):
-    augment = load_recipe(name, {"colour": [1, 1], "brightness": [1, 1], "augment.contrast": [1, 1], "grey": 0}).augment
+    augment = load_recipe(name, {"color": [1, 1], "brightness": [1, 1], "augment.contrast": [1, 1], "gray": 0}).augment
     for key in range(12):
-        stream = Stream("shot", key)
-        shot = (stream.chance(0.5), stream.between(-augment.rotation, augment.rotation))
+        rng = KeyedRNG("shot", key)
+        shot = (rng.chance(0.5), rng.between(-augment.rotation, augment.rotation))
         image, mask = make(item, augment, *shot, size=64, key=key)
         assert image.shape == (3, 64, 64) and mask.shape == (1, 64, 64)
         assert image.min() >= 0 and image.max() <= 1
@@ -116,8 +116,8 @@ def test_options_of_the_code(item):
     pepper = make(item, Augment(flip=0.0, pepper=0.05))[1]
     assert 0 < (pepper != plain).sum() <= 0.05 * plain.numel()
     assert not torch.equal(make(item, Augment(border=30), key=1)[0], make(item)[0])
-    grey = make(item, Augment(grey=1.0))[0]
-    torch.testing.assert_close(grey[0], grey[2])
+    gray = make(item, Augment(gray=1.0))[0]
+    torch.testing.assert_close(gray[0], gray[2])
     bright = make(item, Augment(brightness=(1.5, 1.5)))[0]
     assert bright.mean() > make(item)[0].mean() * 1.3
 
@@ -128,22 +128,36 @@ def test_damaged_masks_are_named(item, tmp_path):
         make(Item(item.image, tmp_path / "bad.png", "g", 0))
 
 
+@pytest.mark.parametrize("kind", ["of 0 and 1", "transparent", "colored"])
+def test_masks_are_read_as_evaluation_reads_them(item, tmp_path, kind):
+    levels = np.asarray(Image.open(item.mask))
+    if kind == "of 0 and 1":
+        mask = Image.fromarray(levels // 255)
+    elif kind == "transparent":
+        mask = Image.fromarray(np.dstack([np.full((48, 64, 3), 9, np.uint8), levels]))
+    else:
+        mask = Image.fromarray(levels[..., None] // 255 * np.array([128, 0, 0], np.uint8))
+    mask.save(tmp_path / "mask.png")
+    other = Item(item.image, tmp_path / "mask.png", "g", 0)
+    torch.testing.assert_close(make(other)[1], make(item)[1])
+
+
 def examples(n=40, size=32):
     own = (torch.full((3, size, size), 0.2), torch.zeros(1, size, size))
     own[0][:, 8:20, 8:20], own[1][:, 8:20, 8:20] = 0.9, 1.0
     return [(own[0].clone(), own[1].clone()) for _ in range(n)]
 
 
-def strangers(size=32):
+def distractors(size=32):
     image, mask = torch.full((3, size, size), 0.5), torch.zeros(1, size, size)
     image[:, 4:28, 4:28], mask[:, 4:28, 4:28] = 0.0, 1.0
     return [(image, mask)]
 
 
 def test_beside_is_the_own_object_on_one_side():
-    (image, mask), (stranger, _) = examples(1)[0], strangers()[0]
-    left, left_mask = beside(image, mask, stranger, left=True)
-    right, right_mask = beside(image, mask, stranger, left=False)
+    (image, mask), (distractor, _) = examples(1)[0], distractors()[0]
+    left, left_mask = beside(image, mask, distractor, left=True)
+    right, right_mask = beside(image, mask, distractor, left=False)
     assert left_mask[:, :, 16:].sum() == 0 and right_mask[:, :, :16].sum() == 0
     torch.testing.assert_close(left[:, :, :16], right[:, :, 16:])
     assert float(left_mask.sum()) == pytest.approx(float(mask.sum()) / 2, rel=0.1)
@@ -152,8 +166,8 @@ def test_beside_is_the_own_object_on_one_side():
 def test_pasting_leaves_most_of_the_own_object():
     changed = 0
     for key in range(20):
-        (image, mask), (stranger, strange) = examples(1)[0], strangers()[0]
-        pasted, truth = paste(image, mask, stranger, strange, Stream(key))
+        (image, mask), (distractor, objects) = examples(1)[0], distractors()[0]
+        pasted, truth = paste(image, mask, distractor, objects, KeyedRNG(key))
         assert truth.sum() >= 0.6 * mask.sum()
         assert (pasted[:, truth[0] > 0] > 0.4).all()
         changed += not torch.equal(pasted, image)
@@ -164,24 +178,24 @@ def test_shares_of_mixed_images():
     own = examples()
 
     def mixed(**shares):
-        return mix(own, strangers(), Augment(**shares), Stream(1))
+        return mix(own, distractors(), Augment(**shares), KeyedRNG(1))
 
     def changed(result):
         return sum(not torch.equal(a[0], b[0]) for a, b in zip(own, result, strict=True))
 
     assert changed(mixed()) == 0
-    assert 10 < sum(float(mask.sum()) == 0 for _, mask in mixed(absent=0.5)) < 30
-    assert 10 < changed(mixed(distractors=0.5)) < 30
-    assert all(mask.sum() > 0 for _, mask in mixed(distractors=0.5))
-    # In a crowded group every image has a distractor, but where a pasted one found no place.
-    assert changed(mixed(crowded=1.0)) >= len(own) - 3
+    assert 10 < sum(float(mask.sum()) == 0 for _, mask in mixed(negatives=0.5)) < 30
+    assert 10 < changed(mixed(distractor_share=0.5)) < 30
+    assert all(mask.sum() > 0 for _, mask in mixed(distractor_share=0.5))
+    # With all_distractors every image has one, except where a pasted one found no place.
+    assert changed(mixed(all_distractors=1.0)) >= len(own) - 3
 
 
-def test_strangers_are_dealt_so_that_none_comes_twice():
+def test_distractors_are_dealt_so_that_none_comes_twice():
     own = examples(8)
-    colours = [torch.full((3, 32, 32), (place + 1) / 32) for place in range(30)]
-    cards = [(colour, torch.ones(1, 32, 32)) for colour in colours]
-    mixed = mix(own, cards, Augment(absent=1.0), Stream(2))
+    colors = [torch.full((3, 32, 32), (place + 1) / 32) for place in range(30)]
+    cards = [(color, torch.ones(1, 32, 32)) for color in colors]
+    mixed = mix(own, cards, Augment(negatives=1.0), KeyedRNG(2))
     seen = {round(float(image[0, 0, 0]), 4) for image, _ in mixed}
     assert len(seen) == len(own)
 
@@ -189,17 +203,17 @@ def test_strangers_are_dealt_so_that_none_comes_twice():
 def test_square_has_the_own_object_in_its_cell_alone():
     image, mask = examples(1)[0]
     others = [(torch.full_like(image, level), torch.ones_like(mask)) for level in (0.1, 0.2, 0.3)]
-    joined, truth = square(image, mask, others, place=2)
-    assert joined.shape == image.shape and truth.shape == mask.shape
+    concatenated, truth = square(image, mask, others, place=2)
+    assert concatenated.shape == image.shape and truth.shape == mask.shape
     assert truth[:, :16].sum() == 0 and truth[:, :, 16:].sum() == 0 and truth[:, 16:, :16].sum() > 0
-    torch.testing.assert_close(joined[:, 16:, 16:], torch.full((3, 16, 16), 0.3))
+    torch.testing.assert_close(concatenated[:, 16:, 16:], torch.full((3, 16, 16), 0.3))
 
 
 def test_every_kind_of_distractor_keeps_shapes_and_the_own_object():
     image, mask = examples(1)[0]
     for key in range(40):
-        crowd, truth = distract(image, mask, itertools.cycle(strangers()), Stream(key))
-        assert crowd.shape == image.shape and truth.shape == mask.shape
+        mixed, truth = add_distractors(image, mask, itertools.cycle(distractors()), KeyedRNG(key))
+        assert mixed.shape == image.shape and truth.shape == mask.shape
         assert truth.sum() > 0.1 * mask.sum()
 
 
@@ -220,38 +234,38 @@ def test_masks_of_all_objects_come_from_other_groups(item, tmp_path):
     own, every, _ = (np.asarray(channel) for channel in merged.split())
     np.testing.assert_array_equal(own, np.asarray(read_mask(item)))
     np.testing.assert_array_equal(every, np.maximum(own, corner))
-    image, mask = make_example(both, Shot(0, False, 0.0), PLAIN, 32, Stream(0), objects=True)
+    image, mask = make_example(both, Shot(0, False, 0.0), PLAIN, 32, KeyedRNG(0), objects=True)
     plain, shared = make(item)
     assert image.equal(plain) and mask.shape == (2, 32, 32) and mask[:1].equal(shared)
     assert mask[1, -2:, -2:].all() and mask[0, -2:, -2:].sum() == 0
-    alone = make_example(item, Shot(0, False, 0.0), PLAIN, 32, Stream(0), objects=True)[1]
+    alone = make_example(item, Shot(0, False, 0.0), PLAIN, 32, KeyedRNG(0), objects=True)[1]
     assert alone[0].equal(alone[1])
 
 
 def test_a_distractor_is_an_object_and_is_not_shared():
-    own, cards = two_channels(examples(1)[0]), [two_channels(strangers()[0])]
+    own, cards = two_channels(examples(1)[0]), [two_channels(distractors()[0])]
     for key in range(40):
-        image, mask = distract(*own, itertools.cycle(cards), Stream(key))
+        image, mask = add_distractors(*own, itertools.cycle(cards), KeyedRNG(key))
         assert mask.shape == (2, 32, 32) and set(mask.unique().tolist()) <= {0.0, 1.0}
         assert (mask[0] <= mask[1]).all()  # what is shared is an object
         assert mask[1].sum() >= mask[0].sum() and image.shape == (3, 32, 32)
-    (_, mask), *_ = mix([own], cards, Augment(absent=1.0), Stream(0))
+    (_, mask), *_ = mix([own], cards, Augment(negatives=1.0), KeyedRNG(0))
     assert mask[0].sum() == 0 and mask[1].equal(cards[0][1][1])
 
 
-def test_beside_and_square_know_the_objects_of_strangers():
-    (image, mask), (other, of_other) = two_channels(examples(1)[0]), two_channels(strangers()[0])
-    _, joined = beside(image, mask, other, True, of_other)
-    assert joined[0, :, 16:].sum() == 0 and joined[1, :, 16:].sum() > 0
+def test_beside_and_square_know_the_objects_of_distractors():
+    (image, mask), (other, of_other) = two_channels(examples(1)[0]), two_channels(distractors()[0])
+    _, concatenated = beside(image, mask, other, True, of_other)
+    assert concatenated[0, :, 16:].sum() == 0 and concatenated[1, :, 16:].sum() > 0
     _, four = square(image, mask, [(other, of_other)] * 3, place=0)
     assert four[0, 16:].sum() == 0 and four[1, 16:, :16].sum() > 0 and four[1, 16:, 16:].sum() > 0
 
 
 def test_a_planted_object_is_all_that_is_shared():
-    own, other = two_channels(examples(1)[0]), two_channels(strangers()[0])
+    own, other = two_channels(examples(1)[0]), two_channels(distractors()[0])
     sides = []
     for key in range(20):
-        image, mask = planted(*other, *own, Stream(key))
+        image, mask = planted(*other, *own, KeyedRNG(key))
         assert mask.shape == (2, 32, 32) and set(mask.unique().tolist()) <= {0.0, 1.0}
         assert mask[0].sum() > 0 and (mask[0] <= mask[1]).all()
         inside = image[0][mask[0] > 0]

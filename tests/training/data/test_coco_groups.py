@@ -10,14 +10,14 @@ import torch
 
 from cosod.errors import ImageError, InputError
 from cosod.training import train
-from cosod.training.config.sections import Sampling
-from cosod.training.data.group_sampler import Sampler, joined
+from cosod.training.config.sections import GroupSampling
+from cosod.training.data.group_sampler import Sampler, zip_plans
 from cosod.training.data.loader import Batches
 from cosod.training.data.training_set import in_common, read_set, training_sets
 from tests.training.made import losses, tiny_job
 
 SIDE = 40
-SAMPLING = Sampling(groups=3, images=3, fill=True, coco_area=90, coco_images=3)
+SAMPLING = GroupSampling(groups=3, images=3, fill=True, coco_area=90, coco_images=3)
 NORM = ((0.0,) * 3, (1.0,) * 3)
 #: Place of each category's square, and whether its instances are large.
 PLACES = {"cat": (2, 2), "dog": (22, 2), "cup": (2, 22), "ant": (22, 22)}
@@ -77,10 +77,10 @@ def test_groups_by_the_ids_of_categories_with_large_instances(path):
     name, groups = read_set(f"small={path}", SAMPLING)
     assert name == "small" and {group: len(pairs) for group, pairs in groups.items()} == {"cup": 4, "dog": 6, "cat": 12}
     assert list(groups) == ["cup", "dog", "cat"]
-    assert list(read_set(str(path), Sampling(coco_area=90, coco_images=5))[1]) == ["dog", "cat"]
-    assert "ant" in read_set(str(path), Sampling(coco_area=15, coco_images=5))[1]
+    assert list(read_set(str(path), GroupSampling(coco_area=90, coco_images=5))[1]) == ["dog", "cat"]
+    assert "ant" in read_set(str(path), GroupSampling(coco_area=15, coco_images=5))[1]
     with pytest.raises(InputError, match="has 0 categories with 100 or more images"):
-        read_set(str(path), Sampling())
+        read_set(str(path), GroupSampling())
 
 
 def test_images_that_are_missing_are_left_out(path, tmp_path):
@@ -114,7 +114,7 @@ def test_batches_have_all_labels_that_groups_share(path):
     sets = training_sets([read_set(str(path), SAMPLING)])
     still = {"augment__rotation": 0.0, "augment__crop": 1.0}
     job = tiny_job(path, path.parent, recipe="ssnm_paper_mobile", **RUN, **still)
-    plan = joined([Sampler(sets[0], SAMPLING, job.recipe.augment, 0).plan(0)], 1)
+    plan = zip_plans([Sampler(sets[0], SAMPLING, job.recipe.augment, 0).plan(0)], 1)
     batches = Batches(sets, plan, job.recipe, 0, NORM)
     for index, (meeting,) in enumerate(plan):
         (batch,) = batches[index]
@@ -136,7 +136,7 @@ def test_an_image_of_another_size_than_annotated_is_replaced(path, tmp_path):
     item = sets[0].items[sets[0].groups["cat"][0]]
     with pytest.raises(ImageError, match=r"0\.png is 20 x 20, in the annotations 48 x 40"):
         item.opened(["cat"])
-    plan = joined([Sampler(sets[0], SAMPLING, tiny_job(path, tmp_path).recipe.augment, 0).plan(0)], 1)
+    plan = zip_plans([Sampler(sets[0], SAMPLING, tiny_job(path, tmp_path).recipe.augment, 0).plan(0)], 1)
     batches = Batches(sets, plan, tiny_job(copy, tmp_path, recipe="ssnm_paper_mobile", **RUN).recipe, 0, NORM)
     lost = [message for index in range(len(plan)) for message in batches[index][0].lost]
     assert lost and all("0.png is 20 x 20" in message for message in lost)

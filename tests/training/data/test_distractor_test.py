@@ -10,7 +10,7 @@ from PIL import Image
 from cosod.errors import InputError
 from cosod.training.data.distractor_test import make_distractors, plan_distractors
 from cosod.training.data.training_set import read_groups
-from tests.training.made import COLOURS, make_set
+from tests.training.made import COLORS, make_set
 
 
 @pytest.fixture(scope="module")
@@ -25,26 +25,26 @@ def pixels(path):
         return np.asarray(picture).astype(int)
 
 
-def near(image, colour):
-    return np.abs(image - colour).max(axis=2) < 40
+def near(image, color):
+    return np.abs(image - color).max(axis=2) < 40
 
 
 def test_the_truth_is_the_own_object_on_its_side(made):
-    source, output, joined = made
-    assert len(joined) == 16
-    assert {entry.left for entry in joined} == {True, False}
-    for entry in joined:
+    source, output, pairs = made
+    assert len(pairs) == 16
+    assert {entry.left for entry in pairs} == {True, False}
+    for entry in pairs:
         image = pixels(output / "images" / entry.group / entry.name())
         truth = pixels(output / "gts" / entry.group / entry.name())
         assert image.shape == (40, 48, 3) and truth.shape == (40, 48)
         assert set(np.unique(truth)) == {0, 255}
         other = slice(24, None) if entry.left else slice(None, 24)
         assert truth[:, other].max() == 0
-        own = near(image, COLOURS[int(entry.group)])
+        own = near(image, COLORS[int(entry.group)])
         assert (own & (truth > 0)).sum() / (own | (truth > 0)).sum() > 0.75
-        strange = COLOURS[int(entry.stranger.parent.name)]
-        assert entry.stranger.parent.name != entry.group
-        assert near(image[:, other], strange).sum() > 50
+        distractor = COLORS[int(entry.distractor.parent.name)]
+        assert entry.distractor.parent.name != entry.group
+        assert near(image[:, other], distractor).sum() > 50
     assert read_groups(str(output))[1].keys() == read_groups(str(source))[1].keys()
 
 
@@ -61,10 +61,10 @@ def test_the_same_seed_is_the_same_test(made, tmp_path):
 
 
 def test_a_stopped_run_goes_on(made):
-    source, output, joined = made
-    gone = output / "images" / joined[5].group / joined[5].name()
+    source, output, pairs = made
+    gone = output / "images" / pairs[5].group / pairs[5].name()
     before = gone.read_bytes()
-    kept = output / "images" / joined[4].group / joined[4].name()
+    kept = output / "images" / pairs[4].group / pairs[4].name()
     time = kept.stat().st_mtime_ns
     gone.unlink()
     list(make_distractors(str(source), output, seed=3))

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from cosod.errors import InputError
-from cosod.training.config.sections import Augment, Sampling
-from cosod.training.data.coarse_labels import BroadNames
-from cosod.training.data.group_sampler import Sampler, joined
-from cosod.training.data.keyed_rng import Stream
+from cosod.training.config.sections import Augment, GroupSampling
+from cosod.training.data.coarse_labels import CoarseLabels, same_name
+from cosod.training.data.group_sampler import Sampler, zip_plans
+from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.published_order import COLUMNS, Replay, write_order
 from cosod.training.data.training_set import Item, TrainingSet
 
@@ -31,12 +31,12 @@ AUGMENT = Augment(flip=0.5, rotation=90.0, rotation_share=0.7)
 
 
 def sampler(seed=1, data=DATA, **options) -> Sampler:
-    return Sampler(data, Sampling(**{"images": 6, **options}), AUGMENT, seed)
+    return Sampler(data, GroupSampling(**{"images": 6, **options}), AUGMENT, seed)
 
 
 def test_numbers_are_the_same_on_every_machine():
-    stream = Stream(7, "order", 0)
-    assert [round(stream.share(), 12) for _ in range(3)] == [0.063734854347, 0.421792996126, 0.41225525299]
+    rng = KeyedRNG(7, "order", 0)
+    assert [round(rng.share(), 12) for _ in range(3)] == [0.063734854347, 0.421792996126, 0.41225525299]
 
 
 def test_every_group_once_with_one_other_and_the_right_images():
@@ -67,13 +67,13 @@ def test_fixed_partners_stay_and_hardest_are_those_given():
     assert [pair.groups for pair in sampler(partner="hardest").plan(0, nearest)] == list(nearest.items())
 
 
-def test_broad_groups_mix_classes_of_one_name_and_never_meet():
+def test_groups_of_coarse_labels_mix_classes_of_one_name_and_never_meet():
     data = made_set({str(g): 2 for g in [*range(151, 161), 407, 436, 950]})
-    names = BroadNames(data.groups)
+    names = CoarseLabels(data.groups)
     assert names.of["151"] == "dog" and names.of["407"] == "car" and "950" not in names.of
-    broad = sampler(data=data, broad=1.0, images=8)
+    coarse = sampler(data=data, coarse_labels=1.0, images=8)
     for epoch in range(5):
-        for pair in broad.plan(epoch):
+        for pair in coarse.plan(epoch):
             first, second = pair.groups
             assert not names.alike(first, second)
             n = len(pair.shots) // 2
@@ -109,7 +109,7 @@ def test_small_groups_are_filled_up_by_repeating():
     [
         (None, {}, 3, "596b6ec7bbca74b0"),
         (None, {"order": "shuffled", "partner": "fixed", "images": 4}, 1, "8f5ff1cc43d1ae22"),
-        ((*range(151, 161), 407, 436, 950), {"broad": 0.5, "images": 8}, 2, "4c7c2acecfbbbe89"),
+        ((*range(151, 161), 407, 436, 950), {"coarse_labels": 0.5, "images": 8}, 2, "4c7c2acecfbbbe89"),
     ],
 )
 def test_plans_of_pairs_never_change(sizes, options, epoch, digest):
@@ -121,7 +121,7 @@ def test_plans_of_pairs_never_change(sizes, options, epoch, digest):
 
 def test_joint_plans_begin_again():
     one, two = sampler().plan(0), sampler(data=made_set({"a": 3, "b": 4})).plan(0)
-    both = joined([one, two], pairs=4)
+    both = zip_plans([one, two], pairs=4)
     assert len(both) == 32
     assert both[0] == (one[0], two[0]) and both[3] == (one[3], two[1])
     assert both[30] == (one[0], two[0])
@@ -214,3 +214,15 @@ def test_drawn_plans_depend_on_seed_and_epoch_only():
     for meeting in plan:
         by_group.setdefault(meeting.groups[0], set()).add(meeting.shots)
     assert any(len(shots) > 1 for shots in by_group.values())  # a group that comes again shows other images
+
+
+def test_groups_that_differ_in_a_number_alone_never_meet():
+    """Photos of persons in two groups: each would be told that the other's object is something else."""
+    names = ("horse_01", "horse_02", "horse_03", "cow_01")
+    data = made_set({f"a/{name}": 4 for name in names})
+    drawn = dataclasses.replace(data, sources=(tuple(data.groups),))
+    for found in (sampler(data=data), sampler(data=drawn, shares=(1.0,), meetings=40)):
+        for meeting in found.plan(0):
+            if "a/cow_01" not in meeting.groups:
+                pytest.fail(f"{meeting.groups} met")
+    assert same_name("horse_01", "horse_02") and not same_name("horse_01", "cow_01") and not same_name("1", "2")

@@ -5,21 +5,21 @@ import dataclasses
 import pytest
 import torch
 
-from cosod.training.data.group_sampler import Sampler, joined
-from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.group_sampler import Sampler, zip_plans
+from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.loader import Batches, _cut
 from cosod.training.data.training_set import mixed, read_groups, training_sets
 from tests.training.made import make_set, tiny_job
 
 NORM = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-STILL = {"augment.rotation": 0.0, "augment.crop": 1.0, "augment.grey": 0.0, "augment.flip": 0.0}
-STILL |= {f"augment.{name}": [1.0, 1.0] for name in ("brightness", "contrast", "colour", "sharpness")}
-NOTHING = STILL | {f"augment.{name}": 0.0 for name in ("distractors", "crowded", "absent", "made")}
+STILL = {"augment.rotation": 0.0, "augment.crop": 1.0, "augment.gray": 0.0, "augment.flip": 0.0}
+STILL |= {f"augment.{name}": [1.0, 1.0] for name in ("brightness", "contrast", "color", "sharpness")}
+NOTHING = STILL | {f"augment.{name}": 0.0 for name in ("distractor_share", "all_distractors", "negatives", "made")}
 
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory):
-    """Four groups of one colour each, with eight images in each."""
+    """Four groups of one color each, with eight images in each."""
     return training_sets([read_groups(str(make_set(tmp_path_factory.mktemp("loader") / "made", sizes=(8,) * 4)))])
 
 
@@ -29,7 +29,7 @@ def batches_of(sets, epoch=0, **changes):
         NOTHING | {"sampling.images": 8, "sampling.cut": 0.0} | {k.replace("__", "."): v for k, v in changes.items()}
     )
     recipe = tiny_job("none", "none", **{k.replace(".", "__"): v for k, v in options.items()}).recipe
-    plan = joined([Sampler(s, recipe.sampling, recipe.augment, recipe.seed).plan(epoch) for s in sets], 1)
+    plan = zip_plans([Sampler(s, recipe.sampling, recipe.augment, recipe.seed).plan(epoch) for s in sets], 1)
     return Batches(sets, plan, recipe, epoch, NORM)
 
 
@@ -42,7 +42,7 @@ def test_plain_groups_are_whole_and_all_their_objects_are_shared(sets):
 
 def test_cut_groups_have_all_images_and_no_distractors(sets):
     sizes = set()
-    for (batch,) in map(batches_of(sets, sampling__cut=1.0, augment__distractors=1.0).__getitem__, range(4)):
+    for (batch,) in map(batches_of(sets, sampling__cut=1.0, augment__distractor_share=1.0).__getitem__, range(4)):
         assert sum(batch.sizes) == 16 and len(batch.sizes) > 2
         assert batch.objects.equal(batch.masks)
         sizes |= set(batch.sizes)
@@ -52,26 +52,31 @@ def test_cut_groups_have_all_images_and_no_distractors(sets):
 @pytest.mark.parametrize("n", range(1, 13))
 def test_sizes_of_cut_groups(n):
     for key in range(30):
-        sizes = _cut(n, 1.0, Stream(key))
+        sizes = _cut(n, 1.0, KeyedRNG(key))
         assert sum(sizes) == n and min(sizes) >= 1
         assert (sizes == [n]) == (n < 4)
-        assert _cut(n, 0.0, Stream(key)) == [n]
+        assert _cut(n, 0.0, KeyedRNG(key)) == [n]
 
 
 def test_a_made_group_has_one_object_in_all_its_images(sets):
-    (batch,) = batches_of(sets, augment__made=1.0, augment__distractors=1.0)[0]
+    (batch,) = batches_of(sets, augment__made=1.0, augment__distractor_share=1.0)[0]
     assert batch.sizes == (8, 8) and (batch.masks.flatten(1).sum(dim=1) > 0).all()
     for part in (slice(0, 8), slice(8, 16)):
         images, masks, objects = batch.images[part], batch.masks[part], batch.objects[part]
-        colours = torch.stack(
+        colors = torch.stack(
             [image[:, mask[0] > 0].median(dim=1).values for image, mask in zip(images, masks, strict=True)]
         )
-        torch.testing.assert_close(colours, colours[:1].expand(8, -1), atol=0.05, rtol=0)
+        torch.testing.assert_close(colors, colors[:1].expand(8, -1), atol=0.05, rtol=0)
         assert (masks <= objects).all() and (objects[1:].sum() > masks[1:].sum())
 
 
 def test_batches_are_the_same_each_time_and_others_in_another_epoch(sets):
-    changes = {"augment__made": 0.5, "sampling__cut": 0.5, "augment__distractors": 0.5, "augment__strangers": 2}
+    changes = {
+        "augment__made": 0.5,
+        "sampling__cut": 0.5,
+        "augment__distractor_share": 0.5,
+        "augment__distractor_images": 2,
+    }
     one, same, later = (batches_of(sets, epoch, **changes) for epoch in (0, 0, 1))
     for index in range(4):
         (a,), (b,) = one[index], same[index]
@@ -108,3 +113,23 @@ def test_what_cannot_be_read_in_a_made_group_is_told(tmp_path):
     batches = batches_of(data, augment__made=1.0, sampling__images=4)
     lost = [sentence for index in range(2) for sentence in batches[index][0].lost]
     assert lost and all("photo 0.png: cannot be read" in sentence for sentence in lost)
+
+
+def test_distractors_are_of_other_names_and_one_is_of_no_group(tmp_path):
+    groups = read_groups(str(make_set(tmp_path / "made", sizes=(4,) * 5)))[1]
+    names = ["horse_01", "horse_02", "cow_01", "2", "singles"]
+    found = training_sets([("a", dict(zip(names, groups.values(), strict=True)))])
+    data = mixed(found, ["singles"])
+    batches = batches_of(
+        [data],
+        sampling__shares=[1.0],
+        sampling__meetings=4,
+        augment__distractor_images=6,
+        augment__distractor_share=1.0,
+    )
+    asked = []
+    batches._examples = lambda shots, common, *rest: asked.append([name for [name] in common]) or []
+    meeting = next(m for [m] in batches.plan if "a/horse_01" in m.groups)
+    batches._distractors(meeting, 0, ("key",))
+    [names] = asked
+    assert names.count("a/singles") == 1 and not {"a/horse_01", "a/horse_02", *meeting.groups} & set(names)

@@ -25,7 +25,7 @@ class Grouping:
         farthest: mean cosine distance above which they never are. Between the two the cut is found by itself. The
             defaults were chosen on held-out groups of DUTS_class, see ``tools/measure_albums.py``.
         likeness, few: an album of n photos needs a mean cosine between them of ``likeness + few / n``, or its photos
-            are leftovers: the fewer they are, the more easily strangers look alike by chance. So is a single photo
+            are leftovers: the fewer they are, the more easily outliers look alike by chance. So is a single photo
             whose mean cosine to the others of its album is below ``likeness``.
     """
 

@@ -50,7 +50,7 @@ def describe(
 
     Returns:
         Indices of the images that could be read and are not of one color, and their descriptors, float32 ``(N, C)``,
-        neither centred nor normalised.
+        neither centered nor normalized.
     """
     network = detector.network
     inputs = Inputs(images, detector.size, detector.max_pixels, on_error, twice=False, find_uniform=True)

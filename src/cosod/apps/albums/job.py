@@ -166,6 +166,7 @@ def sort_photos(
     }
     facts = {
         "fingerprint": print_,
+        "detector": detector.options.plain(),
         **asdict(found),
         "failed": failed,
         "written": {k: str(v) for k, v in placed.items()},

@@ -1,4 +1,4 @@
-"""What is put behind a cut-out object: a colour, a gradient, another picture, or its own photo out of focus."""
+"""What is put behind a cut-out object: a color, a gradient, another picture, or its own photo out of focus."""
 
 import os
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ BLUR = 0.03
 
 @dataclass(frozen=True, eq=False)
 class Background:
-    """One of a gradient between two colours, an image, or the blurred photo.
+    """One of a gradient between two colors, an image, or the blurred photo.
 
     Attributes:
-        colours: RGB at the top and at the bottom; the same twice for a plain colour.
+        colors: RGB at the top and at the bottom; the same twice for a plain color.
         image: ``(H, W, 3)`` uint8, laid over the whole frame, what stands out is cut.
         blur: the photo itself, without the object and out of focus.
     """
 
-    colours: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
+    colors: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
     image: np.ndarray | None = None
     blur: bool = False
 
@@ -45,7 +45,7 @@ class Background:
             return cover(self.image, size)
         if self.blur:
             return cover(out_of_focus(photo, alpha), size)
-        top, bottom = (np.array(c, np.float32) for c in self.colours)
+        top, bottom = (np.array(c, np.float32) for c in self.colors)
         share = np.linspace(0, 1, size[1], dtype=np.float32)[:, None, None]
         column = (top + share * (bottom - top)).round().astype(np.uint8)
         return np.repeat(column, size[0], axis=1)
@@ -55,39 +55,39 @@ def background(given: "Background | ImageSource | tuple[int, int, int]") -> Back
     """The background that is meant.
 
     Args:
-        given: ``"blur"``; a colour as ``"#rrggbb"``, ``"#rgb"``, a CSS name or three numbers; ``"top:bottom"``, two
-            colours of a gradient; or an image: its path, a Pillow image or an array.
+        given: ``"blur"``; a color as ``"#rrggbb"``, ``"#rgb"``, a CSS name or three numbers; ``"top:bottom"``, two
+            colors of a gradient; or an image: its path, a Pillow image or an array.
 
     Raises:
-        InputError: neither a colour nor a file.
+        InputError: neither a color nor a file.
         ImageError: a file that is no image.
     """
     if isinstance(given, Background):
         return given
     if isinstance(given, tuple):
         if len(given) != 3 or not all(isinstance(v, int) and 0 <= v <= 255 for v in given):
-            raise InputError(f"background {given}: a colour has three values from 0 to 255")
+            raise InputError(f"background {given}: a color has three values from 0 to 255")
         return Background((given, given))
     if isinstance(given, str):
         if given == "blur":
             return Background(blur=True)
-        colours = [_colour(part) for part in given.split(":")]
-        if len(colours) <= 2 and None not in colours:
-            return Background((colours[0], colours[-1]))
+        colors = [_color(part) for part in given.split(":")]
+        if len(colors) <= 2 and None not in colors:
+            return Background((colors[0], colors[-1]))
     if isinstance(given, str | os.PathLike) and not Path(given).exists():
         raise InputError(
-            f"background {os.fspath(given)!r} is no colour and no file; "
-            "give a colour (white, '#f4f4f4'), a gradient (white:#ccc), an image file, or blur"
+            f"background {os.fspath(given)!r} is no color and no file; "
+            "give a color (white, '#f4f4f4'), a gradient (white:#ccc), an image file, or blur"
         )
     return Background(image=read_image(given))
 
 
-def _colour(text: str) -> tuple[int, int, int] | None:
+def _color(text: str) -> tuple[int, int, int] | None:
     try:
-        colour = ImageColor.getrgb(text.strip())
+        color = ImageColor.getrgb(text.strip())
     except ValueError:
         return None
-    return colour if len(colour) == 3 else None
+    return color if len(color) == 3 else None
 
 
 def cover(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -103,7 +103,7 @@ def cover(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def out_of_focus(photo: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The photo ``(H, W, 3)`` blurred, at most :data:`BLUR_SIDE` large, without a halo of the object's colours.
+    """The photo ``(H, W, 3)`` blurred, at most :data:`BLUR_SIDE` large, without a halo of the object's colors.
 
     The object is first replaced by what surrounds it.
     """

@@ -11,7 +11,7 @@ from cosod.apps import absence
 from cosod.apps.cutout.backgrounds import Background, background
 from cosod.errors import ImageError, InputError
 from cosod.io.images import MAX_PIXELS, ImageSource
-from cosod.postprocess.matting import clean_colours, smooth_alpha
+from cosod.postprocess.matting import clean_colors, smooth_alpha
 from cosod.postprocess.object_mask import check_map, grab_cut, object_box, object_mask, surroundings
 from cosod.postprocess.threshold import MASK_THRESHOLD, check_threshold
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cosod.inference.detector import Detector
 
 METHODS = ("grabcut", "threshold", "alpha")
-ALIGNMENTS = ("centre", "bottom")
+ALIGNMENTS = ("center", "bottom")
 #: Alpha, of 255, from which on a pixel counts for the object's box.
 VISIBLE = 16
 
@@ -29,9 +29,9 @@ class CutoutOptions:
     """How an object is cut out and placed.
 
     Attributes:
-        method: ``grabcut``: the map's mask, corrected by the photo's colours, with a smooth edge. ``threshold``: the
+        method: ``grabcut``: the map's mask, corrected by the photo's colors, with a smooth edge. ``threshold``: the
             map's mask with a smooth edge. ``alpha``: the map itself is the opacity.
-        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarise`. By default the network's own,
+        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarize`. By default the network's own,
             as of masks and overlays, and 0.5 where maps are given.
         background: what comes behind, see :func:`cosod.apps.cutout.backgrounds.background`; None leaves the result
             transparent.
@@ -40,7 +40,7 @@ class CutoutOptions:
         padding: free margin around the object, as a share of the result's shorter side, at least 0 and below 0.5.
             Given without ``size``, the result is the object and this margin of its longer side. By default 0.06
             with ``size``; with neither, the result is as large as the photo, the object where it was.
-        align: ``centre``, or ``bottom``, which lets objects of several results stand on one line.
+        align: ``center``, or ``bottom``, which lets objects of several results stand on one line.
         absent: one of :data:`cosod.apps.absence.ABSENT_KINDS`, for photos in which the object is probably not:
             ``keep`` cuts out what the map shows, ``report`` does so and says it, ``blank`` leaves the result empty
             and says it.
@@ -51,7 +51,7 @@ class CutoutOptions:
     background: Background | ImageSource | tuple[int, int, int] | None = None
     size: tuple[int, int] | None = None
     padding: float | None = None
-    align: str = "centre"
+    align: str = "center"
     absent: str = absence.DEFAULT
 
     def __post_init__(self):
@@ -97,7 +97,7 @@ def cut_out(
             known.
 
     Returns:
-        ``(H', W', 4)`` uint8 RGBA with straight (not premultiplied) colours, or RGB where ``options`` has a
+        ``(H', W', 4)`` uint8 RGBA with straight (not premultiplied) colors, or RGB where ``options`` has a
         background. ``H', W'`` are the image's own, unless ``options`` gives a size or padding.
 
     Raises:
@@ -128,7 +128,7 @@ def cut_out_noted(
         notes.append("no object was found: nothing is shown")
     elif box is not None and _touches(box, alpha.shape):
         notes.append("the object reaches the photo's edge and ends there")
-    rgba = np.dstack([clean_colours(image, alpha), alpha])
+    rgba = np.dstack([clean_colors(image, alpha), alpha])
     return Cutout(_placed(rgba, image, box, options), tuple(notes), absent)
 
 
@@ -178,11 +178,11 @@ def cutout(
 
 
 def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
-    """The mask of what :func:`cut_out` shows: the map's own, its outline moved to where the colours change.
+    """The mask of what :func:`cut_out` shows: the map's own, its outline moved to where the colors change.
 
     Args:
         image, saliency: as for :func:`cut_out`.
-        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarise`.
+        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarize`.
 
     Returns:
         bool ``(H, W)``.
@@ -250,7 +250,7 @@ def _framed(rgba: np.ndarray, box, options: CutoutOptions) -> tuple[np.ndarray, 
     top = frame[1] - margin - placed[1] if options.align == "bottom" else (frame[1] - placed[1]) // 2
     piece = np.ascontiguousarray(rgba[y : y + height, x : x + width])
     if placed != (width, height):
-        # Pillow multiplies colours by alpha while it resizes RGBA, so that hidden ones do not bleed in.
+        # Pillow multiplies colors by alpha while it resizes RGBA, so that hidden ones do not bleed in.
         piece = np.asarray(Image.fromarray(piece).resize(placed, Image.Resampling.LANCZOS, reducing_gap=3.0))
     if frame[0] * frame[1] > 2 * MAX_PIXELS:  # padding makes a square of a photo that is a line
         raise ImageError(f"the cut-out would have {frame[0]} x {frame[1]} pixels; give less padding, or a size")

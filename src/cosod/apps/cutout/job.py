@@ -107,5 +107,5 @@ def save_cutout(pixels: np.ndarray, file: Path) -> None:
     if file.suffix.lower() != ".webp":
         return save_image(pixels, file, quality=92)
     with whole(file) as temporary:
-        # "exact" keeps the object's colours under the transparent edge, for programs that enlarge the picture.
+        # "exact" keeps the object's colors under the transparent edge, for programs that enlarge the picture.
         Image.fromarray(pixels).save(temporary, "WEBP", quality=90, method=3, exact=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TextIO
 
 from cosod.apps.preflight import check_places
-from cosod.apps.segment import Job, Summary, check_absent, refuse_others, run
+from cosod.apps.segment import SegmentJob, Summary, check_absent, refuse_others, run
 from cosod.errors import CosodError, ExtraError, InputError
 from cosod.inference.detector import Detector
 from cosod.io.photo_groups import Group
@@ -36,7 +36,7 @@ class Share(NamedTuple):
     gpus: float
 
 
-class Engine:
+class RayRunner:
     """A run of :func:`cosod.apps.segment.run` whose groups are spread over the workers of a Ray cluster.
 
     Args:
@@ -55,7 +55,7 @@ class Engine:
         try:
             import ray.data
         except ImportError:
-            raise ExtraError("--engine ray", "cluster") from None
+            raise ExtraError("--runner ray", "cluster") from None
         if workers is not None and workers < 1:
             raise InputError(f"--workers {workers}: give at least 1")
         if device not in ("auto", "cpu", "cuda"):
@@ -73,7 +73,7 @@ class Engine:
         detector: Detector,
         model: str,
         groups: Sequence[Group],
-        job: Job,
+        job: SegmentJob,
         report: Callable[[dict], None] = lambda event: None,
         finished: Callable[[Group, Summary], None] = lambda group, summary: None,
     ) -> Summary:
@@ -101,7 +101,7 @@ class Engine:
         summary.seconds = time.monotonic() - start
         return summary
 
-    def _results(self, model: str, groups: Sequence[Group], job: Job) -> Iterator[tuple[int, tuple]]:
+    def _results(self, model: str, groups: Sequence[Group], job: SegmentJob) -> Iterator[tuple[int, tuple]]:
         """Number of each group and what :class:`_Worker` said of it, as they come."""
         ray = self._ray
         share = self._share()
@@ -147,7 +147,7 @@ class Engine:
                 cpus = os.cpu_count() or 1
                 ray.init("local", num_cpus=cpus, include_dashboard=False, object_store_memory=STORE, **quiet)
         except Exception as error:
-            where = f"--address {self._address}" if self._address else "--engine ray"
+            where = f"--address {self._address}" if self._address else "--runner ray"
             raise CosodError(f"{where}: Ray cannot be reached or started ({error})") from error
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what it says comes out as an error
         context = ray.data.DataContext.get_current()
@@ -225,7 +225,7 @@ class _Attempts:
 class _Worker:
     """An actor: opens the detector once, and does one group after the other as a run on one machine does."""
 
-    def __init__(self, opener: Opener, model: str, job: Job, threads: int, attempts: Any):
+    def __init__(self, opener: Opener, model: str, job: SegmentJob, threads: int, attempts: Any):
         import torch
 
         torch.set_num_threads(threads)

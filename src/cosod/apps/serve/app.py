@@ -20,7 +20,7 @@ from cosod.apps.serve.limits import Limits
 from cosod.apps.serve.marks import marked_mask, read_correction, read_mark
 from cosod.apps.serve.parameters import ARCHIVE, FULL, GONE, PAINTING, PICTURE, UPLOAD, Framed, Side, Threshold
 from cosod.apps.serve.schema import Bounds, GroupState, JobState, PhotoState, Uploaded, ZipViews
-from cosod.apps.serve.store import Full, Group, Photo, Store, Unknown
+from cosod.apps.serve.store import Full, Photo, Store, Unknown, UploadedGroup
 from cosod.apps.serve.uploads import receive
 from cosod.apps.serve.views import FOLDERS, View, render, zipped
 from cosod.errors import CosodError
@@ -106,7 +106,7 @@ def _add_errors(app: FastAPI, worker: Worker) -> None:
 def _add_groups(app: FastAPI, store: Store, worker: Worker, limits: Limits) -> None:
     decoding = CapacityLimiter(DECODERS)
 
-    async def upload(request: Request, group: Group) -> Uploaded:
+    async def upload(request: Request, group: UploadedGroup) -> Uploaded:
         received = await receive(request.stream(), request.headers.get("content-type", ""), group, store, decoding)
         photos = [PhotoState.of(photo) for photo in received.photos]
         return Uploaded(group=group.id, photos=photos, failed=received.failed)
@@ -148,7 +148,7 @@ def _shown(data: bytes, photo: Photo, max_pixels: int) -> np.ndarray:
     return 255 * marked_mask(painting, lambda: read_image(photo.path, max_pixels)).astype(np.uint8)
 
 
-def _stored(group: Group, photo: Photo, path: Path, painting: np.ndarray | None, **state: bool) -> PhotoState:
+def _stored(group: UploadedGroup, photo: Photo, path: Path, painting: np.ndarray | None, **state: bool) -> PhotoState:
     """Keep what was painted, or remove it, and note that in the photo's ``state``."""
     data = None if painting is None else encode(painting)
     with group.lock:
@@ -171,8 +171,8 @@ def _add_photos(app: FastAPI, store: Store, limits: Limits) -> None:
 
     @app.put("/api/groups/{group}/photos/{photo}/mark", tags=["marks"], openapi_extra=PAINTING, responses=GONE)
     async def put_mark(group: str, photo: str, request: Request) -> PhotoState:
-        """Mark the object: a PNG of the photo's view in any size, white on the object and black elsewhere. Grey
-        between white and black strokes is left open: there the outline follows the photo's colours. The next job looks
+        """Mark the object: a PNG of the photo's view in any size, white on the object and black elsewhere. Gray
+        between white and black strokes is left open: there the outline follows the photo's colors. The next job looks
         for what is marked in all photos, and shows it in this one as it was painted.
         """
         found = store.get(group)
@@ -191,7 +191,7 @@ def _add_photos(app: FastAPI, store: Store, limits: Limits) -> None:
     @app.put("/api/groups/{group}/photos/{photo}/correction", tags=["marks"], openapi_extra=PAINTING, responses=GONE)
     async def put_correction(group: str, photo: str, request: Request) -> PhotoState:
         """Correct the result of a photo by hand: a PNG of the photo's view in any size, white where the object is
-        missing, black where something else was found, grey (128) where the result stays. All pictures of the photo
+        missing, black where something else was found, gray (128) where the result stays. All pictures of the photo
         follow it, also those of later jobs.
         """
         found = store.get(group)

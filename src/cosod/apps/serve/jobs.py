@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from cosod.apps.serve.store import Full, Group, Photo, Unknown
+from cosod.apps.serve.store import Full, Photo, Unknown, UploadedGroup
 from cosod.errors import CosodError, ImageError, SingleImageWarning, UniformImageWarning
 from cosod.inference.detector import Detector, OnError
 from cosod.inference.pipeline import Result
@@ -40,7 +40,7 @@ class Job:
         message: why the job failed, or what a person should know about its result.
     """
 
-    group: Group
+    group: UploadedGroup
     photos: list[Photo]
     run: int
     state: State = "waiting"
@@ -84,7 +84,7 @@ class Worker:
         self._thread = threading.Thread(target=self._work, name="cosod-serve", daemon=True)
         self._thread.start()
 
-    def submit(self, group: Group) -> Job:
+    def submit(self, group: UploadedGroup) -> Job:
         """A job over all photos of the group, in place of the group's earlier one.
 
         Raises:

@@ -27,7 +27,7 @@ def read_mark(data: bytes, size: tuple[int, int]) -> np.ndarray:
 
     Args:
         data: a PNG of the photo's view in any size: white on the object, black elsewhere; or, beside white and black
-            strokes, grey where the object's own outline decides. A mask of zeros and ones is taken for black and white.
+            strokes, gray where the object's own outline decides. A mask of zeros and ones is taken for black and white.
         size: height and width of the photo.
 
     Returns:
@@ -45,7 +45,7 @@ def read_mark(data: bytes, size: tuple[int, int]) -> np.ndarray:
 
 
 def read_correction(data: bytes, size: tuple[int, int]) -> np.ndarray:
-    """Reads a painted correction: white is added to the object, black is removed, grey (128) stays as it was found.
+    """Reads a painted correction: white is added to the object, black is removed, gray (128) stays as it was found.
 
     Args and Returns:
         as for :func:`read_mark`.
@@ -63,7 +63,7 @@ def marked_mask(painting: np.ndarray, read: Callable[[], np.ndarray]) -> np.ndar
     """The mask of a photo in which a person marked the object: what is painted is the object there.
 
     Where the painting leaves something open, the object may reach a little beyond the strokes, up to where the
-    colours change (:func:`cosod.postprocess.object_mask.grab_cut`).
+    colors change (:func:`cosod.postprocess.object_mask.grab_cut`).
 
     Args:
         painting: of :func:`read_mark`, ``(H, W)``.
@@ -102,7 +102,7 @@ def _read(data: bytes, size: tuple[int, int]) -> np.ndarray:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise ImageError(f"the mark is over {MOST_PIXELS:,} pixels; send a smaller one")
-            painting = _grey(image)
+            painting = _gray(image)
     except ImageError:
         raise
     except Exception as error:
@@ -110,8 +110,8 @@ def _read(data: bytes, size: tuple[int, int]) -> np.ndarray:
     return _fitted(painting, size)
 
 
-def _grey(image: Image.Image) -> np.ndarray:
-    """The picture as uint8 grey: what is transparent is black, 16 bits become 8, of two dark values one is white."""
+def _gray(image: Image.Image) -> np.ndarray:
+    """The picture as uint8 gray: what is transparent is black, 16 bits become 8, of two dark values one is white."""
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.float32)
         values = (deep if deep.max(initial=0) <= BACKGROUND else deep / 257).round().astype(np.uint8)
@@ -120,7 +120,7 @@ def _grey(image: Image.Image) -> np.ndarray:
         if picture.mode == "RGBA":
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
         values = np.asarray(picture.convert("L"))
-    if values.max(initial=0) <= BACKGROUND and len(found := np.unique(values)) == 2:  # zeros and ones, label colours
+    if values.max(initial=0) <= BACKGROUND and len(found := np.unique(values)) == 2:  # zeros and ones, label colors
         return np.where(values == found[1], 255, 0).astype(np.uint8)
     return values
 

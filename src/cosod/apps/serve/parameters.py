@@ -14,7 +14,7 @@ Background = Annotated[
     str | None,
     Query(
         max_length=60,
-        description="Behind cut-outs: a colour (white, #f4f4f4), a gradient (white:#ccc), or blur: the photo itself, "
+        description="Behind cut-outs: a color (white, #f4f4f4), a gradient (white:#ccc), or blur: the photo itself, "
         "out of focus. Transparent by default.",
     ),
 ]

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from cosod.apps.serve.jobs import Job, State, Worker
 from cosod.apps.serve.limits import Limits
-from cosod.apps.serve.store import Group, Photo
+from cosod.apps.serve.store import Photo, UploadedGroup
 
 
 class PhotoState(BaseModel):
@@ -77,7 +77,7 @@ class GroupState(BaseModel):
     job: JobState | None
 
     @classmethod
-    def of(cls, group: Group, worker: Worker) -> "GroupState":
+    def of(cls, group: UploadedGroup, worker: Worker) -> "GroupState":
         return cls(
             group=group.id,
             photos=[PhotoState.of(photo) for photo in group.photos.values()],

@@ -70,7 +70,7 @@ class Photo:
 
     @property
     def correction(self) -> Path:
-        """White and black where a person changed the result, grey elsewhere, at the photo's size."""
+        """White and black where a person changed the result, gray elsewhere, at the photo's size."""
         return self.path.with_suffix(".correction.png")
 
     @property
@@ -88,7 +88,7 @@ class Photo:
 
 
 @dataclass(eq=False)
-class Group:
+class UploadedGroup:
     """Photos that belong together.
 
     Attributes:
@@ -146,21 +146,21 @@ class Store:
         self.limits, self._clock = limits, clock
         _remove_left_behind()
         self.root = Path(tempfile.mkdtemp(prefix=PREFIX))
-        self._groups: dict[str, Group] = {}
+        self._groups: dict[str, UploadedGroup] = {}
         self._lock = threading.Lock()
 
-    def create(self) -> Group:
+    def create(self) -> UploadedGroup:
         """A new, empty group; raises Full if there are too many."""
         with self._lock:
             if len(self._groups) >= self.limits.groups:
                 raise Full(f"the server keeps {self.limits.groups} groups already; try again later")
-            group = Group(secrets.token_hex(12), Path(), touched=self._clock())
+            group = UploadedGroup(secrets.token_hex(12), Path(), touched=self._clock())
             group.folder = self.root / group.id
             group.folder.mkdir()
             self._groups[group.id] = group
             return group
 
-    def get(self, group_id: str) -> Group:
+    def get(self, group_id: str) -> UploadedGroup:
         """The group, which counts as a use of it; raises Unknown."""
         with self._lock:
             group = self._groups.get(group_id)
@@ -169,7 +169,7 @@ class Store:
             group.touched = self._clock()
             return group
 
-    def delete(self, group: Group) -> None:
+    def delete(self, group: UploadedGroup) -> None:
         """Forget the group, cancel its job and remove its folder."""
         with self._lock:
             self._groups.pop(group.id, None)

@@ -12,7 +12,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.exceptions import HTTPException
 
-from cosod.apps.serve.store import Group, Photo, Store, Unknown, safe_name
+from cosod.apps.serve.store import Photo, Store, Unknown, UploadedGroup, safe_name
 from cosod.errors import ImageError
 from cosod.io.images import read_image
 
@@ -29,7 +29,7 @@ class Received:
 
 
 async def receive(
-    body: AsyncIterator[bytes], content_type: str, group: Group, store: Store, decoding: CapacityLimiter
+    body: AsyncIterator[bytes], content_type: str, group: UploadedGroup, store: Store, decoding: CapacityLimiter
 ) -> Received:
     """Writes the files of a multipart body to the group's folder, and takes in those that are photos.
 
@@ -108,7 +108,7 @@ def _size(photo: Photo, max_pixels: int) -> tuple[int, int]:
 class _Parts:
     """The callbacks of the parser: every part with a file name becomes a file, counted while it is written."""
 
-    def __init__(self, group: Group, store: Store):
+    def __init__(self, group: UploadedGroup, store: Store):
         self.group, self.store, self.limits = group, store, store.limits
         self.written: list[Photo] = []  # whole on the disk, not decoded yet
         self.photos: list[Photo] = []

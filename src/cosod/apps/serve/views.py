@@ -17,7 +17,7 @@ from cosod.apps import absence
 from cosod.apps.cutout.backgrounds import Background, background
 from cosod.apps.cutout.cutout import CutoutOptions, cut_out
 from cosod.apps.serve.marks import corrected
-from cosod.apps.serve.store import Group, Photo, Unknown
+from cosod.apps.serve.store import Photo, Unknown, UploadedGroup
 from cosod.apps.thumbnails.thumbnails import Frame as Crop
 from cosod.apps.thumbnails.thumbnails import ThumbnailOptions, crop, plan_crops
 from cosod.errors import ImageError, InputError
@@ -25,7 +25,7 @@ from cosod.io.images import read_image
 from cosod.io.photo_groups import unique_names
 from cosod.postprocess.object_mask import Box, object_box, object_mask
 from cosod.postprocess.render import encode, overlay, to_8bit
-from cosod.postprocess.threshold import binarise
+from cosod.postprocess.threshold import binarize
 
 View = Literal["photo", "map", "mask", "cutout", "thumbnail", "overlay"]
 #: Folder of each view in the zip.
@@ -53,7 +53,7 @@ class Frame:
     """How cut-outs are placed; see :class:`cosod.apps.cutout.cutout.CutoutOptions`.
 
     Attributes:
-        background: a colour, a gradient, or the photo out of focus; None leaves them transparent.
+        background: a color, a gradient, or the photo out of focus; None leaves them transparent.
         size: ``(width, height)`` of the picture; None leaves the object as large as in the photo.
         padding: margin around the object, as a share.
         absent: what becomes of photos without the object, also in thumbnails.
@@ -71,7 +71,7 @@ class Frame:
         """What the words of an address mean.
 
         Raises:
-            InputError: a background that is neither a colour nor a gradient nor ``blur``; a file of the server's is
+            InputError: a background that is neither a color nor a gradient nor ``blur``; a file of the server's is
                 never one. A size of more than :data:`LARGEST` pixels a side.
         """
         behind = None if background in (None, "") else named_background(background)
@@ -90,26 +90,26 @@ class Frame:
 
 
 def named_background(text: str) -> Background:
-    """The background that a word from elsewhere means: ``blur``, a colour, or two with a colon between them.
+    """The background that a word from elsewhere means: ``blur``, a color, or two with a colon between them.
 
     Raises:
-        InputError: anything else; what is no colour would be taken for the path of a file.
+        InputError: anything else; what is no color would be taken for the path of a file.
     """
     for part in [] if text == "blur" else text.split(":"):
         try:
             ImageColor.getrgb(part)
         except ValueError:
             raise InputError(
-                f"background {text!r} is no colour; give one (white, #f4f4f4), two for a gradient (white:#ccc), or blur"
+                f"background {text!r} is no color; give one (white, #f4f4f4), two for a gradient (white:#ccc), or blur"
             ) from None
     if text.count(":") > 1:
-        raise InputError(f"background {text!r}: a gradient has two colours, as white:#ccc")
+        raise InputError(f"background {text!r}: a gradient has two colors, as white:#ccc")
     return background(text)
 
 
 def render(
     view: View,
-    group: Group,
+    group: UploadedGroup,
     photo: Photo,
     threshold: float,
     side: int | None = None,
@@ -122,7 +122,7 @@ def render(
         view: what to show.
         group: the photo's, which thumbnails are made to look alike in.
         photo: with a map, unless ``view`` is the photo itself.
-        threshold: of all views but photo and map, see :func:`cosod.postprocess.threshold.binarise`.
+        threshold: of all views but photo and map, see :func:`cosod.postprocess.threshold.binarize`.
         side: longest side in pixels; by default the photo's own size, and :data:`THUMBNAIL` of thumbnails.
         frame: of cut-outs; its ``absent`` counts for thumbnails too.
         as_found: leave out the correction of the photo.
@@ -146,7 +146,7 @@ def render(
 
 
 def zipped(
-    group: Group,
+    group: UploadedGroup,
     views: Sequence[View],
     threshold: float,
     frame: Frame = Frame(),
@@ -183,7 +183,7 @@ def zipped(
 
 
 def _render(
-    view: View, group: Group, photo: Photo, threshold: float, side: int | None, frame: Frame, as_found: bool
+    view: View, group: UploadedGroup, photo: Photo, threshold: float, side: int | None, frame: Frame, as_found: bool
 ) -> tuple[bytes, str]:
     if view == "photo":
         return encode(_fit(read_image(photo.path), side), "image/jpeg"), "image/jpeg"
@@ -198,11 +198,11 @@ def _render(
     if view == "map":
         return encode(to_8bit(saliency)), "image/png"
     if view == "mask":
-        return encode(binarise(saliency, threshold)), "image/png"
+        return encode(binarize(saliency, threshold)), "image/png"
     image = _fit(read_image(photo.path), side)
     if view == "cutout":
         return encode(cut_out(image, saliency, frame.options(threshold, side), _presence(photo))), "image/png"
-    return encode(overlay(image, binarise(saliency, threshold)), "image/jpeg"), "image/jpeg"
+    return encode(overlay(image, binarize(saliency, threshold)), "image/jpeg"), "image/jpeg"
 
 
 def _map(photo: Photo, side: int | None, as_found: bool = False) -> np.ndarray:
@@ -220,7 +220,7 @@ def _presence(photo: Photo) -> float | None:
     return None if photo.marked or photo.corrected else photo.presence
 
 
-def _crops(group: Group, threshold: float, absent: str) -> dict[str, tuple[Crop, np.ndarray]]:
+def _crops(group: UploadedGroup, threshold: float, absent: str) -> dict[str, tuple[Crop, np.ndarray]]:
     """Frame and reduced mask of every photo with a map, by id; planned once for all of a group's thumbnails."""
     photos = [photo for photo in list(group.photos.values()) if photo.found]
     key = (group.runs, group.paintings, threshold, absent, *(photo.id for photo in photos))

@@ -1,1 +1,1 @@
-"""Thumbnails of a group that look alike, and annotations for labelling tools."""
+"""Thumbnails of a group that look alike, and annotations for labeling tools."""

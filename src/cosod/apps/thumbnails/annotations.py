@@ -1,4 +1,4 @@
-"""Boxes and masks as labelling tools read them: COCO (run-length encoding and polygons) and YOLO."""
+"""Boxes and masks as labeling tools read them: COCO (run-length encoding and polygons) and YOLO."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ class Annotation:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """An image's annotations, all of one category: the group's.
 
     Attributes:
@@ -55,7 +55,7 @@ class Labelled:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, stored: dict) -> "Labelled":
+    def from_dict(cls, stored: dict) -> "Labeled":
         annotations = [Annotation(**a) for a in stored["annotations"]]
         return cls(stored["file"], tuple(stored["size"]), stored["category"], annotations)
 
@@ -147,7 +147,7 @@ def joined(outlines: Sequence[np.ndarray]) -> np.ndarray:
     return whole
 
 
-def coco(images: Iterable[Labelled]) -> str:
+def coco(images: Iterable[Labeled]) -> str:
     """A COCO file (JSON) of the images and their annotations; categories are the groups, in order of their names."""
     images = list(images)
     names = sorted({image.category for image in images})
@@ -174,10 +174,10 @@ def coco(images: Iterable[Labelled]) -> str:
     return json.dumps(content, ensure_ascii=False)
 
 
-def yolo(image: Labelled, category: int) -> str:
+def yolo(image: Labeled, category: int) -> str:
     """A YOLO file: a line for each object, with its polygon where there is one, else its box.
 
-    Boxes are ``class x y width height`` with x, y their centre, polygons ``class x1 y1 x2 y2 ...``, all as shares of
+    Boxes are ``class x y width height`` with x, y their center, polygons ``class x1 y1 x2 y2 ...``, all as shares of
     the image's width and height. The parts of one object are joined into one polygon.
     """
     height, width = image.size

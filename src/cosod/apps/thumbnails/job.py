@@ -12,7 +12,7 @@ from cosod.apps import absence
 from cosod.apps.map_sources import FoundMap
 from cosod.apps.resumable import Reading, kept_of
 from cosod.apps.thumbnails import annotations
-from cosod.apps.thumbnails.annotations import Labelled, annotate, coco, yolo
+from cosod.apps.thumbnails.annotations import Labeled, annotate, coco, yolo
 from cosod.apps.thumbnails.thumbnails import ThumbnailOptions, contact_sheet, crop, plan_crops
 from cosod.errors import InputError
 from cosod.io.atomic_write import write_text
@@ -106,13 +106,13 @@ class ThumbnailJob:
                 found[index] = self._find(group, index, saliency, presence)
         boxes, sizes = [f.box for f in found.values()], [f.size for f in found.values()]
         frames = plan_crops(boxes, sizes, self.options, [not f.absent for f in found.values()])
-        labelled = []
+        labeled = []
         for (index, of), frame in zip(found.items(), frames, strict=True):
             (file,) = self.files(group, index)
             with reading.only(index):
                 image = read_image(group.images[index], reading.max_pixels)
                 save_image(crop(image, frame, self.options.size, of.mask), file)
-                labelled += of.labels
+                labeled += of.labels
                 notes: tuple[str, ...] = ()
                 if of.absent:
                     notes = (absence.absence_note(of.presence, self.options.absent),)
@@ -121,7 +121,7 @@ class ThumbnailJob:
                     notes = ("no object was found: the middle of the photo is shown",)
                 shown = [round(float(v), 2) for v in frame]
                 reading.done(index, notes, of.presence, file=str(file), box=of.box, crop=shown)
-        return {"labels": labelled}
+        return {"labels": labeled}
 
     def _find(self, group: Group, index: int, saliency: np.ndarray, presence: float | None) -> "_Found":
         mask = object_mask(saliency, self.options.threshold or MASK_THRESHOLD)
@@ -132,7 +132,7 @@ class ThumbnailJob:
         if self.labels:
             annotations_ = [] if absent else annotate(mask, self.masks, self.each_part)
             file = f"{group.name}/{group.images[index].name}"
-            labels = [Labelled(file, mask.shape, group.name, annotations_).as_dict()]
+            labels = [Labeled(file, mask.shape, group.name, annotations_).as_dict()]
         small = np.asarray(Image.fromarray(mask).resize(bounded(mask.shape, KEPT_SIDE)))
         return _Found(object_box(mask), mask.shape, small, presence, absent, labels)
 
@@ -155,14 +155,14 @@ class ThumbnailJob:
         """The label files of all finished groups, from what their records keep; returns what was written."""
         written = []
         kept = [(group, kept_of(self.output, group).get("labels", [])) for group in groups]
-        labelled = [(group, [Labelled.from_dict(entry) for entry in entries]) for group, entries in kept]
+        labeled = [(group, [Labeled.from_dict(entry) for entry in entries]) for group, entries in kept]
         if "coco" in self.labels:
             written.append(self.output / COCO_FILE)
-            write_text(written[-1], coco(image for _, images in labelled for image in images))
+            write_text(written[-1], coco(image for _, images in labeled for image in images))
         if "yolo" in self.labels:
             names = sorted({group.name for group in groups})
             folder = self.output / YOLO_FOLDER
-            for group, images in labelled:
+            for group, images in labeled:
                 stems = {f"{group.name}/{p.name}": stem for p, stem in zip(group.images, group.stems, strict=True)}
                 for image in images:
                     file = folder / group.name / f"{stems[image.file]}.txt"

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 EDGES = ("extend", "inside")
 #: Share of the frame's tighter side that the object takes, unless a larger one saves much extension.
 FILL = 0.65
-#: What is tried for a group: shares of the object, and places of its centre in the frame.
+#: What is tried for a group: shares of the object, and places of its center in the frame.
 FILLS = (0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 PLACES = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
-#: What a larger share and a place off the centre cost, where frames that leave their photos cost the mean part
+#: What a larger share and a place off the center cost, where frames that leave their photos cost the mean part
 #: outside: from 0.65 to 0.85 is worth 2 % of the frame outside, off by a tenth 0.5 %.
 FILL_COST, PLACE_COST = 0.5, 0.5
-#: Share of the frame that stays free beside an object off the centre.
+#: Share of the frame that stays free beside an object off the center.
 AIR = 0.02
 #: Strength and radius, in pixels of the thumbnail, of the sharpening after reduction.
 SHARPEN, SHARPEN_RADIUS = 0.35, 0.7
@@ -44,7 +44,7 @@ class ThumbnailOptions:
 
     Attributes:
         size: ``(width, height)`` of every thumbnail.
-        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarise`. By default the network's own,
+        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarize`. By default the network's own,
             as of masks and overlays, and 0.5 where maps are given.
         fill: share of the frame that the object takes, along the side where it is tighter, above 0 and at most 1.
             By default chosen for the group: 0.65, or up to 0.9 where frames would leave their photos.
@@ -83,8 +83,8 @@ def plan_crops(
     """Frames for the photos of a group that show their objects alike.
 
     All have the aspect of ``options.size``; in all of them the object takes the same share of the frame and has its
-    centre at the same place. Share and place are those that need least of the photos' surroundings, the middle
-    preferred: a search in place of the optimisation of pairs in Jacobs, Goldman and Shechtman, "Cosaliency" (UIST
+    center at the same place. Share and place are those that need least of the photos' surroundings, the middle
+    preferred: a search in place of the optimization of pairs in Jacobs, Goldman and Shechtman, "Cosaliency" (UIST
     2010), whose collection-aware crops GCoNet (section 6) uses.
 
     Args:
@@ -110,7 +110,7 @@ def plan_crops(
 
 
 def _chosen(found, aspect: float, options: ThumbnailOptions) -> tuple[float, tuple[float, float]]:
-    """Share of the object and place of its centre, for all photos of a group."""
+    """Share of the object and place of its center, for all photos of a group."""
     if not found or options.edges == "inside":
         return options.fill or FILL, (0.5, 0.5)
     boxes = np.array([box for box, _ in found], float)
@@ -129,7 +129,7 @@ def _chosen(found, aspect: float, options: ThumbnailOptions) -> tuple[float, tup
 
 
 def _around(box, aspect: float, fill: float, place: tuple[float, float]):
-    """The frame in which ``box`` takes ``fill`` of the tighter side, its centre at ``place``; numbers or arrays."""
+    """The frame in which ``box`` takes ``fill`` of the tighter side, its center at ``place``; numbers or arrays."""
     x, y, width, height = box
     frame_width = np.maximum(width, height * aspect) / fill
     frame_height = frame_width / aspect
@@ -160,9 +160,9 @@ def _moved_inside(frame: Frame, box: Box, size: tuple[int, int]) -> Frame:
     middle = x + width / 2, y + height / 2
     width, height = width * scale, height * scale
     starts = []
-    for centre, length, limit in ((middle[0], width, size[1]), (middle[1], height, size[0])):
+    for center, length, limit in ((middle[0], width, size[1]), (middle[1], height, size[0])):
         free = limit - length
-        starts.append(min(max(centre - length / 2, 0), free) if free >= 0 else free / 2)
+        starts.append(min(max(center - length / 2, 0), free) if free >= 0 else free / 2)
     return starts[0], starts[1], width, height
 
 

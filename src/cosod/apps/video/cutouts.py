@@ -12,7 +12,7 @@ from cosod.apps.cutout.backgrounds import background
 from cosod.apps.cutout.cutout import cut_out_noted
 from cosod.apps.cutout.job import WEBP_LIMIT, CutoutJob, save_cutout
 from cosod.apps.video.clips import Clip
-from cosod.apps.video.job import Make, Report
+from cosod.apps.video.job import EventListener, Make
 from cosod.errors import InputError
 
 
@@ -48,7 +48,7 @@ class CutoutTask:
         return [self.output / name / f"{number:06d}.{self.job.format}" for number in range(1, frames + 1)]
 
     @contextlib.contextmanager
-    def opened(self, clip: Clip, name: str, report: Report) -> Iterator[Make]:
+    def opened(self, clip: Clip, name: str, report: EventListener) -> Iterator[Make]:
         options = self.job.options
         if options.background is not None:
             options = replace(options, background=background(options.background))  # read once

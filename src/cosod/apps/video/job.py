@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from cosod.apps.preflight import check_places
-from cosod.apps.segment import RESERVED, VERB, Job, Summary
+from cosod.apps.segment import RESERVED, VERB, SegmentJob, Summary
 from cosod.apps.stale import earlier_of, real_path
 from cosod.apps.video.clips import Animation, Clip, is_clip, open_clip
 from cosod.apps.video.encoding import even, even_times, shortcomings, writer
@@ -28,7 +28,7 @@ from cosod.io.photo_groups import Group, unique_names
 from cosod.io.run_records import begin, file_states, fingerprint, read_record, record_of, refuse_foreign
 from cosod.postprocess.render import overlay, save_image, to_8bit
 
-Report = Callable[[dict], None]
+EventListener = Callable[[dict], None]
 #: Takes the number of a frame, from 1 on, the frame and its map, and returns facts for the frame's event.
 Make = Callable[[int, np.ndarray, np.ndarray], dict]
 #: How many numbers of damaged frames a message shows.
@@ -59,7 +59,7 @@ class ClipTask(Protocol):
     def files(self, name: str, frames: int) -> list[Path]:
         """All files of a clip of so many frames."""
 
-    def opened(self, clip: Clip, name: str, report: Report) -> AbstractContextManager[Make]:
+    def opened(self, clip: Clip, name: str, report: EventListener) -> AbstractContextManager[Make]:
         """Gives the function that is called with each frame in turn."""
 
 
@@ -67,7 +67,7 @@ class ClipTask(Protocol):
 class SegmentTask:
     """Maps, masks and overlays of clips, as a job of `cosod segment` asks for."""
 
-    job: Job
+    job: SegmentJob
     verb = VERB
 
     @property
@@ -87,7 +87,7 @@ class SegmentTask:
         return [*wanted, self._video(name)] if "overlays" in self.job.save else wanted
 
     @contextlib.contextmanager
-    def opened(self, clip: Clip, name: str, report: Report) -> Iterator[Make]:
+    def opened(self, clip: Clip, name: str, report: EventListener) -> Iterator[Make]:
         copies, rate = even_times(clip.times, clip.rate)
         with contextlib.ExitStack() as stack:
             video = None
@@ -138,7 +138,7 @@ def clip_names(clips: Sequence[Path], groups: Sequence[Group]) -> list[str]:
     return unique_names([shortened(clip.stem) for clip in clips], (*RESERVED, *(group.name for group in groups)))
 
 
-def clip_targets(job: Job | ClipTask, clips: Sequence[Path], groups: Sequence[Group]) -> list[Path]:
+def clip_targets(job: SegmentJob | ClipTask, clips: Sequence[Path], groups: Sequence[Group]) -> list[Path]:
     """Files that are written for clips, as far as they are known: of the many frames the first."""
     task = _task(job)
     names = clip_names(clips, groups)
@@ -149,8 +149,8 @@ def run_clips(
     detector: Detector,
     model: str,
     clips: Sequence[Path],
-    job: Job | ClipTask,
-    report: Report = lambda event: None,
+    job: SegmentJob | ClipTask,
+    report: EventListener = lambda event: None,
     groups: Sequence[Group] = (),
 ) -> Summary:
     """Segment every clip: ``<output>/<clip>/000001.png``..., masks likewise, ``<output>/overlays/<clip>.mp4``.
@@ -173,7 +173,7 @@ def run_clips(
         try:
             clip = open_clip(path, detector.max_pixels)
             refuse_foreign(task.output, name, task.verb, () if task.overwrite else task.files(name, 1))
-            print_ = fingerprint(model, *detector.views.values(), task.facts(), file_states([path]))
+            print_ = fingerprint(model, *detector.options.views.values(), task.facts(), file_states([path]))
             earlier = None if task.overwrite else _finished(task, record, name, print_)
             if earlier is not None:
                 summary.skipped_groups += 1
@@ -189,7 +189,7 @@ def run_clips(
         for fault in faults:
             _fail(failed, name, path, f"{path}: {fault}", report)
         facts = {"verb": task.verb, "fingerprint": print_, "frames": frames, "failed": failed}
-        facts |= {"photos": _photos(task, name, path, frames), "earlier": before}
+        facts |= {"detector": detector.options.plain(), "photos": _photos(task, name, path, frames), "earlier": before}
         write_text(record, json.dumps(facts))
         summary.groups += 1
         summary.images += frames
@@ -199,8 +199,8 @@ def run_clips(
     return summary
 
 
-def _task(job: Job | ClipTask) -> ClipTask:
-    return SegmentTask(job) if isinstance(job, Job) else job
+def _task(job: SegmentJob | ClipTask) -> ClipTask:
+    return SegmentTask(job) if isinstance(job, SegmentJob) else job
 
 
 def _photos(task: ClipTask, name: str, path: Path, frames: int) -> dict[str, dict]:
@@ -215,7 +215,7 @@ def _photos(task: ClipTask, name: str, path: Path, frames: int) -> dict[str, dic
 
 
 def _make_clip(
-    detector: Detector, clip: Clip, name: str, task: ClipTask, record: Path, report: Report, before: dict
+    detector: Detector, clip: Clip, name: str, task: ClipTask, record: Path, report: EventListener, before: dict
 ) -> tuple[int, list[str]]:
     """How many frames were done, and what is wrong with the clip: a sentence each."""
     # While the network works, another process looks for damage, which FFmpeg tells on standard error alone.
@@ -251,7 +251,7 @@ def _stem(number: int) -> str:
     return f"{number:06d}"
 
 
-def _fail(failed: list[dict[str, str]], name: str, path: Path, message: str, report: Report) -> None:
+def _fail(failed: list[dict[str, str]], name: str, path: Path, message: str, report: EventListener) -> None:
     failed.append({"group": name, "image": str(path), "error": message})
     report({"event": "failed", **failed[-1]})
 

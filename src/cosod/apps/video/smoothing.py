@@ -14,7 +14,7 @@ class Smoothing:
 
     Attributes:
         strength: weight of the past where the picture is predicted perfectly, 0 (off) to below 1.
-        tolerance: difference of colour levels between the moved earlier frame and this one at which the past counts
+        tolerance: difference of color levels between the moved earlier frame and this one at which the past counts
             only 1 / e of that.
         cut: share of pixels that the motion does not explain from which on a frame begins a new scene.
     """
@@ -57,9 +57,9 @@ class Smoother:
         return saliency
 
     def _mixed(self, frame, saliency, last_frame, last_saliency) -> np.ndarray:
-        grey, last_grey = (cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in (frame, last_frame))
-        flow, forth = self._flow.calc(grey, last_grey, None), self._flow.calc(last_grey, grey, None)
-        height, width = grey.shape
+        gray, last_gray = (cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in (frame, last_frame))
+        flow, forth = self._flow.calc(gray, last_gray, None), self._flow.calc(last_gray, gray, None)
+        height, width = gray.shape
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         x, y = x + flow[..., 0], y + flow[..., 1]
 

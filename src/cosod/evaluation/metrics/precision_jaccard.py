@@ -11,7 +11,7 @@ from cosod.postprocess.threshold import coseg_threshold
 SIZE = 224
 
 
-def binarise(levels: np.ndarray, cap: float = 0.8) -> np.ndarray:
+def binarize(levels: np.ndarray, cap: float = 0.8) -> np.ndarray:
     """Pixels strictly above min(mean + std, cap), with the population standard deviation of the image.
 
     Args:

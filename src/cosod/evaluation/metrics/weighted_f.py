@@ -40,7 +40,7 @@ def _distance(truth: np.ndarray) -> np.ndarray:
 
 
 def _smoothed(error: np.ndarray) -> np.ndarray:
-    """Filtered by the normalised 7 x 7 Gaussian of sigma 5, zeros outside the image."""
+    """Filtered by the normalized 7 x 7 Gaussian of sigma 5, zeros outside the image."""
     kernel = np.exp(-(np.arange(-_REACH, _REACH + 1) ** 2) / 50.0)
     kernel /= kernel.sum()
     return cv2.sepFilter2D(error, cv2.CV_64F, kernel, kernel, borderType=cv2.BORDER_CONSTANT)

@@ -27,8 +27,8 @@ def render(fmt, *, title, columns, rows, decimals, lower, notes) -> str:
         fmt: One of :data:`FORMATS`.
         title: The line above the table.
         columns: Measures, ``measure`` or ``measure/class``, from left to right.
-        rows: :class:`cosod.evaluation.published.papers.Row` from top to bottom; those with source :data:`OWN` are
-            marked.
+        rows: :class:`cosod.evaluation.published.papers.PublishedRow` from top to bottom; those with source
+            :data:`OWN` are marked.
         decimals: Column -> digits after the point; a row of one's own has at least one.
         lower: Measures where lower is better.
         notes: Remarks below the table.

@@ -2,7 +2,7 @@
 
 The files lie in ``tables/``: one CSV a table, and ``sources.json`` with the paper, the number of the table, the
 protocol behind it, its notes and its misprints. A misprinted figure stands corrected in the CSV, and as printed in
-``sources.json``; :class:`Row` carries both.
+``sources.json``; :class:`PublishedRow` carries both.
 """
 
 import csv
@@ -49,7 +49,7 @@ class Misprint:
 
 
 @dataclass(frozen=True)
-class Row:
+class PublishedRow:
     """One line of a table, for one set.
 
     ``values`` maps a measure (``max_e``; ``j/car`` for one class) to the figure in the paper's own unit: per cent under
@@ -82,7 +82,7 @@ class Table:
     protocol: str
     set_name: str
     notes: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[PublishedRow, ...]
 
     @property
     def source(self) -> str:
@@ -226,7 +226,7 @@ def _cut(meta: dict, set_name: str) -> Table:
         }
         training = line["training"] or meta["training"]
         rows.append(
-            Row(
+            PublishedRow(
                 method=line["method"],
                 printed=line["printed"],
                 venue=f"{line['venue']} {line['year']}".strip(),
@@ -249,9 +249,9 @@ def _cut(meta: dict, set_name: str) -> Table:
     )
 
 
-def _merged(chosen: list[Table]) -> list[Row]:
+def _merged(chosen: list[Table]) -> list[PublishedRow]:
     """The rows of all tables; a method with the same figures in two of them once, with both sources."""
-    kept: list[Row] = []
+    kept: list[PublishedRow] = []
     for row in (r for t in chosen for r in t.rows):
         for i, other in enumerate(kept):
             same = row.method == other.method and row.values == other.values
@@ -269,7 +269,7 @@ def _merged(chosen: list[Table]) -> list[Row]:
     return kept
 
 
-def _with_means(row: Row, measures: list[str], printed: list[str]) -> Row:
+def _with_means(row: PublishedRow, measures: list[str], printed: list[str]) -> PublishedRow:
     """``row`` with the mean over its classes for ``measures``, which its table prints by class only."""
     values = dict(row.values)
     for measure in measures:
@@ -279,7 +279,7 @@ def _with_means(row: Row, measures: list[str], printed: list[str]) -> Row:
     return replace(row, values=values)
 
 
-def _own(method: str, values: dict[str, float], known: list[str], protocol: str, training: str) -> Row:
+def _own(method: str, values: dict[str, float], known: list[str], protocol: str, training: str) -> PublishedRow:
     """A row of the user's, in the unit of the table."""
     by_plain = {_plain(k): k for k in known}
     scale = 100 if protocol == "coseg" else 1
@@ -300,7 +300,7 @@ def _own(method: str, values: dict[str, float], known: list[str], protocol: str,
             f"'{method}' has none of the measures of this table ({', '.join(COLUMNS[protocol][0])}); "
             f"score its maps with --protocol {protocol}"
         )
-    return Row(method, method, "", training, layout.OWN, taken)
+    return PublishedRow(method, method, "", training, layout.OWN, taken)
 
 
 def _decimals(set_name: str, column: str) -> int:

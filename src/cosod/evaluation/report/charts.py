@@ -1,4 +1,4 @@
-"""Small line charts as inline SVG for the page; colours and text styles come from the page's stylesheet."""
+"""Small line charts as inline SVG for the page; colors and text styles come from the page's stylesheet."""
 
 import html
 
@@ -6,9 +6,9 @@ import numpy as np
 
 _WIDTH, _HEIGHT = 300, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 8, 36
-#: Series beyond the eight colours repeat them with other dashes.
+#: Series beyond the eight colors repeat them with other dashes.
 _DASHES = ("", "6 3", "2 3")
-COLOURS = 8
+COLORS = 8
 
 
 def line_chart(
@@ -53,8 +53,8 @@ def legend(names: list[str]) -> str:
 
 def stroke(index: int) -> str:
     """Attributes of the line of a series."""
-    dash = _DASHES[index // COLOURS % len(_DASHES)]
-    return f'stroke="var(--c{index % COLOURS})"' + (f' stroke-dasharray="{dash}"' if dash else "")
+    dash = _DASHES[index // COLORS % len(_DASHES)]
+    return f'stroke="var(--c{index % COLORS})"' + (f' stroke-dasharray="{dash}"' if dash else "")
 
 
 def _place(x: float, y: float, floor: float) -> tuple[float, float]:

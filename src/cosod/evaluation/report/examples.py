@@ -62,11 +62,11 @@ def examples(rows: list[Report], images: str | os.PathLike | None = None) -> str
 
 def _card(rows: list[Report], pair: Pair, place: int, key: str, css: str, photos: dict[str, str]) -> str:
     views = [_view("image", _photo(photos[pair.key]))] if pair.key in photos else []
-    views.append(_view("truth", _grey(read_truth(pair.truth).levels)))
+    views.append(_view("truth", _gray(read_truth(pair.truth).levels)))
     for report in rows:
         own = report.images.pairs[place]
         label = f"{report.method or 'map'} {report.images.column(key)[place]:.3f}"
-        views.append(_view(label, _grey(read_map(own.prediction).levels)) if own.prediction else _absent(label))
+        views.append(_view(label, _gray(read_map(own.prediction).levels)) if own.prediction else _absent(label))
     caption = f"{html.escape(pair.stem)} <span class='soft'>{css}</span>"
     shown = f'<div class="views">{"".join(views)}</div>'
     return f'<figure class="example {css}"><figcaption>{caption}</figcaption>{shown}</figure>'
@@ -82,7 +82,7 @@ def _absent(label: str, why: str = "missing, scored as black") -> str:
     return f'<div><span class="absent">{why}</span>{html.escape(label)}</div>'
 
 
-def _grey(levels: np.ndarray) -> str:
+def _gray(levels: np.ndarray) -> str:
     return _inline(_small(levels), "png" if len(np.unique(levels)) == 2 else "jpg")
 
 

@@ -12,8 +12,8 @@ from cosod.evaluation.report.report import Report
 from cosod.io.atomic_write import whole
 from cosod.io.file_names import printable
 
-#: Okabe and Ito's colours, told apart by most colour-blind readers, without the yellow that paper swallows.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+#: Okabe and Ito's colors, told apart by most color-blind readers, without the yellow that paper swallows.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _LINES = ("-", "--", ":", "-.")
 _MARKERS = "osD^vP*X<>"
 _STYLE = {
@@ -91,7 +91,7 @@ def _lines(rows: list[Report], x: str, y: str, labels: tuple[str, str], title: s
     for i, report in enumerate(rows):
         ys = report.curves[y]
         xs = report.curves[x] if x else np.linspace(0, 1, len(ys))
-        style = {"color": _COLOURS[i % len(_COLOURS)], "linestyle": _LINES[i // len(_COLOURS) % len(_LINES)]}
+        style = {"color": _COLORS[i % len(_COLORS)], "linestyle": _LINES[i // len(_COLORS) % len(_LINES)]}
         axes.plot(xs, ys, linewidth=1.6, label=printable(report.method or "maps"), **style)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     if len(rows) > 1:
@@ -106,11 +106,11 @@ def _scatter(rows: list[Report]):
     figure, axes = _figure(title, ("MAE (less is better)", "S-measure"))
     if single:
         points = list(rows[0].groups.values())
-        axes.scatter([p["mae"] for p in points], [p["s"] for p in points], s=16, color=_COLOURS[0], alpha=0.6, lw=0)
-        axes.scatter(rows[0].all["mae"], rows[0].all["s"], s=60, marker="X", color=_COLOURS[1], label="all images")
+        axes.scatter([p["mae"] for p in points], [p["s"] for p in points], s=16, color=_COLORS[0], alpha=0.6, lw=0)
+        axes.scatter(rows[0].all["mae"], rows[0].all["s"], s=60, marker="X", color=_COLORS[1], label="all images")
     else:
         for i, report in enumerate(rows):
-            look = {"color": _COLOURS[i % len(_COLOURS)], "marker": _MARKERS[i % len(_MARKERS)]}
+            look = {"color": _COLORS[i % len(_COLORS)], "marker": _MARKERS[i % len(_MARKERS)]}
             axes.scatter(report.all["mae"], report.all["s"], s=42, label=printable(report.method or "maps"), **look)
     axes.margins(0.12)
     axes.legend(fontsize=8)

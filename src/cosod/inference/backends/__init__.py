@@ -1,10 +1,10 @@
-"""Other engines for the two steps of a network that cost time, and models for other programs.
+"""Other runtimes for the two steps of a network that cost time, and models for other programs.
 
 The encoder and the decoder are converted once for a network and a size, with a dynamic number of images, and kept in
 the cache (see :func:`cosod.models.backbones.imagenet.cache_dir`); the consensus between them stays with the network, so
 that groups may have any size.
 """
 
-from cosod.inference.backends.converted_steps import BACKENDS, check_backend, open_steps
+from cosod.inference.backends.converted_steps import open_steps
 
-__all__ = ["BACKENDS", "check_backend", "open_steps"]
+__all__ = ["open_steps"]

@@ -1,4 +1,4 @@
-"""Graphs in the formats of other engines, as bytes. Batch normalisation is folded into convolutions in all of them."""
+"""Graphs in the formats of other runtimes, as bytes. Batch normalization is folded into convolutions in all of them."""
 
 import contextlib
 import io

@@ -1,6 +1,5 @@
-"""The steps of a network by another engine."""
+"""The steps of a network by another runtime."""
 
-from collections.abc import Callable
 from importlib import metadata
 
 from torch import Tensor
@@ -10,19 +9,17 @@ from cosod.inference.backends.conversion import import_openvino, to_onnx, to_ope
 from cosod.inference.backends.graph_cache import kept
 from cosod.inference.backends.graphs import decoder_graph, encoder_graph
 from cosod.inference.backends.runtimes import OnnxRuntime, OpenVINO
+from cosod.inference.options import BACKENDS
 from cosod.models import registry
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output, Steps
 from cosod.models.checkpoints import loading
 
-BACKENDS = ("torch", "onnxruntime", "openvino")
 #: Raised when graphs of this version could not be used by the code before it, or the other way round.
 VERSION = 1
 
-Engine = Callable[..., list[Tensor]]
-
 
 class ConvertedSteps:
-    """Encoder and decoder as engines.
+    """Encoder and decoder of another runtime.
 
     Args:
         encoder: images -> skips and F.
@@ -52,24 +49,6 @@ class ConvertedSteps:
         return Output(maps, None, (maps,), *branches)
 
 
-def check_backend(backend: str, device: str = "cpu", precision: str = "float32") -> None:
-    """Raises InputError for an unknown backend, or one that does not do what is asked.
-
-    Args:
-        backend: one of :data:`BACKENDS`.
-        device, precision: as for :class:`cosod.inference.detector.Detector`; others than torch know ``cpu`` and
-            ``float32``, and take ``auto`` for these.
-    """
-    if backend not in BACKENDS:
-        raise InputError(f"there is no backend {backend!r}; choose one of {', '.join(BACKENDS)}")
-    if backend == "torch":
-        return
-    if device not in ("auto", "cpu"):
-        raise InputError(f"backend {backend} computes on the CPU only; leave device {device!r} out, or the backend")
-    if precision not in ("auto", "float32"):
-        raise InputError(f"backend {backend} computes in float32 only; leave precision {precision!r} out")
-
-
 def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
     """The steps of a network by ``backend``, for images of ``size`` x ``size`` and any number of them.
 
@@ -77,14 +56,15 @@ def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
     cache.
 
     Args:
-        backend: one of :data:`BACKENDS`.
+        backend: one of :data:`cosod.inference.options.BACKENDS`.
         network: on the CPU, float32, in evaluation mode.
 
     Raises:
         InputError: an unknown backend; a network that cannot be converted.
         ExtraError: the backend's package is missing.
     """
-    check_backend(backend)
+    if backend not in BACKENDS:
+        raise InputError(f"there is no backend {backend!r}; choose one of {', '.join(BACKENDS)}")
     if backend == "torch":
         return network
     make, versions = (_onnx, _onnx_versions()) if backend == "onnxruntime" else (_openvino, _openvino_versions())

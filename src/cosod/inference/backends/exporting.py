@@ -43,7 +43,7 @@ class Exported(NamedTuple):
 def export(network: CoSaliencyNetwork, path: Path, form: str, size: int | None = None) -> Exported:
     """Write a network as a model that other programs run without this package.
 
-    Its input ``images`` is ``(N, 3, S, S)`` float32, one group of N >= 1 images, normalised; its output ``maps`` is
+    Its input ``images`` is ``(N, 3, S, S)`` float32, one group of N >= 1 images, normalized; its output ``maps`` is
     ``(N, 1, S, S)`` in [0, 1]. The whole group is compared at once: memory grows with the square of N. The file is run
     on groups of one, three and five images before it takes its name.
 
@@ -129,7 +129,7 @@ def _verified(network: CoSaliencyNetwork, size: int, path: Path, run: Callable[[
     for group in (drawn, five, drawn[:1]):
         try:
             (maps,) = run(group)
-        except Exception as error:  # engines raise whatever their parts raise
+        except Exception as error:  # runtimes raise whatever their parts raise
             first = str(error).partition("\n")[0]
             raise InputError(
                 f"{path} would not run for a group of {len(group)} images: {first}; take another format"

@@ -20,7 +20,7 @@ class Graph:
     """What a converter takes.
 
     Attributes:
-        module: in evaluation mode, batch normalisation folded; takes the inputs one by one, returns a tuple of the
+        module: in evaluation mode, batch normalization folded; takes the inputs one by one, returns a tuple of the
             outputs.
         examples: of the inputs; their first dimension is the number of images, which stays free.
         inputs, outputs: names.

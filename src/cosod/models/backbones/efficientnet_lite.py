@@ -31,7 +31,7 @@ GIVEN = (1, 2, 4, 6)
 class EfficientNetLite(nn.Module):
     """The stages of EfficientNet-Lite; its last layer to 1,280 channels and its classifier are left out.
 
-    Images are normalised by mean 127 / 255 and standard deviation 128 / 255.
+    Images are normalized by mean 127 / 255 and standard deviation 128 / 255.
 
     Args:
         variant: ``efficientnet_lite0``, ``efficientnet_lite1`` or ``efficientnet_lite2``.
@@ -72,7 +72,7 @@ class EfficientNetLite(nn.Module):
         self.out_channels = tuple(_rounded_width(STAGES[number][1], width) for number in GIVEN)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Normalised images ``(N, 3, H, W)`` -> features at strides 4, 8, 16 and 32; H and W are multiples of 32."""
+        """Normalized images ``(N, 3, H, W)`` -> features at strides 4, 8, 16 and 32; H and W are multiples of 32."""
         features = []
         x = self.stem(images)
         for number, stage in enumerate(self.stages):
@@ -115,7 +115,7 @@ def published_names(variant: str) -> Callable[[str], str | None]:
 
 
 def _place(kind: str, strided: bool) -> int:
-    """Index of a convolution or its normalisation in :func:`_conv_bn`, where padding stands before strided ones."""
+    """Index of a convolution or its normalization in :func:`_conv_bn`, where padding stands before strided ones."""
     return (kind == "bn") + strided
 
 

@@ -98,7 +98,7 @@ class HRNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Normalised images ``(N, 3, H, W)`` -> the four resolutions, finest first."""
+        """Normalized images ``(N, 3, H, W)`` -> the four resolutions, finest first."""
         x = F.relu(self.bn1(self.conv1(images)))
         x = F.relu(self.bn2(self.conv2(x)))
         xs = [self.layer1(x)]

@@ -100,7 +100,7 @@ class MobileNetV2(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Normalised images -> (skips, deep)."""
+        """Normalized images -> (skips, deep)."""
         skips = []
         x = images
         for index, layer in enumerate(self.features):

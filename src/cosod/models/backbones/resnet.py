@@ -59,7 +59,7 @@ class ResNet50(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Normalised images ``(N, 3, H, W)`` -> the outputs of the five blocks, finest first."""
+        """Normalized images ``(N, 3, H, W)`` -> the outputs of the five blocks, finest first."""
         outputs = []
         x = images
         for block in (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5):

@@ -15,7 +15,7 @@ class VGG16(nn.Module):
     have in torchvision's ``features``: ``conv2.7.weight`` here is ``features.7.weight`` there.
 
     Args:
-        batch_norm: with batch normalisation after each convolution (``vgg16_bn``).
+        batch_norm: with batch normalization after each convolution (``vgg16_bn``).
 
     Shapes (for images of H x W): ``(N, 64, H, W)``, ``(N, 128, H/2, W/2)``, ``(N, 256, H/4, W/4)``,
     ``(N, 512, H/8, W/8)``, ``(N, 512, H/16, W/16)``.
@@ -45,7 +45,7 @@ class VGG16(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Normalised images ``(N, 3, H, W)`` -> the outputs of the five blocks, finest first."""
+        """Normalized images ``(N, 3, H, W)`` -> the outputs of the five blocks, finest first."""
         outputs = []
         x = images
         for block in (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5):

@@ -17,7 +17,7 @@ from cosod.models.checkpoints.unwrapping import state_dict
 SHOWN = 3
 
 
-class Recognised(NamedTuple):
+class Recognized(NamedTuple):
     """What a published state dict is: ``label`` for people, the family, and our configuration for it."""
 
     label: str
@@ -25,7 +25,7 @@ class Recognised(NamedTuple):
     config: Any
 
 
-def recognise(state: Mapping[str, Tensor], where: str = "the state dict") -> Recognised:
+def recognize(state: Mapping[str, Tensor], where: str = "the state dict") -> Recognized:
     """Tell which published network a state dict (plain names, no wrapping) belongs to.
 
     Raises:
@@ -33,7 +33,7 @@ def recognise(state: Mapping[str, Tensor], where: str = "the state dict") -> Rec
     """
     for family in FAMILIES:
         if family.matches(state):
-            return Recognised(family.label, family, family.config(state))
+            return Recognized(family.label, family, family.config(state))
     known = " or ".join(family.label for family in FAMILIES)
     raise WeightsError(
         f"{where} is not a checkpoint of {known}: its {len(state)} entries begin with {some(state)}; "
@@ -65,7 +65,7 @@ def from_published(source: str | os.PathLike | Mapping[str, Any] | nn.Module) ->
     else:
         where, content = str(source), read(source)
     state = state_dict(content, where, lambda state: any(family.matches(state) for family in FAMILIES))
-    label, family, config = recognise(state, where)
+    label, family, config = recognize(state, where)
     network = family.network(config)
     names = _names(network, family)
     own = network.state_dict()

@@ -115,7 +115,7 @@ def _plus_config(state: State) -> GCoNetPlusConfig:
 
 
 def _numbered(ours: str, theirs: str, names: tuple[str, ...], bn: bool) -> Rows:
-    """Rows of a sequence of (convolution, normalisation, ReLU) whose parts have names in the published code."""
+    """Rows of a sequence of (convolution, normalization, ReLU) whose parts have names in the published code."""
     rows: Rows = []
     number = 0
     for conv, norm in zip(names[::2], names[1::2], strict=True):

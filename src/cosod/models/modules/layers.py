@@ -6,12 +6,12 @@ from torch.nn import functional as F
 
 from cosod.errors import InputError
 
-#: The one common ancestor of all kinds of batch normalisation, the synchronised one included.
+#: The one common ancestor of all kinds of batch normalization, the synchronized one included.
 BATCH_NORM = nn.modules.batchnorm._BatchNorm
 
 
 def keep_statistics(module: nn.Module) -> None:
-    """All batch normalisation of ``module`` in evaluation mode: its statistics stay."""
+    """All batch normalization of ``module`` in evaluation mode: its statistics stay."""
     for part in module.modules():
         if isinstance(part, BATCH_NORM):
             part.eval()

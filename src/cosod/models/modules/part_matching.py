@@ -184,9 +184,9 @@ class PartMatching(nn.Module):
         for feature, part in ((coarse, prototype[:, : self.coarse]), (fine, prototype[:, self.coarse :])):
             part = F.normalize(part, dim=1)
             mean = feature.mean(dim=(2, 3))
-            centred = F.normalize(feature - mean[:, :, None, None], dim=1)
+            centered = F.normalize(feature - mean[:, :, None, None], dim=1)
             measures.append(resize(_cosines(feature, part[:, None]), size))
-            measures.append(resize(_cosines(centred, F.normalize(part - mean, dim=1)[:, None]), size))
+            measures.append(resize(_cosines(centered, F.normalize(part - mean, dim=1)[:, None]), size))
         measures += self._spread(fine, saliency, torch.cat(measures[:3], dim=1)).split(1, dim=1)
         channels = []
         for measure in measures:

@@ -17,7 +17,7 @@ class Refiner(nn.Module):
     Args:
         channels: of the input: 1 for the map alone, 4 for the image and the map.
         width: channels inside.
-        batch_norm: normalise after each convolution.
+        batch_norm: normalize after each convolution.
     """
 
     def __init__(self, channels: int, width: int = 64, batch_norm: bool = True):

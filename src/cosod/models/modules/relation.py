@@ -60,7 +60,7 @@ class IntegrityEnhancement(MeanConsensus):
 class NonLocal(MeanConsensus):
     """Non-local block (Wang et al., CVPR 2018, section 3.3): embedded Gaussian, keys and values pooled 2 x 2.
 
-    The last normalisation starts at zero, so that an untrained block passes F through.
+    The last normalization starts at zero, so that an untrained block passes F through.
     """
 
     def __init__(self, channels: int):

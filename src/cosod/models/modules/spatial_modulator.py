@@ -1,8 +1,8 @@
-"""The spatial modulator of SSNM: where the images of a group resemble each other, without learnt parameters.
+"""The spatial modulator of SSNM: where the images of a group resemble each other, without learned parameters.
 
 With X the descriptors of all positions of a group, each of unit length, ``G = X^T X - 1`` has the entries
 ``cos - 1``, minus half the squared distance between two descriptors. The modulator is the unit vector s that
-maximises ``s^T G s``: the leading eigenvector of G.
+maximizes ``s^T G s``: the leading eigenvector of G.
 """
 
 import torch

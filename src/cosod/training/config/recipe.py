@@ -16,9 +16,9 @@ from cosod.losses.registry import REGISTRY as LOSSES
 from cosod.models.registry import entry
 from cosod.training.config.sections import (
     Augment,
-    Extras,
-    Optimiser,
-    Sampling,
+    AuxiliaryLosses,
+    GroupSampling,
+    OptimizerSettings,
     Validation,
     check_at_least,
     check_choice,
@@ -57,10 +57,10 @@ class Recipe:
     seed: int = 0
     pretrained: bool = True
     keep_epochs: int = 0
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: GroupSampling = field(default_factory=GroupSampling)
     augment: Augment = field(default_factory=Augment)
-    optimiser: Optimiser = field(default_factory=Optimiser)
-    extras: Extras = field(default_factory=Extras)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    auxiliary_losses: AuxiliaryLosses = field(default_factory=AuxiliaryLosses)
     validation: Validation = field(default_factory=Validation)
 
     def __post_init__(self):
@@ -113,7 +113,7 @@ def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = 
 
     Args:
         name_or_path: one of :func:`recipe_names`, or a file that ends in ``.toml``.
-        overrides: values that replace the recipe's: ``{"optimiser.lr": 1e-3}``, or without the part's name where
+        overrides: values that replace the recipe's: ``{"optimizer.lr": 1e-3}``, or without the part's name where
             only one part has such a key: ``{"lr": "1e-3"}``. Text is read as in TOML where it can be.
 
     Raises:

@@ -26,29 +26,30 @@ def check_share(name: str, value: float) -> None:
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """Which images a step sees; see :mod:`cosod.training.data.group_sampler`.
+class GroupSampling:
+    """Configuration of which images a step sees; see :mod:`cosod.training.data.group_sampler`.
 
     Attributes:
-        groups: groups that meet in a batch: a pair, or more where the network takes more (SSNM: 4).
-        images: images of each of these groups, at most.
-        fill: a group of fewer images is filled up by repeating them; otherwise all groups of the batch get fewer.
-        order: an epoch takes every group once as the first of a batch: ``listed``, in the order of their names
-            (the published code), or ``shuffled``.
-        partner: the other groups of a batch: ``random``; ``fixed``, the same in every epoch; or ``hardest``, the
-            one whose consensus is nearest, found anew before each epoch (GCoNet's authors suggest both).
-        pairs: batches in a step (pairs of groups, or of more), over all processes; their gradients are averaged.
-        broad: share of groups that are drawn from all classes of one everyday name
-            (:mod:`cosod.training.data.coarse_labels`); it also keeps groups of one such name from meeting.
-        shares: of several training sets, the share of groups that is drawn from each, for one step of two groups from
-            any of them; without shares a step has groups of every set.
-        meetings: with shares, batches in an epoch.
-        ungrouped: names of groups whose images share nothing; they serve to make groups, and one of them is among the
-            distractors of each group.
-        cut: share of groups that are cut into smaller ones, of one image and more, in which nothing is mixed.
-        coco_area: of COCO annotations, the pixels that an instance needs more of to put its image into the group
-            of its category.
-        coco_images: of COCO annotations, the fewest images of a category that is trained on.
+        groups: number of groups in a batch: 2, or more where the network takes more (SSNM takes 4).
+        images: maximum number of images of each group.
+        fill: whether a smaller group is filled up by repeating its images; otherwise all groups of the batch are cut
+            to the size of the smallest.
+        order: order in which an epoch takes every group once as the first of a batch: ``listed``, in the order of
+            their names (as the published code does), or ``shuffled``.
+        partner: how the other groups of a batch are chosen: ``random``; ``fixed``, the same in every epoch; or
+            ``hardest``, the one whose consensus is nearest, searched anew before each epoch (GCoNet's authors
+            suggest both of these).
+        pairs: number of batches in a step, over all processes; their gradients are averaged.
+        coarse_labels: share of groups that are drawn from all classes of one coarse label
+            (:mod:`cosod.training.data.coarse_labels`); a value above 0 also keeps groups of one label from meeting.
+        shares: share of groups that is drawn from each of several training sets, for steps whose two groups may come
+            from any of them; if empty, a step has groups of every set.
+        meetings: number of batches in an epoch where ``shares`` is given.
+        ungrouped: names of groups whose images share no object; groups are made of them, and one of their images is
+            among the distractors of each group.
+        cut: share of groups that are split into smaller ones, of one image or more, into which no distractors come.
+        coco_area: minimum area in pixels of a COCO instance that puts its image into the group of its category.
+        coco_images: minimum number of images of a COCO category that is trained on.
     """
 
     groups: int = 2
@@ -57,7 +58,7 @@ class Sampling:
     order: str = "listed"
     partner: str = "random"
     pairs: int = 1
-    broad: float = 0.0
+    coarse_labels: float = 0.0
     shares: tuple[float, ...] = ()
     meetings: int = 500
     ungrouped: tuple[str, ...] = ()
@@ -72,7 +73,7 @@ class Sampling:
         check_at_least("coco_images", self.coco_images, 2)
         check_at_least("pairs", self.pairs, 1)
         check_at_least("meetings", self.meetings, 1)
-        check_share("broad", self.broad)
+        check_share("coarse_labels", self.coarse_labels)
         check_share("cut", self.cut)
         if any(share <= 0 for share in self.shares):
             raise InputError(f"shares cannot be {self.shares}; give a number above 0 for each training set")
@@ -84,26 +85,28 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Augment:
-    """How an image and its mask are changed; see :mod:`cosod.training.data.augment`.
+    """Configuration of how images and masks are augmented; see :mod:`cosod.training.data.augment`.
 
     Attributes:
-        flip: probability of a mirror image.
-        rotation: largest angle in degrees, either way.
+        flip: probability of a horizontal flip.
+        rotation: maximum angle of a rotation in degrees, in either direction.
         rotation_share: probability of a rotation.
-        resample: ``nearest``, ``bilinear`` or ``bicubic`` rotation.
-        resize_first: rotate what was resized (GCoNet), and not the image at its own size (GCoNet+).
-        crop: smallest share of each side that a random crop keeps; 1 is off.
-        border: pixels by which a centred crop may be smaller than the image (GCoNet+ code's option; 30 there).
-        brightness, contrast, colour, sharpness: ranges of Pillow's enhancements; 1 to 1 is off.
-        grey: share of images without colour.
-        pepper: share of the mask's pixels that become 0 or 1 (GCoNet+ code's option; 0.0015 there).
-        distractors: share of images that get something of another group into them
+        resample: interpolation of rotations: ``nearest``, ``bilinear`` or ``bicubic``.
+        resize_first: whether an image is resized before it is rotated (GCoNet) and not after (GCoNet+).
+        crop: minimum share of each side that a random crop keeps; 1 disables crops.
+        border: maximum number of pixels by which a center crop is smaller than the image (an option of the GCoNet+
+            code, which uses 30).
+        brightness, contrast, color, sharpness: ranges of the factors of Pillow's enhancements; 1 to 1 disables one.
+        gray: probability that an image is converted to grayscale.
+        pepper: share of the mask's pixels that are set to 0 or 1 at random (an option of the GCoNet+ code, which uses
+            0.0015).
+        distractor_share: share of images to which distractors, images or objects of other groups, are added
             (:mod:`cosod.training.data.distractor_mixing`).
-        crowded: share of groups in which every image does.
-        absent: share of images replaced by one of another group, with an empty mask.
-        made: share of groups that are made of one object, set into several other images.
-        strangers: images of as many other groups that are read for each group to be its distractors; with 0 they
-            come from the other group of the pair.
+        all_distractors: share of groups in which distractors are added to every image.
+        negatives: share of images that are replaced by one of another group, with an empty mask.
+        made: share of groups that are composed of one object, pasted into several other images.
+        distractor_images: number of images that are read as distractors for each group, one from each of as many
+            other groups; 0 takes the distractors from the other group of the pair.
     """
 
     flip: float = 0.5
@@ -115,51 +118,55 @@ class Augment:
     border: int = 0
     brightness: Range = (1.0, 1.0)
     contrast: Range = (1.0, 1.0)
-    colour: Range = (1.0, 1.0)
+    color: Range = (1.0, 1.0)
     sharpness: Range = (1.0, 1.0)
-    grey: float = 0.0
+    gray: float = 0.0
     pepper: float = 0.0
-    distractors: float = 0.0
-    crowded: float = 0.0
-    absent: float = 0.0
+    distractor_share: float = 0.0
+    all_distractors: float = 0.0
+    negatives: float = 0.0
     made: float = 0.0
-    strangers: int = 0
+    distractor_images: int = 0
 
     def __post_init__(self):
-        for name in ("flip", "rotation_share", "crop", "grey", "pepper", "distractors", "crowded", "absent", "made"):
+        shares = ("flip", "rotation_share", "crop", "gray", "pepper")
+        for name in (*shares, "distractor_share", "all_distractors", "negatives", "made"):
             check_share(name, getattr(self, name))
         check_at_least("crop", self.crop, 0.1)
         check_at_least("border", self.border, 0)
-        check_at_least("strangers", self.strangers, 0)
+        check_at_least("distractor_images", self.distractor_images, 0)
         check_choice("resample", self.resample, ("nearest", "bilinear", "bicubic"))
 
     @property
     def mixes(self) -> bool:
-        """Whether images of other groups come into a group's own."""
-        return bool(self.distractors or self.crowded or self.absent)
+        """Whether images or objects of other groups are added to a group."""
+        return bool(self.distractor_share or self.all_distractors or self.negatives)
 
 
 @dataclass(frozen=True)
-class Optimiser:
-    """What is learnt, and how fast; see :mod:`cosod.training.optimizer`.
+class OptimizerSettings:
+    """Configuration of which weights are trained, and how fast; see :mod:`cosod.training.optimizer`.
 
     Attributes:
         method: ``adam`` or ``adamw``.
-        lr: rate at its peak.
-        lr_images: where not 0, ``lr`` is for so many images a group and grows with ``sampling.images``.
-        backbone: the backbone's rate as a share of the rest's.
-        betas, weight_decay: of the method.
-        frozen: beginnings of names of parameters that do not move ...
-        trained: ... except those that begin so.
-        freeze_norm: beginnings of names of batch normalisations whose scale and shift do not move.
-        freeze_statistics: share of the run after which the statistics of all batch normalisations stay; 1 is off.
-        schedule: ``steps`` (x ``decay`` every ``decay_epochs`` epochs, or every ``decay_steps`` steps where that is
-            not 0), ``cosine`` (up over the share ``warmup`` of the run, then down to 0), or ``constant``.
-        decay, decay_epochs, decay_steps, warmup: see ``schedule``.
-        restart: the method forgets its moments at each decay (SSNM's code makes it anew).
-        clip: largest norm of the gradient; 0 is off.
-        precision: ``float32``, or autocast in ``bf16`` or ``fp16`` (CUDA only); losses are in float32.
-        ema: decay of the moving average of the weights, which then is the result; 0 is off.
+        lr: peak learning rate.
+        lr_images: number of images a group that ``lr`` is meant for; if not 0, the rate is multiplied by
+            ``sampling.images / lr_images``.
+        backbone: factor of the backbone's learning rate, relative to the rest of the network.
+        betas, weight_decay: parameters of the method.
+        frozen: prefixes of the names of parameters that are not trained.
+        trained: prefixes of the names of parameters that are trained although ``frozen`` matches them.
+        freeze_norm: prefixes of the names of batch normalizations whose scale and shift are not trained.
+        freeze_statistics: share of the run after which the running statistics of all batch normalizations are kept;
+            1 never keeps them.
+        schedule: ``steps`` (the rate is multiplied by ``decay`` every ``decay_epochs`` epochs, or every
+            ``decay_steps`` steps if that is not 0), ``cosine`` (the rate rises over the share ``warmup`` of the run,
+            then falls to 0), or ``constant``.
+        decay, decay_epochs, decay_steps, warmup: parameters of ``schedule``.
+        restart: whether the optimizer's moments are reset at each decay (SSNM's code creates it anew).
+        clip: maximum norm of the gradient; 0 disables clipping.
+        precision: ``float32``, or autocast in ``bfloat16`` or ``float16`` (CUDA only); losses are in float32.
+        ema: decay of the moving average of the weights, which then is the result; 0 disables it.
     """
 
     method: str = "adam"
@@ -185,7 +192,7 @@ class Optimiser:
     def __post_init__(self):
         check_choice("method", self.method, ("adam", "adamw"))
         check_choice("schedule", self.schedule, ("steps", "cosine", "constant"))
-        check_choice("precision", self.precision, ("float32", "bf16", "fp16"))
+        check_choice("precision", self.precision, ("float32", "bfloat16", "float16"))
         for name in ("freeze_statistics", "warmup", "ema", "backbone"):
             check_share(name, getattr(self, name))
         if self.lr <= 0:
@@ -198,13 +205,16 @@ class Optimiser:
 
 
 @dataclass(frozen=True)
-class Extras:
-    """Two more losses of the GCoNet+ code, off in its released settings; see :mod:`cosod.training.auxiliary_losses`.
+class AuxiliaryLosses:
+    """Configuration of two further losses of the GCoNet+ code; see :mod:`cosod.training.auxiliary_losses`.
+
+    The settings that its authors released use neither.
 
     Attributes:
-        adversarial: factor of the loss from a small discriminator of maps (10 in the code's example).
-        discriminator_every: the discriminator learns in every so manieth step.
-        scale: factor of the agreement with the map of the image at a quarter of its size (0.3 in the code).
+        adversarial: factor of the loss of a small discriminator of maps (10 in the code's example).
+        discriminator_every: number of steps between two steps of the discriminator's training.
+        scale: factor of the loss between the maps of an image and of the image at a quarter of its size (0.3 in the
+            code).
     """
 
     adversarial: float = 0.0
@@ -219,14 +229,14 @@ class Extras:
 
 @dataclass(frozen=True)
 class Validation:
-    """Groups that are not trained on, and when they are looked at; see :mod:`cosod.training.validation`.
+    """Configuration of the groups that are held out of the training; see :mod:`cosod.training.validation`.
 
     Attributes:
-        held_out: how many groups of the first set are held out, chosen by the seed.
-        names: or which ones; they come before ``held_out``.
-        images: images of each held-out group that are looked at, at most.
-        every: steps between validations; 0 is after each epoch.
-        distractors: also with an image of another group at each image's side.
+        held_out: number of groups of the first set that are held out, chosen by the seed.
+        names: names of groups that are held out; if given, ``held_out`` is ignored.
+        images: maximum number of images of each held-out group that are evaluated.
+        every: number of steps between two validations; 0 validates after each epoch.
+        distractors: whether the groups are also evaluated with an image of another group beside each image.
     """
 
     held_out: int = 0

@@ -14,7 +14,7 @@ from cosod.evaluation.reading import read_truth
 from cosod.io.images import read_image, read_reduced
 from cosod.training.config.sections import Augment
 from cosod.training.data.group_sampler import Shot
-from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.training_set import Item
 
 _ROTATIONS = {
@@ -29,7 +29,7 @@ SPARE = 2
 
 
 def read_mask(item: Item) -> Image.Image:
-    """The mask of an image as 8 bits grey, read as evaluation reads it: of 0 and 1, by colors, by transparency."""
+    """The mask of an image as 8-bit grayscale, read as evaluation reads it: of 0 and 1, by colors, by transparency."""
     if isinstance(item.mask, Path):
         return Image.fromarray(read_truth(item.mask).levels)
     with Image.open(item.mask) as picture:
@@ -49,11 +49,11 @@ def read_masks(item: Item) -> Image.Image:
 
 
 def make_example(
-    item: Item, shot: Shot, augment: Augment, size: int, stream: Stream, objects: bool = False
+    item: Item, shot: Shot, augment: Augment, size: int, rng: KeyedRNG, objects: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Read one image and change it as the recipe says.
 
-    Flip and angle come with ``shot`` (order files record them); everything else is drawn from ``stream``.
+    Flip and angle come with ``shot`` (order files record them); everything else is drawn from ``rng``.
 
     Args:
         objects: give the mask of all objects as a second channel.
@@ -67,15 +67,15 @@ def make_example(
         image, mask = _resized(image, mask, size, Image.Resampling.NEAREST)
     if shot.flip:
         image, mask = (p.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for p in (image, mask))
-    image, mask = _cropped(image, mask, augment, stream)
+    image, mask = _cropped(image, mask, augment, rng)
     if shot.angle:
         rotation = _ROTATIONS[augment.resample]
         image, mask = (p.rotate(shot.angle, rotation) for p in (image, mask))
-    image = _enhanced(image, augment, stream)
+    image = _enhanced(image, augment, rng)
     image, mask = _resized(image, mask, size, Image.Resampling.BILINEAR)
     truth = np.asarray(mask) > 127
     if augment.pepper:
-        truth = _peppered(truth, augment.pepper, stream)
+        truth = _peppered(truth, augment.pepper, rng)
     pixels = torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy()).float().div_(255)
     channels = truth[..., :2].transpose(2, 0, 1) if objects else truth[None]
     return pixels, torch.from_numpy(channels.astype(np.float32))
@@ -109,17 +109,17 @@ def _resized(image: Image.Image, mask: Image.Image, size: int, mask_by: Image.Re
     return image.resize((size, size), Image.Resampling.BILINEAR), mask.resize((size, size), mask_by)
 
 
-def _cropped(image: Image.Image, mask: Image.Image, augment: Augment, stream: Stream):
-    """A random crop, or one around the centre; neither where its option is off."""
+def _cropped(image: Image.Image, mask: Image.Image, augment: Augment, rng: KeyedRNG):
+    """A random crop, or one around the center; neither where its option is off."""
     width, height = image.size
     if augment.crop < 1:
-        w, h = (max(1, round(side * stream.between(augment.crop, 1))) for side in (width, height))
-        left, top = stream.below(width - w + 1), stream.below(height - h + 1)
+        w, h = (max(1, round(side * rng.between(augment.crop, 1))) for side in (width, height))
+        left, top = rng.below(width - w + 1), rng.below(height - h + 1)
         box = (left, top, left + w, top + h)
         if _area(mask.crop(box)) <= KEPT_OBJECT * _area(mask):
             return image, mask
     elif augment.border:
-        w, h = (max(1, side - stream.below(augment.border + 1)) for side in (width, height))
+        w, h = (max(1, side - rng.below(augment.border + 1)) for side in (width, height))
         left, top = (width - w) // 2, (height - h) // 2
         box = (left, top, left + w, top + h)
     else:
@@ -131,26 +131,26 @@ def _area(mask: Image.Image) -> int:
     return int(np.count_nonzero(np.asarray(mask.getchannel(0)) > 127))
 
 
-def _enhanced(image: Image.Image, augment: Augment, stream: Stream) -> Image.Image:
-    """Brightness, contrast, colour and sharpness, in the order of the GCoNet+ code."""
+def _enhanced(image: Image.Image, augment: Augment, rng: KeyedRNG) -> Image.Image:
+    """Brightness, contrast, color and sharpness, in the order of the GCoNet+ code."""
     kinds = (
         (ImageEnhance.Brightness, augment.brightness),
         (ImageEnhance.Contrast, augment.contrast),
-        (ImageEnhance.Color, augment.colour),
+        (ImageEnhance.Color, augment.color),
         (ImageEnhance.Sharpness, augment.sharpness),
     )
     for kind, limits in kinds:
         if limits != (1.0, 1.0):
-            image = kind(image).enhance(stream.between(*limits))
-    if stream.chance(augment.grey):
+            image = kind(image).enhance(rng.between(*limits))
+    if rng.chance(augment.gray):
         image = image.convert("L").convert("RGB")
     return image
 
 
-def _peppered(truth: np.ndarray, share: float, stream: Stream) -> np.ndarray:
+def _peppered(truth: np.ndarray, share: float, rng: KeyedRNG) -> np.ndarray:
     """Single pixels of the mask set to 0 or 1 at random."""
     truth = truth.copy()
     height, width = truth.shape
     for _ in range(int(share * truth.size)):
-        truth[stream.below(height), stream.below(width)] = stream.chance(0.5)
+        truth[rng.below(height), rng.below(width)] = rng.chance(0.5)
     return truth

@@ -1,4 +1,4 @@
-"""Everyday names that cover several groups."""
+"""Coarse labels: everyday names that cover several groups."""
 
 import re
 import tomllib
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from importlib import resources
 
 
-class BroadNames:
-    """The everyday names (``dog``, ``car``, ...) that hold two or more of the groups.
+class CoarseLabels:
+    """The coarse labels (``dog``, ``car``, ...) that hold two or more of the groups.
 
     Attributes:
-        members: name -> its groups.
-        of: group -> its name; a group of two names (a water bottle is no cup) counts for the last.
+        members: label -> its groups.
+        of: group -> its label; a group of two labels (a water bottle is no cup) counts for the last.
     """
 
     def __init__(self, groups: Iterable[str]):
@@ -23,7 +23,7 @@ class BroadNames:
         self.of = {group: name for name, groups in self.members.items() for group in groups}
 
     def alike(self, one: str, other: str) -> bool:
-        """Whether two groups are of one everyday name, so that their objects look alike."""
+        """Whether two groups have one coarse label, so that their objects look alike."""
         return self.of.get(one) is not None and self.of.get(one) == self.of.get(other)
 
 

@@ -1,8 +1,9 @@
-"""Images of two groups mixed, so that a network that ignores the group cannot do well.
+"""Adds distractors, images and objects of other groups, to a group's images.
 
 Most photos of the training sets show one salient object, which a network can find without looking at the group.
-Here something of another group comes into an image, and the truth stays the image's own object. In some groups it
-does so in every image, as in the distractor test: what is shared is then all that tells the own object from others.
+Here something of another group is added to an image, and the ground truth stays the object of the image's own group.
+In some groups it is added to every image, as in the distractor test: the shared object is then all that tells the
+group's object from others.
 """
 
 import itertools
@@ -13,133 +14,164 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cosod.training.config.sections import Augment
-from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.keyed_rng import KeyedRNG
 
-#: Of the images that get a distractor: in squares of two, in squares of four; into the others something is pasted.
+#: Shares of the images with distractors that become a square of two and a square of four images; into the rest,
+#: objects are pasted.
 BESIDE, SQUARE = 0.45, 0.25
-#: Of the squares of two, those where one image is above the other.
+#: Share of the squares of two whose images are stacked vertically.
 STACKED = 0.3
-#: Side of a pasted image, as a share of the image's.
+#: Range of the side of a pasted image, relative to the image's.
 PASTED = (0.35, 0.7)
-#: Share of the own object that a pasted one may cover.
+#: Largest share of the own object that a pasted one may cover.
 COVERED = 0.33
+#: Number of random places that are tried for a pasted object.
 TRIES = 6
-#: Side of an image whose object is planted into another one, as a share of the other's.
+#: Range of the side of an image whose object is planted into another one, relative to the other's.
 PLANTED = (0.4, 0.95)
 
 Example = tuple[Tensor, Tensor]
 
 
-def mix(own: list[Example], strangers: list[Example], augment: Augment, stream: Stream) -> list[Example]:
-    """The examples of one group with distractors from others.
+def mix(own: list[Example], distractors: list[Example], augment: Augment, rng: KeyedRNG) -> list[Example]:
+    """Adds distractors to the examples of one group.
 
-    Strangers are dealt out like cards, so that no group shares one while there are enough of them.
+    Distractors are dealt out like cards, so that no two images of a group share one while there are enough of them.
 
     Args:
-        own, strangers: image ``(3, S, S)`` and mask of each example, ``(1, S, S)``, or ``(2, S, S)`` with the mask of
-            all objects as its second channel.
-        augment: says how many images get a distractor, and how many are replaced by a stranger.
+        own: image ``(3, S, S)`` and mask of each example; the mask is ``(1, S, S)``, or ``(2, S, S)`` with the mask
+            of all objects as its second channel.
+        distractors: examples of other groups, in the same form.
+        augment: how many images get a distractor, and how many are replaced by one.
+        rng: source of all random choices.
+
+    Returns:
+        As many examples as ``own`` has, of the same shapes.
+
+    Example:
+        >>> gray, white = torch.full((3, 8, 8), 0.5), torch.ones(3, 8, 8)
+        >>> own, other = [(gray, torch.ones(1, 8, 8))], [(white, torch.ones(1, 8, 8))]
+        >>> ((image, mask),) = mix(own, other, Augment(negatives=1.0), KeyedRNG(0))
+        >>> bool((image == white).all()), int(mask.sum())
+        (True, 0)
     """
-    dealt = itertools.chain.from_iterable(stream.shuffled(strangers) for _ in itertools.count())
-    share = 1.0 if stream.chance(augment.crowded) else augment.distractors
+    dealt = itertools.chain.from_iterable(rng.shuffled(distractors) for _ in itertools.count())
+    share = 1.0 if rng.chance(augment.all_distractors) else augment.distractor_share
     mixed = []
     for image, mask in own:
-        if stream.chance(augment.absent):
+        if rng.chance(augment.negatives):
             image, mask = next(dealt)
-            mask = strange(mask)
-        elif stream.chance(share):
-            image, mask = distract(image, mask, dealt, stream)
+            mask = as_distractor(mask)
+        elif rng.chance(share):
+            image, mask = add_distractors(image, mask, dealt, rng)
         mixed.append((image, mask))
     return mixed
 
 
-def distract(image: Tensor, mask: Tensor, strangers: Iterator[Example], stream: Stream) -> Example:
-    """One to three strangers come into the image; the truth stays its own object."""
-    kind = stream.share()
+def add_distractors(image: Tensor, mask: Tensor, distractors: Iterator[Example], rng: KeyedRNG) -> Example:
+    """Adds one to three distractors to the image; the ground truth stays its own object."""
+    kind = rng.share()
     if kind < BESIDE:
-        stranger, other = next(strangers)
-        first = stream.chance(0.5)
-        if stream.chance(STACKED):
-            turned = beside(image.mT, mask.mT, stranger.mT, first, other.mT)
+        distractor, objects = next(distractors)
+        first = rng.chance(0.5)
+        if rng.chance(STACKED):
+            turned = beside(image.mT, mask.mT, distractor.mT, first, objects.mT)
             return tuple(part.mT.contiguous() for part in turned)
-        return beside(image, mask, stranger, first, other)
+        return beside(image, mask, distractor, first, objects)
     if kind < BESIDE + SQUARE:
-        return square(image, mask, [next(strangers) for _ in range(3)], stream.below(4))
-    for _ in range(1 + stream.below(3)):
-        image, mask = paste(image, mask, *next(strangers), stream)
+        return square(image, mask, [next(distractors) for _ in range(3)], rng.below(4))
+    for _ in range(1 + rng.below(3)):
+        image, mask = paste(image, mask, *next(distractors), rng)
     return image, mask
 
 
-def strange(mask: Tensor) -> Tensor:
-    """The mask of another group's image: nothing is shared, and its objects are objects all the same."""
+def as_distractor(mask: Tensor) -> Tensor:
+    """Returns the mask of another group's image: none of it is shared, and its objects remain in the second channel."""
     mask = mask.clone()
     mask[0] = 0
     return mask
 
 
-def square(image: Tensor, mask: Tensor, strangers: list[Example], place: int) -> Example:
-    """Four images in the square of one, the own one in the cell ``place``, counted by rows."""
+def square(image: Tensor, mask: Tensor, distractors: list[Example], place: int) -> Example:
+    """Concatenates four images in the square of one, the own one in cell ``place``, counted by rows."""
     size = image.shape[-1]
     spans = (size // 2, size - size // 2)
     cells = [(spans[number // 2], spans[number % 2]) for number in range(4)]
-    examples = [(other, strange(of_other)) for other, of_other in strangers]
+    examples = [(distractor, as_distractor(objects)) for distractor, objects in distractors]
     examples.insert(place, (image, mask))
     images = [_resize(part, cell) for (part, _), cell in zip(examples, cells, strict=True)]
     masks = [_resize(part, cell).gt(0.5).float() for (_, part), cell in zip(examples, cells, strict=True)]
-    return _joined(images), _joined(masks)
+    return _concatenated(images), _concatenated(masks)
 
 
-def _joined(cells: list[Tensor]) -> Tensor:
-    """Four cells by rows as one."""
+def _concatenated(cells: list[Tensor]) -> Tensor:
+    """Concatenates four cells, given by rows."""
     return torch.cat([torch.cat(cells[:2], 2), torch.cat(cells[2:], 2)], 1)
 
 
-def beside(image: Tensor, mask: Tensor, stranger: Tensor, left: bool, of_stranger: Tensor | None = None) -> Example:
-    """Two images side by side in the square of one, the own one ``left`` or right."""
+def beside(image: Tensor, mask: Tensor, distractor: Tensor, left: bool, objects: Tensor | None = None) -> Example:
+    """Concatenates two images side by side in the square of one.
+
+    Args:
+        image, mask: the own example.
+        distractor: image of another group.
+        left: whether the own image is on the left.
+        objects: mask of the distractor; without it the distractor's side of the mask is empty.
+    """
     size = image.shape[-1]
     half = size // 2
     own, own_mask = _resize(image, (size, half)), _resize(mask, (size, half)).gt(0.5).float()
-    other = _resize(stranger, (size, size - half))
-    blank = mask.new_zeros(len(mask), size, size - half)
-    if of_stranger is not None:
-        blank = _resize(strange(of_stranger), (size, size - half)).gt(0.5).float()
-    parts = [(own, own_mask), (other, blank)]
+    other = _resize(distractor, (size, size - half))
+    other_mask = mask.new_zeros(len(mask), size, size - half)
+    if objects is not None:
+        other_mask = _resize(as_distractor(objects), (size, size - half)).gt(0.5).float()
+    parts = [(own, own_mask), (other, other_mask)]
     images, masks = zip(*(parts if left else parts[::-1]), strict=True)
     return torch.cat(images, 2), torch.cat(masks, 2)
 
 
-def planted(image: Tensor, mask: Tensor, source: Tensor, of_source: Tensor, stream: Stream) -> Example:
-    """The source's object set into an image of something else; it alone is what is shared then.
+def planted(image: Tensor, mask: Tensor, source: Tensor, of_source: Tensor, rng: KeyedRNG) -> Example:
+    """Pastes the source's object into an image of something else; it alone is the shared object then.
 
-    The result's mask has two channels, as the given ones have: what is shared, and all objects.
+    The masks have two channels: the shared object, and all objects.
     """
     size = image.shape[-1]
-    s = max(1, int(size * stream.between(*PLANTED)))
+    s = max(1, int(size * rng.between(*PLANTED)))
     small, cover = _resize(source, (s, s)), _resize(of_source[:1], (s, s))
-    y, x = stream.below(size - s + 1), stream.below(size - s + 1)
+    y, x = rng.below(size - s + 1), rng.below(size - s + 1)
     place = (slice(None), slice(y, y + s), slice(x, x + s))
-    image, mask = image.clone(), strange(mask)
+    image, mask = image.clone(), as_distractor(mask)
     image[place] = image[place] * (1 - cover) + small * cover
     seen = (cover > 0.5).float()
     mask[place] = torch.maximum(mask[place] * (1 - seen), seen)
     return image, mask
 
 
-def paste(image: Tensor, mask: Tensor, stranger: Tensor, strange_mask: Tensor, stream: Stream) -> Example:
-    """The stranger's object pasted where it leaves most of the own one in sight; if there is no place, nothing."""
+def paste(image: Tensor, mask: Tensor, distractor: Tensor, objects: Tensor, rng: KeyedRNG) -> Example:
+    """Pastes the distractor's object where most of the own one stays visible.
+
+    Args:
+        image, mask: the own example.
+        distractor: image of another group.
+        objects: mask of the distractor.
+        rng: source of its size and place.
+
+    Returns:
+        The new image and mask; the given ones if none of the places that are tried leaves the own object visible.
+    """
     size = image.shape[-1]
-    s = max(1, int(size * stream.between(*PASTED)))
-    small, part = _resize(stranger, (s, s)), _resize(strange_mask[:1], (s, s))
+    s = max(1, int(size * rng.between(*PASTED)))
+    small, part = _resize(distractor, (s, s)), _resize(objects[:1], (s, s))
     for _ in range(TRIES):
         # Up to a quarter of it may lie outside.
-        y, x = (stream.below(size - s // 2) - s // 4 for _ in range(2))
+        y, x = (rng.below(size - s // 2) - s // 4 for _ in range(2))
         y0, x0, y1, x1 = max(y, 0), max(x, 0), min(y + s, size), min(x + s, size)
         cover = part[:, y0 - y : y1 - y, x0 - x : x1 - x]
         if (cover * mask[:1, y0:y1, x0:x1]).sum() > COVERED * mask[:1].sum():
             continue
         image, mask = image.clone(), mask.clone()
-        colours = small[:, y0 - y : y1 - y, x0 - x : x1 - x]
-        image[:, y0:y1, x0:x1] = image[:, y0:y1, x0:x1] * (1 - cover) + colours * cover
+        colors = small[:, y0 - y : y1 - y, x0 - x : x1 - x]
+        image[:, y0:y1, x0:x1] = image[:, y0:y1, x0:x1] * (1 - cover) + colors * cover
         mask[:, y0:y1, x0:x1] *= (cover <= 0.5).float()
         mask[1:, y0:y1, x0:x1] += (cover > 0.5).float()
         break

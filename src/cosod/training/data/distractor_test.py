@@ -17,7 +17,7 @@ from cosod.errors import InputError
 from cosod.io.atomic_write import whole, write_text
 from cosod.io.images import read_image
 from cosod.io.write_guard import InputFiles
-from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.training_set import Pairs, read_groups
 
 #: Written first, and says what the folder was made of; a folder without it is not written to.
@@ -25,13 +25,13 @@ RECORD = "distractors.json"
 
 
 @dataclass(frozen=True)
-class Joined:
-    """One image of the test: group and stem, the stranger beside it, and on which side it is itself."""
+class ConcatenatedPair:
+    """One image of the test: group and stem, the distractor beside it, and on which side it is itself."""
 
     group: str
     image: Path
     mask: Path
-    stranger: Path
+    distractor: Path
     left: bool
 
     def name(self) -> str:
@@ -39,29 +39,29 @@ class Joined:
         return f"{self.image.stem}.png"
 
 
-def plan_distractors(groups: dict[str, Pairs], seed: int) -> list[Joined]:
+def plan_distractors(groups: dict[str, Pairs], seed: int) -> list[ConcatenatedPair]:
     """For every image an image of another group and a side; each choice depends on seed, group and file name."""
     names = list(groups)
     plan = []
     for group, pairs in groups.items():
         others = [name for name in names if name != group]
         for image, mask in pairs:
-            stream = Stream(seed, "distractor", group, image.stem)
-            stranger, _ = stream.pick(groups[stream.pick(others)])
-            plan.append(Joined(group, image, mask, stranger, stream.chance(0.5)))
+            rng = KeyedRNG(seed, "distractor", group, image.stem)
+            distractor, _ = rng.pick(groups[rng.pick(others)])
+            plan.append(ConcatenatedPair(group, image, mask, distractor, rng.chance(0.5)))
     return plan
 
 
-def make_distractors(where: str, output: Path, seed: int) -> Iterator[Joined]:
+def make_distractors(where: str, output: Path, seed: int) -> Iterator[ConcatenatedPair]:
     """Write the test of a set to ``output``: ``images/<group>/<stem>.png`` and ``gts/<group>/<stem>.png``.
 
-    Both images are brought to the own one's size, joined, and the whole is resized back to that size. Files are
+    Both images are brought to the own one's size, concatenated, and the whole is resized back to that size. Files are
     written whole; those that are there are kept, so that a stopped run goes on.
 
     Args:
         where: a set of groups, see :func:`cosod.training.data.training_set.read_groups`.
         output: a new or empty folder, or one that this was begun in.
-        seed: decides strangers and sides.
+        seed: seed of the choice of each distractor and of its side.
 
     Yields:
         Each image when it is there.
@@ -72,35 +72,35 @@ def make_distractors(where: str, output: Path, seed: int) -> Iterator[Joined]:
     """
     name, groups = read_groups(where)
     plan = plan_distractors(groups, seed)
-    inputs = InputFiles(path for joined in plan for path in (joined.image, joined.mask))
-    inputs.refuse([output / RECORD, *(path for joined in plan for path in written_files(joined, output))])
+    inputs = InputFiles(path for pair in plan for path in (pair.image, pair.mask))
+    inputs.refuse([output / RECORD, *(path for pair in plan for path in written_files(pair, output))])
     _claim(output, name, seed, plan)
 
-    def make(joined: Joined) -> Joined:
-        write_joined(joined, output)
-        return joined
+    def make(pair: ConcatenatedPair) -> ConcatenatedPair:
+        write_pair(pair, output)
+        return pair
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         yield from pool.map(make, plan)
 
 
-def written_files(joined: Joined, output: Path) -> tuple[Path, Path]:
+def written_files(pair: ConcatenatedPair, output: Path) -> tuple[Path, Path]:
     """Where the truth and the image are written."""
-    return output / "gts" / joined.group / joined.name(), output / "images" / joined.group / joined.name()
+    return output / "gts" / pair.group / pair.name(), output / "images" / pair.group / pair.name()
 
 
-def write_joined(joined: Joined, output: Path) -> None:
+def write_pair(pair: ConcatenatedPair, output: Path) -> None:
     """Write one image and its truth, the image last: where it is, both are."""
-    truth_path, image_path = written_files(joined, output)
+    truth_path, image_path = written_files(pair, output)
     if image_path.exists() and truth_path.exists():
         return
-    own = Image.fromarray(read_image(joined.image))
-    stranger = Image.fromarray(read_image(joined.stranger)).resize(own.size, Image.Resampling.BILINEAR)
-    with Image.open(joined.mask) as picture:
+    own = Image.fromarray(read_image(pair.image))
+    distractor = Image.fromarray(read_image(pair.distractor)).resize(own.size, Image.Resampling.BILINEAR)
+    with Image.open(pair.mask) as picture:
         mask = picture.convert("L")
-    truth = _side_by_side(mask, Image.new("L", own.size), joined.left).point(lambda level: 255 * (level > 127))
+    truth = _side_by_side(mask, Image.new("L", own.size), pair.left).point(lambda level: 255 * (level > 127))
     _save(truth, truth_path)
-    _save(_side_by_side(own, stranger, joined.left), image_path)
+    _save(_side_by_side(own, distractor, pair.left), image_path)
 
 
 def _side_by_side(own: Image.Image, other: Image.Image, left: bool) -> Image.Image:
@@ -115,9 +115,9 @@ def _save(picture: Image.Image, path: Path) -> None:
         picture.save(temporary, format="PNG")
 
 
-def _claim(output: Path, name: str, seed: int, plan: list[Joined]) -> None:
+def _claim(output: Path, name: str, seed: int, plan: list[ConcatenatedPair]) -> None:
     """Make sure that the folder is this test's: new, empty, or begun with the same set and seed."""
-    record = {"set": name, "seed": seed, "images": [_row(joined) for joined in plan]}
+    record = {"set": name, "seed": seed, "images": [_row(pair) for pair in plan]}
     path = output / RECORD
     if path.exists():
         try:
@@ -131,6 +131,6 @@ def _claim(output: Path, name: str, seed: int, plan: list[Joined]) -> None:
     write_text(path, json.dumps(record) + "\n")
 
 
-def _row(joined: Joined) -> list:
-    stranger = f"{joined.stranger.parent.name}/{joined.stranger.name}"
-    return [f"{joined.group}/{joined.image.name}", stranger, "left" if joined.left else "right"]
+def _row(pair: ConcatenatedPair) -> list:
+    distractor = f"{pair.distractor.parent.name}/{pair.distractor.name}"
+    return [f"{pair.group}/{pair.image.name}", distractor, "left" if pair.left else "right"]

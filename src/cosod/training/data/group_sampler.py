@@ -5,9 +5,9 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from cosod.training.config.sections import Augment, Sampling
-from cosod.training.data.coarse_labels import BroadNames, same_name
-from cosod.training.data.keyed_rng import Stream
+from cosod.training.config.sections import Augment, GroupSampling
+from cosod.training.data.coarse_labels import CoarseLabels, same_name
+from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.training_set import TrainingSet
 
 #: Groups that are drawn by shares to find one that may meet those there are.
@@ -48,22 +48,22 @@ class Sampler:
         key: what tells this set's choices from another set's.
     """
 
-    def __init__(self, data: TrainingSet, sampling: Sampling, augment: Augment, seed: int, key: int = 0):
+    def __init__(self, data: TrainingSet, sampling: GroupSampling, augment: Augment, seed: int, key: int = 0):
         self.data, self.sampling, self.augment = data, sampling, augment
         self._key = (seed, key)
         self.names = list(data.groups)
-        self.broad = BroadNames(self.names if sampling.broad else ())
+        self.coarse_labels = CoarseLabels(self.names if sampling.coarse_labels else ())
 
     @property
     def length(self) -> int:
         """Meetings in an epoch."""
         return self.sampling.meetings if self.sampling.shares else len(self.names)
 
-    def _drawn(self, stream: Stream) -> str:
+    def _drawn(self, rng: KeyedRNG) -> str:
         """A group of a source that is drawn by the shares."""
         shares = self.sampling.shares
-        number = bisect.bisect_right(list(itertools.accumulate(shares)), stream.share() * sum(shares))
-        return stream.pick(self.data.sources[min(number, len(shares) - 1)])
+        number = bisect.bisect_right(list(itertools.accumulate(shares)), rng.share() * sum(shares))
+        return rng.pick(self.data.sources[min(number, len(shares) - 1)])
 
     def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Meeting]:
         """The meetings of an epoch, in order.
@@ -74,19 +74,19 @@ class Sampler:
         """
         order = self.names
         if self.sampling.shares:
-            stream = Stream(*self._key, "drawn", epoch)
-            order = [self._drawn(stream) for _ in range(self.length)]
+            rng = KeyedRNG(*self._key, "drawn", epoch)
+            order = [self._drawn(rng) for _ in range(self.length)]
         elif self.sampling.order == "shuffled":
-            order = Stream(*self._key, "order", epoch).shuffled(order)
+            order = KeyedRNG(*self._key, "order", epoch).shuffled(order)
         return [self._meeting(epoch, group, nearest or {}, place) for place, group in enumerate(order)]
 
     def partners(self, *groups: str) -> list[str]:
-        """The groups that may meet all of ``groups``: none of the same everyday name, if there is a choice."""
+        """The groups that may meet all of ``groups``: none of the same coarse label, if there is a choice."""
         others = [name for name in self.names if name not in groups]
         return [name for name in others if not any(self._alike(name, group) for group in groups)] or others
 
     def _alike(self, one: str, other: str) -> bool:
-        return self.broad.alike(one, other) or same_name(one, other)
+        return self.coarse_labels.alike(one, other) or same_name(one, other)
 
     def _meeting(self, epoch: int, group: str, nearest: Mapping[str, str], place: int) -> Meeting:
         kind = self.sampling.partner
@@ -94,44 +94,45 @@ class Sampler:
         # A group that is drawn by shares may come several times in an epoch.
         key = (group, epoch, place) if self.sampling.shares else (group, epoch)
         if self.sampling.shares:
-            stream = Stream(*self._key, "partner", *key)
+            rng = KeyedRNG(*self._key, "partner", *key)
             while len(groups) < self.sampling.groups:
                 others = self.partners(*groups)
-                tried = [self._drawn(stream) for _ in range(TRIES)]
-                groups.append(next((other for other in tried if other in others), None) or stream.pick(others))
+                tried = [self._drawn(rng) for _ in range(TRIES)]
+                groups.append(next((other for other in tried if other in others), None) or rng.pick(others))
         elif kind == "hardest" and group in nearest:
             groups.append(nearest[group])
         else:
-            stream = Stream(*self._key, "partner", group, "always" if kind == "fixed" else epoch)
+            rng = KeyedRNG(*self._key, "partner", group, "always" if kind == "fixed" else epoch)
             # All groups of a set that has fewer than wanted.
             while len(groups) < self.sampling.groups and (others := self.partners(*groups)):
-                groups.append(stream.pick(others))
-        stream = Stream(*self._key, "images", *key)
-        pools = [self._pool(stream, name) for name in groups]
+                groups.append(rng.pick(others))
+        rng = KeyedRNG(*self._key, "images", *key)
+        pools = [self._pool(rng, name) for name in groups]
         n = self.sampling.images
         if not self.sampling.fill:
             n = min(n, *(sum(map(len, pool)) for pool in pools))
-        chosen = [_evenly(stream, pool, n) for pool in pools]
-        parts = [[self._shot(stream, item) for item in items] for items in chosen]
+        chosen = [_evenly(rng, pool, n) for pool in pools]
+        parts = [[self._shot(rng, item) for item in items] for items in chosen]
         # Whole shots are repeated: order files tell the images of a step apart by their path.
         shots = (part[i % len(part)] for part in parts for i in range(n))
         return Meeting(tuple(groups), tuple(shots))
 
-    def _pool(self, stream: Stream, group: str) -> list[Sequence[int]]:
-        """The images to draw from, class by class: the group's, or those of all classes of its everyday name."""
-        broad = stream.chance(self.sampling.broad) and group in self.broad.of
-        classes = self.broad.members[self.broad.of[group]] if broad else [group]
+    def _pool(self, rng: KeyedRNG, group: str) -> list[Sequence[int]]:
+        """The images to draw from, class by class: the group's, or those of all classes of its coarse label."""
+        labels = self.coarse_labels
+        coarse = rng.chance(self.sampling.coarse_labels) and group in labels.of
+        classes = labels.members[labels.of[group]] if coarse else [group]
         return [self.data.groups[name] for name in classes]
 
-    def _shot(self, stream: Stream, item: int) -> Shot:
-        flip = stream.chance(self.augment.flip)
-        turned = stream.chance(self.augment.rotation_share)
-        angle = stream.between(-self.augment.rotation, self.augment.rotation)
+    def _shot(self, rng: KeyedRNG, item: int) -> Shot:
+        flip = rng.chance(self.augment.flip)
+        turned = rng.chance(self.augment.rotation_share)
+        angle = rng.between(-self.augment.rotation, self.augment.rotation)
         return Shot(item, flip, angle if turned else 0.0)
 
 
-def joined(plans: Sequence[list[Meeting]], pairs: int) -> list[tuple[Meeting, ...]]:
-    """The plans of several sets as one: each entry has a meeting of every set.
+def zip_plans(plans: Sequence[list[Meeting]], pairs: int) -> list[tuple[Meeting, ...]]:
+    """Combines the plans of several sets into one whose entries have a meeting of every set.
 
     A shorter plan begins again, and so does the whole where its length is no multiple of ``pairs``, the number
     that a step takes.
@@ -141,10 +142,10 @@ def joined(plans: Sequence[list[Meeting]], pairs: int) -> list[tuple[Meeting, ..
     return [tuple(plan[i % longest % len(plan)] for plan in plans) for i in range(length)]
 
 
-def _evenly(stream: Stream, pool: list[Sequence[int]], n: int) -> list[int]:
+def _evenly(rng: KeyedRNG, pool: list[Sequence[int]], n: int) -> list[int]:
     """n items, or all where there are fewer, the classes of the pool as evenly as their sizes allow."""
     n = min(n, sum(map(len, pool)))
-    orders = stream.shuffled([stream.shuffled(items) for items in pool])
+    orders = rng.shuffled([rng.shuffled(items) for items in pool])
     taken: list[int] = []
     while len(taken) < n:
         for order in orders:

@@ -11,7 +11,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-class Stream:
+class KeyedRNG:
     """Random numbers of one key: plain values, told apart by what they print as."""
 
     def __init__(self, *key: int | str):
@@ -46,4 +46,4 @@ class Stream:
 
 def torch_seed(*key: int | str) -> int:
     """A seed for PyTorch's generators (dropout, new weights) from a key."""
-    return int(Stream(*key).share() * 2**53)
+    return int(KeyedRNG(*key).share() * 2**53)

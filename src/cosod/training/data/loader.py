@@ -16,10 +16,10 @@ from cosod.errors import CosodError, ImageError
 from cosod.losses.registry import REGISTRY
 from cosod.training.config.recipe import Recipe
 from cosod.training.data.augment import make_example
-from cosod.training.data.coarse_labels import BroadNames, same_name
+from cosod.training.data.coarse_labels import CoarseLabels, same_name
 from cosod.training.data.distractor_mixing import Example, mix, planted
 from cosod.training.data.group_sampler import Meeting, Shot
-from cosod.training.data.keyed_rng import Stream
+from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.training_set import Item, TrainingSet, in_common
 
 
@@ -27,7 +27,7 @@ class Batch(NamedTuple):
     """G groups of n images, ready for the network.
 
     Attributes:
-        images: ``(G n, 3, S, S)``, normalised.
+        images: ``(G n, 3, S, S)``, normalized.
         masks: ``(G n, 1, S, S)`` in {0, 1}.
         classes: ``(G n,)`` int64, label of each image's group.
         shared: ``(G n, labels)`` in {0, 1}: the labels of :func:`cosod.training.data.training_set.in_common`.
@@ -61,7 +61,7 @@ class Batches(Dataset):
     Args:
         sets: the training sets.
         plan: the epoch's meetings, a tuple with one of each set an entry
-            (:func:`cosod.training.data.group_sampler.joined`).
+            (:func:`cosod.training.data.group_sampler.zip_plans`).
         recipe: for size, augmentation and seed.
         epoch: part of the key of all random choices.
         norm: mean and standard deviation of the network's input.
@@ -70,14 +70,14 @@ class Batches(Dataset):
     def __init__(
         self, sets: Sequence[TrainingSet], plan: Sequence[tuple[Meeting, ...]], recipe: Recipe, epoch: int, norm
     ):
-        # Every worker gets a copy, so only what the epoch needs; strangers may be any image.
+        # Every worker gets a copy, so only what the epoch needs; a distractor may be any image.
         used = [{shot.item for meeting in each for shot in meeting.shots} for each in zip(*plan, strict=True)]
         # More than there are groups where some are left out (see cosod.training.data.training_set.mixed).
         self._labels = 1 + max(item.label for data in sets for _, item in _numbered(data))
-        whole = recipe.augment.strangers or recipe.augment.made
+        whole = recipe.augment.distractor_images or recipe.augment.made
         self.sets = sets if whole else [s.part(i) for s, i in zip(sets, used, strict=True)]
         self.plan, self.recipe, self.epoch = plan, recipe, epoch
-        self._broad = BroadNames(name for data in sets for name in data.groups)
+        self._coarse_labels = CoarseLabels(name for data in sets for name in data.groups)
         # Images of no group can be anybody's distractors.
         self._loose = [[i for i, item in _numbered(data) if item.group not in data.groups] for data in self.sets]
         self._objects = REGISTRY[recipe.loss].all_objects
@@ -102,19 +102,19 @@ class Batches(Dataset):
         lost: list[str] = []
         for number_of_group, part in enumerate(meeting.parts()):
             first = sum(map(len, groups))
-            made.append(Stream(*key, "made", number_of_group).chance(recipe.augment.made))
+            made.append(KeyedRNG(*key, "made", number_of_group).chance(recipe.augment.made))
             if made[-1]:
                 groups.append(self._made(len(part), data, (*key, "made", number_of_group), lost))
                 sizes.append([len(part)])
                 continue
             # Where other groups mark other things in the same photo, one photo does not say what is meant.
             clear = not any(data.items[shot.item].others for shot in part)
-            sizes.append(_cut(len(part), clear * recipe.sampling.cut, Stream(*key, "cut", number_of_group)))
+            sizes.append(_cut(len(part), clear * recipe.sampling.cut, KeyedRNG(*key, "cut", number_of_group)))
             common = in_common([data.items[shot.item] for shot in part])
             for place, labels in enumerate(common, start=first):
                 shared[place, list(labels.values())] = 1
-            streams = [Stream(*key, "image", first + place) for place in range(len(part))]
-            groups.append(self._examples(part, common, data, streams, lost))
+            rngs = [KeyedRNG(*key, "image", first + place) for place in range(len(part))]
+            groups.append(self._examples(part, common, data, rngs, lost))
         if recipe.augment.mixes:
             mixed = self._mixed(groups, meeting, number, key)
             # A made group has other objects in all of its images; in a small one nothing would say which is meant.
@@ -127,17 +127,17 @@ class Batches(Dataset):
         objects = truth[:, 1:] if self._objects else None
         return Batch(pixels, truth[:, :1], classes, shared, tuple(itertools.chain(*sizes)), objects, tuple(lost))
 
-    def _examples(self, shots, common, data: TrainingSet, streams: list[Stream], lost: list[str]) -> list[Example]:
+    def _examples(self, shots, common, data: TrainingSet, rngs: list[KeyedRNG], lost: list[str]) -> list[Example]:
         """One group's examples; for an image that cannot be read the next one that can, and a sentence in ``lost``.
 
         Raises:
             ImageError: none of them can be read.
         """
         made: list[Example | ImageError] = []
-        for shot, names, stream in zip(shots, common, streams, strict=True):
+        for shot, names, rng in zip(shots, common, rngs, strict=True):
             try:
                 item = data.items[shot.item].opened(names)
-                made.append(make_example(item, shot, self.recipe.augment, self.recipe.side, stream, self._objects))
+                made.append(make_example(item, shot, self.recipe.augment, self.recipe.side, rng, self._objects))
             except ImageError as error:
                 made.append(error)
         whole = [example for example in made if not isinstance(example, ImageError)]
@@ -148,52 +148,52 @@ class Batches(Dataset):
 
     def _made(self, n: int, data: TrainingSet, key: tuple, lost: list[str]) -> list[Example]:
         """A group of one image's object, set into n - 1 images of anything else."""
-        stream = Stream(*key)
-        source = stream.below(len(data.items))
-        others = [stream.below(len(data.items)) for _ in range(n - 1)]
-        shots = [Shot(item, stream.chance(self.recipe.augment.flip), 0.0) for item in [source] * n + others]
-        streams = [Stream(*key, place) for place in range(len(shots))]
+        rng = KeyedRNG(*key)
+        source = rng.below(len(data.items))
+        others = [rng.below(len(data.items)) for _ in range(n - 1)]
+        shots = [Shot(item, rng.chance(self.recipe.augment.flip), 0.0) for item in [source] * n + others]
+        rngs = [KeyedRNG(*key, place) for place in range(len(shots))]
         common = [[data.items[shot.item].group] for shot in shots]
-        made = self._examples(shots, common, data, streams, lost)
-        pairs = zip(made[1:n], made[n:], streams[n:], strict=True)
-        return [made[0]] + [planted(*other, *own, stream) for own, other, stream in pairs]
+        made = self._examples(shots, common, data, rngs, lost)
+        pairs = zip(made[1:n], made[n:], rngs[n:], strict=True)
+        return [made[0]] + [planted(*other, *own, rng) for own, other, rng in pairs]
 
     def _mixed(self, groups: list[list[Example]], meeting: Meeting, number: int, key: tuple):
-        """The examples of all groups with strangers among them: of other groups, or by default of the next one."""
+        """The examples of all groups with distractors added: of other groups, or by default of the next one."""
         augment = self.recipe.augment
         places = range(1, 1 + len(groups))
         others = groups[1:] + groups[:1]
-        if augment.strangers:
-            found = [self._strangers(meeting, number, (*key, "strangers", place)) for place in places]
-            others = [strangers or other for strangers, other in zip(found, others, strict=True)]
+        if augment.distractor_images:
+            found = [self._distractors(meeting, number, (*key, "strangers", place)) for place in places]
+            others = [distractors or other for distractors, other in zip(found, others, strict=True)]
         parts = zip(groups, others, places, strict=True)
-        return [mix(own, other, augment, Stream(*key, f"mix {place}")) for own, other, place in parts]
+        return [mix(own, other, augment, KeyedRNG(*key, f"mix {place}")) for own, other, place in parts]
 
-    def _strangers(self, meeting: Meeting, number: int, key: tuple) -> list[Example]:
-        """One image each of groups that are neither of the meeting nor of their everyday names, and one of no group."""
-        recipe, data, stream = self.recipe, self.sets[number], Stream(*key)
+    def _distractors(self, meeting: Meeting, number: int, key: tuple) -> list[Example]:
+        """One image each of groups that are neither of the meeting nor of their coarse labels, and one of no group."""
+        recipe, data, rng = self.recipe, self.sets[number], KeyedRNG(*key)
         names = [name for name in data.groups if not any(self._alike(name, own) for own in meeting.groups)]
-        wanted = recipe.augment.strangers
-        loose = [stream.pick(self._loose[number])] if self._loose[number] else []
-        chosen = stream.shuffled(names)[: wanted - len(loose)]
-        items = [stream.pick(data.groups[name]) for name in chosen] + loose
-        shots = [Shot(item, stream.chance(recipe.augment.flip), 0.0) for item in items]
-        streams = [Stream(*key, place) for place in range(len(shots))]
-        return self._examples(shots, [[data.items[i].group] for i in items], data, streams, []) if shots else []
+        wanted = recipe.augment.distractor_images
+        loose = [rng.pick(self._loose[number])] if self._loose[number] else []
+        chosen = rng.shuffled(names)[: wanted - len(loose)]
+        items = [rng.pick(data.groups[name]) for name in chosen] + loose
+        shots = [Shot(item, rng.chance(recipe.augment.flip), 0.0) for item in items]
+        rngs = [KeyedRNG(*key, place) for place in range(len(shots))]
+        return self._examples(shots, [[data.items[i].group] for i in items], data, rngs, []) if shots else []
 
     def _alike(self, one: str, other: str) -> bool:
-        return self._broad.alike(one, other) or same_name(one, other)
+        return self._coarse_labels.alike(one, other) or same_name(one, other)
 
 
 def _numbered(data: TrainingSet) -> Iterable[tuple[int, Item]]:
     return data.items.items() if isinstance(data.items, Mapping) else enumerate(data.items)
 
 
-def _cut(n: int, share: float, stream: Stream) -> list[int]:
+def _cut(n: int, share: float, rng: KeyedRNG) -> list[int]:
     """Sizes of the groups that n images are taken for: one of n, or by chance several of one image and more."""
-    if n < 4 or not stream.chance(share):
+    if n < 4 or not rng.chance(share):
         return [n]
-    first = stream.pick(((1, 1), (1, 2), (2,), (3,)))
+    first = rng.pick(((1, 1), (1, 2), (2,), (3,)))
     return [*first, n - sum(first)]
 
 

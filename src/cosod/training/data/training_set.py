@@ -17,8 +17,8 @@ from cosod.datasets.coco import Picture, find_images, read_instances
 from cosod.errors import ImageError, InputError
 from cosod.io.images import image_size
 from cosod.training.config.recipe import nearest
-from cosod.training.config.sections import Sampling
-from cosod.training.data.keyed_rng import Stream
+from cosod.training.config.sections import GroupSampling
+from cosod.training.data.keyed_rng import KeyedRNG
 
 #: Kinds of :class:`cosod.datasets.Problem` without which a set cannot be trained on. What else does not fit (counts
 #: of the catalogue, masks without an image) is a warning.
@@ -97,7 +97,9 @@ def in_common(items: Sequence[Item]) -> list[Mapping[str, int]]:
     return [{group: label for group, label in item.labels.items() if group in common} for item in items]
 
 
-def read_set(where: str, sampling: Sampling, images: Path | None = None) -> tuple[str, dict[str, Pairs | Annotated]]:
+def read_set(
+    where: str, sampling: GroupSampling, images: Path | None = None
+) -> tuple[str, dict[str, Pairs | Annotated]]:
     """The name of the set at a place, and its groups: a folder of :func:`read_groups`, or a COCO file.
 
     Args:
@@ -114,7 +116,7 @@ def read_set(where: str, sampling: Sampling, images: Path | None = None) -> tupl
     return name or Path(path).stem, read_annotations(Path(path), sampling, images)
 
 
-def read_annotations(path: Path, sampling: Sampling, images: Path | None = None) -> dict[str, Annotated]:
+def read_annotations(path: Path, sampling: GroupSampling, images: Path | None = None) -> dict[str, Annotated]:
     """The groups of a COCO file of instances, by the ids of their categories (SSNM's training data).
 
     An image is in the group of every category of which it has an instance larger than ``sampling.coco_area``;
@@ -171,7 +173,7 @@ def read_groups(where: str) -> tuple[str, dict[str, Pairs]]:
         listed = "\n".join(f"  {message}" for message in wrong)
         raise InputError(f"{where} cannot be trained on, {len(wrong)} problems; mend or remove these:\n{listed}")
     for problem in found.problems:
-        if problem.kind not in FATAL | {"grey mask", "black mask"}:
+        if problem.kind not in FATAL | {"gray mask", "black mask"}:
             warnings.warn(f"{where}: {problem.message}", stacklevel=2)
     groups = {group: pairs for group, pairs in found.groups.items() if len(pairs) > 1}
     if single := sorted(set(found.groups) - set(groups)):
@@ -190,7 +192,7 @@ def choose_held_out(groups: Iterable[str], names: Sequence[str], count: int, see
     groups = list(groups)
     if unknown := [name for name in names if name not in groups]:
         raise InputError(f"no group {unknown[0]!r} to hold out; {nearest(unknown[0], groups)}")
-    held = sorted(names or Stream(seed, "held out").shuffled(groups)[:count], key=_natural)
+    held = sorted(names or KeyedRNG(seed, "held out").shuffled(groups)[:count], key=_natural)
     if len(groups) - len(held) < 2:
         raise InputError(f"{len(held)} of {len(groups)} groups held out leaves none to pair; hold out fewer")
     return held

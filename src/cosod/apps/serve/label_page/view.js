@@ -164,9 +164,9 @@ function ready(canvas) {
 }
 
 // Bright lines with dark edges are seen on any photo.
-function stroke(context, path, colour, width) {
+function stroke(context, path, color, width) {
   context.lineCap = "round";
-  for (const [style, line] of [["rgb(0 0 0 / .7)", width + 2.5], [colour, width]]) {
+  for (const [style, line] of [["rgb(0 0 0 / .7)", width + 2.5], [color, width]]) {
     context.strokeStyle = style;
     context.lineWidth = line;
     context.stroke(path);
@@ -183,10 +183,10 @@ function cross(context, x, y, gap, length) {
   stroke(context, path, "#ffe600", 2);
 }
 
-function ring(context, x, y, radius, colour) {
+function ring(context, x, y, radius, color) {
   const path = new Path2D();
   path.arc(x, y, radius, 0, 2 * Math.PI);
-  stroke(context, path, colour, 2);
+  stroke(context, path, color, 2);
 }
 
 // The outline of the one pixel, outside of it.

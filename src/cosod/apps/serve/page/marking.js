@@ -94,7 +94,7 @@ async function sharpen() {
   if (larger && of === card && dialog.open && mode === "mark") drawPhoto(under, larger);
 }
 
-const colours = () => {
+const colors = () => {
   const style = getComputedStyle(document.documentElement);
   return { [OBJECT]: style.getPropertyValue("--accent"), [BACKGROUND]: style.getPropertyValue("--not"), [OPEN]: null };
 };
@@ -106,7 +106,7 @@ function repaint() {
     drawView(under, "overlay", photo, corrected(card.found, painting, photo.width, photo.height), threshold);
   } else if (!sharp) drawPhoto(under, photo);
   paint.getContext("2d").clearRect(0, 0, paint.width, paint.height);
-  painting.draw(paint, colours());
+  painting.draw(paint, colors());
   paint.classList.toggle("faint", mode === "correct");
   $("#mark-undo").disabled = !painting.canUndo;
   $("#mark-clear").disabled = painting.empty;
@@ -126,7 +126,7 @@ function begin() {
 function drawLast() {
   const stroke = painting.strokes.at(-1);
   const context = paint.getContext("2d");
-  drawStroke(context, stroke, colours()[stroke.tool], Math.max(paint.width, paint.height), Math.max(0, stroke.points.length - 2));
+  drawStroke(context, stroke, colors()[stroke.tool], Math.max(paint.width, paint.height), Math.max(0, stroke.points.length - 2));
   context.globalCompositeOperation = "source-over";
 }
 

@@ -6,7 +6,7 @@ import { canvasOf } from "./pictures.js";
 export const OBJECT = "object", BACKGROUND = "background", OPEN = "open";
 /** Longest side in pixels of what is sent to the server. */
 const SENT_SIDE = 1440;
-const WHITE = "#fff", BLACK = "#000", GREY = "#808080";
+const WHITE = "#fff", BLACK = "#000", GRAY = "#808080";
 
 export class Painting {
   /** Each {tool, radius, points}; lengths are in longest sides of the photo. */
@@ -52,19 +52,19 @@ export class Painting {
     this.strokes = [];
   }
 
-  /** Draw the strokes in the colours given for each tool; null takes away what is there. */
-  draw(canvas, colours) {
+  /** Draw the strokes in the colors given for each tool; null takes away what is there. */
+  draw(canvas, colors) {
     const context = canvas.getContext("2d");
-    for (const stroke of this.strokes) drawStroke(context, stroke, colours[stroke.tool], Math.max(canvas.width, canvas.height));
+    for (const stroke of this.strokes) drawStroke(context, stroke, colors[stroke.tool], Math.max(canvas.width, canvas.height));
     context.globalCompositeOperation = "source-over";
   }
 
-  /** A canvas in white (the object), black (not the object) and grey (open). */
+  /** A canvas in white (the object), black (not the object) and gray (open). */
   values(side = SENT_SIDE) {
     const [width, height] = this.aspect.map((share) => Math.max(1, Math.round(share * side)));
     const canvas = canvasOf(width, height);
     const context = canvas.getContext("2d", { willReadFrequently: true });
-    const open = this.exact ? BLACK : GREY;
+    const open = this.exact ? BLACK : GRAY;
     context.fillStyle = open;
     context.fillRect(0, 0, width, height);
     this.draw(canvas, { [OBJECT]: WHITE, [BACKGROUND]: BLACK, [OPEN]: open });
@@ -88,9 +88,9 @@ export class Painting {
   }
 }
 
-export function drawStroke(context, { radius, points }, colour, side, from = 0) {
-  context.globalCompositeOperation = colour === null ? "destination-out" : "source-over";
-  context.strokeStyle = colour ?? BLACK;
+export function drawStroke(context, { radius, points }, color, side, from = 0) {
+  context.globalCompositeOperation = color === null ? "destination-out" : "source-over";
+  context.strokeStyle = color ?? BLACK;
   context.lineWidth = 2 * radius * side;
   context.lineCap = context.lineJoin = "round";
   context.beginPath();

@@ -62,8 +62,8 @@ export function drawView(canvas, view, photo, map, threshold) {
   const { width, height } = photo;
   resize(canvas, width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  const coloured = view === "overlay" || view === "cutout";
-  const image = coloured
+  const colored = view === "overlay" || view === "cutout";
+  const image = colored
     ? photo.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, width, height)
     : new ImageData(width, height);
   PAINTERS[view](image.data, map, threshold * 255, width);

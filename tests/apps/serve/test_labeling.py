@@ -10,16 +10,16 @@ from PIL import Image
 
 from cosod.active_learning.points import PointSet
 from cosod.active_learning.session import Session
-from cosod.apps.serve.labelling import MAX_BODY
+from cosod.apps.serve.labeling import MAX_BODY
 from cosod.errors import OutputError
 from tests.active_learning.asked import ASKED, make_run
-from tests.apps.serve.conftest import labelling
+from tests.apps.serve.conftest import labeling
 
 
 @pytest.fixture
 def server(tmp_path):
     state, pool = make_run(tmp_path)
-    with labelling(Session(pool, ASKED, state.points_file)) as server:
+    with labeling(Session(pool, ASKED, state.points_file)) as server:
         yield server
 
 

@@ -1,11 +1,11 @@
-"""What strangers in a group cost, and what it brings that they count less in the consensus.
+"""What outliers in a group cost, and what it brings that they count less in the consensus.
 
-    python benchmarks/strangers.py --duts DUTS_class [--groups 30] [--weights FILE]
+    python benchmarks/outliers.py --duts DUTS_class [--groups 30] [--weights FILE]
 
-Of each held-out group of DUTS_class, 10 images are segmented with 0, 20 and 40 per cent strangers among them (images of
+Of each held-out group of DUTS_class, 10 images are segmented with 0, 20 and 40 per cent outliers among them (images of
 the other held-out groups): with all images counting the same, with presence as weight (what ``Detector`` does), and
-with the strangers' weights set to zero by the truth, which is as far as weights can get. S, MAE and J (IoU at one
-half) are means over the group's own images; false positives are the share of the strangers' pixels above one half,
+with the outliers' weights set to zero by the truth, which is as far as weights can get. S, MAE and J (IoU at one
+half) are means over the group's own images; false positives are the share of the outliers' pixels above one half,
 and the same once maps of images whose presence is below one half are blanked; the last column is the share of own
 images that this blanks.
 """
@@ -41,7 +41,7 @@ def encode(detector: cosod.Detector, duts: Path, group: str) -> tuple[list[Featu
     return found, masks
 
 
-def joined(images: list[Features]) -> Features:
+def concatenated(images: list[Features]) -> Features:
     skips = tuple(torch.cat(level) for level in zip(*(i.skips for i in images), strict=True))
     return Features(skips, torch.cat([i.deep for i in images]), images[0].size)
 
@@ -68,25 +68,25 @@ def main() -> None:
         raise SystemExit("these weights are not calibrated: run tools/calibrate_presence.py first")
     with torch.inference_mode():
         groups = [encode(detector, args.duts, name) for name in HELD_OUT.read_text().split()[: args.groups]]
-        print("| strangers | weights | S | MAE | J | false positives | after blanking | own blanked |")
+        print("| outliers | weights | S | MAE | J | false positives | after blanking | own blanked |")
         print("|---|---|---|---|---|---|---|---|")
         for share in SHARES:
             for way in WAYS if share else WAYS[:2]:
                 rows = [measure(detector, groups, number, share, way) for number in range(len(groups))]
                 s, error, j, wrong, blanked, lost = np.mean(rows, axis=0)
-                strange = f"{wrong:.1%} | {blanked:.1%}" if share else " | "
+                outliers = f"{wrong:.1%} | {blanked:.1%}" if share else " | "
                 own = f"{s:.3f} | {error:.4f} | {100 * j:.1f}"
-                print(f"| {share:.0%} | {way} | {own} | {strange} | {lost:.1%} |", flush=True)
+                print(f"| {share:.0%} | {way} | {own} | {outliers} | {lost:.1%} |", flush=True)
 
 
 def measure(detector: cosod.Detector, groups, number: int, share: float, way: str) -> tuple[float, ...]:
-    """The table's columns for one group; NaN where there are no strangers."""
+    """The table's columns for one group; NaN where there are no outliers."""
     rng = np.random.default_rng(number)
     images, masks = groups[number]
     own = rng.permutation(len(images))[: max(2, len(images) - round(share * len(images)))]
     others = [image for g, (all_, _) in enumerate(groups) if g != number for image in all_]
-    strange = [others[i] for i in rng.permutation(len(others))[: len(images) - len(own)]]
-    features = joined([images[i] for i in own] + strange)
+    outliers = [others[i] for i in rng.permutation(len(others))[: len(images) - len(own)]]
+    features = concatenated([images[i] for i in own] + outliers)
     consensus, found = weighted(detector, features, way, len(own))
     maps = detector.network.decode(features, consensus).maps[:, 0].cpu().numpy()
     rows = [

@@ -1,0 +1,210 @@
+"""What can be chosen about detection: one dataclass, from the command line to the network.
+
+Nothing heavy is imported here, so that the command line can make its options from these fields and still start at once.
+"""
+
+import operator
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from typing import Any
+
+from cosod.errors import InputError
+from cosod.io.limits import MAX_PIXELS
+
+#: What ``precision`` may be.
+PRECISIONS = ("auto", "float32", "bfloat16")
+#: What ``backend`` may be.
+BACKENDS = ("torch", "onnxruntime", "openvino")
+#: What ``ReferenceSampling.by`` may be.
+WAYS = ("spread", "random")
+#: Bytes of encoder features that a group may keep between encoding and decoding. What exceeds them is encoded a second
+#: time, batch by batch, for decoding.
+FEATURE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class ReferenceSampling:
+    """When a group is compared with some of its images only, and with which; docs/large_groups.md has the figures.
+
+    Attributes:
+        references: R, how many images each is compared with; 0 for all of them, whatever the group's size.
+        by: ``random`` draws them; ``spread`` draws more and takes those that lie farthest apart in feature space,
+            each standing for as many images as lie nearest to it.
+        exact_up_to: groups of up to as many images are compared exactly, each image with all others.
+        seed: of the draw.
+
+    Raises:
+        InputError: a number of references or a way that there is not.
+
+    Example:
+        >>> ReferenceSampling(references=64).applies_to(1000)
+        True
+    """
+
+    references: int = 128
+    by: str = "spread"
+    exact_up_to: int = 200
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.references < 0 or self.references == 1:
+            raise InputError(f"references {self.references}: give 2 or more, or 0 to compare all images with all")
+        if self.by not in WAYS:
+            raise InputError(f"references by {self.by!r}: give one of {', '.join(WAYS)}")
+
+    def applies_to(self, images: int) -> bool:
+        """Whether a group of so many images is compared with its references alone."""
+        return 0 < self.references < images and images > self.exact_up_to
+
+
+#: How large groups are compared by default.
+SAMPLING = ReferenceSampling()
+
+
+def _option(default: Any, what: str, least: int | None = None, choices: tuple[str, ...] = ()) -> Any:
+    """Returns a field with its line of help, the minimum of a number, and the choices of a word."""
+    return field(default=default, metadata={"help": what, "least": least, "choices": choices})
+
+
+@dataclass(frozen=True)
+class DetectorOptions:
+    """All options of detection; :class:`cosod.Detector` takes them whole or by name.
+
+    Attributes:
+        device: ``auto`` (CUDA where there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1``, ...
+        size: side in pixels of the square that images are resized to, at least 1 and as the network allows; by default
+            the network's own.
+        batch: number of images that are encoded or decoded at once, at least 1. It bounds memory and changes no
+            result.
+        max_pixels: images of more pixels are refused, at least 1 (see :func:`cosod.io.read_image`).
+        feature_bytes: bytes of features that are kept of a group between encoding and decoding, at least 0. With 0
+            nothing of a group is kept, its images neither.
+        precision: ``float32``; ``bfloat16``, half the time on processors that compute in it, for maps that differ a
+            little on the whole and visibly in places; or ``auto``, the second where it pays and no pixel of a probe
+            differs by more than 2/255 (see :func:`cosod.inference.precision.probed_precision`).
+        sampling: when, and with which of its images, a large group is compared in place of all of them.
+        backend: what computes features and maps: ``torch``, or on the CPU ``onnxruntime`` or ``openvino``, both in
+            float32. For these the network is converted once and kept in the cache (see
+            :mod:`cosod.inference.backends`).
+        flip: look at every image mirrored too, and average: slightly better maps for twice the time.
+        closer: look again at what was found where it is small, enlarged, and average
+            (:mod:`cosod.inference.zoom_in`): better maps of small objects. Images are read once more, at their full
+            size.
+        keep_regions: leave in what stands out beside the shared object and resembles it less. Where the weights carry
+            no constants for it (see :mod:`cosod.inference.region_filter`), it is always left in.
+
+    Raises:
+        InputError: a value out of range, or a backend that does not compute on this device or in this precision.
+
+    Example:
+        >>> options = DetectorOptions(size=384, flip=True)
+        >>> options.views
+        {'size': 384, 'flip': True, 'closer': False, 'keep_regions': False}
+    """
+
+    device: str = _option("auto", "Device that the network runs on: auto, cpu, cuda, cuda:1, ...")
+    size: int | None = _option(
+        None, "Side in pixels of the square that images are resized to.  [default: the network's]", least=1
+    )
+    batch: int = _option(
+        8, "Number of images that the network takes at once; changes the memory used, not the results.", least=1
+    )
+    max_pixels: int = _option(
+        MAX_PIXELS, f"Refuse images of more pixels than this.  [default: {MAX_PIXELS // 10**6} million]", least=1
+    )
+    feature_bytes: int = _option(FEATURE_BYTES, "Bytes of features of a group that are kept in memory.", least=0)
+    precision: str = _option(
+        "float32",
+        "Precision of the network; auto is bfloat16 where it leaves the maps the same, else float32.",
+        choices=PRECISIONS,
+    )
+    sampling: ReferenceSampling = field(
+        default=SAMPLING, metadata={"help": "How images of a large group are compared.", "least": None, "choices": ()}
+    )
+    backend: str = _option("torch", "Runtime that computes the network.", choices=BACKENDS)
+    flip: bool = _option(False, "Average the maps of each photo and its mirror image: better maps, twice the time.")
+    closer: bool = _option(False, "Segment small objects again in an enlarged crop: better maps, more time.")
+    keep_regions: bool = _option(
+        False, "Keep regions of a map that resemble the shared object less than the rest of it does."
+    )
+
+    def __post_init__(self):
+        for option in fields(self):
+            value, least = getattr(self, option.name), option.metadata["least"]
+            if least is not None and not (value is None and option.default is None):
+                object.__setattr__(self, option.name, _at_least(option.name, value, least))
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision {self.precision!r}; give one of {', '.join(PRECISIONS)}")
+        if self.backend not in BACKENDS:
+            raise InputError(f"there is no backend {self.backend!r}; choose one of {', '.join(BACKENDS)}")
+        if self.backend == "torch":
+            return
+        if self.device not in ("auto", "cpu"):
+            raise InputError(
+                f"backend {self.backend} computes on the CPU only; leave device {self.device!r} out, or the backend"
+            )
+        if self.precision not in ("auto", "float32"):
+            raise InputError(f"backend {self.backend} computes in float32 only; leave precision {self.precision!r} out")
+
+    @classmethod
+    def of(cls, options: "DetectorOptions | None" = None, **changes: Any) -> "DetectorOptions":
+        """Options with some of them changed; those given as None stay as they are.
+
+        Args:
+            options: what is changed; by default the defaults.
+            changes: values by the names of the fields.
+
+        Raises:
+            InputError: a value out of range.
+            TypeError: there is no option of this name.
+        """
+        return replace(options or cls(), **{name: value for name, value in changes.items() if value is not None})
+
+    @property
+    def views(self) -> dict[str, int | bool | None]:
+        """How images are looked at, as plain values: maps of other views are other maps."""
+        return {"size": self.size, "flip": self.flip, "closer": self.closer, "keep_regions": self.keep_regions}
+
+    def plain(self) -> dict[str, Any]:
+        """All options as values that JSON can hold, for records of what was run; :meth:`from_plain` reads them."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, values: dict[str, Any]) -> "DetectorOptions":
+        """The options that :meth:`plain` gave."""
+        return cls(**{**values, "sampling": ReferenceSampling(**values["sampling"])})
+
+
+def help_of(name: str) -> str:
+    """Returns the line of help of an option."""
+    return _field(name).metadata["help"]
+
+
+def choices_of(name: str) -> tuple[str, ...]:
+    """Returns the words that an option takes, or nothing where it takes other values."""
+    return _field(name).metadata["choices"]
+
+
+def default_of(name: str) -> Any:
+    """Returns the default of an option."""
+    found = _field(name).default
+    assert found is not MISSING
+    return found
+
+
+def least_of(name: str) -> int | None:
+    """Returns the minimum of an option that is a number."""
+    return _field(name).metadata["least"]
+
+
+def _field(name: str) -> Any:
+    return next(option for option in fields(DetectorOptions) if option.name == name)
+
+
+def _at_least(name: str, value: Any, least: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InputError(f"{name} {value!r}: give a whole number of at least {least}") from None
+    if number < least:
+        raise InputError(f"{name} {number}: give at least {least}")
+    return number
