@@ -71,6 +71,8 @@ def applied(network: CoSaliencyNetwork, photos: Photos, rng: np.random.Generator
     for number, group in enumerate(photos.groups):
         for count in REFERENCES:
             order = rng.permutation(len(group.deep))
+            if len(order) <= count:  # a small group
+                continue
             known, new = order[:count], order[count:]
             prototype = prototype_of(network, group.deep[known], group.marks[known] if count == 1 else None)
             kind = "learned from one marked image" if count == 1 else f"learned from {count} images"

@@ -16,7 +16,7 @@ from cosod.inference.region_filter import descriptors
 from cosod.io.images import read_image
 from cosod.io.tensors import shrink, to_batch
 from cosod.models.base import Consensus, Output
-from cosod.training.data.coarse_labels import BroadNames
+from cosod.training.data.coarse_labels import CoarseLabels
 
 #: Groups of a set, and photos of a group.
 GROUPS, IMAGES = 30, 12
@@ -61,7 +61,7 @@ class Photos:
     """
 
     def __init__(self, detector: cosod.Detector, duts: Path, sets: list[Path]):
-        self.classes = BroadNames(str(number) for number in range(1000))
+        self.classes = CoarseLabels(str(number) for number in range(1000))
         self.groups = [self._encode(detector, duts, name) for name in held_out()]
         self.shown: dict[str, set[str]] = {}  # what a photo of the everyday set shows
         for root in sets:

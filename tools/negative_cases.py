@@ -69,8 +69,10 @@ def _seen(photos: Photos, calibration: Calibration, prototype_of, rng: np.random
     for number, group in enumerate(photos.groups):
         allowed = [place for source in photos.sources(number) for place in photos.others(number, source, rng)]
         for count in REFERENCES:
-            known = rng.permutation(len(group.deep))
-            known, new = known[:count], known[count:][:SEEN]
+            order = rng.permutation(len(group.deep))
+            if len(order) <= count:  # a small group
+                continue
+            known, new = order[:count], order[count:][:SEEN]
             prototype = prototype_of(group.deep[known], group.marks[known] if count == 1 else None)
             alike = dict(zip(allowed, similarity(photos.deep(allowed), prototype).tolist(), strict=True))
             for other in _hardest(alike):

@@ -121,7 +121,17 @@ def test_negatives_that_are_not_there_or_would_be_written_over(scenes_on_disk, c
     assert cosod("learn", root / "refs", "-o", root / "d.consensus", "--not", root / "none.jpg") == 1
     assert "none.jpg: no such file or folder" in capsys.readouterr().err
     (root / "no" / "bad.jpg").write_text("no image")
-    assert cosod("learn", root / "refs", "-o", root / "no" / "0.png", "--size", "64", "--not", root / "no") == 1
+    (root / "no" / "0.consensus").symlink_to("0.png")
+    assert cosod("learn", root / "refs", "-o", root / "no" / "0.consensus", "--size", "64", "--not", root / "no") == 1
     assert "0.png" in capsys.readouterr().err and Image.open(root / "no" / "0.png").size == (80, 60)
     assert cosod("learn", root / "refs", "-o", root / "d.consensus", "--size", "64", "--not", root / "no") == 1
     assert "bad.jpg" in capsys.readouterr().err and (root / "d.consensus").exists()
+
+
+def test_the_name_of_a_consensus(scenes_on_disk, capsys):
+    root = scenes_on_disk
+    assert cosod("learn", root / "refs", "-o", root / "disc.png", "--size", "64") == 1
+    assert "disc.png: is the name of another kind of file; give one as" in capsys.readouterr().err
+    assert not (root / "disc.png").exists()
+    assert cosod("learn", root / "refs", "-o", root / "disc", "--size", "64") == 0
+    assert "rename the file to" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cosod.cli.detector_options import group_options, network_options
+from cosod.cli.one_file import FILE_ENDINGS
 from cosod.cli.options import list_failed, note_left_out, note_results
 
 
@@ -57,6 +58,9 @@ def command(paths, output, masks, negatives, network):
     marks = marks_of(masks, images, paths)
     if output.is_dir():
         raise InputError(f"{output} is a folder; give a file for the consensus, as {output}/object.consensus")
+    named = output.with_suffix(".consensus")
+    if output.suffix != named.suffix and output.suffix.lower() in FILE_ENDINGS:
+        raise InputError(f"-o {output}: is the name of another kind of file; give one as {named}")
     guard([output], [*images, *others, *marks, *network.files()])
     if output.exists() and not is_consensus(output):
         raise InputError(f"{output} exists and is not a consensus; give another name, as object.consensus")
@@ -69,6 +73,8 @@ def command(paths, output, masks, negatives, network):
     photos = plural(provenance.images, "photo")
     against = f", against {plural(provenance.negatives, 'photo')} without the object" if negatives else ""
     click.echo(f"Learned from {photos}{marked}{against}: {output}", err=True)
+    if output.suffix != named.suffix:
+        click.echo(f"Note: cosod apply takes names that end in .consensus; rename the file to {named}", err=True)
     if provenance.images == 1 and not provenance.marked:
         click.echo("Warning: one photo has nothing to share: what stands out in it was learned; mark it", err=True)
     list_failed(map(str, failed))
