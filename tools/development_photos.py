@@ -14,8 +14,8 @@ import cosod
 from cosod.inference.consensus_file import marked_attention
 from cosod.inference.region_filter import descriptors
 from cosod.io.images import read_image
-from cosod.io.tensors import shrink, to_batch
-from cosod.models.base import Consensus, Output
+from cosod.io.tensors import shrink
+from cosod.models.base import Output
 from cosod.training.data.coarse_labels import CoarseLabels
 
 #: Groups of a set, and photos of a group.
@@ -122,10 +122,9 @@ class Photos:
         deep, regions = [], []
         for first in range(0, IMAGES, 4):
             if part := images[first : first + 4]:
-                batch = to_batch(part, network.mean, network.std, detector.device)
-                features = detector.steps.encode(batch)
+                features = detector.forward.encode(part)
                 deep.append(features.deep.float().cpu().clone())
-                output = detector.steps.decode(features, Consensus(network.consensus(features).vector))
+                output = detector.forward.alone(features, network.consensus(features))
                 each = zip(_rows(output), features.deep.split(1), strict=True)
                 regions += [descriptors(one, f) for one, f in each]
         together = torch.cat(deep)

@@ -39,7 +39,7 @@ def detector(network, sampling=None, calibration=None, **options):
 
 def encoded(of, images, on_error=None):
     return EncodedGroup(
-        Inputs(images, of.size, of.max_pixels, on_error), of._encode, of.batch, of.options.feature_bytes
+        Inputs(images, of.size, of.max_pixels, on_error), of.forward.encode, of.batch, of.options.feature_bytes
     )
 
 

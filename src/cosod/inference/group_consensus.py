@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cosod.errors import ImageError, InputError
 from cosod.inference.feature_cache import EncodedGroup
+from cosod.inference.group_forward import joined
 from cosod.inference.presence import FLOOR, Calibration, count, group_presence, pooled, similarity, where_like
 from cosod.inference.reference_sampling import ReferenceSampling, choose, sampled
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
@@ -68,15 +69,15 @@ def _exact(
     network: CoSaliencyNetwork, calibration: Calibration | None, group: EncodedGroup, precision: torch.dtype
 ) -> Shared:
     indices: list[int] = []
-    parts: list[Tensor] = []
+    parts: list[Features] = []
     for part, found in group.batches(range(len(group))):
         indices += part
-        parts.append(found.deep)
+        parts.append(found._replace(skips=()))
     if not indices:
         raise ImageError("none of the images could be read")
-    deep = torch.cat(parts)
-    del parts  # twice the features of a large group would be much
-    features = Features((), deep, found.size)
+    features = joined(parts)
+    del parts, found  # twice the features of a large group would be much
+    deep = features.deep
     affinity = affinity_of(network)
     if affinity is None:
         consensus = network.consensus(features)

@@ -32,6 +32,10 @@ class Features(NamedTuple):
     deep: Tensor
     size: tuple[int, int]
 
+    def part(self, images: slice) -> "Features":
+        """The features of some of the N images."""
+        return Features(tuple(skip[images] for skip in self.skips), self.deep[images], self.size)
+
 
 class Consensus(NamedTuple):
     """What the images of one group share.
