@@ -200,7 +200,8 @@ def _show(forward: GroupForward, part, stems: list[str], consensus: Consensus, k
         features = forward.encode([item.square for item in part])
         if "decoder" in kinds:
             # Of a network whose k depends on the group (GCoNet+ as published), the maps are those of this batch.
-            ((_, _, output),) = forward.decode([(list(range(len(part))), features)], consensus)
+            indices = list(range(len(part)))
+            ((_, _, output),) = forward.decode([(indices, features)], consensus, indices)
             add("saliency", output.maps)
     for number, of_one in enumerate(found):
         of_one["levels"] = tuple(level[number, 0].cpu().numpy() for level in levels)

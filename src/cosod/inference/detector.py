@@ -17,6 +17,7 @@ from cosod.inference.device import choose_device
 from cosod.inference.flip_tta import MirroredSteps
 from cosod.inference.forking import check_process, prepare_forks
 from cosod.inference.group_forward import GroupForward
+from cosod.inference.kept_rules import KeptRules
 from cosod.inference.options import DetectorOptions
 from cosod.inference.pipeline import Pipeline, Result
 from cosod.inference.precision import has_bfloat16, probed_precision
@@ -76,9 +77,14 @@ def learn(
     images: Sequence[ImageSource],
     masks: Sequence[ImageSource | None] | None = None,
     detector: "Detector | None" = None,
+    negatives: Sequence[ImageSource] | None = None,
 ) -> GroupConsensus:
-    """What images share, to be kept and applied to others: :meth:`Detector.learn`, by default of the default model."""
-    return (detector or load()).learn(images, masks)
+    """What images share, to be kept and applied to others: :meth:`Detector.learn`, by default of the default model.
+
+    Example:
+        >>> consensus = cosod.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])
+    """
+    return (detector or load()).learn(images, masks, negatives=negatives)
 
 
 def apply(
@@ -135,7 +141,8 @@ class Detector:
         self.options = replace(options, device=str(chosen), precision=precision)
         self.forward = GroupForward(network, options.batch, _steps(network, self.options), chosen)
         regions = None if options.keep_regions else RegionClassifier.read(network.extra)
-        self.pipeline = Pipeline(self.forward, self.options, Calibration.read(network.extra), regions)
+        rules = KeptRules.read(network.extra)
+        self.pipeline = Pipeline(self.forward, self.options, Calibration.read(network.extra), regions, rules)
         self._process = os.getpid()
         prepare_forks()
 
@@ -313,6 +320,7 @@ class Detector:
         images: Sequence[ImageSource],
         masks: Sequence[ImageSource | None] | None = None,
         on_error: OnError | None = None,
+        negatives: Sequence[ImageSource] | None = None,
     ) -> GroupConsensus:
         """What the images share, to be kept and applied to other images.
 
@@ -322,12 +330,20 @@ class Detector:
                 are. Of two levels the brighter one marks the object, of more what is brighter than half. Marked images
                 alone then say what the object is, and one of them is enough. The others count as far as what resembles
                 it is in them (not at all where presence is not calibrated).
-            on_error: as for :meth:`stream`.
+            on_error: as for :meth:`stream`; negatives are counted after the images.
+            negatives: images of what the object is *not*, as those in which it was found by mistake; the object must
+                not be in them. Where a region of another image resembles one of these more than the object, it is
+                faded, and presence is low.
 
         Raises:
             InputError: no images, or none but images of one color; a mask that marks nothing or everything, or is of
-                another size than its image; a network whose consensus cannot be kept, or cannot be marked.
+                another size than its image; a network whose consensus cannot be kept, or cannot be marked, or that has
+                no constants for negatives.
             ImageError: an image that cannot be read.
+
+        Example:
+            >>> consensus = detector.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg", "plate.jpg"])
+            >>> consensus.save("mug.consensus")
         """
         check_process(self._process, self.options.backend, self.device)
         images = as_group(images)
@@ -335,7 +351,14 @@ class Detector:
         inputs = Inputs(images, self.size, self.max_pixels, on_error, twice=False, find_uniform=True)
         learned = self.pipeline.learn(inputs, masks, self.identity)
         tell_uniform(inputs)
-        return learned
+        if negatives is None or (isinstance(negatives, Sequence) and not negatives):
+            return learned
+        later = None if on_error is None else lambda index, error: on_error(len(images) + index, error)
+        others = Inputs(as_group(negatives), self.size, self.max_pixels, later, twice=False, find_uniform=True)
+        try:
+            return self.pipeline.against(learned, others)
+        finally:
+            tell_uniform(others)
 
     def check(self, consensus: GroupConsensus, name: str = "the consensus") -> None:
         """Raises InputError unless ``consensus`` was learned with this network, these weights and this size."""

@@ -69,19 +69,20 @@ class GroupForward:
         """The network's consensus of all images of a group, whose features come in parts."""
         return self.network.consensus(joined(parts))
 
-    def decode(self, parts: Iterable[tuple[list[int], Features]], consensus: Consensus) -> Iterator[Decoded]:
+    def decode(
+        self, parts: Iterable[tuple[list[int], Features]], consensus: Consensus, formed_of: Sequence[int]
+    ) -> Iterator[Decoded]:
         """What the decoder makes of a group, part by part.
 
         Args:
-            parts: indices and features, in the order of the images that the consensus was formed of.
+            parts: indices and features of images of the group, some of which may be gone meanwhile.
             consensus: of the whole group.
+            formed_of: indices of the images that the consensus was formed of, in their order there.
         """
-        start = 0
+        rows = {index: row for row, index in enumerate(formed_of)}
         for indices, features in parts:
-            rows = slice(start, start + len(indices))
-            start = rows.stop
             with torch.inference_mode():
-                output = self.steps.decode(features, consensus.part(rows))
+                output = self.steps.decode(features, consensus.part([rows[index] for index in indices]))
             yield Decoded(indices, features, output)
 
     def alone(self, features: Features, consensus: Consensus) -> Output:
@@ -101,7 +102,8 @@ class GroupForward:
             (indices[start : start + self.batch], self.steps.encode(part.to(self.device)))
             for start, part in zip(range(0, len(images), self.batch), images.split(self.batch), strict=True)
         ]
-        outputs = (found.output for found in self.decode(parts, self.consensus([features for _, features in parts])))
+        consensus = self.consensus([features for _, features in parts])
+        outputs = (found.output for found in self.decode(parts, consensus, indices))
         if self.network.whole_group_maps:
             return self.whole_group_maps(outputs)
         return torch.cat([output.maps for output in outputs])

@@ -53,7 +53,7 @@ class Consensus(NamedTuple):
     attention: Tensor | None = None
     spatial: Tensor | None = None
 
-    def part(self, images: slice) -> "Consensus":
+    def part(self, images: slice | list[int]) -> "Consensus":
         """The consensus for some of the group's N images: what is kept image by image is cut to them."""
         vector = self.vector if len(self.vector) == 1 else self.vector[images]
         cut = (None if maps is None else maps[images] for maps in (self.attention, self.spatial))
