@@ -72,7 +72,7 @@ def load(
         DeviceError: a device that is not there.
 
     Example:
-        >>> detector = cosod.load(weights="runs/mine", device="cpu", flip=True)
+        >>> detector = cosod.load(weights="runs/mine", device="cpu", flip=True)  # doctest: +SKIP
     """
     from cosod.models.checkpoints import loading
 
@@ -93,7 +93,11 @@ def learn(
     masks: Sequence[ImageSource | None] | None = None,
     detector: "Detector | None" = None,
 ) -> GroupConsensus:
-    """What images share, to be kept and applied to others: :meth:`Detector.learn`, by default of the default model."""
+    """What images share, to be kept and applied to others: :meth:`Detector.learn`, by default of the default model.
+
+    Example:
+        >>> consensus = cosod.learn(["mug1.jpg", "mug2.jpg"])  # doctest: +SKIP
+    """
     return (detector or load()).learn(images, masks)
 
 
@@ -102,7 +106,12 @@ def apply(
     images: Sequence[ImageSource],
     detector: "Detector | None" = None,
 ) -> Iterator:
-    """Index and map (of several consensuses: maps) of each image by itself: :meth:`Detector.apply`."""
+    """Index and map (of several consensuses: maps) of each image by itself: :meth:`Detector.apply`.
+
+    Example:
+        >>> for index, saliency in cosod.apply(consensus, ["photo1.jpg", "photo2.jpg"]):  # doctest: +SKIP
+        ...     print(index, saliency.mean())
+    """
     if detector is None:
         first = consensus if isinstance(consensus, GroupConsensus) else next(iter(consensus), None)
         detector = load(size=first and first.provenance.size)
@@ -126,7 +135,7 @@ class Detector(Finding):
         DeviceError: a device that is not there.
 
     Example:
-        >>> detector = cosod.Detector(cosod.models.load("default"), "cpu", 256, batch=4)
+        >>> detector = cosod.Detector(cosod.models.create("gconet_plus_mobile"), "cpu", 256, batch=4)
         >>> detector.options.batch
         4
     """
@@ -201,7 +210,7 @@ class Detector(Finding):
             ImageError: an image that cannot be read.
 
         Example:
-            >>> maps = cosod.load().segment(["mug1.jpg", "mug2.jpg", "mug3.jpg"])
+            >>> maps = cosod.load().segment(["mug1.jpg", "mug2.jpg", "mug3.jpg"])  # doctest: +SKIP
         """
         maps = dict(self.stream(images))
         return [maps[i] for i in range(len(maps))]
@@ -223,7 +232,7 @@ class Detector(Finding):
             ImageError: an image that cannot be read.
 
         Example:
-            >>> for result in cosod.load().detect(["mug1.jpg", "mug2.jpg", "sky.jpg"]):
+            >>> for result in cosod.load().detect(["mug1.jpg", "mug2.jpg", "sky.jpg"]):  # doctest: +SKIP
             ...     print(result.presence, result.map.mean())
         """
         return list(self.results(images))
@@ -261,7 +270,7 @@ class Detector(Finding):
             For each image, in order, a :class:`~cosod.inference.pipeline.Result` for each consensus.
 
         Example:
-            >>> for result in detector.results(photos, on_error=lambda index, error: print(error)):
+            >>> for result in detector.results(photos, on_error=lambda index, error: print(error)):  # doctest: +SKIP
             ...     print(photos[result.index], result.presence)
         """
         check_process(self._process, self.options.backend, self.device)
