@@ -52,7 +52,7 @@ def deviation(duts: Path, seeds: int) -> None:
     print("|---|---|---|---|---|---|---|")
     for name, photos, measured in large_groups(duts):
         inputs = Inputs(photos, detector.size, detector.max_pixels, None)
-        group = EncodedGroup(inputs, detector._encode, detector.batch, 1 << 40)
+        group = EncodedGroup(inputs, detector.forward.encode, detector.batch, 1 << 40)
         truths = [truth(photos[i], detector.size) for i in measured]
         exact = maps(detector, group, measured, ReferenceSampling(0))
         print(row(f"{name}, {len(photos)} images", "all", [figures(exact, exact, truths)]), flush=True)
@@ -89,7 +89,7 @@ def maps(detector: cosod.Detector, group: EncodedGroup, measured: list[int], sam
     """Maps ``(n, S, S)`` of the measured images at the working size."""
     consensus = shared(detector.network, detector.calibration, group, sampling).consensus
     parts = group.batches(measured)
-    return torch.cat([detector.steps.decode(found, consensus).maps[:, 0] for _, found in parts]).numpy()
+    return torch.cat([detector.forward.steps.decode(found, consensus).maps[:, 0] for _, found in parts]).numpy()
 
 
 def figures(found: np.ndarray, exact: np.ndarray, truths: list[np.ndarray]) -> tuple[float, ...]:

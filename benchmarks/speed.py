@@ -32,7 +32,8 @@ from straightforward import Straightforward
 from torch import Tensor
 
 from cosod.inference.cpu_fusion import prefer_kept_memory
-from cosod.inference.detector import Detector, choose_device
+from cosod.inference.detector import Detector
+from cosod.inference.device import choose_device
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
@@ -121,12 +122,12 @@ def group_maps(detector: Detector, inputs: Ready) -> Iterator[Tensor]:
     """Maps ``(n, 1, S, S)`` of one group, batch by batch, by the detector's own steps and bounds."""
 
     def encode(images: list[Tensor]) -> Features:
-        return detector.steps.encode(torch.cat(images).contiguous(memory_format=torch.channels_last))
+        return detector.forward.steps.encode(torch.cat(images).contiguous(memory_format=torch.channels_last))
 
     encoded = EncodedGroup(inputs, encode, detector.batch, detector.options.feature_bytes)
-    found = detector._shared(encoded)
-    for _, features, output in detector._decoded(encoded, found.indices, found.consensus):
-        yield detector._filtered(output, features.deep, found.prototype)[0]
+    found = detector.pipeline.consensus(encoded)
+    for _, features, output in detector.pipeline.decoded(encoded, found.indices, found.consensus):
+        yield detector.pipeline.filtered(output, features.deep, found.prototype)[0]
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> tuple[float, int | None]:

@@ -1,5 +1,6 @@
-"""A loss, a metric, a recipe, a network or a verb is added by one file and one line of a registry."""
+"""A backbone, a loss, a metric, a recipe, a network or a verb is added by one file and one line of a registry."""
 
+import itertools
 import sys
 import types
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from cosod.evaluation import save
 from cosod.evaluation.metrics import names
 from cosod.losses import registry as losses
 from cosod.models import create, registry
+from cosod.models.backbones import registry as backbones
+from cosod.models.backbones.base import Backbone, four_levels
+from cosod.models.backbones.imagenet import init_backbone
 from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.training.config.recipe import from_table, load_recipe, to_table
 from cosod.training.data.loader import Batch
@@ -117,6 +121,77 @@ def test_a_network_is_one_file_and_one_line(monkeypatch, tmp_path):
     assert type(network) is Toy and registry.name_of(network) == "toy" and "toy" in registry.names()
     cosod.models.save(network, tmp_path / "toy.safetensors")
     assert type(cosod.models.load(tmp_path / "toy.safetensors")) is Toy
+
+
+class ToyBackbone(Backbone):
+    """One convolution for each level, each half as fine as the one before."""
+
+    out_channels = (4, 6, 8, 10, 12)
+    strides = (2, 4, 8, 16, 32)
+    mean = std = (0.5, 0.5, 0.5)
+
+    def __init__(self):
+        super().__init__()
+        channels = (3, *self.out_channels)
+        self.levels = torch.nn.ModuleList(torch.nn.Conv2d(i, o, 3, 2, 1) for i, o in itertools.pairwise(channels))
+
+    def forward(self, images):
+        outputs = [self.levels[0](images)]
+        for level in self.levels[1:]:
+            outputs.append(level(outputs[-1]))
+        return outputs
+
+    def own_name(self, published):
+        return f"levels.{published}" if published[0].isdigit() else None
+
+
+@pytest.fixture
+def toy_backbone(monkeypatch):
+    monkeypatch.setitem(backbones.REGISTRY, "toy", backbones.Entry(ToyBackbone))
+
+
+@pytest.mark.parametrize("name", ["gconet_plus", "gconet_plus_mobile", "ssnm"])
+def test_a_backbone_is_one_file_and_one_line(toy_backbone, tmp_path, name):
+    torch.manual_seed(0)
+    network = create(name, backbone="toy").eval()
+    assert network.mean == (0.5, 0.5, 0.5)
+    with torch.no_grad():
+        maps = network(images(0, 3, 64)).maps
+    assert maps.shape == (3, 1, 64, 64) and bool(maps.isfinite().all())
+    cosod.models.save(network, tmp_path / "toy.safetensors")
+    again = cosod.models.load(tmp_path / "toy.safetensors")
+    assert again.backbone.name == "toy" and again.config == network.config
+    state = {key.removeprefix("levels."): torch.ones_like(value) for key, value in again.backbone.state_dict().items()}
+    torch.save(state | {"fc.weight": torch.zeros(1)}, tmp_path / "toy.pth")
+    init_backbone(again, tmp_path / "toy.pth")
+    assert all(bool((value == 1).all()) for value in again.backbone.state_dict().values())
+
+
+def test_recipes_take_a_new_backbone(toy_backbone, tmp_path):
+    path = tmp_path / "toy.toml"
+    path.write_text('base = "gconet_plus_released"\ndescription = "A toy."\n[options]\nbackbone = "toy"\n')
+    recipe = load_recipe(path)
+    assert create(recipe.network, **recipe.options).backbone.name == "toy"
+
+
+def test_a_backbone_that_does_not_fit_is_refused():
+    for name, backbone in (("gconet_plus", "hrnet_w18"), ("ssnm", "toy"), ("gconet_plus_mobile", "toy")):
+        with pytest.raises(InputError, match=f"backbone cannot be '{backbone}'; choose one of .*resnet50"):
+            create(name, backbone=backbone)
+
+
+@pytest.mark.parametrize("name", [name for name in backbones.names() if not name.startswith("hrnet_w") or "18" in name])
+@torch.no_grad()
+def test_every_backbone_gives_what_it_says(name):
+    backbone = backbones.create(name).eval()
+    features = backbone(images(0, 1, 64))
+    assert isinstance(features, list) and backbone.name == name
+    assert [tuple(x.shape[1:]) for x in features] == [
+        (channels, 64 // stride, 64 // stride)
+        for channels, stride in zip(backbone.out_channels, backbone.strides, strict=True)
+    ]
+    levels = four_levels(backbone, images(0, 1, 64))
+    assert [x.shape[-1] for x in levels] == [16, 8, 4, 2]
 
 
 def test_a_verb_is_one_file_and_one_line(monkeypatch):

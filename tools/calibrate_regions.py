@@ -90,10 +90,10 @@ def situations(
 
     def encoded(rows) -> EncodedGroup:
         inputs = Inputs([group.images[row] for row in rows], detector.size, detector.max_pixels, None)
-        return EncodedGroup(inputs, detector._encode, detector.batch, 1 << 40)
+        return EncodedGroup(inputs, detector.forward.encode, detector.batch, 1 << 40)
 
     def see(situation: str, rows, images: EncodedGroup, consensus: Consensus, prototype: Tensor) -> Iterator[Seen]:
-        for part, features, output in detector._decoded(images, list(range(len(rows))), consensus):
+        for part, features, output in detector.pipeline.decoded(images, list(range(len(rows))), consensus):
             probability = reduced(output.maps if output.probability is None else output.probability)[:, 0].numpy()
             maps = reduced(output.maps)[:, 0].numpy()
             for place, index in enumerate(part):
@@ -109,7 +109,7 @@ def situations(
         for first in range(0, len(order) - size + 1, size):
             rows = order[first : first + size]
             images = encoded(rows)
-            found = detector._shared(images)
+            found = detector.pipeline.consensus(images)
             yield from see(f"groups of {size}", rows, images, found.consensus, found.prototype)
     for count in REFERENCES:
         known, rows = order[:count], order[count:]

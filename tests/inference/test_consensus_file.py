@@ -14,7 +14,7 @@ from cosod.errors import ImageError, InputError
 from cosod.inference.consensus_file import GroupConsensus, marked_attention
 from cosod.inference.detector import Detector, load
 from cosod.inference.presence import Calibration
-from cosod.io.tensors import shrink
+from cosod.io.tensors import shrink, to_batch
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_one_marked_image_decides(detector):
     here, there = detector.learn([image], [disc]), detector.learn([image], [other])
     assert here.provenance.marked == 1 and here.provenance.images == 1
     assert float((here.prototype - there.prototype).abs().max()) > 1e-4
-    tensor = detector._tensor([shrink(image, 64)])
+    tensor = to_batch([shrink(image, 64)], detector.network.mean, detector.network.std)
     with torch.inference_mode():
         deep = detector.network.encode(tensor).deep
     attention = marked_attention(disc, disc.shape, deep.shape[-2:], 10**6)
@@ -217,9 +217,9 @@ def test_damaged_files(detector, tmp_path, damage):
 
 def test_presence_comes_with_calibrated_weights_only(detector, monkeypatch):
     group = scenes(3)
-    monkeypatch.setattr(detector, "calibration", None)
+    monkeypatch.setattr(detector.pipeline, "calibration", None)
     assert [r.presence for r in detector.results(group)] == [None] * 3
-    monkeypatch.setattr(detector, "calibration", Calibration(slope=20.0, offset=-10.0, few=1.0))
+    monkeypatch.setattr(detector.pipeline, "calibration", Calibration(slope=20.0, offset=-10.0, few=1.0))
     found = [r.presence for r in detector.results(group)]
     assert all(0 <= p <= 1 for p in found)
     learned = detector.learn(group)

@@ -33,13 +33,13 @@ def network():
 
 def detector(network, sampling=None, calibration=None, **options):
     found = Detector(network, "cpu", size=64, sampling=sampling, **options)
-    found.calibration = calibration
+    found.pipeline.calibration = calibration
     return found
 
 
 def encoded(of, images, on_error=None):
     return EncodedGroup(
-        Inputs(images, of.size, of.max_pixels, on_error), of._encode, of.batch, of.options.feature_bytes
+        Inputs(images, of.size, of.max_pixels, on_error), of.forward.encode, of.batch, of.options.feature_bytes
     )
 
 

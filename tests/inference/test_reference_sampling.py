@@ -41,7 +41,7 @@ def detector(network, references, by="spread", exact_up_to=0, **options):
 
 def encoded(of, images, on_error=None):
     return EncodedGroup(
-        Inputs(images, of.size, of.max_pixels, on_error), of._encode, of.batch, of.options.feature_bytes
+        Inputs(images, of.size, of.max_pixels, on_error), of.forward.encode, of.batch, of.options.feature_bytes
     )
 
 
@@ -257,7 +257,7 @@ def test_an_image_that_goes_between_the_passes_is_an_error(light, tmp_path):
         Image.fromarray(scene(i)).save(path)
     of = detector(light, 3, batch=2, feature_bytes=0)
     inputs = Inputs(paths, of.size, of.max_pixels, lambda i, e: None, twice=False)
-    results = of._segment(inputs)
+    results = of.pipeline.group(inputs)
     assert next(results).index == 0
     paths[11].unlink()
     with pytest.raises(ImageError, match=r"11\.png: no such file"):

@@ -105,8 +105,8 @@ def test_a_weights_file_keeps_the_constants(tmp_path):
             RegionClassifier.read({"regions": damaged})
     path = tmp_path / "light.safetensors"
     safetensors_file.save(cosod.models.create("gconet_plus_mobile"), path, {"regions": constants})
-    assert cosod.load(path, "cpu").region_classifier == CLASSIFIER
-    assert cosod.load(path, "cpu", keep_regions=True).region_classifier is None
+    assert cosod.load(path, "cpu").pipeline.region_classifier == CLASSIFIER
+    assert cosod.load(path, "cpu", keep_regions=True).pipeline.region_classifier is None
 
 
 def test_a_closer_look_does_not_bring_back_what_is_gone():

@@ -118,7 +118,7 @@ def test_an_image_that_vanishes_between_the_looks_keeps_the_map_of_the_first(tmp
             path.unlink(missing_ok=True)
         return Output(found.expand(len(features.deep), -1, -1, -1))
 
-    detector.steps.decode = vanish
+    detector.forward.steps.decode = vanish
     results = list(detector.detect(paths))
     assert len(results) == 3 and not any(path.exists() for path in paths)
     assert all(result.look is None and result.map.max() > 0.5 for result in results)

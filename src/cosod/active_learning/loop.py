@@ -25,7 +25,7 @@ from cosod.active_learning.settings import REGIONS, Settings
 from cosod.active_learning.stage import PRECISIONS, StageReport, train_stage
 from cosod.active_learning.state import State
 from cosod.errors import InputError
-from cosod.inference.detector import choose_device
+from cosod.inference.device import choose_device
 from cosod.io.atomic_write import whole, write_text
 from cosod.models.backbones.imagenet import init_backbone
 from cosod.models.checkpoints import loading, reading, safetensors_file

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from cosod.analysis.decoder import caught_levels
 from cosod.errors import ImageError
 from cosod.inference.detector import Detector
+from cosod.inference.group_forward import GroupForward, joined
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
-from cosod.io.tensors import shrink, to_batch
+from cosod.io.tensors import shrink
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 from cosod.models.modules.affinity import affinity_of
 from cosod.models.modules.part_matching import PartMatching
@@ -114,17 +115,18 @@ def examine(
     Returns:
         ``None`` where no image could be read.
     """
-    network, side = detector.network, detector.size
+    network = detector.network
+    forward = GroupForward(network, detector.batch)  # the network itself, whose decoder is watched
     indices: list[int] = []
-    deep: list[Tensor] = []
+    deep: list[Features] = []
     first: list[_Read] = []
     for part in _read(detector, group, on_error, on_read):
-        deep.append(network.encode(_tensor(detector, part)).deep)
+        deep.append(forward.encode_deep([item.square for item in part]))
         indices += [item.index for item in part]
         first += part[: max(0, images - len(first))]
     if not indices:
         return None
-    features = Features((), torch.cat(deep), (side, side))
+    features = joined(deep)
     del deep
     consensus = network.consensus(features)
     vectors = image_vectors(network, features, consensus) if "consensus" in kinds else np.zeros((0, 0), np.float32)
@@ -133,7 +135,7 @@ def examine(
         for start in range(0, len(first), detector.batch):
             part = first[start : start + detector.batch]
             of_part = consensus.part(slice(start, start + len(part)))
-            shown += _show(detector, part, [group.stems[item.index] for item in part], of_part, kinds)
+            shown += _show(forward, part, [group.stems[item.index] for item in part], of_part, kinds)
     return Examined(group.name, tuple(group.stems[i] for i in indices), vectors, tuple(shown))
 
 
@@ -185,12 +187,8 @@ def _read(detector: Detector, group: Group, on_error, on_read) -> Iterator[list[
                 yield part
 
 
-def _tensor(detector: Detector, part: Collection[_Read]) -> Tensor:
-    return to_batch([item.square for item in part], detector.network.mean, detector.network.std, detector.device)
-
-
-def _show(detector: Detector, part, stems: list[str], consensus: Consensus, kinds: Collection[str]) -> list[Shown]:
-    network = detector.network
+def _show(forward: GroupForward, part, stems: list[str], consensus: Consensus, kinds: Collection[str]) -> list[Shown]:
+    network = forward.network
     found: list[dict] = [{} for _ in part]
     watched = caught_levels(network) if "decoder" in kinds else contextlib.nullcontext([])
 
@@ -199,10 +197,12 @@ def _show(detector: Detector, part, stems: list[str], consensus: Consensus, kind
             of_one[name] = values[0]
 
     with watched as levels:
-        features = network.encode(_tensor(detector, part))
+        features = forward.encode([item.square for item in part])
         if "decoder" in kinds:
             # Of a network whose k depends on the group (GCoNet+ as published), the maps are those of this batch.
-            add("saliency", network.decode(features, consensus).maps)
+            indices = list(range(len(part)))
+            ((_, _, output),) = forward.decode([(indices, features)], consensus, indices)
+            add("saliency", output.maps)
     for number, of_one in enumerate(found):
         of_one["levels"] = tuple(level[number, 0].cpu().numpy() for level in levels)
     if "attention" in kinds:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from cosod.apps.blame import blame
 from cosod.apps.map_sources import FoundMap, MapSource
 from cosod.apps.preflight import check_places
 from cosod.apps.segment import Summary
 from cosod.apps.stale import earlier_of, photos_of
-from cosod.errors import CosodError, ImageError, OutputError, SingleImageWarning, UniformImageWarning
+from cosod.errors import CosodError, ImageError, SingleImageWarning, UniformImageWarning
 from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import Group
 from cosod.io.run_records import begin, file_states, fingerprint, read_record, record_of, refuse_foreign
@@ -62,18 +63,11 @@ class Reading:
     @contextlib.contextmanager
     def only(self, index: int) -> Iterator[None]:
         """Whatever goes wrong with an image inside is its own failure; a result that cannot be written ends all."""
-        image = str(self.group.images[index])
         try:
-            yield
-        except OutputError:
-            raise
-        except CosodError as error:
-            self.fail(index, ImageError(str(error) if image in str(error) else f"{image}: {error}"))
-        except MemoryError:
-            self.fail(index, ImageError(f"{image}: too large for the memory of this machine; reduce the image"))
-        except Exception as error:
-            message = f"{image}: cannot be used ({type(error).__name__}: {error}); leave it out, or convert it"
-            self.fail(index, ImageError(message))
+            with blame(self.group.images[index]):
+                yield
+        except ImageError as error:
+            self.fail(index, error)
 
     def without(self, index: int, presence: float) -> None:
         """The object is not in the image; the summary names it."""

@@ -1,5 +1,6 @@
 """The predictor: a network, and everything between it and a folder of photos."""
 
+import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -7,45 +8,29 @@ from typing import Any, overload
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from cosod.errors import DeviceError, ImageError, InputError
+from cosod.errors import ImageError, InputError
 from cosod.inference.backends import open_steps
-from cosod.inference.consensus_file import GroupConsensus, Provenance, check_masks, marked_attention
+from cosod.inference.consensus_file import GroupConsensus, check_masks
 from cosod.inference.cpu_fusion import FastSteps
-from cosod.inference.feature_cache import EncodedGroup
+from cosod.inference.device import choose_device
 from cosod.inference.flip_tta import MirroredSteps
 from cosod.inference.forking import check_process, prepare_forks
-from cosod.inference.group_consensus import shared_with_marks
+from cosod.inference.group_forward import GroupForward
+from cosod.inference.kept_rules import KeptRules
 from cosod.inference.options import DetectorOptions
-from cosod.inference.pipeline import Finding, Result, tell_uniform
+from cosod.inference.pipeline import Pipeline, Result
 from cosod.inference.precision import has_bfloat16, probed_precision
-from cosod.inference.presence import Calibration, count
+from cosod.inference.presence import Calibration
 from cosod.inference.probe_images import drawn_group
 from cosod.inference.region_filter import RegionClassifier
+from cosod.inference.uniform_images import tell_uniform, with_uniform
 from cosod.io.images import ImageSource
 from cosod.io.prefetch import Inputs, as_group, batched
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Steps
 
 OnError = Callable[[int, ImageError], None]
-
-
-def choose_device(device: str = "auto") -> torch.device:
-    """``auto`` is CUDA where there is one, else the CPU; anything else must be there.
-
-    Raises:
-        DeviceError: the device is unknown or absent.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except Exception as error:
-        here = "cpu, cuda" if torch.cuda.is_available() else "cpu"
-        raise DeviceError(f"device {device!r} is not available here (available: {here}); use --device auto") from error
-    return chosen
 
 
 def load(
@@ -92,13 +77,14 @@ def learn(
     images: Sequence[ImageSource],
     masks: Sequence[ImageSource | None] | None = None,
     detector: "Detector | None" = None,
+    negatives: Sequence[ImageSource] | None = None,
 ) -> GroupConsensus:
     """What images share, to be kept and applied to others: :meth:`Detector.learn`, by default of the default model.
 
     Example:
-        >>> consensus = cosod.learn(["mug1.jpg", "mug2.jpg"])  # doctest: +SKIP
+        >>> consensus = cosod.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])  # doctest: +SKIP
     """
-    return (detector or load()).learn(images, masks)
+    return (detector or load()).learn(images, masks, negatives=negatives)
 
 
 def apply(
@@ -118,7 +104,7 @@ def apply(
     return detector.apply(consensus, images)
 
 
-class Detector(Finding):
+class Detector:
     """Finds the object that a group of images shares.
 
     Args:
@@ -129,6 +115,8 @@ class Detector(Finding):
 
     Attributes:
         options: as they are in use: with the size, the device and the precision that were chosen.
+        forward: the network's steps for groups of images that are read and shrunk.
+        pipeline: what is made of them: presence, regions, closer looks.
 
     Raises:
         InputError: an option out of range, or a size that the network does not take.
@@ -152,26 +140,42 @@ class Detector(Finding):
         options = DetectorOptions.of(options, device=device, size=size, **changes)
         options = DetectorOptions.of(options, size=network.size if options.size is None else options.size)
         network.check_size(options.size)
-        on_torch = options.backend == "torch"
-        self.device = choose_device(options.device if on_torch else "cpu")
-        self.network = network.eval().to(self.device, memory_format=torch.channels_last)
-        precision = _precision(options.precision, self.network, self.device) if on_torch else "float32"
-        self.options = replace(options, device=str(self.device), precision=precision)
-        self.steps: Steps
-        if on_torch:
-            self.steps = FastSteps(self.network, self.device, precision)
-        else:
-            self.steps = open_steps(options.backend, self.network, options.size)
-        if options.flip:
-            self.steps = MirroredSteps(self.steps)
-        self.calibration = Calibration.read(network.extra)
-        self.region_classifier = None if options.keep_regions else RegionClassifier.read(network.extra)
+        chosen = choose_device(options.device if options.backend == "torch" else "cpu")
+        network = network.eval().to(chosen, memory_format=torch.channels_last)
+        precision = _precision(options, network, chosen)
+        self.options = replace(options, device=str(chosen), precision=precision)
+        self.forward = GroupForward(network, options.batch, _steps(network, self.options), chosen)
+        regions = None if options.keep_regions else RegionClassifier.read(network.extra)
+        rules = KeptRules.read(network.extra)
+        self.pipeline = Pipeline(self.forward, self.options, Calibration.read(network.extra), regions, rules)
         self._process = os.getpid()
         prepare_forks()
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
         self._process = os.getpid()  # sent to this process whole, it has left nothing behind
+
+    @property
+    def network(self) -> CoSaliencyNetwork:
+        """The network, in evaluation mode on the device."""
+        return self.forward.network
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.forward.device
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How similarity becomes presence; None where the weights say nothing of it."""
+        return self.pipeline.calibration
+
+    @functools.cached_property
+    def identity(self) -> tuple[str, str]:
+        """Registered name of the network, and a hash of its configuration and weights."""
+        from cosod.models.checkpoints import loading
+
+        return registry.name_of(self.network), loading.identity(self.network)
 
     @property
     def size(self) -> int:
@@ -277,11 +281,12 @@ class Detector(Finding):
         twice = consensuses is None and self.options.feature_bytes > 0
         inputs = Inputs(as_group(images), self.size, self.max_pixels, on_error, twice, find_uniform=True)
         if consensuses is None:
-            yield from self._with_uniform(self._segment(inputs), inputs)
-            return
-        for consensus in consensuses:
-            self.check(consensus)
-        yield from self._with_uniform(self._apply(consensuses, inputs), inputs, len(consensuses))
+            results, each = self.pipeline.group(inputs), 1
+        else:
+            for consensus in consensuses:
+                self.check(consensus)
+            results, each = self.pipeline.apply(consensuses, inputs), len(consensuses)
+        yield from with_uniform(results, inputs, lambda index: self.pipeline.empty(inputs, index, each))
 
     @overload
     def apply(
@@ -320,6 +325,7 @@ class Detector(Finding):
         images: Sequence[ImageSource],
         masks: Sequence[ImageSource | None] | None = None,
         on_error: OnError | None = None,
+        negatives: Sequence[ImageSource] | None = None,
     ) -> GroupConsensus:
         """What the images share, to be kept and applied to other images.
 
@@ -329,48 +335,35 @@ class Detector(Finding):
                 are. Of two levels the brighter one marks the object, of more what is brighter than half. Marked images
                 alone then say what the object is, and one of them is enough. The others count as far as what resembles
                 it is in them (not at all where presence is not calibrated).
-            on_error: as for :meth:`stream`.
+            on_error: as for :meth:`stream`; negatives are counted after the images.
+            negatives: images of what the object is *not*, as those in which it was found by mistake; the object must
+                not be in them. Where a region of another image resembles one of these more than the object, it is
+                faded, and presence is low.
 
         Raises:
             InputError: no images, or none but images of one color; a mask that marks nothing or everything, or is of
-                another size than its image; a network whose consensus cannot be kept, or cannot be marked.
+                another size than its image; a network whose consensus cannot be kept, or cannot be marked, or that has
+                no constants for negatives.
             ImageError: an image that cannot be read.
+
+        Example:
+            >>> consensus = detector.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg", "plate.jpg"])  # doctest: +SKIP
+            >>> consensus.save("mug.consensus")  # doctest: +SKIP
         """
         check_process(self._process, self.options.backend, self.device)
         images = as_group(images)
         masks = check_masks(masks, len(images))
         inputs = Inputs(images, self.size, self.max_pixels, on_error, twice=False, find_uniform=True)
-        # Nothing is decoded: the deepest features are all that may be needed again.
-        encoded = EncodedGroup(inputs, self._deep, self.batch, self.options.feature_bytes)
-        marked = [index for index, mask in enumerate(masks) if mask is not None]
-        if marked:
-
-            def mark(index: int, grid: tuple[int, int]) -> Tensor:
-                return marked_attention(masks[index], inputs.sizes[index], grid, self.max_pixels)
-
-            group = shared_with_marks(self.network, self.calibration, encoded, marked, mark)
-        else:
-            try:
-                group = self._shared(encoded)
-            except ImageError as error:
-                if inputs.usable or not inputs.uniform:
-                    raise
-                raise InputError("nothing can be learned: the images that can be read are of one color each") from error
+        learned = self.pipeline.learn(inputs, masks, self.identity)
         tell_uniform(inputs)
-        vector = group.consensus.vector
-        if len(vector) != 1 or bool((vector == 1).all()):
-            raise InputError(f"{self.identity[0]} forms no consensus of a group to be kept; use another network")
-        presence = group.presence
-        provenance = Provenance(
-            *self.identity,
-            size=self.size,
-            images=len(group.indices),
-            marked=sum(index not in inputs.failed and index not in inputs.uniform for index in marked),
-            references=count(group.weights),
-            presence_mean=None if presence is None else float(presence.mean()),
-            presence_std=None if presence is None else float(presence.std(correction=0)),
-        )
-        return GroupConsensus(vector.flatten().float().cpu(), group.prototype.float().cpu(), provenance)
+        if negatives is None or (isinstance(negatives, Sequence) and not negatives):
+            return learned
+        later = None if on_error is None else lambda index, error: on_error(len(images) + index, error)
+        others = Inputs(as_group(negatives), self.size, self.max_pixels, later, twice=False, find_uniform=True)
+        try:
+            return self.pipeline.against(learned, others)
+        finally:
+            tell_uniform(others)
 
     def check(self, consensus: GroupConsensus, name: str = "the consensus") -> None:
         """Raises InputError unless ``consensus`` was learned with this network, these weights and this size."""
@@ -384,12 +377,25 @@ class Detector(Finding):
             raise InputError(f"{name} was learned at {known.size} pixels, this is {self.size}; give size {known.size}")
 
 
-def _precision(wanted: str, network: CoSaliencyNetwork, device: torch.device) -> str:
-    if wanted != "auto":
-        return wanted
+def _precision(options: DetectorOptions, network: CoSaliencyNetwork, device: torch.device) -> str:
+    """The precision that is computed in, where ``auto`` leaves it open."""
+    if options.backend != "torch":
+        return "float32"
+    if options.precision != "auto":
+        return options.precision
     if not has_bfloat16(device):
         return "float32"
     return probed_precision(lambda precision: probe_maps(network, str(device), precision))
+
+
+def _steps(network: CoSaliencyNetwork, options: DetectorOptions) -> Steps:
+    """What encodes and decodes, by options whose device, size and precision were chosen."""
+    steps: Steps
+    if options.backend == "torch":
+        steps = FastSteps(network, torch.device(options.device), options.precision)
+    else:
+        steps = open_steps(options.backend, network, options.size)
+    return MirroredSteps(steps) if options.flip else steps
 
 
 def probe_maps(network: CoSaliencyNetwork, device: str, precision: str) -> list[np.ndarray]:

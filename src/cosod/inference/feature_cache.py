@@ -34,16 +34,16 @@ class EncodedGroup:
 
         Args:
             indices: of the images.
-            last: they are not asked for again: features are freed as they are given out, and an image that cannot be
-                read any more raises its error.
+            last: they are not asked for again: features are freed as they are given out. An image that has to be read
+                again and cannot be any more is reported and left out, as before.
         """
-        for part in batched(self._items(indices, last), self.batch):
+        for part in batched(self._items(indices), self.batch):
             yield [index for index, _ in part], self._features(part, last)
 
-    def _items(self, indices: Iterable[int], last: bool) -> Iterator[tuple[int, np.ndarray | None]]:
+    def _items(self, indices: Iterable[int]) -> Iterator[tuple[int, np.ndarray | None]]:
         """Index and image; None in place of an image whose features are kept."""
         indices = list(indices)
-        images = self.inputs.read([index for index in indices if index not in self._kept], strict=last)
+        images = self.inputs.read([index for index in indices if index not in self._kept])
         upcoming = next(images, None)
         for index in indices:
             if index in self._kept:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cosod.errors import ImageError, InputError
 from cosod.inference.feature_cache import EncodedGroup
+from cosod.inference.group_forward import joined
 from cosod.inference.presence import FLOOR, Calibration, count, group_presence, pooled, similarity, where_like
 from cosod.inference.reference_sampling import ReferenceSampling, choose, sampled
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
@@ -46,6 +47,7 @@ def shared(
     group: EncodedGroup,
     sampling: ReferenceSampling,
     precision: torch.dtype = torch.float32,
+    kept_calibration: Calibration | None = None,
 ) -> Shared:
     """What a group shares; with a calibration, an image counts as far as the object is there.
 
@@ -56,8 +58,9 @@ def shared(
         ImageError: none of the images could be read.
     """
     if affinity_of(network) is not None and sampling.applies_to(len(group)):
-        way = _by_references if network.additive_consensus else _of_references
-        return way(network, calibration, group, sampling, precision)
+        if network.additive_consensus:
+            return _by_references(network, calibration, group, sampling, precision)
+        return _of_references(network, calibration, group, sampling, precision, kept_calibration or calibration)
     return _exact(network, calibration, group, precision)
 
 
@@ -66,15 +69,15 @@ def _exact(
     network: CoSaliencyNetwork, calibration: Calibration | None, group: EncodedGroup, precision: torch.dtype
 ) -> Shared:
     indices: list[int] = []
-    parts: list[Tensor] = []
+    parts: list[Features] = []
     for part, found in group.batches(range(len(group))):
         indices += part
-        parts.append(found.deep)
+        parts.append(found._replace(skips=()))
     if not indices:
         raise ImageError("none of the images could be read")
-    deep = torch.cat(parts)
-    del parts  # twice the features of a large group would be much
-    features = Features((), deep, found.size)
+    features = joined(parts)
+    del parts, found  # twice the features of a large group would be much
+    deep = features.deep
     affinity = affinity_of(network)
     if affinity is None:
         consensus = network.consensus(features)
@@ -118,6 +121,7 @@ def _of_references(
     group: EncodedGroup,
     sampling: ReferenceSampling,
     precision: torch.dtype,
+    kept_calibration: Calibration | None,
 ) -> Shared:
     """What the references share, looked for in each image of the group as a kept consensus is."""
     affinity = affinity_of(network)
@@ -137,12 +141,12 @@ def _of_references(
         indices += part
         found.append(pooled(features.deep, where_like(features.deep, prototype)))
     vectors = torch.cat(found)
-    if calibration is None:
+    if kept_calibration is None:
         return Shared(indices, consensus, vectors, vectors.new_ones(len(vectors)), None)
     alike = torch.nn.functional.cosine_similarity(
         vectors, prototype
     )  # as presence.similarity, of what is pooled already
-    presence = calibration.presence(alike, count(weights))
+    presence = kept_calibration.presence(alike, count(weights))
     return Shared(indices, consensus, vectors, presence.clamp_min(FLOOR), presence)
 
 

@@ -1,26 +1,31 @@
-"""How maps are found: those of a group from what it shares, those of single images from a consensus that is there."""
+"""From images to results: those of a group by what it shares, those of single images by a saved consensus."""
 
 import functools
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cosod.errors import ImageError, InputError, SingleImageWarning, UniformImageWarning
-from cosod.inference.consensus_file import GroupConsensus
+from cosod.errors import ImageError, InputError, SingleImageWarning
+from cosod.inference.consensus_file import GroupConsensus, Provenance, marked_attention
 from cosod.inference.feature_cache import EncodedGroup
-from cosod.inference.group_consensus import Shared, shared
+from cosod.inference.group_consensus import Shared, shared, shared_with_marks
+from cosod.inference.group_forward import Decoded, GroupForward
+from cosod.inference.kept_rules import KeptRules, negatives_of
+from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.options import DetectorOptions
-from cosod.inference.presence import Calibration, similarity
+from cosod.inference.presence import Calibration, count
 from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.zoom_in import Look, blended, look_closer
+from cosod.io.images import ImageSource
 from cosod.io.prefetch import Inputs, batched
-from cosod.io.tensors import to_batch, to_own_size
-from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output, Steps
+from cosod.io.tensors import to_own_size
+from cosod.models import registry
+from cosod.models.base import Consensus, Features, Output
 
 
 @dataclass(frozen=True)
@@ -53,116 +58,102 @@ class Result:
         return blended(found, self.look) if self.look else found
 
 
-def tell_uniform(inputs: Inputs) -> None:
-    """Warns of the images of one color in a group."""
-    if not inputs.uniform:
-        return
-    names = [inputs.name(index) for index in sorted(inputs.uniform)]
-    some = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    what = "1 image is" if len(names) == 1 else f"{len(names)} images are"
-    message = f"{what} of one color, and nothing is to be found there: {some}"
-    warnings.warn(message, UniformImageWarning, stacklevel=4)
+class Pipeline:
+    """Finds the shared object in images that are read and shrunk as they are needed.
 
+    Args:
+        forward: encodes and decodes.
+        options: with a size, a device and a precision that were chosen.
+        calibration: says how probable it is that an image holds the object; None where that is not known.
+        region_classifier: says which regions of a map stay; None where all do.
+        kept_rules: how images are judged by a saved consensus; by default as by the consensus of a group.
+    """
 
-class Finding:
-    """What :class:`cosod.Detector` does with images; its arguments are the attributes."""
+    def __init__(
+        self,
+        forward: GroupForward,
+        options: DetectorOptions,
+        calibration: Calibration | None = None,
+        region_classifier: RegionClassifier | None = None,
+        kept_rules: KeptRules | None = None,
+    ):
+        self.kept_rules = kept_rules or KeptRules(calibration, NegativeRule())
+        self.forward, self.options = forward, options
+        self.calibration, self.region_classifier = calibration, region_classifier
+        self.network = forward.network
 
-    network: CoSaliencyNetwork
-    steps: Steps
-    device: torch.device
-    options: DetectorOptions
-    size: int
-    batch: int
-    precision: str
-    calibration: Calibration | None
-    region_classifier: RegionClassifier | None
+    def encoded(self, inputs: Inputs) -> EncodedGroup:
+        """The images of a group as features, for :meth:`consensus` and :meth:`decoded`."""
+        return EncodedGroup(inputs, self.forward.encode, self.options.batch, self.options.feature_bytes)
 
-    @functools.cached_property
-    def identity(self) -> tuple[str, str]:
-        """Registered name of the network, and a hash of its configuration and weights."""
-        from cosod.models import registry
-        from cosod.models.checkpoints import loading
+    def encoded_deep(self, inputs: Inputs) -> EncodedGroup:
+        """As :meth:`encoded`, for the consensus alone."""
+        return EncodedGroup(inputs, self.forward.encode_deep, self.options.batch, self.options.feature_bytes)
 
-        return registry.name_of(self.network), loading.identity(self.network)
+    def consensus(self, group: EncodedGroup) -> Shared:
+        """What a group shares.
 
-    def _with_uniform(self, results: Iterator[Result], inputs: Inputs, consensuses: int = 1) -> Iterator[Result]:
-        """The results, and empty ones in the places of images of one color, which are told about at the end."""
-        given: set[int] = set()
+        Raises:
+            ImageError: none of the images could be read.
+        """
+        precision = getattr(torch, self.options.precision)
+        kept_calibration = self.kept_rules.calibration
+        return shared(self.network, self.calibration, group, self.options.sampling, precision, kept_calibration)
 
-        def empty(before: float) -> Iterator[Result]:
-            presence = None if self.calibration is None else 0.0
-            for index in sorted(i for i in inputs.uniform - given if i < before):
-                given.add(index)
-                size, small = inputs.sizes[index], torch.zeros(1, self.size, self.size)
-                yield from (Result(index, small, size, None, presence, n, True) for n in range(consensuses))
+    def decoded(self, group: EncodedGroup, indices: list[int], consensus: Consensus) -> Iterator[Decoded]:
+        """What the decoder makes of the images of a group, in batches; they are not asked for again."""
+        return self.forward.decode(group.batches(indices, last=True), consensus, indices)
 
-        try:
-            for result in results:
-                if len(inputs.uniform) > len(given):
-                    yield from empty(result.index)
-                yield result
-        except ImageError:  # none of the images can be used
-            if inputs.usable or not inputs.uniform:
-                raise
-        yield from empty(np.inf)
-        tell_uniform(inputs)
-
-    def _segment(self, inputs: Inputs) -> Iterator[Result]:
-        encoded = EncodedGroup(inputs, self._encode, self.batch, self.options.feature_bytes)
-        group = self._shared(encoded)
-        indices, consensus, _, _, presence = group
-        if len(indices) == 1:
-            warnings.warn("one image has nothing to share: its map is plain saliency", SingleImageWarning, stacklevel=3)
-        presence = iter([None] * len(indices) if presence is None else presence.tolist())
-        if self.network.whole_group_maps:
-            raw = (torch.cat([o.probability, o.threshold], 1) for _, _, o in self._decoded(encoded, indices, consensus))
-            maps = self.network.confidence_map(*torch.cat(list(raw)).split(1, dim=1))
-            parts = zip(batched(indices, self.batch), maps.split(self.batch), itertools.repeat(None))
-        else:
-            prototype = group.prototype if len(indices) > 1 else None
-            parts = (
-                (part, *self._filtered(output, features.deep, prototype))
-                for part, features, output in self._decoded(encoded, indices, consensus)
-            )
-        for part, maps, factors in parts:
-            looks = self._looks(part, maps, factors, inputs, consensus)
-            for index, saliency in zip(part, maps, strict=True):
-                yield Result(index, saliency, inputs.sizes[index], looks.get(index), next(presence))
-
-    def _decoded(
-        self, encoded: EncodedGroup, indices: list[int], consensus: Consensus
-    ) -> Iterator[tuple[list[int], Features, Output]]:
-        """Indices, features and what the decoder makes of them, in batches."""
-        start = 0
-        for part, features in encoded.batches(indices, last=True):
-            with torch.inference_mode():
-                output = self.steps.decode(features, consensus.part(slice(start, start + len(part))))
-            start += len(part)
-            yield part, features, output
-
-    def _filtered(self, output: Output, deep: Tensor, prototype: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def filtered(
+        self, output: Output, deep: Tensor, prototype: Tensor | None, negatives: Negatives | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """Maps ``(n, 1, S, S)`` without regions of other things, and the factors they were multiplied by, if any."""
         if self.region_classifier is None or prototype is None:
             return output.maps, None
-        factors = kept(output, deep, prototype, self.region_classifier)
+        factors = kept(output, deep, prototype, self.region_classifier, negatives)
         return output.maps * factors, factors
 
-    def _shared(self, encoded: EncodedGroup) -> Shared:
-        return shared(self.network, self.calibration, encoded, self.options.sampling, getattr(torch, self.precision))
+    def group(self, inputs: Inputs) -> Iterator[Result]:
+        """Results of a group by what its images share.
 
-    def _encode(self, images: list[np.ndarray]) -> Features:
-        return self.steps.encode(self._tensor(images))
+        Raises:
+            ImageError: none of the images can be read.
+        """
+        encoded = self.encoded(inputs)
+        found = self.consensus(encoded)
+        indices, consensus = found.indices, found.consensus
+        if len(indices) == 1:
+            warnings.warn("one image has nothing to share: its map is plain saliency", SingleImageWarning, stacklevel=3)
+        presence = [None] * len(indices) if found.presence is None else found.presence.tolist()
+        there = dict(zip(indices, presence, strict=True))
+        decoded = self.decoded(encoded, indices, consensus)
+        if self.network.whole_group_maps:
+            raw = list(decoded)
+            if not raw:  # each of them is gone meanwhile, and has been reported
+                return
+            maps = self.forward.whole_group_maps(part.output for part in raw)
+            sizes = [len(part.indices) for part in raw]
+            parts = zip((part.indices for part in raw), maps.split(sizes), itertools.repeat(None))
+        else:
+            prototype = found.prototype if len(indices) > 1 else None
+            parts = ((part, *self.filtered(output, features.deep, prototype)) for part, features, output in decoded)
+        for part, maps, factors in parts:
+            looks = self._looks(part, maps, factors, inputs, consensus)
+            for index, saliency in zip(part, maps, strict=True):
+                yield Result(index, saliency, inputs.sizes[index], looks.get(index), there[index])
 
-    def _deep(self, images: list[np.ndarray]) -> Features:
-        return self._encode(images)._replace(skips=())
+    def apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
+        """Results of images each by itself: for each image one for each consensus.
 
-    def _apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
+        Raises:
+            ImageError: none of the images can be read.
+        """
         found = False
-        for part in batched(inputs.read(range(len(inputs))), self.batch):
+        for part in batched(inputs.read(range(len(inputs))), self.options.batch):
             found = True
             with torch.inference_mode():
-                features = self._encode([image for _, image in part])
-                each = [(*self._maps(features, c), self._presence(features.deep, c)) for c in consensuses]
+                features = self.forward.encode([image for _, image in part])
+                each = [(*self._maps(features, c), self.kept_rules.presence(features.deep, c)) for c in consensuses]
             indices = [index for index, _ in part]
             looks = [
                 self._looks(indices, maps, factors, inputs, consensus.alone())
@@ -175,6 +166,84 @@ class Finding:
         if not found:
             raise ImageError("none of the images could be read")
 
+    def learn(self, inputs: Inputs, masks: Sequence[ImageSource | None], identity: tuple[str, str]) -> GroupConsensus:
+        """What images share, to be kept; of marked images what is marked.
+
+        Args:
+            inputs: the images.
+            masks: one for each image, None where there is none.
+            identity: name and weights of the network, for the facts of the consensus.
+
+        Raises:
+            InputError: all images are of one color; a mask cannot be used; or the network's consensus cannot be kept.
+            ImageError: none of the images can be read.
+        """
+        # Nothing is decoded: the deepest features are all that may be needed again.
+        encoded = self.encoded_deep(inputs)
+        marked = [index for index, mask in enumerate(masks) if mask is not None]
+        if marked:
+
+            def mark(index: int, grid: tuple[int, int]) -> Tensor:
+                return marked_attention(masks[index], inputs.sizes[index], grid, inputs.max_pixels)
+
+            group = shared_with_marks(self.network, self.kept_rules.calibration, encoded, marked, mark)
+        else:
+            try:
+                group = self.consensus(encoded)
+            except ImageError as error:
+                if inputs.usable or not inputs.uniform:
+                    raise
+                raise InputError("nothing can be learned: the images that can be read are of one color each") from error
+        vector = group.consensus.vector
+        if len(vector) != 1 or bool((vector == 1).all()):
+            raise InputError(f"{identity[0]} forms no consensus of a group to be kept; use another network")
+        presence = group.presence
+        provenance = Provenance(
+            *identity,
+            size=self.options.size,
+            images=len(group.indices),
+            marked=sum(index not in inputs.failed and index not in inputs.uniform for index in marked),
+            references=count(group.weights),
+            presence_mean=None if presence is None else float(presence.mean()),
+            presence_std=None if presence is None else float(presence.std(correction=0)),
+        )
+        return GroupConsensus(vector.flatten().float().cpu(), group.prototype.float().cpu(), provenance)
+
+    @torch.inference_mode()
+    def against(self, consensus: GroupConsensus, inputs: Inputs) -> GroupConsensus:
+        """The consensus with what its object is not.
+
+        Args:
+            consensus: from :meth:`learn`.
+            inputs: images without the object.
+
+        Raises:
+            InputError: none of the images can be used, or the network has no constants for negatives.
+        """
+        if self.kept_rules.calibration is None and self.region_classifier is None:
+            raise InputError(
+                "photos of what the object is not need weights that presence is calibrated for; use the default network"
+            )
+
+        def decoded() -> Iterator[tuple[Output, Tensor]]:
+            for part in batched(inputs.read(range(len(inputs))), self.options.batch):
+                features = self.forward.encode([image for _, image in part])
+                yield self.forward.alone(features, consensus.alone()), features.deep
+
+        vectors = negatives_of(decoded(), consensus.prototype)
+        if vectors is None:
+            raise InputError(
+                "none of the photos of what the object is not can be read and shows more than one color; give others"
+            )
+        provenance = replace(consensus.provenance, negatives=inputs.usable)
+        return replace(consensus, provenance=provenance, negatives=vectors)
+
+    def empty(self, inputs: Inputs, index: int, consensuses: int = 1) -> list[Result]:
+        """Results of an image of one color, one for each consensus."""
+        small = torch.zeros(1, self.options.size, self.options.size)
+        presence = None if self.calibration is None else 0.0
+        return [Result(index, small, inputs.sizes[index], None, presence, n, True) for n in range(consensuses)]
+
     def _looks(
         self, indices: list[int], maps: Tensor, factors: Tensor | None, inputs: Inputs, consensus: Consensus
     ) -> dict[int, Look]:
@@ -182,32 +251,19 @@ class Finding:
         if not self.options.closer:
             return {}
         if self.network.whole_group_maps or consensus.spatial is not None or len(consensus.vector) > 1:
-            name = self.identity[0]
+            name = registry.name_of(self.network)
             raise InputError(f"maps of {name} depend on whole images of the group; leave --closer (closer=True) away")
 
         def look(images: list[np.ndarray]) -> Tensor:
             with torch.inference_mode():
-                return self._by_vector(self._encode(images), consensus).maps
+                return self.forward.alone(self.forward.encode(images), consensus).maps
 
         return look_closer(indices, maps, factors, inputs, look)
 
-    def _by_vector(self, features: Features, consensus: Consensus) -> Output:
-        """Images each by itself: of the consensus nothing counts but its vector."""
-        return self.steps.decode(features, Consensus(consensus.vector.to(features.deep)))
-
     def _maps(self, features: Features, consensus: GroupConsensus) -> tuple[Tensor, Tensor | None]:
-        """Maps ``(n, 1, S, S)`` of images each by itself, as :meth:`_filtered` gives them."""
-        output = self._by_vector(features, consensus.alone())
+        """Maps ``(n, 1, S, S)`` of images each by itself, as :meth:`filtered` gives them."""
+        output = self.forward.alone(features, consensus.alone())
         if not self.network.whole_group_maps:
-            return self._filtered(output, features.deep, consensus.prototype)
+            return self.filtered(output, features.deep, consensus.prototype, self.kept_rules.negatives(consensus))
         pairs = zip(output.probability.split(1), output.threshold.split(1), strict=True)
         return torch.cat([self.network.confidence_map(*pair) for pair in pairs]), None
-
-    def _presence(self, deep: Tensor, consensus: GroupConsensus) -> list[float | None]:
-        if self.calibration is None:
-            return [None] * len(deep)
-        alike = similarity(deep, consensus.prototype.to(deep))
-        return self.calibration.presence(alike, consensus.provenance.references).tolist()
-
-    def _tensor(self, images: list[np.ndarray]) -> Tensor:
-        return to_batch(images, self.network.mean, self.network.std, self.device)

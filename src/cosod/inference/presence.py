@@ -55,6 +55,17 @@ class Calibration(Constants):
         return torch.sigmoid(self.slope * similarity + self.few / references + self.offset)
 
 
+@dataclass(frozen=True)
+class KeptCalibration(Calibration):
+    """The same of a kept consensus, which is applied to single photos: of its group, of others, of everyday life.
+
+    A prototype there is compared with the place of an image that resembles it most, which makes for other cosines than
+    the attention of a group. Where a weights file has no such entry, that of groups is used.
+    """
+
+    entry = "kept_presence"
+
+
 def pooled(deep: Tensor, attention: Tensor) -> Tensor:
     """F ``(N, C, H, W)`` averaged under an attention ``(N, 1, H, W)`` that sums to one: ``(N, C)``."""
     return torch.einsum("nchw,nhw->nc", deep, attention[:, 0])

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cosod.inference.negatives import Negatives
 from cosod.models.base import Output
 from cosod.models.checkpoints.safetensors_file import Constants
 
@@ -86,11 +87,15 @@ def cosines(where: np.ndarray, cores: np.ndarray, deep: Tensor, prototype: Tenso
         deep: F of the image, ``(C, h, w)``.
         prototype: of the group, ``(C,)``.
     """
+    return F.cosine_similarity(means(where, cores, deep), prototype, dim=1).numpy()
+
+
+def means(where: np.ndarray, cores: np.ndarray, deep: Tensor) -> Tensor:
+    """Sum of the descriptors of each region, ``(R, C)``, which points where their mean does; arguments as there."""
     size = (deep.shape[2], deep.shape[1])
     masks = [((where == region) & cores).astype(np.float32) for region in range(int(where.max()) + 1)]
     shares = torch.from_numpy(np.stack([cv2.resize(mask, size, interpolation=cv2.INTER_AREA) for mask in masks]))
-    vectors = torch.einsum("rhw,chw->rc", shares + 1e-4, deep)
-    return F.cosine_similarity(vectors, prototype, dim=1).numpy()
+    return torch.einsum("rhw,chw->rc", shares + 1e-4, deep)
 
 
 def reduced(maps: Tensor) -> Tensor:
@@ -98,7 +103,13 @@ def reduced(maps: Tensor) -> Tensor:
     return F.avg_pool2d(maps.float().cpu(), REDUCED)
 
 
-def kept(output: Output, deep: Tensor, prototype: Tensor, classifier: RegionClassifier) -> Tensor:
+def kept(
+    output: Output,
+    deep: Tensor,
+    prototype: Tensor,
+    classifier: RegionClassifier,
+    negatives: Negatives | None = None,
+) -> Tensor:
     """How much of each pixel stays: factors in [0, 1] for maps.
 
     Args:
@@ -107,19 +118,40 @@ def kept(output: Output, deep: Tensor, prototype: Tensor, classifier: RegionClas
         deep: F of the same images, ``(N, C, h, w)``.
         prototype: of the group, ``(C,)``.
         classifier: of the network.
+        negatives: what the object is not. A region that resembles it more than the object is faded too, if it is the
+            only one, and is not what others are compared with.
 
     Returns:
-        ``(N, 1, S, S)`` where the maps are; 1 everywhere in a map of one region.
+        ``(N, 1, S, S)`` where the maps are; without negatives 1 everywhere in a map of one region.
     """
     deep, prototype = deep.float().cpu(), prototype.float().cpu()
     found = reduced(output.maps if output.probability is None else output.probability)
-    factors = [_kept(saliency, f, prototype, classifier) for saliency, f in zip(found[:, 0].numpy(), deep, strict=True)]
+    factors = [
+        _kept(saliency, f, prototype, classifier, negatives)
+        for saliency, f in zip(found[:, 0].numpy(), deep, strict=True)
+    ]
     return F.interpolate(torch.from_numpy(np.stack(factors)), output.maps.shape[-2:], mode="bilinear").to(output.maps)
 
 
-def _kept(saliency: np.ndarray, deep: Tensor, prototype: Tensor, classifier: RegionClassifier) -> np.ndarray:
+def descriptors(output: Output, deep: Tensor) -> Tensor:
+    """Unit vectors ``(R, C)`` of all regions of N images, on the CPU; arguments as for :func:`kept`."""
+    found = reduced(output.maps if output.probability is None else output.probability)[:, 0].numpy()
+    deep = deep.float().cpu()
+    return F.normalize(torch.cat([means(*regions(s), f) for s, f in zip(found, deep, strict=True)]), dim=1)
+
+
+def _kept(
+    saliency: np.ndarray, deep: Tensor, prototype: Tensor, classifier: RegionClassifier, negatives: Negatives | None
+) -> np.ndarray:
     where, cores = regions(saliency)
-    if where.max() == 0:
+    if where.max() == 0 and negatives is None:
         return np.ones_like(saliency)[None]
-    factors = classifier.kept(cosines(where, cores, deep, prototype)).astype(saliency.dtype)
-    return factors[where][None]
+    vectors = means(where, cores, deep)
+    alike = F.cosine_similarity(vectors, prototype, dim=1)
+    factors = np.ones(len(vectors))
+    if negatives is not None:
+        nearest = negatives.nearest(vectors)
+        factors = negatives.rule.factor(alike, nearest).numpy()
+        alike = alike - (nearest - alike).clamp_min(0)
+    factors = factors * classifier.kept(alike.numpy())
+    return factors.astype(saliency.dtype)[where][None]

@@ -107,8 +107,8 @@ class Inputs:
         shrunk = shrink(image, self.size)
         return None if self.find_uniform and is_uniform(shrunk) else shrunk
 
-    def read(self, indices: Sequence[int], strict: bool = False) -> Iterator[tuple[int, np.ndarray]]:
-        """Index and shrunk image, in order; unreadable images are reported and left out, or raised if ``strict``.
+    def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """Index and shrunk image, in order; unreadable images are reported and left out.
 
         Images of one color are left out too, where these are looked for.
         """
@@ -121,7 +121,7 @@ class Inputs:
                 image = future.result()
                 pending += [(i, pool.submit(self._load, i)) for i in islice(remaining, 1)]
                 if isinstance(image, ImageError):
-                    if strict or self.on_error is None:
+                    if self.on_error is None:
                         raise image
                     self.failed.add(index)
                     self.on_error(index, image)

@@ -32,6 +32,10 @@ class Features(NamedTuple):
     deep: Tensor
     size: tuple[int, int]
 
+    def part(self, images: slice) -> "Features":
+        """The features of some of the N images."""
+        return Features(tuple(skip[images] for skip in self.skips), self.deep[images], self.size)
+
 
 class Consensus(NamedTuple):
     """What the images of one group share.
@@ -49,7 +53,7 @@ class Consensus(NamedTuple):
     attention: Tensor | None = None
     spatial: Tensor | None = None
 
-    def part(self, images: slice) -> "Consensus":
+    def part(self, images: slice | list[int]) -> "Consensus":
         """The consensus for some of the group's N images: what is kept image by image is cut to them."""
         vector = self.vector if len(self.vector) == 1 else self.vector[images]
         cut = (None if maps is None else maps[images] for maps in (self.attention, self.spatial))
@@ -142,10 +146,13 @@ class CoSaliencyNetwork(nn.Module):
     def whole_group_maps(self) -> bool:
         """Whether a map depends on the other images of the group beyond the consensus.
 
-        Only the published GCoNet+ rule for k does this; such a network has a ``confidence_map(probability,
-        threshold)`` to be called once for the whole group.
+        Only the published GCoNet+ rule for k does this; :meth:`confidence_map` is then called once for the whole group.
         """
         return False
+
+    def confidence_map(self, probability: Tensor, threshold: Tensor) -> Tensor:
+        """Computes the maps of a whole group from both branches of the decoder, ``(N, 1, H, W)`` each."""
+        raise NotImplementedError
 
     def encode(self, images: Tensor) -> Features:
         """``(N, 3, H, W)`` normalized images -> features of each image by itself."""

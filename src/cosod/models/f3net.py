@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from cosod.models.backbones.resnet import ResNet50
+from cosod.models.backbones import registry as backbones
+from cosod.models.backbones.base import four_levels
 from cosod.models.base import Features
 from cosod.models.modules.layers import enlarge
 from cosod.models.saliency_base import Saliency, SaliencyNetwork, check_classes
@@ -84,8 +84,8 @@ class F3Net(SaliencyNetwork):
     def __init__(self, config: F3NetConfig | None = None):
         super().__init__()
         self.config = config = config or F3NetConfig()
-        self.backbone = ResNet50()
-        self.squeeze = nn.ModuleList(_conv(channels, WIDTH, 1) for channels in ResNet50.channels[1:])
+        self.backbone = backbones.create("resnet50", pooled=True)
+        self.squeeze = nn.ModuleList(_conv(channels, WIDTH, 1) for channels in self.backbone.out_channels[-4:])
         self.decoder1, self.decoder2 = Decoder(), Decoder()
         self.result1, self.result2 = (nn.Conv2d(WIDTH, config.classes, 3, padding=1) for _ in range(2))
         self.levels = nn.ModuleList(nn.Conv2d(WIDTH, config.classes, 3, padding=1) for _ in range(4))
@@ -95,12 +95,8 @@ class F3Net(SaliencyNetwork):
                 nn.init.zeros_(module.bias)
 
     def encode(self, images: Tensor) -> Features:
-        # The pooling that this package's ResNet-50 leaves out: F3Net's deepest stride is 32.
-        x = F.max_pool2d(self.backbone.conv1(images), 3, 2, 1)
-        levels = []
-        for block, squeeze in zip(self._blocks(), self.squeeze, strict=True):
-            x = block(x)
-            levels.append(squeeze(x))
+        features = four_levels(self.backbone, images)
+        levels = [squeeze(x) for squeeze, x in zip(self.squeeze, features, strict=True)]
         return Features(tuple(levels[:-1]), levels[-1], tuple(images.shape[-2:]))
 
     def heads(self, features: Features) -> Saliency:
@@ -109,6 +105,3 @@ class F3Net(SaliencyNetwork):
         maps = [self.result2(second), self.result1(first)]
         maps += [head(level) for head, level in zip(self.levels, levels, strict=True)]
         return Saliency(tuple(maps), (0.5, 0.5, 0.5, 0.25, 0.125, 0.0625), second)
-
-    def _blocks(self) -> tuple[nn.Module, ...]:
-        return self.backbone.conv2, self.backbone.conv3, self.backbone.conv4, self.backbone.conv5

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cosod.models.backbones.vgg import VGG16
+from cosod.models.backbones import registry as backbones
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.auxiliary_classification import classifier
 from cosod.models.modules.group_affinity import GroupAffinity
@@ -64,8 +64,8 @@ class GCoNet(CoSaliencyNetwork):
         self.config = config = config or GCoNetConfig()
         self.size = config.size
         c = config.channels
-        *laterals, deep = VGG16.channels
-        self.backbone = VGG16()
+        self.backbone = backbones.create("vgg16")
+        *laterals, deep = self.backbone.out_channels
         self.affinity = GroupAffinity(deep, kernel=config.key_kernel) if config.affinity else MeanConsensus()
         self.top = _two(deep, c, kernel=1)
         for level, channels in enumerate(laterals, start=1):

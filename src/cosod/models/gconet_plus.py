@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from cosod.errors import InputError
-from cosod.models.backbones.resnet import ResNet50
-from cosod.models.backbones.vgg import VGG16
+from cosod.models.backbones import registry as backbones
+from cosod.models.backbones.base import has_five_levels
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.auxiliary_classification import classifier
 from cosod.models.modules.confidence_enhancement import RELEASED_K, confidence_branch, confidence_logits
@@ -21,7 +21,6 @@ from cosod.models.modules.relation import make_relation
 DECODER = (256, 128, 64, 32)
 
 _CHOICES = {
-    "backbone": ("vgg16_bn", "vgg16", "resnet50"),
     "lateral": ("plain", "resblk"),
     "outputs": (1, 2, 3, 4),
     "relation": ("gam", "ice", "non_local", "attention", "none"),
@@ -35,7 +34,7 @@ class GCoNetPlusConfig:
     """The switches of :class:`GCoNetPlus`; the defaults are the published network.
 
     Attributes:
-        backbone: ``vgg16_bn``, ``vgg16`` or ``resnet50``.
+        backbone: ``vgg16_bn``, ``vgg16``, ``resnet50``, or another one of five levels.
         relation: how the consensus is formed: ``gam`` (group affinity), ``ice``, ``non_local``, ``attention``,
             or ``none``.
         key_kernel: kernel of query and key in ``gam``: 1 in the published code, 3 in the papers.
@@ -72,6 +71,7 @@ class GCoNetPlusConfig:
     key_kernel: int = 1
 
     def __post_init__(self):
+        backbones.check(self.backbone, has_five_levels)
         for field, choices in _CHOICES.items():
             if getattr(self, field) not in choices:
                 known = ", ".join(map(str, choices))
@@ -114,9 +114,10 @@ class GCoNetPlus(CoSaliencyNetwork):
         super().__init__()
         self.config = config = config or GCoNetPlusConfig()
         self.size = config.size
-        self.backbone = ResNet50() if config.backbone == "resnet50" else VGG16(config.backbone == "vgg16_bn")
+        self.backbone = backbones.create(config.backbone)
+        self.mean, self.std = self.backbone.mean, self.backbone.std
         bn = config.backbone != "vgg16"
-        *skips, deep = self.backbone.channels
+        *skips, deep = self.backbone.out_channels
         self.relation = make_relation(config.relation, deep, config.key_kernel)
         self.top = _resblk(deep, DECODER[0], bn)
         above = DECODER[0]

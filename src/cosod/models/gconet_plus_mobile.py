@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cosod.errors import InputError
-from cosod.models.backbones.efficientnet_lite import VARIANTS, EfficientNetLite
+from cosod.models.backbones import registry as backbones
+from cosod.models.backbones.base import four_levels, has_four_levels
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.layers import enlarge, keep_statistics
 from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described, unpack
@@ -23,7 +24,8 @@ class MobileConfig:
     """Options of :class:`GCoNetPlusMobile`.
 
     Attributes:
-        backbone: ``efficientnet_lite0``, ``efficientnet_lite1`` or ``efficientnet_lite2``.
+        backbone: ``efficientnet_lite0``, ``efficientnet_lite1``, ``efficientnet_lite2``, or another one with features
+            at strides 4, 8, 16 and 32.
         decoder: channels of the saliency decoder at strides 32, 16, 8 and 4.
         gate: channels of the gate at strides 16, 8 and 4.
         dropout: share of the channels of each feature that the saliency decoder does not see in training, so that
@@ -43,8 +45,7 @@ class MobileConfig:
     size: int = 256
 
     def __post_init__(self):
-        if self.backbone not in VARIANTS:
-            raise InputError(f"backbone cannot be {self.backbone!r}; choose one of {', '.join(VARIANTS)}")
+        backbones.check(self.backbone, has_four_levels)
         if self.size < 64 or self.size % 32:
             raise InputError(f"size {self.size}: give a multiple of 32, at least 64")
         if min(self.strength, self.lift) < 0:
@@ -147,15 +148,14 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
     group_sizes = True
     stride = 32
     additive_consensus = False
-    mean = (127 / 255,) * 3
-    std = (128 / 255,) * 3
 
     def __init__(self, config: MobileConfig | None = None):
         super().__init__()
         self.config = config = config or MobileConfig()
         self.size = config.size
-        self.backbone = EfficientNetLite(config.backbone).requires_grad_(False)
-        channels = self.backbone.out_channels
+        self.backbone = backbones.create(config.backbone).requires_grad_(False)
+        self.mean, self.std = self.backbone.mean, self.backbone.std
+        channels = self.backbone.out_channels[-4:]
         self.matching = PartMatching(channels[3], channels[2])
         self.decoder = SaliencyDecoder(channels, config.decoder, config.dropout)
         self.gate = Gate(channels[:3], config.gate)
@@ -181,7 +181,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         if height % self.stride or width % self.stride:
             raise InputError(f"images of {width} x {height} pixels: give sides that are multiples of {self.stride}")
         with torch.no_grad():
-            x4, x8, x16, x32 = self.backbone(images)
+            x4, x8, x16, x32 = four_levels(self.backbone, images)
         if self.training:
             for mean, feature in ((self.mean16, x16), (self.mean32, x32)):
                 mean.lerp_(feature.float().mean(dim=(0, 2, 3), keepdim=True), MOMENTUM)

@@ -156,11 +156,13 @@ def name_of(network: CoSaliencyNetwork) -> str:
         >>> name_of(create("gconet_plus_mobile"))
         'gconet_plus_mobile'
     """
-    # What asks for most comes first: of two entries the one without a preset fits everything of its class.
-    for name, found in sorted(REGISTRY.items(), key=lambda pair: -len(pair[1].preset)):
-        preset = found.preset.items()
-        if type(network) is found.network and all(getattr(network.config, key) == value for key, value in preset):
-            return name
+    # What asks for most comes first: of two entries the one without a preset fits everything of its class. A backbone
+    # that no entry has is an option of the entry that fits but for it.
+    for ignored in ((), ("backbone",)):
+        for name, found in sorted(REGISTRY.items(), key=lambda pair: -len(pair[1].preset)):
+            wanted = {key: value for key, value in found.preset.items() if key not in ignored}
+            if type(network) is found.network and all(getattr(network.config, k) == v for k, v in wanted.items()):
+                return name
     raise InputError(f"{type(network).__name__} is not among the registered networks: {', '.join(REGISTRY)}")
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from cosod.models.backbones.mobilenet import MobileNetV2
+from cosod.models.backbones import registry as backbones
+from cosod.models.backbones.base import four_levels
 from cosod.models.base import Features
 from cosod.models.modules.layers import enlarge, keep_statistics
 from cosod.models.saliency_base import Saliency, SaliencyNetwork, check_classes
@@ -46,8 +47,8 @@ class SaliencyMobile(SaliencyNetwork):
     def __init__(self, config: SaliencyMobileConfig | None = None):
         super().__init__()
         self.config = config = config or SaliencyMobileConfig()
-        self.backbone = MobileNetV2(deepest_stride=32)
-        channels = (*MobileNetV2.skip_channels[1:], MobileNetV2.deep_channels)
+        self.backbone = backbones.create("mobilenet_v2")
+        channels = self.backbone.out_channels[-4:]
         width = config.width
         self.squeeze = nn.ModuleList(_conv(c, width, 1) for c in channels)
         self.whole = nn.Conv2d(width, width, 1)
@@ -61,8 +62,8 @@ class SaliencyMobile(SaliencyNetwork):
         return self
 
     def encode(self, images: Tensor) -> Features:
-        skips, deep = self.backbone(images)
-        levels = [squeeze(x) for squeeze, x in zip(self.squeeze, (*skips[1:], deep), strict=True)]
+        features = four_levels(self.backbone, images)
+        levels = [squeeze(x) for squeeze, x in zip(self.squeeze, features, strict=True)]
         return Features(tuple(levels[:-1]), levels[-1], tuple(images.shape[-2:]))
 
     def heads(self, features: Features) -> Saliency:

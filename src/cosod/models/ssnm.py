@@ -7,9 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cosod.errors import InputError
-from cosod.models.backbones.hrnet import HRNet
-from cosod.models.backbones.mobilenet import MobileNetV2
-from cosod.models.backbones.vgg import VGG16
+from cosod.models.backbones import registry as backbones
+from cosod.models.backbones.base import four_levels, has_four_levels
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.layers import halves, keep_statistics
 from cosod.models.modules.semantic_modulator import SemanticModulator
@@ -21,7 +20,6 @@ LEVELS = (1, 2, 3, 4)
 
 _CHOICES = {
     "form": ("paper", "reference"),
-    "backbone": ("vgg16_bn", "mobilenet_v2", "hrnet_w18", "hrnet_w32", "hrnet_w48"),
     "solver": SOLVERS,
 }
 
@@ -32,7 +30,8 @@ class SSNMConfig:
 
     Attributes:
         form: ``reference`` is the published code, ``paper`` what the paper draws: see :class:`SSNM`.
-        backbone: ``vgg16_bn``, ``mobilenet_v2``, or ``hrnet_w18``, ``hrnet_w32``, ``hrnet_w48``.
+        backbone: ``vgg16_bn``, ``mobilenet_v2``, ``hrnet_w18``, ``hrnet_w32``, ``hrnet_w48``, or another one with
+            features at strides 4, 8, 16 and 32, or half of these, which are pooled once more.
         solver: of the spatial modulator: ``eigh``, the closed form, or ``reference``, the published code's 200
             steps of Adam.
         groups: categories that the classifier of the semantic modulator tells apart (78 of COCO as published).
@@ -50,6 +49,7 @@ class SSNMConfig:
     tied: bool | None = None
 
     def __post_init__(self):
+        backbones.check(self.backbone, has_four_levels)
         for field, choices in _CHOICES.items():
             if getattr(self, field) not in choices:
                 raise InputError(f"{field} cannot be {getattr(self, field)!r}; choose one of {', '.join(choices)}")
@@ -88,9 +88,9 @@ class SSNM(CoSaliencyNetwork):
         super().__init__()
         self.config = config = config or SSNMConfig()
         self.size = config.size
-        self.backbone, channels = _make_backbone(config.backbone)
-        if config.backbone == "mobilenet_v2":  # of the ImageNet weights that the light networks start from
-            self.mean = self.std = (0.5, 0.5, 0.5)
+        self.backbone = backbones.create(config.backbone)
+        self.mean, self.std = self.backbone.mean, self.backbone.std
+        channels = self.backbone.out_channels[-4:]
         c = config.width
         for level, i in zip(LEVELS, channels, strict=True):
             pair = [nn.Conv2d(i, c, 3, padding=1), nn.Conv2d(c, c, 3, padding=1)]  # as published: nothing between
@@ -120,7 +120,10 @@ class SSNM(CoSaliencyNetwork):
         return self
 
     def encode(self, images: Tensor) -> Features:
-        levels = [self.get_submodule(f"lateral{n}")(p) for n, p in zip(LEVELS, self._pyramid(images), strict=True)]
+        levels = [
+            self.get_submodule(f"lateral{n}")(p)
+            for n, p in zip(LEVELS, four_levels(self.backbone, images), strict=True)
+        ]
         deep = self.fusion(levels) if self.config.form == "paper" else levels[-1]
         return Features(tuple(levels), deep, tuple(images.shape[-2:]))
 
@@ -156,15 +159,6 @@ class SSNM(CoSaliencyNetwork):
         consensus = self._modulators(features.deep.unflatten(0, (groups, n)))
         scores = self.semantic.classifier(consensus.vector.flatten(1))
         return self.decode(features, consensus)._replace(classes=scores, deep=features.deep)
-
-    def _pyramid(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Returns the backbone's outputs at strides 4, 8, 16 and 32."""
-        if isinstance(self.backbone, VGG16):
-            return tuple(F.max_pool2d(block, 2) for block in self.backbone(images)[1:])
-        if isinstance(self.backbone, MobileNetV2):
-            skips, deep = self.backbone(images)
-            return (*skips[1:], deep)
-        return self.backbone(images)
 
     def _modulators(self, deep: Tensor) -> Consensus:
         """Computes both modulators for G groups of n images, ``(G, n, C, H, W)``: a row for each of the G n images."""
@@ -227,16 +221,6 @@ class DecoderBlock(nn.Module):
         if above is not None:
             x = x + _resize(above, x)
         return self.up(F.relu(self.merge(x)))
-
-
-def _make_backbone(name: str) -> tuple[nn.Module, tuple[int, ...]]:
-    """Creates the backbone, and returns it with its channels at strides 4, 8, 16, 32."""
-    if name == "vgg16_bn":
-        return VGG16(batch_norm=True), VGG16.channels[1:]
-    if name == "mobilenet_v2":
-        return MobileNetV2(deepest_stride=32), (*MobileNetV2.skip_channels[1:], MobileNetV2.deep_channels)
-    backbone = HRNet(int(name.removeprefix("hrnet_w")))
-    return backbone, backbone.channels
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:

@@ -3,29 +3,26 @@
 import torch
 from torch.nn import functional as F
 
+from cosod.inference.group_forward import GroupForward, evaluating
 from cosod.io.images import read_image
-from cosod.io.tensors import shrink, to_batch
+from cosod.io.tensors import shrink
 from cosod.models.base import CoSaliencyNetwork
 from cosod.training.data.group_sampler import Sampler
 
 
-@torch.no_grad()
 def nearest_groups(network: CoSaliencyNetwork, sampler: Sampler, size: int) -> dict[str, str]:
     """Returns, for each group, the one with the nearest consensus by cosine among those that it may be paired with.
 
     Each consensus is formed by the network in evaluation mode from the first images of the group, as many as a
     step takes. It costs one forward pass of the encoder for about every image of the set.
     """
-    was_training = network.training
-    network.eval()
-    device = next(network.parameters()).device
     vectors = []
-    for group in sampler.names:
-        chosen = sampler.data.groups[group][: sampler.sampling.images]
-        images = [shrink(read_image(sampler.data.items[i].image), size) for i in chosen]
-        features = network.encode(to_batch(images, network.mean, network.std, device))
-        vectors.append(network.signature(network.consensus(features))[0].float().cpu())
-    network.train(was_training)
+    with evaluating(network):
+        forward = GroupForward(network)
+        for group in sampler.names:
+            chosen = sampler.data.groups[group][: sampler.sampling.images]
+            images = [shrink(read_image(sampler.data.items[i].image), size) for i in chosen]
+            vectors.append(network.signature(forward.consensus([forward.encode(images)]))[0].float().cpu())
     unit = F.normalize(torch.stack(vectors), dim=1)
     cosine = unit @ unit.T
     index = {group: i for i, group in enumerate(sampler.names)}

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from cosod.inference.detector import choose_device
+from cosod.inference.device import choose_device
 
 
 @dataclass(frozen=True)

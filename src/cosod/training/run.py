@@ -43,7 +43,7 @@ class TrainingJob:
         backbone: file with the backbone's ImageNet weights; by default the known one is downloaded.
         init: weights file of this package, or folder of a run, to start the whole network from.
         replay: folders of order files to follow, one for each set; by default the sampler decides.
-        device: see :func:`cosod.inference.detector.choose_device`.
+        device: see :func:`cosod.inference.device.choose_device`.
         workers: processes that prepare batches; changes speed, not results.
         checkpoint_every, log_every: steps.
         tensorboard: write its event files too.

@@ -5,10 +5,11 @@ import warnings
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from cosod.errors import ImageError, InputError
 from cosod.evaluation.metrics.functional import s_measure
+from cosod.inference.group_forward import GroupForward, evaluating
 from cosod.io.images import read_image
 from cosod.io.tensors import shrink
 from cosod.models.base import CoSaliencyNetwork
@@ -88,30 +89,11 @@ class Validator:
         return pixels, torch.from_numpy((np.asarray(truth) > 127).astype(np.float32))[None]
 
 
-@torch.no_grad()
 def predict(network: CoSaliencyNetwork, images: Tensor) -> Tensor:
     """Maps ``(N, 1, S, S)`` of one group of images ``(N, 3, S, S)`` in [0, 1]; the network's mode is kept."""
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
-    device = next(network.parameters()).device
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (network.mean, network.std))
-    features = [network.encode(((part - mean) / std).to(device)) for part in images.split(CHUNK)]
-    deep = torch.cat([f.deep for f in features])
-    consensus = network.consensus(features[0]._replace(skips=(), deep=deep))
-    places = range(0, len(images), CHUNK)
-    outputs = [network.decode(f, consensus.part(slice(i, i + CHUNK))) for i, f in zip(places, features, strict=True)]
-    if network.whole_group_maps:
-        parts = (torch.cat([o.probability for o in outputs]), torch.cat([o.threshold for o in outputs]))
-        maps = network.confidence_map(*parts)
-    else:
-        maps = torch.cat([o.maps for o in outputs])
-    _restore(modes)
-    return maps.float().cpu()
-
-
-def _restore(modes: dict[nn.Module, bool]) -> None:
-    for module, training in modes.items():
-        module.training = training
+    with evaluating(network):
+        return GroupForward(network, CHUNK).maps((images - mean) / std).float().cpu()
 
 
 def _score(maps: Tensor, masks: Tensor, threshold: float | str) -> dict[str, float]:

@@ -27,7 +27,7 @@ def test_number_of_parameters(width):
     with torch.device("meta"):
         network = HRNet(width)
     own = sum(parameter.numel() for parameter in network.parameters())
-    assert own + head_size(network.channels) == PUBLISHED[width]
+    assert own + head_size(network.out_channels) == PUBLISHED[width]
 
 
 @torch.no_grad()

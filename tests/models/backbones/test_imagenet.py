@@ -1,5 +1,6 @@
 """Backbones from torchvision's files: names, cache, checksum, and errors that say what to do."""
 
+import dataclasses
 import hashlib
 import re
 
@@ -9,7 +10,8 @@ from torch import nn
 
 from cosod.errors import InputError, WeightsError
 from cosod.models import create
-from cosod.models.backbones.imagenet import FILES, cache_dir, fetch, init_backbone
+from cosod.models.backbones.imagenet import cache_dir, fetch, init_backbone
+from cosod.models.backbones.registry import REGISTRY
 
 
 class Wrapper(nn.Module):
@@ -89,7 +91,7 @@ def test_download_is_cached(file, tmp_path, monkeypatch):
     assert [path.name for path in cached.parent.iterdir()] == [file.name]
     file.unlink()
     init_backbone(network, file.as_uri())
-    monkeypatch.setitem(FILES, "mobilenet_v2", file.name)
+    monkeypatch.setitem(REGISTRY, "mobilenet_v2", dataclasses.replace(REGISTRY["mobilenet_v2"], file=file.name))
     init_backbone(network)
 
 
@@ -112,7 +114,7 @@ def test_offline_says_where_to_put_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr("cosod.models.backbones.imagenet.SITE", "http://127.0.0.1:9/")
     with pytest.raises(WeightsError) as caught:
         init_backbone(create("gconet"))
-    assert f"put it at {tmp_path / FILES['vgg16']}" in str(caught.value)
+    assert f"put it at {tmp_path / REGISTRY['vgg16'].file}" in str(caught.value)
     assert "http://127.0.0.1:9/vgg16-397923af.pth" in str(caught.value)
 
 

@@ -120,13 +120,8 @@ def test_distractors_are_of_other_names_and_one_is_of_no_group(tmp_path):
     names = ["horse_01", "horse_02", "cow_01", "2", "singles"]
     found = training_sets([("a", dict(zip(names, groups.values(), strict=True)))])
     data = mixed(found, ["singles"])
-    batches = batches_of(
-        [data],
-        sampling__shares=[1.0],
-        sampling__meetings=4,
-        augment__distractor_images=6,
-        augment__distractor_share=1.0,
-    )
+    sampling = {"sampling__shares": [1.0], "sampling__meetings": 4}
+    batches = batches_of([data], augment__distractor_images=6, augment__distractor_share=1.0, **sampling)
     asked = []
     batches._examples = lambda shots, common, *rest: asked.append([name for [name] in common]) or []
     meeting = next(m for [m] in batches.plan if "a/horse_01" in m.groups)

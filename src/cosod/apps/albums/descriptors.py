@@ -14,10 +14,10 @@ from torch.nn import functional as F
 
 from cosod.errors import ImageError, InputError, WeightsError
 from cosod.inference.detector import Detector
+from cosod.inference.group_forward import GroupForward
 from cosod.io.atomic_write import whole
 from cosod.io.images import ImageSource
 from cosod.io.prefetch import Inputs, batched
-from cosod.io.tensors import to_batch
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
 from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
@@ -57,30 +57,24 @@ def describe(
     """
     network = detector.network
     inputs = Inputs(images, detector.size, detector.max_pixels, on_error, twice=False, find_uniform=True)
+    # By the network itself: the detector's own steps are copies, whose backbone cannot be listened to.
+    forward = GroupForward(network, detector.batch)
     indices, found = [], []
     with _Deepest(network) as deepest, torch.inference_mode():
         for part in batched(inputs.read(range(len(inputs))), detector.batch):
-            batch = to_batch([image for _, image in part], network.mean, network.std, detector.device)
-            features = network.encode(batch)
+            features = forward.encode([image for _, image in part])
             deep = features.deep if deepest.features is None else deepest.features
-            weight = F.adaptive_avg_pool2d(_own_maps(network, features), deep.shape[-2:]) + FLOOR
+            weight = F.adaptive_avg_pool2d(_own_maps(forward, features), deep.shape[-2:]) + FLOOR
             found.append(((deep * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3))).float().cpu().numpy())
             indices += [index for index, _ in part]
     return indices, np.concatenate(found) if found else np.zeros((0, 0), np.float32)
 
 
-def _own_maps(network: CoSaliencyNetwork, features: Features) -> Tensor:
-    """Returns the plain saliency of N images, ``(N, 1, s, s)`` in [0, 1]: of most networks the maps of each as a group
-    of one.
-    """
-    if isinstance(network, GCoNetPlusMobile):  # one of its branches says it
+def _own_maps(forward: GroupForward, features: Features) -> Tensor:
+    """Returns the saliency of N images by themselves, ``(N, 1, s, s)`` in [0, 1]: of most networks each as a group."""
+    if isinstance(forward.network, GCoNetPlusMobile):  # one of its branches says it
         return features.skips[-1].float().sigmoid()
-    maps = []
-    for row in range(len(features.deep)):
-        one = slice(row, row + 1)
-        single = Features(tuple(skip[one] for skip in features.skips), features.deep[one], features.size)
-        maps.append(network.decode(single, network.consensus(single)).maps)
-    return torch.cat(maps).float()
+    return forward.maps_alone(features).float()
 
 
 class _Deepest:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -173,7 +174,10 @@ def sort_photos(
     facts["names"] = {group.name: [str(photo) for photo in group.images] for group in (*albums, leftovers)}
     write_text(job.output / RECORD, json.dumps(facts, indent=1, ensure_ascii=False))
     for name, photo in placed.items():
-        _place(photo, job.output / name, job.copy)
+        try:
+            _place(photo, job.output / name, job.copy)
+        except ImageError as error:
+            failed.append({"image": str(photo), "error": str(error)})
     if not earlier or not (job.output / SHEET).exists():
         album_sheet([*albums, leftovers], job.output / SHEET, detector.max_pixels)
     return Sorted(albums, leftovers.images, tuple(failed), earlier)
@@ -215,9 +219,24 @@ def _read_part(kept: Path):
 
 
 def _place(photo: Path, target: Path, copy: bool) -> None:
-    """A relative link at ``target`` to the photo, or a copy of it where links are not wanted or not to be had."""
+    """A relative link at ``target`` to the photo, or a copy of it where links are not wanted or not to be had.
+
+    Raises:
+        ImageError: the photo is gone, or cannot be read any more.
+        OutputError: another file stands there, or nothing can be written.
+    """
     if _ours(target, photo):
         return
+    try:
+        source = photo.open("rb")
+    except OSError as error:
+        why = error.strerror or error
+        raise ImageError(f"{photo}: cannot be read any more ({why}); put it back and run again") from error
+    with source:
+        _place_from(source, photo, target, copy)
+
+
+def _place_from(source: BinaryIO, photo: Path, target: Path, copy: bool) -> None:
     if target.exists() or target.is_symlink():
         raise OutputError(f"{target} exists and is not of this run; move it away or give another folder")
     if not copy:
@@ -228,7 +247,8 @@ def _place(photo: Path, target: Path, copy: bool) -> None:
         except OSError:
             pass  # a file system without links, or another drive
     with whole(target) as temporary:
-        shutil.copyfile(photo, temporary)
+        with temporary.open("wb") as file:
+            shutil.copyfileobj(source, file)
         shutil.copystat(photo, temporary)
 
 

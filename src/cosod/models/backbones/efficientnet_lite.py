@@ -1,11 +1,11 @@
 """EfficientNet-Lite: EfficientNet (Tan and Le, ICML 2019) without squeeze-and-excitation and with ReLU6."""
 
 import math
-from collections.abc import Callable
 
 from torch import Tensor, nn
 
 from cosod.errors import InputError
+from cosod.models.backbones.base import Backbone
 
 #: (expansion, channels, blocks, stride, kernel) of the seven stages: table 1 of the paper, at width and depth 1.
 STAGES = (
@@ -28,17 +28,13 @@ STEM = 32
 GIVEN = (1, 2, 4, 6)
 
 
-class EfficientNetLite(nn.Module):
+class EfficientNetLite(Backbone):
     """The stages of EfficientNet-Lite; its last layer to 1,280 channels and its classifier are left out.
 
     Images are normalized by mean 127 / 255 and standard deviation 128 / 255.
 
     Args:
         variant: ``efficientnet_lite0``, ``efficientnet_lite1`` or ``efficientnet_lite2``.
-
-    Attributes:
-        out_channels: channels of the four features.
-        strides: of the four features.
 
     Raises:
         InputError: an unknown variant.
@@ -51,6 +47,8 @@ class EfficientNetLite(nn.Module):
     """
 
     strides = (4, 8, 16, 32)
+    mean = (127 / 255,) * 3
+    std = (128 / 255,) * 3
 
     def __init__(self, variant: str = "efficientnet_lite0"):
         super().__init__()
@@ -81,26 +79,21 @@ class EfficientNetLite(nn.Module):
                 features.append(x)
         return features
 
+    def own_name(self, published: str) -> str | None:
+        """The name here of an entry of the PyTorch checkpoints of EfficientNet-Lite; None for what is left out.
 
-def published_names(variant: str) -> Callable[[str], str | None]:
-    """Returns the function from the names of PyTorch checkpoints of EfficientNet-Lite to ours; None leaves one out.
-
-    These checkpoints call a block ``_blocks.N`` with ``_expand_conv``, ``_depthwise_conv`` and ``_project_conv``, each
-    followed by ``_bn0``, ``_bn1`` and ``_bn2``.
-    """
-    places = [
-        (stage, block) for stage, blocks in enumerate(EfficientNetLite(variant).stages) for block in range(len(blocks))
-    ]
-
-    def ours(key: str) -> str | None:
-        first, _, rest = key.partition(".")
+        These checkpoints call a block ``_blocks.N`` with ``_expand_conv``, ``_depthwise_conv`` and ``_project_conv``,
+        each followed by ``_bn0``, ``_bn1`` and ``_bn2``.
+        """
+        first, _, rest = published.partition(".")
         if first in ("_conv_stem", "_bn0"):
             return f"stem.{_place('conv' if first == '_conv_stem' else 'bn', strided=True)}.{rest}"
         if first != "_blocks":
             return None  # the layer to 1,280 channels and the classifier
         number, layer, rest = rest.split(".", 2)
+        places = [(stage, block) for stage, blocks in enumerate(self.stages) for block in range(len(blocks))]
         if int(number) >= len(places):
-            return key  # of a deeper variant: an entry that ours has not
+            return published  # of a deeper variant: an entry that is not here
         stage, block = places[int(number)]
         layers = ["_expand_conv", "_depthwise_conv", "_project_conv"]
         norms = ["_bn0", "_bn1", "_bn2"]
@@ -110,8 +103,6 @@ def published_names(variant: str) -> Callable[[str], str | None]:
         index = names.index(layer)
         strided = layers[index] == "_depthwise_conv" and block == 0 and STAGES[stage][3] == 2
         return f"stages.{stage}.{block}.layers.{index}.{_place(kind, strided)}.{rest}"
-
-    return ours
 
 
 def _place(kind: str, strided: bool) -> int:

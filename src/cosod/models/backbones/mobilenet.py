@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from cosod.models.backbones.base import Backbone
+
 #: (expansion, channels, blocks, stride) of the stages after the stem: Sandler et al., CVPR 2018, table 2.
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 
@@ -66,27 +68,28 @@ class InvertedResidual(nn.Module):
         return x + self.conv(x) if self.shortcut else self.conv(x)
 
 
-class MobileNetV2(nn.Module):
-    """The convolutional stages of MobileNetV2 1.0, by default the last one dilated so that the deepest stride is 16.
+class MobileNetV2(Backbone):
+    """The convolutional stages of MobileNetV2 1.0.
 
     The 1 x 1 layer to 1,280 channels and the classifier of the original are left out.
 
     Args:
         deepest_stride: no stage goes below this stride: where it would, later layers are dilated instead. With 32
-            nothing is dilated, and ``deep`` has half the sides given below.
+            nothing is dilated; with 16 the last feature has the size of the one before it.
 
-    Shapes (for images of 256 x 256): skips ``(N, 16, 128, 128)``, ``(N, 24, 64, 64)``, ``(N, 32, 32, 32)``,
-    ``(N, 96, 16, 16)``; deep ``(N, 320, 16, 16)``.
+    Shapes (for images of 256 x 256): ``(N, 16, 128, 128)``, ``(N, 24, 64, 64)``, ``(N, 32, 32, 32)``,
+    ``(N, 96, 16, 16)``, ``(N, 320, 8, 8)``.
     """
 
-    #: Channels of the skips, finest first, and of the deepest feature.
-    skip_channels = (16, 24, 32, 96)
-    deep_channels = 320
-    #: Index into ``features`` after which each skip is taken.
-    skip_after = (1, 3, 6, 13)
+    out_channels = (16, 24, 32, 96, 320)
+    strides = (2, 4, 8, 16, 32)
+    mean = std = (0.5, 0.5, 0.5)
+    #: Index into ``features`` after which each feature is taken.
+    given_after = (1, 3, 6, 13, 17)
 
-    def __init__(self, deepest_stride: int = 16):
+    def __init__(self, deepest_stride: int = 32):
         super().__init__()
+        self.strides = tuple(min(stride, deepest_stride) for stride in self.strides)
         layers: list[nn.Module] = [_conv_bn(3, 32, 3, 2)]
         i, stride, dilation = 32, 2, 1
         for expansion, o, blocks, step in STAGES:
@@ -99,12 +102,16 @@ class MobileNetV2(nn.Module):
                 stride, dilation, i = stride * wanted, following, o
         self.features = nn.Sequential(*layers)
 
-    def forward(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Computes skips and the deep feature of normalized images."""
-        skips = []
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Normalized images ``(N, 3, H, W)`` -> five features, finest first."""
+        outputs = []
         x = images
         for index, layer in enumerate(self.features):
             x = layer(x)
-            if index in self.skip_after:
-                skips.append(x)
-        return tuple(skips), x
+            if index in self.given_after:
+                outputs.append(x)
+        return outputs
+
+    def own_name(self, published: str) -> str | None:
+        last = f"features.{len(self.features)}."  # the layer to 1,280 channels
+        return None if published.startswith((last, "classifier.")) else published

@@ -1,6 +1,9 @@
 """ResNet-50 features in five blocks, with torchvision's parameter names inside the blocks."""
 
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cosod.models.backbones.base import Backbone
 
 #: (inner channels, bottlenecks, stride) of ``layer1`` .. ``layer4``: He et al., CVPR 2016, table 1.
 STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
@@ -31,21 +34,28 @@ class Bottleneck(nn.Module):
         return self.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
-class ResNet50(nn.Module):
+class ResNet50(Backbone):
     """ResNet-50 as ``conv1`` (stem without its max-pooling) and ``conv2`` .. ``conv5`` (``layer1`` .. ``layer4``).
 
     Without the pooling the strides are half of the usual ones, so that the deepest feature has stride 16 as
     VGG's has; this is how GCoNet+ uses it.
 
-    Shapes (for images of H x W): ``(N, 64, H/2, W/2)``, ``(N, 256, H/2, W/2)``, ``(N, 512, H/4, W/4)``,
+    Args:
+        pooled: with the max-pooling, so that the strides are 2, 4, 8, 16 and 32, as F3Net uses it.
+
+    Shapes (for images of H x W, without pooling):
+    ``(N, 64, H/2, W/2)``, ``(N, 256, H/2, W/2)``, ``(N, 512, H/4, W/4)``,
     ``(N, 1024, H/8, W/8)``, ``(N, 2048, H/16, W/16)``.
     """
 
-    #: Channels of the five outputs.
-    channels = (64, 256, 512, 1024, 2048)
+    out_channels = (64, 256, 512, 1024, 2048)
+    strides = (2, 2, 4, 8, 16)
 
-    def __init__(self):
+    def __init__(self, pooled: bool = False):
         super().__init__()
+        self.pooled = pooled
+        if pooled:
+            self.strides = (2, 4, 8, 16, 32)
         self.conv1 = nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU())
         i = 64
         for number, (inner, blocks, stride) in enumerate(STAGES, start=2):
@@ -58,11 +68,19 @@ class ResNet50(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Computes the outputs of the five blocks for normalized images ``(N, 3, H, W)``, finest first."""
-        outputs = []
-        x = images
-        for block in (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5):
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Normalized images ``(N, 3, H, W)`` -> the outputs of the five blocks, finest first."""
+        outputs = [self.conv1(images)]
+        x = F.max_pool2d(outputs[0], 3, 2, 1) if self.pooled else outputs[0]
+        for block in (self.conv2, self.conv3, self.conv4, self.conv5):
             x = block(x)
             outputs.append(x)
-        return tuple(outputs)
+        return outputs
+
+    def own_name(self, published: str) -> str | None:
+        part, rest = published.split(".", 1)
+        if part == "fc":
+            return None
+        if part.startswith("layer"):
+            return f"conv{int(part[5:]) + 1}.{rest}"
+        return {"conv1": "conv1.0.", "bn1": "conv1.1."}.get(part, part + ".") + rest

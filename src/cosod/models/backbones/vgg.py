@@ -4,11 +4,13 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
+from cosod.models.backbones.base import Backbone
+
 #: Channels of the 3 x 3 convolutions of each block: Simonyan and Zisserman, ICLR 2015, table 1, column D.
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 
-class VGG16(nn.Module):
+class VGG16(Backbone):
     """The convolutions of VGG-16 as ``conv1`` .. ``conv5``, cut before the last pooling.
 
     The pooling stands at the front of ``conv2`` .. ``conv5``. Inside a block, layers carry the number that they
@@ -21,8 +23,8 @@ class VGG16(nn.Module):
     ``(N, 512, H/8, W/8)``, ``(N, 512, H/16, W/16)``.
     """
 
-    #: Channels of the five outputs.
-    channels = (64, 128, 256, 512, 512)
+    out_channels = (64, 128, 256, 512, 512)
+    strides = (1, 2, 4, 8, 16)
 
     def __init__(self, batch_norm: bool = False):
         super().__init__()
@@ -44,11 +46,16 @@ class VGG16(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
                 nn.init.zeros_(module.bias)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Computes the outputs of the five blocks for normalized images ``(N, 3, H, W)``, finest first."""
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Normalized images ``(N, 3, H, W)`` -> the outputs of the five blocks, finest first."""
         outputs = []
         x = images
         for block in (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5):
             x = block(x)
             outputs.append(x)
-        return tuple(outputs)
+        return outputs
+
+    def own_name(self, published: str) -> str | None:
+        part, number, rest = published.split(".", 2)
+        blocks = {key.split(".")[1]: key.split(".")[0] for key in self.state_dict()}
+        return f"{blocks.get(number, part)}.{number}.{rest}" if part == "features" else None

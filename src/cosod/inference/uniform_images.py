@@ -1,0 +1,60 @@
+"""Images of one color: nothing is to be found in them, and they count for no group."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from cosod.errors import ImageError, UniformImageWarning
+from cosod.io.prefetch import Inputs
+
+
+class _Indexed(Protocol):
+    @property
+    def index(self) -> int:
+        """Of the image in its group."""
+
+
+R = TypeVar("R", bound=_Indexed)
+
+
+def with_uniform(results: Iterator[R], inputs: Inputs, empty: Callable[[int], list[R]]) -> Iterator[R]:
+    """The results, and empty ones in the places of images of one color, which are told about at the end.
+
+    Args:
+        results: of the other images, in order.
+        inputs: the images; which of them are of one color turns out as they are read.
+        empty: gives the results for the index of an image of one color.
+
+    Raises:
+        ImageError: none of the images can be read.
+    """
+    given: set[int] = set()
+
+    def missing(before: float) -> Iterator[R]:
+        for index in sorted(i for i in inputs.uniform - given if i < before):
+            given.add(index)
+            yield from empty(index)
+
+    try:
+        for result in results:
+            if len(inputs.uniform) > len(given):
+                yield from missing(result.index)
+            yield result
+    except ImageError:  # none of the images can be used
+        if inputs.usable or not inputs.uniform:
+            raise
+    yield from missing(np.inf)
+    tell_uniform(inputs)
+
+
+def tell_uniform(inputs: Inputs) -> None:
+    """Warns of the images of one color in a group."""
+    if not inputs.uniform:
+        return
+    names = [inputs.name(index) for index in sorted(inputs.uniform)]
+    some = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    what = "1 image is" if len(names) == 1 else f"{len(names)} images are"
+    message = f"{what} of one color, and nothing is to be found there: {some}"
+    warnings.warn(message, UniformImageWarning, stacklevel=4)

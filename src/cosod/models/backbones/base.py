@@ -1,0 +1,66 @@
+"""What every backbone gives: features of images at several strides."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+#: Strides of the four levels that most networks of today work on.
+FOUR = (4, 8, 16, 32)
+#: The same before a last pooling, as VGG has them.
+FOUR_FINER = (2, 4, 8, 16)
+
+
+class Backbone(nn.Module):
+    """Base of all backbones: from normalized images to feature maps, finest first.
+
+    Attributes:
+        out_channels: channels of each feature.
+        strides: of each feature: its sides are those of the image divided by it.
+        mean, std: by which images are normalized (RGB, for values in [0, 1]), as the ImageNet weights were trained.
+        name: in the registry, by which ImageNet weights are found; set by
+            :func:`cosod.models.backbones.registry.create`.
+    """
+
+    out_channels: tuple[int, ...]
+    strides: tuple[int, ...]
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    name: str = ""
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Normalized images ``(N, 3, H, W)`` -> a feature ``(N, C, H / stride, W / stride)`` for each stride."""
+        raise NotImplementedError
+
+    def own_name(self, published: str) -> str | None:
+        """The name here of an entry of the file with ImageNet weights; None for what is left out, as the classifier.
+
+        Raises:
+            ValueError: the name is of no such file.
+        """
+        return published
+
+
+def has_four_levels(strides: Sequence[int]) -> bool:
+    """Whether :func:`four_levels` can be had of a backbone with these strides."""
+    return tuple(strides[-4:]) in (FOUR, FOUR_FINER)
+
+
+def has_five_levels(strides: Sequence[int]) -> bool:
+    """Whether a backbone with these strides has the five blocks that GCoNet and GCoNet+ read."""
+    return len(strides) == 5
+
+
+def four_levels(backbone: Backbone, images: Tensor) -> list[Tensor]:
+    """The last four features, at strides 4, 8, 16 and 32: pooled once where the backbone leaves its last pooling out.
+
+    Example:
+        >>> from cosod.models.backbones import registry
+        >>> features = four_levels(registry.create("vgg16"), torch.zeros(1, 3, 64, 64))
+        >>> [tuple(f.shape[1:]) for f in features]
+        [(128, 16, 16), (256, 8, 8), (512, 4, 4), (512, 2, 2)]
+    """
+    features = backbone(images)[-4:]
+    if tuple(backbone.strides[-4:]) == FOUR_FINER:
+        return [F.max_pool2d(feature, 2) for feature in features]
+    return features
