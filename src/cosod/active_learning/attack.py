@@ -66,6 +66,9 @@ def attacked(
 
     Returns:
         ``(N, 3, H, W)`` in [0, 1].
+
+    Example:
+        >>> changed = attacked(network, images, Attack(), generator=torch.Generator().manual_seed(0))  # doctest: +SKIP
     """
     if settings.steps == 0:
         return images

@@ -23,6 +23,12 @@ def candidates(
 
     Returns:
         Indices, ``(C,)``.
+
+    Example:
+        >>> scores = np.array([0.1, 0.9, 0.8, 0.2])
+        >>> found = candidates(scores, np.zeros(4, bool), share=0.5, at_least=1, generator=np.random.default_rng(0))
+        >>> found.tolist()
+        [1, 2]
     """
     allowed = generator.permutation(np.flatnonzero(~excluded))
     order = allowed[np.argsort(-scores[allowed], kind="stable")]
@@ -35,7 +41,13 @@ def candidates(
 
 
 def pixelpick(found: np.ndarray, clicks: int, generator: np.random.Generator) -> np.ndarray:
-    """Draws ``clicks`` of the candidates ``found``, uniformly, none twice (PixelPick's diversity heuristic)."""
+    """Draws ``clicks`` of the candidates ``found``, uniformly, none twice (PixelPick's diversity heuristic).
+
+    Example:
+        >>> chosen = pixelpick(np.arange(10), 3, np.random.default_rng(0))
+        >>> len(set(chosen.tolist()))
+        3
+    """
     return generator.choice(found, min(clicks, len(found)), replace=False)
 
 
@@ -56,6 +68,11 @@ def set_cover(scores: np.ndarray, features: np.ndarray, labeled: np.ndarray, cli
 
     Returns:
         Indices of at most ``clicks`` candidates, none twice.
+
+    Example:
+        >>> features = np.eye(4, dtype=np.float32)
+        >>> set_cover(np.array([0.9, 0.8, 0.7, 0.6]), features, np.zeros((0, 4), np.float32), 2, 0.8)
+        [0, 1]
     """
     count = len(scores)
     likeness = features @ features.T

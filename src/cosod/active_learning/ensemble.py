@@ -54,6 +54,10 @@ class Ensemble:
 def triangle(step: int, steps: int) -> float:
     """Computes F3Net's schedule: up in the first half of a stage, down in the second; ``1 - |2 (s + 1) / (S + 1) -
     1|``.
+
+    Example:
+        >>> [round(triangle(step, 4), 2) for step in range(4)]
+        [0.4, 0.8, 0.8, 0.4]
     """
     return 1 - abs(2 * (step + 1) / (steps + 1) - 1)
 
@@ -62,12 +66,21 @@ State = dict[str, Tensor]
 
 
 def snapshot(network: nn.Module) -> State:
-    """Returns a copy of weights and statistics on the CPU."""
+    """Returns a copy of weights and statistics on the CPU.
+
+    Example:
+        >>> sorted(snapshot(nn.Linear(2, 1)))
+        ['bias', 'weight']
+    """
     return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
 
 
 def members(network: SaliencyNetwork, snapshots: list[State]) -> list[SaliencyNetwork]:
-    """Returns networks in evaluation mode, without gradients, one for each snapshot."""
+    """Returns networks in evaluation mode, without gradients, one for each snapshot.
+
+    Example:
+        >>> networks = members(network, [snapshot(network)])  # doctest: +SKIP
+    """
     result = []
     for state in snapshots:
         member = copy.deepcopy(network)
@@ -85,6 +98,9 @@ def mean_probability(networks: list[SaliencyNetwork], images: Tensor, precision:
         networks: of :func:`members`.
         images: ``(N, 3, H, W)`` in [0, 1].
         precision: of the networks' arithmetic.
+
+    Example:
+        >>> probability = mean_probability(members(network, snapshots), images)  # doctest: +SKIP
     """
     total = 0.0
     for network in networks:

@@ -134,7 +134,11 @@ Queries = dict[str, list[tuple[int, int]]]
 
 
 def save_queries(path: str | os.PathLike, pool: str, queries: Queries) -> None:
-    """Write the pixels asked for as :meth:`PointSet.save` does, without labels."""
+    """Write the pixels asked for as :meth:`PointSet.save` does, without labels.
+
+    Example:
+        >>> save_queries("queries.json", pool.fingerprint(), {"cat.jpg": [(10, 20)]})  # doctest: +SKIP
+    """
     write_text(path, _dump(pool, {image: [list(point) for point in queries[image]] for image in sorted(queries)}))
 
 
@@ -143,13 +147,24 @@ def load_queries(path: str | os.PathLike) -> tuple[str, Queries]:
 
     Raises:
         InputError: as for :meth:`PointSet.load`.
+
+    Example:
+        >>> fingerprint, queries = load_queries("queries.json")  # doctest: +SKIP
     """
     pool, rows = read_rows(path, 2)
     return pool, {image: [(x, y) for x, y in points] for image, points in rows.items()}
 
 
 def unanswered(queries: Queries, answers: PointSet) -> Queries:
-    """Returns those of ``queries`` that ``answers`` has no answer for, images without any left out."""
+    """Returns those of ``queries`` that ``answers`` has no answer for, images without any left out.
+
+    Example:
+        >>> answers = PointSet()
+        >>> answers.add("cat.jpg", [Point(10, 20, 1)])
+        1
+        >>> unanswered({"cat.jpg": [(10, 20), (30, 40)]}, answers)
+        {'cat.jpg': [(30, 40)]}
+    """
     left = {}
     for image, asked in queries.items():
         known = {(x, y) for x, y, _ in answers.points(image)}
@@ -163,6 +178,9 @@ def read_rows(path: str | os.PathLike, width: int) -> tuple[str, dict[str, list[
 
     Raises:
         InputError: there is no such file, or it is no file of points with so many numbers.
+
+    Example:
+        >>> fingerprint, rows = read_rows("points.json", 3)  # doctest: +SKIP
     """
     path = Path(path)
     try:
@@ -197,6 +215,10 @@ def place(xy: np.ndarray, window: tuple[int, int, int, int], flip: bool = False)
     Returns:
         float32 ``(K, 2)``: the pixels' centers, where -1 and 1 are the outer edges of the result, as
         ``grid_sample`` (``align_corners=False``) counts. Distinct pixels stay distinct.
+
+    Example:
+        >>> place(np.array([[0, 0]]), (0, 0, 4, 4)).tolist()
+        [[-0.75, -0.75]]
     """
     left, top, right, bottom = window
     origin, extent = np.array([left, top], np.float32), np.array([right - left, bottom - top], np.float32)

@@ -67,7 +67,11 @@ class PointSelection:
 
 
 def random_queries(pool: Pool, clicks: int, seed: int) -> Queries:
-    """Draws ``clicks`` pixels of every image, none twice; all pixels of an image that has fewer."""
+    """Draws ``clicks`` pixels of every image, none twice; all pixels of an image that has fewer.
+
+    Example:
+        >>> queries = random_queries(Pool.scan("images/"), clicks=10, seed=0)  # doctest: +SKIP
+    """
     queries = {}
     for name, (height, width) in pool.sizes.items():
         generator = np.random.default_rng(torch_seed(seed, "first", name))
@@ -105,6 +109,10 @@ def select(
         regions: superpixels ``(N, S, S)``; then no two questions are in one, nor in one that has an answer.
         precision: of the networks' arithmetic.
         progress: called with the number of images done at a time.
+
+    Example:
+        >>> settings = PointSelection()  # doctest: +SKIP
+        >>> queries = select(network, snapshots, pool, images, points, 10, settings, Attack(), 0)  # doctest: +SKIP
     """
     networks = members(network, snapshots)
     device = next(networks[-1].parameters()).device

@@ -58,6 +58,9 @@ def open_test(text: str) -> TestSet:
 
     Raises:
         InputError: no such set, or one without groups or masks.
+
+    Example:
+        >>> open_test("CoCA=sets/CoCA").name  # doctest: +SKIP
     """
     name, _, folder = text.rpartition("=")
     found = open_set(folder, strict=False)
@@ -94,6 +97,10 @@ def ablate(
 
     Returns:
         A row for each recipe and test set.
+
+    Example:
+        >>> tests = [open_test("CoCA=sets/CoCA")]  # doctest: +SKIP
+        >>> rows = ablate([load_recipe("gconet_released")], [1, 2], tests, job)  # doctest: +SKIP
     """
     names = [recipe.name for recipe in recipes]
     if len(set(names)) < len(names):
@@ -119,7 +126,13 @@ def ablate(
 
 
 def as_markdown(rows: Sequence[AblationRow], measures: Sequence[str], seeds: int) -> str:
-    """Returns a table in Markdown, ``mean ± deviation`` in each cell, with a dash where one seed has no deviation."""
+    """Returns a table in Markdown, ``mean ± deviation`` in each cell, with a dash where one seed has no deviation.
+
+    Example:
+        >>> rows = [AblationRow("gconet_released", "CoCA", {"s": (0.67, 0.68), "mae": (0.10, 0.11)})]
+        >>> print(as_markdown(rows, ["mae", "s"], 2).splitlines()[2])
+        | gconet_released | CoCA | 0.1050 ± 0.0071 | 0.6750 ± 0.0071 |
+    """
     lines = [
         "| recipe | test set | " + " | ".join(measures) + " |",
         "| --- | --- |" + " --- |" * len(measures),
@@ -132,7 +145,13 @@ def as_markdown(rows: Sequence[AblationRow], measures: Sequence[str], seeds: int
 
 
 def as_csv(rows: Sequence[AblationRow]) -> str:
-    """Returns all measures as CSV: mean and deviation columns, and the figures of the seeds joined by ``;``."""
+    """Returns all measures as CSV: mean and deviation columns, and the figures of the seeds joined by ``;``.
+
+    Example:
+        >>> rows = [AblationRow("gconet_released", "CoCA", {"s": (0.67, 0.68)})]
+        >>> as_csv(rows).splitlines()[0]
+        'recipe,test,s mean,s std,s seeds'
+    """
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     measures = list(rows[0].figures) if rows else []

@@ -135,6 +135,9 @@ def inspect(
         InputError: see :func:`choose`; or ``images`` is less than 1.
         ExtraError: a library is not installed.
         OutputError: a result cannot be written.
+
+    Example:
+        >>> found = inspect(cosod.load(), find_groups(["photos"]), Path("seen"))  # doctest: +SKIP
     """
     if images < 1:
         raise InputError(f"--images {images}: give at least 1")

@@ -98,7 +98,11 @@ def read_run(folder: str | os.PathLike, name: str = "") -> RunLog:
 
 
 def read_runs(folders: Sequence[str | os.PathLike]) -> list[RunLog]:
-    """Reads several runs under different names: their folders' names, with those of the parents where needed."""
+    """Reads several runs under different names: their folders' names, with those of the parents where needed.
+
+    Example:
+        >>> [run.name for run in read_runs([Path("runs/one"), Path("runs/two")])]  # doctest: +SKIP
+    """
     paths = [Path(folder).resolve() for folder in folders]
     names = [path.name for path in paths]
     if len(set(names)) < len(names):
@@ -117,6 +121,9 @@ def draw(runs: Sequence[RunLog], folder: Path) -> list[Path]:
     Raises:
         ExtraError: matplotlib is not installed.
         OutputError: a file cannot be written.
+
+    Example:
+        >>> files = draw(read_runs([Path("runs/one"), Path("runs/two")]), Path("curves"))  # doctest: +SKIP
     """
     plots.check()
     panels = _panels(runs)

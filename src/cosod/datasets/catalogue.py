@@ -54,7 +54,12 @@ class SetInfo:
 
 @functools.cache
 def catalogue() -> tuple[SetInfo, ...]:
-    """Returns all sets, in the order of the listing."""
+    """Returns all sets, in the order of the listing.
+
+    Example:
+        >>> "CoCA" in [info.name for info in catalogue()]
+        True
+    """
     text = resources.files("cosod.datasets").joinpath("catalogue.json").read_text(encoding="utf-8")
     return tuple(
         SetInfo(
@@ -67,7 +72,12 @@ def catalogue() -> tuple[SetInfo, ...]:
 
 
 def known(name: str) -> SetInfo | None:
-    """Returns the set called ``name`` in any spelling, or None; case, blanks, ``-`` and ``_`` do not matter."""
+    """Returns the set called ``name`` in any spelling, or None; case, blanks, ``-`` and ``_`` do not matter.
+
+    Example:
+        >>> known("co-sal 2015").name
+        'CoSal2015'
+    """
     return _by_name().get(_plain(name))
 
 
@@ -76,6 +86,10 @@ def lookup(name: str) -> SetInfo:
 
     Raises:
         InputError: the catalogue has no such set; the message names those it has.
+
+    Example:
+        >>> lookup("coca").name
+        'CoCA'
     """
     entry = known(name)
     if entry is None:

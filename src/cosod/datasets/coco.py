@@ -91,6 +91,9 @@ def read_instances(path: str | os.PathLike) -> Instances:
 
     Raises:
         InputError: the file cannot be read or is not of this format.
+
+    Example:
+        >>> instances = read_instances("annotations/instances_train2017.json")  # doctest: +SKIP
     """
     table = _load(Path(path))
     found = Instances([], [])
@@ -125,6 +128,9 @@ def find_images(path: Path, pictures: list[Picture]) -> Path:
 
     Raises:
         InputError: the images are in none of them.
+
+    Example:
+        >>> folder = find_images(Path("annotations/instances_train2017.json"), instances.pictures)  # doctest: +SKIP
     """
     split = path.stem.rpartition("_")[2]
     above = path.absolute().parent
@@ -211,6 +217,10 @@ def run_lengths(text: str) -> list[int]:
     Each is written in digits of five bits, the lowest first, as characters from ``0`` on; 32 is added to a digit that
     another follows. The last one carries the sign as in two's complement. From the fourth on, a number is the
     difference to the one two places before.
+
+    Example:
+        >>> run_lengths("04")
+        [0, 4]
     """
     numbers: list[int] = []
     number = shift = 0

@@ -79,6 +79,9 @@ def open_set(path: str | os.PathLike, name: str | None = None, *, strict: bool =
     Raises:
         InputError: no folder, no known layout, an unknown ``name``, several sets and no ``name``; with ``strict``
             also whatever does not fit.
+
+    Example:
+        >>> found = cosod.datasets.open("sets/CoCA")  # doctest: +SKIP
     """
     places = locate(path)
     info = lookup(name) if name is not None else None
@@ -104,6 +107,9 @@ def open_all(path: str | os.PathLike) -> list[Dataset]:
 
     Raises:
         InputError: no folder, or no known layout.
+
+    Example:
+        >>> names = [found.name for found in open_all("sets")]  # doctest: +SKIP
     """
     return [_read(place, None) for place in locate(path)]
 

@@ -61,6 +61,9 @@ def listing(folder: Path) -> Listing:
 
     Raises:
         OSError: ``folder`` cannot be read.
+
+    Example:
+        >>> images = listing(Path("sets/CoCA/images/bird")).files  # doctest: +SKIP
     """
     found = Listing()
     with os.scandir(folder) as entries:
@@ -87,6 +90,9 @@ def locate(path: str | os.PathLike) -> list[Location]:
 
     Raises:
         InputError: ``path`` is no folder, cannot be read, or has none of the layouts in :data:`PAIRS`.
+
+    Example:
+        >>> roots = [location.root for location in locate("sets")]  # doctest: +SKIP
     """
     root = Path(path)
     if not root.is_dir():
@@ -109,7 +115,12 @@ def locate(path: str | os.PathLike) -> list[Location]:
 
 
 def describe() -> str:
-    """Returns the layouts in use, one a line."""
+    """Returns the layouts in use, one a line.
+
+    Example:
+        >>> len(describe().splitlines()) > 1
+        True
+    """
     return "\n".join(f"  {images} + {truths}  ({where})" for images, truths, where in PAIRS)
 
 

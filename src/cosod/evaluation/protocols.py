@@ -244,6 +244,10 @@ def get(name: str) -> Protocol:
 
     Raises:
         InputError: there is none.
+
+    Example:
+        >>> get("papers").name
+        'papers'
     """
     if name not in PROTOCOLS:
         raise InputError(f"no protocol {name!r}; choose one of {', '.join(PROTOCOLS)}")

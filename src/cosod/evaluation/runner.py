@@ -55,6 +55,10 @@ def evaluate(
     Raises:
         InputError: no pairs, no such protocol or folder, two files of one name, an option that does not fit.
         ImageError: files that cannot be read, all of them named.
+
+    Example:
+        >>> report = cosod.evaluate("maps", "gts")  # doctest: +SKIP
+        >>> report.all["s"]  # doctest: +SKIP
     """
     options = {"workers": workers, "skip_empty": skip_empty, "progress": progress}
     return evaluate_protocols(pred, gt, [protocol], method=method, set_name=set_name, **options)[0]
@@ -71,7 +75,11 @@ def evaluate_protocols(
     method: str = "",
     set_name: str = "",
 ) -> list[Report]:
-    """Does the same as :func:`evaluate` for several protocols in order, reading each file once."""
+    """Does the same as :func:`evaluate` for several protocols in order, reading each file once.
+
+    Example:
+        >>> papers, coseg = evaluate_protocols("maps", "gts", ["papers", "coseg"])  # doctest: +SKIP
+    """
     chosen = [_chosen(p, skip_empty) for p in dict.fromkeys(protocols)]
     if workers < 1:
         raise InputError(f"workers is {workers}; give 1 or more")

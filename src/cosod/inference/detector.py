@@ -57,7 +57,7 @@ def load(
         DeviceError: a device that is not there.
 
     Example:
-        >>> detector = cosod.load(weights="runs/mine", device="cpu", flip=True)
+        >>> detector = cosod.load(weights="runs/mine", device="cpu", flip=True)  # doctest: +SKIP
     """
     from cosod.models.checkpoints import loading
 
@@ -82,7 +82,7 @@ def learn(
     """What images share, to be kept and applied to others: :meth:`Detector.learn`, by default of the default model.
 
     Example:
-        >>> consensus = cosod.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])
+        >>> consensus = cosod.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])  # doctest: +SKIP
     """
     return (detector or load()).learn(images, masks, negatives=negatives)
 
@@ -92,7 +92,12 @@ def apply(
     images: Sequence[ImageSource],
     detector: "Detector | None" = None,
 ) -> Iterator:
-    """Index and map (of several consensuses: maps) of each image by itself: :meth:`Detector.apply`."""
+    """Index and map (of several consensuses: maps) of each image by itself: :meth:`Detector.apply`.
+
+    Example:
+        >>> for index, saliency in cosod.apply(consensus, ["photo1.jpg", "photo2.jpg"]):  # doctest: +SKIP
+        ...     print(index, saliency.mean())
+    """
     if detector is None:
         first = consensus if isinstance(consensus, GroupConsensus) else next(iter(consensus), None)
         detector = load(size=first and first.provenance.size)
@@ -118,7 +123,7 @@ class Detector:
         DeviceError: a device that is not there.
 
     Example:
-        >>> detector = cosod.Detector(cosod.models.load("default"), "cpu", 256, batch=4)
+        >>> detector = cosod.Detector(cosod.models.create("gconet_plus_mobile"), "cpu", 256, batch=4)
         >>> detector.options.batch
         4
     """
@@ -209,7 +214,7 @@ class Detector:
             ImageError: an image that cannot be read.
 
         Example:
-            >>> maps = cosod.load().segment(["mug1.jpg", "mug2.jpg", "mug3.jpg"])
+            >>> maps = cosod.load().segment(["mug1.jpg", "mug2.jpg", "mug3.jpg"])  # doctest: +SKIP
         """
         maps = dict(self.stream(images))
         return [maps[i] for i in range(len(maps))]
@@ -231,7 +236,7 @@ class Detector:
             ImageError: an image that cannot be read.
 
         Example:
-            >>> for result in cosod.load().detect(["mug1.jpg", "mug2.jpg", "sky.jpg"]):
+            >>> for result in cosod.load().detect(["mug1.jpg", "mug2.jpg", "sky.jpg"]):  # doctest: +SKIP
             ...     print(result.presence, result.map.mean())
         """
         return list(self.results(images))
@@ -269,7 +274,7 @@ class Detector:
             For each image, in order, a :class:`~cosod.inference.pipeline.Result` for each consensus.
 
         Example:
-            >>> for result in detector.results(photos, on_error=lambda index, error: print(error)):
+            >>> for result in detector.results(photos, on_error=lambda index, error: print(error)):  # doctest: +SKIP
             ...     print(photos[result.index], result.presence)
         """
         check_process(self._process, self.options.backend, self.device)
@@ -342,8 +347,8 @@ class Detector:
             ImageError: an image that cannot be read.
 
         Example:
-            >>> consensus = detector.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg", "plate.jpg"])
-            >>> consensus.save("mug.consensus")
+            >>> consensus = detector.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg", "plate.jpg"])  # doctest: +SKIP
+            >>> consensus.save("mug.consensus")  # doctest: +SKIP
         """
         check_process(self._process, self.options.backend, self.device)
         images = as_group(images)

@@ -26,6 +26,10 @@ def whole(path: str | os.PathLike | Any) -> Iterator[Path]:
     Raises:
         OutputError: the folder or the file cannot be written (read-only, no space left, ...).
         InputError: ``path`` is a protected input, see :mod:`cosod.io.write_guard`.
+
+    Example:
+        >>> with whole("map.png") as temporary:  # doctest: +SKIP
+        ...     temporary.write_bytes(data)
     """
     path = storage.as_path(path)
     write_guard.check(path)
@@ -77,12 +81,19 @@ def write_text(path: str | os.PathLike | Any, text: str) -> None:
     """Writes ``text`` as UTF-8 to ``path``, whole or not at all.
 
     Bytes of file names that are not UTF-8 are written as ``\\udcff``, which is what JSON reads them from.
+
+    Example:
+        >>> write_text("notes.txt", "whole or not at all")  # doctest: +SKIP
     """
     with whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_bytes(path: str | os.PathLike | Any, data: bytes) -> None:
-    """Writes ``data`` to ``path``, whole or not at all."""
+    """Writes ``data`` to ``path``, whole or not at all.
+
+    Example:
+        >>> write_bytes("map.png", data)  # doctest: +SKIP
+    """
     with whole(path) as temporary:
         temporary.write_bytes(data)

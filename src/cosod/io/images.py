@@ -113,6 +113,9 @@ def read_reduced(source: ImageSource, side: int, max_pixels: int = MAX_PIXELS) -
 
     Returns:
         ``(H', W', 3)`` uint8 RGB, upright, and the upright ``(H, W)`` of the whole image.
+
+    Example:
+        >>> pixels, (height, width) = read_reduced("photo.jpg", 512)  # doctest: +SKIP
     """
     return _read(source, max_pixels, int(OVERSAMPLING * side))
 
@@ -122,12 +125,19 @@ def kept(source: ImageSource) -> ImageSource:
 
     Raises:
         ImageError: a file object that cannot be read.
+
+    Example:
+        >>> source = kept(open("photo.jpg", "rb"))  # doctest: +SKIP
     """
     return _fetched(source) if _is_file(source) else source
 
 
 def image_size(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Reads height and width of the upright image from its header alone; raises as :func:`read_image`."""
+    """Reads height and width of the upright image from its header alone; raises as :func:`read_image`.
+
+    Example:
+        >>> height, width = image_size("photo.jpg")  # doctest: +SKIP
+    """
     try:
         with open_binary(as_path(path)) as file, open_pillow(file) as image:
             width, height = image.size

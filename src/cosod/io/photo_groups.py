@@ -59,6 +59,9 @@ def find_groups(
 
     Raises:
         InputError: a path does not exist or may not be read, or there are no images.
+
+    Example:
+        >>> [group.name for group in find_groups(["photos"])]  # doctest: +SKIP
     """
     paths = [as_path(p) for p in paths]
     excluded = {_real(as_path(p)) for p in exclude}
@@ -203,7 +206,12 @@ def _is_shown(entry: os.DirEntry) -> bool:
 
 
 def unique_names(names: list[str], reserved: Collection[str] = ()) -> list[str]:
-    """Returns ``names`` with ``-2``, ``-3``... after those that stand already (case ignored) or are reserved."""
+    """Returns ``names`` with ``-2``, ``-3``... after those that stand already (case ignored) or are reserved.
+
+    Example:
+        >>> unique_names(["mugs", "Mugs", "toys"])
+        ['mugs', 'Mugs-2', 'toys']
+    """
     taken = {r.casefold() for r in reserved}
     result = []
     for name in names:

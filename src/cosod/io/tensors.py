@@ -13,6 +13,10 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
     """Resizes an image ``(H, W, 3)`` uint8 to ``(size, size, 3)`` uint8, bilinear with antialiasing.
 
     What the papers' code does to its input (GCoNet section 4.1: images are resized to a fixed square).
+
+    Example:
+        >>> shrink(np.zeros((480, 640, 3), np.uint8), 224).shape
+        (224, 224, 3)
     """
     if image.shape[:2] == (size, size):
         return image
@@ -27,7 +31,13 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def to_batch(images: Sequence[np.ndarray], mean: Sequence[float], std: Sequence[float], device="cpu") -> Tensor:
-    """Normalizes n images ``(S, S, 3)`` uint8 to a batch ``(N, 3, S, S)`` float32, channels last in memory."""
+    """Normalizes n images ``(S, S, 3)`` uint8 to a batch ``(N, 3, S, S)`` float32, channels last in memory.
+
+    Example:
+        >>> images = [np.zeros((64, 64, 3), np.uint8)] * 2
+        >>> tuple(to_batch(images, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), torch.device("cpu")).shape)
+        (2, 3, 64, 64)
+    """
     pixels = torch.from_numpy(np.stack(images))
     if torch.device(device).type == "cuda":
         pixels = pixels.pin_memory()  # from there the copy runs beside the network's work on the batch before
@@ -44,7 +54,12 @@ def _by_channel(values: Sequence[float], device: torch.device) -> Tensor | float
 
 
 def to_own_size(saliency: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """Resizes a map ``(1, S, S)`` in [0, 1] to float32 ``(height, width)``, bilinear with aligned corners."""
+    """Resizes a map ``(1, S, S)`` in [0, 1] to float32 ``(height, width)``, bilinear with aligned corners.
+
+    Example:
+        >>> to_own_size(torch.rand(1, 64, 64), (480, 640)).shape
+        (480, 640)
+    """
     columns = _more_rows(saliency[0].float().cpu().T.contiguous(), size[1])
     return _more_rows(columns.T.contiguous(), size[0]).clamp_(0, 1).numpy()
 

@@ -33,6 +33,12 @@ def gconet_loss(
     Returns:
         The terms without their factors, ``iou`` (over the four supervised maps), ``contrast`` and
         ``classification``; and ``total``, their weighted sum.
+
+    Example:
+        >>> maps, masks = torch.full((4, 1, 8, 8), 0.5), torch.ones(4, 1, 8, 8)
+        >>> terms = gconet_loss(Output(maps, sides=(maps,)), masks, torch.tensor([0, 0, 1, 1]))
+        >>> sorted(terms)
+        ['iou', 'total']
     """
     weights = weights or GCoNetWeights()
     terms = {"iou": torch.stack([iou_loss(side, masks) for side in output.sides]).sum()}

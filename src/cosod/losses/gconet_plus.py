@@ -81,6 +81,9 @@ def gconet_plus_loss(
         The terms without their factors: of the maps ``bce``, ``iou``, ... for the result and ``side0_bce``, ...
         for the others, coarsest first; ``triplet``, ``classification``, ``masked_classification``, ``contrast``.
         And ``total``, their weighted sum.
+
+    Example:
+        >>> terms = gconet_plus_loss(network(images), masks, classes)  # doctest: +SKIP
     """
     weights = weights or GCoNetPlusWeights()
     terms: dict[str, Tensor] = {}

@@ -43,6 +43,9 @@ def mobile_loss(
 
     Returns:
         The terms without their factors, and ``total``, their weighted sum.
+
+    Example:
+        >>> terms = mobile_loss(network(images, (8, 8)), masks, classes, objects=objects)  # doctest: +SKIP
     """
     weights = weights or MobileWeights()
     objects = masks if objects is None else objects
@@ -70,6 +73,13 @@ def attention_loss(attention: Tensor, masks: Tensor) -> Tensor:
     Args:
         attention: ``(N, 1, h, w)``, every image summing to one.
         masks: ``(N, 1, H, W)`` in {0, 1}.
+
+    Example:
+        >>> attention = torch.full((1, 1, 4, 4), 1 / 16)
+        >>> masks = torch.zeros(1, 1, 64, 64)
+        >>> masks[..., :32] = 1
+        >>> round(attention_loss(attention, masks).item(), 4)
+        0.6931
     """
     inside = F.adaptive_avg_pool2d(masks, attention.shape[-2:])
     share = (attention.float() * inside).sum(dim=(1, 2, 3))

@@ -14,6 +14,11 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0) -> Tensor:
     Args:
         logits: any shape.
         targets: the same shape, in [0, 1].
+
+    Example:
+        >>> logits, masks = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
+        >>> round(focal_loss(logits, masks).item(), 4)
+        0.1733
     """
     entropy = F.binary_cross_entropy_with_logits(logits.float(), targets.float(), reduction="none")
     return ((1 - torch.exp(-entropy)) ** gamma * entropy).mean()
@@ -25,6 +30,12 @@ def contrast_loss(contrast: Tensor, masks: Tensor) -> Tensor:
     Args:
         contrast: logits ``(4 n, 1, H, W)``: of 2 n images with the own consensus, then of the same with the other's.
         masks: ``(2 n, 1, H, W)`` in {0, 1}.
+
+    Example:
+        >>> masks = torch.ones(2, 1, 4, 4)
+        >>> own, other = torch.full((2, 1, 4, 4), 9.0), torch.full((2, 1, 4, 4), -9.0)
+        >>> bool(contrast_loss(torch.cat([own, other]), masks) < contrast_loss(torch.cat([other, own]), masks))
+        True
     """
     return focal_loss(contrast, torch.cat([masks, torch.zeros_like(masks)]))
 
@@ -36,6 +47,10 @@ def classification_loss(scores: Tensor, classes: Tensor, smoothing: float = 0.0)
         scores: ``(N, groups)``.
         classes: ``(N,)``, index of each image's group in the training set.
         smoothing: share of the target that is spread over all groups.
+
+    Example:
+        >>> round(classification_loss(torch.zeros(4, 10), torch.tensor([3, 3, 7, 7])).item(), 4)
+        2.3026
     """
     return F.cross_entropy(scores.float(), classes, label_smoothing=smoothing)
 
@@ -50,6 +65,11 @@ def symmetric_triplet_loss(features: Tensor, margin: float = 0.1) -> Tensor:
         features: ``(2 n, C)``: n images of one group, then n of another; n is at least 2. Where n is odd,
             the middle image of each group is left out.
         margin: 0.1 in the published code, 1.0 in the paper.
+
+    Example:
+        >>> features = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
+        >>> symmetric_triplet_loss(features).item() >= 0
+        True
     """
     n = len(features) // 2
     half = n // 2
@@ -74,6 +94,11 @@ def semi_hard_triplet_loss(features: Tensor, classes: Tensor, margin: float = 0.
 
     Returns:
         Mean over all ordered pairs of one class; 0 where no class has two images.
+
+    Example:
+        >>> features = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
+        >>> semi_hard_triplet_loss(features, torch.tensor([0, 0, 1, 1])).item() >= 0
+        True
     """
     features = features.float()
     distance = (features.unsqueeze(1) - features.unsqueeze(0)).square().sum(dim=2)
@@ -96,5 +121,10 @@ def adversarial_loss(judged: Tensor, real: bool) -> Tensor:
         judged: ``(N, 1)``, see :class:`cosod.models.modules.discriminator.Discriminator`.
         real: what they should say: ``True`` for ground truth, and for the network's maps when the network
             is trained; ``False`` for its maps when the discriminator is.
+
+    Example:
+        >>> logits = torch.full((2, 1), 5.0)
+        >>> bool(adversarial_loss(logits, real=True) < adversarial_loss(logits, real=False))
+        True
     """
     return F.binary_cross_entropy_with_logits(judged.float(), torch.full_like(judged, float(real), dtype=torch.float32))

@@ -19,6 +19,11 @@ def partial_cross_entropy(logits: Tensor, xy: Tensor, labels: Tensor) -> Tensor:
         logits: ``(N, C, h, w)``, C = 2 or 1, see :class:`cosod.models.saliency_base.Saliency`.
         xy: points ``(N, K, 2)``, the images spanning -1 to 1.
         labels: ``(N, K)``, 1 salient, 0 background, below 0 ignored.
+
+    Example:
+        >>> logits, xy = torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 2)
+        >>> round(partial_cross_entropy(logits, xy, torch.ones(1, 1, dtype=torch.long)).item(), 4)
+        0.6931
     """
     values = F.grid_sample(logits.float(), xy[:, None], padding_mode="border", align_corners=False)[:, :, 0]
     if values.shape[1] == 1:
@@ -36,6 +41,12 @@ def structure_loss(logits: Tensor, masks: Tensor, bug_compatible: bool = False) 
         masks: ``(N, 1, H, W)`` in [0, 1].
         bug_compatible: the published code passes an argument that makes its cross entropy a plain mean, so that
             only the IoU is weighted there; as there.
+
+    Example:
+        >>> masks = torch.zeros(1, 1, 64, 64)
+        >>> masks[..., 16:48, 16:48] = 1
+        >>> bool(structure_loss(20 * masks - 10, masks) < structure_loss(10 - 20 * masks, masks))
+        True
     """
     weight = 1 + 5 * (_neighborhood(masks) - masks).abs()
     entropy = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
@@ -63,6 +74,10 @@ def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, color: float 
         radius: of the neighborhood.
         color: distance of colors that still count as alike.
         reach: distance in positions at which neighbors count less.
+
+    Example:
+        >>> local_coherence(torch.full((1, 1, 8, 8), 0.5), torch.zeros(1, 3, 8, 8)).item()
+        0.0
     """
     n, _, height, width = maps.shape
     images = F.adaptive_avg_pool2d(images, (height, width))
@@ -78,18 +93,30 @@ def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, color: float 
 
 
 def deep_supervision(output: Saliency, loss: Callable[[Tensor], Tensor]) -> Tensor:
-    """Computes the weighted sum of ``loss`` over all of a network's maps."""
+    """Computes the weighted sum of ``loss`` over all of a network's maps.
+
+    Example:
+        >>> loss = deep_supervision(output, lambda logits: structure_loss(logits, masks))  # doctest: +SKIP
+    """
     return sum(weight * loss(logits) for weight, logits in zip(output.weights, output.logits, strict=True))
 
 
 def mask_loss(output: Saliency, masks: Tensor, bug_compatible: bool = False) -> Tensor:
-    """Computes the structure loss under deep supervision, every map enlarged to its masks ``(N, 1, H, W)``."""
+    """Computes the structure loss under deep supervision, every map enlarged to its masks ``(N, 1, H, W)``.
+
+    Example:
+        >>> loss = mask_loss(network.saliency(images), masks)  # doctest: +SKIP
+    """
     size = masks.shape[-2:]
     return deep_supervision(output, lambda z: structure_loss(enlarge(z.float(), size), masks, bug_compatible))
 
 
 def point_loss(output: Saliency, xy: Tensor, labels: Tensor) -> Tensor:
-    """Computes the partial cross entropy under deep supervision."""
+    """Computes the partial cross entropy under deep supervision.
+
+    Example:
+        >>> loss = point_loss(network.saliency(images), xy, labels)  # doctest: +SKIP
+    """
     return deep_supervision(output, lambda z: partial_cross_entropy(z, xy, labels))
 
 

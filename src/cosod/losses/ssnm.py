@@ -36,6 +36,13 @@ def weighted_bce_loss(maps: Tensor, masks: Tensor, balanced: bool = False) -> Te
 
     Returns:
         A scalar, finite also where a batch is all foreground or all background.
+
+    Example:
+        >>> masks = torch.zeros(1, 1, 4, 4)
+        >>> masks[..., :2, :] = 1
+        >>> near, even = masks.clamp(0.1, 0.9), torch.full_like(masks, 0.5)
+        >>> bool(weighted_bce_loss(near, masks) < weighted_bce_loss(even, masks))
+        True
     """
     # PyTorch refuses this function under autocast, where the maps are float32 already.
     with torch.autocast(maps.device.type, enabled=False):
@@ -56,6 +63,10 @@ def category_loss(scores: Tensor, labels: Tensor) -> Tensor:
 
     Raises:
         InputError: labels of another shape.
+
+    Example:
+        >>> round(category_loss(torch.zeros(2, 5), torch.zeros(2, 5)).item(), 4)
+        0.6931
     """
     if labels.ndim == 1 and len(labels) == len(scores):
         labels = F.one_hot(labels.long(), scores.shape[1])
@@ -65,7 +76,12 @@ def category_loss(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def smooth_l1_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Computes Huber's loss with beta 1, half the squared difference for values in [0, 1]; mean over all pixels."""
+    """Computes Huber's loss with beta 1, half the squared difference for values in [0, 1]; mean over all pixels.
+
+    Example:
+        >>> smooth_l1_loss(torch.full((1, 1, 2, 2), 0.5), torch.ones(1, 1, 2, 2)).item()
+        0.125
+    """
     return F.smooth_l1_loss(maps.float(), masks.float())
 
 
@@ -80,6 +96,9 @@ def ssnm_loss(output: Output, masks: Tensor, labels: Tensor, weights: SSNMWeight
     Returns:
         The terms without their factors, ``bce``, ``classification`` and ``smooth``; and ``total``, their weighted
         sum.
+
+    Example:
+        >>> terms = ssnm_loss(network(images, 4), masks, labels)  # doctest: +SKIP
     """
     weights = weights or SSNMWeights()
     terms = {

@@ -85,7 +85,12 @@ REGISTRY: dict[str, Entry] = {
 
 
 def names() -> list[str]:
-    """Returns the names that :func:`create` knows."""
+    """Returns the names that :func:`create` knows.
+
+    Example:
+        >>> "gconet_plus" in names()
+        True
+    """
     return list(REGISTRY)
 
 
@@ -94,6 +99,10 @@ def entry(name: str) -> Entry:
 
     Raises:
         InputError: nothing; the message gives the nearest name.
+
+    Example:
+        >>> entry("gconet").network.__name__
+        'GCoNet'
     """
     if name not in REGISTRY:
         raise InputError(f"there is no network {name!r}; {_nearest(name, REGISTRY)}")
@@ -105,6 +114,10 @@ def weights_file(name: str) -> Path | None:
 
     Raises:
         InputError: an unknown name.
+
+    Example:
+        >>> weights_file("gconet") is None
+        True
     """
     packaged = entry(name).packaged
     return None if packaged is None else Path(str(resources.files("cosod"))) / "weights" / packaged
@@ -119,6 +132,11 @@ def create(name: str, **config: Any) -> CoSaliencyNetwork:
 
     Raises:
         InputError: an unknown name or option, or an option out of range; the message gives the nearest name.
+
+    Example:
+        >>> network = create("gconet_plus_mobile", size=128)
+        >>> network.config.size
+        128
     """
     found = entry(name)
     options = [f.name for f in fields(found.config)]
@@ -133,6 +151,10 @@ def name_of(network: CoSaliencyNetwork) -> str:
 
     Raises:
         InputError: its class is not registered.
+
+    Example:
+        >>> name_of(create("gconet_plus_mobile"))
+        'gconet_plus_mobile'
     """
     # What asks for most comes first: of two entries the one without a preset fits everything of its class. A backbone
     # that no entry has is an option of the entry that fits but for it.

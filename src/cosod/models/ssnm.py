@@ -180,6 +180,10 @@ def fives(n: int) -> Tensor:
 
     Five in a row; the last group is completed with the first images. Where there are not enough of them either
     (n of 1 or 2, on which the published code fails), these are repeated.
+
+    Example:
+        >>> fives(7).shape
+        torch.Size([2, 5])
     """
     number = -(-n // REFERENCE_GROUP) * REFERENCE_GROUP
     return (torch.arange(number) % n).view(-1, REFERENCE_GROUP)

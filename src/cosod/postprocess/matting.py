@@ -33,6 +33,11 @@ def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsi
 
     Returns:
         float32 ``(H, W, 4)``: the filtered target is ``(guide * c[..., :3]).sum(-1) + c[..., 3]``.
+
+    Example:
+        >>> guide, target = np.zeros((8, 8, 3), np.float32), np.ones((8, 8), np.float32)
+        >>> guided_coefficients(guide, target, 2, 1e-3).shape
+        (8, 8, 4)
     """
     side = (2 * radius + 1, 2 * radius + 1)
 
@@ -62,7 +67,13 @@ def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsi
 
 
 def guided_filter(guide: np.ndarray, target: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
-    """Smooths ``target`` ``(H, W)`` along the edges of ``guide``; arguments as :func:`guided_coefficients`."""
+    """Smooths ``target`` ``(H, W)`` along the edges of ``guide``; arguments as :func:`guided_coefficients`.
+
+    Example:
+        >>> guide, target = np.zeros((8, 8, 3), np.float32), np.ones((8, 8), np.float32)
+        >>> bool(np.allclose(guided_filter(guide, target, 2, 1e-3), 1))
+        True
+    """
     return _apply(guided_coefficients(guide, target, radius, epsilon), guide)
 
 
@@ -84,7 +95,10 @@ def smooth_alpha(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
         uint8 ``(H, W)``: 255 inside, 0 outside, between them in a narrow band along the image's own edge.
 
     Example:
-        >>> alpha = smooth_alpha(photo, saliency > 0.5)
+        >>> image, mask = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), bool)
+        >>> image[8:24, 8:24], mask[8:24, 8:24] = 255, True
+        >>> smooth_alpha(image, mask).shape
+        (32, 32)
     """
     height, width = image.shape[:2]
     size = bounded(image.shape, EDGE_SIDE)
@@ -138,6 +152,11 @@ def clean_colors(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     Returns:
         uint8 ``(H, W, 3)``: the image's own where alpha is 255; a little beyond the edge the object's colors go on,
         and black follows.
+
+    Example:
+        >>> image, alpha = np.full((16, 16, 3), 200, np.uint8), np.full((16, 16), 255, np.uint8)
+        >>> clean_colors(image, alpha).shape
+        (16, 16, 3)
     """
     height, width = alpha.shape
     size = bounded(alpha.shape, EDGE_SIDE)

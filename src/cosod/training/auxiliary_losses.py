@@ -16,7 +16,11 @@ SHRUNK = 0.25
 
 
 def scale_term(network: Callable[[Tensor], Output], images: Tensor, maps: Tensor) -> Tensor:
-    """Compares the maps of the images at a quarter of their size with ``maps``, shrunk (self-supervision by scale)."""
+    """Compares the maps of the images at a quarter of their size with ``maps``, shrunk (self-supervision by scale).
+
+    Example:
+        >>> loss = scale_term(network, images, network(images).maps)  # doctest: +SKIP
+    """
     small = F.interpolate(images, scale_factor=SHRUNK, mode="bilinear", align_corners=True)
     return scale_consistency_loss(network(small).maps, maps)
 

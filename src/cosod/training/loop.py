@@ -37,6 +37,10 @@ def train(job: TrainingJob) -> Path:
         WeightsError: the backbone's weights cannot be had.
         TrainingError: fifty steps in a row were not finite.
         OutputError: something cannot be written; the last checkpoint is whole.
+
+    Example:
+        >>> job = TrainingJob(load_recipe("gconet_released"), ("sets/CoCo-SEG",), Path("run"))  # doctest: +SKIP
+        >>> weights = train(job)  # doctest: +SKIP
     """
     process_group = join(job.device)
     try:
@@ -106,6 +110,9 @@ def one_step(run: Run, work: Work) -> dict[str, float] | None:
     Returns:
         The loss terms, means over all pairs of the step; ``None`` where the gradient was not finite: then neither
         the weights nor the statistics have changed, and the step is counted as skipped.
+
+    Example:
+        >>> terms = one_step(run, work)  # doctest: +SKIP
     """
     before = [buffer.clone() for buffer in run.network.buffers()]
     run.optimizer.zero_grad(set_to_none=True)

@@ -296,7 +296,11 @@ def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:
 
 
 def write_recipe(job: TrainingJob, held_out: list[str]) -> None:
-    """Writes ``recipe.json`` and ``held_out.txt`` to the run's folder: what made it."""
+    """Writes ``recipe.json`` and ``held_out.txt`` to the run's folder: what made it.
+
+    Example:
+        >>> write_recipe(job, held_out=["cat"])  # doctest: +SKIP
+    """
     write_text(job.output / "recipe.json", json.dumps(to_table(job.recipe), indent=2) + "\n")
     if held_out:
         write_text(job.output / "held_out.txt", "".join(f"{name}\n" for name in held_out))

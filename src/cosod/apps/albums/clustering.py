@@ -64,6 +64,11 @@ def cluster(vectors: np.ndarray, options: Grouping | None = None, most: int = MO
 
     Raises:
         ExtraError: scikit-learn is not installed.
+
+    Example:
+        >>> vectors = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
+        >>> cluster(vectors).tolist()
+        [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
     """
     options = options or Grouping()
     if len(vectors) < 2:

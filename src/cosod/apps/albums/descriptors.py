@@ -51,6 +51,9 @@ def describe(
     Returns:
         Indices of the images that could be read and are not of one color, and their descriptors, float32 ``(N, C)``,
         neither centered nor normalized.
+
+    Example:
+        >>> indices, descriptors = describe(cosod.load(), photos)  # doctest: +SKIP
     """
     network = detector.network
     inputs = Inputs(images, detector.size, detector.max_pixels, on_error, twice=False, find_uniform=True)
@@ -158,6 +161,9 @@ def embed(descriptors: np.ndarray, background: Background | None) -> np.ndarray:
     With a background the descriptors are whitened by it, and what the photos at hand have in common beyond it (one
     camera, one house) is taken away in part: their mean counts N, the background's :data:`PRIOR`. Without one their
     own mean is all that can be taken away.
+
+    Example:
+        >>> vectors = embed(descriptors, background_of(network))  # doctest: +SKIP
     """
     x, prior = descriptors, PLAIN_PRIOR
     if background is not None and len(background.mean) == descriptors.shape[1]:

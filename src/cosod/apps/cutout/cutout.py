@@ -104,8 +104,8 @@ def cut_out(
         InputError: a map that does not fit the image, a background that cannot be read.
 
     Example:
-        >>> (saliency,) = cosod.load().segment([photo])
-        >>> rgba = cut_out(photo, saliency)
+        >>> (saliency,) = cosod.load().segment([photo])  # doctest: +SKIP
+        >>> rgba = cut_out(photo, saliency)  # doctest: +SKIP
     """
     return cut_out_noted(image, saliency, options, presence).pixels
 
@@ -113,7 +113,11 @@ def cut_out(
 def cut_out_noted(
     image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None, presence: float | None = None
 ) -> Cutout:
-    """Does the same as :func:`cut_out`, and returns notes on what did not go as it should."""
+    """Does the same as :func:`cut_out`, and returns notes on what did not go as it should.
+
+    Example:
+        >>> found = cut_out_noted(image, saliency)  # doctest: +SKIP
+    """
     options = options or CutoutOptions()
     saliency = check_map(saliency, image.shape[:2])
     absent = absence.is_absent(presence, options.absent)
@@ -142,7 +146,7 @@ def cutout(
 ) -> list[np.ndarray]:
     """Cuts the object that a group of images shares out of each.
 
-    >>> pictures = cosod.cutout(photos, background="white", size=(800, 800))
+    >>> pictures = cosod.cutout(photos, background="white", size=(800, 800))  # doctest: +SKIP
 
     Args:
         images: as for :meth:`cosod.Detector.segment`.
@@ -159,6 +163,9 @@ def cutout(
     Raises:
         InputError: no images, or maps or options that cannot be used.
         ImageError: an image that cannot be read.
+
+    Example:
+        >>> results = cosod.cutout(["mug1.jpg", "mug2.jpg"], background="white")  # doctest: +SKIP
     """
     from cosod.apps.map_sources import images_and_maps
 
@@ -189,6 +196,12 @@ def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = M
 
     Raises:
         InputError: a map that does not fit the image, or an unknown threshold.
+
+    Example:
+        >>> image, saliency = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.float32)
+        >>> image[8:24, 8:24], saliency[8:24, 8:24] = 255, 1.0
+        >>> cut_mask(image, saliency).shape
+        (32, 32)
     """
     options = CutoutOptions(threshold=threshold)
     alpha, _ = _alpha(image, check_map(saliency, image.shape[:2]), options)

@@ -51,6 +51,9 @@ def create_app(
         limits: what is taken in.
         host: the address it is served at, which decides the host names that it answers to.
         names: further host names to answer to.
+
+    Example:
+        >>> app = create_app(cosod.load())  # doctest: +SKIP
     """
     limits = limits or Limits()
     store = Store(limits)

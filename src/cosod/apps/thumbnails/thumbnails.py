@@ -94,6 +94,10 @@ def plan_crops(
         options: :class:`ThumbnailOptions` by default.
         counted: whether each photo has a say in the share and the place; all have by default. What is no object
             should not decide how the others are shown.
+
+    Example:
+        >>> len(plan_crops([(10, 10, 40, 40), (60, 20, 40, 40)], [(100, 100), (120, 100)]))
+        2
     """
     options = options or ThumbnailOptions()
     if len(boxes) != len(sizes):
@@ -178,6 +182,11 @@ def crop(image: np.ndarray, frame: Frame, size: tuple[int, int], mask: np.ndarra
 
     Returns:
         uint8 ``(height, width, 3)``, reduced by Lanczos and slightly sharpened.
+
+    Example:
+        >>> (frame,) = plan_crops([(10, 10, 40, 40)], [(100, 100)])
+        >>> crop(np.zeros((100, 100, 3), np.uint8), frame, (64, 64)).shape
+        (64, 64, 3)
     """
     height, width = image.shape[:2]
     (left, right), (x0, x1) = _shown(frame[0], frame[2], width, size[0])
@@ -247,7 +256,7 @@ def thumbnails(
 ) -> list[np.ndarray]:
     """Crops the images of a group around their shared object, at one size and place.
 
-    >>> pictures = cosod.thumbnails(photos, size=(256, 256))
+    >>> pictures = cosod.thumbnails(photos, size=(256, 256))  # doctest: +SKIP
 
     Args:
         images: as for :meth:`cosod.Detector.segment`.
@@ -264,6 +273,9 @@ def thumbnails(
     Raises:
         InputError: no images, or maps or options that cannot be used.
         ImageError: an image that cannot be read.
+
+    Example:
+        >>> results = cosod.thumbnails(["mug1.jpg", "mug2.jpg"], size=(256, 256))  # doctest: +SKIP
     """
     from cosod.apps.map_sources import images_and_maps
 
@@ -289,6 +301,10 @@ def contact_sheet(groups: Sequence[tuple[str, Sequence[np.ndarray]]], columns: i
 
     Returns:
         uint8 ``(H, W, 3)``.
+
+    Example:
+        >>> contact_sheet([("mugs", [np.zeros((64, 64, 3), np.uint8)] * 3)]).ndim
+        3
     """
     height, width = next((pictures[0].shape[:2] for _, pictures in groups if pictures), (0, 0))
     gap, margin, title = 6, 24, 44

@@ -174,7 +174,7 @@ def is_clip(path: Path) -> bool:
     """Whether a file is taken for a clip: a video by its name, or a picture that is animated.
 
     Example:
-        >>> is_clip(Path("clip.mp4"))
+        >>> is_clip(Path("clip.mp4"))  # doctest: +SKIP
         True
     """
     suffix = path.suffix.lower()
@@ -187,7 +187,7 @@ def is_animated(path: Path) -> bool:
     """Whether a picture has more than one frame; False where it cannot be read, which its reader will say.
 
     Example:
-        >>> is_animated(Path("photo.png"))
+        >>> is_animated(Path("photo.png"))  # doctest: +SKIP
         False
     """
     try:
@@ -208,7 +208,7 @@ def open_clip(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> Clip:
         InputError: as :class:`Clip`.
 
     Example:
-        >>> open_clip("clip.mp4").rate
+        >>> open_clip("clip.mp4").rate  # doctest: +SKIP
         25.0
     """
     animated = Path(path).suffix.lower() in PICTURES and Path(path).is_file()

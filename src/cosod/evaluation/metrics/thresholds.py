@@ -23,7 +23,12 @@ class Scale:
 
 
 def level_range(histogram: np.ndarray) -> tuple[int, int]:
-    """Returns the lowest and the highest level that occur in a (256,) histogram."""
+    """Returns the lowest and the highest level that occur in a (256,) histogram.
+
+    Example:
+        >>> level_range(np.bincount([3, 7, 7], minlength=256))
+        (3, 7)
+    """
     present = np.flatnonzero(histogram)
     return int(present[0]), int(present[-1])
 

@@ -95,6 +95,10 @@ def canonical(set_name: str) -> str:
 
     Raises:
         InputError: no published table has that set.
+
+    Example:
+        >>> canonical("cosal2015")
+        'CoSal2015'
     """
     for name, aliases in SETS.items():
         if _plain(set_name) in {_plain(a) for a in (name, *aliases)}:
@@ -107,6 +111,10 @@ def tables(set_name: str) -> list[Table]:
 
     Raises:
         InputError: no published table has that set.
+
+    Example:
+        >>> [table.number for table in tables("CoCA")][:1]
+        ['Table 1']
     """
     name = canonical(set_name)
     found = [_cut(meta, name) for meta in _sources()["tables"]]
@@ -114,7 +122,12 @@ def tables(set_name: str) -> list[Table]:
 
 
 def runtimes() -> Table:
-    """Returns GCoNet+'s Table 4: measures ``ms`` (a batch of two on an A100) and ``mb`` (size of the parameters)."""
+    """Returns GCoNet+'s Table 4: measures ``ms`` (a batch of two on an A100) and ``mb`` (size of the parameters).
+
+    Example:
+        >>> runtimes().kind
+        'runtime'
+    """
     meta = next(m for m in _sources()["tables"] if m["kind"] == "runtime")
     return _cut(meta, "")
 
@@ -151,6 +164,10 @@ def compare(
     Raises:
         InputError: an unknown set or format, rows of another protocol, or a row that has none of the table's measures
             or a value out of range.
+
+    Example:
+        >>> print(compare("MSRC", {"ours": {"p": 0.95, "j": 0.8}}, "text").splitlines()[0])
+        MSRC: protocol coseg, per cent, by J
     """
     if fmt not in layout.FORMATS:
         raise InputError(f"no table format '{fmt}'; choose one of {', '.join(layout.FORMATS)}")

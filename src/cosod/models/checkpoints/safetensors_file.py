@@ -50,6 +50,9 @@ def save(
     Raises:
         OutputError: the file cannot be written.
         InputError: the network is not registered, or ``extra`` is not JSON.
+
+    Example:
+        >>> save(network, "network.safetensors")  # doctest: +SKIP
     """
     try:
         described = json.dumps(extra or {})
@@ -74,6 +77,9 @@ def annotate(path: str | os.PathLike, **extra: Any) -> None:
     Raises:
         WeightsError: the file is missing, damaged, or not of this package.
         OutputError: the file cannot be written.
+
+    Example:
+        >>> annotate("network.safetensors", source="trained on DUTS_class")  # doctest: +SKIP
     """
     description = describe(path)
     with text_path(Path(path)) as name, safe_open(name, framework="pt") as file:
@@ -122,6 +128,9 @@ def load(path: str | os.PathLike) -> CoSaliencyNetwork:
     Raises:
         WeightsError: the file is missing, damaged, not of this package, of a newer format, its weights are not
             finite, or its entries are not exactly the network's.
+
+    Example:
+        >>> network = load("network.safetensors")  # doctest: +SKIP
     """
     network, _ = _read(path, with_tensors=True)
     return network
@@ -132,6 +141,9 @@ def describe(path: str | os.PathLike) -> Description:
 
     Raises:
         WeightsError: the file is missing, damaged, or not of this package.
+
+    Example:
+        >>> describe("network.safetensors").name  # doctest: +SKIP
     """
     _, description = _read(path, with_tensors=False)
     return description

@@ -94,14 +94,24 @@ class Recipe:
 
 
 def nearest(wanted: str, known: Iterable[str]) -> str:
-    """Returns half a sentence: the nearest of ``known``, else all of them."""
+    """Returns half a sentence: the nearest of ``known``, else all of them.
+
+    Example:
+        >>> nearest("optimiser", ["optimizer", "augment"])
+        "did you mean 'optimizer'?"
+    """
     known = sorted(known)
     close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
 
 
 def recipe_names() -> list[str]:
-    """Returns the names of the recipes that come with the package."""
+    """Returns the names of the recipes that come with the package.
+
+    Example:
+        >>> "gconet_released" in recipe_names()
+        True
+    """
     return sorted(p.name.removesuffix(".toml") for p in _folder().iterdir() if p.name.endswith(".toml"))
 
 
@@ -119,6 +129,11 @@ def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = 
     Raises:
         InputError: no such recipe or file, a key that there is not (with the nearest one), a value of another
             type or out of range.
+
+    Example:
+        >>> recipe = load_recipe("gconet_released", {"lr": 1e-3, "sampling.images": 8})
+        >>> recipe.optimizer.lr, recipe.sampling.images
+        (0.001, 8)
     """
     table, where = _table(str(name_or_path), ())
     for key, value in (overrides or {}).items():
@@ -127,12 +142,22 @@ def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = 
 
 
 def from_table(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
-    """Returns the recipe of a table of plain values, as :func:`to_table` gives it."""
+    """Returns the recipe of a table of plain values, as :func:`to_table` gives it.
+
+    Example:
+        >>> from_table({"name": "short", "epochs": 2}).epochs
+        2
+    """
     return _build(Recipe, dict(table), where)
 
 
 def to_table(recipe: Recipe) -> dict[str, Any]:
-    """Returns the recipe as plain values that JSON and TOML can hold."""
+    """Returns the recipe as plain values that JSON and TOML can hold.
+
+    Example:
+        >>> to_table(load_recipe("gconet_released"))["optimizer"]["lr"]
+        0.0001
+    """
 
     def plain(value):
         if isinstance(value, dict):
@@ -143,7 +168,12 @@ def to_table(recipe: Recipe) -> dict[str, Any]:
 
 
 def with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Adds the defaults of missing keys to a table of :func:`to_table` that was written before they were added."""
+    """Adds the defaults of missing keys to a table of :func:`to_table` that was written before they were added.
+
+    Example:
+        >>> with_defaults({"name": "old"})["optimizer"]["method"]
+        'adam'
+    """
     try:
         return to_table(from_table(table))
     except InputError:  # a key that there no longer is: it stands as it was
@@ -226,6 +256,10 @@ def _value(kind: Any, value: Any, where: str) -> Any:
 def of_kind(kind: type, value: Any, name: str) -> Any:
     """Returns ``value``, whole numbers as ``float`` where that is wanted; raises ``InputError`` if it is of another
     kind.
+
+    Example:
+        >>> of_kind(float, 1, "lr")
+        1.0
     """
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -270,6 +304,10 @@ def _put(table: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
 def parsed(value: Any) -> Any:
     """Parses text as TOML where it can be, and returns it as it is otherwise: ``0.5``, ``true``, ``[1, 2]``,
     ``cosine``.
+
+    Example:
+        >>> parsed("0.5"), parsed("[1, 2]"), parsed("cosine")
+        (0.5, [1, 2], 'cosine')
     """
     if not isinstance(value, str):
         return value

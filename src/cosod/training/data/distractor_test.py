@@ -40,7 +40,13 @@ class ConcatenatedPair:
 
 
 def plan_distractors(groups: dict[str, Pairs], seed: int) -> list[ConcatenatedPair]:
-    """Chooses a distractor and a side for every image; each choice depends on seed, group and file name."""
+    """Chooses a distractor and a side for every image; each choice depends on seed, group and file name.
+
+    Example:
+        >>> groups = {"cat": [(Path("cat/1.jpg"), Path("cat/1.png"))], "dog": [(Path("dog/1.jpg"), Path("dog/1.png"))]}
+        >>> [str(pair.distractor) for pair in plan_distractors(groups, seed=0)]
+        ['dog/1.jpg', 'cat/1.jpg']
+    """
     names = list(groups)
     plan = []
     for group, pairs in groups.items():
@@ -69,6 +75,9 @@ def make_distractors(where: str, output: Path, seed: int) -> Iterator[Concatenat
     Raises:
         InputError: not a usable set, or a folder that holds something else.
         OutputError: something cannot be written.
+
+    Example:
+        >>> count = sum(1 for _ in make_distractors("sets/MSRC", Path("distractors"), seed=0))  # doctest: +SKIP
     """
     name, groups = read_groups(where)
     plan = plan_distractors(groups, seed)
@@ -85,12 +94,22 @@ def make_distractors(where: str, output: Path, seed: int) -> Iterator[Concatenat
 
 
 def written_files(pair: ConcatenatedPair, output: Path) -> tuple[Path, Path]:
-    """Returns the files that the mask and the image are written to."""
+    """Returns the files that the mask and the image are written to.
+
+    Example:
+        >>> pair = ConcatenatedPair("cat", Path("1.jpg"), Path("1.png"), Path("dog.jpg"), left=True)
+        >>> [str(path) for path in written_files(pair, Path("out"))]
+        ['out/gts/cat/1.png', 'out/images/cat/1.png']
+    """
     return output / "gts" / pair.group / pair.name(), output / "images" / pair.group / pair.name()
 
 
 def write_pair(pair: ConcatenatedPair, output: Path) -> None:
-    """Write one image and its truth, the image last: where it is, both are."""
+    """Write one image and its truth, the image last: where it is, both are.
+
+    Example:
+        >>> write_pair(pair, Path("distractors"))  # doctest: +SKIP
+    """
     truth_path, image_path = written_files(pair, output)
     if image_path.exists() and truth_path.exists():
         return

@@ -12,7 +12,14 @@ Item = TypeVar("Item")
 
 
 class KeyedRNG:
-    """Random numbers of one key: plain values, told apart by what they print as."""
+    """Random numbers of one key: plain values, told apart by what they print as.
+
+    Example:
+        >>> KeyedRNG(7, "epoch", 0).below(10) == KeyedRNG(7, "epoch", 0).below(10)
+        True
+        >>> sorted(KeyedRNG("any", "key").shuffled("abc"))
+        ['a', 'b', 'c']
+    """
 
     def __init__(self, *key: int | str):
         text = "/".join(map(str, key))
@@ -45,5 +52,10 @@ class KeyedRNG:
 
 
 def torch_seed(*key: int | str) -> int:
-    """Returns a seed for PyTorch's generators (dropout, new weights) from a key."""
+    """Returns a seed for PyTorch's generators (dropout, new weights) from a key.
+
+    Example:
+        >>> torch_seed(7, "weights") == torch_seed(7, "weights")
+        True
+    """
     return int(KeyedRNG(*key).share() * 2**53)

@@ -128,6 +128,6 @@ def _published_path(data: TrainingSet, item: int) -> str:
 
 
 def _place(path: str) -> tuple[str, str]:
-    """Returns the group and stem of a path with ``/`` or ``\`` between its parts."""
+    r"""Returns the group and stem of a path with ``/`` or ``\`` between its parts."""
     parts = path.replace("%2C", ",").replace("\\", "/").split("/")
     return parts[-2] if len(parts) > 1 else "", parts[-1].rpartition(".")[0] or parts[-1]
