@@ -88,8 +88,9 @@ class GroupForward:
 
     def whole_group_maps(self, outputs: Iterable[Output]) -> Tensor:
         """Maps ``(N, 1, S, S)`` of a group whose maps depend on all its images, from the parts of its output."""
-        raw = [torch.cat([output.probability, output.threshold], dim=1) for output in outputs]
-        return self.network.confidence_map(*torch.cat(raw).split(1, dim=1))
+        pairs = [(output.probability, output.threshold) for output in outputs]
+        branches = (torch.cat([part for part in branch if part is not None]) for branch in zip(*pairs, strict=True))
+        return self.network.confidence_map(*branches)
 
     def maps(self, images: Tensor) -> Tensor:
         """Maps ``(N, 1, S, S)`` of one group of normalised images ``(N, 3, S, S)``, by the network's own consensus."""

@@ -146,10 +146,13 @@ class CoSaliencyNetwork(nn.Module):
     def whole_group_maps(self) -> bool:
         """Whether a map depends on the other images of the group beyond the consensus.
 
-        Only the published GCoNet+ rule for k does this; such a network has a ``confidence_map(probability,
-        threshold)`` to be called once for the whole group.
+        Only the published GCoNet+ rule for k does this; :meth:`confidence_map` is then called once for the whole group.
         """
         return False
+
+    def confidence_map(self, probability: Tensor, threshold: Tensor) -> Tensor:
+        """Computes the maps of a whole group from both branches of the decoder, ``(N, 1, H, W)`` each."""
+        raise NotImplementedError
 
     def encode(self, images: Tensor) -> Features:
         """``(N, 3, H, W)`` normalized images -> features of each image by itself."""
