@@ -166,7 +166,7 @@ def test_other_backbones(backbone):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"backbone": "vgg16"}, "backbone cannot be .vgg16.; choose one of .*efficientnet_lite0"),
+        ({"backbone": "no_such"}, "backbone cannot be .no_such.; choose one of .*efficientnet_lite0"),
         ({"size": 32}, "give a multiple of 32, at least 64"),
         ({"size": 240}, "give a multiple of 32, at least 64"),
         ({"gate": (8, 8, 8)}, "give fewer channels at stride 8 than at stride 16"),
