@@ -347,8 +347,7 @@ class Detector:
             ImageError: an image that cannot be read.
 
         Example:
-            >>> mugs, negatives = ["mug1.jpg", "mug2.jpg"], ["bowl.jpg", "plate.jpg"]
-            >>> consensus = detector.learn(mugs, negatives=negatives)  # doctest: +SKIP
+            >>> consensus = detector.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])  # doctest: +SKIP
             >>> consensus.save("mug.consensus")  # doctest: +SKIP
         """
         check_process(self._process, self.options.backend, self.device)

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from cosod.errors import ImageError, InputError
 from cosod.inference.feature_cache import EncodedGroup
-from cosod.inference.group_forward import joined
 from cosod.inference.presence import FLOOR, Calibration, count, group_presence, pooled, similarity, where_like
 from cosod.inference.reference_sampling import ReferenceSampling, choose, sampled
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
@@ -68,15 +67,7 @@ def shared(
 def _exact(
     network: CoSaliencyNetwork, calibration: Calibration | None, group: EncodedGroup, precision: torch.dtype
 ) -> Shared:
-    indices: list[int] = []
-    parts: list[Features] = []
-    for part, found in group.batches(range(len(group))):
-        indices += part
-        parts.append(found._replace(skips=()))
-    if not indices:
-        raise ImageError("none of the images could be read")
-    features = joined(parts)
-    del parts, found  # twice the features of a large group would be much
+    indices, features = _deepest(group)
     deep = features.deep
     affinity = affinity_of(network)
     if affinity is None:
@@ -88,6 +79,24 @@ def _exact(
     weights, presence = _weights(calibration, vectors)
     consensus = network.gather(features, attention, None if presence is None else weights)
     return Shared(indices, consensus, vectors, weights, presence)
+
+
+def _deepest(group: EncodedGroup) -> tuple[list[int], Features]:
+    """Indices of the images that can be read, and their deepest features.
+
+    They are written into one piece of memory: kept part by part they would stand in the way of the layers' memory, and
+    be there twice when they are put together.
+    """
+    indices: list[int] = []
+    whole = None
+    for part, found in group.batches(range(len(group))):
+        if whole is None:
+            whole = Features((), found.deep.new_empty((len(group), *found.deep.shape[1:])), found.size)
+        whole.deep[len(indices) : len(indices) + len(part)] = found.deep
+        indices += part
+    if whole is None:
+        raise ImageError("none of the images could be read")
+    return indices, whole._replace(deep=whole.deep[: len(indices)])
 
 
 @torch.inference_mode()

@@ -13,8 +13,8 @@ from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.layers import enlarge, keep_statistics
 from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described, unpack
 
-#: In an image whose best resemblance the gate gives this logit or less, the group's object is not.
-ABSENT = -2.0
+#: How much of a gate's logit is made up for where an image resembles the group most: what lies below is not the object.
+MADE_UP = 2.0
 #: Share of a training batch in the running means of the features that are compared.
 MOMENTUM = 0.01
 
@@ -247,8 +247,8 @@ def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
     """Computes the logits of the gate as they count in an image of the group, ``(N, 1, H, W)``.
 
     Each image shows the object somewhere. So what resembles the group most, of what is salient there, is not held back
-    but raised to ``lift``, and the rest is held back as far as it resembles the group less. Only where even the best
-    is next to nothing like the group, the object is taken to be absent, and everything is held back.
+    but raised to ``lift``, and the rest is held back as far as it resembles the group less. Where even the best is next
+    to nothing like the group, no more than :data:`MADE_UP` is made up for.
 
     Args:
         gate, saliency: logits of the two branches, ``(N, 1, H, W)``.
@@ -257,8 +257,7 @@ def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
     n = gate.shape[0]
     where = (gate + F.logsigmoid(saliency)).view(n, -1).softmax(dim=1)
     best = (where * gate.view(n, -1)).sum(dim=1).view(n, 1, 1, 1)
-    best = best.clamp_max(lift) * (best - ABSENT).clamp(0, 1)
-    return (gate - best + lift).clamp_max(lift)
+    return (gate - best.clamp(-MADE_UP, lift) + lift).clamp_max(lift)
 
 
 def _pooled(features: Features) -> Tensor:

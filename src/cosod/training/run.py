@@ -232,7 +232,7 @@ def _read_data(job: TrainingJob) -> tuple[list[TrainingSet], dict]:
     """Reads the training sets, and the held-out groups of the first."""
     recipe, wanted = job.recipe, job.recipe.validation
     shares = recipe.sampling.shares
-    if shares and len(job.data) != len(shares):
+    if shares and len(job.data) not in (1, len(shares)):  # of a single set, everything is drawn
         raise InputError(
             f"recipe {recipe.name} draws from {len(shares)} sets, not {len(job.data)}; repeat --data in its order, "
             "or set sampling.shares"

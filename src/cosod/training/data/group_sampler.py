@@ -61,7 +61,7 @@ class Sampler:
 
     def _drawn(self, rng: KeyedRNG) -> str:
         """Draws a group of a source by the shares."""
-        shares = self.sampling.shares
+        shares = self.sampling.shares[: len(self.data.sources)]
         number = bisect.bisect_right(list(itertools.accumulate(shares)), rng.share() * sum(shares))
         return rng.pick(self.data.sources[min(number, len(shares) - 1)])
 
