@@ -35,7 +35,7 @@ class EncodedGroup:
         return len(self.inputs)
 
     def batches(self, indices: Iterable[int], last: bool = False) -> Iterator[tuple[list[int], Features]]:
-        """Indices and features of images, in order; those that cannot be read are reported once and left out.
+        """Yields indices and features of images, in order; those that cannot be read are reported once and left out.
 
         Args:
             indices: of the images.

@@ -48,7 +48,7 @@ def shared(
     precision: torch.dtype = torch.float32,
     kept_calibration: Calibration | None = None,
 ) -> Shared:
-    """What a group shares; with a calibration, an image counts as far as the object is there.
+    """Computes what a group shares; with a calibration, an image counts as far as the object is there.
 
     A network without a calibration, or whose consensus comes from no attention, gives its own consensus. A network
     with a group affinity compares images in the given precision, and those of a large group with some of them only.
@@ -175,7 +175,7 @@ def shared_with_marks(
     marked: list[int],
     mark: Callable[[int, tuple[int, int]], Tensor],
 ) -> Shared:
-    """What marked images share and, with a calibration, what resembles it in the others as far as it is there.
+    """Computes what marked images share and, with a calibration, what resembles it in the others.
 
     Args:
         network, calibration, group: as for :func:`shared`. Nothing is kept of an image but a vector, so that the
@@ -247,7 +247,7 @@ class _Gathered:
         self._kept = tuple(part[rows] for part in kept)
 
     def consensus(self) -> Consensus:
-        """The consensus of all that was added."""
+        """Returns the consensus of all that was added."""
         if self.network.additive_consensus:
             return Consensus(self._total / self._weight)
         deep, attention, weight = self._kept

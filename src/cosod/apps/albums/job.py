@@ -79,7 +79,7 @@ def find_photos(
     on_results: Callable[[Path, tuple[str, ...]], None] = lambda folder, verbs: None,
     on_left_out: Callable[[LeftOut], None] = lambda file: None,
 ) -> tuple[Path, ...]:
-    """All images under ``paths``, at any depth and outside ``output``, each once; see :func:`find_groups`."""
+    """Finds all images under ``paths``, at any depth and outside ``output``, each once; see :func:`find_groups`."""
     groups = find_groups(paths, exclude=[output], on_results=on_results, on_left_out=on_left_out)
     return tuple(dict.fromkeys(photo for group in groups for photo in group.images))
 
