@@ -177,12 +177,12 @@ def _make(application: Application, source: MapSource, reading: Reading) -> dict
 
 
 def _fingerprint(application: Application, source: MapSource, group: Group) -> str:
-    """Changes whenever the group's results might."""
+    """Returns a fingerprint that changes whenever the group's results might."""
     return fingerprint(application.facts(), source.identity(group), file_states(group.images), group.stems)
 
 
 def _finished(record: Path, print_: str, group: Group, application: Application) -> dict | None:
-    """The record of the earlier run that finished this group; None if it has to be done."""
+    """Returns the record of the earlier run that finished this group; None if it has to be done."""
     stored = read_record(record)
     if stored.get("fingerprint") != print_:
         return None

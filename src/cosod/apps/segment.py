@@ -330,7 +330,7 @@ class _Run:
         return False
 
     def _segment(self, group: Group, tasks: list[_Task]) -> _Found:
-        """What is found in a group; complete once the writer has written all results."""
+        """Segments a group; its results are complete once the writer has written all of them."""
         found = _Found({}, [{} for _ in tasks], [{} for _ in tasks])
         own = tasks[0].consensus is None
 
@@ -367,7 +367,7 @@ class _Run:
         return found
 
     def _fail(self, found: _Found, group: Group, index: int, error: ImageError, report) -> None:
-        """An image is left out, once for all tasks, and reported by ``report``."""
+        """Leaves out an image, once for all tasks, and reports it."""
         if index not in found.failed:
             found.failed[index] = {"group": group.name, "image": str(group.images[index]), "error": str(error)}
             report({"event": "failed", **found.failed[index]})
@@ -449,7 +449,7 @@ def _options(detector: Detector, model: str, job: SegmentJob, consensus: GroupCo
 
 
 def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> str:
-    """Changes whenever the group's results might."""
+    """Returns a fingerprint that changes whenever the group's results might."""
     facts = _options(detector, model, task.job, task.consensus)
     if task.consensus is None and detector.options.sampling.applies_to(len(group.images)):
         facts += (detector.options.sampling.references, detector.options.sampling.by, detector.options.sampling.seed)
@@ -457,7 +457,7 @@ def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> s
 
 
 def _finished(record: Path, print_: str, group: Group, job: SegmentJob) -> dict | None:
-    """The record of the earlier run that finished this group; None if it has to be done."""
+    """Returns the record of the earlier run that finished this group; None if it has to be done."""
     stored = read_record(record)
     if stored.get("fingerprint") != print_:
         return None

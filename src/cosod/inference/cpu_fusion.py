@@ -81,7 +81,7 @@ class FusedConv(nn.Module):
 
 
 def _fused_op():
-    """oneDNN's convolution with what follows it, where this build of torch has it."""
+    """Returns oneDNN's convolution with what follows it, if this build of torch has it."""
     return getattr(torch.ops.mkldnn, "_convolution_pointwise", None) if torch.backends.mkldnn.is_available() else None
 
 
@@ -107,7 +107,7 @@ def fuse(network: nn.Module, precision: torch.dtype = torch.float32) -> None:
 
 
 def _activation(children: dict[str, nn.Module], following: list[str]) -> str | None:
-    """Name of the rectifier among the following layers that stands next but for identities."""
+    """Returns the name of the rectifier among the following layers that stands next but for identities."""
     for name in following:
         if isinstance(children[name], nn.ReLU | nn.ReLU6):
             return name

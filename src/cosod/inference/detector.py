@@ -379,7 +379,7 @@ class Detector:
 
 
 def _precision(options: DetectorOptions, network: CoSaliencyNetwork, device: torch.device) -> str:
-    """The precision that is computed in, where ``auto`` leaves it open."""
+    """Returns the precision that is computed in, where ``auto`` leaves it open."""
     if options.backend != "torch":
         return "float32"
     if options.precision != "auto":
@@ -390,7 +390,7 @@ def _precision(options: DetectorOptions, network: CoSaliencyNetwork, device: tor
 
 
 def _steps(network: CoSaliencyNetwork, options: DetectorOptions) -> Steps:
-    """What encodes and decodes, by options whose device, size and precision were chosen."""
+    """Returns what encodes and decodes, by options whose device, size and precision were chosen."""
     steps: Steps
     if options.backend == "torch":
         steps = FastSteps(network, torch.device(options.device), options.precision)

@@ -247,7 +247,7 @@ class Pipeline:
     def _looks(
         self, indices: list[int], maps: Tensor, factors: Tensor | None, inputs: Inputs, consensus: Consensus
     ) -> dict[int, Look]:
-        """Closer looks at some images by the same consensus; none unless they are wanted."""
+        """Returns the closer looks at some images by the same consensus; none unless they are wanted."""
         if not self.options.closer:
             return {}
         if self.network.whole_group_maps or consensus.spatial is not None or len(consensus.vector) > 1:

@@ -124,7 +124,7 @@ def blended(saliency: np.ndarray, look: Look) -> np.ndarray:
 
 
 def _ramp(length: int, first: bool, last: bool) -> np.ndarray:
-    """One, but fading to zero towards those ends that are not the image's."""
+    """Returns one, but fading to zero towards those ends that are not the image's."""
     inner = (np.arange(length, dtype=np.float32) + 0.5) / (FADE * length)
     ramp = np.ones(length, np.float32)
     if first:

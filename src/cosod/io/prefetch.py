@@ -96,7 +96,7 @@ class Inputs:
         return again
 
     def _load(self, index: int) -> np.ndarray | ImageError | None:
-        """The shrunk image, the error, or None for an image of one color."""
+        """Returns the shrunk image, the error, or None for an image of one color."""
         if index in self._shrunk:
             return self._shrunk[index]
         try:
