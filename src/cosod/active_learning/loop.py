@@ -196,7 +196,7 @@ class Loop:
             raise InputError("training.final_steps is 0: this run has no final network")
         truth, network = self.truth(), self._new("final")
         clicked = isinstance(truth, Targets)
-        # Masks need no pretended ones: the same number of steps goes into one network.
+        # With masks there is nothing to self-train on: the same number of steps trains one network.
         report = self._train(network, "final", truth, training.final_steps + (0 if clicked else training.self_steps))
         if clicked and training.self_steps:
             precision = PRECISIONS[training.precision]

@@ -105,7 +105,7 @@ def select(
         clicks: pixels of an image.
         settings: of the choice.
         attack: of the attacked view; without steps there is the clean one only.
-        seed: of everything random.
+        seed: seed of all random choices.
         regions: superpixels ``(N, S, S)``; then no two questions are in one, nor in one that has an answer.
         precision: of the networks' arithmetic.
         progress: called with the number of images done at a time.

@@ -31,7 +31,7 @@ class Settings:
         clicks: clicks of an image in a round.
         rounds: how many.
         labels: what a click labels, see :data:`cosod.active_learning.labels.MODES`; or ``masks``: full supervision.
-        seed: of everything random.
+        seed: seed of all random choices.
         training, ensemble, attack, selection: of the parts.
     """
 

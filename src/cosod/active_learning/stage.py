@@ -108,7 +108,7 @@ def train_stage(
         settings: of the training.
         steps: how many.
         rate: factor of the rates in a step, from 0.
-        key: of everything random.
+        key: key of all random choices.
         after_step: called with the number of each step, from 1, when it is done.
 
     Raises:

@@ -20,7 +20,7 @@ R = TypeVar("R", bound=_Indexed)
 
 
 def with_uniform(results: Iterator[R], inputs: Inputs, empty: Callable[[int], list[R]]) -> Iterator[R]:
-    """The results, and empty ones in the places of images of one color, which are told about at the end.
+    """Yields the results, and empty ones in the places of images of one color, which are reported at the end.
 
     Args:
         results: of the other images, in order.
