@@ -40,7 +40,7 @@ class NegativeRule(Constants):
 
     entry = "negatives"
     sharpness: float = 30.0
-    margin: float = 0.0
+    margin: float = 0.05
 
     def factor(self, own: Tensor, negative: Tensor) -> Tensor:
         """Computes factors in [0, 1] of any shape.
