@@ -78,10 +78,10 @@ class Loop:
     Attributes:
         state: the folder.
         pool: the images; they must be what they were when the run began.
-        settings: of the run.
+        settings: settings of the run.
         backbone: file or URL of ImageNet weights; downloaded where it is not given, ``Path("none")`` is a random start.
             A run remembers it.
-        device: of training and queries.
+        device: device of training and queries.
         material: the pool in memory.
         say: called with a line when something takes a while.
     """
@@ -111,7 +111,7 @@ class Loop:
         """Begin a run, or go on with the one in ``folder``.
 
         Args:
-            folder: of the run.
+            folder: folder of the run.
             pool: needed to begin; a run that goes on must have the same.
             settings: the same.
             device: see :func:`cosod.load`.

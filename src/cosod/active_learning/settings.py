@@ -32,7 +32,7 @@ class Settings:
         rounds: how many.
         labels: what a click labels, see :data:`cosod.active_learning.labels.MODES`; or ``masks``: full supervision.
         seed: seed of all random choices.
-        training, ensemble, attack, selection: of the parts.
+        training, ensemble, attack, selection: settings of the parts.
     """
 
     first: int = 2

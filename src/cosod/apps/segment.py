@@ -48,9 +48,9 @@ class SegmentJob:
         output: folder of the results.
         save: any of ``maps`` (``<output>/<group>/<stem>.png``), ``masks`` (``<output>/masks/<group>/<stem>.png``)
             and ``overlays`` (``<output>/overlays/<group>/<stem>.jpg``).
-        threshold: of masks and overlays, see :func:`cosod.postprocess.threshold.binarize`.
-        outline: of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the photo's
-            colors change (:func:`cosod.apps.cutout.cutout.cut_mask`).
+        threshold: threshold of masks and overlays, see :func:`cosod.postprocess.threshold.binarize`.
+        outline: outline of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the
+            photo's colors change (:func:`cosod.apps.cutout.cutout.cut_mask`).
         overwrite: redo groups that are finished already.
         file: the one result of the one photo of a run, in place of its name in ``output``; with one of ``save``.
         absent: one of :data:`ABSENT_KINDS`, for images whose presence is below one half; ``blank`` names them in the

@@ -40,7 +40,7 @@ class Provenance:
         images: how many images it was learned from.
         marked: how many of them had a mask.
         references: how many equally weighted images they amount to.
-        presence_mean, presence_std: of the presence scores of these images, where there are any.
+        presence_mean, presence_std: mean and standard deviation of the presence scores of these images, if any.
         negatives: how many photos said what the object is not.
     """
 

@@ -90,7 +90,7 @@ def fuse(network: nn.Module, precision: torch.dtype = torch.float32) -> None:
 
     Args:
         network: folded, in evaluation mode, on the CPU; gives no gradients afterwards.
-        precision: of the convolutions.
+        precision: precision of the convolutions.
     """
     for module in list(network.modules()):
         children = module._modules

@@ -48,7 +48,7 @@ def load(
         device: ``"auto"`` (the default), ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
         weights: a weights file, or the folder of a training run, in place of the package's own weights. If
             ``name_or_path`` names a network too, the file must hold this network.
-        options: of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
+        options: options of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
         changes: options by name, in place of those of ``options``: ``size``, ``batch``, ``precision``, ``flip``, ...
 
     Raises:
@@ -110,7 +110,7 @@ class Detector:
     Args:
         network: in evaluation mode; moved to the device.
         device, size: as in the options, in place of theirs.
-        options: of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
+        options: options of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
         changes: further options by name, in place of those of ``options``.
 
     Attributes:

@@ -38,7 +38,7 @@ class EncodedGroup:
         """Yields indices and features of images, in order; those that cannot be read are reported once and left out.
 
         Args:
-            indices: of the images.
+            indices: indices of the images.
             last: they are not asked for again: features are freed as they are given out. An image that has to be read
                 again and cannot be any more is reported and left out, as before.
         """

@@ -21,11 +21,11 @@ class Shared(NamedTuple):
     """Of the N images of a group that could be read.
 
     Attributes:
-        indices: of these images in the group.
+        indices: indices of these images in the group.
         consensus: what the decoder takes.
         vectors: F of each image under its attention, ``(N, C)``.
-        weights: of the images in the consensus, ``(N,)``.
-        presence: of what they share in each, ``(N,)``; None where it is not known.
+        weights: weights of the images in the consensus, ``(N,)``.
+        presence: presence of what they share in each image, ``(N,)``; None where it is not known.
     """
 
     indices: list[int]

@@ -20,8 +20,8 @@ class Decoded(NamedTuple):
     """Some images of a group.
 
     Attributes:
-        indices: of these images in the group.
-        features: of the images.
+        indices: indices of these images in the group.
+        features: features of the images.
         output: what the decoder makes of them.
     """
 
@@ -76,7 +76,7 @@ class GroupForward:
 
         Args:
             parts: indices and features of images of the group, some of which may be gone meanwhile.
-            consensus: of the whole group.
+            consensus: consensus of the whole group.
             formed_of: indices of the images that the consensus was formed of, in their order there.
         """
         rows = {index: row for row, index in enumerate(formed_of)}

@@ -19,7 +19,7 @@ class KeptRules(NamedTuple):
 
     Attributes:
         calibration: from similarity to presence; None where presence is not known.
-        negative: of regions that resemble what the object is not.
+        negative: rule for regions that resemble what the object is not.
     """
 
     calibration: Calibration | None
@@ -64,7 +64,7 @@ def negatives_of(outputs: Iterable[tuple[Output, Tensor]], prototype: Tensor) ->
 
     Args:
         outputs: what the decoder makes of the photos, in batches, and F of the same photos, ``(N, C, h, w)``.
-        prototype: of the object, ``(C,)``.
+        prototype: prototype of the object, ``(C,)``.
 
     Returns:
         Unit vectors ``(M, C)`` on the CPU, at most :data:`cosod.inference.negatives.MOST`.

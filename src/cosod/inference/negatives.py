@@ -29,7 +29,7 @@ class NegativeRule(Constants):
     metadata of the weights file; where a file has none, those of the package's own features hold.
 
     Attributes:
-        sharpness: of the difference of the cosines.
+        sharpness: factor of the difference of the cosines.
         margin: a region half of which stays resembles a negative by so much more than the object: the prototype of few
             photos is known less well than a negative is.
 
@@ -57,7 +57,7 @@ class Negatives(NamedTuple):
 
     Attributes:
         vectors: unit vectors ``(M, C)``, M >= 1.
-        rule: of the network.
+        rule: rule of the network.
     """
 
     vectors: Tensor
@@ -78,7 +78,7 @@ def nearest_ones(negatives: Tensor, prototype: Tensor) -> Tensor:
 
     Args:
         negatives: unit vectors.
-        prototype: of the object, ``(C,)``.
+        prototype: prototype of the object, ``(C,)``.
     """
     if len(negatives) <= MOST:
         return negatives

@@ -30,7 +30,7 @@ class ReferenceSampling:
         by: ``random`` draws them; ``spread`` draws more and takes those that lie farthest apart in feature space,
             each standing for as many images as lie nearest to it.
         exact_up_to: groups of up to as many images are compared exactly, each image with all others.
-        seed: of the draw.
+        seed: seed of the draw.
 
     Raises:
         InputError: a number of references or a way that there is not.

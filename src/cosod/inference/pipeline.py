@@ -33,7 +33,7 @@ class Result:
     """What was found in one image.
 
     Attributes:
-        index: of the image in the list that was given.
+        index: index of the image in the list that was given.
         small: co-saliency ``(1, S, S)`` in [0, 1] at the size that the network works at.
         size: height and width of the upright image.
         look: what a closer look showed, if there was one.

@@ -33,7 +33,7 @@ class Calibration(Constants):
     metadata of the weights file.
 
     Attributes:
-        slope: of the similarity, the cosine of an image's vector and the prototype.
+        slope: factor of the similarity, the cosine of an image's vector and the prototype.
         offset: the constant term.
         few: makes up for prototypes of few images, which resemble a new image less.
         auc: area under the ROC curve on groups that the fit did not see, for people.
@@ -87,7 +87,7 @@ def resemblance(vectors: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         vectors: F of each image under its attention, ``(N, C)``.
-        weights: of the images, ``(N,)``.
+        weights: weights of the images, ``(N,)``.
 
     Returns:
         Cosine with the weighted mean of the other images' vectors, ``(N,)``, and :func:`count` of these others,
@@ -108,7 +108,7 @@ def group_presence(calibration: Calibration, vectors: Tensor) -> Tensor:
     outliers among them pull it aside no more.
 
     Args:
-        calibration: of the network.
+        calibration: calibration of the network.
         vectors: F of each image under the group's attention, ``(N, C)``.
     """
     weights = torch.ones_like(vectors[:, 0])

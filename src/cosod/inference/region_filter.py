@@ -83,9 +83,9 @@ def cosines(where: np.ndarray, cores: np.ndarray, deep: Tensor, prototype: Tenso
     """Computes the cosine ``(R,)`` of each region's mean descriptor with the prototype.
 
     Args:
-        where, cores: of :func:`regions`, ``(S, S)``.
+        where, cores: regions and cores of :func:`regions`, ``(S, S)``.
         deep: F of the image, ``(C, h, w)``.
-        prototype: of the group, ``(C,)``.
+        prototype: prototype of the group, ``(C,)``.
     """
     return F.cosine_similarity(means(where, cores, deep), prototype, dim=1).numpy()
 
@@ -113,11 +113,11 @@ def kept(
     """Computes how much of each pixel stays: factors in [0, 1] for maps.
 
     Args:
-        output: of N images; regions are looked for in ``probability``, of any object, where the network has it, else in
-            ``maps``.
+        output: output of N images; regions are looked for in ``probability``, of any object, where the network has it,
+            else in ``maps``.
         deep: F of the same images, ``(N, C, h, w)``.
-        prototype: of the group, ``(C,)``.
-        classifier: of the network.
+        prototype: prototype of the group, ``(C,)``.
+        classifier: classifier of the network.
         negatives: what the object is not. A region that resembles it more than the object is faded too, if it is the
             only one, and is not what others are compared with.
 

@@ -80,7 +80,7 @@ def look_closer(
     """Segments enlarged parts of some images, by index; without those that need none, or can no longer be read.
 
     Args:
-        indices: of the images in ``inputs``.
+        indices: indices of the images in ``inputs``.
         maps: what was found in them, ``(n, 1, S, S)``.
         factors: what of them stayed (see :func:`cosod.inference.region_filter.kept`), ``(n, 1, S, S)``: what is gone
             there is not brought back.

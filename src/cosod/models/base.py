@@ -166,7 +166,7 @@ class CoSaliencyNetwork(nn.Module):
         """Computes the consensus that a given attention gathers, in place of the network's own.
 
         Args:
-            features: of the N images; ``deep`` is read.
+            features: features of the N images; ``deep`` is read.
             attention: ``(N, 1, H, W)``, every image summing to one: a marked region, for instance.
             weights: ``(N,)`` of the images; all the same by default.
 
@@ -188,8 +188,8 @@ class CoSaliencyNetwork(nn.Module):
         By default it is the mean over the channels of ``deep`` times the consensus vector.
 
         Args:
-            features: of N images.
-            consensus: of their group, or its :meth:`~Consensus.part` for them.
+            features: features of N images.
+            consensus: consensus of their group, or its :meth:`~Consensus.part` for them.
 
         Returns:
             ``(N, 1, h, w)`` at a size of the network's own, on no particular scale.

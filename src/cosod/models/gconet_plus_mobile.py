@@ -67,7 +67,7 @@ class SaliencyDecoder(nn.Module):
 
     Args:
         backbone: channels at strides 4, 8, 16 and 32.
-        channels: of the decoder at strides 32, 16, 8 and 4.
+        channels: channels of the decoder at strides 32, 16, 8 and 4.
         dropout: share of the channels of each feature that are left out in training.
     """
 
@@ -104,7 +104,7 @@ class Gate(nn.Module):
 
     Args:
         backbone: channels at strides 4, 8 and 16.
-        channels: of the gate at strides 16, 8 and 4.
+        channels: channels of the gate at strides 16, 8 and 4.
     """
 
     def __init__(self, backbone: tuple[int, ...], channels: tuple[int, int, int]):
