@@ -166,7 +166,8 @@ def test_other_backbones(backbone):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"backbone": "mobilenet_v2"}, "choose one of efficientnet_lite0, efficientnet_lite1, efficientnet_lite2"),
+        ({"backbone": "efficientnet_b0"}, "choose one of .*efficientnet_lite0, efficientnet_lite1, efficientnet_lite2"),
+            ({"backbone": "mobilenet_v3"}, "choose one of .*mobilenet_v2"),
         ({"size": 32}, "give a multiple of 32, at least 64"),
         ({"size": 240}, "give a multiple of 32, at least 64"),
         ({"gate": (8, 8, 8)}, "give fewer channels at stride 8 than at stride 16"),
