@@ -34,7 +34,7 @@ from cosod.models.checkpoints import safetensors_file
 
 IMAGES = 12
 SIZES, REFERENCES = (3, 6, 12), (1, 3)
-SHARPNESS, MARGINS = (20.0, 30.0, 40.0, 60.0), (0.03, 0.05, 0.07, 0.1, 0.15)
+SHARPNESS, MARGINS = (20.0, 40.0), (0.1, 0.15, 0.2, 0.25, 0.3)
 
 
 class CalibrationGroup(NamedTuple):

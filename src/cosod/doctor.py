@@ -24,12 +24,12 @@ def fingerprint(network: CoSaliencyNetwork, device: str = "cpu") -> list[float]:
 
 
 def deviation(network: CoSaliencyNetwork, expected: list[float], device: str = "cpu") -> float:
-    """Largest absolute difference of the network's :func:`fingerprint` from the expected one."""
+    """Computes the largest absolute difference of the network's :func:`fingerprint` from the expected one."""
     return float(np.abs(np.subtract(fingerprint(network, device), expected)).max())
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, this package and what it stands on."""
+    """Returns the versions of Python, this package and what it stands on."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for package in PACKAGES:
         try:
@@ -40,7 +40,7 @@ def versions() -> dict[str, str]:
 
 
 def devices() -> dict[str, str]:
-    """Devices that ``--device`` accepts here, with what is known of each."""
+    """Returns the devices that ``--device`` accepts here, with what is known of each."""
     threads = f"{torch.get_num_threads()} threads, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}"
     found = {"cpu": threads}
     for index in range(torch.cuda.device_count()):

@@ -6,7 +6,7 @@ import pytest
 
 from cosod.apps import segment as segmentation
 from cosod.apps.segment import SegmentJob, run
-from cosod.errors import CosodError, OutputError
+from cosod.errors import OutputError
 from cosod.io.photo_groups import find_groups
 from cosod.io.run_records import read_record, record_of
 from tests.apps.distributed.made import contents, jpeg, open_network, photos
@@ -91,18 +91,6 @@ def test_a_result_that_cannot_be_written_leaves_its_group_unfinished(places, mon
     monkeypatch.undo()
     summary, _ = segment(places)
     assert (summary.groups, summary.skipped_groups, len(contents(places / "out"))) == (2, 1, 7)
-
-
-def test_a_photo_that_goes_while_its_overlay_is_made(places, monkeypatch):
-    read = segmentation.read_image
-
-    def gone(path, max_pixels):
-        path.unlink(missing_ok=True)
-        return read(path, max_pixels)
-
-    monkeypatch.setattr(segmentation, "read_image", gone)
-    with pytest.raises(CosodError, match="it changed while it was being processed; run again"):
-        segment(places, save=("overlays",))
 
 
 def test_a_group_named_as_the_manifest_makes_way(places):

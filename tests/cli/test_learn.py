@@ -1,12 +1,17 @@
-"""``cosod learn --mask``: the photo by any spelling of its path."""
+"""``cosod learn``: the photo of a mask by any spelling of its path, and photos of what the object is not."""
 
+import json
 import unicodedata
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from cosod.cli import main
 from cosod.cli.learn import marks_of
 from cosod.errors import InputError
+from cosod.inference.consensus_file import GroupConsensus
+from tests.inference.test_consensus_file import scene
 
 
 @pytest.fixture
@@ -62,3 +67,71 @@ def test_what_is_no_mask_of_a_photo(photos, masks, says):
 def test_a_name_of_two_photos(photos):
     with pytest.raises(InputError, match="give its path"):
         marks_of(["1.jpg=m.png"], photos)
+
+
+GREEN = (40, 160, 60)
+
+
+@pytest.fixture
+def scenes_on_disk(tmp_path):
+    """Photos of a red disc, and of a green one in folders of their own."""
+    for folder, color, numbers in (
+        ("refs", (220, 40, 30), range(3)),
+        ("no", GREEN, range(2)),
+        ("refs/no", GREEN, (5,)),
+    ):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        for number in numbers:
+            Image.fromarray(scene(number, color)[0]).save(tmp_path / folder / f"{number}.png")
+    return tmp_path
+
+
+def cosod(*arguments):
+    with pytest.raises(SystemExit) as ended:
+        main([str(a) for a in arguments])
+    return ended.value.code
+
+
+def test_what_the_object_is_not(scenes_on_disk, capsys):
+    root, kept = scenes_on_disk, scenes_on_disk / "disc.consensus"
+    run = ["learn", root / "refs", "-o", kept, "--size", "64"]
+    # A folder of such photos inside the one of the object is no part of it.
+    assert cosod(*run, "--not", root / "no", "--not", root / "refs" / "no") == 0
+    assert "Learned from 3 photos, against 3 photos without the object" in capsys.readouterr().err
+    provenance = GroupConsensus.load(kept).provenance
+    assert (provenance.images, provenance.negatives) == (3, 3)
+    assert cosod("apply", kept, root / "no", root / "refs", "-o", root / "out", "--absent", "report", "--json") == 0
+    out, err = capsys.readouterr()
+    assert "The object counts as absent where presence is below 0.50" in err
+    absent = {Path(entry["image"]).parent.name for entry in json.loads(out.splitlines()[-1])["absent"]}
+    assert absent == {"no"}
+
+
+def test_a_photo_given_as_both(scenes_on_disk, capsys):
+    root = scenes_on_disk
+    run = ["learn", root / "refs", "-o", root / "disc.consensus", "--size", "64"]
+    assert cosod(*run, "--not", root / "refs") == 1
+    assert "is given with --not and as showing the object" in capsys.readouterr().err
+    assert cosod(*run, "--not", root / "refs" / "no", "--not", root / "refs" / "2.png") == 0
+    assert "Learned from 2 photos, against 2 photos without the object" in capsys.readouterr().err
+
+
+def test_negatives_that_are_not_there_or_would_be_written_over(scenes_on_disk, capsys):
+    root = scenes_on_disk
+    assert cosod("learn", root / "refs", "-o", root / "d.consensus", "--not", root / "none.jpg") == 1
+    assert "none.jpg: no such file or folder" in capsys.readouterr().err
+    (root / "no" / "bad.jpg").write_text("no image")
+    (root / "no" / "0.consensus").symlink_to("0.png")
+    assert cosod("learn", root / "refs", "-o", root / "no" / "0.consensus", "--size", "64", "--not", root / "no") == 1
+    assert "0.png" in capsys.readouterr().err and Image.open(root / "no" / "0.png").size == (80, 60)
+    assert cosod("learn", root / "refs", "-o", root / "d.consensus", "--size", "64", "--not", root / "no") == 1
+    assert "bad.jpg" in capsys.readouterr().err and (root / "d.consensus").exists()
+
+
+def test_the_name_of_a_consensus(scenes_on_disk, capsys):
+    root = scenes_on_disk
+    assert cosod("learn", root / "refs", "-o", root / "disc.png", "--size", "64") == 1
+    assert "disc.png: is the name of another kind of file; give one as" in capsys.readouterr().err
+    assert not (root / "disc.png").exists()
+    assert cosod("learn", root / "refs", "-o", root / "disc", "--size", "64") == 0
+    assert "rename the file to" in capsys.readouterr().err

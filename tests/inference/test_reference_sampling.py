@@ -251,17 +251,19 @@ def test_what_cannot_be_read_is_reported_once_and_no_reference(light, tmp_path):
         list(of.stream([bad] * 6, lambda i, e: None))
 
 
-def test_an_image_that_goes_between_the_passes_is_an_error(light, tmp_path):
+def test_an_image_that_goes_between_the_passes_is_reported_and_left_out(light, tmp_path):
     paths = [tmp_path / f"{i}.png" for i in range(12)]
     for i, path in enumerate(paths):
         Image.fromarray(scene(i)).save(path)
     of = detector(light, 3, batch=2, feature_bytes=0)
-    inputs = Inputs(paths, of.size, of.max_pixels, lambda i, e: None, twice=False)
+    told = []
+    inputs = Inputs(paths, of.size, of.max_pixels, lambda i, e: told.append((i, str(e))), twice=False)
     results = of.pipeline.group(inputs)
     assert next(results).index == 0
     paths[11].unlink()
-    with pytest.raises(ImageError, match=r"11\.png: no such file"):
-        list(results)
+    assert [result.index for result in results] == list(range(1, 11))
+    [(index, error)] = told
+    assert index == 11 and "11.png: no such file" in error
 
 
 def test_networks_without_group_affinity_stay_exact():
@@ -287,8 +289,8 @@ def test_the_option_says_what_the_detector_does():
 
     for command in (segment, learn):
         text = " ".join(CliRunner().invoke(command, ["--help"]).output.split())
-        assert f"more than {ReferenceSampling.exact_up_to} with so many" in text
-        assert f"0: with all. [default: {ReferenceSampling.references}]" in text
+        assert f"a group of more than {ReferenceSampling.exact_up_to} is compared with" in text
+        assert f"0 compares it with all. [default: {ReferenceSampling.references}]" in text
 
 
 def test_a_finished_large_group_is_done_again_with_other_references(light, tmp_path):

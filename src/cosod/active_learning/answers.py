@@ -47,7 +47,7 @@ class Merged:
 
 
 def read_answers(path: str | os.PathLike, pool: Pool) -> list[Answer]:
-    """The answers of a file; its kind is told by its content.
+    """Reads the answers of a file; its kind is told by its content.
 
     Args:
         path: JSON as ``cosod active label`` writes it (the layout of :class:`PointSet`), a JSON export of Label
@@ -79,7 +79,7 @@ def merge(answers: Iterable[Answer], points: PointSet, asked: Iterable[Queries],
     """Add answers to the clicks there are; what does not fit is listed and left out.
 
     Args:
-        answers: of :func:`read_answers`.
+        answers: answers of :func:`read_answers`.
         points: the clicks so far; unchanged.
         asked: the pixels asked for, in this round and those before.
         pool: the images.
@@ -184,7 +184,7 @@ def _from_cvat(path: Path, text: str, pool: Pool) -> Iterator[Answer]:
 
 
 def _pixel(path: Path, image: str, place: list) -> tuple[int, int]:
-    """Column and row of the pixel that a place in an image lies in; what lies outside comes out as outside."""
+    """Returns column and row of the pixel that a place in an image lies in; outside stays outside."""
     try:
         x, y = (math.floor(float(value) + 1e-6) for value in place)
     except (ValueError, OverflowError) as error:

@@ -50,7 +50,7 @@ def attacked(
     generator: torch.Generator | None = None,
     known: Sequence[tuple[np.ndarray, np.ndarray]] = (),
 ) -> Tensor:
-    """Images changed so that the network doubts its own answer.
+    """Changes images so that the network doubts its own answer.
 
     ``x <- clip(x + alpha * sign(grad CE(f(x), y)))`` within ``eps`` of the image and [0, 1], where y is what the
     network says of the image itself, hard and fixed: no label is needed, and none leaks.
@@ -58,14 +58,17 @@ def attacked(
     Args:
         network: its mode is set to evaluation meanwhile; weights and statistics are untouched.
         images: ``(N, 3, H, W)`` in [0, 1], not normalized.
-        settings: of the attack.
-        precision: of the network's arithmetic.
+        settings: settings of the attack.
+        precision: precision of the network's arithmetic.
         generator: for the random start.
         known: for each image its labeled points ``(K, 2)``, the image spanning -1 to 1, and their labels ``(K,)``,
             which take the place of what the network says there.
 
     Returns:
         ``(N, 3, H, W)`` in [0, 1].
+
+    Example:
+        >>> changed = attacked(network, images, Attack(), generator=torch.Generator().manual_seed(0))  # doctest: +SKIP
     """
     if settings.steps == 0:
         return images
@@ -90,7 +93,7 @@ def attacked(
 
 
 def _answer(network: SaliencyNetwork, images: Tensor, precision: torch.dtype) -> Tensor:
-    """Log odds of being salient, at the stride of the network's result."""
+    """Computes the log odds of being salient, at the stride of the network's result."""
     with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
         logits = network.saliency(normalized(images, network)).logits[0]
     return log_odds(logits.float())
@@ -98,7 +101,7 @@ def _answer(network: SaliencyNetwork, images: Tensor, precision: torch.dtype) ->
 
 @contextmanager
 def _still(network: SaliencyNetwork) -> Iterator[None]:
-    """The network in evaluation mode and without parameter gradients; both as before afterwards."""
+    """Puts the network in evaluation mode without parameter gradients; both are as before afterwards."""
     training, wanted = network.training, [p.requires_grad for p in network.parameters()]
     network.eval().requires_grad_(False)
     try:

@@ -11,18 +11,24 @@ def candidates(
     generator: np.random.Generator,
     regions: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The most uncertain pixels that may be asked for, most uncertain first; ties in random order.
+    """Selects the most uncertain pixels that may be asked for, most uncertain first; ties in random order.
 
     Args:
         scores: ``(P,)``, larger is more uncertain.
         excluded: ``(P,)`` bool, pixels that are labeled already.
-        share: of all P pixels, that are candidates.
+        share: share of all P pixels that are candidates.
         at_least: as many are taken where ``share`` gives fewer and there are as many.
         generator: for ties.
         regions: region of each pixel, ``(P,)``; then only the most uncertain pixel of each region is taken.
 
     Returns:
         Indices, ``(C,)``.
+
+    Example:
+        >>> scores = np.array([0.1, 0.9, 0.8, 0.2])
+        >>> found = candidates(scores, np.zeros(4, bool), share=0.5, at_least=1, generator=np.random.default_rng(0))
+        >>> found.tolist()
+        [1, 2]
     """
     allowed = generator.permutation(np.flatnonzero(~excluded))
     order = allowed[np.argsort(-scores[allowed], kind="stable")]
@@ -35,12 +41,18 @@ def candidates(
 
 
 def pixelpick(found: np.ndarray, clicks: int, generator: np.random.Generator) -> np.ndarray:
-    """``clicks`` of the candidates ``found``, uniformly, none twice (PixelPick's diversity heuristic)."""
+    """Draws ``clicks`` of the candidates ``found``, uniformly, none twice (PixelPick's diversity heuristic).
+
+    Example:
+        >>> chosen = pixelpick(np.arange(10), 3, np.random.default_rng(0))
+        >>> len(set(chosen.tolist()))
+        3
+    """
     return generator.choice(found, min(clicks, len(found)), replace=False)
 
 
 def set_cover(scores: np.ndarray, features: np.ndarray, labeled: np.ndarray, clicks: int, quantile: float) -> list[int]:
-    """Greedy weighted coverage: each pick explains all candidates that look like it (ASTE-AL's RDS).
+    """Chooses by greedy weighted coverage: each pick explains all candidates that look like it (ASTE-AL's RDS).
 
     Candidates i and j look alike where the cosine of their features is at least tau, the given quantile of the
     cosines between all candidates. Those that look like a labeled point are covered from the start. Each pick is the
@@ -56,6 +68,11 @@ def set_cover(scores: np.ndarray, features: np.ndarray, labeled: np.ndarray, cli
 
     Returns:
         Indices of at most ``clicks`` candidates, none twice.
+
+    Example:
+        >>> features = np.eye(4, dtype=np.float32)
+        >>> set_cover(np.array([0.9, 0.8, 0.7, 0.6]), features, np.zeros((0, 4), np.float32), 2, 0.8)
+        [0, 1]
     """
     count = len(scores)
     likeness = features @ features.T

@@ -38,21 +38,27 @@ class Ensemble:
             raise InputError(f"ensemble: size {self.size} of {self.parts} parts; give 1 to {self.parts}")
 
     def rate(self, step: int, steps: int) -> float:
-        """The rate's factor in a step (from 0) of a stage."""
+        """Returns the rate's factor in a step (from 0) of a stage."""
         if self.rule == "last":
             return triangle(step, steps)
         within = step * self.size / steps % 1
         return (1 + math.cos(math.pi * within)) / 2
 
     def moments(self, steps: int) -> set[int]:
-        """The steps (from 1) after which the network is kept; the last one always."""
+        """Returns the steps (from 1) after which the network is kept; the last one always."""
         if self.rule == "last":
             return {steps - steps * part // self.parts for part in range(self.size)}
         return {steps * cycle // self.size for cycle in range(1, self.size + 1)}
 
 
 def triangle(step: int, steps: int) -> float:
-    """F3Net's schedule: up in the first half of a stage, down in the second; ``1 - |2 (s + 1) / (S + 1) - 1|``."""
+    """Computes F3Net's schedule: up in the first half of a stage, down in the second; ``1 - |2 (s + 1) / (S + 1) -
+    1|``.
+
+    Example:
+        >>> [round(triangle(step, 4), 2) for step in range(4)]
+        [0.4, 0.8, 0.8, 0.4]
+    """
     return 1 - abs(2 * (step + 1) / (steps + 1) - 1)
 
 
@@ -60,12 +66,21 @@ State = dict[str, Tensor]
 
 
 def snapshot(network: nn.Module) -> State:
-    """A copy of weights and statistics on the CPU."""
+    """Returns a copy of weights and statistics on the CPU.
+
+    Example:
+        >>> sorted(snapshot(nn.Linear(2, 1)))
+        ['bias', 'weight']
+    """
     return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
 
 
 def members(network: SaliencyNetwork, snapshots: list[State]) -> list[SaliencyNetwork]:
-    """Networks in evaluation mode, without gradients, one for each snapshot."""
+    """Returns networks in evaluation mode, without gradients, one for each snapshot.
+
+    Example:
+        >>> networks = members(network, [snapshot(network)])  # doctest: +SKIP
+    """
     result = []
     for state in snapshots:
         member = copy.deepcopy(network)
@@ -77,12 +92,15 @@ def members(network: SaliencyNetwork, snapshots: list[State]) -> list[SaliencyNe
 
 @torch.no_grad()
 def mean_probability(networks: list[SaliencyNetwork], images: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
-    """What the networks say on average, ``(N, 1, H, W)``: the mean of their probabilities of being salient.
+    """Computes the mean of the networks' probabilities of being salient, ``(N, 1, H, W)``.
 
     Args:
-        networks: of :func:`members`.
+        networks: networks of :func:`members`.
         images: ``(N, 3, H, W)`` in [0, 1].
-        precision: of the networks' arithmetic.
+        precision: precision of the networks' arithmetic.
+
+    Example:
+        >>> probability = mean_probability(members(network, snapshots), images)  # doctest: +SKIP
     """
     total = 0.0
     for network in networks:

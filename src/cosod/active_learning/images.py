@@ -33,18 +33,18 @@ class View(NamedTuple):
     extent: Tensor
 
     def of_points(self, xy: Tensor) -> Tensor:
-        """Points ``(N, K, 2)`` of the whole images -> in the windows, where these span -1 to 1."""
+        """Maps points ``(N, K, 2)`` of the whole images into the windows, where these span -1 to 1."""
         return (xy - self.center[:, None]) / self.extent[:, None]
 
     def of_images(self, images: Tensor, size: int) -> Tensor:
-        """``(N, C, S, S)`` float -> the windows, ``(N, C, size, size)``, bilinear."""
+        """Cuts the windows ``(N, C, size, size)`` out of ``(N, C, S, S)`` float, bilinear."""
         theta = torch.cat([torch.diag_embed(self.extent), self.center[:, :, None]], dim=2)
         grid = F.affine_grid(theta, [len(images), images.shape[1], size, size], align_corners=False)
         return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
 def draw_view(keep: Tensor, known: Tensor, crop: float, generator: torch.Generator) -> View:
-    """A random window of each image: up to a share ``crop`` of each side is cut off; one in two is mirrored.
+    """Draws a random window of each image: up to a share ``crop`` of each side is cut off; one in two is mirrored.
 
     A window is widened where it would leave out a point, so that no click is lost to cropping.
 
@@ -68,7 +68,7 @@ def draw_view(keep: Tensor, known: Tensor, crop: float, generator: torch.Generat
 
 
 def load_images(pool: Pool, side: int) -> Tensor:
-    """All images as ``(N, side, side, 3)`` uint8, in the order of ``pool.names``: 0.2 MB each at 256.
+    """Loads all images as ``(N, side, side, 3)`` uint8, in the order of ``pool.names``: 0.2 MB each at 256.
 
     Raises:
         ImageError: an image that cannot be read any more.
@@ -77,7 +77,7 @@ def load_images(pool: Pool, side: int) -> Tensor:
 
 
 def load_masks(pool: Pool, side: int) -> Tensor:
-    """All masks as ``(N, side, side)`` uint8, 0 to 255: the share of each cell that is salient.
+    """Loads all masks as ``(N, side, side)`` uint8, 0 to 255: the share of each cell that is salient.
 
     Raises:
         InputError: an image without a mask.
@@ -92,7 +92,7 @@ def load_masks(pool: Pool, side: int) -> Tensor:
 
 
 def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """A mask as uint8 ``(H, W)`` of 0 and 255, salient from 128 on.
+    """Reads a mask as uint8 ``(H, W)`` of 0 and 255, salient from 128 on.
 
     Raises:
         ImageError: it cannot be read, or is not of the ``size`` (height, width) of its image.
@@ -106,7 +106,7 @@ def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
 
 
 def normalized(images: Tensor, network: torch.nn.Module) -> Tensor:
-    """``(N, 3, H, W)`` in [0, 1] -> what the network takes, channels last in memory."""
+    """Normalizes ``(N, 3, H, W)`` in [0, 1] for the network, channels last in memory."""
     mean, std = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (network.mean, network.std))
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 

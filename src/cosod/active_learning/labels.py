@@ -24,7 +24,7 @@ class Targets:
         xy: ``(N, K, 2)`` float32, the images spanning -1 to 1.
         labels: ``(N, K)`` int8: 1 salient, 0 background, -1 padding.
         clicks: ``(N, K)`` bool: which of them were clicked; the others come from superpixels.
-        share: of all pixels of the pool, that are labeled.
+        share: share of all pixels of the pool that are labeled.
     """
 
     xy: Tensor
@@ -34,7 +34,7 @@ class Targets:
 
 
 def oracle(queries: Queries, pool: Pool) -> PointSet:
-    """The answers that the pool's masks give.
+    """Returns the answers that the pool's masks give.
 
     Raises:
         InputError: an image without a mask, or a point outside its image.
@@ -51,7 +51,7 @@ def oracle(queries: Queries, pool: Pool) -> PointSet:
 
 
 def superpixels(image: np.ndarray, count: int = 450) -> np.ndarray:
-    """SLIC superpixels of an image ``(H, W, 3)`` uint8: the number of each pixel's region, ``(H, W)`` int16.
+    """Computes the SLIC superpixels of an image ``(H, W, 3)`` uint8: each pixel's region, ``(H, W)`` int16.
 
     Raises:
         ExtraError: scikit-image is not installed.
@@ -70,7 +70,7 @@ def targets(
     regions: np.ndarray | None = None,
     masks: Tensor | None = None,
 ) -> Targets:
-    """What the images of a pool are trained on, in the order of ``pool.names``.
+    """Returns what the images of a pool are trained on, in the order of ``pool.names``.
 
     Args:
         points: the clicks.
@@ -98,7 +98,7 @@ def targets(
 
 
 def cells(xy: np.ndarray, sides: int | tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns, on a square grid or one of ``(H, W)`` cells, of points ``(K, 2)`` in an image from -1 to 1."""
+    """Returns rows and columns, on a grid of ``(H, W)`` cells, of points ``(K, 2)`` in an image from -1 to 1."""
     height, width = (sides, sides) if isinstance(sides, int) else sides
     found = np.clip(((xy + 1) / 2 * [width, height]).astype(np.int64), 0, [width - 1, height - 1])
     return found[:, 1], found[:, 0]
@@ -107,7 +107,7 @@ def cells(xy: np.ndarray, sides: int | tuple[int, int]) -> tuple[np.ndarray, np.
 def _expanded(
     xy: np.ndarray, labels: np.ndarray, regions: np.ndarray, mask: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The pixels of the clicked regions, and their labels: of the nearest click in the region, or of the mask."""
+    """Returns the pixels of the clicked regions, with the label of the nearest click in it, or of the mask."""
     side = len(regions)
     of_click = regions[cells(xy, side)]
     rows, columns = np.nonzero(np.isin(regions, of_click))

@@ -78,10 +78,10 @@ class Loop:
     Attributes:
         state: the folder.
         pool: the images; they must be what they were when the run began.
-        settings: of the run.
+        settings: settings of the run.
         backbone: file or URL of ImageNet weights; downloaded where it is not given, ``Path("none")`` is a random start.
             A run remembers it.
-        device: of training and queries.
+        device: device of training and queries.
         material: the pool in memory.
         say: called with a line when something takes a while.
     """
@@ -111,7 +111,7 @@ class Loop:
         """Begin a run, or go on with the one in ``folder``.
 
         Args:
-            folder: of the run.
+            folder: folder of the run.
             pool: needed to begin; a run that goes on must have the same.
             settings: the same.
             device: see :func:`cosod.load`.
@@ -145,7 +145,8 @@ class Loop:
         return cls(state, pool, settings, device=choose_device(device), **more)
 
     def asked(self, give_up: bool = False) -> Queries:
-        """The pixels that wait for an answer; once all are answered, those of the next round, for which is trained.
+        """Returns the pixels that wait for an answer; once all are answered, trains and returns those of the next
+        round.
 
         Args:
             give_up: what is still open in the current round is asked no more, if anything was answered.
@@ -195,7 +196,7 @@ class Loop:
             raise InputError("training.final_steps is 0: this run has no final network")
         truth, network = self.truth(), self._new("final")
         clicked = isinstance(truth, Targets)
-        # Masks need no pretended ones: the same number of steps goes into one network.
+        # With masks there is nothing to self-train on: the same number of steps trains one network.
         report = self._train(network, "final", truth, training.final_steps + (0 if clicked else training.self_steps))
         if clicked and training.self_steps:
             precision = PRECISIONS[training.precision]
@@ -207,7 +208,7 @@ class Loop:
         return path
 
     def truth(self, after: int | None = None) -> Targets | Tensor:
-        """What a network is trained on: labeled points, all or those asked for up to round ``after``; or masks."""
+        """Returns what a network is trained on: labeled points, all or those up to round ``after``; or masks."""
         if self.settings.labels == "masks":
             return self.material.masks
         needs = self.settings.labels != "points"
@@ -217,7 +218,7 @@ class Loop:
         return targets(points, self.pool, self.settings.labels, regions, masks)
 
     def _next(self, number: int, points: PointSet) -> Queries:
-        """The pixels of round ``number``."""
+        """Returns the pixels of round ``number``."""
         if number == 0:
             return random_queries(self.pool, self.settings.first, self.settings.seed)
         network, snapshots = self._trained(number - 1)
@@ -239,7 +240,7 @@ class Loop:
             )
 
     def _trained(self, number: int) -> tuple[SaliencyNetwork, list[Snapshot]]:
-        """The network and the snapshots of a round's stage, trained where they are not on disk yet."""
+        """Returns the network and the snapshots of a round's stage, trained where they are not on disk yet."""
         file = self.state.model_file(number)
         if file.exists():
             network = self._new(number)
@@ -261,14 +262,14 @@ class Loop:
         return network, snapshots
 
     def _start(self, number: int) -> SaliencyNetwork:
-        """What a stage begins with: the network of the stage before, trained again where its file was lost, or new."""
+        """Returns the network that a stage begins with: that of the stage before, retrained if lost, or a new one."""
         network = self._new(number)
         if number and self.settings.training.warm:
             network.load_state_dict(self._trained(number - 1)[1][-1])
         return network
 
     def _new(self, stage: int | str, classes: int | None = None) -> SaliencyNetwork:
-        """A network with ImageNet's backbone and new decoder; by default with the classes of the run's labels."""
+        """Creates a network with ImageNet's backbone; by default with the classes of the run's labels."""
         training = self.settings.training
         torch.manual_seed(torch_seed(self.settings.seed, "weights", stage if not training.warm else "first"))
         network = create(training.network, classes=classes or (1 if self.settings.labels == "masks" else 2))

@@ -43,11 +43,11 @@ class PointSet:
         self._points: dict[str, dict[tuple[int, int], int]] = {}
 
     def points(self, image: str) -> list[Point]:
-        """The clicks of an image in the order of :meth:`add`; none for an image without."""
+        """Returns the clicks of an image in the order of :meth:`add`; none for an image without."""
         return [Point(x, y, label) for (x, y), label in self._points.get(image, {}).items()]
 
     def placed(self, image: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """The clicks of an image of ``size`` (height, width) as :func:`place` gives them, and their labels.
+        """Returns the clicks of an image of ``size`` (height, width) as :func:`place` gives them, and their labels.
 
         Returns:
             float32 ``(K, 2)``, the image spanning -1 to 1, and int8 ``(K,)``.
@@ -57,11 +57,11 @@ class PointSet:
         return place(xy, (0, 0, size[1], size[0])), np.array([p.label for p in clicked], np.int8)
 
     def images(self) -> list[str]:
-        """The images that have clicks, sorted."""
+        """Returns the images that have clicks, sorted."""
         return sorted(self._points)
 
     def __len__(self) -> int:
-        """The number of clicks."""
+        """Returns the number of clicks."""
         return sum(map(len, self._points.values()))
 
     def __iter__(self) -> Iterator[tuple[str, list[Point]]]:
@@ -114,7 +114,7 @@ class PointSet:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "PointSet":
-        """The clicks of a file that :meth:`save` wrote.
+        """Loads the clicks of a file that :meth:`save` wrote.
 
         Raises:
             InputError: there is no such file, it is damaged, of a newer version, or holds contradictions.
@@ -134,22 +134,37 @@ Queries = dict[str, list[tuple[int, int]]]
 
 
 def save_queries(path: str | os.PathLike, pool: str, queries: Queries) -> None:
-    """Write the pixels asked for as :meth:`PointSet.save` does, without labels."""
+    """Write the pixels asked for as :meth:`PointSet.save` does, without labels.
+
+    Example:
+        >>> save_queries("queries.json", pool.fingerprint(), {"cat.jpg": [(10, 20)]})  # doctest: +SKIP
+    """
     write_text(path, _dump(pool, {image: [list(point) for point in queries[image]] for image in sorted(queries)}))
 
 
 def load_queries(path: str | os.PathLike) -> tuple[str, Queries]:
-    """Fingerprint of the pool, and the pixels asked for, of a file that :func:`save_queries` wrote.
+    """Loads the fingerprint of the pool, and the pixels asked for, of a file that :func:`save_queries` wrote.
 
     Raises:
         InputError: as for :meth:`PointSet.load`.
+
+    Example:
+        >>> fingerprint, queries = load_queries("queries.json")  # doctest: +SKIP
     """
     pool, rows = read_rows(path, 2)
     return pool, {image: [(x, y) for x, y in points] for image, points in rows.items()}
 
 
 def unanswered(queries: Queries, answers: PointSet) -> Queries:
-    """Those of ``queries`` that ``answers`` has no answer for, images without any left out."""
+    """Returns those of ``queries`` that ``answers`` has no answer for, images without any left out.
+
+    Example:
+        >>> answers = PointSet()
+        >>> answers.add("cat.jpg", [Point(10, 20, 1)])
+        1
+        >>> unanswered({"cat.jpg": [(10, 20), (30, 40)]}, answers)
+        {'cat.jpg': [(30, 40)]}
+    """
     left = {}
     for image, asked in queries.items():
         known = {(x, y) for x, y, _ in answers.points(image)}
@@ -159,10 +174,13 @@ def unanswered(queries: Queries, answers: PointSet) -> Queries:
 
 
 def read_rows(path: str | os.PathLike, width: int) -> tuple[str, dict[str, list[list[int]]]]:
-    """A file of points: fingerprint of the pool, and ``width`` whole numbers a point by image.
+    """Reads a file of points: the fingerprint of the pool, and ``width`` whole numbers a point by image.
 
     Raises:
         InputError: there is no such file, or it is no file of points with so many numbers.
+
+    Example:
+        >>> fingerprint, rows = read_rows("points.json", 3)  # doctest: +SKIP
     """
     path = Path(path)
     try:
@@ -187,7 +205,7 @@ def read_rows(path: str | os.PathLike, width: int) -> tuple[str, dict[str, list[
 
 
 def place(xy: np.ndarray, window: tuple[int, int, int, int], flip: bool = False) -> np.ndarray:
-    """Where pixels of an image come to lie when a window of it is cut out, resized to any size, and mirrored.
+    """Returns where pixels of an image come to lie when a window of it is cut out, resized to any size, and mirrored.
 
     Args:
         xy: columns and rows, ``(K, 2)``.
@@ -197,6 +215,10 @@ def place(xy: np.ndarray, window: tuple[int, int, int, int], flip: bool = False)
     Returns:
         float32 ``(K, 2)``: the pixels' centers, where -1 and 1 are the outer edges of the result, as
         ``grid_sample`` (``align_corners=False``) counts. Distinct pixels stay distinct.
+
+    Example:
+        >>> place(np.array([[0, 0]]), (0, 0, 4, 4)).tolist()
+        [[-0.75, -0.75]]
     """
     left, top, right, bottom = window
     origin, extent = np.array([left, top], np.float32), np.array([right - left, bottom - top], np.float32)

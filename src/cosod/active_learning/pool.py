@@ -35,12 +35,12 @@ class Pool:
         seed: int = 0,
         on_error: Callable[[ImageError], None] | None = None,
     ) -> "Pool":
-        """The images of a folder: those in its ``images`` folder, or all that lie in no folder of masks.
+        """Finds the images of a folder: those in its ``images`` folder, or all that lie in no folder of masks.
 
         Args:
             root: the folder.
             subset: how many to take, by chance; all by default.
-            seed: of that choice.
+            seed: seed of that choice.
             on_error: called for an image that cannot be read, which is left out; by default the error is raised.
 
         Raises:
@@ -75,7 +75,7 @@ class Pool:
         return len(self.sizes)
 
     def path(self, name: str) -> Path:
-        """The file of an image of the pool.
+        """Returns the file of an image of the pool.
 
         Raises:
             InputError: no image of the pool has this name.
@@ -90,7 +90,7 @@ class Pool:
         return hashlib.sha256(json.dumps(list(self.sizes.items())).encode()).hexdigest()[:16]
 
     def masks(self) -> dict[str, Path]:
-        """The mask of every image: in a folder ``gts``, ``masks`` or of a like name, called as its image is.
+        """Finds the mask of every image: in a folder ``gts``, ``masks`` or of a like name, called as its image is.
 
         Raises:
             InputError: an image without a mask.
@@ -160,7 +160,7 @@ class Pool:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Pool":
-        """The pool of a file that :meth:`save` wrote.
+        """Loads the pool of a file that :meth:`save` wrote.
 
         Raises:
             InputError: the file is missing or damaged.
@@ -191,7 +191,7 @@ def _is_truth(name: str) -> bool:
 
 
 def key_of(name: str) -> tuple[str, ...]:
-    """What an image and its mask have in common: the folders without the telling ones, and the stem."""
+    """Returns what an image and its mask have in common: the folders without the telling ones, and the stem."""
     path = PurePosixPath(name)
     return (*(p for p in path.parts[:-1] if p.lower() not in _MASKS | IMAGE_FOLDERS), path.stem)
 

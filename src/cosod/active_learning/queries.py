@@ -58,7 +58,7 @@ def write_queries(
 
 
 def check_formats(names: Iterable[str]) -> list[str]:
-    """The names of formats, each once; raises InputError for one that :func:`write_queries` does not know."""
+    """Returns the names of formats, each once; raises InputError for one that :func:`write_queries` does not know."""
     names = list(dict.fromkeys(name.strip() for name in names))
     if unknown := [name for name in names if name not in _WRITERS]:
         raise InputError(f"format {unknown[0]!r}: choose among {', '.join(_WRITERS)}")
@@ -66,12 +66,12 @@ def check_formats(names: Iterable[str]) -> list[str]:
 
 
 def query_files(folder: Path, names: Iterable[str]) -> list[Path]:
-    """The files that :func:`write_queries` writes for these formats."""
+    """Returns the files that :func:`write_queries` writes for these formats."""
     return [folder / name for form in names for name in _NAMES[form]]
 
 
 def read_queries(path: str | os.PathLike, images: str | os.PathLike | None = None) -> tuple[Pool, Queries]:
-    """Pool and points of a JSON file that :func:`write_queries` wrote, with its ``pool.json`` beside it.
+    """Reads pool and points of a JSON file that :func:`write_queries` wrote, with its ``pool.json`` beside it.
 
     Args:
         path: the file.
@@ -97,7 +97,7 @@ def _json(folder: Path, pool: Pool, queries: Queries, _: str) -> list[Path]:
 
 
 def _label_studio(folder: Path, pool: Pool, queries: Queries, image_url: str) -> list[Path]:
-    """Tasks with the points as predictions, places in per cent of the image's sides; Label Studio's own layout."""
+    """Writes tasks with the points as predictions, places in percent of the image's sides; Label Studio's layout."""
     tasks = []
     for image, points in sorted(queries.items()):
         height, width = pool.sizes[image]
@@ -132,7 +132,7 @@ def _label_studio(folder: Path, pool: Pool, queries: Queries, image_url: str) ->
 
 
 def _cvat(folder: Path, pool: Pool, queries: Queries, _: str) -> list[Path]:
-    """CVAT for images 1.1: a shape of one point each, places in pixels."""
+    """Writes CVAT for images 1.1: a shape of one point each, places in pixels."""
     root = ElementTree.Element("annotations")
     ElementTree.SubElement(root, "version").text = "1.1"
     for number, (image, points) in enumerate(sorted(queries.items())):

@@ -30,7 +30,7 @@ def score(weights: Path, test: Path, maps: Path, device: str = "auto") -> dict[s
     sixth more than it is trained at by default, where F_max is .004 better on images for validation.
 
     Args:
-        weights: of a network for single images.
+        weights: weights of a network for single images.
         test: folder of images and masks, as a pool is.
         maps: folder to write to.
         device: see :func:`cosod.load`.
@@ -64,7 +64,7 @@ class ScoreRow:
     figures: dict[str, list[float]] = field(default_factory=dict)
 
     def mean(self, measure: str) -> float:
-        """Mean over the seeds."""
+        """Computes the mean over the seeds."""
         return statistics.fmean(self.figures[measure])
 
 
@@ -98,7 +98,7 @@ def measure(
 
 
 def as_markdown(rows: Sequence[ScoreRow]) -> str:
-    """A table in Markdown: clicks, each measure's mean over the seeds, and its share of full supervision."""
+    """Returns a table in Markdown: clicks, each measure's mean over the seeds, and its share of full supervision."""
     full = next((row for row in rows if row.name == FULL), None)
     lines = [
         "| set-up | clicks | " + " | ".join(MEASURES) + " |",

@@ -34,9 +34,9 @@ class PointSelection:
         views: an image is looked at as it is and ``attacked``; or as it is, in gray and mirrored (``gray_flip``, an
             earlier form of the published code), without an attack.
         draw: ``cover`` is relationship-aware diversity sampling, ``pixelpick`` a uniform draw.
-        share: of an image's pixels, the most uncertain, that are candidates.
+        share: share of an image's pixels, the most uncertain ones, that are candidates.
         most: candidates of an image at most, drawn from those; bounds the matrix of their similarities.
-        quantile: of the candidates' similarities, above which two look alike.
+        quantile: quantile of the candidates' similarities, above which two look alike.
         distinct_regions: where clicks label superpixels, whether no two may fall into one; the published code
             wastes some that way.
         side: images are queried as squares of this side; a click is the pixel at the center of a cell.
@@ -67,7 +67,11 @@ class PointSelection:
 
 
 def random_queries(pool: Pool, clicks: int, seed: int) -> Queries:
-    """``clicks`` pixels of every image by chance, none twice; all pixels of an image that has fewer."""
+    """Draws ``clicks`` pixels of every image, none twice; all pixels of an image that has fewer.
+
+    Example:
+        >>> queries = random_queries(Pool.scan("images/"), clicks=10, seed=0)  # doctest: +SKIP
+    """
     queries = {}
     for name, (height, width) in pool.sizes.items():
         generator = np.random.default_rng(torch_seed(seed, "first", name))
@@ -90,21 +94,26 @@ def select(
     precision: torch.dtype = torch.float32,
     progress: Callable[[int], None] = lambda images: None,
 ) -> Queries:
-    """The pixels that trained networks ask for, ``clicks`` of every image.
+    """Selects the pixels that trained networks ask for, ``clicks`` of every image.
 
     Args:
         network: any of the right architecture; the snapshots are what is used.
-        snapshots: of one training run, the last one being its end: that one is attacked and gives the features.
+        snapshots: snapshots of one training run, the last one being its end: that one is attacked and gives the
+            features.
         pool: the images.
         images: ``(N, S, S, 3)`` uint8, see :func:`cosod.active_learning.images.load_images`.
         points: what is labeled; it is not asked for again.
         clicks: pixels of an image.
-        settings: of the choice.
-        attack: of the attacked view; without steps there is the clean one only.
-        seed: of everything random.
+        settings: settings of the choice.
+        attack: attack that makes the attacked view; without steps there is the clean one only.
+        seed: seed of all random choices.
         regions: superpixels ``(N, S, S)``; then no two questions are in one, nor in one that has an answer.
-        precision: of the networks' arithmetic.
+        precision: precision of the networks' arithmetic.
         progress: called with the number of images done at a time.
+
+    Example:
+        >>> settings = PointSelection()  # doctest: +SKIP
+        >>> queries = select(network, snapshots, pool, images, points, 10, settings, Attack(), 0)  # doctest: +SKIP
     """
     networks = members(network, snapshots)
     device = next(networks[-1].parameters()).device
@@ -179,7 +188,7 @@ class Cells:
 def _chosen(
     score: Tensor, features: Tensor, cell: Cells, clicks: int, settings: PointSelection, generator: np.random.Generator
 ) -> np.ndarray:
-    """Indices of the cells to ask for."""
+    """Selects the indices of the cells to ask for."""
     score = score.numpy()
     found = candidates(score, cell.excluded, settings.share, clicks, generator, cell.regions)
     if settings.draw == "pixelpick":
@@ -191,7 +200,7 @@ def _chosen(
 
 
 def _read(features: Tensor, xy: np.ndarray) -> np.ndarray:
-    """Features ``(D, h, w)`` at points ``(K, 2)``, bilinear, of length 1: ``(K, D)``."""
+    """Reads features ``(D, h, w)`` at points ``(K, 2)``, bilinear, of length 1: ``(K, D)``."""
     grid = torch.from_numpy(xy.astype(np.float32))[None, None]
     values = F.grid_sample(features[None], grid, padding_mode="border", align_corners=False)[0, :, 0]
     return F.normalize(values.nan_to_num(0.0), dim=0).T.contiguous().numpy()

@@ -29,7 +29,7 @@ def said_masks(
     cut: bool = True,
     batch: int = 16,
 ) -> Tensor:
-    """What a network says of the pool, as masks to train another one on.
+    """Computes a network's masks of the pool, to train another one on.
 
     Image and mirrored image, enlarged, are averaged and cut at one half; the outline then moves to where the colors
     change (:func:`cosod.postprocess.object_mask.grab_cut`). A labeled pixel is what its label says.
@@ -39,7 +39,7 @@ def said_masks(
         images: ``(N, S, S, 3)`` uint8.
         clicks: the labeled points.
         size: side of the square that the network was trained on.
-        precision: of the network's arithmetic.
+        precision: precision of the network's arithmetic.
         cut: whether outlines follow the colors.
         batch: images at once.
 

@@ -69,7 +69,7 @@ class Session:
         return sum(_label(answer) is not None for answer in self._answers)
 
     def state(self) -> dict:
-        """Everything that a window needs when it opens."""
+        """Returns everything that a window needs when it opens."""
         with self._lock:
             numbers = {name: number for number, name in enumerate(self.images)}
             return {
@@ -83,7 +83,7 @@ class Session:
             }
 
     def changes(self, since: int) -> dict:
-        """What was answered after version ``since``, by any window: pairs of a point's number and its answer."""
+        """Returns what was answered after version ``since``, by any window: pairs of point number and answer."""
         with self._lock:
             names = {"session": self.id, "started": self._started}
             return names | {"version": len(self._log), "changes": self._log[max(since, 0) :]}
@@ -92,7 +92,7 @@ class Session:
         """Take one answer, or take one back.
 
         Args:
-            number: of the point, as in :meth:`state`.
+            number: number of the point, as in :meth:`state`.
             answer: 1, 0 or ``"skip"``; None takes back what stands.
             was: what stood there as far as the window knew.
 
@@ -139,7 +139,7 @@ class Session:
             self._points.add(name, [Point(x, y, label)])
 
     def _order(self) -> list[int]:
-        """The answered points, the one answered last at the end."""
+        """Returns the answered points in the order of their answers."""
         last = {number: place for place, (number, _) in enumerate(self._log)}
         return sorted((n for n in last if self._answers[n] is not None), key=last.__getitem__)
 
@@ -157,7 +157,7 @@ def _is_answer(value: object) -> bool:
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """What tells a file from another version of it: every version is a new file."""
+    """Returns what tells a file from another version of it: every version is a new file."""
     try:
         found = path.stat()
     except FileNotFoundError:

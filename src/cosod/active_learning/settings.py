@@ -31,8 +31,8 @@ class Settings:
         clicks: clicks of an image in a round.
         rounds: how many.
         labels: what a click labels, see :data:`cosod.active_learning.labels.MODES`; or ``masks``: full supervision.
-        seed: of everything random.
-        training, ensemble, attack, selection: of the parts.
+        seed: seed of all random choices.
+        training, ensemble, attack, selection: settings of the parts.
     """
 
     first: int = 2
@@ -66,12 +66,17 @@ class Settings:
 
 
 def presets() -> dict[str, str]:
-    """Name -> one line, of the set-ups that come with the package."""
+    """Returns one line for each set-up that comes with the package, by name.
+
+    Example:
+        >>> "paper10" in presets()
+        True
+    """
     return {name: table["description"] for name, table in _presets().items()}
 
 
 def load_preset(name: str, changes: Mapping[str, Any] | None = None) -> Settings:
-    """A set-up by name, changed.
+    """Loads a set-up by name, with changes.
 
     Args:
         name: one of :func:`presets`.
@@ -79,6 +84,10 @@ def load_preset(name: str, changes: Mapping[str, Any] | None = None) -> Settings
 
     Raises:
         InputError: an unknown name or key (with the nearest one), or a value of another type or out of range.
+
+    Example:
+        >>> load_preset("paper10", {"seed": 3}).seed
+        3
     """
     tables = _presets()
     if name not in tables:
@@ -96,17 +105,32 @@ def load_preset(name: str, changes: Mapping[str, Any] | None = None) -> Settings
 
 
 def from_table(table: Mapping[str, Any]) -> Settings:
-    """The settings of a table of plain values, as :func:`to_table` gives it; what it lacks has its default."""
+    """Returns the settings of a table of plain values, as :func:`to_table` gives it; what it lacks has its default.
+
+    Example:
+        >>> from_table({"seed": 3}).seed
+        3
+    """
     return _build(Settings, table, "the settings")
 
 
 def to_table(settings: Settings) -> dict[str, Any]:
-    """The settings as plain values that JSON can hold."""
+    """Returns the settings as plain values that JSON can hold.
+
+    Example:
+        >>> from_table(to_table(load_preset("paper10"))) == load_preset("paper10")
+        True
+    """
     return dataclasses.asdict(settings)
 
 
 def differences(one: Settings, other: Settings) -> list[str]:
-    """The keys in which two settings differ, with both values."""
+    """Returns the keys in which two settings differ, with both values.
+
+    Example:
+        >>> differences(load_preset("paper10"), load_preset("paper10", {"seed": 1}))
+        ['seed 0 there and 1 here']
+    """
     first, second = _flat(to_table(one)), _flat(to_table(other))
     return [f"{key} {first[key]!r} there and {second[key]!r} here" for key in first if first[key] != second[key]]
 

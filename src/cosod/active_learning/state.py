@@ -41,26 +41,26 @@ class State:
         return self.pool_file.exists()
 
     def round(self, number: int) -> Path:
-        """The folder of a round, counted from 0."""
+        """Returns the folder of a round, counted from 0."""
         return self.folder / f"round-{number:02d}"
 
     def queries_file(self, number: int) -> Path:
-        """The pixels asked for in a round."""
+        """Returns the file of the pixels asked for in a round."""
         return self.round(number) / "queries.json"
 
     def model_file(self, number: int) -> Path:
-        """The network trained after a round was answered."""
+        """Returns the file of the network trained after a round was answered."""
         return self.round(number) / "model.pt"
 
     def rounds(self) -> int:
-        """How many rounds have been asked."""
+        """Returns the number of rounds that have been asked."""
         number = 0
         while self.queries_file(number).exists():
             number += 1
         return number
 
     def pool(self) -> Pool:
-        """The pool of the run.
+        """Loads the pool of the run.
 
         Raises:
             InputError: there is no run in this folder, or its file is damaged.
@@ -72,7 +72,7 @@ class State:
         return Pool.load(self.pool_file)
 
     def points(self, pool: Pool) -> PointSet:
-        """All answers so far; none before the first.
+        """Loads all answers so far; none before the first.
 
         Raises:
             InputError: the file is damaged or of another pool.
@@ -84,7 +84,7 @@ class State:
         return points
 
     def points_until(self, number: int, pool: Pool) -> PointSet:
-        """The answers to what was asked up to a round, that one included; raises as :meth:`points`."""
+        """Returns the answers to what was asked up to a round, that one included; raises as :meth:`points`."""
         asked: dict[str, set[tuple[int, int]]] = {}
         for earlier in range(number + 1):
             for image, places in self.queries(earlier, pool).items():
@@ -95,7 +95,7 @@ class State:
         return points
 
     def queries(self, number: int, pool: Pool) -> Queries:
-        """The pixels asked for in a round.
+        """Loads the pixels asked for in a round.
 
         Raises:
             InputError: the file is missing, damaged, or of another pool.
@@ -109,7 +109,8 @@ class State:
         return queries
 
     def backbone(self) -> Path | str | None:
-        """The file or the URL of the ImageNet weights, or ``Path("none")``; None where the known ones are downloaded.
+        """Returns the file or the URL of the ImageNet weights, or ``Path("none")``; None where the known ones are
+        downloaded.
 
         Raises:
             InputError: the file that says so is damaged.

@@ -44,20 +44,23 @@ class AblationRow:
     figures: dict[str, tuple[float, ...]]
 
     def mean(self, measure: str) -> float:
-        """Mean over the seeds."""
+        """Computes the mean over the seeds."""
         return statistics.fmean(self.figures[measure])
 
     def deviation(self, measure: str) -> float:
-        """Standard deviation over the seeds, with N - 1; 0 for one seed, of which tables print a dash."""
+        """Returns the standard deviation over the seeds, with N - 1; 0 for one seed, of which tables print a dash."""
         values = self.figures[measure]
         return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
 def open_test(text: str) -> TestSet:
-    """The test set of ``NAME=FOLDER``, or of a folder that gives the name.
+    """Opens the test set of ``NAME=FOLDER``, or of a folder that gives the name.
 
     Raises:
         InputError: no such set, or one without groups or masks.
+
+    Example:
+        >>> open_test("CoCA=sets/CoCA").name  # doctest: +SKIP
     """
     name, _, folder = text.rpartition("=")
     found = open_set(folder, strict=False)
@@ -89,11 +92,15 @@ def ablate(
         seeds: replace the recipes' own.
         tests: from :func:`open_test`.
         job: data, machine and ``output``; its recipe is not used.
-        protocol: of the evaluation.
+        protocol: protocol of the evaluation.
         say: called with a line when a run is begun.
 
     Returns:
         A row for each recipe and test set.
+
+    Example:
+        >>> tests = [open_test("CoCA=sets/CoCA")]  # doctest: +SKIP
+        >>> rows = ablate([load_recipe("gconet_released")], [1, 2], tests, job)  # doctest: +SKIP
     """
     names = [recipe.name for recipe in recipes]
     if len(set(names)) < len(names):
@@ -119,7 +126,13 @@ def ablate(
 
 
 def as_markdown(rows: Sequence[AblationRow], measures: Sequence[str], seeds: int) -> str:
-    """A table in Markdown, ``mean ± deviation`` in each cell, with a dash where one seed has no deviation."""
+    """Returns a table in Markdown, ``mean ± deviation`` in each cell, with a dash where one seed has no deviation.
+
+    Example:
+        >>> rows = [AblationRow("gconet_released", "CoCA", {"s": (0.67, 0.68), "mae": (0.10, 0.11)})]
+        >>> print(as_markdown(rows, ["mae", "s"], 2).splitlines()[2])
+        | gconet_released | CoCA | 0.1050 ± 0.0071 | 0.6750 ± 0.0071 |
+    """
     lines = [
         "| recipe | test set | " + " | ".join(measures) + " |",
         "| --- | --- |" + " --- |" * len(measures),
@@ -132,7 +145,13 @@ def as_markdown(rows: Sequence[AblationRow], measures: Sequence[str], seeds: int
 
 
 def as_csv(rows: Sequence[AblationRow]) -> str:
-    """All measures: mean and deviation columns, and the figures of the seeds joined by ``;``."""
+    """Returns all measures as CSV: mean and deviation columns, and the figures of the seeds joined by ``;``.
+
+    Example:
+        >>> rows = [AblationRow("gconet_released", "CoCA", {"s": (0.67, 0.68)})]
+        >>> as_csv(rows).splitlines()[0]
+        'recipe,test,s mean,s std,s seeds'
+    """
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     measures = list(rows[0].figures) if rows else []
@@ -147,7 +166,7 @@ def as_csv(rows: Sequence[AblationRow]) -> str:
 
 
 def _spread(row: AblationRow, measure: str, digits: int) -> str:
-    """The deviation as text; empty for one seed, where a 0 would claim that seeds do not matter."""
+    """Returns the deviation as text; empty for one seed, where a 0 would claim that seeds do not matter."""
     return f"{row.deviation(measure):.{digits}f}" if len(row.figures[measure]) > 1 else ""
 
 
@@ -160,7 +179,7 @@ def _is_trained(job: TrainingJob) -> bool:
 
 
 def _scores(job: TrainingJob, tests: Sequence[TestSet], protocol: str) -> dict[str, dict[str, float]]:
-    """Test set -> measure -> figure of a run's weights; from ``scores.json`` where it has them."""
+    """Returns the figures of a run's weights by test set and measure; from ``scores.json`` where it has them."""
     path = job.output / "scores.json"
     network = load(job.weights)
     weights = identity(network)

@@ -14,7 +14,7 @@ from cosod.models.ssnm import SSNM
 
 
 def level_modules(network: CoSaliencyNetwork) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Modules whose input, and modules whose output, is the decoder's feature at one level.
+    """Returns the modules whose input, and modules whose output, is the decoder's feature at one level.
 
     In GCoNet+ and the light network the lateral connection is added between two blocks: a level is what the next
     block takes in, and the last level what the last block gives. The light network has two such branches.
@@ -37,7 +37,8 @@ def level_modules(network: CoSaliencyNetwork) -> tuple[tuple[str, ...], tuple[st
 
 @contextlib.contextmanager
 def caught_levels(network: CoSaliencyNetwork) -> Iterator[list[Tensor]]:
-    """While open, every pass of a decoder appends its levels, coarsest first, each as its mean over channels.
+    """Yields a list to which every pass of a decoder appends its levels, coarsest first, each as its mean over
+    channels.
 
     Of the light network, ``encode`` appends those of the branch that sees each image by itself, and ``decode`` those of
     the gate; of all other networks ``decode`` appends them.

@@ -23,12 +23,12 @@ def check() -> None:
 
 
 def perplexity(points: int) -> float:
-    """What t-SNE is given for so many points: at most a third of them, and below their number."""
+    """Returns the perplexity of t-SNE for so many points: at most a third of them, and below their number."""
     return max(1.0, min(PERPLEXITY, (points - 1) / 3))
 
 
 def place(vectors: np.ndarray) -> np.ndarray | None:
-    """Points ``(N, 2)`` for vectors ``(N, C)``, neighbors by cosine; the same for the same vectors.
+    """Places vectors ``(N, C)`` as points ``(N, 2)``, neighbors by cosine; the same vectors give the same points.
 
     Of more than :data:`MOST` vectors the others get NaN.
 

@@ -30,7 +30,7 @@ class Activation:
     """Class activation map of the auxiliary classifier for the class that it is surest of (Zhou et al., CVPR 2016).
 
     Attributes:
-        index: of the class, in the order of the training groups.
+        index: index of the class, in the order of the training groups.
         score: its softmax score.
         values: the classifier's weights of the class times F, summed over channels, ``(H, W)``.
     """
@@ -82,7 +82,7 @@ class _Read:
 
 
 def classifier_of(network: CoSaliencyNetwork) -> nn.Linear | None:
-    """The network's classifier on the global average of F, where it has one.
+    """Returns the network's classifier on the global average of F, where it has one.
 
     SSNM's classifier reads its semantic vector, from which no way leads back to positions: it is none of these.
     """
@@ -107,7 +107,7 @@ def examine(
     Args:
         detector: holds network, device, size and batch.
         group: the group.
-        kinds: of ``consensus``, ``attention``, ``activation``, ``decoder``: what to keep.
+        kinds: any of ``consensus``, ``attention``, ``activation``, ``decoder``: what to keep.
         images: photos to show at most.
         on_error: called with the index and the error of an image that cannot be read; it is left out.
         on_read: called after each image.
@@ -140,7 +140,7 @@ def examine(
 
 
 def image_vectors(network: CoSaliencyNetwork, features: Features, consensus: Consensus) -> np.ndarray:
-    """The consensus that each of a group's images gives by itself, ``(N, C)``.
+    """Computes the consensus that each of a group's images gives by itself, ``(N, C)``.
 
     With a group affinity module it is formed under the attention that the whole group put on the image: then, and
     with the relation modules that look at each image by itself, the mean of these vectors is the group's consensus.
@@ -162,7 +162,7 @@ def image_vectors(network: CoSaliencyNetwork, features: Features, consensus: Con
 
 
 def _read(detector: Detector, group: Group, on_error, on_read) -> Iterator[list[_Read]]:
-    """The readable images of a group in batches; of each the thumbnail and what the network takes."""
+    """Yields the readable images of a group in batches; of each the thumbnail and what the network takes."""
 
     def load(index: int) -> _Read | ImageError:
         try:
@@ -200,7 +200,8 @@ def _show(forward: GroupForward, part, stems: list[str], consensus: Consensus, k
         features = forward.encode([item.square for item in part])
         if "decoder" in kinds:
             # Of a network whose k depends on the group (GCoNet+ as published), the maps are those of this batch.
-            ((_, _, output),) = forward.decode([(list(range(len(part))), features)], consensus)
+            indices = list(range(len(part)))
+            ((_, _, output),) = forward.decode([(indices, features)], consensus, indices)
             add("saliency", output.maps)
     for number, of_one in enumerate(found):
         of_one["levels"] = tuple(level[number, 0].cpu().numpy() for level in levels)
@@ -214,7 +215,7 @@ def _show(forward: GroupForward, part, stems: list[str], consensus: Consensus, k
 
 
 def _activations(network: CoSaliencyNetwork, deep: Tensor) -> list[Activation]:
-    """One for each of N images with F ``(N, C, H, W)``; none where the network has no classifier."""
+    """Computes the class activation maps of N images from F ``(N, C, H, W)``; none without a classifier."""
     classifier = classifier_of(network)
     if classifier is None:
         return []

@@ -41,13 +41,13 @@ def check() -> None:
 
 
 def save(figure, path: Path) -> None:
-    """A figure as PNG, written whole or not at all."""
+    """Saves a figure as PNG, written whole or not at all."""
     with whole(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI)
 
 
 def short(name: str, length: int = NAME_LENGTH) -> str:
-    """A name of at most so many letters: of a longer one its last folder, and of that beginning and end."""
+    """Shortens a name to so many letters: of a longer one its last folder, and of that the beginning and the end."""
     name = printable(name)
     if len(name) > length:
         name = name.rsplit("/", 1)[-1]
@@ -55,7 +55,7 @@ def short(name: str, length: int = NAME_LENGTH) -> str:
 
 
 def similarity_figure(names: Sequence[str], similarity: np.ndarray, path: Path) -> None:
-    """The matrix of cosines ``(G, G)``, groups that are alike beside each other."""
+    """Draws the matrix of cosines ``(G, G)``, with similar groups beside each other."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -86,13 +86,13 @@ def similarity_figure(names: Sequence[str], similarity: np.ndarray, path: Path) 
 
 
 def points_figure(points: np.ndarray, of_point: np.ndarray, names: Sequence[str], title: str, path: Path) -> None:
-    """Points ``(N, 2)`` in the colors of their groups, with the groups' names where these find room.
+    """Draws points ``(N, 2)`` in the colors of their groups, with the groups' names where these find room.
 
     Args:
         points: NaN where a point is not shown.
         of_point: index of each point's group, ``(N,)``.
-        names: of the groups.
-        title: of the figure.
+        names: names of the groups.
+        title: title of the figure.
         path: where to write it.
     """
     import matplotlib
@@ -122,7 +122,7 @@ def points_figure(points: np.ndarray, of_point: np.ndarray, names: Sequence[str]
 
 
 def _alike_beside(similarity: np.ndarray) -> np.ndarray:
-    """An order of the groups in which those that are alike stand together (hierarchical clustering)."""
+    """Returns an order of the groups in which those that are alike stand together (hierarchical clustering)."""
     if len(similarity) < 3:
         return np.arange(len(similarity))
     from scipy.cluster.hierarchy import leaves_list, linkage
@@ -132,7 +132,7 @@ def _alike_beside(similarity: np.ndarray) -> np.ndarray:
 
 
 def _colors(count: int) -> list[tuple]:
-    """Colors far from each other, neighbors in the list above all."""
+    """Returns colors that differ much, neighbors in the list above all."""
     import matplotlib
     from matplotlib.colors import hsv_to_rgb
 
@@ -181,6 +181,6 @@ def _write_names(figure, axes, centers: np.ndarray, names: list[str], points: np
 
 
 def _meeting(box: np.ndarray, others: Sequence[np.ndarray] | np.ndarray) -> int:
-    """How many of the boxes (left, bottom, right, top) a box overlaps."""
+    """Counts the boxes (left, bottom, right, top) that a box overlaps."""
     others = np.asarray(others).reshape(-1, 4)
     return int(((box[:2] < others[:, 2:]) & (others[:, :2] < box[2:])).all(axis=1).sum())

@@ -62,7 +62,7 @@ class Inspection:
 
 
 def missing(network: CoSaliencyNetwork) -> dict[str, str]:
-    """Kinds that a network cannot show, with the reason."""
+    """Returns the kinds that a network cannot show, with the reason."""
     name, reasons = type(network).__name__, {}
     if isinstance(network, SaliencyNetwork):
         return dict.fromkeys(KINDS, f"{name} looks at each image by itself and has no consensus")
@@ -78,11 +78,11 @@ def missing(network: CoSaliencyNetwork) -> dict[str, str]:
 
 
 def choose(network: CoSaliencyNetwork, show: Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """The kinds to show, in their order, and notices on those that are left out.
+    """Returns the kinds to show, in their order, and notices on those that are left out.
 
     Args:
         network: what is inspected.
-        show: of :data:`KINDS`; ``None`` is all that the network has.
+        show: any of :data:`KINDS`; ``None`` is all that the network has.
 
     Raises:
         InputError: an unknown kind, or one that the network cannot show.
@@ -127,7 +127,7 @@ def inspect(
         detector: network, device and size.
         groups: from :func:`cosod.io.find_groups`.
         output: folder of the results.
-        show: of :data:`KINDS`; by default all that the network has.
+        show: any of :data:`KINDS`; by default all that the network has.
         images: photos on a sheet at most; all images of a group form its consensus.
         report: called with a dictionary for each ``event``: image, failed, group.
 
@@ -135,6 +135,9 @@ def inspect(
         InputError: see :func:`choose`; or ``images`` is less than 1.
         ExtraError: a library is not installed.
         OutputError: a result cannot be written.
+
+    Example:
+        >>> found = inspect(cosod.load(), find_groups(["photos"]), Path("seen"))  # doctest: +SKIP
     """
     if images < 1:
         raise InputError(f"--images {images}: give at least 1")
@@ -165,7 +168,7 @@ def inspect(
 
 
 def targets(output: Path, groups: Sequence[Group]) -> list[Path]:
-    """Every file that :func:`inspect` may write."""
+    """Returns every file that :func:`inspect` may write."""
     sheets_of_groups = [output / kind / f"{group.name}.png" for kind in _SHEETS for group in groups]
     return sheets_of_groups + [output / "consensus" / name for name in _CONSENSUS_FILES]
 
@@ -182,7 +185,7 @@ def _write_sheets(examined: Examined, kinds: Sequence[str], output: Path) -> lis
 def _write_consensus(
     separation: Separation, vectors: np.ndarray, stems: list[str], output: Path, found: Inspection
 ) -> None:
-    """Tables and figures of all groups together."""
+    """Writes tables and figures of all groups together."""
     folder = output / "consensus"
     names = separation.names
     found.summary = separation.summary()
@@ -245,7 +248,7 @@ def _point(points: np.ndarray | None, number: int) -> Sequence:
 
 
 def _csv(rows: Sequence[Sequence]) -> str:
-    """Rows as CSV; floats with six digits, NaN as an empty cell."""
+    """Returns rows as CSV; floats with six digits, NaN as an empty cell."""
 
     def cell(value):
         if isinstance(value, float | np.floating):

@@ -14,7 +14,7 @@ class Separation:
     vectors (see :func:`cosod.analysis.examine.image_vectors`).
 
     Attributes:
-        names: of the groups.
+        names: names of the groups.
         of_image: index of each image's group, ``(N,)``.
         consensus: ``(G, C)``.
         similarity: cosine of each two consensus vectors, ``(G, G)``.
@@ -33,7 +33,7 @@ class Separation:
     nearest: np.ndarray
 
     def nearest_group(self, group: int) -> int | None:
-        """Index of the group whose consensus is most like this one's; ``None`` where there is no other."""
+        """Returns the index of the group whose consensus is most like this one's; ``None`` where there is no other."""
         if len(self.names) < 2:
             return None
         row = self.similarity[group].copy()
@@ -41,7 +41,8 @@ class Separation:
         return int(row.argmax())
 
     def summary(self) -> dict[str, float | int | list | None]:
-        """The figures to compare networks by, rounded to four digits; ``None`` where there is nothing to compare.
+        """Returns the figures to compare networks by, rounded to four digits; ``None`` where there is nothing to
+        compare.
 
         ``mean_cosine_of_groups`` is over all pairs of different groups, lower is better; ``margin`` the mean of
         ``own`` less ``other``, higher is better; ``nearest_is_own`` the share of images for which own is higher.
@@ -85,7 +86,7 @@ def separate(groups: Sequence[tuple[str, np.ndarray]]) -> Separation:
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows of ``(N, C)`` at length one; a row of zeros stays."""
+    """Scales the rows of ``(N, C)`` to length one; a row of zeros stays."""
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12)
 
 

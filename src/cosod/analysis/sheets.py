@@ -26,7 +26,7 @@ Cell = tuple[np.ndarray, str]
 
 
 def attention_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
-    """Photos, and under each where in it the consensus came from (GCoNet figure 5), also as logarithm.
+    """Draws photos, and under each where in it the consensus came from (GCoNet figure 5), also as logarithm.
 
     The logarithm is the affinity before the softmax, less a constant; it is seen also where the softmax has left all
     the attention in one place. The captions say in how many positions half of it is.
@@ -45,7 +45,7 @@ def attention_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
 
 
 def activation_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
-    """Photos, class activation maps where there are any (GCoNet+ figure 10), and the response to the consensus."""
+    """Draws photos, class activation maps if there are any (GCoNet+ figure 10), and the response to the consensus."""
     rows = [("photo", [(photo.picture, photo.stem) for photo in photos])]
     found = [(photo.picture, photo.activation) for photo in photos if photo.activation]
     if found:
@@ -59,7 +59,7 @@ def activation_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
 
 
 def decoder_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
-    """Photos, the mean over channels of each level of the decoder, coarsest first, and the map (GCoNet+ figure 2)."""
+    """Draws photos, the mean of each level of the decoder, coarsest first, and the map (GCoNet+ figure 2)."""
     rows = [("photo", [(photo.picture, photo.stem) for photo in photos])]
     for level, maps in enumerate(zip(*(photo.levels for photo in photos), strict=True), start=1):
         height, width = maps[0].shape
@@ -75,20 +75,20 @@ def decoder_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
 
 
 def heat(picture: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """A map ``(H, W)`` of any range as colors over a photo ``(h, w, 3)``, its least blue and its most red."""
+    """Draws a map ``(H, W)`` of any range as colors over a photo ``(h, w, 3)``, from blue to red."""
     smooth = cv2.resize(unit_range(values), picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     colors = cv2.applyColorMap(to_8bit(smooth), cv2.COLORMAP_JET)[..., ::-1]
     return (STRENGTH * colors + (1 - STRENGTH) * picture).round().astype(np.uint8)
 
 
 def half_in(attention: np.ndarray) -> int:
-    """The least number of positions that together hold half of an attention map."""
+    """Returns the smallest number of positions that together hold half of an attention map."""
     shares = np.sort(attention, axis=None)[::-1].cumsum()
     return int((shares < shares[-1] / 2).sum()) + 1
 
 
 def unit_range(values: np.ndarray) -> np.ndarray:
-    """``values`` as float32, shifted and scaled to [0, 1]; all zero where they are all the same or not finite."""
+    """Shifts and scales ``values`` to [0, 1] as float32; all zero where they are all the same or not finite."""
     values = values.astype(np.float32)
     spread = float(np.ptp(values))
     if not np.isfinite(spread) or spread <= 1e-12:
@@ -97,7 +97,7 @@ def unit_range(values: np.ndarray) -> np.ndarray:
 
 
 def _feature(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """A level by itself at the size of the photo; enlarged without smoothing, so that its grid is seen."""
+    """Draws a level by itself at the size of the photo; enlarged without smoothing, so that its grid is seen."""
     small = to_8bit(unit_range(values))
     method = cv2.INTER_AREA if small.shape[0] > picture.shape[0] else cv2.INTER_NEAREST
     resized = cv2.resize(small, picture.shape[1::-1], interpolation=method)
@@ -105,7 +105,7 @@ def _feature(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
 
 
 def shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """``text``, with dots in its middle where it is wider than ``width`` pixels."""
+    """Shortens ``text`` to ``width`` pixels, with dots in its middle."""
     text = unicodedata.normalize(
         "NFC", printable(text)
     )  # some file systems keep accents apart, which fonts do not join
@@ -150,7 +150,7 @@ def _write(title: str, note: str, rows: list[tuple[str, list[Cell]]], path: Path
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans where matplotlib is there, which brings it and more alphabets; else Pillow's own font."""
+    """Returns DejaVu Sans if matplotlib is there, which brings it and more alphabets; else Pillow's own font."""
     try:
         from matplotlib.font_manager import findfont
 

@@ -32,8 +32,8 @@ class RunLog:
     """The curves of one run.
 
     Attributes:
-        name: of the run, for people.
-        terms: of the loss; ``total`` is their weighted sum.
+        name: name of the run, for people.
+        terms: terms of the loss; ``total`` is their weighted sum.
         lr: learning rate.
         validation: measure (``mae``, ``iou``, ``s``) -> kind (``plain``, ``distractors``) -> curve.
         damaged: lines that could not be read and were left out.
@@ -58,7 +58,7 @@ class _Points:
 
 
 def read_run(folder: str | os.PathLike, name: str = "") -> RunLog:
-    """The curves of the run in a folder; lines that are damaged, or are no log lines, are left out and counted.
+    """Reads the curves of the run in a folder; lines that are damaged, or are no log lines, are left out and counted.
 
     Raises:
         InputError: the folder has no log, or one without a single line that can be used.
@@ -98,7 +98,11 @@ def read_run(folder: str | os.PathLike, name: str = "") -> RunLog:
 
 
 def read_runs(folders: Sequence[str | os.PathLike]) -> list[RunLog]:
-    """Several runs under names that differ: their folders' names, with those of the parents where needed."""
+    """Reads several runs under different names: their folders' names, with those of the parents where needed.
+
+    Example:
+        >>> [run.name for run in read_runs([Path("runs/one"), Path("runs/two")])]  # doctest: +SKIP
+    """
     paths = [Path(folder).resolve() for folder in folders]
     names = [path.name for path in paths]
     if len(set(names)) < len(names):
@@ -107,16 +111,19 @@ def read_runs(folders: Sequence[str | os.PathLike]) -> list[RunLog]:
 
 
 def curve_files(folder: Path) -> list[Path]:
-    """The files that :func:`draw` writes."""
+    """Returns the files that :func:`draw` writes."""
     return [folder / "learning_curves.png", folder / "learning_curves.csv"]
 
 
 def draw(runs: Sequence[RunLog], folder: Path) -> list[Path]:
-    """``learning_curves.png``, a panel for each quantity with a line for each run, and the same as CSV.
+    """Writes ``learning_curves.png``, with a panel for each quantity and a line for each run, and the same as CSV.
 
     Raises:
         ExtraError: matplotlib is not installed.
         OutputError: a file cannot be written.
+
+    Example:
+        >>> files = draw(read_runs([Path("runs/one"), Path("runs/two")]), Path("curves"))  # doctest: +SKIP
     """
     plots.check()
     panels = _panels(runs)
@@ -138,7 +145,7 @@ _Panel = tuple[str, list[tuple[int, str, Curve]]]
 
 
 def _panels(runs: Sequence[RunLog]) -> list[_Panel]:
-    """The total first, then its terms, the validation and the learning rate."""
+    """Returns the panels: the total first, then its terms, the validation and the learning rate."""
     found: dict[str, list[tuple[int, str, Curve]]] = {}
     names = dict.fromkeys(["total", *(term for run in runs for term in run.terms)])
     for term in names:
@@ -185,7 +192,7 @@ def _figure(panels: list[_Panel], runs: list[str], path: Path) -> None:
 
 
 def _line(axes, curve: Curve, **look) -> None:
-    """One curve; a long one faint, with its moving mean over a twentieth of it on top."""
+    """Draws one curve; a long one faint, with its moving mean over a twentieth of it on top."""
     steps, values = curve
     if len(steps) < _MANY:
         few = {"marker": ".", "markersize": 5} if len(steps) < 15 else {}
@@ -198,7 +205,7 @@ def _line(axes, curve: Curve, **look) -> None:
 
 
 def _row(line: bytes) -> dict | None:
-    """A log line, or ``None`` where it is none."""
+    """Returns a log line, or ``None`` where it is none."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError

@@ -42,7 +42,7 @@ def is_absent(presence: float | None, kind: str) -> bool:
 
 
 def absence_note(presence: float, kind: str) -> str:
-    """What the user should know of a photo without the object."""
+    """Returns the note for the user on a photo without the object."""
     done = "nothing is shown of it" if kind == "blank" else "check the result"
     return f"the shared object is probably not in this photo (presence {presence:.2f}): {done}"
 

@@ -25,7 +25,7 @@ class FoundMap(NamedTuple):
     """The map of one image of a group.
 
     Attributes:
-        index: of the image in the group.
+        index: index of the image in the group.
         map: float32 ``(H, W)`` in [0, 1] at the size of the image.
         presence: probability that the shared object is in the image; None where it is not known.
     """
@@ -49,7 +49,7 @@ def images_and_maps(
     maps: Sequence[np.ndarray] | None,
     presence: Sequence[float | None] | None = None,
 ) -> tuple[list[ImageAndMap], float | str]:
-    """Each image with its map and presence, and the threshold that masks of these maps have by default.
+    """Returns each image with its map and presence, and the default threshold of masks of these maps.
 
     Args:
         images: as for :meth:`cosod.Detector.segment`.
@@ -92,13 +92,13 @@ class MapSource(Protocol):
     options: dict[str, Any] | None
 
     def identity(self, group: Group) -> object:
-        """Changes, as JSON, whenever the group's maps might."""
+        """Returns values for JSON that change whenever the group's maps might."""
 
     def stream(self, group: Group, on_error: OnError) -> Iterator[FoundMap]:
-        """The maps of the group's images; images without one go to ``on_error``."""
+        """Yields the maps of the group's images; images without one go to ``on_error``."""
 
     def mask_threshold(self, groups: Sequence[Group]) -> float | str:
-        """Threshold of masks unless the user gives one: the one that masks and overlays of these maps have."""
+        """Returns the default threshold of masks: the one that masks and overlays of these maps have."""
 
     def check_absent(self, kind: str) -> None:
         """Raises InputError if the user asks for ``kind`` of absence and presence can never be known."""
@@ -139,7 +139,7 @@ class StoredMaps:
         self._known: tuple[str | None, tuple[dict, dict]] = (None, ({}, {}))  # of the last group asked for
 
     def file(self, group: Group, index: int) -> Path:
-        """The map of an image: by what the run that wrote the maps knew of it, else by the image's own stem."""
+        """Returns the map of an image: by what the run that wrote the maps knew of it, else by the image's own stem."""
         return self.folder / group.name / f"{self._stem(group, index)}.png"
 
     def _stem(self, group: Group, index: int) -> str:
@@ -147,7 +147,7 @@ class StoredMaps:
         return stems.get(real_path(group.images[index]), group.stems[index])
 
     def _photos(self, group: Group) -> tuple[dict[str, dict], dict[str, str]]:
-        """What the records know of the group's photos, by stem; and the stem by real path."""
+        """Returns what the records know of the group's photos, by stem; and the stem by real path."""
         if self._known[0] != group.name:
             photos = {
                 stem: entry for record in self._records(group) for stem, entry in record.get("photos", {}).items()
@@ -183,7 +183,7 @@ class StoredMaps:
         """Maps may lack presence, which then counts as present."""
 
     def _records(self, group: Group) -> Iterator[dict]:
-        """Of the run that wrote the maps: one of the group, or one of each of its parts."""
+        """Reads the records of the run that wrote the maps: one of the group, or one of each of its parts."""
         if whole := read_record(record_of(self.folder, group.name)):
             yield whole
         number = 0
@@ -192,7 +192,7 @@ class StoredMaps:
             number += 1
 
     def _presence(self, group: Group) -> dict[str, float]:
-        """Presence by the stem of the image, of those that have one."""
+        """Returns the presence of the images that have one, by stem."""
         return {stem: value for record in self._records(group) for stem, value in record.get("presence", {}).items()}
 
     def _read(self, group: Group, index: int) -> np.ndarray:

@@ -52,7 +52,7 @@ def check_places(
 def check_sheet(
     sheet: Path, output: Any, targets: Iterable[Any], paths: Iterable[Any], inputs: InputFiles, overwrite: bool
 ) -> None:
-    """The same for a contact sheet, whose file the user names.
+    """Checks the same for a contact sheet, whose file the user names.
 
     Args:
         sheet: the file.
@@ -94,5 +94,5 @@ def _inside(file: Any, folder: Any) -> bool:
 
 
 def real_folder(path: Path) -> str:
-    """What a folder is known by, whatever links lead to it."""
+    """Returns what a folder is known by, whatever links lead to it."""
     return str(path) if is_remote(path) else os.path.normcase(os.path.realpath(path))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from cosod.apps.absence import ABSENT_KINDS, check_calibrated
+from cosod.apps.blame import blame
 from cosod.apps.preflight import check_places
 from cosod.apps.stale import earlier_of, photos_of
 from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning, UniformImageWarning
@@ -47,9 +48,9 @@ class SegmentJob:
         output: folder of the results.
         save: any of ``maps`` (``<output>/<group>/<stem>.png``), ``masks`` (``<output>/masks/<group>/<stem>.png``)
             and ``overlays`` (``<output>/overlays/<group>/<stem>.jpg``).
-        threshold: of masks and overlays, see :func:`cosod.postprocess.threshold.binarize`.
-        outline: of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the photo's
-            colors change (:func:`cosod.apps.cutout.cutout.cut_mask`).
+        threshold: threshold of masks and overlays, see :func:`cosod.postprocess.threshold.binarize`.
+        outline: outline of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the
+            photo's colors change (:func:`cosod.apps.cutout.cutout.cut_mask`).
         overwrite: redo groups that are finished already.
         file: the one result of the one photo of a run, in place of its name in ``output``; with one of ``save``.
         absent: one of :data:`ABSENT_KINDS`, for images whose presence is below one half; ``blank`` names them in the
@@ -87,32 +88,32 @@ class SegmentJob:
         }
 
     def target(self, kind: str, group: str, stem: str) -> Path:
-        """Where a result is written."""
+        """Returns the file that a result is written to."""
         if self.file is not None:
             return self.file
         folder = self.output / group if kind == "maps" else self.output / kind / group
         return folder / (f"{stem}.jpg" if kind == "overlays" else f"{stem}.png")
 
     def targets(self, groups: Iterable[Group]) -> Iterator[Path]:
-        """Every file that is written for the groups."""
+        """Returns every file that is written for the groups."""
         for group in groups:
             yield self.record(group.name)
             yield from self.results(group)
 
     def results(self, group: Group) -> Iterator[Path]:
-        """Every result that is written for a group."""
+        """Returns every result that is written for a group."""
         for stem in group.stems:
             for kind in self.save:
                 yield self.target(kind, group.name, stem)
 
     def photos(self, group: Group) -> dict[str, dict]:
-        """What a group's record says of its photos, see :mod:`cosod.apps.stale`."""
+        """Returns what a group's record says of its photos; see :mod:`cosod.apps.stale`."""
         return photos_of(
             group, self.output, lambda index: [self.target(k, group.name, group.stems[index]) for k in self.save]
         )
 
     def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
-        """The mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
+        """Computes the mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
         if self.outline == "map":
             return binarize(saliency, self.threshold)
         from cosod.apps.cutout.cutout import cut_mask
@@ -120,7 +121,7 @@ class SegmentJob:
         return cut_mask(image, saliency, self.threshold)
 
     def record(self, group: str) -> Path:
-        """The file that says that a group is finished."""
+        """Returns the file that says that a group is finished."""
         return record_of(self.output, group)
 
 
@@ -202,16 +203,17 @@ def run(
     with Writer() as writer:
         work = _Run(detector, model, tasks, writer, report)
         refuse_others([task.job for task in tasks], groups)
+        parts = []
         for group in groups:
-            part = work.group(group)
-            summary += part
-            writer.then(functools.partial(finished, group, part))
+            parts.append(work.group(group))
+            writer.then(functools.partial(finished, group, parts[-1]))
+    summary = sum(parts, summary)  # not before: an image may turn out bad while its results are written
     summary.seconds = time.monotonic() - start
     return summary
 
 
 def jobs_of(job: SegmentJob, names: Collection[str]) -> list[SegmentJob]:
-    """The job of each of several consensuses: of more than one, each writes to a folder of its name in the output."""
+    """Returns the job of each consensus; of several, each writes to a folder of its name in the output."""
     return [replace(job, output=job.output / name) for name in names] if len(names) > 1 else [job]
 
 
@@ -232,11 +234,26 @@ def check_absent(detector: Detector, job: SegmentJob) -> None:
 
 
 def in_parts(group: Group) -> list[Group]:
-    """Parts of a group whose images are done each by itself."""
+    """Splits a group whose images are processed each by itself into parts."""
     if group.part is not None:
         return [group]
     cuts = [slice(first, first + PART) for first in range(0, len(group.images), PART)]
     return [Group(group.name, group.images[cut], group.stems[cut], number) for number, cut in enumerate(cuts)]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is found in the images of a group, each known by its index.
+
+    Attributes:
+        failed: those that could not be read, or not any more when their results were written.
+        absent: for each task those without the object.
+        presence: for each task, by stem.
+    """
+
+    failed: dict[int, dict[str, str]]
+    absent: list[dict[int, dict]]
+    presence: list[dict[str, float]]
 
 
 class _Run:
@@ -246,23 +263,29 @@ class _Run:
         self.detector, self.model, self.tasks, self.writer, self._report = detector, model, tasks, writer, report
 
     def report(self, event: dict) -> None:
-        """In its place among the events of results that are being written."""
+        """Reports an event in its place among those of results that are being written."""
         self.writer.then(functools.partial(self._report, event))
 
     def group(self, group: Group) -> Summary:
-        """Segment one group; its results are in the writer's hands when this returns."""
+        """Segment one group; its results are in the writer's hands when this returns, and its summary once they are
+        written.
+        """
         summary, start = Summary(), time.monotonic()
         for task in self.tasks:
             refuse_foreign(task.job.output, group.name, VERB)
         own = self.tasks[0].consensus is None
-        done = [self._part(part, summary) for part in ([group] if own else in_parts(group))]
-        summary.groups += any(done)
-        summary.skipped_groups += not any(d is not False for d in done)
+        skipped = [self._part(part, summary) for part in ([group] if own else in_parts(group))]
+        summary.skipped_groups += all(skipped)
+
+        def count() -> None:
+            summary.groups += summary.images > 0
+
+        self.writer.then(count)
         summary.seconds = time.monotonic() - start
         return summary
 
-    def _part(self, group: Group, summary: Summary) -> bool | None:
-        """Whether images of the group were done; None if none could be read, False if all was finished already."""
+    def _part(self, group: Group, summary: Summary) -> bool:
+        """Segment a part of a group, or a whole one; whether it was finished already."""
         record = group.name if group.part is None else f"part {group.part}/{group.name}"
         prints = [_fingerprint(self.detector, self.model, group, task) for task in self.tasks]
         pending, earlier = [], None
@@ -276,44 +299,46 @@ class _Run:
         if not pending:
             summary.failed += earlier["failed"]
             self.report({"event": "skipped", "group": group.name, "images": len(group.images)})
-            return False
+            return True
         earlier_photos = []
         for task, _ in pending:
             earlier_photos.append(earlier_of(read_record(task.job.record(record))))
             if not is_remote(task.job.output) or task.job.record(record).exists():
                 begin(task.job.record(record), VERB, earlier=earlier_photos[-1])  # not finished any more
-        failed, absent, presence = self._segment(group, [task for task, _ in pending])
-        summary.failed += failed
-        done = len(group.images) - len(failed)
-        summary.images += done
-        if not done:
-            return None
-        stored = []
-        for number, (task, print_) in enumerate(pending):
-            summary.absent += absent[number]
-            facts = {"verb": VERB, "fingerprint": print_, "failed": failed, "absent": absent[number]}
-            # For the verbs that start from these maps: where the object is, and what masks of them show.
-            facts |= {"presence": presence[number], "threshold": task.job.threshold}
-            facts |= {"photos": task.job.photos(group), "earlier": earlier_photos[number]}
-            facts["detector"] = self.detector.options.plain()
-            facts["options"] = options_of(self.detector, self.model, task.job, task.consensus)
-            stored.append((task.job.record(record), json.dumps(facts)))
-        self.writer.then(lambda: [write_text(path, text) for path, text in stored])
-        self.report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})
-        return True
+        found = self._segment(group, [task for task, _ in pending])
 
-    def _segment(
-        self, group: Group, tasks: list[_Task]
-    ) -> tuple[list[dict[str, str]], list[list[dict]], list[dict[str, float]]]:
-        """The images that could not be read; for each task those without the object, and presence by stem."""
-        failed: list[dict[str, str]] = []
-        absent: list[list[dict]] = [[] for _ in tasks]
-        presence: list[dict[str, float]] = [{} for _ in tasks]
+        def finish() -> None:
+            failed = list(found.failed.values())
+            summary.failed += failed
+            done = len(group.images) - len(failed)
+            if not done:
+                return
+            summary.images += done
+            for number, (task, print_) in enumerate(pending):
+                absent = [facts for index, facts in found.absent[number].items() if index not in found.failed]
+                summary.absent += absent
+                facts = {"verb": VERB, "fingerprint": print_, "failed": failed, "absent": absent}
+                # For the verbs that start from these maps: where the object is, and what masks of them show.
+                facts |= {"presence": found.presence[number], "threshold": task.job.threshold}
+                facts |= {"photos": task.job.photos(group), "earlier": earlier_photos[number]}
+                facts["detector"] = self.detector.options.plain()
+                facts["options"] = options_of(self.detector, self.model, task.job, task.consensus)
+                write_text(task.job.record(record), json.dumps(facts))
+            self._report({"event": "group", "group": group.name, "images": done, "failed": len(failed)})
+
+        self.writer.then(finish)
+        return False
+
+    def _segment(self, group: Group, tasks: list[_Task]) -> _Found:
+        """Segments a group; its results are complete once the writer has written all of them."""
+        found = _Found({}, [{} for _ in tasks], [{} for _ in tasks])
         own = tasks[0].consensus is None
 
+        unread: set[int] = set()
+
         def on_error(index: int, error: ImageError) -> None:
-            failed.append({"group": group.name, "image": str(group.images[index]), "error": str(error)})
-            self.report({"event": "failed", **failed[-1]})
+            unread.add(index)
+            self._fail(found, group, index, error, self.report)
 
         try:
             with warnings.catch_warnings():
@@ -325,27 +350,40 @@ class _Run:
                     task = tasks[result.consensus]
                     facts = _facts(group, task, result)
                     uniform |= {result.index} if result.uniform else set()
-                    if "presence" in facts:
-                        presence[result.consensus][group.stems[result.index]] = facts["presence"]
+                    if result.presence is not None:
+                        found.presence[result.consensus][group.stems[result.index]] = facts["presence"]
                     blank = False
                     if task.job.absent != "keep" and result.presence is not None and result.presence < ABSENT:
-                        absent[result.consensus].append(facts)
+                        found.absent[result.consensus][result.index] = facts
                         blank = task.job.absent == "blank"
-                    self._write(result, blank, group, task.job, facts)
-            if own and len(group.images) - len(failed) - len(uniform) == 1:
+                    self._write(result, blank, group, task.job, facts, found)
+            if own and len(group.images) - len(unread) - len(uniform) == 1:
                 message = "one image only, which has nothing to share: its map is plain saliency"
                 self.report({"event": "warning", "group": group.name, "message": message})
         except ImageError as error:
             # None of the group's images could be read: each has been reported, the other groups go on.
-            if len(failed) < len(group.images):
+            if len(unread) < len(group.images):
                 raise CosodError(f"{error}: it changed while it was being processed; run again") from error
-        return failed, absent, presence
+        return found
 
-    def _write(self, result: Result, blank: bool, group: Group, job: SegmentJob, facts: dict) -> None:
+    def _fail(self, found: _Found, group: Group, index: int, error: ImageError, report) -> None:
+        """Leaves out an image, once for all tasks, and reports it."""
+        if index not in found.failed:
+            found.failed[index] = {"group": group.name, "image": str(group.images[index]), "error": str(error)}
+            report({"event": "failed", **found.failed[index]})
+
+    def _write(self, result: Result, blank: bool, group: Group, job: SegmentJob, facts: dict, found: _Found) -> None:
         """Hand a map over to be written, or an empty one, and its event to be reported when it is."""
         height, width = result.size
         write = functools.partial(_write, result, blank, group, job, self.detector.max_pixels)
-        self.writer.put(write, lambda told: self._report({"event": "image", **facts, **told}), 4 * height * width)
+
+        def then(told: dict | ImageError) -> None:
+            if isinstance(told, ImageError):
+                self._fail(found, group, result.index, told, self._report)
+            else:
+                self._report({"event": "image", **facts, **told})
+
+        self.writer.put(write, then, 4 * height * width)
 
 
 def _facts(group: Group, task: _Task, result: Result) -> dict:
@@ -359,16 +397,28 @@ def _facts(group: Group, task: _Task, result: Result) -> dict:
     return facts
 
 
-def _write(result: Result, blank: bool, group: Group, job: SegmentJob, max_pixels: int) -> dict:
-    """Write an image's results; its share of the map, and where they are, for the event."""
+def _write(result: Result, blank: bool, group: Group, job: SegmentJob, max_pixels: int) -> dict | ImageError:
+    """Write an image's results; its share of the map, and where they are, for the event.
+
+    What goes wrong with the image is returned: it was read before, and may be gone or another one by now.
+    """
+    try:
+        with blame(group.images[result.index]):
+            return _write_all(result, blank, group, job, max_pixels)
+    except ImageError as error:
+        return error
+
+
+def _write_all(result: Result, blank: bool, group: Group, job: SegmentJob, max_pixels: int) -> dict:
     index = result.index
+    again = "overlays" in job.save or ("masks" in job.save and job.outline != "map")
+    # First, so that an image that cannot be read any more gets no results at all.
+    image = _read_again(group.images[index], result.size, max_pixels) if again else None
     saliency = np.zeros(result.size, np.float32) if blank else result.map
     written = {kind: job.target(kind, group.name, group.stems[index]) for kind in job.save}
     if "maps" in written:
         save_image(to_8bit(saliency), written["maps"])
     if "masks" in written or "overlays" in written:
-        again = "overlays" in written or job.outline != "map"
-        image = _read_again(group.images[index], max_pixels) if again else None
         mask = job.mask(saliency, image)
         if "masks" in written:
             save_image(mask, written["masks"])
@@ -378,15 +428,18 @@ def _write(result: Result, blank: bool, group: Group, job: SegmentJob, max_pixel
     return {"share": round(np.count_nonzero(saliency > 0.5) / saliency.size, 4), **places}
 
 
-def _read_again(path: Path, max_pixels: int) -> np.ndarray:
+def _read_again(path: Path, size: tuple[int, int], max_pixels: int) -> np.ndarray:
     try:
-        return read_image(path, max_pixels)
+        image = read_image(path, max_pixels)
     except ImageError as error:
-        raise CosodError(f"{error}: it changed while it was being processed; run again") from error
+        raise ImageError(f"{error}: it changed while it was being processed; run again") from error
+    if image.shape[:2] != size:
+        raise ImageError(f"{path}: it was replaced by a picture of another size while it was processed; run again")
+    return image
 
 
 def options_of(detector: Detector, model: str, job: SegmentJob, consensus: GroupConsensus | None) -> str:
-    """Changes whenever the results of the same photos might."""
+    """Returns a fingerprint that changes whenever the results of the same photos might."""
     return fingerprint(*_options(detector, model, job, consensus))
 
 
@@ -396,7 +449,7 @@ def _options(detector: Detector, model: str, job: SegmentJob, consensus: GroupCo
 
 
 def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> str:
-    """Changes whenever the group's results might."""
+    """Returns a fingerprint that changes whenever the group's results might."""
     facts = _options(detector, model, task.job, task.consensus)
     if task.consensus is None and detector.options.sampling.applies_to(len(group.images)):
         facts += (detector.options.sampling.references, detector.options.sampling.by, detector.options.sampling.seed)
@@ -404,7 +457,7 @@ def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> s
 
 
 def _finished(record: Path, print_: str, group: Group, job: SegmentJob) -> dict | None:
-    """The record of the earlier run that finished this group; None if it has to be done."""
+    """Returns the record of the earlier run that finished this group; None if it has to be done."""
     stored = read_record(record)
     if stored.get("fingerprint") != print_:
         return None

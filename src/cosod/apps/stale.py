@@ -15,7 +15,7 @@ from cosod.io.storage import is_remote
 
 
 def photos_of(group: Group, output: Any, files: Callable[[int], Iterable[Any]]) -> dict[str, dict]:
-    """The ``photos`` of a group's record.
+    """Returns the ``photos`` of a group's record.
 
     Args:
         group: the photos.
@@ -34,7 +34,7 @@ def photos_of(group: Group, output: Any, files: Callable[[int], Iterable[Any]]) 
 
 
 def earlier_of(record: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The ``earlier`` of the record that replaces ``record``: stem -> files of all photos that it knew."""
+    """Returns the ``earlier`` of the record that replaces ``record``: the files of all photos that it knew, by stem."""
     known = {stem: list(entry["files"]) for stem, entry in record.get("photos", {}).items()}
     for stem, files in record.get("earlier", {}).items():
         known[stem] = sorted({*known.get(stem, ()), *files})
@@ -42,14 +42,14 @@ def earlier_of(record: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def find_stale(output: Any, groups: Iterable[Group]) -> list[Path]:
-    """Results in a folder whose photos are gone: those that an earlier run had in these groups and this one has not,
-    and those of other groups whose photos do not exist any more.
+    """Finds results in a folder whose photos are gone: those that an earlier run had in these groups and this one has
+    not, and those of other groups whose photos do not exist any more.
 
     Only files that the records name are found, and of an object store none.
 
     Args:
         output: folder of the results.
-        groups: of the whole run.
+        groups: groups of the whole run.
     """
     if is_remote(output):
         return []
@@ -79,13 +79,13 @@ def remove(files: Sequence[Path]) -> None:
 
 
 def mismatch(image: Any, entry: Mapping[str, Any]) -> str | None:
-    """Why a result is not of the image that is there now; None where it may be.
+    """Returns why a result is not of the image that is there now; None where it may be.
 
     A copy in another folder, as a reduced one, may have other bytes.
 
     Args:
         image: the photo.
-        entry: of its stem in ``photos``.
+        entry: what ``photos`` says of its stem.
     """
     real, made = real_path(image), str(entry["image"])
     if real != made:
@@ -98,12 +98,12 @@ def mismatch(image: Any, entry: Mapping[str, Any]) -> str | None:
 
 
 def real_path(path: Any) -> str:
-    """What a photo is known by in records."""
+    """Returns what a photo is known by in records."""
     return str(path) if is_remote(path) else os.path.realpath(path)
 
 
 def _records(output: Path) -> Iterable[tuple[str, dict]]:
-    """Name of the group, and record, of all records in a folder."""
+    """Returns the name of the group, and record, of all records in a folder."""
     folder = output / RECORDS
     for path in sorted(folder.rglob("*.json")):
         parts = path.relative_to(folder).with_suffix("").parts

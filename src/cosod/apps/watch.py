@@ -87,12 +87,12 @@ class Watch:
         return any(self._done.get(path) != state for path, state in self._seen.items())
 
     def stale(self) -> list[Path]:
-        """Results of photos that are not in the folder any more."""
+        """Returns the results of photos that are not in the folder any more."""
         groups = self.groups()
         return [file for job in self._jobs for file in find_stale(job.output, groups)]
 
     def groups(self) -> list[Group]:
-        """The photos that are there, under the names that their results have or will have."""
+        """Returns the photos that are there, under the names that their results have or will have."""
         try:
             found = find_groups([self.folder], [self.job.output], RESERVED)
         except InputError:
@@ -102,7 +102,7 @@ class Watch:
         return [self._named(group) for group in found]
 
     def _named(self, group: Group) -> Group:
-        """The group with names that do not depend on what comes in later."""
+        """Returns the group with names that do not depend on what comes in later."""
         folder = real_path(group.images[0].parent)
         if folder not in self._names:
             self._names[folder] = unique_names([group.name], [*RESERVED, RECORDS, *self._names.values()])[0]
@@ -182,7 +182,7 @@ def watch(
 
 
 def _records(output: Any) -> list[tuple[str, int, dict]]:
-    """Group, number and record of each part in a folder, in their order."""
+    """Returns the group, number and record of each part in a folder, in their order."""
     if is_remote(output):
         return []
     found = []

@@ -63,12 +63,22 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
         total = sum(len(group.images) for group in groups)
         kinds = plural(len(consensuses), "consensus", "consensuses")
         click.echo(f"{plural(total, 'image')}, {kinds}; {detector.identity[0]} at {detector.size} px", err=True)
+        tell_absent(detector, job)
         with progress(total * len(consensuses), as_json) as report:
             summary = run(detector, identity, groups, job, report, consensuses, finished)
     look_for_stale(summary, [one.output for one in jobs], everything, prune)
     if one:
         one.close(summary)
     finish(summary, shown, as_json)
+
+
+def tell_absent(detector, job) -> None:
+    """Says below which presence the object counts as absent, where presence is known."""
+    from cosod.inference.presence import ABSENT
+
+    if detector.calibration is not None:
+        way = "; --absent report names such photos" if job.absent == "keep" else ""
+        click.echo(f"The object counts as absent where presence is below {ABSENT:.2f}{way}", err=True)
 
 
 def split_consensuses(paths) -> tuple[list, tuple]:

@@ -41,7 +41,7 @@ class Network:
     Attributes:
         model: name of the network.
         weights: file or folder of a training run in place of the package's weights.
-        options: of detection.
+        options: options of detection.
     """
 
     model: str = "default"
@@ -124,7 +124,7 @@ def map_source(maps: Path | None, network: Network):
 def _network(
     model: str = "default", weights: Path | None = None, references: int | None = None, **options: Any
 ) -> Network:
-    """What the parameters of a command say of network and detection."""
+    """Returns what the parameters of a command say of network and detection."""
     changes = {RENAMED.get(name, name): value for name, value in options.items()}
     sampling = None if references is None else ReferenceSampling(references)
     return Network(model, weights, DetectorOptions.of(sampling=sampling, **changes))

@@ -140,7 +140,7 @@ def command(context, preds, gts, protocols, measure, checkpoints, more, **option
 
 
 def _named(values: tuple[str, ...], option: str, default: str | None = None) -> dict[str, str]:
-    """NAME=DIR or DIR -> name to folder; without a name the folder's own, or ``default`` if it is the only one."""
+    """Returns the folders by name; without a name it is the folder's own, or ``default`` for the only one."""
     out: dict[str, str] = {}
     for value in values:
         name, sign, folder = value.partition("=")
@@ -230,7 +230,8 @@ def _bootstrap(reports, options) -> None:
 
 
 def _compare(reports, name) -> dict[str, str]:
-    """The papers' table with one's own rows, as ``text`` and as ``markdown``; classes that it has columns for too.
+    """Returns the papers' table with one's own rows, as ``text`` and as ``markdown``; classes that it has columns for
+    too.
 
     What was not scored on the table's images gets no mark there, and a warning in its reports.
     """

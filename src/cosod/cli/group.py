@@ -76,7 +76,12 @@ def command(paths, output, copy, segment, save, absent, smallest, overwrite, as_
         total = sum(len(album.images) for album in found.albums)
         with progress(total, as_json=False) as report:
             summary = run(detector, identity, list(found.albums), results, report)
-        failed += [{"image": entry["image"], "error": entry["error"]} for entry in summary.failed]
+        known = {entry["image"] for entry in failed}
+        failed += [
+            {"image": entry["image"], "error": entry["error"]}
+            for entry in summary.failed
+            if entry["image"] not in known
+        ]
         absent_photos = summary.absent
     if as_json:
         albums = {album.name: [str(photo) for photo in album.images] for album in found.albums}

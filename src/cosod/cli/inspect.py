@@ -119,7 +119,7 @@ def _inspect(groups, output: Path, kinds, images: int, network: Network) -> None
 
 
 def _summary_lines(summary: dict) -> list[str]:
-    """The figures that tell groups apart, in words; those that are not known are left out."""
+    """Returns the figures that tell groups apart, in words; those that are not known are left out."""
     words = {
         "mean_cosine_of_groups": "mean cosine of different groups' consensus",
         "mean_cosine_with_own": "mean cosine of images with their own group's",

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cosod.cli.detector_options import group_options, network_options
+from cosod.cli.one_file import FILE_ENDINGS
 from cosod.cli.options import list_failed, note_left_out, note_results
 
 
@@ -23,13 +24,24 @@ from cosod.cli.options import list_failed, note_left_out, note_results
     metavar="PHOTO=MASK",
     help="Mask of the object in one of the photos, white on black; may be given for several photos.",
 )
+@click.option(
+    "--not",
+    "negatives",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="A photo, or a folder of photos, of what the object is not; may be given several times.",
+)
 @network_options()
 @group_options
-def command(paths, output, masks, network):
+def command(paths, output, masks, negatives, network):
     """Learn what photos share, and save it: `cosod apply` finds it in any number of other photos.
 
     The photos are one group, whatever folders they lie in. With --mask the object is what the mask marks, and one
     marked photo is enough; photos without a mask then help as far as they show the same.
+
+    Photos given with --not do not show the object, but things that are taken for it: where `cosod apply` finds
+    something that resembles one of these more than the object, it leaves it out, and presence is low.
     """
     from cosod.errors import InputError
     from cosod.inference.consensus_file import is_consensus
@@ -37,24 +49,54 @@ def command(paths, output, masks, network):
     from cosod.io.wording import plural
     from cosod.io.write_guard import guard
 
-    groups = find_groups(paths, on_results=note_results, on_left_out=note_left_out)
-    images = [path for group in groups for path in group.images]
+    others = photos_without(negatives, paths)
+    groups = find_groups(paths, negatives, on_results=note_results, on_left_out=note_left_out)
+    real = {os.path.realpath(path) for path in others}
+    images = [path for group in groups for path in group.images if os.path.realpath(path) not in real]
+    if not images:
+        raise InputError("every photo is given with --not too; give photos that show the object")
     marks = marks_of(masks, images, paths)
     if output.is_dir():
         raise InputError(f"{output} is a folder; give a file for the consensus, as {output}/object.consensus")
-    guard([output], [*images, *marks, *network.files()])
+    named = output.with_suffix(".consensus")
+    if output.suffix != named.suffix and output.suffix.lower() in FILE_ENDINGS:
+        raise InputError(f"-o {output}: is the name of another kind of file; give one as {named}")
+    guard([output], [*images, *others, *marks, *network.files()])
     if output.exists() and not is_consensus(output):
         raise InputError(f"{output} exists and is not a consensus; give another name, as object.consensus")
     failed = []
     detector, _ = network.open()
-    learned = detector.learn(images, marks, lambda index, error: failed.append(error))
+    learned = detector.learn(images, marks, lambda index, error: failed.append(error), others)
     learned.save(output)
-    marked = f", {learned.provenance.marked} of them marked" if learned.provenance.marked else ""
-    photos = plural(learned.provenance.images, "photo")
-    click.echo(f"Learned from {photos}{marked}: {output}", err=True)
-    if learned.provenance.images == 1 and not learned.provenance.marked:
+    provenance = learned.provenance
+    marked = f", {provenance.marked} of them marked" if provenance.marked else ""
+    photos = plural(provenance.images, "photo")
+    against = f", against {plural(provenance.negatives, 'photo')} without the object" if negatives else ""
+    click.echo(f"Learned from {photos}{marked}{against}: {output}", err=True)
+    if output.suffix != named.suffix:
+        click.echo(f"Note: cosod apply takes names that end in .consensus; rename the file to {named}", err=True)
+    if provenance.images == 1 and not provenance.marked:
         click.echo("Warning: one photo has nothing to share: what stands out in it was learned; mark it", err=True)
     list_failed(map(str, failed))
+
+
+def photos_without(negatives: Sequence[Path], paths: Sequence[Path]) -> list[Path]:
+    """The photos under the paths given with ``--not``; none where there are no such paths.
+
+    Raises:
+        InputError: a path does not exist, holds no photos, or is given as showing the object too.
+    """
+    from cosod.errors import InputError
+    from cosod.io.photo_groups import find_groups
+
+    given = {os.path.realpath(path) for path in paths}
+    for path in negatives:
+        if os.path.realpath(path) in given:
+            raise InputError(f"{path} is given with --not and as showing the object; give it once")
+    if not negatives:
+        return []
+    groups = find_groups(negatives, on_results=note_results, on_left_out=note_left_out)
+    return [image for group in groups for image in group.images]
 
 
 def marks_of(masks: Sequence[str], images: Sequence[Path], paths: Sequence[Path] = ()) -> list[Path | None]:
@@ -96,7 +138,7 @@ def marks_of(masks: Sequence[str], images: Sequence[Path], paths: Sequence[Path]
 
 
 def _photo_of(text: str, images: Sequence[Path], paths: Sequence[Path]) -> list[int]:
-    """Numbers of the photos that a spelling may mean; by the first rule that gives any."""
+    """Returns the numbers of the photos that a spelling may mean; by the first rule that gives any."""
 
     def place(path: Path) -> str:
         return unicodedata.normalize("NFC", os.path.normcase(os.path.realpath(path)))

@@ -246,9 +246,9 @@ def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> Non
     """Adds the results whose photos no longer exist to a summary, or deletes them.
 
     Args:
-        summary: of the run.
+        summary: summary of the run.
         outputs: folders of results.
-        groups: of the whole run.
+        groups: groups of the whole run.
         prune: whether to delete.
     """
     from cosod.apps.stale import find_stale, remove
@@ -264,8 +264,12 @@ def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> Non
 
 def list_absent(entries: Sequence[dict]) -> None:
     """Prints the images that probably do not show the object."""
+    from cosod.inference.presence import ABSENT
+    from cosod.io.wording import plural
+
     if entries:
-        click.echo(f"{len(entries)} {'image is' if len(entries) == 1 else 'images are'} without the object:", err=True)
+        some = plural(len(entries), "image is", "images are")
+        click.echo(f"{some} without the object (presence below {ABSENT:.2f}):", err=True)
     for entry in entries:
         of = f", {entry['consensus']}" if "consensus" in entry else ""
         click.echo(f"  {entry['image']} (presence {entry['presence']:.2f}{of})", err=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from cosod.cli.apply import load_consensuses, open_for, split_consensuses
+from cosod.cli.apply import load_consensuses, open_for, split_consensuses, tell_absent
 from cosod.cli.one_file import refuse_file_name
 from cosod.cli.options import finish, map_options
 from cosod.cli.parameters import PathOrURL, threshold_value
@@ -95,6 +95,7 @@ def command(
     check_output(output)
     if not as_json:
         click.echo(f"Watching {folder}; results go to {output}; Ctrl-C ends it", err=True)
+        tell_absent(detector, job)
 
     def looked(summary: Summary) -> None:
         nonlocal total

@@ -54,7 +54,12 @@ class SetInfo:
 
 @functools.cache
 def catalogue() -> tuple[SetInfo, ...]:
-    """All sets, in the order of the listing."""
+    """Returns all sets, in the order of the listing.
+
+    Example:
+        >>> "CoCA" in [info.name for info in catalogue()]
+        True
+    """
     text = resources.files("cosod.datasets").joinpath("catalogue.json").read_text(encoding="utf-8")
     return tuple(
         SetInfo(
@@ -67,15 +72,24 @@ def catalogue() -> tuple[SetInfo, ...]:
 
 
 def known(name: str) -> SetInfo | None:
-    """The set called ``name`` in any of its spellings, or None. Case, blanks, ``-`` and ``_`` do not matter."""
+    """Returns the set called ``name`` in any spelling, or None; case, blanks, ``-`` and ``_`` do not matter.
+
+    Example:
+        >>> known("co-sal 2015").name
+        'CoSal2015'
+    """
     return _by_name().get(_plain(name))
 
 
 def lookup(name: str) -> SetInfo:
-    """The set called ``name``.
+    """Returns the set called ``name``.
 
     Raises:
         InputError: the catalogue has no such set; the message names those it has.
+
+    Example:
+        >>> lookup("coca").name
+        'CoCA'
     """
     entry = known(name)
     if entry is None:

@@ -45,11 +45,11 @@ class Picture:
     shapes: tuple[Shape, ...]
 
     def large(self, area: float) -> frozenset[str]:
-        """The categories with an instance of more than ``area`` pixels that is no crowd."""
+        """Returns the categories with an instance of more than ``area`` pixels that is no crowd."""
         return frozenset(shape.category for shape in self.shapes if shape.area > area and not shape.crowd)
 
     def mask(self, categories: Collection[str]) -> np.ndarray:
-        """All instances of some categories, large or small, crowds too: ``(H, W)`` bool."""
+        """Draws all instances of some categories, large or small, crowds too: ``(H, W)`` bool."""
         canvas = np.zeros((self.height, self.width), bool)
         for shape in self.shapes:
             if shape.category not in categories:
@@ -62,7 +62,7 @@ class Picture:
         return canvas
 
     def drawn(self, categories: Collection[str]) -> io.BytesIO:
-        """:meth:`mask` as a file in memory that Pillow opens as it opens one on disk, any number of times."""
+        """Returns :meth:`mask` as a file in memory, which Pillow opens any number of times."""
         file = io.BytesIO()
         Image.fromarray(self.mask(categories)).save(file, "PNG", compress_level=1)
         return file
@@ -74,7 +74,7 @@ class Instances:
 
     Attributes:
         categories: names, by their ids: a classifier of published weights has its rows in this order.
-        pictures: by their ids; those without an instance too.
+        pictures: pictures by their ids; those without an instance too.
         left_out: what cannot be used -> how often.
     """
 
@@ -84,13 +84,16 @@ class Instances:
 
 
 def read_instances(path: str | os.PathLike) -> Instances:
-    """The annotations of a JSON file in COCO's format (``images``, ``annotations``, ``categories``).
+    """Reads the annotations of a JSON file in COCO's format (``images``, ``annotations``, ``categories``).
 
     Polygons and run lengths, plain or compressed, are understood. An annotation that cannot be used is left out
     and counted: of an unknown image or category, without an outline, or with one that does not fit the image.
 
     Raises:
         InputError: the file cannot be read or is not of this format.
+
+    Example:
+        >>> instances = read_instances("annotations/instances_train2017.json")  # doctest: +SKIP
     """
     table = _load(Path(path))
     found = Instances([], [])
@@ -119,12 +122,15 @@ def read_instances(path: str | os.PathLike) -> Instances:
 
 
 def find_images(path: Path, pictures: list[Picture]) -> Path:
-    """The folder with the images of a file of annotations, of the usual places about it.
+    """Finds the folder with the images of a file of annotations, among the usual places about it.
 
     For ``coco/annotations/instances_train2017.json`` these are ``coco/train2017``, ``coco/images/train2017``, ...
 
     Raises:
         InputError: the images are in none of them.
+
+    Example:
+        >>> folder = find_images(Path("annotations/instances_train2017.json"), instances.pictures)  # doctest: +SKIP
     """
     split = path.stem.rpartition("_")[2]
     above = path.absolute().parent
@@ -206,11 +212,15 @@ def _outline(segmentation: object, size: tuple[int, int]) -> tuple[np.ndarray, .
 
 
 def run_lengths(text: str) -> list[int]:
-    """The numbers of a compressed COCO mask.
+    """Returns the numbers of a compressed COCO mask.
 
     Each is written in digits of five bits, the lowest first, as characters from ``0`` on; 32 is added to a digit that
     another follows. The last one carries the sign as in two's complement. From the fourth on, a number is the
     difference to the one two places before.
+
+    Example:
+        >>> run_lengths("04")
+        [0, 4]
     """
     numbers: list[int] = []
     number = shift = 0

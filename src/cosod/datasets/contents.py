@@ -12,7 +12,7 @@ from cosod.datasets.folder import Dataset, Problem
 
 
 def read_all(dataset: Dataset) -> Iterator[list[Problem]]:
-    """For each pair of ``dataset``, in order, what is wrong with its files: an empty list where nothing is.
+    """Yields, for each pair of ``dataset`` in order, the problems of its files: an empty list where there are none.
 
     Unreadable or cut files and a mask of another size than its image are errors; a mask with levels between black and
     white, or with no object at all, is a warning.

@@ -66,7 +66,7 @@ class Dataset:
 
 
 def open_set(path: str | os.PathLike, name: str | None = None, *, strict: bool = False, warn: bool = True) -> Dataset:
-    """The data set at ``path``, recognized by its folder, its groups or its counts, and checked against the catalogue.
+    """Opens the data set at ``path``, recognized by its folder, groups or counts, and checks it against the catalogue.
 
     Masks may end in another suffix than their images. Hidden and system files do not count.
 
@@ -79,6 +79,9 @@ def open_set(path: str | os.PathLike, name: str | None = None, *, strict: bool =
     Raises:
         InputError: no folder, no known layout, an unknown ``name``, several sets and no ``name``; with ``strict``
             also whatever does not fit.
+
+    Example:
+        >>> found = cosod.datasets.open("sets/CoCA")  # doctest: +SKIP
     """
     places = locate(path)
     info = lookup(name) if name is not None else None
@@ -100,10 +103,13 @@ def open_set(path: str | os.PathLike, name: str | None = None, *, strict: bool =
 
 
 def open_all(path: str | os.PathLike) -> list[Dataset]:
-    """Every set at ``path``, checked; problems are in each set's ``problems``.
+    """Opens and checks every set at ``path``; problems are in each set's ``problems``.
 
     Raises:
         InputError: no folder, or no known layout.
+
+    Example:
+        >>> names = [found.name for found in open_all("sets")]  # doctest: +SKIP
     """
     return [_read(place, None) for place in locate(path)]
 
@@ -138,7 +144,7 @@ def _read(place: Location, info: SetInfo | None) -> Dataset:
 
 
 def _groups(place: Location, problems: list[Problem]) -> list[str]:
-    """The names of the groups; files beside them and folders of masks without a group become problems."""
+    """Returns the names of the groups; files beside them and folders of masks without a group become problems."""
     images = _list(place.images, problems)
     for file in images.files:
         problems.append(
@@ -154,7 +160,7 @@ def _groups(place: Location, problems: list[Problem]) -> list[str]:
 
 
 def _match(place: Location, group: str, images: Listing, problems: list[Problem]) -> list[tuple[Path, Path]]:
-    """The pairs of one group."""
+    """Returns the pairs of one group."""
     home, truths = place.images / group, place.truths / group
     where = f"group '{group}'" if group else "the set"
     if not truths.is_dir():
@@ -202,7 +208,7 @@ def _match(place: Location, group: str, images: Listing, problems: list[Problem]
 
 
 def _list(folder: Path, problems: list[Problem]) -> Listing:
-    """``listing``, with what cannot be read among the problems."""
+    """Lists a folder, with what cannot be read among the problems."""
     try:
         found = listing(folder)
     except OSError as error:
@@ -214,7 +220,7 @@ def _list(folder: Path, problems: list[Problem]) -> Listing:
 
 
 def _recognize(groups: list[str], images: int, grouped: bool) -> SetInfo | None:
-    """The one set with these names of groups, else the one with these counts."""
+    """Recognizes the one set with these names of groups, else the one with these counts."""
     names = {g.casefold() for g in groups}
     same_names = [e for e in catalogue() if grouped and e.classes and names == {c.casefold() for c in e.classes}]
     wanted = (len(groups), images) if grouped else (None, images)
@@ -231,12 +237,12 @@ def _meets(count: Count, found: Dataset, grouped: bool) -> bool:
 
 
 def _stem(name: str) -> str:
-    """The name without its suffix; composed and decomposed accents are one letter (macOS writes the latter)."""
+    """Returns the name without its suffix; composed and decomposed accents are one letter (macOS writes the latter)."""
     return unicodedata.normalize("NFC", name.rpartition(".")[0])
 
 
 def _key(name: str) -> str:
-    """What stays of a name that was changed in one of the usual ways: case, blanks, ``_gt``, ``.jpg.png``."""
+    """Returns what stays of a name that was changed in one of the usual ways: case, blanks, ``_gt``, ``.jpg.png``."""
     stem = unicodedata.normalize("NFC", name).casefold()
     while os.path.splitext(stem)[1] in IMAGE_SUFFIXES:  # noqa: PTH122 - a Path for each of 100,000 is slow
         stem = os.path.splitext(stem)[0]  # noqa: PTH122

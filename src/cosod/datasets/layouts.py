@@ -55,12 +55,15 @@ class Listing:
 
 
 def listing(folder: Path) -> Listing:
-    """The names in ``folder`` without hidden files, system files and files that are no images.
+    """Returns the names in ``folder`` without hidden files, system files and files that are no images.
 
     A link to a folder that contains it is left out, so that no walk runs in circles.
 
     Raises:
         OSError: ``folder`` cannot be read.
+
+    Example:
+        >>> images = listing(Path("sets/CoCA/images/bird")).files  # doctest: +SKIP
     """
     found = Listing()
     with os.scandir(folder) as entries:
@@ -83,10 +86,13 @@ def listing(folder: Path) -> Listing:
 
 
 def locate(path: str | os.PathLike) -> list[Location]:
-    """Every set that lies at ``path``: in the folder itself, in its ``images/<set>`` folders or one level below.
+    """Finds every set that lies at ``path``: in the folder itself, in its ``images/<set>`` folders or one level below.
 
     Raises:
         InputError: ``path`` is no folder, cannot be read, or has none of the layouts in :data:`PAIRS`.
+
+    Example:
+        >>> roots = [location.root for location in locate("sets")]  # doctest: +SKIP
     """
     root = Path(path)
     if not root.is_dir():
@@ -109,7 +115,12 @@ def locate(path: str | os.PathLike) -> list[Location]:
 
 
 def describe() -> str:
-    """The layouts in use, one a line."""
+    """Returns the layouts in use, one a line.
+
+    Example:
+        >>> len(describe().splitlines()) > 1
+        True
+    """
     return "\n".join(f"  {images} + {truths}  ({where})" for images, truths, where in PAIRS)
 
 
@@ -122,7 +133,7 @@ def _here(root: Path, folders: list[str]) -> list[Location]:
 
 
 def _in_pair(root: Path, images: str, truths: str) -> list[Location]:
-    """The sets in one pair of folders: a level of sets, or one set with or without a level of groups."""
+    """Finds the sets in one pair of folders: a level of sets, or one set with or without a level of groups."""
     inside = listing(root / images)
     shapes = {name: _shape(root / images / name) for name in inside.folders}
     is_level_of_sets = any(known(name) for name in shapes) or (
@@ -150,7 +161,7 @@ def _of_set(root: Path, images: str, truths: str, name: str, shape: str, masks: 
 
 
 def _shape(folder: Path) -> str:
-    """``images`` where a folder holds image files, ``groups`` where its folders do, else ``empty``."""
+    """Returns ``images`` where a folder holds image files, ``groups`` where its folders do, else ``empty``."""
     inside = _try_listing(folder)
     if inside.files:
         return "images"
@@ -158,7 +169,7 @@ def _shape(folder: Path) -> str:
 
 
 def _try_listing(folder: Path) -> Listing:
-    """``listing``; nothing where it fails, which the check of the set will report."""
+    """Lists a folder; returns nothing where it fails, which the check of the set will report."""
     try:
         return listing(folder)
     except OSError:

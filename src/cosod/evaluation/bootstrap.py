@@ -10,13 +10,13 @@ from cosod.evaluation.report.report import Report
 def intervals(
     report: Report, samples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> dict[str, tuple[float, float]]:
-    """Percentile intervals of the figures over all images.
+    """Computes percentile intervals of the figures over all images.
 
     Every sample draws as many groups as there are, with replacement, and takes the figures from the sums of their
     curves, so that E and F max are maxima of averaged curves there too.
 
     Args:
-        report: of two groups or more.
+        report: report of two groups or more.
         samples: number of samples.
         seed: the same seed gives the same intervals.
         level: share of the samples inside.

@@ -42,7 +42,7 @@ class CheckpointSelection:
         )
 
     def text(self) -> str:
-        """Ranking, last and mean, for the terminal."""
+        """Returns ranking, last and mean, for the terminal."""
         width = max(10, *(len(r.method) for r in self.ranked))
         lines = [f"{'rank':>4}  {'checkpoint':{width}}  {label(self.key):>10}"]
         for rank, r in enumerate(self.ranked, 1):
@@ -53,7 +53,7 @@ class CheckpointSelection:
         return "\n".join([*lines, self.remark])
 
     def record(self) -> dict:
-        """The same for JSON."""
+        """Returns the same for JSON."""
         return {
             "select": self.key,
             "protocol": self.best.protocol,
@@ -70,7 +70,7 @@ def select(reports: list[Report], key: str) -> CheckpointSelection:
     """Rank checkpoints.
 
     Args:
-        reports: of one set and protocol, in the order of training.
+        reports: reports of one set and protocol, in the order of training.
         key: a measure that the protocol has.
 
     Raises:
@@ -89,7 +89,7 @@ def select(reports: list[Report], key: str) -> CheckpointSelection:
 
 
 def checkpoints(folder: str | os.PathLike) -> list[Path]:
-    """The folders inside ``folder``, numbers in their names in order: ``epoch_2`` before ``epoch_10``.
+    """Returns the folders inside ``folder``, numbers in their names in order: ``epoch_2`` before ``epoch_10``.
 
     Raises:
         InputError: no such folder, or none inside.
@@ -104,5 +104,5 @@ def checkpoints(folder: str | os.PathLike) -> list[Path]:
 
 
 def in_order(name: str) -> list[tuple[int, int, str]]:
-    """Sorting key that reads runs of digits as numbers."""
+    """Returns the sorting key that reads runs of digits as numbers."""
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]

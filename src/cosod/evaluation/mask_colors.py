@@ -42,7 +42,7 @@ def levels_of(image: Image.Image, truth: bool) -> tuple[np.ndarray, tuple[str, .
 
 
 def _alpha(image: Image.Image) -> np.ndarray | None:
-    """The opacity, uint8 (H, W); None where it is the same everywhere and says nothing."""
+    """Returns the opacity, uint8 (H, W); None where it is the same everywhere and says nothing."""
     if image.mode not in ("RGBA", "LA", "PA", "La", "RGBa") and "transparency" not in image.info:
         return None
     alpha = np.asarray(image.convert("RGBA"))[..., 3]
@@ -50,7 +50,7 @@ def _alpha(image: Image.Image) -> np.ndarray | None:
 
 
 def _with_alpha(colors: np.ndarray, gray: np.ndarray, alpha: np.ndarray, truth: bool):
-    """The mask of a picture whose opacity varies: that of its colors or that of its opacity."""
+    """Returns the mask of a picture whose opacity varies: that of its colors or that of its opacity."""
     if ((gray >= 128) == (alpha >= 128)).all():
         return alpha if len(np.unique(alpha)) > len(np.unique(gray)) else gray, ()
     visible = colors[alpha > 0]
@@ -63,7 +63,7 @@ def _with_alpha(colors: np.ndarray, gray: np.ndarray, alpha: np.ndarray, truth: 
 
 
 def _of_indices(indices: np.ndarray, gray: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The mask in the numbers of a palette whose colors are all the same: 0 is the background."""
+    """Returns the mask in the numbers of a palette whose colors are all the same: 0 is the background."""
     if indices.min() == indices.max():
         return gray, ()
     return np.where(indices, 255, 0).astype(np.uint8), ("colored",)

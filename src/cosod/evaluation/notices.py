@@ -45,7 +45,7 @@ class Notices:
     amounts: dict[str, float] = field(default_factory=dict)
 
     def note(self, kind: str, name: str, amount: float = 0.0) -> None:
-        """One more image of a kind."""
+        """Counts one more image of a kind."""
         self.counts[kind] = self.counts.get(kind, 0) + 1
         self.amounts[kind] = self.amounts.get(kind, 0.0) + amount
         names = self.names.setdefault(kind, [])
@@ -61,7 +61,7 @@ class Notices:
         )
 
     def sentences(self) -> list[str]:
-        """One sentence a kind."""
+        """Returns one sentence a kind."""
         return [
             _SENTENCES[k].format(n=n, share=100 * self.amounts[k] / n, names=some(self.names[k], n))
             for k, n in self.counts.items()
@@ -69,7 +69,7 @@ class Notices:
 
 
 def some(names: list[str], total: int | None = None) -> str:
-    """The first few of ``names``, and whether there are more of the ``total``."""
+    """Returns the first few of ``names``, and whether there are more of the ``total``."""
     total = len(names) if total is None else total
     shown = ", ".join(names[:_SHOWN])
     return f"{shown}, ..." if total > _SHOWN else shown

@@ -65,12 +65,12 @@ class Pairing:
 
 
 def key_of(group: str, stem: str) -> str:
-    """Name of an image in a report."""
+    """Returns the name of an image in a report."""
     return stem if group == FLAT else f"{group}/{stem}"
 
 
 def pair_up(pred: str | os.PathLike, gt: str | os.PathLike) -> Pairing:
-    """Pairs by name, whatever the endings.
+    """Pairs maps and masks by name, whatever the suffixes.
 
     Raises:
         InputError: a folder is missing or holds no images, no name is in both, or one folder has two files of one name.
@@ -92,7 +92,7 @@ def pair_up(pred: str | os.PathLike, gt: str | os.PathLike) -> Pairing:
 
 
 def photos_by_key(images: str | os.PathLike, set_name: str = "") -> dict[str, str]:
-    """``group/stem`` -> path of a photo; a folder ``set_name`` inside ``images`` is entered where there is one.
+    """Finds the photos by ``group/stem``; a folder ``set_name`` inside ``images`` is entered where there is one.
 
     Raises:
         InputError: no such folder, nothing in it, or two photos of one name.
@@ -105,7 +105,7 @@ def photos_by_key(images: str | os.PathLike, set_name: str = "") -> dict[str, st
 
 
 def find_images(folder: Path, what: str) -> list[str]:
-    """Paths below ``folder`` of its images, ``/`` between the parts, sorted.
+    """Returns the paths below ``folder`` of its images, ``/`` between the parts, sorted.
 
     Raises:
         InputError: no such folder, or nothing in it.
@@ -134,7 +134,7 @@ def _predictions(folder: Path) -> dict[tuple[str, str], str]:
 
 
 def _without_own(predictions: dict[tuple[str, str], str], truths: dict[tuple[str, str], str]):
-    """The predictions without the masks and overlays that `cosod segment` writes beside its maps."""
+    """Returns the predictions without the masks and overlays that `cosod segment` writes beside its maps."""
     kept = {
         name: path
         for name, path in predictions.items()
@@ -144,20 +144,20 @@ def _without_own(predictions: dict[tuple[str, str], str], truths: dict[tuple[str
 
 
 def _of_map(name: tuple[str, str]) -> tuple[str, str]:
-    """The name of the map that a mask or an overlay belongs to."""
+    """Returns the name of the map that a mask or an overlay belongs to."""
     group = "/".join(part for part in name[0].split("/") if part not in OWN_FOLDERS)
     return group or FLAT, name[1]
 
 
 def _loose(name: str) -> str:
-    """What stays of a name that was changed in one of the usual ways: case, blanks, ``_gt``, ``.jpg.png``."""
+    """Returns what stays of a name that was changed in one of the usual ways: case, blanks, ``_gt``, ``.jpg.png``."""
     name = re.sub(r"[\s_-]+", "", name.casefold())
     name = re.sub(r"(?<=.)(\.(jpe?g|png|bmp))+$", "", name)
     return re.sub(r"(?<=[^/])(gt|mask|map|pred|saliency|groundtruth)$", "", name)
 
 
 def _by_name(folder: Path, found: list[str], passed: frozenset[str] = TRUTH_FOLDERS) -> dict[tuple[str, str], str]:
-    """(group, stem) -> path, sorted by group, then stem."""
+    """Returns the paths by (group, stem), sorted by group, then stem."""
     named: dict[tuple[str, str], str] = {}
     for relative in found:
         *parents, name = relative.split("/")

@@ -53,19 +53,19 @@ class Protocol(abc.ABC):
         return Scores(scores.values | added, scores.curves) if added else scores
 
     def figures(self, totals: Totals) -> dict[str, float]:
-        """Figures over the images of ``totals``: means, and what is read off the averaged curves."""
+        """Computes the figures over the images of ``totals``: means, and what is read off the averaged curves."""
         return self._ordered(totals.means() | self.from_curves(totals.mean_curves()))
 
     def values(self, scores: Scores) -> dict[str, float]:
-        """Figures of one image, read off its own curves."""
+        """Computes the figures of one image, read off its own curves."""
         return self._ordered(scores.values | self.from_curves(scores.curves))
 
     def finished(self, mean: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Averaged curves, with those added that are taken of averages."""
+        """Returns the averaged curves, with those added that are computed from averages."""
         return mean
 
     def from_curves(self, mean: dict[str, np.ndarray]) -> dict[str, float]:
-        """The measures that averaged curves define."""
+        """Computes the measures that averaged curves define."""
         return {}
 
     def _ordered(self, figures: dict[str, float]) -> dict[str, float]:
@@ -240,10 +240,14 @@ MAIN = ("papers", "pysodmetrics", "coseg", "f3net")
 
 
 def get(name: str) -> Protocol:
-    """The protocol of that name.
+    """Returns the protocol of that name.
 
     Raises:
         InputError: there is none.
+
+    Example:
+        >>> get("papers").name
+        'papers'
     """
     if name not in PROTOCOLS:
         raise InputError(f"no protocol {name!r}; choose one of {', '.join(PROTOCOLS)}")
@@ -290,7 +294,7 @@ class _BinaryView:
 
 
 def _cut_after(mask: np.ndarray, rounded) -> tuple[int, int]:
-    """First row and column after the centroid; MATLAB's 1:Y includes row Y. (0, 0) for an empty mask."""
+    """Returns the first row and column after the centroid; MATLAB's 1:Y includes row Y. (0, 0) for an empty mask."""
     center = histograms.centroid(mask)
     return (0, 0) if center is None else (rounded(center[0]) + 1, rounded(center[1]) + 1)
 

@@ -36,7 +36,7 @@ def check_replaceable(path: str | os.PathLike) -> None:
 
 
 def drops(path: str | os.PathLike, reports: list[Report], tolerance: float | None = None) -> list[str]:
-    """What is worse than kept by more than the tolerance, one sentence each; empty when all is well.
+    """Returns what is worse than kept by more than the tolerance, one sentence each; empty when all is well.
 
     A kept entry that this run has no figures for is a drop as well. Better figures are none.
 

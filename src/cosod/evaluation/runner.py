@@ -55,6 +55,10 @@ def evaluate(
     Raises:
         InputError: no pairs, no such protocol or folder, two files of one name, an option that does not fit.
         ImageError: files that cannot be read, all of them named.
+
+    Example:
+        >>> report = cosod.evaluate("maps", "gts")  # doctest: +SKIP
+        >>> report.all["s"]  # doctest: +SKIP
     """
     options = {"workers": workers, "skip_empty": skip_empty, "progress": progress}
     return evaluate_protocols(pred, gt, [protocol], method=method, set_name=set_name, **options)[0]
@@ -71,7 +75,11 @@ def evaluate_protocols(
     method: str = "",
     set_name: str = "",
 ) -> list[Report]:
-    """As :func:`evaluate` for several protocols, each file read once; the reports are in their order."""
+    """Does the same as :func:`evaluate` for several protocols in order, reading each file once.
+
+    Example:
+        >>> papers, coseg = evaluate_protocols("maps", "gts", ["papers", "coseg"])  # doctest: +SKIP
+    """
     chosen = [_chosen(p, skip_empty) for p in dict.fromkeys(protocols)]
     if workers < 1:
         raise InputError(f"workers is {workers}; give 1 or more")
@@ -163,7 +171,7 @@ def _score_chunk(pairs: list[Pair], chosen: list[Protocol]) -> _Part:
 
 
 def fit(pred: np.ndarray, shape: tuple[int, int], resample: Image.Resampling) -> np.ndarray:
-    """A uint8 map at its truth's (H, W), resized in 8 bits by Pillow as the toolboxes do."""
+    """Resizes a uint8 map to its truth's (H, W), in 8 bits by Pillow, as the toolboxes do."""
     if pred.shape == shape:
         return pred
     return np.asarray(Image.fromarray(pred).resize(shape[::-1], resample))

@@ -22,8 +22,9 @@ from cosod.io.images import ImageSource, read_levels
 from cosod.io.levels import marked
 from cosod.models.base import Consensus
 
-#: Raised when files of this version could not be read by the code before it.
-FORMAT = 1
+#: Raised when files of this version could not be read by the code before it. A consensus without negatives is still
+#: written in the first format.
+FORMAT = 2
 KEY = "cosod_consensus"
 TENSORS = ("vector", "prototype")
 
@@ -39,7 +40,8 @@ class Provenance:
         images: how many images it was learned from.
         marked: how many of them had a mask.
         references: how many equally weighted images they amount to.
-        presence_mean, presence_std: of the presence scores of these images, where there are any.
+        presence_mean, presence_std: mean and standard deviation of the presence scores of these images, if any.
+        negatives: how many photos said what the object is not.
     """
 
     model: str
@@ -50,9 +52,10 @@ class Provenance:
     references: float = 1.0
     presence_mean: float | None = None
     presence_std: float | None = None
+    negatives: int = 0
 
     def __post_init__(self):
-        kinds = {"model": str, "weights": str, "size": int, "images": int, "marked": int}
+        kinds = {"model": str, "weights": str, "size": int, "images": int, "marked": int, "negatives": int}
         wrong = [name for name, kind in kinds.items() if not isinstance(getattr(self, name), kind)]
         numbers = (self.references, self.presence_mean or 0, self.presence_std or 0)
         if wrong or not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers) or self.references < 1:
@@ -67,21 +70,28 @@ class GroupConsensus:
         vector: the consensus, ``(V,)`` float32 on the CPU; with most networks what features are multiplied with.
         prototype: mean of F under the attention, ``(C,)``: what presence is measured against.
         provenance: where it comes from.
+        negatives: unit vectors ``(M, C)`` of what the object is not, see :mod:`cosod.inference.negatives`; None where
+            nothing said it.
     """
 
     vector: Tensor
     prototype: Tensor
     provenance: Provenance
+    negatives: Tensor | None = None
 
     def alone(self) -> Consensus:
-        """As networks take it, for images each by itself: ``vector`` as ``(1, C, 1, 1)``."""
+        """Returns the consensus as networks take it for images each by itself: ``vector`` as ``(1, C, 1, 1)``."""
         return Consensus(self.vector[None, :, None, None])
 
     @property
     def fingerprint(self) -> str:
         """A short hash of what it holds."""
-        data = b"".join(getattr(self, name).numpy().tobytes() for name in TENSORS)
+        data = b"".join(tensor.numpy().tobytes() for tensor in self._tensors().values())
         return hashlib.sha256(data + repr(self.provenance).encode()).hexdigest()[:16]
+
+    def _tensors(self) -> dict[str, Tensor]:
+        named = {name: getattr(self, name) for name in TENSORS}
+        return named if self.negatives is None else named | {"negatives": self.negatives}
 
     def save(self, path: str | os.PathLike) -> None:
         """Write it to a file (safetensors with metadata), whole or not at all.
@@ -89,10 +99,13 @@ class GroupConsensus:
         Raises:
             OutputError: the file cannot be written.
         """
-        metadata = {KEY: str(FORMAT), "provenance": json.dumps(asdict(self.provenance))}
+        provenance = asdict(self.provenance)
+        if self.negatives is None:
+            del provenance["negatives"]
+        metadata = {KEY: "1" if self.negatives is None else str(FORMAT), "provenance": json.dumps(provenance)}
         with whole(path) as temporary:
             try:
-                save_file({name: getattr(self, name).contiguous() for name in TENSORS}, temporary, metadata)
+                save_file({name: t.contiguous() for name, t in self._tensors().items()}, temporary, metadata)
             except SafetensorError as error:  # how this library reports a full disk
                 raise OSError(str(error)) from error
 
@@ -113,14 +126,19 @@ class GroupConsensus:
                     raise InputError(f"{path} holds no consensus; make one with: cosod learn PHOTOS -o FILE")
                 if int(metadata[KEY]) > FORMAT:
                     raise InputError(f"{path} has format {metadata[KEY]}, newer than this version reads; update cosod")
-                provenance = Provenance(**json.loads(metadata["provenance"]))
+                provenance = Provenance(**json.loads(metadata.get("provenance") or metadata["facts"]))
                 # Copied, since at the alignment of the file sums may round otherwise than they did.
                 vector, prototype = (file.get_tensor(name).clone() for name in TENSORS)
+                negatives = file.get_tensor("negatives").clone() if provenance.negatives else None
             if not vector.ndim == prototype.ndim == 1 or not _usable(vector, prototype):
                 raise ValueError("its vectors are not finite numbers")
+            if negatives is not None and not (
+                _usable(negatives) and negatives.shape == (max(1, len(negatives)), len(prototype))
+            ):
+                raise ValueError("its negatives are not vectors like its prototype")
         except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(f"{path}: damaged ({error}); learn the consensus again with cosod learn") from error
-        return cls(vector, prototype, provenance)
+        return cls(vector, prototype, provenance, negatives)
 
 
 def is_consensus(path: Path) -> bool:
@@ -137,7 +155,7 @@ def _usable(*vectors: Tensor) -> bool:
 
 
 def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, int], max_pixels: int) -> Tensor:
-    """A mask as attention: its share of each cell of the feature grid, summing to one.
+    """Converts a mask to attention: its share of each cell of the feature grid, summing to one.
 
     Args:
         mask: anything that :func:`cosod.io.read_image` takes. Of two levels the brighter one marks the object; of more,
@@ -168,7 +186,7 @@ def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, 
 
 
 def check_masks(masks: Sequence[ImageSource | None] | None, images: int) -> Sequence[ImageSource | None]:
-    """``masks`` with an entry for each image; raises InputError where their number is another."""
+    """Returns ``masks`` with an entry for each image; raises InputError where their number is another."""
     if masks is None:
         return [None] * images
     if (

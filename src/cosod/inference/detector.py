@@ -17,6 +17,7 @@ from cosod.inference.device import choose_device
 from cosod.inference.flip_tta import MirroredSteps
 from cosod.inference.forking import check_process, prepare_forks
 from cosod.inference.group_forward import GroupForward
+from cosod.inference.kept_rules import KeptRules
 from cosod.inference.options import DetectorOptions
 from cosod.inference.pipeline import Pipeline, Result
 from cosod.inference.precision import has_bfloat16, probed_precision
@@ -39,7 +40,7 @@ def load(
     options: DetectorOptions | None = None,
     **changes: Any,
 ) -> "Detector":
-    """A detector ready to use.
+    """Loads a network and returns a detector that is ready to use.
 
     Args:
         name_or_path: ``"default"``, ``"accurate"``, another name of ``cosod models``, or the path of a weights
@@ -47,7 +48,7 @@ def load(
         device: ``"auto"`` (the default), ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
         weights: a weights file, or the folder of a training run, in place of the package's own weights. If
             ``name_or_path`` names a network too, the file must hold this network.
-        options: of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
+        options: options of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
         changes: options by name, in place of those of ``options``: ``size``, ``batch``, ``precision``, ``flip``, ...
 
     Raises:
@@ -56,7 +57,7 @@ def load(
         DeviceError: a device that is not there.
 
     Example:
-        >>> detector = cosod.load(weights="runs/mine", device="cpu", flip=True)
+        >>> detector = cosod.load(weights="runs/mine", device="cpu", flip=True)  # doctest: +SKIP
     """
     from cosod.models.checkpoints import loading
 
@@ -76,9 +77,14 @@ def learn(
     images: Sequence[ImageSource],
     masks: Sequence[ImageSource | None] | None = None,
     detector: "Detector | None" = None,
+    negatives: Sequence[ImageSource] | None = None,
 ) -> GroupConsensus:
-    """What images share, to be kept and applied to others: :meth:`Detector.learn`, by default of the default model."""
-    return (detector or load()).learn(images, masks)
+    """Learns what images share, to be saved and applied to others; see :meth:`Detector.learn`.
+
+    Example:
+        >>> consensus = cosod.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])  # doctest: +SKIP
+    """
+    return (detector or load()).learn(images, masks, negatives=negatives)
 
 
 def apply(
@@ -86,7 +92,12 @@ def apply(
     images: Sequence[ImageSource],
     detector: "Detector | None" = None,
 ) -> Iterator:
-    """Index and map (of several consensuses: maps) of each image by itself: :meth:`Detector.apply`."""
+    """Yields index and map, or maps of several consensuses, of each image by itself; see :meth:`Detector.apply`.
+
+    Example:
+        >>> for index, saliency in cosod.apply(consensus, ["photo1.jpg", "photo2.jpg"]):  # doctest: +SKIP
+        ...     print(index, saliency.mean())
+    """
     if detector is None:
         first = consensus if isinstance(consensus, GroupConsensus) else next(iter(consensus), None)
         detector = load(size=first and first.provenance.size)
@@ -99,7 +110,7 @@ class Detector:
     Args:
         network: in evaluation mode; moved to the device.
         device, size: as in the options, in place of theirs.
-        options: of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
+        options: options of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
         changes: further options by name, in place of those of ``options``.
 
     Attributes:
@@ -112,7 +123,7 @@ class Detector:
         DeviceError: a device that is not there.
 
     Example:
-        >>> detector = cosod.Detector(cosod.models.load("default"), "cpu", 256, batch=4)
+        >>> detector = cosod.Detector(cosod.models.create("gconet_plus_mobile"), "cpu", 256, batch=4)
         >>> detector.options.batch
         4
     """
@@ -135,7 +146,8 @@ class Detector:
         self.options = replace(options, device=str(chosen), precision=precision)
         self.forward = GroupForward(network, options.batch, _steps(network, self.options), chosen)
         regions = None if options.keep_regions else RegionClassifier.read(network.extra)
-        self.pipeline = Pipeline(self.forward, self.options, Calibration.read(network.extra), regions)
+        rules = KeptRules.read(network.extra)
+        self.pipeline = Pipeline(self.forward, self.options, Calibration.read(network.extra), regions, rules)
         self._process = os.getpid()
         prepare_forks()
 
@@ -186,7 +198,7 @@ class Detector:
         return self.options.precision
 
     def segment(self, images: Sequence[ImageSource]) -> list[np.ndarray]:
-        """Co-saliency maps of one group.
+        """Computes the co-saliency maps of one group.
 
         Args:
             images: paths, Pillow images, arrays, tensors, bytes of files or file objects, in any mixture (see
@@ -202,7 +214,7 @@ class Detector:
             ImageError: an image that cannot be read.
 
         Example:
-            >>> maps = cosod.load().segment(["mug1.jpg", "mug2.jpg", "mug3.jpg"])
+            >>> maps = cosod.load().segment(["mug1.jpg", "mug2.jpg", "mug3.jpg"])  # doctest: +SKIP
         """
         maps = dict(self.stream(images))
         return [maps[i] for i in range(len(maps))]
@@ -224,7 +236,7 @@ class Detector:
             ImageError: an image that cannot be read.
 
         Example:
-            >>> for result in cosod.load().detect(["mug1.jpg", "mug2.jpg", "sky.jpg"]):
+            >>> for result in cosod.load().detect(["mug1.jpg", "mug2.jpg", "sky.jpg"]):  # doctest: +SKIP
             ...     print(result.presence, result.map.mean())
         """
         return list(self.results(images))
@@ -232,7 +244,7 @@ class Detector:
     def stream(
         self, images: Sequence[ImageSource], on_error: OnError | None = None
     ) -> Iterator[tuple[int, np.ndarray]]:
-        """As :meth:`segment`, one map after the other, for groups whose maps would not fit into memory.
+        """Does the same as :meth:`segment`, one map after the other, for groups whose maps would not fit into memory.
 
         Args:
             images: as for :meth:`segment`.
@@ -251,7 +263,8 @@ class Detector:
         on_error: OnError | None = None,
         consensuses: Sequence[GroupConsensus] | None = None,
     ) -> Iterator[Result]:
-        """As :meth:`detect`, one result after the other, for groups of any size and for consensuses that are kept.
+        """Does the same as :meth:`detect`, one result after the other, for groups of any size and for saved
+        consensuses.
 
         Args:
             images: as for :meth:`segment`.
@@ -262,7 +275,7 @@ class Detector:
             For each image, in order, a :class:`~cosod.inference.pipeline.Result` for each consensus.
 
         Example:
-            >>> for result in detector.results(photos, on_error=lambda index, error: print(error)):
+            >>> for result in detector.results(photos, on_error=lambda index, error: print(error)):  # doctest: +SKIP
             ...     print(photos[result.index], result.presence)
         """
         check_process(self._process, self.options.backend, self.device)
@@ -313,8 +326,9 @@ class Detector:
         images: Sequence[ImageSource],
         masks: Sequence[ImageSource | None] | None = None,
         on_error: OnError | None = None,
+        negatives: Sequence[ImageSource] | None = None,
     ) -> GroupConsensus:
-        """What the images share, to be kept and applied to other images.
+        """Learns what the images share, to be saved and applied to other images.
 
         Args:
             images: as for :meth:`segment`.
@@ -322,12 +336,20 @@ class Detector:
                 are. Of two levels the brighter one marks the object, of more what is brighter than half. Marked images
                 alone then say what the object is, and one of them is enough. The others count as far as what resembles
                 it is in them (not at all where presence is not calibrated).
-            on_error: as for :meth:`stream`.
+            on_error: as for :meth:`stream`; negatives are counted after the images.
+            negatives: images of what the object is *not*, as those in which it was found by mistake; the object must
+                not be in them. Where a region of another image resembles one of these more than the object, it is
+                faded, and presence is low.
 
         Raises:
             InputError: no images, or none but images of one color; a mask that marks nothing or everything, or is of
-                another size than its image; a network whose consensus cannot be kept, or cannot be marked.
+                another size than its image; a network whose consensus cannot be kept, or cannot be marked, or that has
+                no constants for negatives.
             ImageError: an image that cannot be read.
+
+        Example:
+            >>> consensus = detector.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])  # doctest: +SKIP
+            >>> consensus.save("mug.consensus")  # doctest: +SKIP
         """
         check_process(self._process, self.options.backend, self.device)
         images = as_group(images)
@@ -335,7 +357,14 @@ class Detector:
         inputs = Inputs(images, self.size, self.max_pixels, on_error, twice=False, find_uniform=True)
         learned = self.pipeline.learn(inputs, masks, self.identity)
         tell_uniform(inputs)
-        return learned
+        if negatives is None or (isinstance(negatives, Sequence) and not negatives):
+            return learned
+        later = None if on_error is None else lambda index, error: on_error(len(images) + index, error)
+        others = Inputs(as_group(negatives), self.size, self.max_pixels, later, twice=False, find_uniform=True)
+        try:
+            return self.pipeline.against(learned, others)
+        finally:
+            tell_uniform(others)
 
     def check(self, consensus: GroupConsensus, name: str = "the consensus") -> None:
         """Raises InputError unless ``consensus`` was learned with this network, these weights and this size."""
@@ -350,7 +379,7 @@ class Detector:
 
 
 def _precision(options: DetectorOptions, network: CoSaliencyNetwork, device: torch.device) -> str:
-    """The precision that is computed in, where ``auto`` leaves it open."""
+    """Returns the precision that is computed in, where ``auto`` leaves it open."""
     if options.backend != "torch":
         return "float32"
     if options.precision != "auto":
@@ -361,7 +390,7 @@ def _precision(options: DetectorOptions, network: CoSaliencyNetwork, device: tor
 
 
 def _steps(network: CoSaliencyNetwork, options: DetectorOptions) -> Steps:
-    """What encodes and decodes, by options whose device, size and precision were chosen."""
+    """Returns what encodes and decodes, by options whose device, size and precision were chosen."""
     steps: Steps
     if options.backend == "torch":
         steps = FastSteps(network, torch.device(options.device), options.precision)

@@ -5,9 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from cosod.io.prefetch import Inputs, batched
 from cosod.models.base import Features
+
+#: Bytes of one piece of memory that features of a large group are kept in.
+BLOCK_BYTES = 1 << 26
 
 
 class EncodedGroup:
@@ -24,26 +28,27 @@ class EncodedGroup:
     def __init__(self, inputs: Inputs, encode: Callable[[list[np.ndarray]], Features], batch: int, bound: int):
         self.inputs, self.encode, self.batch, self.bound = inputs, encode, batch, bound
         self._kept: dict[int, _Row] = {}
+        self._free: _Row | None = None  # the first free row of the block that is being filled
         self._bytes = 0
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def batches(self, indices: Iterable[int], last: bool = False) -> Iterator[tuple[list[int], Features]]:
-        """Indices and features of images, in order; those that cannot be read are reported once and left out.
+        """Yields indices and features of images, in order; those that cannot be read are reported once and left out.
 
         Args:
-            indices: of the images.
-            last: they are not asked for again: features are freed as they are given out, and an image that cannot be
-                read any more raises its error.
+            indices: indices of the images.
+            last: they are not asked for again: features are freed as they are given out. An image that has to be read
+                again and cannot be any more is reported and left out, as before.
         """
-        for part in batched(self._items(indices, last), self.batch):
+        for part in batched(self._items(indices), self.batch):
             yield [index for index, _ in part], self._features(part, last)
 
-    def _items(self, indices: Iterable[int], last: bool) -> Iterator[tuple[int, np.ndarray | None]]:
-        """Index and image; None in place of an image whose features are kept."""
+    def _items(self, indices: Iterable[int]) -> Iterator[tuple[int, np.ndarray | None]]:
+        """Yields index and image; None in place of an image whose features are kept."""
         indices = list(indices)
-        images = self.inputs.read([index for index in indices if index not in self._kept], strict=last)
+        images = self.inputs.read([index for index in indices if index not in self._kept])
         upcoming = next(images, None)
         for index in indices:
             if index in self._kept:
@@ -67,11 +72,26 @@ class EncodedGroup:
 
     def _keep(self, rows: dict[int, "_Row"]) -> None:
         for index, row in rows.items():
-            size = sum(tensor.nbytes for tensor in (*row.batch.skips, row.batch.deep)) // len(row.batch.deep)
+            size = sum(level.nbytes for level in _levels(row.batch)) // len(row.batch.deep)
             if self._bytes + size > self.bound:
                 return
-            self._kept[index] = row
+            self._kept[index] = self._moved(row, size) if len(self) * size > BLOCK_BYTES else row
             self._bytes += size
+
+    def _moved(self, row: "_Row", size: int) -> "_Row":
+        """Copies a row into a block of many rows.
+
+        Memory that stays between the memory that layers ask for and give back would leave holes that the next batch
+        does not fit into, and a process could grow to twice what it holds.
+        """
+        if self._free is None or self._free.number == len(self._free.batch.deep):
+            left = min(len(self) - len(self._kept), (self.bound - self._bytes) // size)
+            self._free = _Row(_block(row.batch, max(1, min(left, BLOCK_BYTES // size))), 0)
+        place = self._free
+        for to, level in zip(_levels(place.batch), _levels(row.batch), strict=True):
+            to[place.number].copy_(level[row.number])
+        self._free = _Row(place.batch, place.number + 1)
+        return place
 
 
 class _Row(NamedTuple):
@@ -81,11 +101,27 @@ class _Row(NamedTuple):
     number: int
 
 
+def _levels(features: Features) -> tuple[Tensor, ...]:
+    return *features.skips, features.deep
+
+
+def _block(like: Features, rows: int) -> Features:
+    """Allocates memory for ``rows`` images with features of the shapes, types and memory formats of ``like``."""
+
+    def made(level: Tensor) -> Tensor:
+        last = level.dim() == 4 and level.is_contiguous(memory_format=torch.channels_last)
+        form = torch.channels_last if last else torch.contiguous_format
+        return torch.empty((rows, *level.shape[1:]), dtype=level.dtype, device=level.device, memory_format=form)
+
+    return Features(tuple(made(level) for level in like.skips), made(like.deep), like.size)
+
+
 def _together(rows: list[_Row]) -> Features:
-    """One batch of rows; no copy where they are all the rows of a batch, in order."""
-    first = rows[0].batch
-    if len(rows) == len(first.deep) and all(r.batch is first and r.number == n for n, r in enumerate(rows)):
-        return first
-    levels = zip(*([level[n : n + 1] for level in (*batch.skips, batch.deep)] for batch, n in rows), strict=True)
+    """Concatenates rows to one batch; no copy where they are rows of one batch that follow each other."""
+    batch, start = rows[0]
+    if all(row.batch is batch and row.number == number for number, row in enumerate(rows, start=start)):
+        part = slice(start, start + len(rows))
+        return Features(tuple(skip[part] for skip in batch.skips), batch.deep[part], batch.size)
+    levels = zip(*([level[n : n + 1] for level in _levels(batch)] for batch, n in rows), strict=True)
     *skips, deep = (torch.cat(level) for level in levels)
-    return Features(tuple(skips), deep, first.size)
+    return Features(tuple(skips), deep, batch.size)

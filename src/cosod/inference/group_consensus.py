@@ -8,7 +8,6 @@ from torch import Tensor
 
 from cosod.errors import ImageError, InputError
 from cosod.inference.feature_cache import EncodedGroup
-from cosod.inference.group_forward import joined
 from cosod.inference.presence import FLOOR, Calibration, count, group_presence, pooled, similarity, where_like
 from cosod.inference.reference_sampling import ReferenceSampling, choose, sampled
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
@@ -22,11 +21,11 @@ class Shared(NamedTuple):
     """Of the N images of a group that could be read.
 
     Attributes:
-        indices: of these images in the group.
+        indices: indices of these images in the group.
         consensus: what the decoder takes.
         vectors: F of each image under its attention, ``(N, C)``.
-        weights: of the images in the consensus, ``(N,)``.
-        presence: of what they share in each, ``(N,)``; None where it is not known.
+        weights: weights of the images in the consensus, ``(N,)``.
+        presence: presence of what they share in each image, ``(N,)``; None where it is not known.
     """
 
     indices: list[int]
@@ -47,8 +46,9 @@ def shared(
     group: EncodedGroup,
     sampling: ReferenceSampling,
     precision: torch.dtype = torch.float32,
+    kept_calibration: Calibration | None = None,
 ) -> Shared:
-    """What a group shares; with a calibration, an image counts as far as the object is there.
+    """Computes what a group shares; with a calibration, an image counts as far as the object is there.
 
     A network without a calibration, or whose consensus comes from no attention, gives its own consensus. A network
     with a group affinity compares images in the given precision, and those of a large group with some of them only.
@@ -57,8 +57,9 @@ def shared(
         ImageError: none of the images could be read.
     """
     if affinity_of(network) is not None and sampling.applies_to(len(group)):
-        way = _by_references if network.additive_consensus else _of_references
-        return way(network, calibration, group, sampling, precision)
+        if network.additive_consensus:
+            return _by_references(network, calibration, group, sampling, precision)
+        return _of_references(network, calibration, group, sampling, precision, kept_calibration or calibration)
     return _exact(network, calibration, group, precision)
 
 
@@ -66,15 +67,7 @@ def shared(
 def _exact(
     network: CoSaliencyNetwork, calibration: Calibration | None, group: EncodedGroup, precision: torch.dtype
 ) -> Shared:
-    indices: list[int] = []
-    parts: list[Features] = []
-    for part, found in group.batches(range(len(group))):
-        indices += part
-        parts.append(found._replace(skips=()))
-    if not indices:
-        raise ImageError("none of the images could be read")
-    features = joined(parts)
-    del parts, found  # twice the features of a large group would be much
+    indices, features = _deepest(group)
     deep = features.deep
     affinity = affinity_of(network)
     if affinity is None:
@@ -88,6 +81,24 @@ def _exact(
     return Shared(indices, consensus, vectors, weights, presence)
 
 
+def _deepest(group: EncodedGroup) -> tuple[list[int], Features]:
+    """Returns indices of the images that can be read, and their deepest features.
+
+    They are written into one piece of memory: kept part by part they would stand in the way of the layers' memory, and
+    be there twice when they are put together.
+    """
+    indices: list[int] = []
+    whole = None
+    for part, found in group.batches(range(len(group))):
+        if whole is None:
+            whole = Features((), found.deep.new_empty((len(group), *found.deep.shape[1:])), found.size)
+        whole.deep[len(indices) : len(indices) + len(part)] = found.deep
+        indices += part
+    if whole is None:
+        raise ImageError("none of the images could be read")
+    return indices, whole._replace(deep=whole.deep[: len(indices)])
+
+
 @torch.inference_mode()
 def _by_references(
     network: CoSaliencyNetwork,
@@ -96,7 +107,7 @@ def _by_references(
     sampling: ReferenceSampling,
     precision: torch.dtype,
 ) -> Shared:
-    """As :func:`_exact`, in time that grows with N and memory that grows by one vector an image."""
+    """Does the same as :func:`_exact`, in time that grows with N and memory that grows by one vector an image."""
     affinity = affinity_of(network)
     references, chosen = choose(affinity, group, sampling, precision)
     indices: list[int] = []
@@ -119,8 +130,9 @@ def _of_references(
     group: EncodedGroup,
     sampling: ReferenceSampling,
     precision: torch.dtype,
+    kept_calibration: Calibration | None,
 ) -> Shared:
-    """What the references share, looked for in each image of the group as a kept consensus is."""
+    """Computes what the references share, looked for in each image of the group as a saved consensus is."""
     affinity = affinity_of(network)
     sample = sampled(group, sampling)
     attention = affinity.attention(sample.deep, precision=precision)
@@ -138,17 +150,17 @@ def _of_references(
         indices += part
         found.append(pooled(features.deep, where_like(features.deep, prototype)))
     vectors = torch.cat(found)
-    if calibration is None:
+    if kept_calibration is None:
         return Shared(indices, consensus, vectors, vectors.new_ones(len(vectors)), None)
     alike = torch.nn.functional.cosine_similarity(
         vectors, prototype
     )  # as presence.similarity, of what is pooled already
-    presence = calibration.presence(alike, count(weights))
+    presence = kept_calibration.presence(alike, count(weights))
     return Shared(indices, consensus, vectors, presence.clamp_min(FLOOR), presence)
 
 
 def _weights(calibration: Calibration | None, vectors: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Weights of the images and presence in each, from F of each under its attention, ``(N, C)``."""
+    """Computes weights of the images and presence in each, from F of each under its attention, ``(N, C)``."""
     if calibration is None or len(vectors) == 1:
         return vectors.new_ones(len(vectors)), None
     presence = group_presence(calibration, vectors)
@@ -163,7 +175,7 @@ def shared_with_marks(
     marked: list[int],
     mark: Callable[[int, tuple[int, int]], Tensor],
 ) -> Shared:
-    """What marked images share and, with a calibration, what resembles it in the others as far as it is there.
+    """Computes what marked images share and, with a calibration, what resembles it in the others.
 
     Args:
         network, calibration, group: as for :func:`shared`. Nothing is kept of an image but a vector, so that the
@@ -235,7 +247,7 @@ class _Gathered:
         self._kept = tuple(part[rows] for part in kept)
 
     def consensus(self) -> Consensus:
-        """The consensus of all that was added."""
+        """Returns the consensus of all that was added."""
         if self.network.additive_consensus:
             return Consensus(self._total / self._weight)
         deep, attention, weight = self._kept

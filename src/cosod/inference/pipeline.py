@@ -4,7 +4,7 @@ import functools
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,8 +15,10 @@ from cosod.inference.consensus_file import GroupConsensus, Provenance, marked_at
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import Shared, shared, shared_with_marks
 from cosod.inference.group_forward import Decoded, GroupForward
+from cosod.inference.kept_rules import KeptRules, negatives_of
+from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.options import DetectorOptions
-from cosod.inference.presence import Calibration, count, similarity
+from cosod.inference.presence import Calibration, count
 from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.zoom_in import Look, blended, look_closer
 from cosod.io.images import ImageSource
@@ -31,7 +33,7 @@ class Result:
     """What was found in one image.
 
     Attributes:
-        index: of the image in the list that was given.
+        index: index of the image in the list that was given.
         small: co-saliency ``(1, S, S)`` in [0, 1] at the size that the network works at.
         size: height and width of the upright image.
         look: what a closer look showed, if there was one.
@@ -64,6 +66,7 @@ class Pipeline:
         options: with a size, a device and a precision that were chosen.
         calibration: says how probable it is that an image holds the object; None where that is not known.
         region_classifier: says which regions of a map stay; None where all do.
+        kept_rules: how images are judged by a saved consensus; by default as by the consensus of a group.
     """
 
     def __init__(
@@ -72,41 +75,46 @@ class Pipeline:
         options: DetectorOptions,
         calibration: Calibration | None = None,
         region_classifier: RegionClassifier | None = None,
+        kept_rules: KeptRules | None = None,
     ):
+        self.kept_rules = kept_rules or KeptRules(calibration, NegativeRule())
         self.forward, self.options = forward, options
         self.calibration, self.region_classifier = calibration, region_classifier
         self.network = forward.network
 
     def encoded(self, inputs: Inputs) -> EncodedGroup:
-        """The images of a group as features, for :meth:`consensus` and :meth:`decoded`."""
+        """Encodes the images of a group, for :meth:`consensus` and :meth:`decoded`."""
         return EncodedGroup(inputs, self.forward.encode, self.options.batch, self.options.feature_bytes)
 
     def encoded_deep(self, inputs: Inputs) -> EncodedGroup:
-        """As :meth:`encoded`, for the consensus alone."""
+        """Does the same as :meth:`encoded`, for the consensus alone."""
         return EncodedGroup(inputs, self.forward.encode_deep, self.options.batch, self.options.feature_bytes)
 
     def consensus(self, group: EncodedGroup) -> Shared:
-        """What a group shares.
+        """Computes what a group shares.
 
         Raises:
             ImageError: none of the images could be read.
         """
         precision = getattr(torch, self.options.precision)
-        return shared(self.network, self.calibration, group, self.options.sampling, precision)
+        kept_calibration = self.kept_rules.calibration
+        return shared(self.network, self.calibration, group, self.options.sampling, precision, kept_calibration)
 
     def decoded(self, group: EncodedGroup, indices: list[int], consensus: Consensus) -> Iterator[Decoded]:
-        """What the decoder makes of the images of a group, in batches; they are not asked for again."""
-        return self.forward.decode(group.batches(indices, last=True), consensus)
+        """Yields what the decoder makes of the images of a group, in batches; they are not asked for again."""
+        return self.forward.decode(group.batches(indices, last=True), consensus, indices)
 
-    def filtered(self, output: Output, deep: Tensor, prototype: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def filtered(
+        self, output: Output, deep: Tensor, prototype: Tensor | None, negatives: Negatives | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """Maps ``(n, 1, S, S)`` without regions of other things, and the factors they were multiplied by, if any."""
         if self.region_classifier is None or prototype is None:
             return output.maps, None
-        factors = kept(output, deep, prototype, self.region_classifier)
+        factors = kept(output, deep, prototype, self.region_classifier, negatives)
         return output.maps * factors, factors
 
     def group(self, inputs: Inputs) -> Iterator[Result]:
-        """Results of a group by what its images share.
+        """Yields the results of a group by what its images share.
 
         Raises:
             ImageError: none of the images can be read.
@@ -116,21 +124,26 @@ class Pipeline:
         indices, consensus = found.indices, found.consensus
         if len(indices) == 1:
             warnings.warn("one image has nothing to share: its map is plain saliency", SingleImageWarning, stacklevel=3)
-        presence = iter([None] * len(indices) if found.presence is None else found.presence.tolist())
+        presence = [None] * len(indices) if found.presence is None else found.presence.tolist()
+        there = dict(zip(indices, presence, strict=True))
         decoded = self.decoded(encoded, indices, consensus)
         if self.network.whole_group_maps:
-            maps = self.forward.whole_group_maps(part.output for part in decoded)
-            parts = zip(batched(indices, self.options.batch), maps.split(self.options.batch), itertools.repeat(None))
+            raw = list(decoded)
+            if not raw:  # each of them is gone meanwhile, and has been reported
+                return
+            maps = self.forward.whole_group_maps(part.output for part in raw)
+            sizes = [len(part.indices) for part in raw]
+            parts = zip((part.indices for part in raw), maps.split(sizes), itertools.repeat(None))
         else:
             prototype = found.prototype if len(indices) > 1 else None
             parts = ((part, *self.filtered(output, features.deep, prototype)) for part, features, output in decoded)
         for part, maps, factors in parts:
             looks = self._looks(part, maps, factors, inputs, consensus)
             for index, saliency in zip(part, maps, strict=True):
-                yield Result(index, saliency, inputs.sizes[index], looks.get(index), next(presence))
+                yield Result(index, saliency, inputs.sizes[index], looks.get(index), there[index])
 
     def apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
-        """Results of images each by itself: for each image one for each consensus.
+        """Yields the results of images each by itself: for each image one for each consensus.
 
         Raises:
             ImageError: none of the images can be read.
@@ -140,7 +153,7 @@ class Pipeline:
             found = True
             with torch.inference_mode():
                 features = self.forward.encode([image for _, image in part])
-                each = [(*self._maps(features, c), self._presence(features.deep, c)) for c in consensuses]
+                each = [(*self._maps(features, c), self.kept_rules.presence(features.deep, c)) for c in consensuses]
             indices = [index for index, _ in part]
             looks = [
                 self._looks(indices, maps, factors, inputs, consensus.alone())
@@ -154,7 +167,7 @@ class Pipeline:
             raise ImageError("none of the images could be read")
 
     def learn(self, inputs: Inputs, masks: Sequence[ImageSource | None], identity: tuple[str, str]) -> GroupConsensus:
-        """What images share, to be kept; of marked images what is marked.
+        """Learns what images share, to be saved; of marked images what is marked.
 
         Args:
             inputs: the images.
@@ -173,7 +186,7 @@ class Pipeline:
             def mark(index: int, grid: tuple[int, int]) -> Tensor:
                 return marked_attention(masks[index], inputs.sizes[index], grid, inputs.max_pixels)
 
-            group = shared_with_marks(self.network, self.calibration, encoded, marked, mark)
+            group = shared_with_marks(self.network, self.kept_rules.calibration, encoded, marked, mark)
         else:
             try:
                 group = self.consensus(encoded)
@@ -185,7 +198,7 @@ class Pipeline:
         if len(vector) != 1 or bool((vector == 1).all()):
             raise InputError(f"{identity[0]} forms no consensus of a group to be kept; use another network")
         presence = group.presence
-        facts = Provenance(
+        provenance = Provenance(
             *identity,
             size=self.options.size,
             images=len(group.indices),
@@ -194,10 +207,39 @@ class Pipeline:
             presence_mean=None if presence is None else float(presence.mean()),
             presence_std=None if presence is None else float(presence.std(correction=0)),
         )
-        return GroupConsensus(vector.flatten().float().cpu(), group.prototype.float().cpu(), facts)
+        return GroupConsensus(vector.flatten().float().cpu(), group.prototype.float().cpu(), provenance)
+
+    @torch.inference_mode()
+    def against(self, consensus: GroupConsensus, inputs: Inputs) -> GroupConsensus:
+        """Returns the consensus with what its object is not.
+
+        Args:
+            consensus: from :meth:`learn`.
+            inputs: images without the object.
+
+        Raises:
+            InputError: none of the images can be used, or the network has no constants for negatives.
+        """
+        if self.kept_rules.calibration is None and self.region_classifier is None:
+            raise InputError(
+                "photos of what the object is not need weights that presence is calibrated for; use the default network"
+            )
+
+        def decoded() -> Iterator[tuple[Output, Tensor]]:
+            for part in batched(inputs.read(range(len(inputs))), self.options.batch):
+                features = self.forward.encode([image for _, image in part])
+                yield self.forward.alone(features, consensus.alone()), features.deep
+
+        vectors = negatives_of(decoded(), consensus.prototype)
+        if vectors is None:
+            raise InputError(
+                "none of the photos of what the object is not can be read and shows more than one color; give others"
+            )
+        provenance = replace(consensus.provenance, negatives=inputs.usable)
+        return replace(consensus, provenance=provenance, negatives=vectors)
 
     def empty(self, inputs: Inputs, index: int, consensuses: int = 1) -> list[Result]:
-        """Results of an image of one color, one for each consensus."""
+        """Returns the results of an image of one color, one for each consensus."""
         small = torch.zeros(1, self.options.size, self.options.size)
         presence = None if self.calibration is None else 0.0
         return [Result(index, small, inputs.sizes[index], None, presence, n, True) for n in range(consensuses)]
@@ -205,7 +247,7 @@ class Pipeline:
     def _looks(
         self, indices: list[int], maps: Tensor, factors: Tensor | None, inputs: Inputs, consensus: Consensus
     ) -> dict[int, Look]:
-        """Closer looks at some images by the same consensus; none unless they are wanted."""
+        """Returns the closer looks at some images by the same consensus; none unless they are wanted."""
         if not self.options.closer:
             return {}
         if self.network.whole_group_maps or consensus.spatial is not None or len(consensus.vector) > 1:
@@ -222,12 +264,6 @@ class Pipeline:
         """Maps ``(n, 1, S, S)`` of images each by itself, as :meth:`filtered` gives them."""
         output = self.forward.alone(features, consensus.alone())
         if not self.network.whole_group_maps:
-            return self.filtered(output, features.deep, consensus.prototype)
+            return self.filtered(output, features.deep, consensus.prototype, self.kept_rules.negatives(consensus))
         pairs = zip(output.probability.split(1), output.threshold.split(1), strict=True)
         return torch.cat([self.network.confidence_map(*pair) for pair in pairs]), None
-
-    def _presence(self, deep: Tensor, consensus: GroupConsensus) -> list[float | None]:
-        if self.calibration is None:
-            return [None] * len(deep)
-        alike = similarity(deep, consensus.prototype.to(deep))
-        return self.calibration.presence(alike, consensus.provenance.references).tolist()

@@ -15,7 +15,7 @@ from cosod.io import storage, write_guard
 
 @contextlib.contextmanager
 def whole(path: str | os.PathLike | Any) -> Iterator[Path]:
-    """A temporary local path that replaces ``path`` when the block ends without an error.
+    """Yields a temporary local path that replaces ``path`` when the block ends without an error.
 
     The folder is made where it is missing. After an error, Ctrl-C included, the temporary file is gone and
     what stood at ``path`` before is untouched. May be used by many threads and processes at once.
@@ -26,6 +26,10 @@ def whole(path: str | os.PathLike | Any) -> Iterator[Path]:
     Raises:
         OutputError: the folder or the file cannot be written (read-only, no space left, ...).
         InputError: ``path`` is a protected input, see :mod:`cosod.io.write_guard`.
+
+    Example:
+        >>> with whole("map.png") as temporary:  # doctest: +SKIP
+        ...     temporary.write_bytes(data)
     """
     path = storage.as_path(path)
     write_guard.check(path)
@@ -51,7 +55,7 @@ def _whole_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _whole_object(path: Any) -> Iterator[Path]:
-    """The same in a store, which shows an object once it is there whole: written here, then put there."""
+    """Does the same in a store, which shows an object once it is there whole: written here, then put there."""
     try:
         with tempfile.TemporaryDirectory(prefix="cosod-") as folder:
             temporary = Path(folder) / "whole"
@@ -74,15 +78,22 @@ def _put(file: Path, path: Any) -> None:
 
 
 def write_text(path: str | os.PathLike | Any, text: str) -> None:
-    """``text`` as UTF-8 to ``path``, whole or not at all.
+    """Writes ``text`` as UTF-8 to ``path``, whole or not at all.
 
     Bytes of file names that are not UTF-8 are written as ``\\udcff``, which is what JSON reads them from.
+
+    Example:
+        >>> write_text("notes.txt", "whole or not at all")  # doctest: +SKIP
     """
     with whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_bytes(path: str | os.PathLike | Any, data: bytes) -> None:
-    """``data`` to ``path``, whole or not at all."""
+    """Writes ``data`` to ``path``, whole or not at all.
+
+    Example:
+        >>> write_bytes("map.png", data)  # doctest: +SKIP
+    """
     with whole(path) as temporary:
         temporary.write_bytes(data)

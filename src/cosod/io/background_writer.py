@@ -84,7 +84,7 @@ class Writer:
 
 
 def _threads(count: int) -> ThreadPoolExecutor:
-    """Threads that each do torch's work by themselves, so that it does not wait for processors that the network has."""
+    """Returns threads that each do torch's work by themselves, and do not wait for the network's processors."""
     before = torch.get_num_threads()
 
     def begin() -> None:

@@ -16,7 +16,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Converts an image to sRGB.
 
     Args:
-        image: of mode ``RGB``, ``L`` or ``CMYK``.
+        image: an image of mode ``RGB``, ``L`` or ``CMYK``.
         profile: the ICC profile that came with it, or None.
 
     Returns:
@@ -38,7 +38,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def gray_curve(profile: bytes | None) -> np.ndarray | None:
-    """What a profile makes of gray values, for images that Pillow cannot convert: those of more than 8 bits.
+    """Returns what a profile makes of gray values, for images that Pillow cannot convert: those of more than 8 bits.
 
     Returns:
         sRGB levels ``(256, 3)`` float32 in [0, 255] at 256 equal steps of gray from black to white; None where the
@@ -52,7 +52,7 @@ def gray_curve(profile: bytes | None) -> np.ndarray | None:
 
 @functools.lru_cache(maxsize=16)
 def _space(profile: bytes) -> str | None:
-    """Color space that a profile is for; None where it is damaged or for none of :data:`_MODES`."""
+    """Returns the color space that a profile is for; None where it is damaged or for none of :data:`_MODES`."""
     try:
         space = ImageCms.getOpenProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
     except Exception:  # of several kinds, for a profile is untrusted data like any other
@@ -62,7 +62,7 @@ def _space(profile: bytes) -> str | None:
 
 @functools.lru_cache(maxsize=16)
 def _transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
-    """From a profile of a known color space to sRGB; None where that changes nothing or cannot be done."""
+    """Returns the transform from a profile to sRGB; None where it changes nothing or cannot be made."""
     mode = _MODES[_space(profile) or "RGB"]
     try:
         source = ImageCms.getOpenProfile(io.BytesIO(profile))

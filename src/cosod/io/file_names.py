@@ -12,7 +12,8 @@ LONGEST = 240
 
 
 def shortened(name: str, longest: int = LONGEST) -> str:
-    """A file name of at most ``longest`` bytes; of a longer one the beginning, and a hash that tells it from others.
+    """Returns a file name of at most ``longest`` bytes: a longer one is cut, and ends in a hash that tells it from
+    others.
 
     Example:
         >>> shortened("mug"), len(shortened("m" * 300))
@@ -27,12 +28,12 @@ def shortened(name: str, longest: int = LONGEST) -> str:
 
 
 def shortened_path(name: str) -> str:
-    """The same for each part of a name with ``/`` between folders."""
+    """Shortens each part of a name with ``/`` between folders, as :func:`shortened` does."""
     return "/".join(shortened(part) for part in name.split("/"))
 
 
 def printable(name: str) -> str:
-    """A name for pictures and figures, with a mark in place of each byte that is no UTF-8.
+    """Returns a name for pictures and figures, with a mark in place of each byte that is not UTF-8.
 
     Example:
         >>> printable("caf\\udce9")
@@ -43,7 +44,7 @@ def printable(name: str) -> str:
 
 @contextlib.contextmanager
 def text_path(path: Path) -> Iterator[Path]:
-    """The same file, or folder, under a name that is UTF-8, for libraries that take no other.
+    """Returns the same file, or folder, under a name that is UTF-8, for libraries that take no other.
 
     A path that is UTF-8 is given as it is; to another leads a link, as long as the block lasts.
 

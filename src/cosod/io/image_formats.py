@@ -105,7 +105,7 @@ class LeftOut:
         return KINDS[self.kind]
 
     def as_dict(self) -> dict[str, str]:
-        """As plain values, for JSON."""
+        """Returns the file as plain values, for JSON."""
         return {"file": self.path, "reason": self.kind, "way_out": self.way_out}
 
 
@@ -120,7 +120,7 @@ def is_image_name(name: str) -> bool:
 
 
 def kind_of(name: str) -> str | None:
-    """The kind, one of :data:`KINDS`, of a file that is not read; None for images and for files of the system.
+    """Returns the kind, one of :data:`KINDS`, of a file that is not read; None for images and for files of the system.
 
     Example:
         >>> kind_of("IMG_0001.CR2")
@@ -141,7 +141,7 @@ def kind_of(name: str) -> str | None:
 
 
 def open_pillow(file: BinaryIO) -> Image.Image:
-    """Pillow's ``open`` for the formats of this package, without Pillow's global limit on the size.
+    """Opens an image with Pillow in the formats of this package, without Pillow's global limit on the size.
 
     Args:
         file: open for reading and seekable.
@@ -172,10 +172,10 @@ def _register_heif() -> None:
 
 
 def unreadable(name: str, head: bytes) -> ImageError:
-    """The error of a file in none of the formats, with the way out that its first bytes or its ending suggest.
+    """Returns the error of a file in none of the formats, with the way out that its first bytes or its ending suggest.
 
     Args:
-        name: of the file, or what else the image is called.
+        name: name of the file, or what else the image is called.
         head: its first bytes, 32 or more where there are as many.
     """
     if not head:

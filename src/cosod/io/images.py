@@ -44,7 +44,7 @@ class SupportsArray(Protocol):
     """Tensors of torch, and whatever else numpy makes an array of."""
 
     def __array__(self) -> np.ndarray:
-        """The pixels."""
+        """Returns the pixels."""
 
 
 #: What an image is read from, see :func:`read_image`.
@@ -56,7 +56,7 @@ _one_at_a_time = threading.RLock()
 
 
 def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """An image as ``(H, W, 3)`` uint8 sRGB, upright.
+    """Reads an image as ``(H, W, 3)`` uint8 sRGB, upright.
 
     Args:
         source: one of
@@ -88,7 +88,7 @@ def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 
 def read_levels(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The gray levels of a mask as they are stored, whatever their range, upright: float32 ``(H, W)``.
+    """Reads the gray levels of a mask as they are stored, whatever their range, upright: float32 ``(H, W)``.
 
     Args:
         source, max_pixels: as for :func:`read_image`; arrays and tensors may hold whole numbers of any type too.
@@ -106,28 +106,38 @@ def read_levels(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray
 
 
 def read_reduced(source: ImageSource, side: int, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, tuple[int, int]]:
-    """An image that is going to be shrunk to a square of ``side`` pixels, and its height and width.
+    """Reads an image that is going to be shrunk to a square of ``side`` pixels; returns it with its height and width.
 
     As :func:`read_image`, but a JPEG file is decoded at a half, a quarter or an eighth of its size (its coefficients
     allow that) as long as both sides stay at least :data:`OVERSAMPLING` times ``side``: in about half the time.
 
     Returns:
         ``(H', W', 3)`` uint8 RGB, upright, and the upright ``(H, W)`` of the whole image.
+
+    Example:
+        >>> pixels, (height, width) = read_reduced("photo.jpg", 512)  # doctest: +SKIP
     """
     return _read(source, max_pixels, int(OVERSAMPLING * side))
 
 
 def kept(source: ImageSource) -> ImageSource:
-    """The same image as something that can be read any number of times: of a file object its bytes.
+    """Returns the image as something that can be read any number of times: of a file object its bytes.
 
     Raises:
         ImageError: a file object that cannot be read.
+
+    Example:
+        >>> source = kept(open("photo.jpg", "rb"))  # doctest: +SKIP
     """
     return _fetched(source) if _is_file(source) else source
 
 
 def image_size(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Height and width of the upright image, from its header alone; raises as :func:`read_image`."""
+    """Reads height and width of the upright image from its header alone; raises as :func:`read_image`.
+
+    Example:
+        >>> height, width = image_size("photo.jpg")  # doctest: +SKIP
+    """
     try:
         with open_binary(as_path(path)) as file, open_pillow(file) as image:
             width, height = image.size
@@ -171,7 +181,7 @@ def _is_file(source: Any) -> bool:
 
 
 def _fetched(source: Any) -> bytes:
-    """The bytes of an encoded image that is in memory or a file object."""
+    """Fetches the bytes of an encoded image that is in memory or a file object."""
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     try:
@@ -202,7 +212,7 @@ def _array(source: Any) -> np.ndarray:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The file of a path; what cannot be opened is an ImageError.
+    """Opens the file of a path; what cannot be opened is an ImageError.
 
     Pillow is handed a file, not a path, for which it maps uncompressed TIFF into memory and gets turned ones wrong.
     """
@@ -226,7 +236,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 def _decoded(
     file: BinaryIO, name: str, max_pixels: int, at_least: int | None, reader: _Reader
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """Pixels, and height and width of the whole image, of a file in any of the formats."""
+    """Decodes a file in any of the formats; returns its pixels, and height and width of the whole image."""
     try:
         with open_pillow(file) as image:
             _check_size(image.size, max_pixels, name)
@@ -259,7 +269,7 @@ def _pixels(image: Image.Image, at_least: int | None, reader: _Reader) -> tuple[
 
 
 def _mended(image: Image.Image, file: BinaryIO, name: str) -> bytes | None:
-    """The file of a JPEG image that breaks off near its end, with an end; None for all others."""
+    """Completes the file of a JPEG image that breaks off near its end; None for all others."""
     if not isinstance(image, JpegImageFile):
         return None
     file.seek(0)
@@ -314,7 +324,7 @@ def _check_size(size: tuple[int, int], max_pixels: int, name: str) -> None:
 
 
 def _decoded_by_opencv(file: BinaryIO, name: str, max_pixels: int, reader: _Reader) -> np.ndarray:
-    """Kinds that Pillow does not know and OpenCV does: TIFF with floats or 16 bits a color."""
+    """Decodes the kinds that Pillow does not know and OpenCV does: TIFF with floats or 16 bits a color."""
     file.seek(0)
     content = file.read()
     array = None
@@ -337,7 +347,7 @@ def _decoded_by_opencv(file: BinaryIO, name: str, max_pixels: int, reader: _Read
 
 
 def _tiff_tags(content: bytes) -> tuple[bytes | None, int]:
-    """ICC profile and EXIF orientation of a TIFF file."""
+    """Reads the ICC profile and EXIF orientation of a TIFF file."""
     icc_profile, turn = 34675, 274
     try:
         tags = ImageFileDirectory_v2(content[:8])

@@ -10,7 +10,9 @@ from cosod.io.pixels import orientation, turned
 
 
 def levels_of_pillow(image: Image.Image) -> np.ndarray:
-    """The levels of a Pillow image, see :func:`cosod.io.images.read_levels`; raises what Pillow's decoders raise."""
+    """Returns the levels of a Pillow image, see :func:`cosod.io.images.read_levels`; raises what Pillow's decoders
+    raise.
+    """
     image.load()
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         return levels_of_array(turned(np.asarray(image), orientation(image)))
@@ -29,7 +31,7 @@ def levels_of_pillow(image: Image.Image) -> np.ndarray:
 
 
 def levels_of_array(array: np.ndarray) -> np.ndarray:
-    """The levels of an array ``(H, W)``, ``(H, W, C)`` or ``(1, H, W)`` of numbers.
+    """Returns the levels of an array ``(H, W)``, ``(H, W, C)`` or ``(1, H, W)`` of numbers.
 
     Raises:
         ImageError: an array of another shape or type, or with values that are no numbers.
@@ -49,14 +51,14 @@ def levels_of_array(array: np.ndarray) -> np.ndarray:
 
 
 def marked(levels: np.ndarray, name: str = "the mask") -> np.ndarray:
-    """What a mask marks, bool ``(H, W)``.
+    """Returns the pixels that a mask marks, bool ``(H, W)``.
 
     Of two levels the brighter one marks the object, whatever they are: 0 and 255, 0 and 1, or the two of a palette. Of
     more levels, those over half of the range that holds them (1, 255 or 65535) do.
 
     Args:
         levels: from :func:`cosod.io.images.read_levels`.
-        name: of the mask, for messages.
+        name: name of the mask, for messages.
 
     Raises:
         InputError: nothing is marked, or everything.

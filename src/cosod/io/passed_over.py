@@ -61,7 +61,7 @@ class Results(NamedTuple):
     """What in a folder are results, where the folder itself was given as one of photos.
 
     Attributes:
-        verbs: of the commands that wrote them.
+        verbs: verbs of the commands that wrote them.
         folders: names of the folders of results in it.
         files: names of the pictures among the results in it, but contact sheets, which :func:`is_sheet` knows.
     """
@@ -72,7 +72,7 @@ class Results(NamedTuple):
 
 
 def results_in(folder: Path) -> Results | None:
-    """What the records in a folder say of its results; None where it has no records.
+    """Returns what the records in a folder say of its results; None where it has no records.
 
     Folders of albums are photos, what else ``cosod group`` writes beside them is not.
     """

@@ -59,6 +59,9 @@ def find_groups(
 
     Raises:
         InputError: a path does not exist or may not be read, or there are no images.
+
+    Example:
+        >>> [group.name for group in find_groups(["photos"])]  # doctest: +SKIP
     """
     paths = [as_path(p) for p in paths]
     excluded = {_real(as_path(p)) for p in exclude}
@@ -91,7 +94,7 @@ def find_groups(
 
 
 def _once(files: list[Path], found: list[tuple[str, list[Path]]]) -> list[Path]:
-    """Each file once, whatever it is called, and none that was found in a folder."""
+    """Returns each file once, whatever it is called, and none that was found in a folder."""
     taken = {_real(image) for _, images in found for image in images} if files else set()
     once = []
     for file in files:
@@ -116,7 +119,7 @@ def _nothing_in(paths: list[Path], left_out: list[tuple[Path, tuple[str, ...]]],
 def _walk(
     root: Path, entered: set[str], left_out: list[tuple[Path, tuple[str, ...]]], unread: list[LeftOut]
 ) -> list[tuple[str, list[Path]]]:
-    """Name and images of each folder of images.
+    """Yields the name and images of each folder of images.
 
     Adds to the folders entered, to those of results left out, and to the files that are not read.
     """
@@ -152,12 +155,12 @@ def _walk(
 
 
 def _real(path: Path) -> str:
-    """What a folder is known by, whatever links lead to it."""
+    """Returns what a folder is known by, whatever links lead to it."""
     return str(path.resolve()) if is_remote(path) else os.path.realpath(path)
 
 
 def _name(path: Path) -> str:
-    """The name that results of a file or folder get; empty for a root.
+    """Returns the name that results of a file or folder get; empty for a root.
 
     Keys of a store may hold what would lead out of a folder where results are written (``..\\..\\x``, ``c:x``).
     """
@@ -203,7 +206,12 @@ def _is_shown(entry: os.DirEntry) -> bool:
 
 
 def unique_names(names: list[str], reserved: Collection[str] = ()) -> list[str]:
-    """``names`` with ``-2``, ``-3``... after those that stand already (case ignored) or are reserved."""
+    """Returns ``names`` with ``-2``, ``-3``... after those that stand already (case ignored) or are reserved.
+
+    Example:
+        >>> unique_names(["mugs", "Mugs", "toys"])
+        ['mugs', 'Mugs-2', 'toys']
+    """
     taken = {r.casefold() for r in reserved}
     result = []
     for name in names:
@@ -217,7 +225,7 @@ def unique_names(names: list[str], reserved: Collection[str] = ()) -> list[str]:
 
 
 def _stems(images: list[Path]) -> list[str]:
-    """Stems; images of one stem keep their ending too (``a.jpg``, ``a.png`` -> ``a_jpg``, ``a_png``)."""
+    """Returns the stems of files; those of one stem keep their suffix too (``a_jpg`` and ``a_png``)."""
     names = [PurePosixPath(_name(path)) for path in images]
     counts: dict[str, int] = {}
     for name in names:

@@ -20,7 +20,7 @@ _WITH_ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
 
 
 def from_pillow(image: Image.Image) -> np.ndarray:
-    """A Pillow image of any mode as ``(H, W, 3)`` uint8 sRGB, upright, transparency laid over white.
+    """Converts a Pillow image of any mode to ``(H, W, 3)`` uint8 sRGB, upright, with transparency laid over white.
 
     Raises:
         Exception: of many kinds, as Pillow's decoders raise them.
@@ -57,12 +57,12 @@ def from_pillow(image: Image.Image) -> np.ndarray:
 
 
 def orientation(image: Image.Image) -> int:
-    """How EXIF data say that an image is stored: 1 is upright. Damaged data raise errors of many kinds."""
+    """Returns the EXIF orientation of an image, where 1 is upright; damaged data raise errors of many kinds."""
     return image.getexif().get(0x0112, 1)
 
 
 def turned(array: np.ndarray, orientation: int) -> np.ndarray:
-    """The eight EXIF orientations, for arrays that Pillow cannot turn."""
+    """Turns an array by one of the eight EXIF orientations, for what Pillow cannot turn."""
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
@@ -73,7 +73,7 @@ def turned(array: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def scaled(array: np.ndarray) -> np.ndarray:
-    """Values of unknown depth as floats in [0, 1].
+    """Scales values of unknown depth to floats in [0, 1].
 
     The depth of integers is the smallest usual one that holds them. That of floats, and of integers of more than 16
     bits, is the smallest usual one that holds all but :data:`OUTLIERS` percent of them, so that a few hot pixels do not
@@ -99,7 +99,7 @@ def scaled(array: np.ndarray) -> np.ndarray:
 
 
 def from_array(array: np.ndarray) -> np.ndarray:
-    """An array as ``(H, W, 3)`` uint8 RGB, transparency laid over white.
+    """Converts an array to ``(H, W, 3)`` uint8 RGB, with transparency laid over white.
 
     Args:
         array: ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or ``(H, W, 4)`` of uint8, uint16, bool, or floats in [0, 1].
@@ -159,7 +159,7 @@ def is_tensor(value: Any) -> bool:
 
 
 def tensor_array(tensor: Any) -> np.ndarray:
-    """A tensor as an array with the channels last.
+    """Converts a tensor to an array with the channels last.
 
     Args:
         tensor: ``(C, H, W)`` as torchvision has them, ``(H, W)``, ``(H, W, C)`` or, of one image, ``(1, C, H, W)``, of

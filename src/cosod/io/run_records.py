@@ -21,12 +21,12 @@ RECORDS = ".cosod"
 
 
 def record_of(output: Path, name: str) -> Path:
-    """The file of a group's record."""
+    """Returns the file of a group's record."""
     return output / RECORDS / f"{name}.json"
 
 
 def read_record(path: Path) -> dict:
-    """A record; empty if there is none, or it is damaged.
+    """Reads a record; returns an empty one if there is none, or it is damaged.
 
     Raises:
         InputError: the store that it is in does not answer.
@@ -44,8 +44,8 @@ def refuse_foreign(output: Path, name: str, verb: str, files: Iterable[Path] = (
 
     Args:
         output: folder of the results.
-        name: of the group.
-        verb: of the command.
+        name: name of the group.
+        verb: verb of the command.
         files: that are going to be written, on this machine; may be left out where they may be replaced.
 
     Raises:
@@ -70,12 +70,12 @@ def begin(record: Path, verb: str, **facts: object) -> None:
 
 
 def fingerprint(*facts: object) -> str:
-    """A hash of facts that JSON can hold; it changes whenever they do."""
+    """Returns a hash of values that JSON can hold; it changes whenever they do."""
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def file_states(paths: Iterable[Path]) -> list[tuple[str, int | None, int | str | None]]:
-    """Name, size and time of files, by which a changed one is known; of a missing one the name alone.
+    """Returns the name, size and time of files, by which a changed one is known; of a missing one the name alone.
 
     Of an object in a store its version, where the store has one, stands for the time; a store is asked once for each
     folder.

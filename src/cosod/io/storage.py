@@ -49,7 +49,7 @@ class Entry(NamedTuple):
 
 
 def as_path(path: Any) -> Any:
-    """A :class:`pathlib.Path`, or for a URL a ``upath.UPath``; ``file://`` is a plain path again.
+    """Returns a :class:`pathlib.Path`, or a ``upath.UPath`` for a URL; ``file://`` becomes a plain path.
 
     Args:
         path: a string, anything with a file system path, or a ``UPath``.
@@ -87,7 +87,7 @@ def _from_url(url: str) -> Any:
 
 
 def kind(path: Any) -> str | None:
-    """``"folder"``, ``"file"`` or, where there is nothing, None.
+    """Returns ``"folder"``, ``"file"`` or, where there is nothing, None.
 
     Raises:
         InputError: the store does not say.
@@ -105,7 +105,8 @@ def kind(path: Any) -> str | None:
 
 
 def entries(folder: Any, hidden: Collection[str] = ()) -> list[Entry]:
-    """What is in a folder of a store, sorted by name, as it is now; an empty list where there is no such folder.
+    """Returns what is in a folder of a store, sorted by name, as it is now; an empty list where there is no such
+    folder.
 
     Keys that no file system could hold as they are (``a//b``, ``a/../b``), hidden ones and the folder's own marker are
     passed over, so that no name leads out of the folder.
@@ -151,7 +152,7 @@ def all_there(paths: Iterable[Any]) -> bool:
 
 
 def open_binary(path: Any) -> BinaryIO:
-    """The file, open for reading; an object of a store is fetched whole, in one request.
+    """Opens a file for reading; an object of a store is fetched whole, in one request.
 
     Raises:
         OSError: as :meth:`pathlib.Path.open`.
@@ -161,7 +162,7 @@ def open_binary(path: Any) -> BinaryIO:
 
 
 def fetch(path: Any) -> bytes:
-    """The bytes of an object in a store; raises as :func:`open_binary`."""
+    """Fetches the bytes of an object in a store; raises as :func:`open_binary`."""
     try:
         return _patiently(lambda: path.fs.cat_file(path.path))
     except (*_FINAL, InputError):
@@ -183,7 +184,7 @@ def put(file: Path, path: Any) -> None:
 
 
 def _patiently(call: Callable[[], Any]) -> Any:
-    """What the call returns; tried three times, unless it fails in a way that waiting does not mend."""
+    """Calls a function up to three times, unless it fails in a way that waiting does not mend."""
     for pause in _PAUSES:
         try:
             return call()

@@ -10,9 +10,13 @@ from torch.nn import functional as F
 
 
 def shrink(image: np.ndarray, size: int) -> np.ndarray:
-    """``(H, W, 3)`` uint8 -> ``(size, size, 3)`` uint8, bilinear with antialiasing, aspect not kept.
+    """Resizes an image ``(H, W, 3)`` uint8 to ``(size, size, 3)`` uint8, bilinear with antialiasing.
 
     What the papers' code does to its input (GCoNet section 4.1: images are resized to a fixed square).
+
+    Example:
+        >>> shrink(np.zeros((480, 640, 3), np.uint8), 224).shape
+        (224, 224, 3)
     """
     if image.shape[:2] == (size, size):
         return image
@@ -27,7 +31,13 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def to_batch(images: Sequence[np.ndarray], mean: Sequence[float], std: Sequence[float], device="cpu") -> Tensor:
-    """N images ``(S, S, 3)`` uint8 -> normalized ``(N, 3, S, S)`` float32, channels last in memory."""
+    """Normalizes n images ``(S, S, 3)`` uint8 to a batch ``(N, 3, S, S)`` float32, channels last in memory.
+
+    Example:
+        >>> images = [np.zeros((64, 64, 3), np.uint8)] * 2
+        >>> tuple(to_batch(images, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), torch.device("cpu")).shape)
+        (2, 3, 64, 64)
+    """
     pixels = torch.from_numpy(np.stack(images))
     if torch.device(device).type == "cuda":
         pixels = pixels.pin_memory()  # from there the copy runs beside the network's work on the batch before
@@ -37,18 +47,25 @@ def to_batch(images: Sequence[np.ndarray], mean: Sequence[float], std: Sequence[
 
 
 def _by_channel(values: Sequence[float], device: torch.device) -> Tensor | float:
-    """One number for each channel, the last dimension; a plain one, which is eight times as fast, if all are alike."""
+    """Returns one number for each channel, the last dimension; a plain one, which is eight times as fast, if all are
+    alike.
+    """
     return values[0] if len(set(values)) == 1 else torch.tensor(values, device=device)
 
 
 def to_own_size(saliency: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """A map ``(1, S, S)`` in [0, 1] -> float32 ``(height, width)``, bilinear, align_corners (gconet.md section 1)."""
+    """Resizes a map ``(1, S, S)`` in [0, 1] to float32 ``(height, width)``, bilinear with aligned corners.
+
+    Example:
+        >>> to_own_size(torch.rand(1, 64, 64), (480, 640)).shape
+        (480, 640)
+    """
     columns = _more_rows(saliency[0].float().cpu().T.contiguous(), size[1])
     return _more_rows(columns.T.contiguous(), size[0]).clamp_(0, 1).numpy()
 
 
 def _more_rows(rows: Tensor, number: int) -> Tensor:
-    """So many rows ``(number, C)`` from ``(N, C)``, linearly, first and last as they are.
+    """Interpolates ``(N, C)`` linearly to ``(number, C)``, first and last row as they are.
 
     One side after the other, with the other's values as channels, takes a third of the time of both at once, to the
     same numbers: only channels go through vector instructions.

@@ -20,7 +20,7 @@ class Mended(NamedTuple):
 
 
 def mended(data: bytes) -> Mended | None:
-    """The file with an end, if hardly anything of the image is missing; None where more is, or it is no JPEG.
+    """Returns the file with an end, if hardly anything of the image is missing; None where more is, or it is no JPEG.
 
     How much is missing is measured, because nothing in the file says it: whatever is put in place of the missing
     bytes, the part before them is decoded alike, so that the first difference between two fillings shows where the

@@ -22,7 +22,7 @@ class InputFiles:
     systems that ignore case).
 
     Args:
-        paths: of files, on this machine or in a store. Folders are passed over, see :func:`files_under`.
+        paths: paths of files, on this machine or in a store. Folders are passed over, see :func:`files_under`.
 
     Example:
         >>> InputFiles([Path("photos/mug.png")]).refuse([Path("photos/../photos/mug.png")])
@@ -44,7 +44,7 @@ class InputFiles:
                 self._places.setdefault(place, path)
 
     def find(self, target: Any) -> Any | None:
-        """The input that would be lost if ``target`` were written; None where there is none."""
+        """Returns the input that would be lost if ``target`` were written; None where there is none."""
         for place in self._places_of(target):
             if place in self._places:
                 return self._places[place]
@@ -88,7 +88,7 @@ class InputFiles:
             yield (state.st_dev, state.st_ino), path
 
     def _places_of(self, path: Any) -> set[str]:
-        """What a path is known by: its name in the real folder, and the real file that it leads to."""
+        """Returns what a path is known by: its name in the real folder, and the real file that it leads to."""
         if is_remote(path):
             return {str(path)}
         place = self._place(path)
@@ -98,7 +98,7 @@ class InputFiles:
         return places
 
     def _place(self, path: Any) -> str:
-        """The entry of the real folder; the folders are kept, because many files lie in each."""
+        """Returns the entry of the real folder; the folders are kept, because many files lie in each."""
         folder, name = os.path.split(os.fspath(path))
         if name in ("", ".", ".."):
             return os.path.normcase(os.path.realpath(path))
@@ -110,10 +110,10 @@ class InputFiles:
 def files_under(
     paths: Iterable[Any], suffixes: Collection[str] | None = None, leave_out: Path | None = None
 ) -> Iterator[Path]:
-    """Files among ``paths``, and all files in local folders among them, at any depth.
+    """Returns the files among ``paths``, and all files in local folders among them, at any depth.
 
     Args:
-        paths: of files and folders; ``None`` among them, and what does not exist, is passed over.
+        paths: paths of files and folders; ``None`` among them, and what does not exist, is passed over.
         suffixes: with these endings only, in lower case, of what lies in folders.
         leave_out: folder of the results, whose files are no inputs where it lies in one of the folders.
     """
@@ -156,7 +156,7 @@ def guard(
     Args:
         targets: every file that is going to be written, as far as the names are known.
         read: files and folders that are read; ``None`` among them stands for an option that is not given.
-        suffixes: of the files in these folders that are inputs; by default all.
+        suffixes: suffixes of the files in these folders that are inputs; by default all.
         folders: whose files are all written or removed, where their names are not known.
         output: folder of the results; it may lie in a folder that is read, but be none.
 

@@ -22,10 +22,10 @@ class GCoNetWeights:
 def gconet_loss(
     output: Output, masks: Tensor, classes: Tensor, weights: GCoNetWeights | None = None
 ) -> dict[str, Tensor]:
-    """GCoNet's loss (section 3.5, equation 5, with the factors of the published code).
+    """Computes GCoNet's loss (section 3.5, equation 5, with the factors of the published code).
 
     Args:
-        output: of a network in training mode, for 2 n images of two groups; terms whose training head the
+        output: output of a network in training mode, for 2 n images of two groups; terms whose training head the
             network does not have are left out.
         masks: ``(2 n, 1, H, W)`` in {0, 1}.
         classes: ``(2 n,)``, index of each image's group in the training set.
@@ -33,6 +33,12 @@ def gconet_loss(
     Returns:
         The terms without their factors, ``iou`` (over the four supervised maps), ``contrast`` and
         ``classification``; and ``total``, their weighted sum.
+
+    Example:
+        >>> maps, masks = torch.full((4, 1, 8, 8), 0.5), torch.ones(4, 1, 8, 8)
+        >>> terms = gconet_loss(Output(maps, sides=(maps,)), masks, torch.tensor([0, 0, 1, 1]))
+        >>> sorted(terms)
+        ['iou', 'total']
     """
     weights = weights or GCoNetWeights()
     terms = {"iou": torch.stack([iou_loss(side, masks) for side in output.sides]).sum()}

@@ -30,10 +30,10 @@ class GCoNetPlusWeights:
         last: on the result.
         others: on each of the other supervised maps.
         triplet: on F, on masked F, or on both by half, as ``triplet_on`` says.
-        classification, masked_classification, contrast: of the training heads.
+        classification, masked_classification, contrast: factors of the losses of the training heads.
         triplet_on: ``deep``, ``masked`` or ``both``.
         triplet_kind: ``symmetric`` (the paper's) or ``semi_hard``.
-        margin: of the triplet loss: 0.1 in the code, 1.0 in the paper.
+        margin: margin of the triplet loss: 0.1 in the code, 1.0 in the paper.
         smoothing: epsilon of label smoothing: where it is not 0, half of the loss on the maps is against smoothed
             masks (1e-3 in the code, where it is off).
     """
@@ -68,10 +68,10 @@ _MAP_LOSSES = {
 def gconet_plus_loss(
     output: Output, masks: Tensor, classes: Tensor, weights: GCoNetPlusWeights | None = None
 ) -> dict[str, Tensor]:
-    """GCoNet+'s loss (section 3.7, equation 11, with the factors of the published code).
+    """Computes GCoNet+'s loss (section 3.7, equation 11, with the factors of the published code).
 
     Args:
-        output: of a network in training mode, for 2 n images of two groups; terms whose training head the
+        output: output of a network in training mode, for 2 n images of two groups; terms whose training head the
             network does not have are left out.
         masks: ``(2 n, 1, H, W)`` in {0, 1}.
         classes: ``(2 n,)``, index of each image's group in the training set.
@@ -81,6 +81,9 @@ def gconet_plus_loss(
         The terms without their factors: of the maps ``bce``, ``iou``, ... for the result and ``side0_bce``, ...
         for the others, coarsest first; ``triplet``, ``classification``, ``masked_classification``, ``contrast``.
         And ``total``, their weighted sum.
+
+    Example:
+        >>> terms = gconet_plus_loss(network(images), masks, classes)  # doctest: +SKIP
     """
     weights = weights or GCoNetPlusWeights()
     terms: dict[str, Tensor] = {}
@@ -116,7 +119,7 @@ def _smoothed(loss, maps: Tensor, masks: Tensor, epsilon: float) -> Tensor:
 
 
 def _triplet_features(output: Output, weights: GCoNetPlusWeights) -> list[Tensor]:
-    """Global averages of the features that the triplet loss is on, ``(2 n, C)`` each."""
+    """Averages the features that the triplet loss is on, ``(2 n, C)`` each."""
     chosen = {"deep": [output.deep], "masked": [output.masked_deep], "both": [output.deep, output.masked_deep]}
     return [deep.float().mean(dim=(2, 3)) for deep in chosen[weights.triplet_on] if deep is not None]
 

@@ -16,8 +16,8 @@ class MobileWeights:
 
     Attributes:
         bce, iou: on every map.
-        map, side, objects, objects_side: of the result, of its coarse form, of the map of any object and of the coarse
-            form of that.
+        map, side, objects, objects_side: factors of the losses of the result, of its coarse form, of the map of any
+            object and of the coarse form of that.
         attention: on the attention of every round.
     """
 
@@ -36,13 +36,16 @@ def mobile_loss(
     """Computes the loss that trains the light network: every term a mean, so that group sizes do not change its scale.
 
     Args:
-        output: of the network in training mode, for N images of any groups.
-        masks: of the shared object, ``(N, 1, H, W)`` in {0, 1}.
+        output: output of the network in training mode, for N images of any groups.
+        masks: masks of the shared object, ``(N, 1, H, W)`` in {0, 1}.
         classes: not used: the network knows none.
         objects: masks of all objects, shared or not, ``(N, 1, H, W)`` in {0, 1}; ``masks`` by default.
 
     Returns:
         The terms without their factors, and ``total``, their weighted sum.
+
+    Example:
+        >>> terms = mobile_loss(network(images, (8, 8)), masks, classes, objects=objects)  # doctest: +SKIP
     """
     weights = weights or MobileWeights()
     objects = masks if objects is None else objects
@@ -65,11 +68,18 @@ def mobile_loss(
 
 
 def attention_loss(attention: Tensor, masks: Tensor) -> Tensor:
-    """How little of the attention lies on the object: ``-log`` of its share there, mean over images that have one.
+    """Computes ``-log`` of the attention's share on the object, mean over images that have one.
 
     Args:
         attention: ``(N, 1, h, w)``, every image summing to one.
         masks: ``(N, 1, H, W)`` in {0, 1}.
+
+    Example:
+        >>> attention = torch.full((1, 1, 4, 4), 1 / 16)
+        >>> masks = torch.zeros(1, 1, 64, 64)
+        >>> masks[..., :32] = 1
+        >>> round(attention_loss(attention, masks).item(), 4)
+        0.6931
     """
     inside = F.adaptive_avg_pool2d(masks, attention.shape[-2:])
     share = (attention.float() * inside).sum(dim=(1, 2, 3))

@@ -6,9 +6,15 @@ from torch.nn import functional as F
 
 
 def iou_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Soft intersection over union, ``sum_i (1 - I_i / U_i)``: summed over the images, as published, not averaged.
+    """Computes soft intersection over union, ``sum_i (1 - I_i / U_i)``: summed over the images, as published, not
+    averaged.
 
     The soft IoU loss of GCoNet equation 2. Between 0 and N. An image where both map and mask are empty counts 0.
+
+    Example:
+        >>> mask = torch.tensor([[1.0, 1.0], [0.0, 0.0]]).view(1, 1, 2, 2)
+        >>> iou_loss(mask, mask).item(), iou_loss(1 - mask, mask).item()
+        (0.0, 1.0)
     """
     maps, masks = maps.float(), masks.float()
     intersection = (maps * masks).sum(dim=(1, 2, 3))
@@ -19,29 +25,51 @@ def iou_loss(maps: Tensor, masks: Tensor) -> Tensor:
 
 
 def bce_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Binary cross entropy, mean over all pixels; a single pixel counts 100 at most."""
+    """Computes the binary cross entropy, mean over all pixels; a single pixel counts 100 at most.
+
+    Example:
+        >>> mask = torch.tensor([[1.0, 1.0], [0.0, 0.0]]).view(1, 1, 2, 2)
+        >>> round(bce_loss(torch.full_like(mask, 0.5), mask).item(), 4)
+        0.6931
+    """
     # PyTorch refuses this function under autocast, where the maps are float32 already.
     with torch.autocast(maps.device.type, enabled=False):
         return F.binary_cross_entropy(maps.float(), masks.float())
 
 
 def mse_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Mean squared difference."""
+    """Computes the mean squared difference.
+
+    Example:
+        >>> mse_loss(torch.full((1, 1, 2, 2), 0.5), torch.ones(1, 1, 2, 2)).item()
+        0.25
+    """
     return F.mse_loss(maps, masks)
 
 
 def binary_loss(maps: Tensor) -> Tensor:
-    """The "reg" term of the GCoNet+ code, which pushes values to 0 or 1: mean of ``1 - p^2 - (1 - p)^2``.
+    """Computes the mean of ``1 - p^2 - (1 - p)^2``, which pushes values to 0 or 1 (the "reg" term of the GCoNet+ code).
 
     0 where all values are 0 or 1, at most 0.5.
+
+    Example:
+        >>> binary_loss(torch.ones(1, 1, 2, 2)).item(), binary_loss(torch.full((1, 1, 2, 2), 0.5)).item()
+        (0.0, 0.5)
     """
     return (1 - maps**2 - (1 - maps) ** 2).mean()
 
 
 def ssim_loss(maps: Tensor, masks: Tensor, window: int = 11, sigma: float = 1.5) -> Tensor:
-    """One minus the structural similarity (Wang et al., 2004, equation 13) in a Gaussian window, mean over pixels.
+    """Computes one minus the structural similarity (Wang et al., 2004, equation 13) in a Gaussian window, mean over
+    pixels.
 
     The border is padded with zeros. Between 0 and 2.
+
+    Example:
+        >>> mask = torch.zeros(1, 1, 16, 16)
+        >>> mask[..., 4:12, 4:12] = 1
+        >>> ssim_loss(mask, mask).item() < 1e-6, ssim_loss(1 - mask, mask).item() > 0.5
+        (True, True)
     """
     offsets = torch.arange(window, device=maps.device, dtype=maps.dtype) - window // 2
     line = torch.exp(-(offsets**2) / (2 * sigma**2))
@@ -55,7 +83,7 @@ def ssim_loss(maps: Tensor, masks: Tensor, window: int = 11, sigma: float = 1.5)
 
 
 def scale_consistency_loss(small: Tensor, maps: Tensor) -> Tensor:
-    """Self-supervision by scale: the map of the shrunk image against the shrunk map of the image.
+    """Compares the map of the shrunk image with the shrunk map of the image (self-supervision by scale).
 
     Mean over pixels of ``(1 - SSIM) / 2`` in a 3 x 3 window, between 0 and 1; the GCoNet+ code adds it with
     factor 0.3, for images at a quarter of their size.
@@ -63,6 +91,11 @@ def scale_consistency_loss(small: Tensor, maps: Tensor) -> Tensor:
     Args:
         small: maps that the network made of the shrunk images, ``(N, 1, h, w)``.
         maps: maps of the same images at full size, ``(N, 1, H, W)``.
+
+    Example:
+        >>> maps = torch.full((1, 1, 16, 16), 0.5)
+        >>> scale_consistency_loss(torch.full((1, 1, 4, 4), 0.5), maps).item() < 1e-6
+        True
     """
     shrunk = F.interpolate(maps, size=small.shape[-2:], mode="bilinear", align_corners=True)
     similarity = _similarity(small, shrunk, lambda x: F.avg_pool2d(x, 3, 1, 1))
@@ -70,12 +103,17 @@ def scale_consistency_loss(small: Tensor, maps: Tensor) -> Tensor:
 
 
 def smooth_masks(masks: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """Label smoothing of masks: 0 and 1 move to ``epsilon / 2`` and ``1 - epsilon / 2``."""
+    """Smooths the labels of masks: 0 and 1 move to ``epsilon / 2`` and ``1 - epsilon / 2``.
+
+    Example:
+        >>> smooth_masks(torch.tensor([0.0, 1.0]), 0.1)
+        tensor([0.0500, 0.9500])
+    """
     return masks * (1 - epsilon) + epsilon / 2
 
 
 def _similarity(a: Tensor, b: Tensor, average) -> Tensor:
-    """SSIM at each pixel, for values in [0, 1]; ``average`` is the mean over a window."""
+    """Computes SSIM at each pixel, for values in [0, 1]; ``average`` is the mean over a window."""
     c1, c2 = 0.01**2, 0.03**2
     mean_a, mean_b = average(a), average(b)
     variance_a = average(a * a) - mean_a**2

@@ -11,7 +11,7 @@ from cosod.models.saliency_base import Saliency
 
 
 def partial_cross_entropy(logits: Tensor, xy: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy at labeled points, mean over all of the batch (section 4 of the method); 0 without any.
+    """Computes the cross entropy at labeled points, mean over the batch (section 4 of the method); 0 without any.
 
     The logits are read at the points by bilinear interpolation: clicks that share a cell of the map both count.
 
@@ -19,6 +19,11 @@ def partial_cross_entropy(logits: Tensor, xy: Tensor, labels: Tensor) -> Tensor:
         logits: ``(N, C, h, w)``, C = 2 or 1, see :class:`cosod.models.saliency_base.Saliency`.
         xy: points ``(N, K, 2)``, the images spanning -1 to 1.
         labels: ``(N, K)``, 1 salient, 0 background, below 0 ignored.
+
+    Example:
+        >>> logits, xy = torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 2)
+        >>> round(partial_cross_entropy(logits, xy, torch.ones(1, 1, dtype=torch.long)).item(), 4)
+        0.6931
     """
     values = F.grid_sample(logits.float(), xy[:, None], padding_mode="border", align_corners=False)[:, :, 0]
     if values.shape[1] == 1:
@@ -29,13 +34,19 @@ def partial_cross_entropy(logits: Tensor, xy: Tensor, labels: Tensor) -> Tensor:
 
 
 def structure_loss(logits: Tensor, masks: Tensor, bug_compatible: bool = False) -> Tensor:
-    """F3Net's weighted cross entropy and weighted IoU (F3Net equations 4 to 6), mean over the images.
+    """Computes F3Net's weighted cross entropy and weighted IoU (F3Net equations 4 to 6), mean over the images.
 
     Args:
         logits: ``(N, 1, H, W)``.
         masks: ``(N, 1, H, W)`` in [0, 1].
         bug_compatible: the published code passes an argument that makes its cross entropy a plain mean, so that
             only the IoU is weighted there; as there.
+
+    Example:
+        >>> masks = torch.zeros(1, 1, 64, 64)
+        >>> masks[..., 16:48, 16:48] = 1
+        >>> bool(structure_loss(20 * masks - 10, masks) < structure_loss(10 - 20 * masks, masks))
+        True
     """
     weight = 1 + 5 * (_neighborhood(masks) - masks).abs()
     entropy = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
@@ -50,7 +61,7 @@ def structure_loss(logits: Tensor, masks: Tensor, bug_compatible: bool = False) 
 
 
 def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, color: float = 0.1, reach: float = 6.0) -> Tensor:
-    """How much maps differ between neighbors that look alike: what clicks say spreads as far as the color goes.
+    """Computes how much maps differ between neighbors of like colors: what clicks say spreads as far as the color does.
 
     For every pair of positions at most ``radius`` rows and columns apart, the difference of the map weighs
     ``exp(-d^2 / 2 reach^2 - c^2 / 2 color^2)``, d their distance and c that of their colors: the local saliency
@@ -60,9 +71,13 @@ def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, color: float 
     Args:
         maps: ``(N, 1, h, w)`` in [0, 1].
         images: ``(N, 3, H, W)`` in [0, 1]; averaged to the size of the maps.
-        radius: of the neighborhood.
+        radius: radius of the neighborhood.
         color: distance of colors that still count as alike.
         reach: distance in positions at which neighbors count less.
+
+    Example:
+        >>> local_coherence(torch.full((1, 1, 8, 8), 0.5), torch.zeros(1, 3, 8, 8)).item()
+        0.0
     """
     n, _, height, width = maps.shape
     images = F.adaptive_avg_pool2d(images, (height, width))
@@ -78,21 +93,33 @@ def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, color: float 
 
 
 def deep_supervision(output: Saliency, loss: Callable[[Tensor], Tensor]) -> Tensor:
-    """The weighted sum of ``loss`` over all of a network's maps."""
+    """Computes the weighted sum of ``loss`` over all of a network's maps.
+
+    Example:
+        >>> loss = deep_supervision(output, lambda logits: structure_loss(logits, masks))  # doctest: +SKIP
+    """
     return sum(weight * loss(logits) for weight, logits in zip(output.weights, output.logits, strict=True))
 
 
 def mask_loss(output: Saliency, masks: Tensor, bug_compatible: bool = False) -> Tensor:
-    """Deep supervision by the structure loss, every map enlarged to its masks ``(N, 1, H, W)``."""
+    """Computes the structure loss under deep supervision, every map enlarged to its masks ``(N, 1, H, W)``.
+
+    Example:
+        >>> loss = mask_loss(network.saliency(images), masks)  # doctest: +SKIP
+    """
     size = masks.shape[-2:]
     return deep_supervision(output, lambda z: structure_loss(enlarge(z.float(), size), masks, bug_compatible))
 
 
 def point_loss(output: Saliency, xy: Tensor, labels: Tensor) -> Tensor:
-    """Deep supervision by the partial cross entropy."""
+    """Computes the partial cross entropy under deep supervision.
+
+    Example:
+        >>> loss = point_loss(network.saliency(images), xy, labels)  # doctest: +SKIP
+    """
     return deep_supervision(output, lambda z: partial_cross_entropy(z, xy, labels))
 
 
 def _neighborhood(masks: Tensor) -> Tensor:
-    """Means over 31 x 31 pixels, zeros beyond the border; by columns, then by rows: the same, 15 times faster."""
+    """Computes means over 31 x 31 pixels, by columns, then by rows: the same, 15 times faster."""
     return F.avg_pool2d(F.avg_pool2d(masks, (31, 1), 1, (15, 0)), (1, 31), 1, (0, 15))

@@ -45,5 +45,10 @@ REGISTRY: dict[str, Entry] = {
 
 
 def loss_of(name: str) -> Loss:
-    """The loss of that name in a recipe."""
+    """Returns the loss of that name in a recipe.
+
+    Example:
+        >>> loss_of("gconet").__name__
+        'gconet_loss'
+    """
     return REGISTRY[name].function

@@ -24,7 +24,7 @@ class SSNMWeights:
 
 
 def weighted_bce_loss(maps: Tensor, masks: Tensor, balanced: bool = False) -> Tensor:
-    """Binary cross entropy weighted by the share p of foreground in the whole batch, mean over all pixels.
+    """Computes the binary cross entropy weighted by the share p of foreground in the batch, mean over all pixels.
 
     The published code weights foreground by p and background by 1 - p, which favors the background where it
     is the larger part: the opposite of balancing.
@@ -36,6 +36,13 @@ def weighted_bce_loss(maps: Tensor, masks: Tensor, balanced: bool = False) -> Te
 
     Returns:
         A scalar, finite also where a batch is all foreground or all background.
+
+    Example:
+        >>> masks = torch.zeros(1, 1, 4, 4)
+        >>> masks[..., :2, :] = 1
+        >>> near, even = masks.clamp(0.1, 0.9), torch.full_like(masks, 0.5)
+        >>> bool(weighted_bce_loss(near, masks) < weighted_bce_loss(even, masks))
+        True
     """
     # PyTorch refuses this function under autocast, where the maps are float32 already.
     with torch.autocast(maps.device.type, enabled=False):
@@ -47,7 +54,7 @@ def weighted_bce_loss(maps: Tensor, masks: Tensor, balanced: bool = False) -> Te
 
 
 def category_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """Binary cross entropy of the co-categories, mean over images and categories.
+    """Computes the binary cross entropy of the co-categories, mean over images and categories.
 
     Args:
         scores: logits, ``(N, categories)``.
@@ -56,6 +63,10 @@ def category_loss(scores: Tensor, labels: Tensor) -> Tensor:
 
     Raises:
         InputError: labels of another shape.
+
+    Example:
+        >>> round(category_loss(torch.zeros(2, 5), torch.zeros(2, 5)).item(), 4)
+        0.6931
     """
     if labels.ndim == 1 and len(labels) == len(scores):
         labels = F.one_hot(labels.long(), scores.shape[1])
@@ -65,21 +76,29 @@ def category_loss(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def smooth_l1_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Huber's loss with beta 1, which is half the squared difference for values in [0, 1]; mean over all pixels."""
+    """Computes Huber's loss with beta 1, half the squared difference for values in [0, 1]; mean over all pixels.
+
+    Example:
+        >>> smooth_l1_loss(torch.full((1, 1, 2, 2), 0.5), torch.ones(1, 1, 2, 2)).item()
+        0.125
+    """
     return F.smooth_l1_loss(maps.float(), masks.float())
 
 
 def ssnm_loss(output: Output, masks: Tensor, labels: Tensor, weights: SSNMWeights | None = None) -> dict[str, Tensor]:
-    """SSNM's loss as in the published code; the last term is not in the paper.
+    """Computes SSNM's loss as in the published code; the last term is not in the paper.
 
     Args:
-        output: of a network in training mode, for N images; without ``classes`` that term is left out.
+        output: output of a network in training mode, for N images; without ``classes`` that term is left out.
         masks: ``(N, 1, H, W)`` in {0, 1}.
         labels: see :func:`category_loss`.
 
     Returns:
         The terms without their factors, ``bce``, ``classification`` and ``smooth``; and ``total``, their weighted
         sum.
+
+    Example:
+        >>> terms = ssnm_loss(network(images, 4), masks, labels)  # doctest: +SKIP
     """
     weights = weights or SSNMWeights()
     terms = {

@@ -41,7 +41,7 @@ class CrossFeature(nn.Module):
         self.coarse = nn.ModuleList(_conv(WIDTH, WIDTH, 3) for _ in range(4))
 
     def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
-        """Two features of ``(N, 64, ., .)`` -> both refined, at the size of the finer."""
+        """Refines two features of ``(N, 64, ., .)``, and returns both at the size of the finer."""
         a = self.fine[0](fine)
         b = self.coarse[0](enlarge(coarse, fine.shape[-2:]))
         agreed = self.fine[1](a) * self.coarse[1](b)
@@ -59,7 +59,7 @@ class Decoder(nn.Module):
         self.cfm45, self.cfm34, self.cfm23 = CrossFeature(), CrossFeature(), CrossFeature()
 
     def forward(self, levels: tuple[Tensor, ...], feedback: Tensor | None = None) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Features of levels 2 to 5, and the last decoder's result -> the refined levels, and this one's result."""
+        """Refines the features of levels 2 to 5 with the last decoder's result; returns them and this one's result."""
         x2, x3, x4, x5 = levels
         if feedback is not None:
             x2, x3, x4, x5 = (x + enlarge(feedback, x.shape[-2:]) for x in levels)

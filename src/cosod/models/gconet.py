@@ -39,13 +39,13 @@ class GCoNetConfig:
 
 
 def _two(i: int, o: int, kernel: int = 3) -> nn.Sequential:
-    """Convolution, ReLU, convolution."""
+    """Creates convolution, ReLU, convolution."""
     pad = kernel // 2
     return nn.Sequential(nn.Conv2d(i, o, kernel, padding=pad), nn.ReLU(), nn.Conv2d(o, o, kernel, padding=pad))
 
 
 def _predict(channels: int) -> nn.Sequential:
-    """Two convolutions with ReLU and a 1 x 1 convolution to one map, as logits."""
+    """Creates two convolutions with ReLU and a 1 x 1 convolution to one map, as logits."""
     return nn.Sequential(*_two(channels, channels), nn.ReLU(), nn.Conv2d(channels, 1, 1))
 
 

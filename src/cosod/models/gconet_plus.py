@@ -89,13 +89,13 @@ def _norm(channels: int, batch_norm: bool) -> list[nn.Module]:
 
 
 def _resblk(i: int, o: int, bn: bool) -> nn.Sequential:
-    """The papers' "ResBlk": 3 x 3 to 64, ReLU, 3 x 3 to ``o``; it has no shortcut."""
+    """Creates the papers' "ResBlk": 3 x 3 to 64, ReLU, 3 x 3 to ``o``; it has no shortcut."""
     head = [nn.Conv2d(i, 64, 3, padding=1), *_norm(64, bn), nn.ReLU()]
     return nn.Sequential(*head, nn.Conv2d(64, o, 3, padding=1), *_norm(o, bn))
 
 
 def _after(channels: int, bn: bool) -> nn.Sequential:
-    """Convolutions after a resize: 3 x 3, 3 x 3, 1 x 1, a ReLU after each."""
+    """Creates the convolutions after a resize: 3 x 3, 3 x 3, 1 x 1, a ReLU after each."""
     layers: list[nn.Module] = []
     for i, o, kernel in ((channels, 64, 3), (64, 64, 3), (64, channels, 1)):
         layers += [nn.Conv2d(i, o, kernel, padding=kernel // 2), *_norm(o, bn), nn.ReLU()]
@@ -172,7 +172,7 @@ class GCoNetPlus(CoSaliencyNetwork):
         return self._decode(features, features.deep * consensus.vector)[0]
 
     def confidence_map(self, probability: Tensor, threshold: Tensor) -> Tensor:
-        """``sigmoid(k (P - T))`` with the k of the configuration (section 3.4, CEM).
+        """Computes ``sigmoid(k (P - T))`` with the k of the configuration (section 3.4, CEM).
 
         A released k is chosen once for all maps given here: a predictor that decodes a group in several
         batches calls this on the whole group's P and T at the end, and gets what one batch would have given.
@@ -186,7 +186,7 @@ class GCoNetPlus(CoSaliencyNetwork):
         return confidence_logits(probability, threshold, self.config.confidence).sigmoid()
 
     def _decode(self, features: Features, weighted: Tensor) -> tuple[Output, Tensor]:
-        """The output, and p1 at the size of the images, which the mask of the auxiliary classifier reads."""
+        """Returns the output, and p1 at the size of the images, which the mask of the auxiliary classifier reads."""
         p = self.top(weighted)
         sides = []
         for number in (5, 4, 3, 2):
@@ -234,7 +234,7 @@ class GCoNetPlus(CoSaliencyNetwork):
         return output
 
     def _masked(self, images: Tensor, mask: Tensor) -> Tensor:
-        """Images under the network's own mask ``(N, 1, H, W)`` (section 3.6, RACM)."""
+        """Multiplies images by the network's own mask ``(N, 1, H, W)`` (section 3.6, RACM)."""
         if self.config.mask_merge == "sum":
             return images + mask
         if self.config.mask_merge == "concat":

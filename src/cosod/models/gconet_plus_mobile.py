@@ -13,8 +13,10 @@ from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.layers import enlarge, keep_statistics
 from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described, unpack
 
-#: In an image whose best resemblance the gate gives this logit or less, the group's object is not.
-ABSENT = -2.0
+#: How much of the gate's logit is made up for where an image resembles the group most.
+MADE_UP = 2.0
+#: How much less the gate counts for each unit of logits that is made up for: one unit takes a third off.
+DOUBT = 0.5
 #: Share of a training batch in the running means of the features that are compared.
 MOMENTUM = 0.01
 
@@ -65,7 +67,7 @@ class SaliencyDecoder(nn.Module):
 
     Args:
         backbone: channels at strides 4, 8, 16 and 32.
-        channels: of the decoder at strides 32, 16, 8 and 4.
+        channels: channels of the decoder at strides 32, 16, 8 and 4.
         dropout: share of the channels of each feature that are left out in training.
     """
 
@@ -87,7 +89,7 @@ class SaliencyDecoder(nn.Module):
         self.head = nn.Conv2d(c4, 1, 1)
 
     def forward(self, x4: Tensor, x8: Tensor, x16: Tensor, x32: Tensor) -> tuple[Tensor, Tensor]:
-        """Features -> logits at stride 4, and at stride 16 for a loss of their own; both float32."""
+        """Computes logits at stride 4, and at stride 16 for a loss of their own; both float32."""
         x4, x8, x16, x32 = (self.dropout(x) for x in (x4, x8, x16, x32))
         x = self.reduce(x32) + self.context(x32.mean(dim=(2, 3)))[:, :, None, None]
         x = enlarge(self.block32(x), x16.shape[-2:]) + self.lateral16(x16)
@@ -102,7 +104,7 @@ class Gate(nn.Module):
 
     Args:
         backbone: channels at strides 4, 8 and 16.
-        channels: of the gate at strides 16, 8 and 4.
+        channels: channels of the gate at strides 16, 8 and 4.
     """
 
     def __init__(self, backbone: tuple[int, ...], channels: tuple[int, int, int]):
@@ -120,7 +122,7 @@ class Gate(nn.Module):
         self.head = nn.Conv2d(c4, 1, 1)
 
     def forward(self, similarity: Tensor, x4: Tensor, x8: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
-        """-> what is added to the logits of saliency at stride 4, and at stride 16 for a loss; both float32."""
+        """Computes what is added to the logits of saliency at stride 4, and at stride 16 for a loss; both float32."""
         x = self.block16(torch.cat([self.similarity(similarity), self.lateral16(fine)], dim=1))
         coarse = self.coarse(x)
         x = enlarge(x, x8.shape[-2:]) + self.lateral8(x8)
@@ -167,7 +169,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
                 nn.init.zeros_(head.bias)
 
     def train(self, mode: bool = True):
-        """As usual, but the backbone stays in evaluation mode: it is frozen."""
+        """Sets the mode as usual, but the backbone stays in evaluation mode: it is frozen."""
         super().train(mode)
         keep_statistics(self.backbone)
         return self
@@ -200,7 +202,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         return unpack(consensus.vector, self.matching.channels).prototype
 
     def response(self, features: Features, consensus: Consensus) -> Tensor:
-        """How well each position fits any part of the shared object, ``(N, 1, H/16, W/16)``."""
+        """Computes how well each position fits any part of the shared object, ``(N, 1, H/16, W/16)``."""
         return self._similarity(features, consensus.vector)[:, :1]
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
@@ -213,16 +215,16 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         return Output(maps=logits.sigmoid(), logits=logits, probability=saliency.sigmoid())
 
     def _gated(self, features: Features, vector: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the gate at stride 4, and at stride 16 for a loss."""
+        """Computes the logits of the gate at stride 4, and at stride 16 for a loss."""
         x4, x8, fine, _ = features.skips
         return self.gate(self._similarity(features, vector), x4, x8, fine.to(x4.dtype))
 
     def _similarity(self, features: Features, vector: Tensor) -> Tensor:
-        """:meth:`.part_matching.PartMatching.similarity` of the images to a consensus."""
+        """Computes :meth:`.part_matching.PartMatching.similarity` of the images to a consensus."""
         return self.matching.similarity(features.deep, features.skips[2], _pooled(features).sigmoid(), vector)
 
     def forward_training(self, images: Tensor, sizes: tuple[int, ...]) -> Output:
-        """As :meth:`forward` in training mode, for groups of ``sizes`` images."""
+        """Does the same as :meth:`forward` in training mode, for groups of ``sizes`` images."""
         features, objects = self._encode(images)
         attentions, vectors = [], []
         for deep in features.deep.split(sizes):
@@ -244,11 +246,12 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
 
 
 def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
-    """Logits of the gate as they count in an image of the group, ``(N, 1, H, W)``.
+    """Computes the logits of the gate as they count in an image of the group, ``(N, 1, H, W)``.
 
     Each image shows the object somewhere. So what resembles the group most, of what is salient there, is not held back
-    but raised to ``lift``, and the rest is held back as far as it resembles the group less. Only where even the best
-    is next to nothing like the group, the object is taken to be absent, and everything is held back.
+    but raised to ``lift``, and the rest is held back as far as it resembles the group less. Where even the best is next
+    to nothing like the group, no more than :data:`MADE_UP` is made up for. And the less the best resembles the group,
+    as where the consensus is of one photo, the less certain it is what differences mean, and the less they count.
 
     Args:
         gate, saliency: logits of the two branches, ``(N, 1, H, W)``.
@@ -256,12 +259,11 @@ def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
     """
     n = gate.shape[0]
     where = (gate + F.logsigmoid(saliency)).view(n, -1).softmax(dim=1)
-    best = (where * gate.view(n, -1)).sum(dim=1).view(n, 1, 1, 1)
-    best = best.clamp_max(lift) * (best - ABSENT).clamp(0, 1)
-    return (gate - best + lift).clamp_max(lift)
+    best = (where * gate.view(n, -1)).sum(dim=1).view(n, 1, 1, 1).clamp(-MADE_UP, lift)
+    return (gate - best + lift).clamp_max(lift) / (1 - DOUBT * best.clamp_max(0))
 
 
 def _pooled(features: Features) -> Tensor:
-    """Logits of saliency at stride 16; what trains the gate does not train them."""
+    """Computes the logits of saliency at stride 16; what trains the gate does not train them."""
     fine, saliency = features.skips[2:]
     return F.adaptive_avg_pool2d(saliency.detach().float(), fine.shape[-2:])

@@ -85,15 +85,24 @@ REGISTRY: dict[str, Entry] = {
 
 
 def names() -> list[str]:
-    """The names that :func:`create` knows."""
+    """Returns the names that :func:`create` knows.
+
+    Example:
+        >>> "gconet_plus" in names()
+        True
+    """
     return list(REGISTRY)
 
 
 def entry(name: str) -> Entry:
-    """What is registered under a name.
+    """Returns what is registered under a name.
 
     Raises:
-        InputError: nothing; the message gives the nearest name.
+        InputError: there is no network of that name; the message names the nearest one.
+
+    Example:
+        >>> entry("gconet").network.__name__
+        'GCoNet'
     """
     if name not in REGISTRY:
         raise InputError(f"there is no network {name!r}; {_nearest(name, REGISTRY)}")
@@ -101,24 +110,33 @@ def entry(name: str) -> Entry:
 
 
 def weights_file(name: str) -> Path | None:
-    """The weights file of a network that comes with this package, or ``None`` where there is none.
+    """Returns the weights file of a network that comes with this package, or ``None`` where there is none.
 
     Raises:
         InputError: an unknown name.
+
+    Example:
+        >>> weights_file("gconet") is None
+        True
     """
     packaged = entry(name).packaged
     return None if packaged is None else Path(str(resources.files("cosod"))) / "weights" / packaged
 
 
 def create(name: str, **config: Any) -> CoSaliencyNetwork:
-    """A new network with random weights, in training mode.
+    """Creates a network with random weights, in training mode.
 
     Args:
         name: one of :func:`names`.
         config: options of the network's configuration, by name.
 
     Raises:
-        InputError: an unknown name or option, or an option out of range; the message gives the nearest name.
+        InputError: the name or an option is unknown, or an option is out of range; the message names the nearest one.
+
+    Example:
+        >>> network = create("gconet_plus_mobile", size=128)
+        >>> network.config.size
+        128
     """
     found = entry(name)
     options = [f.name for f in fields(found.config)]
@@ -129,10 +147,14 @@ def create(name: str, **config: Any) -> CoSaliencyNetwork:
 
 
 def name_of(network: CoSaliencyNetwork) -> str:
-    """The registered name of a network.
+    """Returns the registered name of a network.
 
     Raises:
         InputError: its class is not registered.
+
+    Example:
+        >>> name_of(create("gconet_plus_mobile"))
+        'gconet_plus_mobile'
     """
     # What asks for most comes first: of two entries the one without a preset fits everything of its class. A backbone
     # that no entry has is an option of the entry that fits but for it.

@@ -16,7 +16,7 @@ class Saliency(NamedTuple):
     Attributes:
         logits: all supervised maps, the result first, each ``(N, C, h, w)`` at its own stride. C = 2: background and
             salient, to be compared by softmax; C = 1: salient, by sigmoid.
-        weights: of the maps in the loss, in the same order.
+        weights: weights of the maps in the loss, in the same order.
         features: dense features, ``(N, D, H / 4, W / 4)``, which tell whether two pixels look alike.
     """
 
@@ -37,11 +37,11 @@ class SaliencyNetwork(CoSaliencyNetwork):
     stem: tuple[str, ...] = ()
 
     def saliency(self, images: Tensor) -> Saliency:
-        """``(N, 3, H, W)`` normalized images -> logits, weights and features, for training and for queries."""
+        """Computes logits, weights and features of normalized images ``(N, 3, H, W)``, for training and for queries."""
         return self.heads(self.encode(images))
 
     def heads(self, features: Features) -> Saliency:
-        """The same from the encoder's features."""
+        """Computes the same from the encoder's features."""
         raise NotImplementedError
 
     def consensus(self, features: Features) -> Consensus:
@@ -63,10 +63,10 @@ def check_classes(classes: int) -> None:
 
 
 def salient(logits: Tensor) -> Tensor:
-    """The probability of being salient, ``(N, 1, h, w)``, from logits ``(N, C, h, w)`` with C = 1 or 2."""
+    """Computes the probability of being salient, ``(N, 1, h, w)``, from logits ``(N, C, h, w)`` with C = 1 or 2."""
     return log_odds(logits).sigmoid()
 
 
 def log_odds(logits: Tensor) -> Tensor:
-    """The same before the sigmoid; that of the difference of two classes is their softmax."""
+    """Computes the same before the sigmoid; that of the difference of two classes is their softmax."""
     return logits if logits.shape[1] == 1 else logits[:, 1:] - logits[:, :1]

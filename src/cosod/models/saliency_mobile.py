@@ -56,7 +56,7 @@ class SaliencyMobile(SaliencyNetwork):
         self.levels = nn.ModuleList(nn.Conv2d(width, config.classes, 1) for _ in channels)
 
     def train(self, mode: bool = True):
-        """As usual, but the backbone's batch normalization keeps its ImageNet statistics."""
+        """Sets the mode as usual, but the backbone's batch normalization keeps its ImageNet statistics."""
         super().train(mode)
         keep_statistics(self.backbone)
         return self

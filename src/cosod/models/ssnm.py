@@ -32,11 +32,11 @@ class SSNMConfig:
         form: ``reference`` is the published code, ``paper`` what the paper draws: see :class:`SSNM`.
         backbone: ``vgg16_bn``, ``mobilenet_v2``, ``hrnet_w18``, ``hrnet_w32``, ``hrnet_w48``, or another one with
             features at strides 4, 8, 16 and 32, or half of these, which are pooled once more.
-        solver: of the spatial modulator: ``eigh``, the closed form, or ``reference``, the published code's 200
+        solver: solver of the spatial modulator: ``eigh``, the closed form, or ``reference``, the published code's 200
             steps of Adam.
         groups: categories that the classifier of the semantic modulator tells apart (78 of COCO as published).
         size: side in pixels to which images are resized, aspect not kept.
-        channels: of the unified levels; 512 unless given, or 96 with ``mobilenet_v2``.
+        channels: channels of the unified levels; 512 unless given, or 96 with ``mobilenet_v2``.
         tied: the decoder's levels 4, 3 and 2 share one block; by default as the form says.
     """
 
@@ -111,7 +111,9 @@ class SSNM(CoSaliencyNetwork):
         self.semantic.scale_start()
 
     def train(self, mode: bool = True):
-        """As usual, but the batch normalization of MobileNetV2 keeps its statistics: see ``GCoNetPlusMobile``."""
+        """Sets the mode as usual, but the batch normalization of MobileNetV2 keeps its statistics: see
+        ``GCoNetPlusMobile``.
+        """
         super().train(mode)
         if self.config.backbone == "mobilenet_v2":
             keep_statistics(self.backbone)
@@ -148,7 +150,7 @@ class SSNM(CoSaliencyNetwork):
         return Output(maps, logits, (maps,))
 
     def forward(self, images: Tensor, groups: int = 2) -> Output:
-        """As for every network; in training mode the batch may be any number of groups of one size."""
+        """Computes maps as every network; in training mode the batch may be any number of groups of one size."""
         return self.forward_training(images, groups) if self.training else super().forward(images)
 
     def forward_training(self, images: Tensor, groups: int = 2) -> Output:
@@ -159,7 +161,7 @@ class SSNM(CoSaliencyNetwork):
         return self.decode(features, consensus)._replace(classes=scores, deep=features.deep)
 
     def _modulators(self, deep: Tensor) -> Consensus:
-        """Both modulators for G groups of n images, ``(G, n, C, H, W)``: a row for each of the G n images."""
+        """Computes both modulators for G groups of n images, ``(G, n, C, H, W)``: a row for each of the G n images."""
         groups, n = deep.shape[:2]
         together = torch.arange(n).unsqueeze(0) if self.config.form == "paper" else fives(n)
         deep = deep[:, together.to(deep.device)].flatten(0, 1)  # (G B, k, C, H, W): B parts with k images each
@@ -174,10 +176,14 @@ class SSNM(CoSaliencyNetwork):
 
 
 def fives(n: int) -> Tensor:
-    """How the published code cuts n images into groups: indices ``(ceil(n / 5), 5)``.
+    """Returns how the published code cuts n images into groups: indices ``(ceil(n / 5), 5)``.
 
     Five in a row; the last group is completed with the first images. Where there are not enough of them either
     (n of 1 or 2, on which the published code fails), these are repeated.
+
+    Example:
+        >>> fives(7).shape
+        torch.Size([2, 5])
     """
     number = -(-n // REFERENCE_GROUP) * REFERENCE_GROUP
     return (torch.arange(number) % n).view(-1, REFERENCE_GROUP)
@@ -192,7 +198,7 @@ class Fusion(nn.Module):
         self.out = nn.Conv2d(channels, channels, 1)
 
     def forward(self, levels: list[Tensor]) -> Tensor:
-        """F_1 .. F_4 -> a feature of the shape of F_4, not negative."""
+        """Fuses F_1 .. F_4 to a feature of the shape of F_4, not negative."""
         x = levels[0]
         for conv, level in zip(self.down, levels[1:], strict=True):
             # Down first: it commutes with a 1 x 1 convolution, and costs a quarter so.
@@ -210,7 +216,7 @@ class DecoderBlock(nn.Module):
         self.up = nn.ConvTranspose2d(channels, channels, 4, 2, 1) if up else nn.Identity()
 
     def forward(self, x: Tensor, above: Tensor | None) -> Tensor:
-        """``(N, C, H, W)``, and the result of the level above -> ``(N, C, 2 H, 2 W)``, or H x W without ``up``."""
+        """Decodes ``(N, C, H, W)`` with the result of the level above, to twice the height and width with ``up``."""
         x = F.relu(self.reduce(x))
         if above is not None:
             x = x + _resize(above, x)
@@ -218,7 +224,7 @@ class DecoderBlock(nn.Module):
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:
-    """To the height and width of another tensor, bilinear without aligned corners, as the published code does."""
+    """Resizes to the height and width of another tensor, bilinear without aligned corners, as published."""
     if x.shape[-2:] == like.shape[-2:]:
         return x
     return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)

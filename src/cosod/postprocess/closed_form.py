@@ -33,7 +33,7 @@ _CENTER = 12
 
 
 def closed_form_alpha(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-    """Alpha where it is unknown, from what is known around.
+    """Computes alpha where it is unknown, from what is known around.
 
     Args:
         image: float32 ``(H, W, 3)`` in [0, 1].
@@ -61,7 +61,7 @@ def closed_form_alpha(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) 
 
 
 def color_estimate(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Alpha of every pixel by its color alone, between those of object and background close by.
+    """Estimates alpha of every pixel by its color alone, between those of object and background close by.
 
     Args:
         image, mask, unknown: as for :func:`closed_form_alpha`.
@@ -113,18 +113,19 @@ class _Band:
                 self.rows[(y - down + 2) * 5 + x - across + 2, here] += coefficients[:, other]
 
     def _times(self, values: np.ndarray) -> np.ndarray:
-        """The Laplacian times alpha, given flat with the margin, at the band's pixels."""
+        """Multiplies the Laplacian by alpha, given flat with the margin, at the band's pixels."""
         result = np.zeros(len(self.places), np.float32)
         for coefficients, offset in zip(self.rows, self.offsets, strict=True):
             result += coefficients * values[self.places + offset]
         return result
 
     def solve(self, alpha: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Alpha of the band by conjugate gradients, preconditioned by the diagonal.
+        """Solves for alpha of the band by conjugate gradients, preconditioned by the diagonal.
 
         Args:
             alpha: float32 ``(H, W)``: known outside of the band, where to begin in it.
-            target, weight: of the band's pixels, ``(n,)``: ``weight * (alpha - target)^2`` is added to the energy.
+            target, weight: target and weight of the band's pixels, ``(n,)``: ``weight * (alpha - target)^2`` is added
+                to the energy.
         """
         flat = np.pad(alpha, 2).ravel()
         found = flat[self.places]
@@ -155,7 +156,7 @@ class _Band:
 
 
 def _window_matrices(colors: np.ndarray) -> np.ndarray:
-    """Equation 12 for windows of 9 pixels, ``(n, 9, 3)``: their parts of the Laplacian, ``(n, 9, 9)``."""
+    """Computes equation 12 for windows of 9 pixels, ``(n, 9, 3)``: their parts of the Laplacian, ``(n, 9, 9)``."""
     centered = colors - colors.mean(1, keepdims=True)
     transposed = centered.transpose(0, 2, 1)
     covariance = transposed @ centered / 9 + np.float32(EPSILON / 9) * np.eye(3, dtype=np.float32)

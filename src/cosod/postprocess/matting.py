@@ -23,7 +23,7 @@ Window = tuple[slice, slice]
 
 
 def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
-    """The color guided filter's linear model (He, Sun and Tang, PAMI 2013, equations 14 to 16).
+    """Computes the color guided filter's linear model (He, Sun and Tang, PAMI 2013, equations 14 to 16).
 
     Args:
         guide: float32 ``(H, W, 3)`` in [0, 1].
@@ -33,6 +33,11 @@ def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsi
 
     Returns:
         float32 ``(H, W, 4)``: the filtered target is ``(guide * c[..., :3]).sum(-1) + c[..., 3]``.
+
+    Example:
+        >>> guide, target = np.zeros((8, 8, 3), np.float32), np.ones((8, 8), np.float32)
+        >>> guided_coefficients(guide, target, 2, 1e-3).shape
+        (8, 8, 4)
     """
     side = (2 * radius + 1, 2 * radius + 1)
 
@@ -62,7 +67,13 @@ def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsi
 
 
 def guided_filter(guide: np.ndarray, target: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
-    """``target`` ``(H, W)`` smoothed along the edges of ``guide``; arguments as :func:`guided_coefficients`."""
+    """Smooths ``target`` ``(H, W)`` along the edges of ``guide``; arguments as :func:`guided_coefficients`.
+
+    Example:
+        >>> guide, target = np.zeros((8, 8, 3), np.float32), np.ones((8, 8), np.float32)
+        >>> bool(np.allclose(guided_filter(guide, target, 2, 1e-3), 1))
+        True
+    """
     return _apply(guided_coefficients(guide, target, radius, epsilon), guide)
 
 
@@ -71,7 +82,7 @@ def _apply(coefficients: np.ndarray, guide: np.ndarray) -> np.ndarray:
 
 
 def smooth_alpha(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Alpha at the image's size, from a mask of any size that covers the same view.
+    """Computes alpha at the image's size, from a mask of any size that covers the same view.
 
     Up to :data:`EDGE_SIDE` alpha is found pixel by pixel. Larger images are reduced to it, and the linear models that
     make alpha of the colors there are applied to every pixel of the image, as in section 4.3 of Levin et al.
@@ -84,7 +95,10 @@ def smooth_alpha(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
         uint8 ``(H, W)``: 255 inside, 0 outside, between them in a narrow band along the image's own edge.
 
     Example:
-        >>> alpha = smooth_alpha(photo, saliency > 0.5)
+        >>> image, mask = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), bool)
+        >>> image[8:24, 8:24], mask[8:24, 8:24] = 255, True
+        >>> smooth_alpha(image, mask).shape
+        (32, 32)
     """
     height, width = image.shape[:2]
     size = bounded(image.shape, EDGE_SIDE)
@@ -99,14 +113,14 @@ def smooth_alpha(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _edge(mask: np.ndarray, reach: int) -> np.ndarray:
-    """Pixels of a bool mask ``(H, W)`` within ``reach`` of its edge."""
+    """Returns the pixels of a bool mask ``(H, W)`` within ``reach`` of its edge."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     binary = mask.astype(np.uint8)
     return cv2.erode(binary, kernel) != cv2.dilate(binary, kernel)
 
 
 def _at_full_size(image: np.ndarray, guide: np.ndarray, small: np.ndarray) -> np.ndarray:
-    """Alpha of the image by the linear models that give ``small`` of its reduced copy ``guide``; uint8."""
+    """Computes alpha of the image by the linear models that give ``small`` of its reduced copy ``guide``; uint8."""
     height, width = image.shape[:2]
     coefficients = guided_coefficients(guide, small, RADIUS, EPSILON)
     kernel = np.ones((3, 3), np.uint8)
@@ -125,7 +139,7 @@ def _at_full_size(image: np.ndarray, guide: np.ndarray, small: np.ndarray) -> np
 
 
 def clean_colors(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Colors of the object alone, where the image shows it mixed with the background.
+    """Computes the colors of the object alone, where the image shows it mixed with the background.
 
     In the band of partial alpha a pixel is ``alpha F + (1 - alpha) B``. Estimates of F and B are spread into the
     band from both sides, and corrected by what they leave of the pixel unexplained (Forte, "Approximate fast
@@ -138,6 +152,11 @@ def clean_colors(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     Returns:
         uint8 ``(H, W, 3)``: the image's own where alpha is 255; a little beyond the edge the object's colors go on,
         and black follows.
+
+    Example:
+        >>> image, alpha = np.full((16, 16, 3), 200, np.uint8), np.full((16, 16), 255, np.uint8)
+        >>> clean_colors(image, alpha).shape
+        (16, 16, 3)
     """
     height, width = alpha.shape
     size = bounded(alpha.shape, EDGE_SIDE)
@@ -168,7 +187,7 @@ def _tiles(height: int, width: int) -> Iterator[Window]:
 
 
 def _enlarged(coarse: np.ndarray, size: tuple[int, int], window: Window) -> np.ndarray:
-    """The window of ``coarse`` stretched to ``size``, without stretching the rest; bilinear."""
+    """Stretches the window of ``coarse`` to ``size``, without stretching the rest; bilinear."""
     (rows, y, down), (columns, x, across) = (
         _source(part, long, short) for part, long, short in zip(window, size, coarse.shape, strict=False)
     )
@@ -183,7 +202,7 @@ def _enlarged(coarse: np.ndarray, size: tuple[int, int], window: Window) -> np.n
 
 
 def _source(window: slice, long: int, short: int) -> tuple[slice, float, float]:
-    """Along one axis: the coarse pixels that a window needs, where in them it begins, and its step."""
+    """Returns along one axis the coarse pixels that a window needs, where it begins in them, and its step."""
     step = short / long
     begin, end = (window.start + 0.5) * step - 0.5, (window.stop - 0.5) * step - 0.5
     first, last = max(0, int(begin) - 1), min(short, int(end) + 3)

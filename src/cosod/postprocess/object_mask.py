@@ -28,10 +28,14 @@ Box = tuple[int, int, int, int]
 
 
 def check_map(saliency: np.ndarray, size: tuple[int, int], name: str = "the map") -> np.ndarray:
-    """A map as float32 ``(H, W)`` in [0, 1]; uint8 and bool are scaled.
+    """Converts a map to float32 ``(H, W)`` in [0, 1]; uint8 and bool are scaled.
 
     Raises:
         InputError: not of ``size`` (height, width), or with values out of range.
+
+    Example:
+        >>> check_map(np.array([[0, 255]], np.uint8), (1, 2)).tolist()
+        [[0.0, 1.0]]
     """
     saliency = np.asarray(saliency)
     if saliency.shape != tuple(size):
@@ -46,7 +50,14 @@ def check_map(saliency: np.ndarray, size: tuple[int, int], name: str = "the map"
 
 
 def object_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
-    """Bool mask ``(H, W)`` of the object by the map alone, without specks and flaws; empty if there is none."""
+    """Computes the bool mask ``(H, W)`` of the object from the map alone, without specks and holes.
+
+    Example:
+        >>> saliency = np.zeros((32, 32), np.float32)
+        >>> saliency[8:24, 8:24] = 0.9
+        >>> int(object_mask(saliency).sum())
+        256
+    """
     mask = np.ascontiguousarray(binarize(saliency, threshold))
     if not _bounds(mask):
         return mask
@@ -54,9 +65,16 @@ def object_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -
 
 
 def tidy(mask: np.ndarray, saliency: np.ndarray | None = None) -> np.ndarray:
-    """The mask ``(H, W)`` without parts under :data:`SPECK` of the largest one and holes under :data:`FLAW`.
+    """Removes parts under :data:`SPECK` of the largest one and holes under :data:`FLAW` from a mask ``(H, W)``.
 
     Small holes stay where the map ``(H, W)``, if it is given, is sure of background: that of a thin handle, say.
+
+    Example:
+        >>> mask = np.zeros((64, 64), bool)
+        >>> mask[10:50, 10:50] = True
+        >>> mask[60, 60] = True
+        >>> int(tidy(mask).sum())
+        1600
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if count < 2:
@@ -75,7 +93,14 @@ def tidy(mask: np.ndarray, saliency: np.ndarray | None = None) -> np.ndarray:
 
 
 def object_box(mask: np.ndarray) -> Box | None:
-    """Tightest ``(x, y, width, height)`` around a mask ``(H, W)``; None if it is empty."""
+    """Returns the smallest box ``(x, y, width, height)`` around a mask ``(H, W)``; None if it is empty.
+
+    Example:
+        >>> mask = np.zeros((8, 8), bool)
+        >>> mask[2:4, 1:7] = True
+        >>> object_box(mask)
+        (1, 2, 6, 2)
+    """
     rows, columns = _bounds(mask) or (None, None)
     if rows is None:
         return None
@@ -83,7 +108,14 @@ def object_box(mask: np.ndarray) -> Box | None:
 
 
 def surroundings(mask: np.ndarray, share: float = 0.25) -> tuple[slice, slice] | None:
-    """Rows and columns of the object with a margin of ``share`` of its longer side; None for an empty mask."""
+    """Returns rows and columns of the object with a margin of ``share`` of its longer side; None for an empty mask.
+
+    Example:
+        >>> mask = np.zeros((20, 20), bool)
+        >>> mask[8:12, 8:12] = True
+        >>> surroundings(mask, 0.5)
+        (slice(2, 18, None), slice(2, 18, None))
+    """
     bounds = _bounds(mask)
     if bounds is None:
         return None
@@ -95,7 +127,7 @@ def surroundings(mask: np.ndarray, share: float = 0.25) -> tuple[slice, slice] |
 
 
 def _bounds(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """First and one past the last row, and the same of columns."""
+    """Returns the first and one past the last row, and the same of columns."""
     found = []
     for axis in (1, 0):
         used = np.flatnonzero(mask.any(axis=axis))
@@ -108,7 +140,7 @@ def _bounds(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]] | None:
 def grab_cut(
     image: np.ndarray, saliency: np.ndarray, mask: np.ndarray, agreement: float = AGREEMENT
 ) -> tuple[np.ndarray, str | None]:
-    """The object's mask by color: GrabCut (Rother et al., SIGGRAPH 2004) from the map's mask, as in GCoNet section 6.
+    """Computes the object's mask by color: GrabCut (Rother et al., SIGGRAPH 2004) from the map's mask.
 
     Args:
         image: ``(H, W, 3)`` uint8, best the object's :func:`surroundings`.
@@ -119,6 +151,9 @@ def grab_cut(
     Returns:
         A bool mask of the same view, at most :data:`CUT_SIDE` large, and why it is ``mask`` itself where GrabCut
         could not work or lost the object.
+
+    Example:
+        >>> mask, note = grab_cut(image, saliency, object_mask(saliency))  # doctest: +SKIP
     """
     size = bounded(mask.shape, CUT_SIDE)
     image, saliency, share = (
@@ -141,7 +176,12 @@ def grab_cut(
 
 
 def bounded(shape: tuple[int, ...], side: int) -> tuple[int, int]:
-    """Width and height of an image of ``shape`` reduced until its longer side is at most ``side``."""
+    """Returns the width and height of an image of ``shape`` reduced until its longer side is at most ``side``.
+
+    Example:
+        >>> bounded((1000, 2000, 3), 500)
+        (500, 250)
+    """
     scale = min(1.0, side / max(shape[:2]))
     return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
 

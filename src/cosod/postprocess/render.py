@@ -29,12 +29,23 @@ if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # not in older OpenCV
 
 
 def to_8bit(saliency: np.ndarray) -> np.ndarray:
-    """A map in [0, 1] as uint8, rounded."""
+    """Converts a map in [0, 1] to uint8, rounded.
+
+    Example:
+        >>> to_8bit(np.array([[0.0, 0.5, 1.0]])).tolist()
+        [[0, 128, 255]]
+    """
     return cv2.convertScaleAbs(saliency, alpha=255)  # in one pass, where numpy takes three
 
 
 def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The image ``(H, W, 3)`` with all but the mask's object dimmed, and the object outlined."""
+    """Draws the image ``(H, W, 3)`` with all but the mask's object dimmed, and the object outlined.
+
+    Example:
+        >>> image, mask = np.full((4, 4, 3), 200, np.uint8), np.ones((4, 4), bool)
+        >>> overlay(image, mask).shape
+        (4, 4, 3)
+    """
     dimmed = (image * 0.35 + 25).astype(np.uint8)
     shown = np.where(mask[..., None], image, dimmed)
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -43,7 +54,12 @@ def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def encode(array: np.ndarray, media: str = "image/png", quality: int = 90) -> bytes:
-    """A uint8 or bool array as PNG or JPEG, by the media type."""
+    r"""Encodes a uint8 or bool array as PNG or JPEG, by the media type.
+
+    Example:
+        >>> encode(np.zeros((2, 2), np.uint8), "image/png")[:4]
+        b'\x89PNG'
+    """
     if array.ndim == 2 and array.dtype == np.uint8 and media == "image/png":
         done, data = cv2.imencode(".png", array, MAP_PNG)
         if done:
@@ -57,14 +73,22 @@ def encode(array: np.ndarray, media: str = "image/png", quality: int = 90) -> by
 
 
 def save_image(array: np.ndarray, path: Path, quality: int = 90) -> None:
-    """A uint8 or bool array as PNG or JPEG, by the ending of ``path``; written whole or not at all."""
+    """Saves a uint8 or bool array as PNG or JPEG, by the suffix of ``path``; written whole or not at all.
+
+    Example:
+        >>> save_image(to_8bit(saliency), Path("map.png"))  # doctest: +SKIP
+    """
     media = "image/jpeg" if path.suffix.lower() in (".jpg", ".jpeg") else "image/png"
     with whole(path) as temporary:  # around the packing too: JPEG has a limit to its sides
         temporary.write_bytes(encode(array, media, quality))
 
 
 def save_sheet(array: np.ndarray, path: Path) -> None:
-    """A contact sheet as PNG or JPEG, by the ending of ``path``; :func:`cosod.io.passed_over.is_sheet` knows it."""
+    """Saves a contact sheet as PNG or JPEG by its suffix, so that :func:`cosod.io.passed_over.is_sheet` knows it.
+
+    Example:
+        >>> save_sheet(sheet, Path("sheet.png"))  # doctest: +SKIP
+    """
     with whole(path) as temporary:
         if path.suffix.lower() == ".png":
             marked = PngInfo()
@@ -75,7 +99,7 @@ def save_sheet(array: np.ndarray, path: Path) -> None:
 
 
 def fitting_jpeg(array: np.ndarray) -> np.ndarray:
-    """An image ``(H, W, 3)`` as large as it is, or reduced as far as JPEG files need it.
+    """Encodes an image ``(H, W, 3)`` at its size, or reduced as far as JPEG files need it.
 
     Example:
         >>> fitting_jpeg(np.zeros((70_000, 2, 3), np.uint8)).shape
@@ -96,15 +120,18 @@ def contact_sheet(
     cell: int = 220,
     max_pixels: int = MAX_PIXELS,
 ) -> None:
-    """One picture of many groups: for each image the photo, its map and the overlay, one under the other.
+    """Draws one picture of many groups: for each image the photo, its map and the overlay, one under the other.
 
     Args:
         groups: name, and ``(image file, map file)`` of the images to show; the first ``columns`` of each.
         path: where to write it, PNG or JPEG.
-        threshold: of the overlays' masks.
+        threshold: threshold of the overlays' masks.
         columns: images a group.
         cell: side of a cell in pixels.
         max_pixels: images of more pixels, and others that cannot be read any more, are not shown.
+
+    Example:
+        >>> contact_sheet([("mugs", [(Path("mug.jpg"), Path("mug.png"))])], Path("sheet.png"))  # doctest: +SKIP
     """
     margin, gap, title = 24, 6, 46
     width = 2 * margin + columns * (cell + gap) - gap

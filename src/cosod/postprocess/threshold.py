@@ -11,7 +11,7 @@ MASK_THRESHOLD = 0.5
 
 
 def binarize(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
-    """A map ``(H, W)`` in [0, 1] -> bool mask.
+    """Binarizes a map ``(H, W)`` in [0, 1].
 
     Args:
         saliency: the map.
@@ -20,7 +20,8 @@ def binarize(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> n
             image without the object too.
 
     Example:
-        >>> mask = binarize(saliency, 0.5)
+        >>> binarize(np.array([[0.2, 0.8]]), 0.5).tolist()
+        [[False, True]]
     """
     check_threshold(threshold)
     if threshold == "adaptive":
@@ -31,11 +32,20 @@ def binarize(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> n
 
 
 def coseg_threshold(saliency: np.ndarray, cap: float = 0.8) -> float:
-    """Mean plus population standard deviation of a map, at most ``cap``, as SSNM's evaluation code has it."""
+    """Computes mean plus population standard deviation of a map, at most ``cap``, as SSNM's evaluation code does.
+
+    Example:
+        >>> round(coseg_threshold(np.array([[0.0, 0.2], [0.0, 0.2]])), 4)
+        0.2
+    """
     return min(float(saliency.mean() + saliency.std()), cap)
 
 
 def check_threshold(threshold: float | str) -> None:
-    """Raises InputError for a threshold that :func:`binarize` does not take."""
+    """Raises InputError for a threshold that :func:`binarize` does not take.
+
+    Example:
+        >>> check_threshold(0.5)
+    """
     if threshold not in ("adaptive", "coseg") and not (isinstance(threshold, int | float) and 0 < threshold < 1):
         raise InputError(f"threshold {threshold!r}: give a value between 0 and 1, 'adaptive' or 'coseg'")

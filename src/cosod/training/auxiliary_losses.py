@@ -16,7 +16,11 @@ SHRUNK = 0.25
 
 
 def scale_term(network: Callable[[Tensor], Output], images: Tensor, maps: Tensor) -> Tensor:
-    """Self-supervision by scale: the maps of the images at a quarter of their size against ``maps``, shrunk."""
+    """Compares the maps of the images at a quarter of their size with ``maps``, shrunk (self-supervision by scale).
+
+    Example:
+        >>> loss = scale_term(network, images, network(images).maps)  # doctest: +SKIP
+    """
     small = F.interpolate(images, scale_factor=SHRUNK, mode="bilinear", align_corners=True)
     return scale_consistency_loss(network(small).maps, maps)
 
@@ -37,7 +41,7 @@ class DiscriminatorTrainer:
         self.every, self.process_group = every, process_group
 
     def term(self, maps: Tensor) -> Tensor:
-        """For the network: how far its maps are from being taken for drawn ones."""
+        """Computes the network's loss: how far its maps are from being taken for ground truth."""
         return adversarial_loss(self.discriminator(maps), real=True)
 
     def learn(self, step: int, maps: Tensor, masks: Tensor) -> None:
@@ -53,10 +57,10 @@ class DiscriminatorTrainer:
         self.discriminator.requires_grad_(False)
 
     def state(self) -> dict:
-        """For the checkpoint."""
+        """Returns the state for the checkpoint."""
         return {"discriminator": self.discriminator.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def restore(self, state: dict) -> None:
-        """From the checkpoint."""
+        """Restores the state of a checkpoint."""
         self.discriminator.load_state_dict(state["discriminator"])
         self.optimizer.load_state_dict(state["optimizer"])

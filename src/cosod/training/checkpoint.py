@@ -30,7 +30,7 @@ def write(path: Path, state: dict[str, Any]) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A checkpoint, on the CPU, without running any code from it.
+    """Reads a checkpoint, on the CPU, without running any code from it.
 
     Raises:
         InputError: it is damaged, of another kind, or of a newer version.
@@ -78,7 +78,7 @@ def check_data(path: Path, found: list, wanted: list) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """The folder of a run.
+    """Creates the folder of a run.
 
     Raises:
         OutputError: it cannot be made.

@@ -11,7 +11,7 @@ from cosod.training.data.group_sampler import Sampler
 
 
 def nearest_groups(network: CoSaliencyNetwork, sampler: Sampler, size: int) -> dict[str, str]:
-    """Group -> the group, among those it may be paired with, whose consensus has the largest cosine with its own.
+    """Returns, for each group, the one with the nearest consensus by cosine among those that it may be paired with.
 
     Each consensus is formed by the network in evaluation mode from the first images of the group, as many as a
     step takes. It costs one forward pass of the encoder for about every image of the set.

@@ -27,16 +27,20 @@ Work = list[tuple[Batch, ...]]
 
 
 def train(job: TrainingJob) -> Path:
-    """Train as ``job`` says, or go on where its folder's checkpoint stands; returns the weights file.
+    """Trains as ``job`` says, or resumes from the checkpoint in its folder; returns the weights file.
 
     On the CPU the weights are the same to the bit however often the run was stopped, and for any number of
     workers.
 
     Raises:
-        InputError: data, recipe or checkpoint do not fit; see :class:`cosod.training.run.Run`.
-        WeightsError: the backbone's weights cannot be had.
+        InputError: data, recipe or checkpoint do not fit together.
+        WeightsError: the weights of the backbone cannot be loaded.
         TrainingError: fifty steps in a row were not finite.
         OutputError: something cannot be written; the last checkpoint is whole.
+
+    Example:
+        >>> job = TrainingJob(load_recipe("gconet_released"), ("sets/CoCo-SEG",), Path("run"))  # doctest: +SKIP
+        >>> weights = train(job)  # doctest: +SKIP
     """
     process_group = join(job.device)
     try:
@@ -76,7 +80,7 @@ def train(job: TrainingJob) -> Path:
 
 
 def _steps(run: Run, workers: int) -> Iterator[Work]:
-    """The work of this process, step by step, to the end of the run; begins where the run stands."""
+    """Yields the work of this process, step by step, from where the run stands to its end."""
     norm = (run.network.mean, run.network.std)
     while run.step < run.total:
         plan = run.plan_epoch()
@@ -91,7 +95,7 @@ def _steps(run: Run, workers: int) -> Iterator[Work]:
 
 
 def _set_modes_and_rates(run: Run) -> float:
-    """Training mode with what the recipe freezes, and the rates of the step; returns the schedule's factor."""
+    """Sets training mode with what the recipe freezes, and the rates of the step; returns the schedule's factor."""
     settings = run.recipe.optimizer
     progress = run.step / run.total
     run.network.train()
@@ -101,11 +105,14 @@ def _set_modes_and_rates(run: Run) -> float:
 
 
 def one_step(run: Run, work: Work) -> dict[str, float] | None:
-    """One step of the optimizer: gradients of all pairs averaged, over ``work`` and over processes.
+    """Takes one step of the optimizer with gradients averaged over ``work`` and over processes.
 
     Returns:
         The loss terms, means over all pairs of the step; ``None`` where the gradient was not finite: then neither
         the weights nor the statistics have changed, and the step is counted as skipped.
+
+    Example:
+        >>> terms = one_step(run, work)  # doctest: +SKIP
     """
     before = [buffer.clone() for buffer in run.network.buffers()]
     run.optimizer.zero_grad(set_to_none=True)
@@ -143,7 +150,7 @@ def one_step(run: Run, work: Work) -> dict[str, float] | None:
 
 
 def _look(run: Run, run_log: RunLog) -> None:
-    """After a step: validation, weights and checkpoint where they are due."""
+    """Validates and writes weights and checkpoint after a step where they are due."""
     job, recipe = run.job, run.recipe
     ends_epoch = run.step % run.steps_an_epoch == 0
     ends = run.step == run.total

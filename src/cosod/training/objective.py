@@ -29,7 +29,7 @@ class Objective(nn.Module):
         self.seen: list[tuple[Tensor, Tensor]] = []
 
     def forward(self, batches: tuple[Batch, ...]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The sum over the sets, and its terms without factors, detached, for the log."""
+        """Computes the sum over the sets, and its terms without factors, detached, for the log."""
         self.seen = []
         total = torch.zeros((), device=batches[0].images.device)
         logged: dict[str, Tensor] = {}

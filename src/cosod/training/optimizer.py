@@ -13,7 +13,7 @@ from cosod.training.config.sections import OptimizerSettings
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam or AdamW over the parameters that the recipe trains; what it freezes no longer asks for gradients.
+    """Creates Adam or AdamW over the parameters that the recipe trains, and freezes the others.
 
     Each parameter group carries ``peak``, its rate before the schedule's factor.
 
@@ -44,8 +44,8 @@ def set_rates(
     """Set the rates for a step, and return the schedule's factor.
 
     Args:
-        optimizer: of :func:`make_optimizer`.
-        settings: of the recipe.
+        optimizer: optimizer of :func:`make_optimizer`.
+        settings: settings of the recipe.
         epoch: from 0.
         progress: share of the run that is done.
         step: from 0.
@@ -90,7 +90,7 @@ class Average:
 
 
 def _cosine(progress: float, warmup: float) -> float:
-    """Up along a half cosine from 0.04, then down to 0."""
+    """Returns the factor of the cosine schedule: up along a half cosine from 0.04, then down to 0."""
     if progress < warmup:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / warmup)) / 2
     return (1 + math.cos(math.pi * (progress - warmup) / max(1e-12, 1 - warmup))) / 2
@@ -111,5 +111,5 @@ def _freeze(network: nn.Module, settings: OptimizerSettings) -> None:
 
 
 def _beginnings(names: Sequence[str]) -> set[str]:
-    """``backbone.``, ``backbone.conv1.``, ...: every whole beginning of a parameter's name."""
+    """Returns every whole prefix of a parameter's name: ``backbone.``, ``backbone.conv1.``, ..."""
     return {".".join(parts[:i]) + "." for name in names for parts in [name.split(".")] for i in range(1, len(parts))}

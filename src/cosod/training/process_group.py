@@ -34,16 +34,16 @@ class ProcessGroup:
         return self.rank == 0
 
     def share(self, pairs: int) -> int:
-        """Pairs of a step that each process takes, of ``pairs`` asked for: rounded up, and one at least."""
+        """Returns the number of pairs of a step for each process: the pairs asked for, divided and rounded up."""
         return -(-pairs // self.size)
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Waits until all processes are here."""
         if self.size > 1:
             dist.barrier()
 
     def agreed(self, value: object) -> object:
-        """What process 0 has as ``value``."""
+        """Returns what process 0 has as ``value``."""
         if self.size == 1:
             return value
         box = [value]
@@ -51,7 +51,7 @@ class ProcessGroup:
         return box[0]
 
     def mean(self, values: dict[str, torch.Tensor]) -> dict[str, float]:
-        """Scalars by name, averaged over the processes, which all have the same names."""
+        """Averages scalars over the processes, which all have the same names."""
         if not values:
             return {}
         stacked = torch.stack([value.detach().float() for value in values.values()])
@@ -61,12 +61,12 @@ class ProcessGroup:
         return dict(zip(values, stacked.tolist(), strict=True))
 
     def average_gradients(self, module: nn.Module) -> None:
-        """For a module outside of DDP: its gradients become the mean over the processes."""
+        """Averages the gradients of a module outside of DDP over the processes."""
         if self.size > 1:
             self._average([p.grad for p in module.parameters() if p.grad is not None])
 
     def average_statistics(self, module: nn.Module) -> None:
-        """The running statistics of batch normalization become the mean over the processes, who saw other images."""
+        """Averages the running statistics of batch normalization over the processes."""
         if self.size > 1:
             self._average([b for b in module.buffers() if b.is_floating_point()])
 

@@ -32,22 +32,22 @@ from cosod.training.validation import Validator
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A recipe with its data and machine.
+    """Configuration of a training run: a recipe, its data and the machine.
 
     Attributes:
-        recipe: what to do.
+        recipe: recipe of the training.
         data: training sets, see :func:`cosod.training.data.training_set.read_set`.
-        output: folder of the run. A run that is there goes on.
-        validate: sets to look at while training, beside the held-out groups.
+        output: folder of the run; a run that is there is resumed.
+        validate: sets that are scored at each validation, beside the held-out groups.
         images: folder with the images of sets that are COCO files, where they are not found beside these.
         backbone: file with the backbone's ImageNet weights; by default the known one is downloaded.
         init: weights file of this package, or folder of a run, to start the whole network from.
-        replay: folders of order files to follow, one for each set; by default the sampler decides.
+        replay: folders of order files to follow, one for each set; by default the sampler chooses the groups.
         device: see :func:`cosod.inference.device.choose_device`.
-        workers: processes that prepare batches; changes speed, not results.
-        checkpoint_every, log_every: steps.
-        tensorboard: write its event files too.
-        progress: show a bar on a terminal.
+        workers: number of processes that prepare batches; changes speed, not results.
+        checkpoint_every, log_every: number of steps between two checkpoints, and between two lines of the log.
+        tensorboard: whether TensorBoard's event files are written too.
+        progress: whether a progress bar is shown on a terminal.
     """
 
     recipe: Recipe
@@ -142,7 +142,9 @@ class Run:
         return network.to(self.process_group.device).eval()
 
     def plan_epoch(self) -> list[tuple[Meeting, ...]]:
-        """The meetings of the present epoch, over all processes; written to ``order`` in the run's folder."""
+        """Returns the meetings of the present epoch, over all processes, and writes them to ``order`` in the run's
+        folder.
+        """
         epoch = self.epoch
         fresh = self.step % self.steps_an_epoch == 0
         if self.recipe.sampling.partner == "hardest" and (fresh or not self.nearest):
@@ -189,7 +191,7 @@ class Run:
         save(self.result, path, extra)
 
     def _checkpoint(self) -> dict | None:
-        """The folder's checkpoint, if there is one, compared with this run."""
+        """Reads the folder's checkpoint, if there is one, and compares it with this run."""
         path = self.job.checkpoint
         if not path.exists():
             return None
@@ -218,7 +220,7 @@ class Run:
         self.step, self.skipped, self.nearest = found["step"], found["skipped"], found["nearest"]
 
     def _data(self) -> list:
-        """What is trained on, for people and to tell whether it has changed."""
+        """Returns what is trained on, for people and to tell whether it has changed."""
         rows = []
         for data in self.sets:
             names = json.dumps([(item.group, item.image.name) for item in data.items]).encode()
@@ -227,10 +229,10 @@ class Run:
 
 
 def _read_data(job: TrainingJob) -> tuple[list[TrainingSet], dict]:
-    """The training sets, and the held-out groups of the first."""
+    """Reads the training sets, and the held-out groups of the first."""
     recipe, wanted = job.recipe, job.recipe.validation
     shares = recipe.sampling.shares
-    if shares and len(job.data) != len(shares):
+    if shares and len(job.data) not in (1, len(shares)):  # of a single set, everything is drawn
         raise InputError(
             f"recipe {recipe.name} draws from {len(shares)} sets, not {len(job.data)}; repeat --data in its order, "
             "or set sampling.shares"
@@ -282,7 +284,7 @@ def _new_network(recipe: Recipe, groups: int) -> CoSaliencyNetwork:
 
 
 def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:
-    """All weights of a file, but the classifier's where it knows other groups."""
+    """Loads all weights of a file, but the classifier's where it knows other groups."""
     state = loading.load(path, expected=name).state_dict()
     own = network.state_dict()
     for key in own:
@@ -294,7 +296,11 @@ def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:
 
 
 def write_recipe(job: TrainingJob, held_out: list[str]) -> None:
-    """``recipe.json`` and ``held_out.txt`` in the run's folder: what made it."""
+    """Writes ``recipe.json`` and ``held_out.txt`` to the run's folder: what made it.
+
+    Example:
+        >>> write_recipe(job, held_out=["cat"])  # doctest: +SKIP
+    """
     write_text(job.output / "recipe.json", json.dumps(to_table(job.recipe), indent=2) + "\n")
     if held_out:
         write_text(job.output / "held_out.txt", "".join(f"{name}\n" for name in held_out))

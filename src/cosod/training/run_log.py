@@ -21,7 +21,7 @@ class RunLog:
     with the means of the loss terms since the line before, and one for each validation.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         start: step that the run goes on from; lines of later steps, of a run that was killed, are taken back.
         total: steps of the run.
         every: steps between lines.
@@ -29,7 +29,7 @@ class RunLog:
         progress: show a bar on a terminal.
 
     Attributes:
-        scores: of the last validation, also of one before the run was stopped.
+        scores: scores of the last validation, also of one before the run was stopped.
     """
 
     def __init__(self, folder: Path, start: int, total: int, every: int, tensorboard: bool, progress: bool):
@@ -73,7 +73,7 @@ class RunLog:
                 self.say(f"left out: {message}")
 
     def say(self, text: str) -> None:
-        """A line for the user that does not break the bar."""
+        """Prints a line for the user that does not break the progress bar."""
         self._bar.write(text, file=sys.stderr)
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class RunLog:
 
 
 def read_log(path: str | os.PathLike) -> list[dict]:
-    """The rows of a run's ``log.jsonl``; a last line that a killed run left unfinished is passed over."""
+    """Reads the rows of a run's ``log.jsonl``; an unfinished last line is ignored."""
     path = Path(path)
     if not path.exists():
         return []
@@ -113,7 +113,7 @@ def read_log(path: str | os.PathLike) -> list[dict]:
 
 
 def _rounded(value: float) -> float | None:
-    """Six digits; JSON has no NaN."""
+    """Rounds to six digits; JSON has no NaN."""
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 

@@ -12,7 +12,8 @@ QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def free_threads() -> int:
-    """The number of threads for this machine as it is now: the cores that this process may use less the busy ones.
+    """Returns the number of threads for this machine as it is now: the cores that this process may use less the busy
+    ones.
 
     Where a core is shared, the threads of one operation wait for the slowest of them: on two cores of which one was
     busy, two threads took five times as long as one. What ``OMP_NUM_THREADS`` says is kept.
@@ -53,7 +54,7 @@ def set_threads(wanted: int | None = None) -> int:
 
 
 def _cores() -> float:
-    """Cores that this process may use: those that it is bound to, or the share that its container has."""
+    """Returns the cores that this process may use: those that it is bound to, or the share that its container has."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = QUOTA.read_text().split()
@@ -63,5 +64,5 @@ def _cores() -> float:
 
 
 def _load() -> float:
-    """Cores that were busy in the last minute; 0 where the system does not tell."""
+    """Returns the cores that were busy in the last minute; 0 where the system does not tell."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

@@ -73,7 +73,7 @@ class Validator:
         return {key: round(float(np.mean([row[key] for row in rows])), 5) for key in rows[0]}
 
     def _readable(self, pairs: Pairs) -> list:
-        """Those that can be read: found out at once, and not by an error in the middle of a run."""
+        """Returns the pairs that can be read: found out now, not by an error in the middle of a run."""
         found = []
         for pair in pairs:
             try:

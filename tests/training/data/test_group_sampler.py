@@ -226,3 +226,9 @@ def test_groups_that_differ_in_a_number_alone_never_meet():
             if "a/cow_01" not in meeting.groups:
                 pytest.fail(f"{meeting.groups} met")
     assert same_name("horse_01", "horse_02") and not same_name("horse_01", "cow_01") and not same_name("1", "2")
+
+
+def test_of_a_single_set_everything_is_drawn():
+    single = dataclasses.replace(DATA, sources=(tuple(DATA.groups),))
+    plan = sampler(data=single, shares=(0.5, 0.3, 0.2), meetings=40).plan(0)
+    assert len(plan) == 40 and len({meeting.groups[0] for meeting in plan}) > 20

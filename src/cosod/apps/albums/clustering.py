@@ -43,12 +43,14 @@ class Grouping:
 
     @classmethod
     def plain(cls, smallest: int = 2) -> "Grouping":
-        """For vectors that were made without a background, whose distances are smaller and vary more."""
+        """Returns the settings for vectors that were made without a background, whose distances are smaller and vary
+        more.
+        """
         return cls(smallest, 0.3, 0.9)
 
 
 def cluster(vectors: np.ndarray, options: Grouping | None = None, most: int = MOST) -> np.ndarray:
-    """Albums of photos whose vectors point the same way.
+    """Clusters photos into albums by the cosine of their vectors.
 
     Average linkage on cosine distance: two albums are joined while the mean distance of their photos is small.
 
@@ -62,6 +64,11 @@ def cluster(vectors: np.ndarray, options: Grouping | None = None, most: int = MO
 
     Raises:
         ExtraError: scikit-learn is not installed.
+
+    Example:
+        >>> vectors = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
+        >>> cluster(vectors).tolist()
+        [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
     """
     options = options or Grouping()
     if len(vectors) < 2:
@@ -81,7 +88,7 @@ def cluster(vectors: np.ndarray, options: Grouping | None = None, most: int = MO
 
 
 def _albums(vectors: np.ndarray, options: Grouping) -> np.ndarray:
-    """Labels as of :func:`cluster`, of vectors that are few enough."""
+    """Returns the labels of :func:`cluster` for vectors that are few enough."""
     labels = _agglomerate(vectors, options)
     sums, counts = _sums(vectors, labels)
     likeness = ((sums**2).sum(axis=1) - counts) / np.maximum(counts * (counts - 1), 1)
@@ -112,7 +119,7 @@ def _agglomerate(vectors: np.ndarray, options: Grouping) -> np.ndarray:
 
 
 def distinctness(vectors: np.ndarray, labels: np.ndarray) -> float:
-    """Mean silhouette (Rousseeuw 1987) by cosine distance, from sums, without all pairs.
+    """Computes the mean silhouette (Rousseeuw 1987) by cosine distance, from sums, without all pairs.
 
     Args:
         vectors: unit vectors ``(N, D)``.
@@ -136,14 +143,14 @@ def distinctness(vectors: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _sums(vectors: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of the vectors of each label ``(K, D)``, and how many there are ``(K,)``; negative labels do not count."""
+    """Returns the sum of the vectors of each label ``(K, D)``, and their number ``(K,)``, without negative labels."""
     sums = np.zeros((labels.max() + 1, vectors.shape[1]), np.float32)
     np.add.at(sums, labels[labels >= 0], vectors[labels >= 0])
     return sums, np.bincount(labels[labels >= 0], minlength=len(sums))
 
 
 def _numbered(labels: np.ndarray, smallest: int) -> np.ndarray:
-    """Labels renumbered by size, of one size by their first photo; albums below ``smallest`` become -1."""
+    """Renumbers the labels by size, of one size by their first photo; albums below ``smallest`` become -1."""
     found, first, counts = np.unique(labels, return_index=True, return_counts=True)
     kept = [i for i in np.lexsort((first, -counts)) if found[i] >= 0 and counts[i] >= smallest]
     numbers = {found[i]: number for number, i in enumerate(kept)}

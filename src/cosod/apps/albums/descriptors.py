@@ -38,7 +38,7 @@ def describe(
     images: Sequence[ImageSource],
     on_error: Callable[[int, ImageError], None] | None = None,
 ) -> tuple[list[int], np.ndarray]:
-    """The backbone's deepest features, averaged under each image's own saliency map.
+    """Averages the backbone's deepest features under each image's own saliency map.
 
     They tell objects apart better than F of networks that train it to be compared within one group: on held-out groups
     of DUTS_class, see ``tools/measure_albums.py``.
@@ -51,6 +51,9 @@ def describe(
     Returns:
         Indices of the images that could be read and are not of one color, and their descriptors, float32 ``(N, C)``,
         neither centered nor normalized.
+
+    Example:
+        >>> indices, descriptors = describe(cosod.load(), photos)  # doctest: +SKIP
     """
     network = detector.network
     inputs = Inputs(images, detector.size, detector.max_pixels, on_error, twice=False, find_uniform=True)
@@ -68,7 +71,7 @@ def describe(
 
 
 def _own_maps(forward: GroupForward, features: Features) -> Tensor:
-    """Plain saliency of N images, ``(N, 1, s, s)`` in [0, 1]: of most networks the maps of each as a group of one."""
+    """Returns the saliency of N images by themselves, ``(N, 1, s, s)`` in [0, 1]: of most networks each as a group."""
     if isinstance(forward.network, GCoNetPlusMobile):  # one of its branches says it
         return features.skips[-1].float().sigmoid()
     return forward.maps_alone(features).float()
@@ -111,21 +114,21 @@ class Background:
 
     @classmethod
     def of(cls, descriptors: np.ndarray, dimensions: int, weights: str = "") -> "Background":
-        """From descriptors ``(N, C)`` of N photos of all kinds, N well over ``dimensions``."""
+        """Computes the background of descriptors ``(N, C)`` of N photos of all kinds, N well over ``dimensions``."""
         mean = descriptors.mean(axis=0)
         _, spread, axes = np.linalg.svd(descriptors - mean, full_matrices=False)
         deviation = spread[:dimensions] / len(descriptors) ** 0.5
         return cls(mean, axes[:dimensions].T / np.maximum(deviation, 1e-6), weights)
 
     def save(self, path: str | os.PathLike) -> None:
-        """As safetensors, the projection in half precision."""
+        """Saves the background as safetensors, the projection in half precision."""
         tensors = {"mean": self.mean.astype(np.float32), "projection": self.projection.astype(np.float16, order="C")}
         with whole(path) as temporary:
             save_file(tensors, temporary, {WEIGHTS: self.weights})
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Background":
-        """What :meth:`save` wrote; raises WeightsError if it is damaged."""
+        """Loads what :meth:`save` wrote; raises WeightsError if it is damaged."""
         try:
             with safe_open(path, framework="numpy") as file:
                 mean, projection = (file.get_tensor(n).astype(np.float32) for n in ("mean", "projection"))
@@ -138,13 +141,13 @@ class Background:
 
 
 def background_file(name: str) -> Path | None:
-    """Where the package keeps the background of a network of this name; None where it has no weights of it."""
+    """Returns the package's file of the background for a network of this name; None if there is none."""
     weights = registry.weights_file(name)
     return None if weights is None else weights.with_suffix(".albums.safetensors")
 
 
 def background_of(network: CoSaliencyNetwork) -> Background | None:
-    """The package's background for a network, other weights of the same network included; None if there is none."""
+    """Returns the package's background for a network, also for other weights of it; None if there is none."""
     try:
         path = background_file(registry.name_of(network))
     except InputError:  # a network of the caller's own
@@ -153,11 +156,14 @@ def background_of(network: CoSaliencyNetwork) -> Background | None:
 
 
 def embed(descriptors: np.ndarray, background: Background | None) -> np.ndarray:
-    """Descriptors -> unit vectors ``(N, D)`` float32 whose dot products say how alike the objects are.
+    """Maps descriptors to unit vectors ``(N, D)`` float32 whose dot products say how alike the objects are.
 
     With a background the descriptors are whitened by it, and what the photos at hand have in common beyond it (one
     camera, one house) is taken away in part: their mean counts N, the background's :data:`PRIOR`. Without one their
     own mean is all that can be taken away.
+
+    Example:
+        >>> vectors = embed(descriptors, background_of(network))  # doctest: +SKIP
     """
     x, prior = descriptors, PLAIN_PRIOR
     if background is not None and len(background.mean) == descriptors.shape[1]:

@@ -46,6 +46,9 @@ def group(
         InputError: no images.
         ImageError: an image that cannot be read, or none that can.
         ExtraError: scikit-learn is not installed.
+
+    Example:
+        >>> albums = cosod.group(["1.jpg", "2.jpg", "3.jpg"])  # doctest: +SKIP
     """
     images = [kept(image) for image in as_group(images)]
     detector = detector or load()
@@ -71,9 +74,12 @@ def sort(
     smallest: int = 2,
     unreadable: Sequence[int] = (),
 ) -> Albums:
-    """Albums of ``total`` images of which those at ``indices`` could be described.
+    """Returns the albums of ``total`` images of which those at ``indices`` could be described.
 
     What is neither described nor ``unreadable`` shows no object, and is left over.
+
+    Example:
+        >>> albums = sort(indices, descriptors, detector, total=len(images))  # doctest: +SKIP
     """
     plain = sorted(set(range(total)) - set(indices) - set(unreadable))
     if not len(indices):

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def find_photos(
     on_results: Callable[[Path, tuple[str, ...]], None] = lambda folder, verbs: None,
     on_left_out: Callable[[LeftOut], None] = lambda file: None,
 ) -> tuple[Path, ...]:
-    """All images under ``paths``, at any depth and outside ``output``, each once; see :func:`find_groups`."""
+    """Finds all images under ``paths``, at any depth and outside ``output``, each once; see :func:`find_groups`."""
     groups = find_groups(paths, exclude=[output], on_results=on_results, on_left_out=on_left_out)
     return tuple(dict.fromkeys(photo for group in groups for photo in group.images))
 
@@ -173,14 +174,17 @@ def sort_photos(
     facts["names"] = {group.name: [str(photo) for photo in group.images] for group in (*albums, leftovers)}
     write_text(job.output / RECORD, json.dumps(facts, indent=1, ensure_ascii=False))
     for name, photo in placed.items():
-        _place(photo, job.output / name, job.copy)
+        try:
+            _place(photo, job.output / name, job.copy)
+        except ImageError as error:
+            failed.append({"image": str(photo), "error": str(error)})
     if not earlier or not (job.output / SHEET).exists():
         album_sheet([*albums, leftovers], job.output / SHEET, detector.max_pixels)
     return Sorted(albums, leftovers.images, tuple(failed), earlier)
 
 
 def _describe(detector, model: str, photos: Sequence[Path], output: Path, report):
-    """Indices, descriptors and failures; parts that a stopped run described are read back."""
+    """Returns indices, descriptors and failures; parts that a stopped run described are read back."""
     indices: list[int] = []
     descriptors: list[np.ndarray] = []
     failed: list[dict[str, str]] = []
@@ -215,9 +219,24 @@ def _read_part(kept: Path):
 
 
 def _place(photo: Path, target: Path, copy: bool) -> None:
-    """A relative link at ``target`` to the photo, or a copy of it where links are not wanted or not to be had."""
+    """Links ``target`` relatively to the photo, or copies it where links are not wanted or not possible.
+
+    Raises:
+        ImageError: the photo is gone, or cannot be read any more.
+        OutputError: another file stands there, or nothing can be written.
+    """
     if _ours(target, photo):
         return
+    try:
+        source = photo.open("rb")
+    except OSError as error:
+        why = error.strerror or error
+        raise ImageError(f"{photo}: cannot be read any more ({why}); put it back and run again") from error
+    with source:
+        _place_from(source, photo, target, copy)
+
+
+def _place_from(source: BinaryIO, photo: Path, target: Path, copy: bool) -> None:
     if target.exists() or target.is_symlink():
         raise OutputError(f"{target} exists and is not of this run; move it away or give another folder")
     if not copy:
@@ -228,7 +247,8 @@ def _place(photo: Path, target: Path, copy: bool) -> None:
         except OSError:
             pass  # a file system without links, or another drive
     with whole(target) as temporary:
-        shutil.copyfile(photo, temporary)
+        with temporary.open("wb") as file:
+            shutil.copyfileobj(source, file)
         shutil.copystat(photo, temporary)
 
 
@@ -255,7 +275,7 @@ def _remove(output: Path, written: dict[str, str]) -> None:
 
 
 def _read_record(path: Path) -> dict | None:
-    """What an earlier run wrote; None where there is nothing. What is no such record is an error, not overwritten."""
+    """Reads what an earlier run wrote; None where there is nothing. What is no such record is an error."""
     if not path.exists():
         return None
     try:

@@ -19,7 +19,7 @@ _CELL, _GAP, _MARGIN, _TITLE = 150, 6, 24, 40
 
 
 def album_sheet(albums: Sequence[Group], path: Path, max_pixels: int = MAX_PIXELS) -> None:
-    """Name, size and first :data:`COLUMNS` photos of the first :data:`ROWS` albums, as JPEG or PNG.
+    """Draws name, size and first :data:`COLUMNS` photos of the first :data:`ROWS` albums, as JPEG or PNG.
 
     The place of a photo of more than ``max_pixels``, or that cannot be read any more, stays empty.
     """

@@ -34,10 +34,10 @@ class Background:
     blur: bool = False
 
     def render(self, size: tuple[int, int], photo: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-        """The background as ``(height, width, 3)`` uint8, ``size`` being ``(width, height)``.
+        """Renders the background as ``(height, width, 3)`` uint8, ``size`` being ``(width, height)``.
 
         Args:
-            size: of the result.
+            size: size of the result.
             photo: ``(H, W, 3)``, used for ``blur``: the part of the photo that the frame shows.
             alpha: its ``(H, W)`` uint8, 255 where the object is.
         """
@@ -52,7 +52,7 @@ class Background:
 
 
 def background(given: "Background | ImageSource | tuple[int, int, int]") -> Background:
-    """The background that is meant.
+    """Returns the background that a word, a color or a file stands for.
 
     Args:
         given: ``"blur"``; a color as ``"#rrggbb"``, ``"#rgb"``, a CSS name or three numbers; ``"top:bottom"``, two
@@ -91,7 +91,7 @@ def _color(text: str) -> tuple[int, int, int] | None:
 
 
 def cover(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The image ``(H, W, 3)`` enlarged or reduced until it covers ``size`` (width, height), its middle kept."""
+    """Enlarges or reduces the image ``(H, W, 3)`` until it covers ``size`` (width, height), and cuts out its middle."""
     height, width = image.shape[:2]
     scale = max(size[0] / width, size[1] / height)
     across, down = size[0] / scale, size[1] / scale
@@ -103,7 +103,7 @@ def cover(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def out_of_focus(photo: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The photo ``(H, W, 3)`` blurred, at most :data:`BLUR_SIDE` large, without a halo of the object's colors.
+    """Blurs the photo ``(H, W, 3)``, at most :data:`BLUR_SIDE` large, without a halo of the object's colors.
 
     The object is first replaced by what surrounds it.
     """

@@ -31,8 +31,8 @@ class CutoutOptions:
     Attributes:
         method: ``grabcut``: the map's mask, corrected by the photo's colors, with a smooth edge. ``threshold``: the
             map's mask with a smooth edge. ``alpha``: the map itself is the opacity.
-        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarize`. By default the network's own,
-            as of masks and overlays, and 0.5 where maps are given.
+        threshold: threshold of the map's mask, see :func:`cosod.postprocess.threshold.binarize`. By default the
+            network's own, as of masks and overlays, and 0.5 where maps are given.
         background: what comes behind, see :func:`cosod.apps.cutout.backgrounds.background`; None leaves the result
             transparent.
         size: ``(width, height)`` of the result: the object is enlarged or reduced to fit into it. By default the
@@ -87,7 +87,7 @@ class Cutout:
 def cut_out(
     image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None, presence: float | None = None
 ) -> np.ndarray:
-    """The object that a map marks, cut out of its image.
+    """Cuts the object that a map marks out of its image.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
@@ -104,8 +104,8 @@ def cut_out(
         InputError: a map that does not fit the image, a background that cannot be read.
 
     Example:
-        >>> (saliency,) = cosod.load().segment([photo])
-        >>> rgba = cut_out(photo, saliency)
+        >>> (saliency,) = cosod.load().segment([photo])  # doctest: +SKIP
+        >>> rgba = cut_out(photo, saliency)  # doctest: +SKIP
     """
     return cut_out_noted(image, saliency, options, presence).pixels
 
@@ -113,7 +113,11 @@ def cut_out(
 def cut_out_noted(
     image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None, presence: float | None = None
 ) -> Cutout:
-    """As :func:`cut_out`, with notes on what did not go as it should."""
+    """Does the same as :func:`cut_out`, and returns notes on what did not go as it should.
+
+    Example:
+        >>> found = cut_out_noted(image, saliency)  # doctest: +SKIP
+    """
     options = options or CutoutOptions()
     saliency = check_map(saliency, image.shape[:2])
     absent = absence.is_absent(presence, options.absent)
@@ -140,9 +144,9 @@ def cutout(
     presence: Sequence[float | None] | None = None,
     **changes,
 ) -> list[np.ndarray]:
-    """The object that a group of images shares, cut out of each.
+    """Cuts the object that a group of images shares out of each.
 
-    >>> pictures = cosod.cutout(photos, background="white", size=(800, 800))
+    >>> pictures = cosod.cutout(photos, background="white", size=(800, 800))  # doctest: +SKIP
 
     Args:
         images: as for :meth:`cosod.Detector.segment`.
@@ -159,6 +163,9 @@ def cutout(
     Raises:
         InputError: no images, or maps or options that cannot be used.
         ImageError: an image that cannot be read.
+
+    Example:
+        >>> results = cosod.cutout(["mug1.jpg", "mug2.jpg"], background="white")  # doctest: +SKIP
     """
     from cosod.apps.map_sources import images_and_maps
 
@@ -178,17 +185,23 @@ def cutout(
 
 
 def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
-    """The mask of what :func:`cut_out` shows: the map's own, its outline moved to where the colors change.
+    """Computes the mask of what :func:`cut_out` shows: the map's own, its outline moved to where the colors change.
 
     Args:
         image, saliency: as for :func:`cut_out`.
-        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarize`.
+        threshold: threshold of the map's mask, see :func:`cosod.postprocess.threshold.binarize`.
 
     Returns:
         bool ``(H, W)``.
 
     Raises:
         InputError: a map that does not fit the image, or an unknown threshold.
+
+    Example:
+        >>> image, saliency = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.float32)
+        >>> image[8:24, 8:24], saliency[8:24, 8:24] = 255, 1.0
+        >>> cut_mask(image, saliency).shape
+        (32, 32)
     """
     options = CutoutOptions(threshold=threshold)
     alpha, _ = _alpha(image, check_map(saliency, image.shape[:2]), options)
@@ -196,7 +209,7 @@ def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = M
 
 
 def _alpha(image: np.ndarray, saliency: np.ndarray, options: CutoutOptions) -> tuple[np.ndarray, list[str]]:
-    """Opacity of the object, uint8 ``(H, W)``, and notes."""
+    """Computes the opacity of the object, uint8 ``(H, W)``, and notes."""
     if options.method == "alpha":
         return (255 * saliency).round().astype(np.uint8), []
     alpha = np.zeros(saliency.shape, np.uint8)
@@ -219,7 +232,7 @@ def _touches(box: tuple[int, int, int, int], shape: tuple[int, int]) -> bool:
 
 
 def _placed(rgba: np.ndarray, photo: np.ndarray, box, options: CutoutOptions) -> np.ndarray:
-    """The cut-out in its frame and on its background."""
+    """Places the cut-out in its frame and on its background."""
     if options.size is None and options.padding is None:
         framed, shown = rgba, (slice(None), slice(None))
     elif box is None:
@@ -235,7 +248,7 @@ def _placed(rgba: np.ndarray, photo: np.ndarray, box, options: CutoutOptions) ->
 
 
 def _framed(rgba: np.ndarray, box, options: CutoutOptions) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """The object in a frame of its own, and the part of the photo (rows, columns) that lies in the frame."""
+    """Places the object in a frame of its own; also returns the part of the photo (rows, columns) in the frame."""
     x, y, width, height = box
     if options.size is None:
         margin = round(options.padding * max(width, height))
@@ -262,7 +275,7 @@ def _framed(rgba: np.ndarray, box, options: CutoutOptions) -> tuple[np.ndarray, 
 
 
 def _over(rgba: np.ndarray, behind: np.ndarray) -> np.ndarray:
-    """RGBA laid over RGB, by bands of rows, which bounds the memory."""
+    """Lays RGBA over RGB, by bands of rows, which bounds the memory."""
     result = np.empty_like(behind)
     for start in range(0, len(rgba), 256):
         rows = slice(start, start + 256)

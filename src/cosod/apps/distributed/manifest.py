@@ -25,7 +25,7 @@ Finished = Callable[[Group, Summary], None]
 
 
 def folder_of(output: Path) -> Path:
-    """Where the manifests of an output folder are."""
+    """Returns the folder of the manifests of an output folder."""
     return output / RECORDS / SHARDS
 
 
@@ -33,14 +33,14 @@ def folder_of(output: Path) -> Path:
 def sharded(
     shard: Shard | None, output: Path, groups: Sequence[Group], facts: Mapping[str, object]
 ) -> Iterator[tuple[list[Group], Finished]]:
-    """The shard's part of the groups, and what is to be called with each of them when it is finished.
+    """Yields the shard's part of the groups, and the function to call with each of them when it is finished.
 
     The manifest is written at the beginning, every few seconds, and at the end, after an error too.
 
     Args:
         shard: None for all groups, without a manifest.
         output: folder of the results.
-        groups: of the whole run.
+        groups: groups of the whole run.
         facts: model and options, which must be the same for all shards.
 
     Raises:
@@ -95,7 +95,7 @@ def _planned(group: Group) -> dict:
 
 
 def read_manifests(output: Path) -> list[dict]:
-    """The manifests in an output folder, by number.
+    """Reads the manifests in an output folder, by number.
 
     Raises:
         InputError: one is damaged.
@@ -146,7 +146,7 @@ def _check_others(output: Path, shard: Shard, facts: Mapping[str, object]) -> No
 
 
 def _check_names(groups: Sequence[Group]) -> None:
-    """A group of this name would have its record where a manifest is."""
+    """Raises InputError for a group whose record would be where a manifest is."""
     for group in groups:
         if re.fullmatch(rf"{SHARDS}/[0-9]+-of-[0-9]+", group.name):
             raise InputError(f"{group.name}: shards keep a file of this name; rename the folder")

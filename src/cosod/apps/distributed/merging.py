@@ -13,7 +13,7 @@ MANIFEST = "manifest.json"
 
 
 def merge(output: Path) -> dict:
-    """What the shards in an output folder have done together; once all have finished, :data:`MANIFEST` holds it too.
+    """Merges what the shards in an output folder have done; once all have finished, :data:`MANIFEST` holds it too.
 
     Returns:
         ``shards`` (how many there are), ``facts`` (model and options), ``missing`` (numbers of those that never

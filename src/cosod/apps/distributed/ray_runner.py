@@ -42,8 +42,8 @@ class RayRunner:
     Args:
         opener: opens the detector and says its identity, on whichever machine; must be picklable.
         workers: detectors at work; by default one a GPU, or one a machine where there is none.
-        address: of a running cluster (``auto``, ``host:port``); by default Ray is started on this machine, for this
-            run, with all its processors and without a dashboard.
+        address: address of a running cluster (``auto``, ``host:port``); by default Ray is started on this machine, for
+            this run, with all its processors and without a dashboard.
         device: that the opener was given.
 
     Raises:
@@ -77,7 +77,8 @@ class RayRunner:
         report: Callable[[dict], None] = lambda event: None,
         finished: Callable[[Group, Summary], None] = lambda group, summary: None,
     ) -> Summary:
-        """As :func:`cosod.apps.segment.run`; a group's events are reported when it is finished, all at once.
+        """Does the same as :func:`cosod.apps.segment.run`; the events of a group are reported at once, when it is
+        finished.
 
         A worker that dies is started again, and its group is done again, :data:`RETRIES` times. An output that cannot
         be written ends the run, as does Ctrl-C; Ray is then shut down, where it was started here.
@@ -102,7 +103,7 @@ class RayRunner:
         return summary
 
     def _results(self, model: str, groups: Sequence[Group], job: SegmentJob) -> Iterator[tuple[int, tuple]]:
-        """Number of each group and what :class:`_Worker` said of it, as they come."""
+        """Yields the number of each group and what :class:`_Worker` said of it, as they come."""
         ray = self._ray
         share = self._share()
         workers = min(share.workers, len(groups))
@@ -172,7 +173,7 @@ def _check_reachable(address: str) -> None:
 
 
 def share_of(nodes: Sequence[tuple[int, int]], workers: int | None, device: str) -> Share:
-    """What each worker gets, so that all find a place and no processor is left over without need.
+    """Returns the share of each worker, so that all find a place and no processor is left over without need.
 
     Args:
         nodes: processors and GPUs of each machine.
@@ -259,7 +260,7 @@ class _Worker:
 
 
 def _asked(method: Any, *arguments: Any) -> Any:
-    """What another actor answers."""
+    """Returns what another actor answers."""
     import ray
 
     return ray.get(method.remote(*arguments))

@@ -17,7 +17,7 @@ class Shard(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """``2/8``.
+        """Parses ``2/8``.
 
         Raises:
             InputError: it is no such thing.
@@ -32,12 +32,12 @@ class Shard(NamedTuple):
         return f"{self.number}/{self.count}"
 
     def of(self, groups: Sequence[Group]) -> list[Group]:
-        """This part of the groups, in their order."""
+        """Returns this part of the groups, in their order."""
         return [group for group, part in zip(groups, assign(groups, self.count), strict=True) if part == self.number]
 
 
 def assign(groups: Sequence[Group], count: int) -> list[int]:
-    """The part, 1 to ``count``, that does each group; the same wherever names and numbers of images are.
+    """Assigns each group to a part, 1 to ``count``; the same wherever names and numbers of images are.
 
     The largest group first, each goes to the part with the fewest images so far. No part then has more images than
     the average and the largest group together.

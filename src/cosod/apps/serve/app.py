@@ -44,13 +44,16 @@ CLIENT_LEFT = 499
 def create_app(
     detector: Detector, limits: Limits | None = None, host: str = "127.0.0.1", names: Collection[str] = ()
 ) -> FastAPI:
-    """The application, to be run by an ASGI server in one process.
+    """Creates the application, to be run by an ASGI server in one process.
 
     Args:
         detector: the one model instance; a single thread uses it.
         limits: what is taken in.
         host: the address it is served at, which decides the host names that it answers to.
         names: further host names to answer to.
+
+    Example:
+        >>> app = create_app(cosod.load())  # doctest: +SKIP
     """
     limits = limits or Limits()
     store = Store(limits)
@@ -113,7 +116,7 @@ def _add_groups(app: FastAPI, store: Store, worker: Worker, limits: Limits) -> N
 
     @app.get("/api/limits", tags=["groups"])
     async def read_limits() -> Bounds:
-        """What the server takes in."""
+        """Returns what the server takes in."""
         return Bounds.of(limits)
 
     @app.post("/api/groups", tags=["groups"], status_code=201, openapi_extra=UPLOAD, responses=FULL)
@@ -133,7 +136,7 @@ def _add_groups(app: FastAPI, store: Store, worker: Worker, limits: Limits) -> N
 
     @app.get("/api/groups/{group}", tags=["groups"], responses=GONE)
     async def read_group(group: str) -> GroupState:
-        """The group's photos and its job."""
+        """Returns the group's photos and its job."""
         return GroupState.of(store.get(group), worker)
 
     @app.delete("/api/groups/{group}", tags=["groups"], status_code=204, responses=GONE)
@@ -143,7 +146,7 @@ def _add_groups(app: FastAPI, store: Store, worker: Worker, limits: Limits) -> N
 
 
 def _shown(data: bytes, photo: Photo, max_pixels: int) -> np.ndarray:
-    """The mask that a painted mark makes of a photo."""
+    """Returns the mask that a painted mark makes of a photo."""
     painting = read_mark(data, (photo.height, photo.width))
     return 255 * marked_mask(painting, lambda: read_image(photo.path, max_pixels)).astype(np.uint8)
 
@@ -218,7 +221,7 @@ def _add_photos(app: FastAPI, store: Store, limits: Limits) -> None:
         side: Side = None,
         as_found: Annotated[bool, Query(description="Leave out the correction that was painted.")] = False,
     ) -> Response:
-        """A picture of the photo: itself, its map, mask, cut-out, thumbnail or overlay."""
+        """Returns a picture of the photo: itself, its map, mask, cut-out, thumbnail or overlay."""
         found = store.get(group)
         asked = found.photo(photo)
         draw = partial(render, view, found, asked, threshold, side, frame, as_found)
@@ -241,7 +244,7 @@ def _add_job(app: FastAPI, store: Store, worker: Worker) -> None:
 
     @app.get("/api/groups/{group}/job", tags=["job"], responses=GONE)
     async def read_job(group: str) -> JobState:
-        """How far the job is."""
+        """Returns how far the job is."""
         return JobState.of(_job(store, group), worker)
 
     @app.delete("/api/groups/{group}/job", tags=["job"], responses=GONE)
@@ -258,7 +261,7 @@ def _add_job(app: FastAPI, store: Store, worker: Worker) -> None:
         threshold: Threshold = 0.5,
         views: Annotated[list[ZipViews] | None, Query(description="All by default.")] = None,
     ) -> StreamingResponse:
-        """Everything in one zip, sent while it is made."""
+        """Returns everything in one zip, sent while it is made."""
         found = store.get(group)
         if not any(photo.found for photo in found.photos.values()):
             raise Unknown("there are no results yet")

@@ -44,7 +44,7 @@ class Guard:
         app: what stands behind.
         host: the address that the server listens at. On loopback only loopback names are answered, otherwise
             this machine's names and any address in digits, which no rebinding can forge.
-        limits: of bodies.
+        limits: limits on bodies.
         names: further names to answer to, as those of a proxy.
     """
 
@@ -88,7 +88,7 @@ class Guard:
             return False
 
     def _counted(self, scope, receive):
-        """``receive`` with the body's bytes counted and its pauses bounded."""
+        """Returns ``receive`` with the body's bytes counted and its pauses bounded."""
         upload = scope["path"] == "/api/groups" or scope["path"].endswith("/photos")
         most = self.limits.upload_bytes if upload else self.limits.small_bytes
         taken, complete = 0, False

@@ -85,7 +85,7 @@ class Worker:
         self._thread.start()
 
     def submit(self, group: UploadedGroup) -> Job:
-        """A job over all photos of the group, in place of the group's earlier one.
+        """Submits a job over all photos of the group, in place of the group's earlier one.
 
         Raises:
             Full: too many jobs wait already; the earlier one goes on.
@@ -108,7 +108,7 @@ class Worker:
             return group.job
 
     def ahead_of(self, job: Job) -> int:
-        """How many jobs come before this one."""
+        """Returns how many jobs come before this one."""
         with self._changed:
             waiting = [other for other in self._waiting if other.active]
             if job not in waiting:
@@ -169,7 +169,7 @@ def _run(detector: Detector, job: Job) -> tuple[State, str]:
 
 
 def _find(detector: Detector, job: Job, on_error: OnError) -> Iterator[Result]:
-    """Results of the job's photos; where photos are marked, the object is what the marks show."""
+    """Yields the results of the job's photos; where photos are marked, the object is what the marks show."""
     photos = _Watched(job)
     marked = [photo for photo in job.photos if photo.marked]
     if not marked:

@@ -40,7 +40,7 @@ class Given(BaseModel):
 
 
 def create_label_app(session: Session, then: str, then_skipped: str | None = None) -> FastAPI:
-    """The application for one sitting, to be run by an ASGI server in one process on a loopback address.
+    """Creates the application for one sitting, to be run by an ASGI server in one process on a loopback address.
 
     Args:
         session: what is asked and answered; it becomes ``app.state.session``.
@@ -110,7 +110,7 @@ def _add_routes(app: FastAPI, commands: dict[str, str]) -> None:
 
 
 def _encoded(session: Session, number: int) -> bytes:
-    """An image of the session as the network sees it, upright and over white, as JPEG.
+    """Encodes an image of the session as the network sees it, upright and over white, as JPEG.
 
     Raises:
         ImageError: it cannot be read, or is not the one that the points were asked for.

@@ -60,13 +60,13 @@ def read_correction(data: bytes, size: tuple[int, int]) -> np.ndarray:
 
 
 def marked_mask(painting: np.ndarray, read: Callable[[], np.ndarray]) -> np.ndarray:
-    """The mask of a photo in which a person marked the object: what is painted is the object there.
+    """Computes the mask of a photo in which a person marked the object: what is painted is the object there.
 
     Where the painting leaves something open, the object may reach a little beyond the strokes, up to where the
     colors change (:func:`cosod.postprocess.object_mask.grab_cut`).
 
     Args:
-        painting: of :func:`read_mark`, ``(H, W)``.
+        painting: painting of :func:`read_mark`, ``(H, W)``.
         read: gives the photo, ``(H, W, 3)`` uint8; called where something is left open.
 
     Returns:
@@ -90,7 +90,7 @@ def marked_mask(painting: np.ndarray, read: Callable[[], np.ndarray]) -> np.ndar
 
 
 def corrected(saliency: np.ndarray, painting: np.ndarray) -> np.ndarray:
-    """A map ``(H, W)`` of any type with full scale 255 or 1, with a correction of :func:`read_correction` applied."""
+    """Applies a correction of :func:`read_correction` to a map ``(H, W)`` of any type with full scale 255 or 1."""
     result = saliency.copy()
     result[painting >= OBJECT] = 255 if saliency.dtype == np.uint8 else 1
     result[painting <= BACKGROUND] = 0
@@ -111,7 +111,7 @@ def _read(data: bytes, size: tuple[int, int]) -> np.ndarray:
 
 
 def _gray(image: Image.Image) -> np.ndarray:
-    """The picture as uint8 gray: what is transparent is black, 16 bits become 8, of two dark values one is white."""
+    """Converts a picture to uint8 gray: transparent is black, 16 bits become 8, of two dark values one is white."""
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.float32)
         values = (deep if deep.max(initial=0) <= BACKGROUND else deep / 257).round().astype(np.uint8)
@@ -126,7 +126,7 @@ def _gray(image: Image.Image) -> np.ndarray:
 
 
 def _fitted(painting: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The painting at the size of its photo; where it is reduced, the only stroke is not lost however thin it is."""
+    """Resizes the painting to its photo; where it is reduced, no stroke is lost however thin it is."""
     height, width = size
     if painting.shape[0] <= height and painting.shape[1] <= width:
         return cv2.resize(painting, (width, height), interpolation=cv2.INTER_NEAREST)
@@ -144,7 +144,7 @@ def _near(painted: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _touching(mask: np.ndarray, painted: np.ndarray) -> np.ndarray:
-    """The parts of ``mask`` that hold something painted."""
+    """Returns the parts of ``mask`` that hold something painted."""
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     kept = np.zeros(count, bool)
     kept[np.unique(labels[painted])] = True

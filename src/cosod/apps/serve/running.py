@@ -32,7 +32,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(listening: socket.socket, host: str = "127.0.0.1") -> str:
-    """The address to open in a browser."""
+    """Returns the address to open in a browser."""
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{listening.getsockname()[1]}"
 

@@ -46,7 +46,7 @@ class Photo:
         id: made by the server; the names of all files are made of it.
         name: as uploaded, made safe by :func:`safe_name`; shown and written into zips, never a path here.
         path: the upload as it came.
-        height, width: of the upright photo in pixels.
+        height, width: height and width of the upright photo in pixels.
         marked: whether :attr:`mark` holds what a person painted to show the object.
         corrected: whether :attr:`correction` holds what a person changed of the result.
         found: whether :attr:`map` holds the map of the last job.
@@ -78,7 +78,7 @@ class Photo:
         return self.path.with_suffix(".map.png")
 
     def told(self, text: str) -> str:
-        """A message with the photo's own name in place of the server's path."""
+        """Returns a message with the photo's own name in place of the server's path."""
         return text.replace(str(self.path), self.name)
 
     def delete(self) -> None:
@@ -93,13 +93,13 @@ class UploadedGroup:
 
     Attributes:
         id: what a client needs to know to see the group.
-        folder: of its uploads and results, flat.
-        photos: by id, in the order they came.
+        folder: folder of its uploads and results, flat.
+        photos: photos by id, in the order they came.
         job: the latest one.
         runs: jobs so far.
         paintings: changes of marks and corrections so far.
         crops: how the thumbnails were last planned, kept by :mod:`cosod.apps.serve.views`.
-        bytes: of its uploads, those under way among them.
+        bytes: number of bytes of its uploads, those under way among them.
         touched: when somebody last asked about it.
         deleted: nothing may be written any more.
         lock: held by whoever writes into ``folder`` or changes ``photos``.
@@ -138,7 +138,7 @@ class Store:
     """All groups of one server.
 
     Args:
-        limits: of what it holds.
+        limits: limits on what it holds.
         clock: seconds, for telling how long a group has not been used.
     """
 
@@ -150,7 +150,7 @@ class Store:
         self._lock = threading.Lock()
 
     def create(self) -> UploadedGroup:
-        """A new, empty group; raises Full if there are too many."""
+        """Creates an empty group; raises Full if there are too many."""
         with self._lock:
             if len(self._groups) >= self.limits.groups:
                 raise Full(f"the server keeps {self.limits.groups} groups already; try again later")
@@ -161,7 +161,7 @@ class Store:
             return group
 
     def get(self, group_id: str) -> UploadedGroup:
-        """The group, which counts as a use of it; raises Unknown."""
+        """Returns the group, which counts as a use of it; raises Unknown."""
         with self._lock:
             group = self._groups.get(group_id)
             if group is None:
@@ -202,7 +202,7 @@ class Store:
 
 
 def safe_name(name: str) -> str:
-    """A file's name as it may be shown and be written into a zip: no folders, nothing invisible, not too long."""
+    """Returns a file's name as it may be shown and put into a zip: no folders, nothing invisible, not too long."""
     name = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     name = "".join(c for c in name if unicodedata.category(c)[0] != "C")
     name = re.sub(r'[<>:"|?*]', "_", name).strip(". ")

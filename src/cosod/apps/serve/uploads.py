@@ -101,7 +101,7 @@ async def _decode(parts: "_Parts", decoding: CapacityLimiter) -> None:
 
 
 def _size(photo: Photo, max_pixels: int) -> tuple[int, int]:
-    """Height and width, once the photo has been decoded to its end."""
+    """Returns the height and width, once the photo has been decoded to its end."""
     return read_image(photo.path, max_pixels).shape[:2]
 
 

@@ -68,7 +68,7 @@ class Frame:
     def of(
         cls, background: str | None, size: str | None, padding: float | None, absent: str = absence.DEFAULT
     ) -> "Frame":
-        """What the words of an address mean.
+        """Returns the frame that the words of an address mean.
 
         Raises:
             InputError: a background that is neither a color nor a gradient nor ``blur``; a file of the server's is
@@ -81,7 +81,7 @@ class Frame:
         return cls(behind, width_height, padding, absent)
 
     def options(self, threshold: float, side: int | None) -> CutoutOptions:
-        """As the cut-out takes it; ``side`` is the most pixels that a preview may have a side."""
+        """Returns the options of the cut-out; ``side`` is the maximum side of a preview in pixels."""
         size = self.size
         if size and side and max(size) > side:
             size = tuple(max(1, round(length * side / max(size))) for length in size)
@@ -90,7 +90,7 @@ class Frame:
 
 
 def named_background(text: str) -> Background:
-    """The background that a word from elsewhere means: ``blur``, a color, or two with a colon between them.
+    """Returns the background that a word stands for: ``blur``, a color, or two with a colon between them.
 
     Raises:
         InputError: anything else; what is no color would be taken for the path of a file.
@@ -116,15 +116,15 @@ def render(
     frame: Frame = Frame(),
     as_found: bool = False,
 ) -> tuple[bytes, str]:
-    """One picture of one photo.
+    """Renders one picture of one photo.
 
     Args:
         view: what to show.
         group: the photo's, which thumbnails are made to look alike in.
         photo: with a map, unless ``view`` is the photo itself.
-        threshold: of all views but photo and map, see :func:`cosod.postprocess.threshold.binarize`.
+        threshold: threshold of all views but photo and map, see :func:`cosod.postprocess.threshold.binarize`.
         side: longest side in pixels; by default the photo's own size, and :data:`THUMBNAIL` of thumbnails.
-        frame: of cut-outs; its ``absent`` counts for thumbnails too.
+        frame: frame of cut-outs; its ``absent`` counts for thumbnails too.
         as_found: leave out the correction of the photo.
 
     Returns:
@@ -151,7 +151,7 @@ def zipped(
     threshold: float,
     frame: Frame = Frame(),
 ) -> Iterator[bytes]:
-    """A zip of the views of all photos that have a map, piece by piece, each made when it is its turn.
+    """Yields a zip of the views of all photos that have a map, piece by piece, each made when it is its turn.
 
     Beside a folder for each view it holds ``results.json``: names, sizes, presence and files of the photos.
     """
@@ -206,7 +206,7 @@ def _render(
 
 
 def _map(photo: Photo, side: int | None, as_found: bool = False) -> np.ndarray:
-    """The map in [0, 1], ``(H, W)``, as it was corrected, shrunk to ``side``."""
+    """Returns the map in [0, 1], ``(H, W)``, as it was corrected, shrunk to ``side``."""
     with Image.open(photo.map) as stored:
         saliency = np.asarray(stored)
     if photo.corrected and not as_found:
@@ -216,12 +216,12 @@ def _map(photo: Photo, side: int | None, as_found: bool = False) -> np.ndarray:
 
 
 def _presence(photo: Photo) -> float | None:
-    """Presence where nobody has said by hand what the photo shows."""
+    """Returns the presence, where nobody has said by hand what the photo shows."""
     return None if photo.marked or photo.corrected else photo.presence
 
 
 def _crops(group: UploadedGroup, threshold: float, absent: str) -> dict[str, tuple[Crop, np.ndarray]]:
-    """Frame and reduced mask of every photo with a map, by id; planned once for all of a group's thumbnails."""
+    """Returns frame and reduced mask of every photo with a map, by id; planned once for a group's thumbnails."""
     photos = [photo for photo in list(group.photos.values()) if photo.found]
     key = (group.runs, group.paintings, threshold, absent, *(photo.id for photo in photos))
     if group.crops is None or group.crops[0] != key:
@@ -238,7 +238,7 @@ def _crops(group: UploadedGroup, threshold: float, absent: str) -> dict[str, tup
 
 
 def _enlarged(box: Box | None, shape: tuple[int, int], photo: Photo) -> Box | None:
-    """A box on the reduced mask as a box on the photo."""
+    """Returns a box on the reduced mask as a box on the photo."""
     if box is None:
         return None
     across, down = photo.width / shape[1], photo.height / shape[0]
@@ -246,7 +246,7 @@ def _enlarged(box: Box | None, shape: tuple[int, int], photo: Photo) -> Box | No
 
 
 def _fit(image: np.ndarray, side: int | None) -> np.ndarray:
-    """The image, shrunk so that its longest side is at most ``side``."""
+    """Shrinks the image so that its longest side is at most ``side``."""
     scale = 1.0 if side is None else side / max(image.shape[:2])
     if scale >= 1:
         return image
@@ -268,6 +268,6 @@ class _Sink(io.RawIOBase):
         return len(data)
 
     def take(self) -> bytes:
-        """What was written since the last time."""
+        """Returns what was written since the last time."""
         data, self._data = bytes(self._data), bytearray()
         return data

@@ -61,10 +61,10 @@ class Labeled:
 
 
 def annotate(mask: np.ndarray, masks: str = "none", each_part: bool = False) -> list[Annotation]:
-    """What a bool mask ``(H, W)`` marks.
+    """Computes the boxes and masks of what a bool mask ``(H, W)`` marks.
 
     Args:
-        mask: of the image.
+        mask: mask of the image.
         masks: one of :data:`MASKS`.
         each_part: an annotation for each connected part, the largest first, in place of one for all.
     """
@@ -87,7 +87,7 @@ def annotate(mask: np.ndarray, masks: str = "none", each_part: bool = False) -> 
 
 
 def run_lengths(mask: np.ndarray) -> list[int]:
-    """Lengths of the runs of a bool mask ``(H, W)`` read column by column, beginning with zeros (COCO)."""
+    """Returns the lengths of the runs of a bool mask ``(H, W)`` read column by column, beginning with zeros (COCO)."""
     flat = np.asarray(mask, bool).ravel(order="F")
     changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     ends = np.concatenate([[0], changes, [flat.size]])
@@ -96,7 +96,7 @@ def run_lengths(mask: np.ndarray) -> list[int]:
 
 
 def encode_rle(mask: np.ndarray) -> dict:
-    """A bool mask ``(H, W)`` in COCO's compressed run-length encoding, ``{"size": [H, W], "counts": text}``.
+    """Encodes a bool mask ``(H, W)`` in COCO's compressed run-length encoding, ``{"size": [H, W], "counts": text}``.
 
     From the fourth on, each length is given as its difference from the last but one. Numbers are written in groups
     of 5 bits, the lowest first; a sixth bit says that another group follows, and 48 makes it a printable character.
@@ -116,7 +116,7 @@ def encode_rle(mask: np.ndarray) -> dict:
 
 
 def polygons(mask: np.ndarray) -> list[Polygon]:
-    """Outlines of a bool mask ``(H, W)``: one polygon for each connected part, the largest first.
+    """Returns the outlines of a bool mask ``(H, W)``: one polygon for each connected part, the largest first.
 
     Neither format has holes, so each hole is joined to its outline by a seam of no width. Parts of a pixel or two
     have no outline and are left out.
@@ -137,7 +137,7 @@ def polygons(mask: np.ndarray) -> list[Polygon]:
 
 
 def joined(outlines: Sequence[np.ndarray]) -> np.ndarray:
-    """Several outlines ``(n, 2)`` as one: each goes into the first at the pair of points that lie closest."""
+    """Joins several outlines ``(n, 2)`` into one, each at the pair of points that lie closest."""
     whole = outlines[0]
     for other in outlines[1:]:
         distances = ((whole[:, None] - other[None]) ** 2).sum(-1)
@@ -148,7 +148,9 @@ def joined(outlines: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def coco(images: Iterable[Labeled]) -> str:
-    """A COCO file (JSON) of the images and their annotations; categories are the groups, in order of their names."""
+    """Returns a COCO file (JSON) of the images and their annotations; categories are the groups, in order of their
+    names.
+    """
     images = list(images)
     names = sorted({image.category for image in images})
     content = {
@@ -175,7 +177,7 @@ def coco(images: Iterable[Labeled]) -> str:
 
 
 def yolo(image: Labeled, category: int) -> str:
-    """A YOLO file: a line for each object, with its polygon where there is one, else its box.
+    """Returns a YOLO file: a line for each object, with its polygon where there is one, else its box.
 
     Boxes are ``class x y width height`` with x, y their center, polygons ``class x1 y1 x2 y2 ...``, all as shares of
     the image's width and height. The parts of one object are joined into one polygon.

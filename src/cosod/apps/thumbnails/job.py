@@ -33,12 +33,12 @@ class _Found(NamedTuple):
     """What is known of one photo before the crops of its group are planned.
 
     Attributes:
-        box: of the object, None where there is none.
+        box: box of the object, None where there is none.
         size: height and width of the photo.
-        mask: of the object, at most :data:`KEPT_SIDE` large.
-        presence: of the object in the photo; None where it is not known.
+        mask: mask of the object, at most :data:`KEPT_SIDE` large.
+        presence: presence of the object in the photo; None where it is not known.
         absent: whether the object is taken for absent.
-        labels: of the photo, where labels are wanted.
+        labels: labels of the photo, where labels are wanted.
     """
 
     box: Box | None
@@ -143,7 +143,7 @@ class ThumbnailJob:
             raise InputError(f"a group is called {taken[0]!r}, as the folder of YOLO's files; rename it")
 
     def label_files(self, groups: list[Group]) -> Iterator[Path]:
-        """Every file that :meth:`write_labels` may write."""
+        """Returns every file that :meth:`write_labels` may write."""
         if "coco" in self.labels:
             yield self.output / COCO_FILE
         if "yolo" in self.labels:
@@ -152,7 +152,7 @@ class ThumbnailJob:
                 yield from (self.output / YOLO_FOLDER / group.name / f"{stem}.txt" for stem in group.stems)
 
     def write_labels(self, groups: list[Group]) -> list[Path]:
-        """The label files of all finished groups, from what their records keep; returns what was written."""
+        """Writes the labels of all finished groups, from what their records keep; returns the files."""
         written = []
         kept = [(group, kept_of(self.output, group).get("labels", [])) for group in groups]
         labeled = [(group, [Labeled.from_dict(entry) for entry in entries]) for group, entries in kept]
@@ -172,7 +172,7 @@ class ThumbnailJob:
         return written
 
     def write_sheet(self, groups: list[Group], path: Path, most: int = 24) -> None:
-        """One picture of the thumbnails, the first ``most`` of each group."""
+        """Writes one picture of the thumbnails, the first ``most`` of each group."""
         shown = []
         for group in groups:
             files = [self.files(group, index)[0] for index in range(len(group.images))]

@@ -44,8 +44,8 @@ class ThumbnailOptions:
 
     Attributes:
         size: ``(width, height)`` of every thumbnail.
-        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarize`. By default the network's own,
-            as of masks and overlays, and 0.5 where maps are given.
+        threshold: threshold of the map's mask, see :func:`cosod.postprocess.threshold.binarize`. By default the
+            network's own, as of masks and overlays, and 0.5 where maps are given.
         fill: share of the frame that the object takes, along the side where it is tighter, above 0 and at most 1.
             By default chosen for the group: 0.65, or up to 0.9 where frames would leave their photos.
         edges: where a frame leaves its photo, ``extend`` continues the background, so that the object is at the
@@ -80,7 +80,7 @@ def plan_crops(
     options: ThumbnailOptions | None = None,
     counted: Sequence[bool] | None = None,
 ) -> list[Frame]:
-    """Frames for the photos of a group that show their objects alike.
+    """Plans frames for the photos of a group that show their objects at one size and place.
 
     All have the aspect of ``options.size``; in all of them the object takes the same share of the frame and has its
     center at the same place. Share and place are those that need least of the photos' surroundings, the middle
@@ -94,6 +94,10 @@ def plan_crops(
         options: :class:`ThumbnailOptions` by default.
         counted: whether each photo has a say in the share and the place; all have by default. What is no object
             should not decide how the others are shown.
+
+    Example:
+        >>> len(plan_crops([(10, 10, 40, 40), (60, 20, 40, 40)], [(100, 100), (120, 100)]))
+        2
     """
     options = options or ThumbnailOptions()
     if len(boxes) != len(sizes):
@@ -110,7 +114,7 @@ def plan_crops(
 
 
 def _chosen(found, aspect: float, options: ThumbnailOptions) -> tuple[float, tuple[float, float]]:
-    """Share of the object and place of its center, for all photos of a group."""
+    """Returns the share of the object and place of its center, for all photos of a group."""
     if not found or options.edges == "inside":
         return options.fill or FILL, (0.5, 0.5)
     boxes = np.array([box for box, _ in found], float)
@@ -129,7 +133,7 @@ def _chosen(found, aspect: float, options: ThumbnailOptions) -> tuple[float, tup
 
 
 def _around(box, aspect: float, fill: float, place: tuple[float, float]):
-    """The frame in which ``box`` takes ``fill`` of the tighter side, its center at ``place``; numbers or arrays."""
+    """Returns the frame in which ``box`` takes ``fill`` of the tighter side, its center at ``place``."""
     x, y, width, height = box
     frame_width = np.maximum(width, height * aspect) / fill
     frame_height = frame_width / aspect
@@ -153,7 +157,7 @@ def _middle(size: tuple[int, int], aspect: float) -> Frame:
 
 
 def _moved_inside(frame: Frame, box: Box, size: tuple[int, int]) -> Frame:
-    """The frame moved, and if need be reduced, to lie in the photo; as far as it still holds the whole box."""
+    """Moves the frame, and reduces it if needed, into the photo; as far as it still holds the whole box."""
     x, y, width, height = frame
     scale = min(1.0, size[1] / width, size[0] / height)
     scale = max(scale, box[2] / width, box[3] / height)
@@ -167,7 +171,7 @@ def _moved_inside(frame: Frame, box: Box, size: tuple[int, int]) -> Frame:
 
 
 def crop(image: np.ndarray, frame: Frame, size: tuple[int, int], mask: np.ndarray | None = None) -> np.ndarray:
-    """The part of an image that a frame shows, at the size of a thumbnail.
+    """Crops the part of an image that a frame shows, at the size of a thumbnail.
 
     Args:
         image: ``(H, W, 3)`` uint8.
@@ -178,6 +182,11 @@ def crop(image: np.ndarray, frame: Frame, size: tuple[int, int], mask: np.ndarra
 
     Returns:
         uint8 ``(height, width, 3)``, reduced by Lanczos and slightly sharpened.
+
+    Example:
+        >>> (frame,) = plan_crops([(10, 10, 40, 40)], [(100, 100)])
+        >>> crop(np.zeros((100, 100, 3), np.uint8), frame, (64, 64)).shape
+        (64, 64, 3)
     """
     height, width = image.shape[:2]
     (left, right), (x0, x1) = _shown(frame[0], frame[2], width, size[0])
@@ -195,7 +204,7 @@ def crop(image: np.ndarray, frame: Frame, size: tuple[int, int], mask: np.ndarra
 
 
 def _shown(start: float, length: float, limit: int, pixels: int) -> tuple[tuple[int, int], tuple[float, float]]:
-    """Along one axis, the thumbnail's pixels that the photo covers, and the part of the photo they show."""
+    """Returns along one axis the thumbnail's pixels that the photo covers, and the part of the photo they show."""
     step = length / pixels
     first = max(0, round(-start / step))
     last = min(pixels, round((limit - start) / step))
@@ -207,12 +216,12 @@ def _shown(start: float, length: float, limit: int, pixels: int) -> tuple[tuple[
 
 
 def _sharpened(image: np.ndarray) -> np.ndarray:
-    """Unsharp mask, mild enough to leave no halo."""
+    """Sharpens by an unsharp mask, mild enough to leave no halo."""
     return cv2.addWeighted(image, 1 + SHARPEN, cv2.GaussianBlur(image, (0, 0), SHARPEN_RADIUS), -SHARPEN, 0)
 
 
 def _seen(mask: np.ndarray | None, box, shape, size: tuple[int, int]) -> np.ndarray:
-    """The part of a mask, of whatever size, that a box of the image shows, with a margin; bool ``(height, width)``."""
+    """Returns the part of a mask of any size that a box of the image shows, with a margin; bool."""
     if mask is None:
         return np.zeros(size[::-1], bool)
     across, down = mask.shape[1] / shape[1], mask.shape[0] / shape[0]
@@ -222,7 +231,7 @@ def _seen(mask: np.ndarray | None, box, shape, size: tuple[int, int]) -> np.ndar
 
 
 def _extended(shown: np.ndarray, margins, covered: np.ndarray) -> np.ndarray:
-    """``shown`` with margins (rows before and after, columns before and after) that continue its background."""
+    """Extends ``shown`` by margins (rows before and after, columns before and after) of its background."""
     known = np.pad(np.ones(shown.shape[:2], np.uint8), margins)
     free = np.pad((~covered).astype(np.float32), margins)
     if not free.any():
@@ -245,9 +254,9 @@ def thumbnails(
     presence: Sequence[float | None] | None = None,
     **changes,
 ) -> list[np.ndarray]:
-    """Thumbnails of a group that show the shared object alike.
+    """Crops the images of a group around their shared object, at one size and place.
 
-    >>> pictures = cosod.thumbnails(photos, size=(256, 256))
+    >>> pictures = cosod.thumbnails(photos, size=(256, 256))  # doctest: +SKIP
 
     Args:
         images: as for :meth:`cosod.Detector.segment`.
@@ -264,6 +273,9 @@ def thumbnails(
     Raises:
         InputError: no images, or maps or options that cannot be used.
         ImageError: an image that cannot be read.
+
+    Example:
+        >>> results = cosod.thumbnails(["mug1.jpg", "mug2.jpg"], size=(256, 256))  # doctest: +SKIP
     """
     from cosod.apps.map_sources import images_and_maps
 
@@ -281,7 +293,7 @@ def thumbnails(
 
 
 def contact_sheet(groups: Sequence[tuple[str, Sequence[np.ndarray]]], columns: int = 8) -> np.ndarray:
-    """One picture of the thumbnails of many groups.
+    """Draws one picture of the thumbnails of many groups.
 
     Args:
         groups: name, and thumbnails ``(h, w, 3)`` that all have one size.
@@ -289,6 +301,10 @@ def contact_sheet(groups: Sequence[tuple[str, Sequence[np.ndarray]]], columns: i
 
     Returns:
         uint8 ``(H, W, 3)``.
+
+    Example:
+        >>> contact_sheet([("mugs", [np.zeros((64, 64, 3), np.uint8)] * 3)]).ndim
+        3
     """
     height, width = next((pictures[0].shape[:2] for _, pictures in groups if pictures), (0, 0))
     gap, margin, title = 6, 24, 44

@@ -51,7 +51,7 @@ class Clip:
         self.rate, self.promised = self._facts(max_pixels)
 
     def frames(self) -> Iterator[np.ndarray]:
-        """All frames that can be read, upright, RGB uint8 ``(H, W, 3)``; one at a time is held."""
+        """Yields all frames that can be read, upright, RGB uint8 ``(H, W, 3)``; one at a time is held."""
         for _, retrieve in self._steps():
             frame = retrieve()
             if frame is None:
@@ -59,7 +59,7 @@ class Clip:
             yield frame
 
     def spread(self, count: int, keep: Callable[[np.ndarray], np.ndarray]) -> tuple[list[np.ndarray], int]:
-        """``count`` to ``2 count - 1`` frames at even distances over the clip, or all of a shorter one.
+        """Returns ``count`` to ``2 count - 1`` frames at even distances over the clip, or all of a shorter one.
 
         The clip is read through, because what files say of their length and where seeking lands is not to be relied
         on: every frame is kept first, and whenever ``2 count`` are there every other one is dropped.
@@ -104,7 +104,7 @@ class Clip:
         return (rate if 0 < rate <= 1000 else RATE), (int(promised) if 0 < promised < 1e9 else 0)
 
     def _steps(self) -> Iterator[tuple[float, Callable[[], np.ndarray | None]]]:
-        """For each frame its time in seconds, and a function that gives it, or None where it cannot be had."""
+        """Yields for each frame its time in seconds, and a function that returns it, or None where it cannot be had."""
         with self._opened() as capture:
 
             def retrieve() -> np.ndarray | None:
@@ -174,7 +174,7 @@ def is_clip(path: Path) -> bool:
     """Whether a file is taken for a clip: a video by its name, or a picture that is animated.
 
     Example:
-        >>> is_clip(Path("clip.mp4"))
+        >>> is_clip(Path("clip.mp4"))  # doctest: +SKIP
         True
     """
     suffix = path.suffix.lower()
@@ -187,7 +187,7 @@ def is_animated(path: Path) -> bool:
     """Whether a picture has more than one frame; False where it cannot be read, which its reader will say.
 
     Example:
-        >>> is_animated(Path("photo.png"))
+        >>> is_animated(Path("photo.png"))  # doctest: +SKIP
         False
     """
     try:
@@ -208,7 +208,7 @@ def open_clip(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> Clip:
         InputError: as :class:`Clip`.
 
     Example:
-        >>> open_clip("clip.mp4").rate
+        >>> open_clip("clip.mp4").rate  # doctest: +SKIP
         25.0
     """
     animated = Path(path).suffix.lower() in PICTURES and Path(path).is_file()
@@ -220,6 +220,6 @@ def _same(frame: np.ndarray) -> np.ndarray:
 
 
 def _duration(image: Image.Image) -> float:
-    """Seconds that the frame in hand is shown, as browsers show it."""
+    """Returns the seconds that the frame in hand is shown, as browsers show it."""
     seconds = float(image.info.get("duration", 0) or 0) / 1000
     return seconds if seconds >= _SHORTEST else 0.1

@@ -108,7 +108,7 @@ def has_sound(clip: Path) -> bool:
 
 @functools.cache
 def h264_of_ffmpeg() -> str | None:
-    """FFmpeg's encoder of H.264 on this machine; None where there is no FFmpeg or it has none.
+    """Returns FFmpeg's encoder of H.264 on this machine; None where there is no FFmpeg or it has none.
 
     Example:
         >>> h264_of_ffmpeg()
@@ -125,7 +125,7 @@ def h264_of_ffmpeg() -> str | None:
 
 
 def even_times(times: list[float], rate: float) -> tuple[list[int], float]:
-    """How often to write each frame so that a video of one rate shows it at its own time.
+    """Returns how often to write each frame so that a video of one rate shows it at its own time.
 
     Args:
         times: seconds from the start at which each frame of the clip is shown.
@@ -153,7 +153,7 @@ def even_times(times: list[float], rate: float) -> tuple[list[int], float]:
 
 
 def even(frame: np.ndarray) -> np.ndarray:
-    """The frame with its last row or column doubled where a side is odd, which encoders do not take.
+    """Doubles the last row or column of a frame where a side is odd, which encoders do not take.
 
     Example:
         >>> even(np.zeros((3, 4, 3), np.uint8)).shape
@@ -185,7 +185,7 @@ def _by_opencv(file: Path, path: Path, rate: float, size: tuple[int, int], sound
 
 @contextlib.contextmanager
 def _piped(file: Path, path: Path, rate: float, size: tuple[int, int], sound: Path | None) -> Iterator[FrameWriter]:
-    """Frames given to FFmpeg through a pipe, with the sound of the clip taken over."""
+    """Pipes frames to FFmpeg, with the sound of the clip taken over."""
     height, width = size
     command = ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{width}x{height}"]
     command += ["-r", f"{rate:.6f}", "-i", "-", *(["-i", str(sound)] if sound else []), "-map", "0:v"]
@@ -218,7 +218,7 @@ class _Pipe:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without lines of OpenCV and its FFmpeg on standard error: this package says what is wrong itself."""
+    """Silences OpenCV and its FFmpeg on standard error: this package says what is wrong itself."""
     level, told = cv2.utils.logging.getLogLevel(), os.environ.get(FFMPEG_LOG)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ.setdefault(FFMPEG_LOG, "-8")  # read when the first video is opened

@@ -54,10 +54,10 @@ class ClipTask(Protocol):
         """The command that makes it."""
 
     def facts(self) -> object:
-        """The options, as JSON: other ones mean other results."""
+        """Returns the options as values for JSON: other ones mean other results."""
 
     def files(self, name: str, frames: int) -> list[Path]:
-        """All files of a clip of so many frames."""
+        """Returns all files of a clip of so many frames."""
 
     def opened(self, clip: Clip, name: str, report: EventListener) -> AbstractContextManager[Make]:
         """Gives the function that is called with each frame in turn."""
@@ -120,7 +120,7 @@ class SegmentTask:
 
 
 def split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """The clips among ``paths``, and all other paths. Folders are not searched for clips.
+    """Splits ``paths`` into clips and all other paths; folders are not searched for clips.
 
     A clip is a video file, or a GIF, PNG, WebP or AVIF picture that is animated.
 
@@ -134,12 +134,12 @@ def split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def clip_names(clips: Sequence[Path], groups: Sequence[Group]) -> list[str]:
-    """Of each clip the name that its results have; none is a group's."""
+    """Returns the names of the results of clips; none is a group's."""
     return unique_names([shortened(clip.stem) for clip in clips], (*RESERVED, *(group.name for group in groups)))
 
 
 def clip_targets(job: SegmentJob | ClipTask, clips: Sequence[Path], groups: Sequence[Group]) -> list[Path]:
-    """Files that are written for clips, as far as they are known: of the many frames the first."""
+    """Returns the files that are written for clips, as far as they are known: of the many frames the first."""
     task = _task(job)
     names = clip_names(clips, groups)
     return [path for name in names for path in (record_of(task.output, name), *task.files(name, 1))]
@@ -204,7 +204,7 @@ def _task(job: SegmentJob | ClipTask) -> ClipTask:
 
 
 def _photos(task: ClipTask, name: str, path: Path, frames: int) -> dict[str, dict]:
-    """What the record says of frames, as of photos: see :mod:`cosod.apps.stale`."""
+    """Returns what the record says of frames, as of photos: see :mod:`cosod.apps.stale`."""
     ((_, size, version),) = file_states([path])
     entry = {"image": real_path(path), "size": size, "version": version}
     found: dict[str, dict] = {}
@@ -217,7 +217,7 @@ def _photos(task: ClipTask, name: str, path: Path, frames: int) -> dict[str, dic
 def _make_clip(
     detector: Detector, clip: Clip, name: str, task: ClipTask, record: Path, report: EventListener, before: dict
 ) -> tuple[int, list[str]]:
-    """How many frames were done, and what is wrong with the clip: a sentence each."""
+    """Processes a clip; returns the number of frames that were done, and what is wrong with it: a sentence each."""
     # While the network works, another process looks for damage, which FFmpeg tells on standard error alone.
     looking = contextlib.nullcontext(lambda: []) if isinstance(clip, Animation) else damaged_frames(clip.path)
     with looking as damaged:
@@ -257,7 +257,7 @@ def _fail(failed: list[dict[str, str]], name: str, path: Path, message: str, rep
 
 
 def _finished(task: ClipTask, record: Path, name: str, print_: str) -> dict | None:
-    """The record of the earlier run that finished this clip; None if it has to be done."""
+    """Returns the record of the earlier run that finished this clip; None if it has to be done."""
     stored = read_record(record)
     if stored.get("fingerprint") != print_:
         return None

@@ -86,7 +86,7 @@ def _start(what: str, path: str, told) -> subprocess.Popen | None:
 
 
 def _numbers(text: str) -> list[int]:
-    """The frames before which FFmpeg told of damage; frame N is told as ``#N`` when it has been decoded."""
+    """Returns the frames before which FFmpeg reported damage; frame N is reported as ``#N`` once it is decoded."""
     damaged: list[int] = []
     number = 1
     for line in text.splitlines():

@@ -25,7 +25,7 @@ class Learned:
     """What the first reading of a clip gives.
 
     Attributes:
-        consensus: of the sampled frames.
+        consensus: consensus of the sampled frames.
         frames: how many frames the clip has.
     """
 
@@ -54,6 +54,9 @@ def segment_video(
 
     Raises:
         InputError: no video, not one readable frame, or an option out of range.
+
+    Example:
+        >>> maps = list(cosod.segment_video("clip.mp4"))  # doctest: +SKIP
     """
     detector = detector or load()
     options = Smoothing(smoothing)
@@ -64,7 +67,11 @@ def segment_video(
 
 
 def learn(clip: Clip, detector: Detector, sample: int = SAMPLE) -> Learned:
-    """The consensus of frames spread over the clip."""
+    """Learns the consensus of frames spread over the clip.
+
+    Example:
+        >>> learned = learn(open_clip("clip.mp4"), cosod.load())  # doctest: +SKIP
+    """
     if sample < 2:
         raise InputError(f"{sample} frames to form a consensus of; give at least 2")
     frames, total = clip.spread(sample, lambda frame: shrink(frame, detector.size))
@@ -79,7 +86,12 @@ def learn(clip: Clip, detector: Detector, sample: int = SAMPLE) -> Learned:
 def maps(
     clip: Clip, detector: Detector, consensus: GroupConsensus, options: Smoothing
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Each frame with its smoothed map, at the frame's own size."""
+    """Yields each frame with its smoothed map, at the frame's own size.
+
+    Example:
+        >>> for frame, saliency in maps(clip, detector, consensus, Smoothing()):  # doctest: +SKIP
+        ...     print(saliency.mean())
+    """
     smoother = Smoother(options)
     for frames in batched(clip.frames(), detector.batch):
         small = [shrink(frame, detector.size) for frame in frames]

@@ -42,7 +42,7 @@ class Smoother:
         self._last: tuple[np.ndarray, np.ndarray] | None = None
 
     def __call__(self, frame: np.ndarray, saliency: np.ndarray) -> np.ndarray:
-        """The smoothed map of the next frame.
+        """Smooths the map of the next frame.
 
         Args:
             frame: RGB uint8 ``(S, S, 3)``.

@@ -15,7 +15,7 @@ BETA2 = 0.3
 def rates(
     counts: np.ndarray, values: np.ndarray, passing: np.ndarray, eps: float = 1e-20
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Precision, recall (= true positive rate) and false positive rate at each threshold.
+    """Computes precision, recall (= true positive rate) and false positive rate at each threshold.
 
     A soft truth counts with its value: tp = sum(b g), as eval-co-sod writes it.
 
@@ -37,13 +37,13 @@ def rates(
 
 
 def f_beta(precision: np.ndarray, recall: np.ndarray, beta2: float = BETA2) -> np.ndarray:
-    """F = (1 + beta2) P R / (beta2 P + R) element by element, 0 where both are 0."""
+    """Computes F = (1 + beta2) P R / (beta2 P + R) element by element, 0 where both are 0."""
     below = beta2 * precision + recall
     return (1 + beta2) * precision * recall / np.where(below > 0, below, 1)
 
 
 def alignment(counts: np.ndarray, values: np.ndarray, passing: np.ndarray, eps: float = 1e-20) -> np.ndarray:
-    """E-measure at each threshold as its formula reads (Fan et al., IJCAI 2018), constant truths included.
+    """Computes E at each threshold as its formula reads (Fan et al., IJCAI 2018), constant truths included.
 
     With a = b - mean b and c = g - mean g: mean of ((2 a c / (a^2 + c^2 + eps) + 1)^2 / 4) with HW - 1 below.
 
@@ -64,7 +64,7 @@ def _enhanced(a: np.ndarray, c: np.ndarray, weight: np.ndarray, eps: float) -> n
 
 
 def alignment_or_share(counts: np.ndarray, passing: np.ndarray, eps: float = np.spacing(1)) -> np.ndarray:
-    """E-measure of a binary truth in the MATLAB code and PySODMetrics: a constant truth gives the agreeing share.
+    """Computes E as MATLAB's code and PySODMetrics: a constant truth gives the agreeing share.
 
     Args:
         counts: (256, 2), background and object; passing: (K,).
@@ -81,7 +81,7 @@ def alignment_or_share(counts: np.ndarray, passing: np.ndarray, eps: float = np.
 
 
 def average_precision(precision: np.ndarray, recall: np.ndarray) -> float:
-    """Area under the precision's upper envelope over recall, the VOC 2010 way that eval-co-sod copies from Detectron.
+    """Computes the area under the upper envelope of precision over recall, as VOC 2010, Detectron and eval-co-sod do.
 
     Args:
         precision, recall: (K,), by rising threshold.
@@ -93,7 +93,7 @@ def average_precision(precision: np.ndarray, recall: np.ndarray) -> float:
 
 
 def area_under_roc(true_rate: np.ndarray, false_rate: np.ndarray) -> float:
-    """Trapezoidal area between the first and the last threshold, nothing added at the ends, as in eval-co-sod.
+    """Computes the trapezoidal area between the first and the last threshold, as eval-co-sod does.
 
     Args:
         true_rate, false_rate: (K,), by rising threshold.

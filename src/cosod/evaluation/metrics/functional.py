@@ -28,10 +28,16 @@ __all__ = [
 
 
 def score(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> Scores:
-    """All measures and curves of one image, ready for :class:`cosod.evaluation.Totals`.
+    """Computes all measures and curves of one image, ready for :class:`cosod.evaluation.Totals`.
 
     Raises:
         InputError: shapes differ, are not (H, W), hold no pixels, or values are NaN or outside [0, 1].
+
+    Example:
+        >>> truth = np.zeros((32, 32), np.uint8)
+        >>> truth[8:24, 8:24] = 255
+        >>> score(truth, truth).values["mae"]
+        0.0
     """
     pred, truth = as_levels(pred, "map"), as_levels(truth, "truth")
     if pred.shape != truth.shape:
@@ -40,44 +46,101 @@ def score(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> Scor
 
 
 def figures(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> dict[str, float]:
-    """Measure -> value for one image, with the keys of :attr:`cosod.evaluation.Report.all`."""
+    """Computes the measures of one image, by the keys of :attr:`cosod.evaluation.Report.all`.
+
+    Example:
+        >>> truth = np.zeros((32, 32), np.uint8)
+        >>> truth[8:24, 8:24] = 255
+        >>> figures(truth, truth, "papers")["mae"]
+        0.0
+    """
     return get(protocol).values(score(pred, truth, protocol))
 
 
 def curves(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> dict[str, np.ndarray]:
-    """``precision recall fpr f e``, (K,) each, by rising threshold; K is 255 for ``papers`` and 256 for others."""
+    """Computes ``precision recall fpr f e``, (K,) each, by rising threshold; K is 255 for ``papers`` and 256 for
+    others.
+
+    Example:
+        >>> truth = np.zeros((32, 32), np.uint8)
+        >>> truth[8:24, 8:24] = 255
+        >>> sorted(curves(truth, truth, "papers")), curves(truth, truth, "papers")["f"].shape
+        (['e', 'f', 'fpr', 'precision', 'recall'], (255,))
+    """
     return get(protocol).finished(score(pred, truth, protocol).curves)
 
 
 def mae(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
-    """Mean absolute error in [0, 1]."""
+    """Computes the mean absolute error, in [0, 1].
+
+    Example:
+        >>> truth = np.array([[0, 255], [0, 255]], np.uint8)
+        >>> mae(truth, truth), mae(255 - truth, truth)
+        (0.0, 1.0)
+    """
     return score(pred, truth, protocol).values["mae"]
 
 
 def s_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
-    """S-measure, alpha = 0.5 (Fan et al., ICCV 2017), at most 1."""
+    """Computes the S-measure with alpha = 0.5 (Fan et al., ICCV 2017), at most 1.
+
+    Example:
+        >>> truth = np.zeros((32, 32), np.uint8)
+        >>> truth[8:24, 8:24] = 255
+        >>> round(s_measure(truth, truth), 4), round(s_measure(255 - truth, truth), 4)
+        (1.0, 0.0)
+    """
     return score(pred, truth, protocol).values["s"]
 
 
 def f_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> np.ndarray:
-    """F by threshold, beta^2 = 0.3 (Achanta et al., CVPR 2009), (K,) in [0, 1]."""
+    """Computes F by threshold with beta^2 = 0.3 (Achanta et al., CVPR 2009), (K,) in [0, 1].
+
+    Example:
+        >>> truth = np.zeros((32, 32), np.uint8)
+        >>> truth[8:24, 8:24] = 255
+        >>> round(float(f_measure(truth, truth).max()), 4)
+        1.0
+    """
     return curves(pred, truth, protocol)["f"]
 
 
 def e_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> np.ndarray:
-    """E by threshold (Fan et al., IJCAI 2018), (K,); ``papers`` and ``pysodmetrics`` have it."""
+    """Computes E by threshold (Fan et al., IJCAI 2018), (K,); for protocols ``papers`` and ``pysodmetrics``.
+
+    Example:
+        >>> truth = np.zeros((32, 32), np.uint8)
+        >>> truth[8:24, 8:24] = 255
+        >>> round(float(e_measure(truth, truth).max()), 2)
+        1.0
+    """
     return curves(pred, truth, protocol)["e"]
 
 
 def weighted_f(pred: np.ndarray, truth: np.ndarray, protocol: str = "pysodmetrics") -> float:
-    """Weighted F, beta = 1 (Margolin et al., CVPR 2014), in [0, 1]; ``pysodmetrics`` and ``f3net`` have it."""
+    """Computes the weighted F with beta = 1 (Margolin et al., CVPR 2014); for ``pysodmetrics`` and ``f3net``.
+
+    Example:
+        >>> truth = np.zeros((32, 32), np.uint8)
+        >>> truth[8:24, 8:24] = 255
+        >>> round(weighted_f(truth, truth), 4)
+        1.0
+    """
     return score(pred, truth, protocol).values["wf"]
 
 
 def precision_jaccard(pred: np.ndarray, truth: np.ndarray, protocol: str = "coseg") -> tuple[float, float]:
-    """P (pixel accuracy) and J (intersection over union) of the co-segmentation papers, in [0, 1].
+    """Computes P (pixel accuracy) and J (intersection over union) of the co-segmentation papers, in [0, 1].
 
     Two bool arrays are compared as they are, without the protocol's resizing and threshold.
+
+    Example:
+        >>> truth = np.zeros((4, 4), bool)
+        >>> truth[:2] = True
+        >>> found = np.ones((4, 4), bool)
+        >>> p, j = precision_jaccard(found, truth)
+        >>> round(p, 3), round(j, 3)
+        (0.5, 0.5)
     """
     if pred.dtype == bool and truth.dtype == bool and pred.shape == truth.shape:
         return agreement.precision_jaccard(pred, truth)
@@ -86,10 +149,14 @@ def precision_jaccard(pred: np.ndarray, truth: np.ndarray, protocol: str = "cose
 
 
 def as_levels(image: np.ndarray, what: str) -> np.ndarray:
-    """A bool, uint8 or float [0, 1] array as 8-bit levels.
+    """Converts a bool, uint8 or float [0, 1] array to 8-bit levels.
 
     Raises:
         InputError: another shape or type, no pixels, NaN or values outside [0, 1].
+
+    Example:
+        >>> as_levels(np.array([[0.0, 1.0]]), "map").tolist()
+        [[0, 255]]
     """
     image = np.asarray(image)
     if image.ndim != 2 or image.size == 0:

@@ -12,7 +12,7 @@ _BAND = 1 << 24
 
 
 def histogram(levels: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-    """Number of pixels of each level.
+    """Counts the pixels of each level.
 
     Args:
         levels: uint8, (H, W).
@@ -37,7 +37,7 @@ def is_binary(truth: np.ndarray) -> bool:
 
 
 def joint(pred: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Joint histogram over the truth's own levels.
+    """Computes the joint histogram over the truth's own levels.
 
     Args:
         pred: uint8, (H, W).
@@ -52,7 +52,7 @@ def joint(pred: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def quadrants(pred: np.ndarray, mask: np.ndarray, row: int, column: int) -> np.ndarray:
-    """Joint histograms of the four parts that ``row`` and ``column`` cut a map with a binary truth into.
+    """Computes the joint histograms of the four parts that ``row`` and ``column`` cut a map with a binary truth into.
 
     Args:
         pred: uint8, (H, W).
@@ -74,7 +74,7 @@ def quadrants(pred: np.ndarray, mask: np.ndarray, row: int, column: int) -> np.n
 
 
 def centroid(mask: np.ndarray) -> tuple[float, float] | None:
-    """Mean row and column, from 0, of the object of a uint8 mask of 0 and 255; None where there is none."""
+    """Computes mean row and column, from 0, of the object of a uint8 mask of 0 and 255; None where there is none."""
     columns = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel().astype(float)
     rows = cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel().astype(float)
     total = rows.sum()
@@ -84,7 +84,7 @@ def centroid(mask: np.ndarray) -> tuple[float, float] | None:
 
 
 def tails(counts: np.ndarray) -> np.ndarray:
-    """``tails[v]`` = counts of all levels >= v, for v in 0..256.
+    """Computes ``tails[v]``, the counts of all levels >= v, for v in 0..256.
 
     Args:
         counts: (256, ...) histogram over levels.

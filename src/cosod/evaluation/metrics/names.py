@@ -37,7 +37,7 @@ class Measure:
     protocols: tuple[str, ...] = ()
 
     def compute(self, pred: "np.ndarray", truth: "np.ndarray") -> float:
-        """The measure of one image by its ``function``."""
+        """Computes the measure of one image by its ``function``."""
         module, _, name = self.function.partition(":")
         return float(getattr(importlib.import_module(module), name)(pred, truth))
 
@@ -61,20 +61,40 @@ MEASURES: dict[str, Measure] = {
 
 
 def label(key: str) -> str:
-    """The name of a measure in tables of this package's own figures."""
+    """Returns the name of a measure in tables of this package's own figures.
+
+    Example:
+        >>> label("max_f"), short_label("max_f")
+        ('F max', 'F_max')
+    """
     return MEASURES[key].label
 
 
 def short_label(key: str) -> str:
-    """The name of a measure in tables beside the papers' rows."""
+    """Returns the name of a measure in tables beside the papers' rows.
+
+    Example:
+        >>> short_label("s"), short_label("mean_e")
+        ('S', 'E_mean')
+    """
     return MEASURES[key].short or MEASURES[key].label
 
 
 def lower_is_better(key: str) -> bool:
-    """Whether less is better; of a measure that is not registered, more is."""
+    """Whether less is better; of a measure that is not registered, more is.
+
+    Example:
+        >>> lower_is_better("mae"), lower_is_better("s")
+        (True, False)
+    """
     return key in MEASURES and MEASURES[key].lower_is_better
 
 
 def added_to(protocol: str) -> dict[str, Callable[["np.ndarray", "np.ndarray"], float]]:
-    """Key -> function of the measures that extend a protocol, in the order of tables."""
+    """Returns the functions of the measures that extend a protocol by their keys, in the order of tables.
+
+    Example:
+        >>> added_to("papers")
+        {}
+    """
     return {key: measure.compute for key, measure in MEASURES.items() if protocol in measure.protocols}

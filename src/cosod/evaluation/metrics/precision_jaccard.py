@@ -12,7 +12,7 @@ SIZE = 224
 
 
 def binarize(levels: np.ndarray, cap: float = 0.8) -> np.ndarray:
-    """Pixels strictly above min(mean + std, cap), with the population standard deviation of the image.
+    """Returns the pixels strictly above min(mean + std, cap), with the population standard deviation of the image.
 
     Args:
         levels: uint8, (H, W).
@@ -26,11 +26,13 @@ def binarize(levels: np.ndarray, cap: float = 0.8) -> np.ndarray:
 
 
 def precision_jaccard(pred: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
-    """P and J of two bool arrays of one shape; J is 0 where both are empty (1e-10 below, as in the papers' code)."""
+    """Computes P and J of two bool arrays of one shape; J is 0 where both are empty (1e-10 below, as in the papers'
+    code).
+    """
     union = np.count_nonzero(pred | truth)
     return float(np.mean(pred == truth)), float(np.count_nonzero(pred & truth) / (union + 1e-10))
 
 
 def at_papers_size(levels: np.ndarray) -> np.ndarray:
-    """A uint8 image at 224 x 224, bilinear."""
+    """Resizes a uint8 image to 224 x 224, bilinear."""
     return np.asarray(Image.fromarray(levels).resize((SIZE, SIZE), Image.Resampling.BILINEAR))

@@ -8,7 +8,7 @@ from cosod.evaluation.metrics.thresholds import Scale
 
 
 def s_measure(quadrants: np.ndarray, areas: list[int], scale: Scale, eps: float = 1e-20) -> float:
-    """0.5 S_object + 0.5 S_region, not clamped at 0.
+    """Computes 0.5 S_object + 0.5 S_region, not clamped at 0.
 
     Args:
         quadrants: (4, 256, 2) joint histograms around the truth's centroid, as
@@ -33,12 +33,12 @@ def s_measure(quadrants: np.ndarray, areas: list[int], scale: Scale, eps: float 
 
 
 def mean_value(histogram: np.ndarray, scale: Scale) -> float:
-    """Mean value of the pixels of a (256,) histogram."""
+    """Computes the mean value of the pixels of a (256,) histogram."""
     return float(histogram @ scale.values() / histogram.sum())
 
 
 def _sums(quadrants: np.ndarray, scale: Scale) -> list[list[tuple[int, int, int]]]:
-    """Per quadrant and side (background, object): number of pixels, sum and sum of squares of level - low, exact."""
+    """Counts by quadrant and side (background, object) the pixels, sum and sum of squares of level - low, exactly."""
     n = np.arange(256.0) - scale.low
     powers = np.stack([np.ones(256), n, n * n])
     table = np.matmul(powers, quadrants)
@@ -46,7 +46,7 @@ def _sums(quadrants: np.ndarray, scale: Scale) -> list[list[tuple[int, int, int]
 
 
 def _likeness(sums: tuple[int, int, int], span: int, eps: float) -> float:
-    """O = 2 x / (x^2 + 1 + sigma + eps) with the (N - 1) standard deviation."""
+    """Computes o = 2 x / (x^2 + 1 + sigma + eps) with the (N - 1) standard deviation."""
     count, first, second = sums
     if count == 0:
         return 0.0
@@ -56,7 +56,7 @@ def _likeness(sums: tuple[int, int, int], span: int, eps: float) -> float:
 
 
 def _ssim(part: list[tuple[int, int, int]], span: int, eps: float) -> float:
-    """4 x y s_xy / ((x^2 + y^2)(s_x^2 + s_y^2)); the two zero tests are made on whole numbers, free of rounding."""
+    """Computes 4 x y s_xy / ((x^2 + y^2)(s_x^2 + s_y^2)); its zero tests are made on whole numbers."""
     (n0, first0, second0), (n1, first1, second1) = part
     count, first, second = n0 + n1, first0 + first1, second0 + second1
     if count == 0:

@@ -18,12 +18,17 @@ class Scale:
     span: int
 
     def values(self) -> np.ndarray:
-        """float64, (256,): the value of every level; levels outside the image's own range go outside [0, 1]."""
+        """Returns the value of every level, float64 (256,); levels outside the image's own range go outside [0, 1]."""
         return (np.arange(256) - self.low) / self.span
 
 
 def level_range(histogram: np.ndarray) -> tuple[int, int]:
-    """Lowest and highest level that occur in a (256,) histogram."""
+    """Returns the lowest and the highest level that occur in a (256,) histogram.
+
+    Example:
+        >>> level_range(np.bincount([3, 7, 7], minlength=256))
+        (3, 7)
+    """
     present = np.flatnonzero(histogram)
     return int(present[0]), int(present[-1])
 
@@ -52,7 +57,7 @@ _THRESHOLDS_255 = _float32_thresholds()
 
 @lru_cache(maxsize=2048)
 def float_thresholds(low: int, high: int) -> np.ndarray:
-    """Lowest level that passes each of eval-co-sod's 255 thresholds, in its single precision.
+    """Returns the lowest level that passes each of eval-co-sod's 255 thresholds, in its single precision.
 
     Returns:
         int, (255,), each in [low, 256], rising with the threshold.
@@ -65,7 +70,7 @@ def float_thresholds(low: int, high: int) -> np.ndarray:
 
 @lru_cache(maxsize=2048)
 def truncated_thresholds(low: int, high: int) -> np.ndarray:
-    """Lowest level that passes ``int(255 p') >= k`` for k = 0..255, PySODMetrics' binning.
+    """Returns the lowest level that passes ``int(255 p') >= k`` for k = 0..255, PySODMetrics' binning.
 
     Returns:
         int, (256,), each in [0, 256].
@@ -79,7 +84,7 @@ def truncated_thresholds(low: int, high: int) -> np.ndarray:
 
 @lru_cache(maxsize=2048)
 def rounded_thresholds(low: int, high: int) -> np.ndarray:
-    """Lowest level that passes ``round(255 p') >= k`` for k = 0..255, MATLAB's uint8().
+    """Returns the lowest level that passes ``round(255 p') >= k`` for k = 0..255, MATLAB's uint8().
 
     Returns:
         int, (256,), each in [0, 256].

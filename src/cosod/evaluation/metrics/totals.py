@@ -52,16 +52,16 @@ class Totals:
         return self if other == 0 else NotImplemented
 
     def means(self) -> dict[str, float]:
-        """Mean of each measure over its images; NaN where there are none."""
+        """Computes the mean of each measure over its images; NaN where there are none."""
         return {k: self.values[k] / n if n else float("nan") for k, n in self.counts.items()}
 
     def mean_curves(self) -> dict[str, np.ndarray]:
-        """Mean of each curve over the images."""
+        """Computes the mean of each curve over the images."""
         return {k: curve / self.images for k, curve in self.curves.items()}
 
     @classmethod
     def of(cls, scores: Iterable[Scores]) -> "Totals":
-        """The sums over some images."""
+        """Sums up some images."""
         totals = cls()
         for one in scores:
             totals.add(one)

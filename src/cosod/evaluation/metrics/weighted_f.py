@@ -9,7 +9,7 @@ _REACH = 3
 
 
 def weighted_f(pred: np.ndarray, truth: np.ndarray) -> float:
-    """Weighted F with beta = 1.
+    """Computes the weighted F with beta = 1.
 
     Args:
         pred: float64, (H, W), in [0, 1].
@@ -34,20 +34,20 @@ def weighted_f(pred: np.ndarray, truth: np.ndarray) -> float:
 
 
 def _distance(truth: np.ndarray) -> np.ndarray:
-    """Exact Euclidean distance of each pixel to the object, 0 inside."""
+    """Computes the exact Euclidean distance of each pixel to the object, 0 inside."""
     outside = np.where(truth, 0, 255).astype(np.uint8)
     return cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).astype(np.float64)
 
 
 def _smoothed(error: np.ndarray) -> np.ndarray:
-    """Filtered by the normalized 7 x 7 Gaussian of sigma 5, zeros outside the image."""
+    """Filters by the normalized 7 x 7 Gaussian of sigma 5, zeros outside the image."""
     kernel = np.exp(-(np.arange(-_REACH, _REACH + 1) ** 2) / 50.0)
     kernel /= kernel.sum()
     return cv2.sepFilter2D(error, cv2.CV_64F, kernel, kernel, borderType=cv2.BORDER_CONSTANT)
 
 
 def _spread(error: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """The error with each background pixel near the object given that of the nearest object pixel.
+    """Returns the error with each background pixel near the object given that of the nearest object pixel.
 
     Only pixels that the Gaussian can see from the object are set. Of several nearest pixels the leftmost counts,
     then the topmost, which is SciPy's choice.

@@ -52,7 +52,7 @@ def difference(set_name: str, groups: Mapping[str, int]) -> str | None:
 
 
 def _of_table(entry: SetInfo) -> tuple[Count, ...]:
-    """The states of a set that the papers' tables are of: that of the named classes, else the whole set."""
+    """Returns the states of a set that the papers' tables are of: that of the named classes, or the whole set."""
     named = tuple(count for count in entry.counts if entry.classes and count.groups == len(entry.classes))
     return named or entry.counts[:1]
 
@@ -63,7 +63,7 @@ def _meets(state: Count, found: Count) -> bool:
 
 
 def _other_set(entry: SetInfo, groups: Mapping[str, int]) -> str | None:
-    """Another set of the catalogue whose classes the groups are."""
+    """Returns another set of the catalogue whose classes the groups are."""
     names = {_plain(g) for g in groups}
     same = [e.name for e in catalogue() if e is not entry and e.classes and {_plain(c) for c in e.classes} == names]
     own = {_plain(c) for c in entry.classes}

@@ -21,7 +21,7 @@ class Cell:
 
 
 def render(fmt, *, title, columns, rows, decimals, lower, notes) -> str:
-    """The table as text that ends in a newline.
+    """Renders the table as text that ends in a newline.
 
     Args:
         fmt: One of :data:`FORMATS`.
@@ -64,7 +64,7 @@ def _label(column: str) -> str:
 
 
 def _ranks(values: Iterable[float | None], digits: int, lower: bool) -> list[int]:
-    """1 for the best, 2 for the second best, 0 for the rest; figures that print alike share their rank."""
+    """Returns 1 for the best, 2 for the second best, 0 for the rest; figures that print alike share their rank."""
     shown = [None if v is None else round(v, digits) for v in values]
     order = sorted({v for v in shown if v is not None}, reverse=not lower)
     return [order.index(v) + 1 if v is not None and v in order[:2] else 0 for v in shown]

@@ -91,10 +91,14 @@ class Table:
 
 
 def canonical(set_name: str) -> str:
-    """The spelling of ``set_name`` in :data:`SETS`.
+    """Returns the spelling of ``set_name`` in :data:`SETS`.
 
     Raises:
         InputError: no published table has that set.
+
+    Example:
+        >>> canonical("cosal2015")
+        'CoSal2015'
     """
     for name, aliases in SETS.items():
         if _plain(set_name) in {_plain(a) for a in (name, *aliases)}:
@@ -103,10 +107,14 @@ def canonical(set_name: str) -> str:
 
 
 def tables(set_name: str) -> list[Table]:
-    """Every published table with figures for ``set_name``, rows without any left out.
+    """Returns every published table with figures for ``set_name``, rows without any left out.
 
     Raises:
         InputError: no published table has that set.
+
+    Example:
+        >>> [table.number for table in tables("CoCA")][:1]
+        ['Table 1']
     """
     name = canonical(set_name)
     found = [_cut(meta, name) for meta in _sources()["tables"]]
@@ -114,7 +122,12 @@ def tables(set_name: str) -> list[Table]:
 
 
 def runtimes() -> Table:
-    """GCoNet+'s Table 4: measures ``ms`` (a batch of two on an A100) and ``mb`` (size of the parameters)."""
+    """Returns GCoNet+'s Table 4: measures ``ms`` (a batch of two on an A100) and ``mb`` (size of the parameters).
+
+    Example:
+        >>> runtimes().kind
+        'runtime'
+    """
     meta = next(m for m in _sources()["tables"] if m["kind"] == "runtime")
     return _cut(meta, "")
 
@@ -129,7 +142,7 @@ def compare(
     protocol: str | None = None,
     unlike: dict[str, str] | None = None,
 ) -> str:
-    """The published rows for a set with one's own among them, sorted, the best and the second of each column marked.
+    """Renders the published rows for a set with one's own among them, sorted, the best two of each column marked.
 
     A line that several tables print with the same figures stands once. Columns of single classes appear where a row
     of one's own has them, or where the papers print nothing else. Figures rank as the papers round them, so that equal
@@ -151,6 +164,10 @@ def compare(
     Raises:
         InputError: an unknown set or format, rows of another protocol, or a row that has none of the table's measures
             or a value out of range.
+
+    Example:
+        >>> print(compare("MSRC", {"ours": {"p": 0.95, "j": 0.8}}, "text").splitlines()[0])
+        MSRC: protocol coseg, per cent, by J
     """
     if fmt not in layout.FORMATS:
         raise InputError(f"no table format '{fmt}'; choose one of {', '.join(layout.FORMATS)}")
@@ -185,7 +202,7 @@ def compare(
 
 
 def class_names() -> dict[str, str]:
-    """Other names of classes, in small letters -> the names in the tables.
+    """Maps other names of classes, in small letters, to the names in the tables.
 
     Example:
         >>> class_names()["plane"]
@@ -211,7 +228,7 @@ def _lines(file: str) -> tuple[dict[str, str], ...]:
 
 
 def _cut(meta: dict, set_name: str) -> Table:
-    """The table of ``meta`` with the columns of one set."""
+    """Cuts the table of ``meta`` down to the columns of one set."""
     prefix = f"{set_name or '-'} "
     source = f"{meta['paper']} {meta['table']}"
     rows = []
@@ -250,7 +267,7 @@ def _cut(meta: dict, set_name: str) -> Table:
 
 
 def _merged(chosen: list[Table]) -> list[PublishedRow]:
-    """The rows of all tables; a method with the same figures in two of them once, with both sources."""
+    """Returns the rows of all tables; a method with the same figures in two of them once, with both sources."""
     kept: list[PublishedRow] = []
     for row in (r for t in chosen for r in t.rows):
         for i, other in enumerate(kept):
@@ -270,7 +287,7 @@ def _merged(chosen: list[Table]) -> list[PublishedRow]:
 
 
 def _with_means(row: PublishedRow, measures: list[str], printed: list[str]) -> PublishedRow:
-    """``row`` with the mean over its classes for ``measures``, which its table prints by class only."""
+    """Returns ``row`` with the mean over its classes for ``measures``, which its table prints by class only."""
     values = dict(row.values)
     for measure in measures:
         classes = [values.get(c) for c in printed if c.startswith(f"{measure}/")]
@@ -280,7 +297,7 @@ def _with_means(row: PublishedRow, measures: list[str], printed: list[str]) -> P
 
 
 def _own(method: str, values: dict[str, float], known: list[str], protocol: str, training: str) -> PublishedRow:
-    """A row of the user's, in the unit of the table."""
+    """Returns a row of the user's, in the unit of the table."""
     by_plain = {_plain(k): k for k in known}
     scale = 100 if protocol == "coseg" else 1
     taken = {}
@@ -304,7 +321,7 @@ def _own(method: str, values: dict[str, float], known: list[str], protocol: str,
 
 
 def _decimals(set_name: str, column: str) -> int:
-    """The most decimals that a table prints in a column; 1 for means that this module computes."""
+    """Returns the most decimals that a table prints in a column; 1 for means that this module computes."""
     key = f"{set_name} {column}"
     texts = [line.get(key) or "" for meta in _sources()["tables"] for line in _lines(meta["file"])]
     return max((len(t.partition(".")[2]) for t in texts if t), default=1)

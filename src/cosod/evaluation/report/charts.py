@@ -14,7 +14,7 @@ COLORS = 8
 def line_chart(
     title: str, axes: tuple[str, str], series: list[tuple[str, np.ndarray, np.ndarray]], floor: float = 0.0
 ) -> str:
-    """A figure with one line for each series.
+    """Draws a figure with one line for each series.
 
     Args:
         title: caption.
@@ -43,7 +43,7 @@ def line_chart(
 
 
 def legend(names: list[str]) -> str:
-    """Which line is whose."""
+    """Draws the legend: which line is whose."""
     items = (
         f'<li><svg viewBox="0 0 26 8" aria-hidden="true"><path d="M0 4 H26" {stroke(i)}/></svg>{html.escape(name)}</li>'
         for i, name in enumerate(names)
@@ -52,7 +52,7 @@ def legend(names: list[str]) -> str:
 
 
 def stroke(index: int) -> str:
-    """Attributes of the line of a series."""
+    """Returns the attributes of the line of a series."""
     dash = _DASHES[index // COLORS % len(_DASHES)]
     return f'stroke="var(--c{index % COLORS})"' + (f' stroke-dasharray="{dash}"' if dash else "")
 

@@ -24,7 +24,7 @@ _METHODS = 6
 
 
 def examples(rows: list[Report], images: str | os.PathLike | None = None) -> str:
-    """HTML of a section; which images are best and worst is the first report's S, else J.
+    """Renders the HTML of the examples; which images are best and worst is the first report's S, else J.
 
     Args:
         rows: reports of one set and protocol, best first.

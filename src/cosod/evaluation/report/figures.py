@@ -100,7 +100,7 @@ def _lines(rows: list[Report], x: str, y: str, labels: tuple[str, str], title: s
 
 
 def _scatter(rows: list[Report]):
-    """One point a method; with a single method, one a group."""
+    """Draws one point a method; with a single method, one a group."""
     single = len(rows) == 1 and len(rows[0].groups) > 1
     title = _titled("S and MAE by group" if single else "S and MAE", rows[0])
     figure, axes = _figure(title, ("MAE (less is better)", "S-measure"))

@@ -13,7 +13,7 @@ _CURVES = ("precision", "recall", "fpr", "f", "e")
 
 
 def tables(reports: Iterable[Report]) -> dict[tuple[str, str], list[Report]]:
-    """(set, protocol) -> its reports, best first by S, else J: rows of two protocols never share a table."""
+    """Sorts reports by set and protocol, best first by S, else J: rows of two protocols never share a table."""
     out: dict[tuple[str, str], list[Report]] = {}
     for report in reports:
         out.setdefault((report.set_name, report.protocol), []).append(report)
@@ -24,14 +24,14 @@ def tables(reports: Iterable[Report]) -> dict[tuple[str, str], list[Report]]:
 
 
 def best_two(rows: list[Report], key: str, digits: int = 4) -> tuple[float | None, float | None]:
-    """Best and second-best printed value of a measure; None where there are not as many."""
+    """Returns the best and the second-best printed value of a measure; None where there are not as many."""
     values = {round(r.all[key], digits) for r in rows if not math.isnan(r.all[key])}
     ranked = [*sorted(values, reverse=not lower_is_better(key)), None, None]
     return (ranked[0], ranked[1]) if len(rows) > 1 else (None, None)
 
 
 def summary(reports: Iterable[Report]) -> list[dict]:
-    """One record a report: names, figures over all images, mean over groups, figures by group, warnings."""
+    """Returns one record a report: names, figures over all images, mean over groups, figures by group, warnings."""
     return [
         {
             "protocol": r.protocol,
@@ -50,7 +50,7 @@ def summary(reports: Iterable[Report]) -> list[dict]:
 
 
 def images_csv(reports: Iterable[Report]) -> str:
-    """A row for each image of each report."""
+    """Returns a row for each image of each report."""
     reports = list(reports)
     keys = _union(reports)
     out = io.StringIO()
@@ -67,7 +67,7 @@ def images_csv(reports: Iterable[Report]) -> str:
 
 
 def groups_csv(reports: Iterable[Report]) -> str:
-    """A row for each group of each report."""
+    """Returns a row for each group of each report."""
     reports = list(reports)
     keys = _union(reports)
     rows = [
@@ -79,7 +79,7 @@ def groups_csv(reports: Iterable[Report]) -> str:
 
 
 def curves_csv(reports: Iterable[Report]) -> str:
-    """A row for each threshold of each report, by rising threshold."""
+    """Returns a row for each threshold of each report, by rising threshold."""
     rows = []
     for r in reports:
         if not r.curves:
@@ -93,7 +93,7 @@ def curves_csv(reports: Iterable[Report]) -> str:
 
 
 def summary_csv(reports: Iterable[Report]) -> str:
-    """For each report a row with its mean over images, one with its mean over groups, and two with interval ends."""
+    """Returns for each report a row with its mean over images, one over groups, and two of interval ends."""
     reports = list(reports)
     keys = _union(reports)
     rows = []
@@ -107,7 +107,7 @@ def summary_csv(reports: Iterable[Report]) -> str:
 
 
 def markdown(reports: Iterable[Report]) -> str:
-    """A table for each set and protocol, best in bold, second in italics, followed by the warnings."""
+    """Returns a table for each set and protocol, best in bold, second in italics, followed by the warnings."""
     out = []
     for (set_name, protocol), rows in tables(reports).items():
         keys = rows[0].keys
@@ -124,7 +124,7 @@ def markdown(reports: Iterable[Report]) -> str:
 
 
 def latex(reports: Iterable[Report]) -> str:
-    """A tabular for each set and protocol, best in bold, second underlined."""
+    """Returns a tabular for each set and protocol, best in bold, second underlined."""
     out = []
     for (set_name, protocol), rows in tables(reports).items():
         keys = rows[0].keys
@@ -140,7 +140,7 @@ def latex(reports: Iterable[Report]) -> str:
 
 
 def text(reports: Iterable[Report]) -> str:
-    """A table for each set and protocol for the terminal; ``*`` marks the best of several methods."""
+    """Returns a table for each set and protocol, for the terminal; ``*`` marks the best of several methods."""
     out = []
     for (set_name, protocol), rows in tables(reports).items():
         keys = rows[0].keys
@@ -158,11 +158,11 @@ def text(reports: Iterable[Report]) -> str:
 
 
 def groups_text(reports: Iterable[Report], limit: int = 30) -> str:
-    """The figures by group for the terminal: all measures of one method, or the main measure of several.
+    """Returns the figures by group, for the terminal: all measures of one method, or the main measure of several.
 
     Args:
         reports: any number; a set of one group has no such table.
-        limit: of more groups than this, those with the lowest figures of the best method are shown.
+        limit: maximum number of groups; of more, those with the lowest figures of the best method are shown.
 
     Example:
         >>> print(groups_text([evaluate("maps", "gts")]))
@@ -206,7 +206,7 @@ def _line(cells: list[str], widths: list[int]) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with escapes in place of bytes of file names that are not UTF-8, which could not be written.
+    """Returns the text with escapes in place of bytes of file names that are not UTF-8, which could not be written.
 
     Example:
         >>> printable("caf\\udce9")

@@ -15,7 +15,7 @@ from cosod.evaluation.report.report import Report
 
 
 def page(reports: list[Report], images: str | os.PathLike | None = None) -> str:
-    """The page as text.
+    """Renders the page as text.
 
     Args:
         reports: any number of protocols, sets and methods; each set with each protocol has its own section.

@@ -40,7 +40,7 @@ class ImageTable(Mapping):
         return len(self.pairs)
 
     def column(self, key: str) -> np.ndarray:
-        """One measure of all images, float64, (N,), in the order of ``pairs``."""
+        """Returns one measure of all images, float64, (N,), in the order of ``pairs``."""
         return np.frombuffer(self.rows).reshape(-1, len(self.columns))[:, self.columns.index(key)]
 
 

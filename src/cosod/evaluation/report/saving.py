@@ -38,6 +38,9 @@ def save(folder: str | os.PathLike, reports: list[Report], *, images: str | os.P
 
     Raises:
         OutputError: something cannot be written.
+
+    Example:
+        >>> files = save("report", [evaluate("maps", "gts")])  # doctest: +SKIP
     """
     # Texts are made one at a time: with 100,000 images the rows alone are tens of megabytes.
     makers: dict[str, Callable[[], str]] = {

@@ -62,6 +62,9 @@ def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
     Raises:
         InputError: an unknown backend; a network that cannot be converted.
         ExtraError: the backend's package is missing.
+
+    Example:
+        >>> steps = open_steps("onnxruntime", network, 256)  # doctest: +SKIP
     """
     if backend not in BACKENDS:
         raise InputError(f"there is no backend {backend!r}; choose one of {', '.join(BACKENDS)}")

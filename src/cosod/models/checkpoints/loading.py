@@ -18,7 +18,7 @@ RESULT = "weights.safetensors"
 
 
 def load(name_or_path: str | os.PathLike = "default", expected: str | None = None) -> CoSaliencyNetwork:
-    """A network in evaluation mode, with weights.
+    """Loads a network in evaluation mode, with weights.
 
     Args:
         name_or_path: ``"default"``, ``"accurate"``, another network whose weights come with the package, a weights
@@ -68,7 +68,7 @@ def _is(network: CoSaliencyNetwork, name: str) -> bool:
 
 
 def identity(network: CoSaliencyNetwork) -> str:
-    """A short hash of a network's configuration and weights."""
+    """Returns a short hash of a network's configuration and weights."""
     digest = hashlib.sha256(f"{registry.name_of(network)} {network.config}".encode())
     for key, value in sorted(network.state_dict().items()):
         digest.update(key.encode())

@@ -30,6 +30,9 @@ def recognize(state: Mapping[str, Tensor], where: str = "the state dict") -> Rec
 
     Raises:
         WeightsError: none that is known here.
+
+    Example:
+        >>> recognize(torch.load("final_gconet.pth", weights_only=True)).label  # doctest: +SKIP
     """
     for family in FAMILIES:
         if family.matches(state):
@@ -42,7 +45,7 @@ def recognize(state: Mapping[str, Tensor], where: str = "the state dict") -> Rec
 
 
 def from_published(source: str | os.PathLike | Mapping[str, Any] | nn.Module) -> CoSaliencyNetwork:
-    """The network of a published checkpoint, in evaluation mode, giving what the published code gives.
+    """Loads the network of a published checkpoint, in evaluation mode; it gives what the published code gives.
 
     GCoNet+ gets ``confidence="released"``.
 
@@ -58,7 +61,7 @@ def from_published(source: str | os.PathLike | Mapping[str, Any] | nn.Module) ->
             entries are missing, unknown or of another shape.
 
     Example:
-        >>> network = from_published("final_gconet.pth")
+        >>> network = from_published("final_gconet.pth")  # doctest: +SKIP
     """
     if isinstance(source, Mapping | nn.Module):
         where, content = "the state dict", source
@@ -79,13 +82,16 @@ def from_published(source: str | os.PathLike | Mapping[str, Any] | nn.Module) ->
 
 
 def to_published(network: CoSaliencyNetwork) -> dict[str, Tensor]:
-    """The state dict that the published code loads, in its names and with the entries that it never uses.
+    """Returns the state dict that the published code loads, in its names and with the entries that it never uses.
 
     These are zeros that share one number's memory, and ``torch.save`` writes no more than that number. Where the
     published code has one parameter under several names, these entries share their memory.
 
     Raises:
         WeightsError: the network, or an option of it, has no published counterpart.
+
+    Example:
+        >>> torch.save(to_published(network), "final_gconet.pth")  # doctest: +SKIP
     """
     family = next((family for family in FAMILIES if type(network) is family.network), None)
     if family is None:
@@ -113,6 +119,9 @@ def check(
 
     Raises:
         WeightsError: naming the first few entries that are missing, unknown, or of another shape.
+
+    Example:
+        >>> check({"conv.weight": (8, 3, 3, 3)}, {"conv.weight": (8, 3, 3, 3)}, "the file")
     """
     missing = [n for n in expected if n not in found and not n.endswith(optional)]
     extra = [name for name in found if name not in expected]
@@ -130,14 +139,19 @@ def check(
 
 
 def some(names) -> str:
-    """The first few of ``names`` in a line."""
+    """Returns the first few of ``names`` in a line.
+
+    Example:
+        >>> some(["conv1.weight", "conv1.bias"])
+        'conv1.weight, conv1.bias'
+    """
     names = list(names)
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 
 
 def _names(network: CoSaliencyNetwork, family: Family) -> dict[str, str]:
-    """Published name -> our name, in the order of our state dict."""
+    """Returns our names by the published ones, in the order of our state dict."""
     rows = family.rows(network.config)
     names = {}
     for our in network.state_dict():

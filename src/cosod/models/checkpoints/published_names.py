@@ -60,7 +60,7 @@ def _contrast() -> Rows:
 
 
 def _groups(state: State) -> dict[str, int]:
-    """Size of the classifier; the default where the file has none (which is then reported as missing)."""
+    """Returns the size of the classifier; the default where the file has none (which is then reported as missing)."""
     weight = state.get("classifier.weight")
     return {"groups": len(weight)} if weight is not None and weight.ndim else {}
 
@@ -115,7 +115,7 @@ def _plus_config(state: State) -> GCoNetPlusConfig:
 
 
 def _numbered(ours: str, theirs: str, names: tuple[str, ...], bn: bool) -> Rows:
-    """Rows of a sequence of (convolution, normalization, ReLU) whose parts have names in the published code."""
+    """Returns rows of a sequence of (convolution, normalization, ReLU) whose parts have names in the published code."""
     rows: Rows = []
     number = 0
     for conv, norm in zip(names[::2], names[1::2], strict=True):

@@ -187,7 +187,7 @@ def _full_name(name: str) -> str:
 
 
 def _stand_in(name: str, path: Path) -> type:
-    """What takes the place of a class of the file.
+    """Returns what takes the place of a class of the file.
 
     Raises:
         WeightsError: it is no class, or one that acts on the machine.
@@ -204,7 +204,7 @@ def _stand_in(name: str, path: Path) -> type:
 
 
 def _numpy() -> list[tuple[Any, str]]:
-    """NumPy's numbers and arrays, under their names of NumPy 1 and 2."""
+    """Returns NumPy's numbers and arrays, under their names of NumPy 1 and 2."""
     core = np.array(0).__reduce__()[0].__module__  # numpy.core.multiarray, or since NumPy 2 numpy._core.multiarray
     scalar, array = np.float64(0).__reduce__()[0], np.array(0).__reduce__()[0]
     found: list[tuple[Any, str]] = [(np.ndarray, "numpy.ndarray"), (np.dtype, "numpy.dtype")]

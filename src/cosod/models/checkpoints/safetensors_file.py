@@ -50,6 +50,9 @@ def save(
     Raises:
         OutputError: the file cannot be written.
         InputError: the network is not registered, or ``extra`` is not JSON.
+
+    Example:
+        >>> save(network, "network.safetensors")  # doctest: +SKIP
     """
     try:
         described = json.dumps(extra or {})
@@ -74,6 +77,9 @@ def annotate(path: str | os.PathLike, **extra: Any) -> None:
     Raises:
         WeightsError: the file is missing, damaged, or not of this package.
         OutputError: the file cannot be written.
+
+    Example:
+        >>> annotate("network.safetensors", source="trained on DUTS_class")  # doctest: +SKIP
     """
     description = describe(path)
     with text_path(Path(path)) as name, safe_open(name, framework="pt") as file:
@@ -93,7 +99,7 @@ class Constants:
 
     @classmethod
     def read(cls, extra: Mapping) -> Self | None:
-        """What a weights file's extra values hold; None where there is nothing.
+        """Reads the constants from a weights file's extra values; returns None where there are none.
 
         Raises:
             WeightsError: the entry is not what :meth:`as_dict` makes.
@@ -112,26 +118,32 @@ class Constants:
             ) from None
 
     def as_dict(self) -> dict[str, float]:
-        """For the metadata of a weights file."""
+        """Returns the constants for the metadata of a weights file."""
         return dataclasses.asdict(self)
 
 
 def load(path: str | os.PathLike) -> CoSaliencyNetwork:
-    """The network of a weights file, on the CPU, in evaluation mode and float32.
+    """Loads the network of a weights file, on the CPU, in evaluation mode and float32.
 
     Raises:
         WeightsError: the file is missing, damaged, not of this package, of a newer format, its weights are not
             finite, or its entries are not exactly the network's.
+
+    Example:
+        >>> network = load("network.safetensors")  # doctest: +SKIP
     """
     network, _ = _read(path, with_tensors=True)
     return network
 
 
 def describe(path: str | os.PathLike) -> Description:
-    """What a weights file says of itself, without reading its tensors.
+    """Reads what a weights file says of itself, without its tensors.
 
     Raises:
         WeightsError: the file is missing, damaged, or not of this package.
+
+    Example:
+        >>> describe("network.safetensors").name  # doctest: +SKIP
     """
     _, description = _read(path, with_tensors=False)
     return description

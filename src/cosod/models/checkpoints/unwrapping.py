@@ -78,7 +78,7 @@ def check_finite(state: Mapping[str, Tensor], where: str) -> None:
 
 
 def _candidates(content: Any, depth: int) -> list[dict[str, Tensor]]:
-    """All state dicts in a checkpoint, the likeliest first."""
+    """Returns all state dicts in a checkpoint, the likeliest first."""
     if isinstance(content, nn.Module):
         return [dict(content.state_dict())]
     if isinstance(content, StandIn):
@@ -95,7 +95,7 @@ def _candidates(content: Any, depth: int) -> list[dict[str, Tensor]]:
 
 
 def _of_stand_in(thing: StandIn, depth: int) -> list[dict[str, Tensor]]:
-    """The state dict of a module that was saved whole, or those in an object that holds modules."""
+    """Returns the state dict of a module that was saved whole, or those in an object that holds modules."""
     if isinstance(getattr(thing, "_parameters", None), Mapping):
         return [state] if (state := _module_state(thing)) else []
     values = [value for value in vars(thing).values() if isinstance(value, StandIn | Mapping)] if depth else []
@@ -103,7 +103,7 @@ def _of_stand_in(thing: StandIn, depth: int) -> list[dict[str, Tensor]]:
 
 
 def _module_state(module: Any, prefix: str = "") -> dict[str, Tensor]:
-    """What ``state_dict()`` of a saved module would give, of the attributes that every module has."""
+    """Returns what ``state_dict()`` of a saved module would give, of the attributes that every module has."""
     facts = vars(module)
     state: dict[str, Tensor] = {}
     passing = facts.get("_non_persistent_buffers_set") or ()
@@ -118,7 +118,7 @@ def _module_state(module: Any, prefix: str = "") -> dict[str, Tensor]:
 
 
 def _tensor(value: Any) -> Tensor | None:
-    """The value as a tensor; None for the numbers, texts and settings that are kept beside weights."""
+    """Returns the value as a tensor; None for the numbers, texts and settings that are kept beside weights."""
     if isinstance(value, Tensor):
         return value.detach()
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.ndim:

@@ -7,5 +7,5 @@ from cosod.models.modules.part_matching import PartMatching
 
 
 def affinity_of(network: nn.Module) -> GroupAffinity | PartMatching | None:
-    """The module of a network that compares every image of a group with every other, where it has one."""
+    """Returns the module of a network that compares every image of a group with every other, if there is one."""
     return next((m for m in network.modules() if isinstance(m, GroupAffinity | PartMatching)), None)

@@ -42,7 +42,7 @@ def _best_match(
 
 
 def fused_best_match(query: Tensor, key: Tensor) -> Tensor:
-    """As :func:`cosod.models.modules.group_affinity.best_match`, without gradients.
+    """Does the same as :func:`cosod.models.modules.group_affinity.best_match`, without gradients.
 
     Args:
         query: ``(N, C, P)``.

@@ -4,7 +4,7 @@ from torch import nn
 
 
 def classifier(channels: int, groups: int) -> nn.Linear:
-    """Group classifier on the global average of the deepest feature (auxiliary classification, ACM)."""
+    """Creates the group classifier on the global average of the deepest feature (auxiliary classification, ACM)."""
     layer = nn.Linear(channels, groups)
     nn.init.kaiming_uniform_(layer.weight, a=1)
     nn.init.zeros_(layer.bias)

@@ -10,7 +10,7 @@ RELEASED_K = 300.0
 
 
 def confidence_branch(channels: int, bn: bool) -> nn.Sequential:
-    """A branch of the confidence module, as logits."""
+    """Creates a branch of the confidence module, which returns logits."""
     layers: list[nn.Module] = []
     for _ in range(2):
         layers += [nn.Conv2d(channels, channels, 3, padding=1), *([nn.BatchNorm2d(channels)] if bn else []), nn.ReLU()]
@@ -18,7 +18,7 @@ def confidence_branch(channels: int, bn: bool) -> nn.Sequential:
 
 
 def confidence_logits(probability: Tensor, threshold: Tensor, k: float | str) -> Tensor:
-    """``k (P - T)``, whose sigmoid is the map.
+    """Computes ``k (P - T)``, whose sigmoid is the map.
 
     Args:
         probability, threshold: P and T, ``(N, 1, H, W)`` in [0, 1].

@@ -29,5 +29,5 @@ class Discriminator(nn.Module):
         self.judge = nn.Linear(i * (size // 16) ** 2, 1)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """``(N, 1, size, size)`` in [0, 1] -> logits ``(N, 1)``: positive where the map looks like ground truth."""
+        """Computes logits ``(N, 1)`` of maps ``(N, 1, size, size)`` in [0, 1]; positive ones look like ground truth."""
         return self.judge(self.features(maps).flatten(1))

@@ -18,7 +18,7 @@ BLOCK_ENTRIES = 1 << 19
 
 
 def best_match(query: Tensor, key: Tensor, block_entries: int = BLOCK_ENTRIES) -> Tensor:
-    """Mean over the images of the group of each position's best match in that image.
+    """Computes the mean over the images of the group of each position's best match in that image.
 
     The affinity of all positions is ``S = query^T key``; the result is the maximum over the positions of each
     image, averaged over the images, the position's own image included. ``S`` has ``(N P)^2`` entries, 262 GB
@@ -44,7 +44,7 @@ def best_match(query: Tensor, key: Tensor, block_entries: int = BLOCK_ENTRIES) -
 
 
 def _fused(device: torch.device) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """The kernel for NVIDIA GPUs, where Triton is there, as it is with torch for CUDA on Linux, and it works."""
+    """Returns the kernel for NVIDIA GPUs, if Triton is there, as it is with torch for CUDA on Linux, and works."""
     try:
         from cosod.models.modules import affinity_kernel
     except ImportError:
@@ -53,7 +53,7 @@ def _fused(device: torch.device) -> Callable[[Tensor, Tensor], Tensor] | None:
 
 
 def _whole_best_match(query: Tensor, key: Tensor) -> Tensor:
-    """As :func:`best_match`, from the whole matrix: for graphs, in which no loop runs over a group of any size."""
+    """Does the same as :func:`best_match` from the whole matrix: for graphs, in which no loop runs over a group."""
     n, c, p = query.shape
     m, _, keys = key.shape
     scores = query.transpose(1, 2).reshape(n * p, c) @ key.transpose(0, 1).reshape(c, m * keys)
@@ -112,7 +112,7 @@ class _BestMatch(torch.autograd.Function):
 
 
 def _best_match_within(unit: Tensor, block_entries: int) -> Tensor:
-    """:func:`best_match` of images ``(N, C, P)`` with themselves.
+    """Computes :func:`best_match` of images ``(N, C, P)`` with themselves.
 
     The affinity is symmetric then: half of it is computed, and each block says what matches its rows best and its
     columns.
@@ -136,7 +136,7 @@ def _best_match_within(unit: Tensor, block_entries: int) -> Tensor:
 
 
 def _largest(scores: Tensor, dim: int) -> Tensor:
-    """Maxima over a dimension.
+    """Returns the maxima over a dimension.
 
     Of bfloat16 on a processor by the bits, which are in the order of the numbers from zero on: an eighth of the time.
     """
@@ -148,7 +148,7 @@ def _largest(scores: Tensor, dim: int) -> Tensor:
 
 
 def image_mean(x: Tensor, weights: Tensor | None = None) -> Tensor:
-    """``(N, C, H, W)`` -> ``(1, C, 1, 1)``: mean over positions and images, these weighted by ``(N,)`` where given."""
+    """Averages ``(N, C, H, W)`` over positions and images, weighted by ``(N,)`` if given: ``(1, C, 1, 1)``."""
     if weights is None:
         return x.mean(dim=(0, 2, 3), keepdim=True)
     weights = (weights / weights.sum()).to(x.dtype)
@@ -159,7 +159,7 @@ class References(NamedTuple):
     """Images that the images of a large group are matched against, in place of the whole group.
 
     Attributes:
-        keys: of R of the group's images, ``(R, K, P)``, in the precision that is to be compared in: the affinity's
+        keys: keys of R of the group's images, ``(R, K, P)``, in the precision that is to be compared in: the affinity's
             ``keys`` times the image's weight (how many images it stands for), as the best match with w times a key is
             w times the best match with the key.
         weight: sum of the R weights.
@@ -172,7 +172,7 @@ class References(NamedTuple):
 
 
 def _reference_match(query: Tensor, references: References, own: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted sum over the references of each position's best match, ``(n, P)``; weight of the others, ``(n, 1)``."""
+    """Computes the weighted sum over references of each position's best match, and the weight of the others."""
     others = references.weight - own
     others = torch.where(others > 0, others, 1.0)  # where an image is the only reference
     match = best_match(query.to(references.keys.dtype), references.keys)
@@ -187,7 +187,7 @@ class GroupAffinity(nn.Module):
         key_channels: channels of query and key; C in the papers.
         pool: ``"mean"`` averages the attended feature over positions (the papers); ``"sum"`` adds it up, which
             keeps the consensus on the scale of the feature whatever the number of positions.
-        kernel: of query and key: 1 in the published code, 3 in the papers.
+        kernel: kernel size of query and key: 1 in the published code, 3 in the papers.
     """
 
     def __init__(self, channels: int, key_channels: int | None = None, pool: str = "mean", kernel: int = 1):
@@ -202,7 +202,7 @@ class GroupAffinity(nn.Module):
             nn.init.zeros_(conv.bias)
 
     def keys(self, deep: Tensor) -> Tensor:
-        """What other images are matched against: F ``(N, C, H, W)`` -> ``(N, K, H W)``."""
+        """Computes what other images are matched against, ``(N, K, H W)``, from F ``(N, C, H, W)``."""
         return self.key(deep).flatten(2)
 
     def attention(
@@ -212,7 +212,7 @@ class GroupAffinity(nn.Module):
         own: Tensor | None = None,
         precision: torch.dtype | None = None,
     ) -> Tensor:
-        """Where in each image the best matches of the group are.
+        """Computes where in each image the best matches of the group are.
 
         Args:
             deep: F of one group, ``(N, C, H, W)``; with references of any n of its images.
@@ -241,7 +241,7 @@ class GroupAffinity(nn.Module):
         return F.softmax(match.float() * scale, dim=1).to(deep.dtype).view(n, 1, h, w)
 
     def forward(self, deep: Tensor, attention: Tensor | None = None, weights: Tensor | None = None) -> Consensus:
-        """The consensus of the N images of one group.
+        """Computes the consensus of the N images of one group.
 
         Args:
             deep: ``(N, C, H, W)``.
@@ -256,7 +256,7 @@ class GroupAffinity(nn.Module):
         return Consensus(vector=image_mean(self.project(attended), weights), attention=attention)
 
     def gathered(self, vectors: Tensor, positions: int, weights: Tensor | None = None) -> Tensor:
-        """The consensus vector ``(1, C, 1, 1)`` from F of each image added up under its attention.
+        """Computes the consensus vector ``(1, C, 1, 1)`` from F of each image added up under its attention.
 
         Args:
             vectors: ``(N, C)``, see :func:`cosod.inference.presence.pooled`.

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 def contrast_head(channels: int) -> nn.Sequential:
-    """Head of the group collaborating module: ``(N, C, H, W)`` -> logits ``(N, 1, H, W)``.
+    """Creates the head of the group collaborating module: ``(N, C, H, W)`` to logits ``(N, 1, H, W)``.
 
     GCoNet section 3.3 (GCM). Training only.
     """
@@ -14,7 +14,7 @@ def contrast_head(channels: int) -> nn.Sequential:
 
 
 def own_and_other(deep: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """F times the consensus of its own group, and F times that of the other group (GCoNet section 3.3).
+    """Computes F times the consensus of its own group, and F times that of the other group (GCoNet section 3.3).
 
     Args:
         deep: ``(2 n, C, H, W)``: n images of one group, then n of another.

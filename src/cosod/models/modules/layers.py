@@ -11,26 +11,28 @@ BATCH_NORM = nn.modules.batchnorm._BatchNorm
 
 
 def keep_statistics(module: nn.Module) -> None:
-    """All batch normalization of ``module`` in evaluation mode: its statistics stay."""
+    """Sets all batch normalization of ``module`` to evaluation mode: its statistics stay."""
     for part in module.modules():
         if isinstance(part, BATCH_NORM):
             part.eval()
 
 
 def resize(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-    """``(N, C, H, W)`` to ``(N, C, *size)``, bilinear with aligned corners, as all networks of this family do."""
+    """Resizes ``(N, C, H, W)`` to ``(N, C, *size)``, bilinear with aligned corners, as this family of networks does."""
     if tuple(x.shape[-2:]) == tuple(size):
         return x  # with aligned corners this is the identity
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=True)
 
 
 def enlarge(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-    """``(N, C, h, w)`` to ``(N, C, *size)``, bilinear, corners not aligned, as F3Net and our light networks do."""
+    """Resizes ``(N, C, h, w)`` to ``(N, C, *size)``, bilinear without aligned corners, as F3Net and the light networks
+    do.
+    """
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
 
 
 def halves(images: Tensor, groups: int = 2) -> int:
-    """Images in each of the groups of a training batch, which are two unless said otherwise.
+    """Returns the numbers of images in the groups of a training batch; there are two groups unless said otherwise.
 
     Raises:
         InputError: the batch is empty, or cannot be so many groups of one size.

@@ -44,7 +44,7 @@ class Parts(NamedTuple):
     Attributes:
         prototype: the mean descriptor of the shared object, unit length, ``(B, C)``.
         parts: descriptors of its parts, unit length, ``(B, K, C)``.
-        shares: of the parts in the object, ``(B, K)``, adding up to one.
+        shares: shares of the parts in the object, ``(B, K)``, adding up to one.
     """
 
     prototype: Tensor
@@ -53,12 +53,12 @@ class Parts(NamedTuple):
 
 
 def pack(found: Parts) -> Tensor:
-    """The parts as one consensus vector, ``(B, (K + 1) C + K, 1, 1)``."""
+    """Packs the parts into one consensus vector, ``(B, (K + 1) C + K, 1, 1)``."""
     return torch.cat([found.prototype, found.parts.flatten(1), found.shares], dim=1)[:, :, None, None]
 
 
 def unpack(vector: Tensor, channels: int) -> Parts:
-    """The inverse of :func:`pack`, for descriptors of C = ``channels``."""
+    """Inverts :func:`pack`, for descriptors of C = ``channels``."""
     flat = vector.flatten(1)
     count = (flat.shape[1] - channels) // (channels + 1)
     prototype, parts, shares = flat.split([channels, count * channels, count], dim=1)
@@ -66,7 +66,7 @@ def unpack(vector: Tensor, channels: int) -> Parts:
 
 
 def described(coarse: Tensor, fine: Tensor, objectness: Tensor) -> Tensor:
-    """Descriptors: two frozen features as unit vectors side by side, scaled by objectness.
+    """Computes descriptors: two frozen features as unit vectors side by side, scaled by objectness.
 
     The direction says what is there, the length whether it is an object. Cosines see the first alone, and means of
     descriptors count objects more.
@@ -86,7 +86,7 @@ def described(coarse: Tensor, fine: Tensor, objectness: Tensor) -> Tensor:
 
 
 def _in_float32(method: Callable) -> Callable:
-    """Methods of a module whose sums over many products would lose what they are for in half precision."""
+    """Decorates a method whose sums over many products would lose what they are for in half precision."""
 
     @wraps(method)
     def run(self, deep: Tensor, *arguments, **options):
@@ -112,7 +112,7 @@ class PartMatching(nn.Module):
 
     @_in_float32
     def attentions(self, deep: Tensor, precision: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
-        """Where in each image of a group the shared object is, in two rounds.
+        """Computes where in each image of a group the shared object is, in two rounds.
 
         In the first a position counts as much as its best matches in the *other* images do, if an object is there; in
         the second also as much as it resembles the prototype of the first.
@@ -136,12 +136,12 @@ class PartMatching(nn.Module):
         return first, second
 
     def attention(self, deep: Tensor, precision: torch.dtype | None = None) -> Tensor:
-        """The second of :meth:`attentions`."""
+        """Computes the second of :meth:`attentions`."""
         return self.attentions(deep, precision)[1]
 
     @_in_float32
     def forward(self, deep: Tensor, attention: Tensor | None = None, weights: Tensor | None = None) -> Consensus:
-        """The consensus of the N images of one group: prototype and parts of what attention is on, packed.
+        """Computes the consensus of the N images of one group: prototype and parts of what attention is on, packed.
 
         Args:
             deep: descriptors, ``(N, C, h, w)``.
@@ -162,7 +162,7 @@ class PartMatching(nn.Module):
 
     @_in_float32
     def similarity(self, deep: Tensor, fine: Tensor, saliency: Tensor, vector: Tensor) -> Tensor:
-        """How each position resembles the group, in :data:`SIMILARITIES` channels at the finer grid.
+        """Computes how each position resembles the group, in :data:`SIMILARITIES` channels at the finer grid.
 
         Eight measures: how well it fits any part; its cosine with the prototype, by either feature, as it is and after
         the image's mean is taken off both; and three of these spread over positions that look alike and lie near, so
@@ -171,8 +171,8 @@ class PartMatching(nn.Module):
         Args:
             deep: descriptors ``(N, C, h, w)``.
             fine: the finer frozen feature, as unit vectors ``(N, C2, H, W)``.
-            saliency: of any object, in [0, 1], ``(N, 1, H, W)``.
-            vector: of the consensus, ``(1, V, 1, 1)`` or ``(N, V, 1, 1)``.
+            saliency: saliency of any object, in [0, 1], ``(N, 1, H, W)``.
+            vector: vector of the consensus, ``(1, V, 1, 1)`` or ``(N, V, 1, 1)``.
         """
         n, size = deep.shape[0], fine.shape[-2:]  # not len(), which graphs take for a constant
         fine = fine.float()
@@ -197,7 +197,7 @@ class PartMatching(nn.Module):
         return torch.cat([*channels, logits / 4], dim=1)
 
     def _spread(self, fine: Tensor, saliency: Tensor, values: Tensor) -> Tensor:
-        """Values ``(N, k, H, W)`` averaged over the positions that look like each one, lie near, and are salient."""
+        """Averages values ``(N, k, H, W)`` over the positions that look like each one, lie near, and are salient."""
         h, w = fine.shape[-2:]
         rows, columns = torch.arange(h, device=fine.device), torch.arange(w, device=fine.device)
         places = torch.stack([rows[:, None].expand(h, w) / h, columns.expand(h, w) / w], dim=-1).view(-1, 2).float()
@@ -207,34 +207,36 @@ class PartMatching(nn.Module):
         return torch.einsum("npq,nkq->nkp", logits.softmax(dim=2), values.flatten(2)).view_as(values)
 
     def _parted(self, deep: Tensor) -> tuple[Tensor, Tensor]:
-        """Descriptors as unit vectors ``(N, C, P)``, and the logits of objectness ``(N, P)``."""
+        """Returns descriptors as unit vectors ``(N, C, P)``, and the logits of objectness ``(N, P)``."""
         flat = deep.float().flatten(2)
         length = flat.norm(dim=1)
         return flat / length.clamp_min(1e-6)[:, None], _logit(length.clamp(MARGIN, 1 - MARGIN))
 
     def vectors(self, deep: Tensor, attention: Tensor) -> Tensor:
-        """The mean descriptor of each image under its attention, unit length, ``(N, C)``."""
+        """Computes the mean descriptor of each image under its attention, at unit length, ``(N, C)``."""
         unit = self._parted(deep)[0]
         return F.normalize(torch.einsum("ncp,np->nc", unit, attention.flatten(1).float()), dim=1)
 
     def agreement(self, deep: Tensor, attention: Tensor) -> Tensor:
-        """Weights ``(N,)`` of the images, adding up to one: by the cosine of each with the mean of the others."""
+        """Computes weights ``(N,)`` of the images, adding up to one, from the cosine of each with the mean of the
+        others.
+        """
         return _agreement(self.vectors(deep, attention))
 
 
 def _agreement(vectors: Tensor) -> Tensor:
-    """:meth:`PartMatching.agreement` of images with these unit vectors, ``(N, C)``."""
+    """Returns :meth:`PartMatching.agreement` of images with these unit vectors, ``(N, C)``."""
     others = F.normalize(vectors.sum(dim=0) - vectors, dim=1)  # zero for a single image, whose weight is one
     return (AGREEMENT * (vectors * others).sum(dim=1)).softmax(dim=0)
 
 
 def _weighted(vectors: Tensor, weights: Tensor) -> Tensor:
-    """The weighted mean of unit vectors ``(N, C)``, unit length, ``(C,)``."""
+    """Computes the weighted mean of unit vectors ``(N, C)``, unit length, ``(C,)``."""
     return F.normalize((weights[:, None] * vectors).sum(dim=0), dim=0)
 
 
 def _others_match(unit: Tensor, logits: Tensor, precision: torch.dtype | None) -> Tensor:
-    """Mean over the other images of each position's best match there, ``(N, P)``; zero for a single image."""
+    """Computes the mean over the other images of each position's best match there; zero for a single image."""
     worth = -BACKGROUND * (1 - logits.sigmoid())
     query = torch.cat([unit, torch.ones_like(unit[:, :1])], dim=1)
     key = torch.cat([unit, worth[:, None]], dim=1)
@@ -245,7 +247,7 @@ def _others_match(unit: Tensor, logits: Tensor, precision: torch.dtype | None) -
 
 
 def _parts_of(unit: Tensor, mass: Tensor, prototype: Tensor) -> tuple[Tensor, Tensor]:
-    """Spherical k-means of positions ``(M, C)`` with masses ``(M,)``: parts ``(K, C)`` and their shares ``(K,)``.
+    """Clusters positions ``(M, C)`` with masses ``(M,)`` by spherical k-means: parts ``(K, C)`` and shares ``(K,)``.
 
     The first part begins at the prototype, each other one at the position that no part resembles and that weighs most;
     where every position of any mass is a part already, at the prototype as well.
@@ -269,10 +271,10 @@ def _parts_of(unit: Tensor, mass: Tensor, prototype: Tensor) -> tuple[Tensor, Te
 
 
 def _logit(share: Tensor) -> Tensor:
-    """As :func:`torch.logit`, which not every format of exported models knows."""
+    """Does the same as :func:`torch.logit`, which not every format of exported models knows."""
     return (share / (1 - share)).log()
 
 
 def _cosines(unit: Tensor, vectors: Tensor) -> Tensor:
-    """``(N, C, H, W)`` with ``(B, K, C)`` -> ``(N, K, H, W)``, where B is 1 or N."""
+    """Computes cosines ``(N, K, H, W)`` of ``(N, C, H, W)`` with ``(B, K, C)``, where B is 1 or N."""
     return torch.einsum("nchw,nkc->nkhw", unit, vectors.expand(unit.shape[0], -1, -1))

@@ -15,7 +15,7 @@ class Refiner(nn.Module):
     """Adds a correction to the logits of a map, found by four levels down and four up.
 
     Args:
-        channels: of the input: 1 for the map alone, 4 for the image and the map.
+        channels: channels of the input: 1 for the map alone, 4 for the image and the map.
         width: channels inside.
         batch_norm: normalize after each convolution.
     """
@@ -29,7 +29,7 @@ class Refiner(nn.Module):
         self.leave = nn.Conv2d(width, 1, 3, padding=1)
 
     def forward(self, maps: Tensor, images: Tensor | None = None) -> Tensor:
-        """The refined map.
+        """Computes the refined map.
 
         Args:
             maps: ``(N, 1, H, W)`` in [0, 1]. Certain values are eased to (0.01, 0.99): a map that the

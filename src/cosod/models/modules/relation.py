@@ -18,11 +18,11 @@ class MeanConsensus(nn.Module):
     """The consensus is the mean of F' over images and positions; here F' is F, derived classes relate."""
 
     def relate(self, deep: Tensor) -> Tensor:
-        """F -> F', ``(N, C, H, W)`` both."""
+        """Maps F to F', both ``(N, C, H, W)``."""
         return deep
 
     def forward(self, deep: Tensor, attention: Tensor | None = None, weights: Tensor | None = None) -> Consensus:
-        """As :meth:`.group_affinity.GroupAffinity.forward`; by default every position counts the same."""
+        """Does the same as :meth:`.group_affinity.GroupAffinity.forward`; by default every position counts the same."""
         related = self.relate(deep)
         if attention is not None:
             related = (related * attention).sum(dim=(2, 3), keepdim=True)
@@ -105,7 +105,7 @@ class NoRelation(nn.Module):
 
 
 def make_relation(name: str, channels: int, key_kernel: int = 1) -> nn.Module:
-    """The module of that name for F of ``channels``; called with F ``(N, C, H, W)`` it gives a ``Consensus``.
+    """Creates the module of that name for F of ``channels``; called with F ``(N, C, H, W)`` it returns a ``Consensus``.
 
     Args:
         name: ``gam``, ``ice``, ``non_local``, ``attention`` or ``none``.

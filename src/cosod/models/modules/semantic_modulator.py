@@ -37,7 +37,7 @@ class SemanticModulator(nn.Module):
                 parameter.mul_((POSITIONS**2 * IMAGES) ** -0.25)
 
     def forward(self, deep: Tensor) -> Tensor:
-        """Features of B groups of n images, ``(B, n, C, H, W)`` -> ``(B, C)``, not negative.
+        """Maps features of B groups of n images, ``(B, n, C, H, W)``, to ``(B, C)``, not negative.
 
         The logits of the group's categories are ``classifier`` of this.
         """
@@ -53,5 +53,5 @@ class SemanticModulator(nn.Module):
             return F.relu(F.linear(again, self.select.weight.float(), self.select.bias.float()))
 
     def columns(self, pooled: Tensor) -> Tensor:
-        """``(B, n, D)`` -> ``(B, D, n)``: transposed, or as the published code reshapes it."""
+        """Maps ``(B, n, D)`` to ``(B, D, n)``: transposed, or as the published code reshapes it."""
         return pooled.reshape(len(pooled), -1, pooled.shape[1]) if self.published else pooled.mT

@@ -24,7 +24,7 @@ BLOCK = 4096
 
 @torch.no_grad()
 def spatial_map(deep: Tensor, solver: str = "eigh") -> Tensor:
-    """The spatial maps of several groups of one size; no gradient flows through them.
+    """Computes the spatial maps of several groups of one size; no gradient flows through them.
 
     Args:
         deep: features of B groups of n images, ``(B, n, C, H, W)``.
@@ -42,7 +42,7 @@ def spatial_map(deep: Tensor, solver: str = "eigh") -> Tensor:
 
 
 def unit_descriptors(deep: Tensor) -> Tensor:
-    """``(B, n, C, H, W)`` -> X, ``(B, C, n H W)`` float32 with columns of unit length.
+    """Maps ``(B, n, C, H, W)`` to X, ``(B, C, n H W)`` float32 with columns of unit length.
 
     A dead descriptor, whose channels are all zero, stays zero; values that are not finite count as zero, so that
     a diverging network shows in its loss and not as an error of the eigensolver.
@@ -52,7 +52,7 @@ def unit_descriptors(deep: Tensor) -> Tensor:
 
 
 def leading_eigenvector(x: Tensor) -> Tensor:
-    """The leading eigenvector of ``G = X^T X - 1``, exact, at a cost of memory of no more than ``C^2 + C P``.
+    """Computes the leading eigenvector of ``G = X^T X - 1``, exactly, in memory of no more than ``C^2 + C P``.
 
     Args:
         x: ``(B, C, P)``, as :func:`unit_descriptors` makes it.
@@ -70,13 +70,13 @@ def leading_eigenvector(x: Tensor) -> Tensor:
 
 
 def _dense(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Largest eigenvalue ``(B,)`` and its vector ``(B, P)`` from the P x P matrix itself."""
+    """Computes the largest eigenvalue ``(B,)`` and its vector ``(B, P)`` from the P x P matrix itself."""
     values, vectors = torch.linalg.eigh(x.mT @ x - 1)
     return values[:, -1], vectors[:, :, -1]
 
 
 def _low_rank(x: Tensor) -> tuple[Tensor, Tensor]:
-    """As :func:`_dense`, from matrices of C + 1 rows.
+    """Does the same as :func:`_dense`, from matrices of C + 1 rows.
 
     ``G = Y^T J Y`` with Y = [X; 1] and J = diag(1, ..., 1, -1). With ``Y Y^T = Q D^2 Q^T`` and Y = Q D V^T, G is
     ``V (D Q^T J Q D) V^T``: it has the eigenvalues of the small symmetric matrix in the middle, and for a vector
@@ -95,7 +95,8 @@ def _low_rank(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def adam_eigenvector(x: Tensor) -> Tensor:
-    """The published approximation: Adam on ``-s^T G s + 50 d(|s|)``, d = -log(2 - r) from r = 1 on, else -log r.
+    """Computes the published approximation: Adam on ``-s^T G s + 50 d(|s|)``, d = -log(2 - r) from r = 1 on, else -log
+    r.
 
     The gradient is written out, so that it also runs where autograd is off. With P other than 245 positions the
     rate is scaled as the values of s are, which start at ``1 / sqrt(P)``, and the barrier as ``s^T G s`` is.

@@ -30,17 +30,19 @@ class Recipe:
     """A training set-up; read one with :func:`load_recipe`.
 
     Attributes:
-        name, description: for people; ``source`` says where its numbers are from.
-        network: registered name.
+        name, description: name and description of the recipe.
+        source: where its numbers are from.
+        network: registered name of the network.
         options: options of the network's configuration; ``groups`` and ``size`` are set by the run.
-        size: side in pixels that images are resized to; 0 is the network's own.
-        sets: training sets it needs; a step draws groups from each and sums the losses.
-        loss: registered name (:mod:`cosod.losses.registry`), and ``weights`` its factors.
-        epochs: passes over the groups (of the set with the most groups).
-        steps: where not 0, the length of the run in steps, in place of ``epochs``.
-        seed: of everything random.
-        pretrained: the backbone starts from ImageNet weights.
-        keep_epochs: weights after each of the last so many epochs are kept.
+        size: side in pixels that images are resized to; 0 takes the network's own.
+        sets: number of training sets; a step draws groups from each and sums the losses.
+        loss: registered name of the loss (:mod:`cosod.losses.registry`).
+        weights: factors of the loss.
+        epochs: number of passes over the groups (of the set with the most groups).
+        steps: length of the run in steps, in place of ``epochs``; 0 counts epochs.
+        seed: seed of all random choices.
+        pretrained: whether the backbone starts from ImageNet weights.
+        keep_epochs: number of the last epochs after each of which the weights are kept.
     """
 
     name: str
@@ -77,9 +79,9 @@ class Recipe:
             raise InputError(f"{self.network} takes groups of one size; leave sampling.cut 0")
         if self.augment.made and not LOSSES[self.loss].all_objects:
             fitting = ", ".join(name for name, loss in LOSSES.items() if loss.all_objects)
-            raise InputError(f"made groups are for losses on all objects, {fitting}; leave made 0")
+            raise InputError(f"groups made of one object need a loss on all objects, {fitting}; leave made 0")
         if self.sampling.shares and self.sets != 1:
-            raise InputError("shares are for one step of groups from any set; leave sets 1")
+            raise InputError("shares draw the groups of a step from any set; leave sets 1")
         if self.size:
             entry(self.network).network.check_size(self.size)
         for name, least in (("sets", 1), ("epochs", 1), ("steps", 0), ("keep_epochs", 0)):
@@ -94,19 +96,29 @@ class Recipe:
 
 
 def nearest(wanted: str, known: Iterable[str]) -> str:
-    """Half a sentence: the nearest of ``known``, else all of them."""
+    """Returns half a sentence: the nearest of ``known``, else all of them.
+
+    Example:
+        >>> nearest("optimiser", ["optimizer", "augment"])
+        "did you mean 'optimizer'?"
+    """
     known = sorted(known)
     close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
 
 
 def recipe_names() -> list[str]:
-    """The recipes that come with the package."""
+    """Returns the names of the recipes that come with the package.
+
+    Example:
+        >>> "gconet_released" in recipe_names()
+        True
+    """
     return sorted(p.name.removesuffix(".toml") for p in _folder().iterdir() if p.name.endswith(".toml"))
 
 
 def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
-    """A recipe of the package by name, or of a TOML file.
+    """Loads a recipe of the package by name, or of a TOML file.
 
     A file may name a ``base``, another recipe or a file beside it, whose values hold where it says nothing. The
     keys are the fields of :class:`Recipe`, with a table for each part: ``[sampling]``, ``[augment]``, ...
@@ -117,8 +129,13 @@ def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = 
             only one part has such a key: ``{"lr": "1e-3"}``. Text is read as in TOML where it can be.
 
     Raises:
-        InputError: no such recipe or file, a key that there is not (with the nearest one), a value of another
-            type or out of range.
+        InputError: there is no such recipe, file or key (the message names the nearest one), or a value has another
+            type or is out of range.
+
+    Example:
+        >>> recipe = load_recipe("gconet_released", {"lr": 1e-3, "sampling.images": 8})
+        >>> recipe.optimizer.lr, recipe.sampling.images
+        (0.001, 8)
     """
     table, where = _table(str(name_or_path), ())
     for key, value in (overrides or {}).items():
@@ -127,12 +144,22 @@ def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = 
 
 
 def from_table(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
-    """The recipe of a table of plain values, as :func:`to_table` gives it."""
+    """Returns the recipe of a table of plain values, as :func:`to_table` gives it.
+
+    Example:
+        >>> from_table({"name": "short", "epochs": 2}).epochs
+        2
+    """
     return _build(Recipe, dict(table), where)
 
 
 def to_table(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values that JSON and TOML can hold."""
+    """Returns the recipe as plain values that JSON and TOML can hold.
+
+    Example:
+        >>> to_table(load_recipe("gconet_released"))["optimizer"]["lr"]
+        0.0001
+    """
 
     def plain(value):
         if isinstance(value, dict):
@@ -143,7 +170,12 @@ def to_table(recipe: Recipe) -> dict[str, Any]:
 
 
 def with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A table of :func:`to_table`, written before a key was added, with that key's default, which is what was done."""
+    """Adds the defaults of missing keys to a table of :func:`to_table` that was written before they were added.
+
+    Example:
+        >>> with_defaults({"name": "old"})["optimizer"]["method"]
+        'adam'
+    """
     try:
         return to_table(from_table(table))
     except InputError:  # a key that there no longer is: it stands as it was
@@ -155,7 +187,7 @@ def _folder():
 
 
 def _table(name: str, above: tuple[str, ...], beside: Path | None = None) -> tuple[dict, str]:
-    """The merged table of a recipe and its bases."""
+    """Returns the merged table of a recipe and its bases."""
     if name in above:
         raise InputError(f"recipe {name} is its own base; change its base")
     if name.endswith(".toml"):
@@ -179,7 +211,7 @@ def _table(name: str, above: tuple[str, ...], beside: Path | None = None) -> tup
 
 
 def _merged(base: dict, changes: dict) -> dict:
-    """``changes`` over ``base``; tables are merged, but a new loss begins with its own default factors."""
+    """Merges ``changes`` over ``base``, table by table; a new loss begins with its own default factors."""
     if "loss" in changes and changes["loss"] != base.get("loss"):
         base = {k: v for k, v in base.items() if k != "weights"}
     out = dict(base)
@@ -224,7 +256,13 @@ def _value(kind: Any, value: Any, where: str) -> Any:
 
 
 def of_kind(kind: type, value: Any, name: str) -> Any:
-    """``value``, whole numbers as ``float`` where that is wanted; raises ``InputError`` where it is of another kind."""
+    """Returns ``value``, whole numbers as ``float`` where that is wanted; raises ``InputError`` if it is of another
+    kind.
+
+    Example:
+        >>> of_kind(float, 1, "lr")
+        1.0
+    """
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
@@ -234,7 +272,7 @@ def of_kind(kind: type, value: Any, name: str) -> Any:
 
 
 def _full_name(key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
-    """The place of an override: as written, or of the only part that has such a key."""
+    """Returns the place of an override: as written, or of the only part that has such a key."""
     parts = tuple(key.split("."))
     own = get_type_hints(Recipe)
     if len(parts) > 1 or key in own:
@@ -266,7 +304,13 @@ def _put(table: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
 
 
 def parsed(value: Any) -> Any:
-    """Text as TOML reads it, or as it is: ``0.5``, ``true``, ``[1, 2]``, ``cosine``."""
+    """Parses text as TOML where it can be, and returns it as it is otherwise: ``0.5``, ``true``, ``[1, 2]``,
+    ``cosine``.
+
+    Example:
+        >>> parsed("0.5"), parsed("[1, 2]"), parsed("cosine")
+        (0.5, [1, 2], 'cosine')
+    """
     if not isinstance(value, str):
         return value
     try:

@@ -8,19 +8,31 @@ Range = tuple[float, float]
 
 
 def check_choice(name: str, value: object, choices: tuple) -> None:
-    """Raise ``InputError`` unless ``value`` is one of ``choices``."""
+    """Raise ``InputError`` unless ``value`` is one of ``choices``.
+
+    Example:
+        >>> check_choice("order", "listed", ("listed", "shuffled"))
+    """
     if value not in choices:
         raise InputError(f"{name} cannot be {value!r}; choose one of {', '.join(map(str, choices))}")
 
 
 def check_at_least(name: str, value: float, least: float) -> None:
-    """Raise ``InputError`` where ``value`` is below ``least``."""
+    """Raise ``InputError`` where ``value`` is below ``least``.
+
+    Example:
+        >>> check_at_least("images", 16, 2)
+    """
     if value < least:
         raise InputError(f"{name} cannot be {value}; give {least} or more")
 
 
 def check_share(name: str, value: float) -> None:
-    """Raise ``InputError`` unless ``value`` is in [0, 1]."""
+    """Raise ``InputError`` unless ``value`` is in [0, 1].
+
+    Example:
+        >>> check_share("flip", 0.5)
+    """
     if not 0 <= value <= 1:
         raise InputError(f"{name} cannot be {value}; give a share between 0 and 1")
 

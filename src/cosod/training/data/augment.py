@@ -29,7 +29,7 @@ SPARE = 2
 
 
 def read_mask(item: Item) -> Image.Image:
-    """The mask of an image as 8-bit grayscale, read as evaluation reads it: of 0 and 1, by colors, by transparency."""
+    """Reads the mask of an image as 8-bit grayscale, as evaluation reads it: of 0 and 1, by colors, by transparency."""
     if isinstance(item.mask, Path):
         return Image.fromarray(read_truth(item.mask).levels)
     with Image.open(item.mask) as picture:
@@ -37,7 +37,7 @@ def read_mask(item: Item) -> Image.Image:
 
 
 def read_masks(item: Item) -> Image.Image:
-    """The mask of an image as the first channel of a color image, that of all its objects as the second.
+    """Reads the mask of an image as the first channel of a color image, and that of all its objects as the second.
 
     All objects are those that the image's own group and other groups with the same photo mark.
     """
@@ -84,7 +84,7 @@ def make_example(
 def opened(
     item: Item, augment: Augment, size: int, read: Callable[[Item], Image.Image] = read_mask
 ) -> tuple[Image.Image, Image.Image]:
-    """An image and its mask, as ``read`` gives it; large ones are averaged down as far as :data:`SPARE` allows.
+    """Reads an image and its mask, the latter by ``read``; large ones are averaged down as :data:`SPARE` allows.
 
     What is done to an image would cost more than the network's step at the size of today's photos. A border in pixels
     means those of the photo, which then stays whole.
@@ -110,7 +110,7 @@ def _resized(image: Image.Image, mask: Image.Image, size: int, mask_by: Image.Re
 
 
 def _cropped(image: Image.Image, mask: Image.Image, augment: Augment, rng: KeyedRNG):
-    """A random crop, or one around the center; neither where its option is off."""
+    """Crops at random, or around the center, or not at all where both options are off."""
     width, height = image.size
     if augment.crop < 1:
         w, h = (max(1, round(side * rng.between(augment.crop, 1))) for side in (width, height))
@@ -132,7 +132,7 @@ def _area(mask: Image.Image) -> int:
 
 
 def _enhanced(image: Image.Image, augment: Augment, rng: KeyedRNG) -> Image.Image:
-    """Brightness, contrast, color and sharpness, in the order of the GCoNet+ code."""
+    """Changes brightness, contrast, color and sharpness, in the order of the GCoNet+ code."""
     kinds = (
         (ImageEnhance.Brightness, augment.brightness),
         (ImageEnhance.Contrast, augment.contrast),
@@ -148,7 +148,7 @@ def _enhanced(image: Image.Image, augment: Augment, rng: KeyedRNG) -> Image.Imag
 
 
 def _peppered(truth: np.ndarray, share: float, rng: KeyedRNG) -> np.ndarray:
-    """Single pixels of the mask set to 0 or 1 at random."""
+    """Sets single pixels of the mask to 0 or 1 at random."""
     truth = truth.copy()
     height, width = truth.shape
     for _ in range(int(share * truth.size)):

@@ -35,12 +35,18 @@ class ConcatenatedPair:
     left: bool
 
     def name(self) -> str:
-        """Of the files that are written."""
+        """Returns the name of the files that are written."""
         return f"{self.image.stem}.png"
 
 
 def plan_distractors(groups: dict[str, Pairs], seed: int) -> list[ConcatenatedPair]:
-    """For every image an image of another group and a side; each choice depends on seed, group and file name."""
+    """Chooses a distractor and a side for every image; each choice depends on seed, group and file name.
+
+    Example:
+        >>> groups = {"cat": [(Path("cat/1.jpg"), Path("cat/1.png"))], "dog": [(Path("dog/1.jpg"), Path("dog/1.png"))]}
+        >>> [str(pair.distractor) for pair in plan_distractors(groups, seed=0)]
+        ['dog/1.jpg', 'cat/1.jpg']
+    """
     names = list(groups)
     plan = []
     for group, pairs in groups.items():
@@ -53,7 +59,7 @@ def plan_distractors(groups: dict[str, Pairs], seed: int) -> list[ConcatenatedPa
 
 
 def make_distractors(where: str, output: Path, seed: int) -> Iterator[ConcatenatedPair]:
-    """Write the test of a set to ``output``: ``images/<group>/<stem>.png`` and ``gts/<group>/<stem>.png``.
+    """Writes the test of a set to ``output``: ``images/<group>/<stem>.png`` and ``gts/<group>/<stem>.png``.
 
     Both images are brought to the own one's size, concatenated, and the whole is resized back to that size. Files are
     written whole; those that are there are kept, so that a stopped run goes on.
@@ -69,6 +75,9 @@ def make_distractors(where: str, output: Path, seed: int) -> Iterator[Concatenat
     Raises:
         InputError: not a usable set, or a folder that holds something else.
         OutputError: something cannot be written.
+
+    Example:
+        >>> count = sum(1 for _ in make_distractors("sets/MSRC", Path("distractors"), seed=0))  # doctest: +SKIP
     """
     name, groups = read_groups(where)
     plan = plan_distractors(groups, seed)
@@ -85,12 +94,22 @@ def make_distractors(where: str, output: Path, seed: int) -> Iterator[Concatenat
 
 
 def written_files(pair: ConcatenatedPair, output: Path) -> tuple[Path, Path]:
-    """Where the truth and the image are written."""
+    """Returns the files that the mask and the image are written to.
+
+    Example:
+        >>> pair = ConcatenatedPair("cat", Path("1.jpg"), Path("1.png"), Path("dog.jpg"), left=True)
+        >>> [str(path) for path in written_files(pair, Path("out"))]
+        ['out/gts/cat/1.png', 'out/images/cat/1.png']
+    """
     return output / "gts" / pair.group / pair.name(), output / "images" / pair.group / pair.name()
 
 
 def write_pair(pair: ConcatenatedPair, output: Path) -> None:
-    """Write one image and its truth, the image last: where it is, both are."""
+    """Write one image and its truth, the image last: where it is, both are.
+
+    Example:
+        >>> write_pair(pair, Path("distractors"))  # doctest: +SKIP
+    """
     truth_path, image_path = written_files(pair, output)
     if image_path.exists() and truth_path.exists():
         return
@@ -104,7 +123,7 @@ def write_pair(pair: ConcatenatedPair, output: Path) -> None:
 
 
 def _side_by_side(own: Image.Image, other: Image.Image, left: bool) -> Image.Image:
-    """Two pictures of one size in the size of one."""
+    """Concatenates two pictures of one size in the size of one."""
     first, second = (own, other) if left else (other, own)
     both = np.concatenate([np.asarray(first), np.asarray(second)], axis=1)
     return Image.fromarray(both).resize(own.size, Image.Resampling.BILINEAR)

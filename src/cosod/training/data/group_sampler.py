@@ -29,7 +29,7 @@ class Meeting(NamedTuple):
     shots: tuple[Shot, ...]
 
     def parts(self) -> list[tuple[Shot, ...]]:
-        """The images of each group."""
+        """Returns the images of each group."""
         n = len(self.shots) // len(self.groups)
         return [self.shots[i : i + n] for i in range(0, len(self.shots), n)]
 
@@ -43,8 +43,8 @@ class Sampler:
 
     Args:
         data: the set.
-        sampling, augment: of the recipe.
-        seed: of the recipe.
+        sampling, augment: sampling and augment of the recipe.
+        seed: seed of the recipe.
         key: what tells this set's choices from another set's.
     """
 
@@ -60,13 +60,13 @@ class Sampler:
         return self.sampling.meetings if self.sampling.shares else len(self.names)
 
     def _drawn(self, rng: KeyedRNG) -> str:
-        """A group of a source that is drawn by the shares."""
-        shares = self.sampling.shares
+        """Draws a group of a source by the shares."""
+        shares = self.sampling.shares[: len(self.data.sources)]
         number = bisect.bisect_right(list(itertools.accumulate(shares)), rng.share() * sum(shares))
         return rng.pick(self.data.sources[min(number, len(shares) - 1)])
 
     def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Meeting]:
-        """The meetings of an epoch, in order.
+        """Plans the meetings of an epoch, in order.
 
         Args:
             epoch: from 0.
@@ -81,7 +81,7 @@ class Sampler:
         return [self._meeting(epoch, group, nearest or {}, place) for place, group in enumerate(order)]
 
     def partners(self, *groups: str) -> list[str]:
-        """The groups that may meet all of ``groups``: none of the same coarse label, if there is a choice."""
+        """Returns the groups that may meet all of ``groups``: none of the same coarse label, if there is a choice."""
         others = [name for name in self.names if name not in groups]
         return [name for name in others if not any(self._alike(name, group) for group in groups)] or others
 
@@ -118,7 +118,7 @@ class Sampler:
         return Meeting(tuple(groups), tuple(shots))
 
     def _pool(self, rng: KeyedRNG, group: str) -> list[Sequence[int]]:
-        """The images to draw from, class by class: the group's, or those of all classes of its coarse label."""
+        """Returns the images to draw from, class by class: the group's, or those of all classes of its coarse label."""
         labels = self.coarse_labels
         coarse = rng.chance(self.sampling.coarse_labels) and group in labels.of
         classes = labels.members[labels.of[group]] if coarse else [group]
@@ -143,7 +143,7 @@ def zip_plans(plans: Sequence[list[Meeting]], pairs: int) -> list[tuple[Meeting,
 
 
 def _evenly(rng: KeyedRNG, pool: list[Sequence[int]], n: int) -> list[int]:
-    """n items, or all where there are fewer, the classes of the pool as evenly as their sizes allow."""
+    """Draws n items, or all if there are fewer, the classes of the pool as evenly as their sizes allow."""
     n = min(n, sum(map(len, pool)))
     orders = rng.shuffled([rng.shuffled(items) for items in pool])
     taken: list[int] = []

@@ -31,7 +31,7 @@ class Batch(NamedTuple):
         masks: ``(G n, 1, S, S)`` in {0, 1}.
         classes: ``(G n,)`` int64, label of each image's group.
         shared: ``(G n, labels)`` in {0, 1}: the labels of :func:`cosod.training.data.training_set.in_common`.
-        sizes: of the groups, ``n`` each unless the recipe cuts some into smaller ones.
+        sizes: sizes of the groups, ``n`` each unless the recipe cuts some into smaller ones.
         objects: masks of all objects, shared or not, ``(G n, 1, S, S)``, where the loss takes them.
         lost: a sentence for each image that could not be read; another one of its group stands in.
     """
@@ -50,7 +50,7 @@ class Batch(NamedTuple):
         return len(self.sizes)
 
     def to(self, device: torch.device) -> "Batch":
-        """The same on a device."""
+        """Moves the batch to a device."""
         moved = {k: v.to(device, non_blocking=True) for k, v in self._asdict().items() if isinstance(v, Tensor)}
         return self._replace(**moved)
 
@@ -128,7 +128,7 @@ class Batches(Dataset):
         return Batch(pixels, truth[:, :1], classes, shared, tuple(itertools.chain(*sizes)), objects, tuple(lost))
 
     def _examples(self, shots, common, data: TrainingSet, rngs: list[KeyedRNG], lost: list[str]) -> list[Example]:
-        """One group's examples; for an image that cannot be read the next one that can, and a sentence in ``lost``.
+        """Reads one group's examples; one that cannot be read is replaced by the next, with a sentence in ``lost``.
 
         Raises:
             ImageError: none of them can be read.
@@ -147,7 +147,7 @@ class Batches(Dataset):
         return [whole[place % len(whole)] if isinstance(e, ImageError) else e for place, e in enumerate(made)]
 
     def _made(self, n: int, data: TrainingSet, key: tuple, lost: list[str]) -> list[Example]:
-        """A group of one image's object, set into n - 1 images of anything else."""
+        """Composes a group of one image's object, pasted into n - 1 other images."""
         rng = KeyedRNG(*key)
         source = rng.below(len(data.items))
         others = [rng.below(len(data.items)) for _ in range(n - 1)]
@@ -159,7 +159,7 @@ class Batches(Dataset):
         return [made[0]] + [planted(*other, *own, rng) for own, other, rng in pairs]
 
     def _mixed(self, groups: list[list[Example]], meeting: Meeting, number: int, key: tuple):
-        """The examples of all groups with distractors added: of other groups, or by default of the next one."""
+        """Adds distractors to the examples of all groups: of other groups, or by default of the next one."""
         augment = self.recipe.augment
         places = range(1, 1 + len(groups))
         others = groups[1:] + groups[:1]
@@ -170,7 +170,7 @@ class Batches(Dataset):
         return [mix(own, other, augment, KeyedRNG(*key, f"mix {place}")) for own, other, place in parts]
 
     def _distractors(self, meeting: Meeting, number: int, key: tuple) -> list[Example]:
-        """One image each of groups that are neither of the meeting nor of their coarse labels, and one of no group."""
+        """Reads one image each of groups unlike those of the meeting, and one of no group."""
         recipe, data, rng = self.recipe, self.sets[number], KeyedRNG(*key)
         names = [name for name in data.groups if not any(self._alike(name, own) for own in meeting.groups)]
         wanted = recipe.augment.distractor_images
@@ -190,7 +190,7 @@ def _numbered(data: TrainingSet) -> Iterable[tuple[int, Item]]:
 
 
 def _cut(n: int, share: float, rng: KeyedRNG) -> list[int]:
-    """Sizes of the groups that n images are taken for: one of n, or by chance several of one image and more."""
+    """Returns the sizes of the groups that n images are split into: one of n, or at random several."""
     if n < 4 or not rng.chance(share):
         return [n]
     first = rng.pick(((1, 1), (1, 2), (2,), (3,)))
@@ -198,7 +198,7 @@ def _cut(n: int, share: float, rng: KeyedRNG) -> list[int]:
 
 
 def usable_workers(wanted: int | None) -> int:
-    """The number of worker processes: as wanted, but no more than there are cores; by default one core is left.
+    """Returns the number of worker processes: as wanted, but at most the cores; by default one core is left.
 
     Warns where more are wanted: they would only get in each other's way.
     """
@@ -211,7 +211,9 @@ def usable_workers(wanted: int | None) -> int:
 
 
 def iterate(batches: Batches, indices: Sequence[int], workers: int, pin: bool) -> Iterator[tuple[Batch, ...]]:
-    """The entries of ``batches`` at ``indices``, in order, made ahead by ``workers`` processes (0: by this one)."""
+    """Yields the entries of ``batches`` at ``indices``, in order, prepared by ``workers`` processes or, if 0, by this
+    one.
+    """
     made = map(batches.__getitem__, indices) if workers == 0 else _loader(batches, indices, workers, pin)
     for batch in made:
         if isinstance(batch, CosodError):
@@ -234,7 +236,7 @@ def _loader(batches: Batches, indices: Sequence[int], workers: int, pin: bool) -
 
 
 def _context():
-    """Workers that inherit no threads: a fork of a process in which OpenCV or PyTorch has started some can hang."""
+    """Returns a context whose workers inherit no threads: with those of OpenCV or PyTorch a fork can hang."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

@@ -67,7 +67,7 @@ class Replay:
                     )
 
     def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Meeting]:
-        """The meetings of an epoch, in the order of the file.
+        """Returns the meetings of an epoch, in the order of the file.
 
         Raises:
             InputError: the epoch's files are missing or damaged, name images that the set does not have (all of
@@ -106,7 +106,7 @@ class Replay:
         return Shot(-1 if item is None else item, *change)
 
     def _changes(self, path: Path) -> dict[tuple[str, str], tuple[bool, float]]:
-        """(path, a) -> flip and angle."""
+        """Returns flip and angle by (path, a)."""
         try:
             rows = csv.DictReader(io.StringIO(self._read(path)))
             return {(r["img_path"], r["item"]): (r["flip"] == "1", float(r["angle"])) for r in rows}
@@ -128,6 +128,6 @@ def _published_path(data: TrainingSet, item: int) -> str:
 
 
 def _place(path: str) -> tuple[str, str]:
-    """Group and stem of a path with ``/`` or ``\\`` between its parts."""
+    r"""Returns the group and stem of a path with ``/`` or ``\`` between its parts."""
     parts = path.replace("%2C", ",").replace("\\", "/").split("/")
     return parts[-2] if len(parts) > 1 else "", parts[-1].rpartition(".")[0] or parts[-1]

@@ -46,7 +46,7 @@ class Item:
     others: tuple[Path, ...] = ()
 
     def opened(self, groups: Iterable[str]) -> "Item":
-        """With a mask that Pillow opens; annotations are drawn of ``groups``, those that the image is used for.
+        """Returns the item with a mask that Pillow opens; annotations are drawn of ``groups``.
 
         Raises:
             ImageError: the image is not of the size that its annotations are of.
@@ -65,10 +65,10 @@ class TrainingSet:
     """Groups to train on.
 
     Attributes:
-        name: of the set, for people.
+        name: name of the set, for people.
         items: all images, group after group.
         groups: group -> indices into ``items``; at least two images each, groups in the order of their labels.
-        sources: of several sets that are drawn from by shares: the groups of each.
+        sources: sources of several sets that are drawn from by shares: the groups of each.
     """
 
     name: str
@@ -77,7 +77,7 @@ class TrainingSet:
     sources: tuple[tuple[str, ...], ...] = ()
 
     def part(self, indices: Iterable[int]) -> "TrainingSet":
-        """The set with some of its items only, found by the same indices."""
+        """Returns the set with some of its items only, found by the same indices."""
         return replace(self, items={i: self.items[i] for i in indices})
 
 
@@ -86,7 +86,7 @@ Annotated = Sequence[tuple[Path, Picture]]
 
 
 def in_common(items: Sequence[Item]) -> list[Mapping[str, int]]:
-    """For each of the items that meet as one group: the groups that count in it, with their labels.
+    """Returns, for each item of those that meet as one group, the groups that count in it, with their labels.
 
     From folders that is the one that each is in. Annotated images count for all categories that every one of them
     has (SSNM's co-categories).
@@ -100,7 +100,7 @@ def in_common(items: Sequence[Item]) -> list[Mapping[str, int]]:
 def read_set(
     where: str, sampling: GroupSampling, images: Path | None = None
 ) -> tuple[str, dict[str, Pairs | Annotated]]:
-    """The name of the set at a place, and its groups: a folder of :func:`read_groups`, or a COCO file.
+    """Reads the set at a place: its name, and its groups of :func:`read_groups` or of a COCO file.
 
     Args:
         where: ``[NAME=]FOLDER`` or ``[NAME=]FILE.json``.
@@ -117,7 +117,7 @@ def read_set(
 
 
 def read_annotations(path: Path, sampling: GroupSampling, images: Path | None = None) -> dict[str, Annotated]:
-    """The groups of a COCO file of instances, by the ids of their categories (SSNM's training data).
+    """Reads the groups of a COCO file of instances, by the ids of their categories (SSNM's training data).
 
     An image is in the group of every category of which it has an instance larger than ``sampling.coco_area``;
     categories of fewer than ``sampling.coco_images`` images are none.
@@ -151,7 +151,7 @@ def read_annotations(path: Path, sampling: GroupSampling, images: Path | None = 
 
 
 def read_groups(where: str) -> tuple[str, dict[str, Pairs]]:
-    """The name of the set at a place, and its groups of (image, mask), checked.
+    """Reads the set at a place: its name, and its groups of (image, mask), checked.
 
     Groups of one image are left out with a warning: they share nothing.
 
@@ -184,7 +184,7 @@ def read_groups(where: str) -> tuple[str, dict[str, Pairs]]:
 
 
 def choose_held_out(groups: Iterable[str], names: Sequence[str], count: int, seed: int) -> list[str]:
-    """The groups to hold out: those named, else ``count`` chosen by the seed.
+    """Chooses the groups to hold out: those named, else ``count`` by the seed.
 
     Raises:
         InputError: a name that is no group, or too few groups left to train on.
@@ -201,7 +201,7 @@ def choose_held_out(groups: Iterable[str], names: Sequence[str], count: int, see
 def training_sets(
     sets: Sequence[tuple[str, dict[str, Pairs | Annotated]]], held_out: Sequence[str] = ()
 ) -> list[TrainingSet]:
-    """What :func:`read_set` found, with labels that count through all sets; ``held_out`` is of the first set."""
+    """Returns training sets from :func:`read_set`, with labels that count on; ``held_out`` is of the first."""
     result = []
     start = 0
     masks_of: dict[str, list[Path]] = defaultdict(list)
@@ -237,10 +237,10 @@ def training_sets(
 
 
 def mixed(sets: Sequence[TrainingSet], ungrouped: Sequence[str] = ()) -> TrainingSet:
-    """Several sets as one, whose groups are named ``SET/GROUP``.
+    """Merges several sets into one, whose groups are named ``SET/GROUP``.
 
     Args:
-        sets: of :func:`training_sets`.
+        sets: sets of :func:`training_sets`.
         ungrouped: names of groups whose images share nothing: they are in ``items``, for what is made of single
             images, but in no group.
     """
@@ -270,7 +270,7 @@ def drawn(groups: Mapping[str, Pairs | Annotated], most: int) -> dict[str, Pairs
 
 
 def _other_sizes(pairs: Pairs) -> list[str]:
-    """A sentence for every mask that cannot be read or whose size is not its image's; reads headers only."""
+    """Returns a sentence for every mask that cannot be read or whose size is not its image's; reads headers only."""
 
     def check(pair: tuple[Path, Path]) -> str | None:
         image, mask = pair
@@ -289,5 +289,5 @@ def _other_sizes(pairs: Pairs) -> list[str]:
 
 
 def _natural(name: str) -> tuple:
-    """``9`` before ``10``; groups named by numbers come before others."""
+    """Returns a sorting key by which ``9`` comes before ``10``; groups named by numbers come first."""
     return (0, int(name), name) if name.isdecimal() else (1, 0, name)
