@@ -268,7 +268,8 @@ def list_absent(entries: Sequence[dict]) -> None:
     from cosod.io.wording import plural
 
     if entries:
-        some = plural(len(entries), "image is", "images are")
+        # Of several consensuses an image may lack more than one object.
+        some = plural(len({entry["image"] for entry in entries}), "image is", "images are")
         click.echo(f"{some} without the object (presence below {ABSENT:.2f}):", err=True)
     for entry in entries:
         of = f", {entry['consensus']}" if "consensus" in entry else ""
