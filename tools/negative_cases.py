@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from development_photos import Photos
+from regression import roc_auc
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -19,7 +20,7 @@ from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.presence import ABSENT, Calibration, pooled, similarity, where_like
 
 HARDEST, NEGATIVES, REFERENCES, SEEN = 3, (1, 3), (1, 4), 6
-SHARPNESS, MARGINS = (15.0, 30.0, 60.0), (-0.05, 0.0, 0.05, 0.1, 0.15)
+SHARPNESS, MARGINS = (15.0, 30.0, 60.0), (0.0, 0.025, 0.05, 0.075, 0.1)
 
 
 class Seen(NamedTuple):
@@ -56,12 +57,19 @@ def fit_rule(
     seen = list(_seen(photos, calibration, prototype_of, rng))
     rules = [NegativeRule(*pair) for pair in itertools.product(SHARPNESS, MARGINS)]
     rule = max(rules, key=lambda r: _balanced(seen, r))
-    lines = ["| negatives | image | absent before | absent with negatives |", "|---|---|---|---|"]
-    for count in NEGATIVES:
-        for kind in ("own", "taken for it", "others"):
-            of = [one for one in seen if (one.kind, one.negatives) == (kind, count)]
-            before, after = ((_scores(of, r) < ABSENT).mean() for r in (None, rule))
-            lines.append(f"| {count} | {kind} | {before:.0%} | {after:.0%} |")
+    lines = [
+        "| negatives | images without the object | ROC-AUC | present found | absent found |",
+        "|---|---|---|---|---|",
+    ]
+    for count, with_rule in ((0, None), *((count, rule) for count in NEGATIVES)):
+        some = [one for one in seen if one.negatives == (count or NEGATIVES[0])]
+        kinds, scores = np.array([one.kind for one in some]), _scores(some, with_rule)
+        own = scores[kinds == "own"]
+        for kind in ("taken for it", "others"):
+            other = scores[kinds == kind]
+            auc = roc_auc(np.concatenate([own, other]), np.arange(len(own) + len(other)) < len(own))
+            found = f"{(own >= ABSENT).mean():.0%} | {(other < ABSENT).mean():.0%}"
+            lines.append(f"| {count or 'none'} | {kind} | {auc:.3f} | {found} |")
     return rule, [*lines, ""]
 
 

@@ -124,7 +124,7 @@ def test_what_cannot_be_imported_or_labeled_is_one_sentence(tmp_path, capsys):
         (["label", state.queries_file(0)], "pool.json"),
         (["label", state.folder, "--images", empty], "--images"),
         (["query", empty], "--data"),
-        (["query", state.folder, "-o", empty, "--format", "coco"], "'coco'"),
+        (["query", state.folder, "-o", empty, "--format", "coco"], "--format coco"),
     ):
         assert cosod(*arguments) == 1, arguments
         shown = capsys.readouterr().err

@@ -144,7 +144,7 @@ def test_ssnm_cannot(form, tmp_path):
 @pytest.mark.parametrize(
     "form, name, message",
     [
-        ("coreml", "model.mlmodel", "no format 'coreml'; choose one of onnx, openvino, torchscript"),
+        ("coreml", "model.mlmodel", "--format coreml: give one of onnx, openvino, torchscript"),
         ("onnx", "model.xml", r"give a name that ends in \.onnx"),
     ],
 )

@@ -1,9 +1,12 @@
 """What an object is not: the rule, presence and regions beside negatives, and files that keep them."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from cosod import errors, models
@@ -134,6 +137,14 @@ def test_files(detector, learned, tmp_path):
         new = scenes(2, first=20)
         for one, other in zip(detector.apply(consensus, new), detector.apply(again, new), strict=True):
             np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_a_file_from_before_there_were_negatives(tmp_path):
+    said = {"model": "n", "weights": "w", "size": 64, "images": 3, "references": 3.0}
+    tensors = {"vector": torch.ones(4), "prototype": OBJECT}
+    save_file(tensors, tmp_path / "c.consensus", {"cosod_consensus": "1", "facts": json.dumps(said)})
+    found = GroupConsensus.load(tmp_path / "c.consensus")
+    assert found.provenance == Provenance(**said) and found.negatives is None
 
 
 @pytest.mark.parametrize(

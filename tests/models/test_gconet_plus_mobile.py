@@ -199,7 +199,7 @@ def test_what_resembles_the_group_most_is_never_held_back_where_the_object_is():
     gate[1, :, :, 1:] = -4.0  # beside something else
     gate[2] = -6.0  # the object is not there
     found = _relative(gate, saliency, 0.25)
-    torch.testing.assert_close(found[0], torch.full((1, 4, 4), 0.25))
-    assert found[1, 0, 0, 0] > 0 and found[1, 0, 0, 1] < -3
-    torch.testing.assert_close(found[2], torch.full((1, 4, 4), -3.75))
+    torch.testing.assert_close(found[0], torch.full((1, 4, 4), 0.25 / 1.25))
+    assert found[1, 0, 0, 0] > 0 and found[1, 0, 0, 1] < -2
+    torch.testing.assert_close(found[2], torch.full((1, 4, 4), -3.75 / 2))
     torch.testing.assert_close(_relative(gate + 9, saliency, 0.25)[0], torch.full((1, 4, 4), 0.25))

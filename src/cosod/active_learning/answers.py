@@ -79,7 +79,7 @@ def merge(answers: Iterable[Answer], points: PointSet, asked: Iterable[Queries],
     """Add answers to the clicks there are; what does not fit is listed and left out.
 
     Args:
-        answers: of :func:`read_answers`.
+        answers: answers of :func:`read_answers`.
         points: the clicks so far; unchanged.
         asked: the pixels asked for, in this round and those before.
         pool: the images.

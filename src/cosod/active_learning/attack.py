@@ -58,8 +58,8 @@ def attacked(
     Args:
         network: its mode is set to evaluation meanwhile; weights and statistics are untouched.
         images: ``(N, 3, H, W)`` in [0, 1], not normalized.
-        settings: of the attack.
-        precision: of the network's arithmetic.
+        settings: settings of the attack.
+        precision: precision of the network's arithmetic.
         generator: for the random start.
         known: for each image its labeled points ``(K, 2)``, the image spanning -1 to 1, and their labels ``(K,)``,
             which take the place of what the network says there.

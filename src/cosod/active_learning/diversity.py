@@ -16,7 +16,7 @@ def candidates(
     Args:
         scores: ``(P,)``, larger is more uncertain.
         excluded: ``(P,)`` bool, pixels that are labeled already.
-        share: of all P pixels, that are candidates.
+        share: share of all P pixels that are candidates.
         at_least: as many are taken where ``share`` gives fewer and there are as many.
         generator: for ties.
         regions: region of each pixel, ``(P,)``; then only the most uncertain pixel of each region is taken.

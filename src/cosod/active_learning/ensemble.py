@@ -95,9 +95,9 @@ def mean_probability(networks: list[SaliencyNetwork], images: Tensor, precision:
     """Computes the mean of the networks' probabilities of being salient, ``(N, 1, H, W)``.
 
     Args:
-        networks: of :func:`members`.
+        networks: networks of :func:`members`.
         images: ``(N, 3, H, W)`` in [0, 1].
-        precision: of the networks' arithmetic.
+        precision: precision of the networks' arithmetic.
 
     Example:
         >>> probability = mean_probability(members(network, snapshots), images)  # doctest: +SKIP

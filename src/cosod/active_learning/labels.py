@@ -24,7 +24,7 @@ class Targets:
         xy: ``(N, K, 2)`` float32, the images spanning -1 to 1.
         labels: ``(N, K)`` int8: 1 salient, 0 background, -1 padding.
         clicks: ``(N, K)`` bool: which of them were clicked; the others come from superpixels.
-        share: of all pixels of the pool, that are labeled.
+        share: share of all pixels of the pool that are labeled.
     """
 
     xy: Tensor

@@ -78,10 +78,10 @@ class Loop:
     Attributes:
         state: the folder.
         pool: the images; they must be what they were when the run began.
-        settings: of the run.
+        settings: settings of the run.
         backbone: file or URL of ImageNet weights; downloaded where it is not given, ``Path("none")`` is a random start.
             A run remembers it.
-        device: of training and queries.
+        device: device of training and queries.
         material: the pool in memory.
         say: called with a line when something takes a while.
     """
@@ -111,7 +111,7 @@ class Loop:
         """Begin a run, or go on with the one in ``folder``.
 
         Args:
-            folder: of the run.
+            folder: folder of the run.
             pool: needed to begin; a run that goes on must have the same.
             settings: the same.
             device: see :func:`cosod.load`.
@@ -196,7 +196,7 @@ class Loop:
             raise InputError("training.final_steps is 0: this run has no final network")
         truth, network = self.truth(), self._new("final")
         clicked = isinstance(truth, Targets)
-        # Masks need no pretended ones: the same number of steps goes into one network.
+        # With masks there is nothing to self-train on: the same number of steps trains one network.
         report = self._train(network, "final", truth, training.final_steps + (0 if clicked else training.self_steps))
         if clicked and training.self_steps:
             precision = PRECISIONS[training.precision]

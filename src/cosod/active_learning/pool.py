@@ -40,7 +40,7 @@ class Pool:
         Args:
             root: the folder.
             subset: how many to take, by chance; all by default.
-            seed: of that choice.
+            seed: seed of that choice.
             on_error: called for an image that cannot be read, which is left out; by default the error is raised.
 
         Raises:

@@ -30,7 +30,7 @@ def score(weights: Path, test: Path, maps: Path, device: str = "auto") -> dict[s
     sixth more than it is trained at by default, where F_max is .004 better on images for validation.
 
     Args:
-        weights: of a network for single images.
+        weights: weights of a network for single images.
         test: folder of images and masks, as a pool is.
         maps: folder to write to.
         device: see :func:`cosod.load`.

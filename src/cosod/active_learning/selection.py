@@ -34,9 +34,9 @@ class PointSelection:
         views: an image is looked at as it is and ``attacked``; or as it is, in gray and mirrored (``gray_flip``, an
             earlier form of the published code), without an attack.
         draw: ``cover`` is relationship-aware diversity sampling, ``pixelpick`` a uniform draw.
-        share: of an image's pixels, the most uncertain, that are candidates.
+        share: share of an image's pixels, the most uncertain ones, that are candidates.
         most: candidates of an image at most, drawn from those; bounds the matrix of their similarities.
-        quantile: of the candidates' similarities, above which two look alike.
+        quantile: quantile of the candidates' similarities, above which two look alike.
         distinct_regions: where clicks label superpixels, whether no two may fall into one; the published code
             wastes some that way.
         side: images are queried as squares of this side; a click is the pixel at the center of a cell.
@@ -98,16 +98,17 @@ def select(
 
     Args:
         network: any of the right architecture; the snapshots are what is used.
-        snapshots: of one training run, the last one being its end: that one is attacked and gives the features.
+        snapshots: snapshots of one training run, the last one being its end: that one is attacked and gives the
+            features.
         pool: the images.
         images: ``(N, S, S, 3)`` uint8, see :func:`cosod.active_learning.images.load_images`.
         points: what is labeled; it is not asked for again.
         clicks: pixels of an image.
-        settings: of the choice.
-        attack: of the attacked view; without steps there is the clean one only.
-        seed: of everything random.
+        settings: settings of the choice.
+        attack: attack that makes the attacked view; without steps there is the clean one only.
+        seed: seed of all random choices.
         regions: superpixels ``(N, S, S)``; then no two questions are in one, nor in one that has an answer.
-        precision: of the networks' arithmetic.
+        precision: precision of the networks' arithmetic.
         progress: called with the number of images done at a time.
 
     Example:

@@ -39,7 +39,7 @@ def said_masks(
         images: ``(N, S, S, 3)`` uint8.
         clicks: the labeled points.
         size: side of the square that the network was trained on.
-        precision: of the network's arithmetic.
+        precision: precision of the network's arithmetic.
         cut: whether outlines follow the colors.
         batch: images at once.
 

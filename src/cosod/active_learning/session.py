@@ -92,7 +92,7 @@ class Session:
         """Take one answer, or take one back.
 
         Args:
-            number: of the point, as in :meth:`state`.
+            number: number of the point, as in :meth:`state`.
             answer: 1, 0 or ``"skip"``; None takes back what stands.
             was: what stood there as far as the window knew.
 

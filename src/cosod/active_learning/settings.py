@@ -31,8 +31,8 @@ class Settings:
         clicks: clicks of an image in a round.
         rounds: how many.
         labels: what a click labels, see :data:`cosod.active_learning.labels.MODES`; or ``masks``: full supervision.
-        seed: of everything random.
-        training, ensemble, attack, selection: of the parts.
+        seed: seed of all random choices.
+        training, ensemble, attack, selection: settings of the parts.
     """
 
     first: int = 2

@@ -26,10 +26,11 @@ class Training:
 
     Attributes:
         network: a registered network for single images.
-        steps: of the stage after each round but the last.
-        final_steps: of the final network, which begins anew from ImageNet on all clicks (0: no final network).
-        self_steps: of one more network, from ImageNet too, on the masks that the final one gives of the pool (see
-            :mod:`cosod.active_learning.self_training`; 0: none). It is the result then. With masks, added to
+        steps: number of steps of the stage after each round but the last.
+        final_steps: number of steps of the final network, which starts anew from ImageNet on all clicks (0: no final
+            network).
+        self_steps: number of steps of one more network, from ImageNet too, on the masks that the final one gives of the
+            pool (see :mod:`cosod.active_learning.self_training`; 0: none). It is the result then. With masks, added to
             final_steps.
         self_cut: whether the outlines of these masks are moved to where the colors change.
         warm: whether a stage goes on from the one before; else it begins anew too.
@@ -39,7 +40,7 @@ class Training:
         lr: rate of decoder and heads at its peak, for 32 images.
         backbone: factor of the backbone's rate.
         freeze_stem: leave the backbone's first layers as ImageNet made them, as the published code does.
-        momentum, weight_decay: of SGD, with Nesterov's momentum.
+        momentum, weight_decay: parameters of SGD, with Nesterov's momentum.
         crop: share of an image's sides that is cut off at most.
         precision: ``bfloat16`` (autocast) or ``float32``.
         coherence: weight of :func:`cosod.active_learning.losses.local_coherence` beside the clicks' loss; 0 is none.
@@ -105,10 +106,10 @@ def train_stage(
         network: on its device.
         images: ``(N, S, S, 3)`` uint8.
         truth: labeled points, or masks ``(N, S, S)`` uint8 for full supervision.
-        settings: of the training.
+        settings: settings of the training.
         steps: how many.
         rate: factor of the rates in a step, from 0.
-        key: of everything random.
+        key: key of all random choices.
         after_step: called with the number of each step, from 1, when it is done.
 
     Raises:

@@ -92,7 +92,7 @@ def ablate(
         seeds: replace the recipes' own.
         tests: from :func:`open_test`.
         job: data, machine and ``output``; its recipe is not used.
-        protocol: of the evaluation.
+        protocol: protocol of the evaluation.
         say: called with a line when a run is begun.
 
     Returns:

@@ -30,7 +30,7 @@ class Activation:
     """Class activation map of the auxiliary classifier for the class that it is surest of (Zhou et al., CVPR 2016).
 
     Attributes:
-        index: of the class, in the order of the training groups.
+        index: index of the class, in the order of the training groups.
         score: its softmax score.
         values: the classifier's weights of the class times F, summed over channels, ``(H, W)``.
     """
@@ -107,7 +107,7 @@ def examine(
     Args:
         detector: holds network, device, size and batch.
         group: the group.
-        kinds: of ``consensus``, ``attention``, ``activation``, ``decoder``: what to keep.
+        kinds: any of ``consensus``, ``attention``, ``activation``, ``decoder``: what to keep.
         images: photos to show at most.
         on_error: called with the index and the error of an image that cannot be read; it is left out.
         on_read: called after each image.

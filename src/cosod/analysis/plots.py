@@ -91,8 +91,8 @@ def points_figure(points: np.ndarray, of_point: np.ndarray, names: Sequence[str]
     Args:
         points: NaN where a point is not shown.
         of_point: index of each point's group, ``(N,)``.
-        names: of the groups.
-        title: of the figure.
+        names: names of the groups.
+        title: title of the figure.
         path: where to write it.
     """
     import matplotlib

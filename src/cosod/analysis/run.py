@@ -82,7 +82,7 @@ def choose(network: CoSaliencyNetwork, show: Sequence[str] | None) -> tuple[list
 
     Args:
         network: what is inspected.
-        show: of :data:`KINDS`; ``None`` is all that the network has.
+        show: any of :data:`KINDS`; ``None`` is all that the network has.
 
     Raises:
         InputError: an unknown kind, or one that the network cannot show.
@@ -127,7 +127,7 @@ def inspect(
         detector: network, device and size.
         groups: from :func:`cosod.io.find_groups`.
         output: folder of the results.
-        show: of :data:`KINDS`; by default all that the network has.
+        show: any of :data:`KINDS`; by default all that the network has.
         images: photos on a sheet at most; all images of a group form its consensus.
         report: called with a dictionary for each ``event``: image, failed, group.
 

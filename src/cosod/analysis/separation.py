@@ -14,7 +14,7 @@ class Separation:
     vectors (see :func:`cosod.analysis.examine.image_vectors`).
 
     Attributes:
-        names: of the groups.
+        names: names of the groups.
         of_image: index of each image's group, ``(N,)``.
         consensus: ``(G, C)``.
         similarity: cosine of each two consensus vectors, ``(G, G)``.

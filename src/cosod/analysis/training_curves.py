@@ -32,8 +32,8 @@ class RunLog:
     """The curves of one run.
 
     Attributes:
-        name: of the run, for people.
-        terms: of the loss; ``total`` is their weighted sum.
+        name: name of the run, for people.
+        terms: terms of the loss; ``total`` is their weighted sum.
         lr: learning rate.
         validation: measure (``mae``, ``iou``, ``s``) -> kind (``plain``, ``distractors``) -> curve.
         damaged: lines that could not be read and were left out.

@@ -25,7 +25,7 @@ class FoundMap(NamedTuple):
     """The map of one image of a group.
 
     Attributes:
-        index: of the image in the group.
+        index: index of the image in the group.
         map: float32 ``(H, W)`` in [0, 1] at the size of the image.
         presence: probability that the shared object is in the image; None where it is not known.
     """

@@ -35,13 +35,13 @@ class Application(Protocol):
         """The command that makes it."""
 
     def facts(self) -> object:
-        """The options, as JSON: other ones mean other results."""
+        """Returns the options as values for JSON: other ones mean other results."""
 
     def files(self, group: Group, index: int) -> list[Path]:
-        """What is written for an image."""
+        """Returns the files that are written for an image."""
 
     def files_beside(self, group: Group, index: int) -> list[Path]:
-        """What else is written for an image, once all groups are done."""
+        """Returns what else is written for an image, once all groups are done."""
 
     def make(self, group: Group, maps: Iterator[FoundMap], reading: "Reading") -> dict:
         """Writes the group's files, and returns what its record shall keep, as JSON."""
@@ -56,13 +56,13 @@ class Reading:
         self.absent: list[dict] = []
 
     def fail(self, index: int, error: ImageError) -> None:
-        """The image is left out; the group goes on."""
+        """Leaves out an image that failed; the group goes on."""
         self.failed.append({"group": self.group.name, "image": str(self.group.images[index]), "error": str(error)})
         self.report({"event": "failed", **self.failed[-1]})
 
     @contextlib.contextmanager
     def only(self, index: int) -> Iterator[None]:
-        """Whatever goes wrong with an image inside is its own failure; a result that cannot be written ends all."""
+        """Makes whatever goes wrong inside the failure of one image; a result that cannot be written ends all."""
         try:
             with blame(self.group.images[index]):
                 yield
@@ -70,12 +70,12 @@ class Reading:
             self.fail(index, error)
 
     def without(self, index: int, presence: float) -> None:
-        """The object is not in the image; the summary names it."""
+        """Notes that the object is not in the image; the summary names it."""
         image = str(self.group.images[index])
         self.absent.append({"group": self.group.name, "image": image, "presence": round(presence, 4)})
 
     def done(self, index: int, notes: tuple[str, ...] = (), presence: float | None = None, **facts) -> None:
-        """The image's files are written; ``notes`` are what the user should look at."""
+        """Notes that the image's files are written; ``notes`` are what the user should look at."""
         image = str(self.group.images[index])
         if presence is not None:
             facts["presence"] = round(presence, 4)
@@ -134,7 +134,7 @@ def _all_files(application: Application, group: Group, index: int) -> list[Path]
 
 
 def results_of(application: Application, group: Group) -> Iterator[Path]:
-    """Every result that is written for a group."""
+    """Returns every result that is written for a group."""
     for index in range(len(group.images)):
         yield from application.files(group, index)
 
@@ -147,14 +147,14 @@ def refuse_others(application: Application, groups: list[Group]) -> None:
 
 
 def targets(application: Application, groups: list[Group]) -> Iterator[Path]:
-    """Every file that is written for the groups."""
+    """Returns every file that is written for the groups."""
     for group in groups:
         yield record_of(application.output, group.name)
         yield from results_of(application, group)
 
 
 def kept_of(output: Path, group: Group) -> dict:
-    """What :meth:`Application.make` returned for a finished group; empty if none of its images could be used."""
+    """Returns what :meth:`Application.make` returned for a finished group; empty if no image could be used."""
     return read_record(record_of(output, group.name)).get("kept", {})
 
 
@@ -177,12 +177,12 @@ def _make(application: Application, source: MapSource, reading: Reading) -> dict
 
 
 def _fingerprint(application: Application, source: MapSource, group: Group) -> str:
-    """Changes whenever the group's results might."""
+    """Returns a fingerprint that changes whenever the group's results might."""
     return fingerprint(application.facts(), source.identity(group), file_states(group.images), group.stems)
 
 
 def _finished(record: Path, print_: str, group: Group, application: Application) -> dict | None:
-    """The record of the earlier run that finished this group; None if it has to be done."""
+    """Returns the record of the earlier run that finished this group; None if it has to be done."""
     stored = read_record(record)
     if stored.get("fingerprint") != print_:
         return None

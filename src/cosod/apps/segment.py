@@ -48,9 +48,9 @@ class SegmentJob:
         output: folder of the results.
         save: any of ``maps`` (``<output>/<group>/<stem>.png``), ``masks`` (``<output>/masks/<group>/<stem>.png``)
             and ``overlays`` (``<output>/overlays/<group>/<stem>.jpg``).
-        threshold: of masks and overlays, see :func:`cosod.postprocess.threshold.binarize`.
-        outline: of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the photo's
-            colors change (:func:`cosod.apps.cutout.cutout.cut_mask`).
+        threshold: threshold of masks and overlays, see :func:`cosod.postprocess.threshold.binarize`.
+        outline: outline of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the
+            photo's colors change (:func:`cosod.apps.cutout.cutout.cut_mask`).
         overwrite: redo groups that are finished already.
         file: the one result of the one photo of a run, in place of its name in ``output``; with one of ``save``.
         absent: one of :data:`ABSENT_KINDS`, for images whose presence is below one half; ``blank`` names them in the
@@ -88,32 +88,32 @@ class SegmentJob:
         }
 
     def target(self, kind: str, group: str, stem: str) -> Path:
-        """Where a result is written."""
+        """Returns the file that a result is written to."""
         if self.file is not None:
             return self.file
         folder = self.output / group if kind == "maps" else self.output / kind / group
         return folder / (f"{stem}.jpg" if kind == "overlays" else f"{stem}.png")
 
     def targets(self, groups: Iterable[Group]) -> Iterator[Path]:
-        """Every file that is written for the groups."""
+        """Returns every file that is written for the groups."""
         for group in groups:
             yield self.record(group.name)
             yield from self.results(group)
 
     def results(self, group: Group) -> Iterator[Path]:
-        """Every result that is written for a group."""
+        """Returns every result that is written for a group."""
         for stem in group.stems:
             for kind in self.save:
                 yield self.target(kind, group.name, stem)
 
     def photos(self, group: Group) -> dict[str, dict]:
-        """What a group's record says of its photos, see :mod:`cosod.apps.stale`."""
+        """Returns what a group's record says of its photos; see :mod:`cosod.apps.stale`."""
         return photos_of(
             group, self.output, lambda index: [self.target(k, group.name, group.stems[index]) for k in self.save]
         )
 
     def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
-        """The mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
+        """Computes the mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
         if self.outline == "map":
             return binarize(saliency, self.threshold)
         from cosod.apps.cutout.cutout import cut_mask
@@ -121,7 +121,7 @@ class SegmentJob:
         return cut_mask(image, saliency, self.threshold)
 
     def record(self, group: str) -> Path:
-        """The file that says that a group is finished."""
+        """Returns the file that says that a group is finished."""
         return record_of(self.output, group)
 
 
@@ -213,7 +213,7 @@ def run(
 
 
 def jobs_of(job: SegmentJob, names: Collection[str]) -> list[SegmentJob]:
-    """The job of each of several consensuses: of more than one, each writes to a folder of its name in the output."""
+    """Returns the job of each consensus; of several, each writes to a folder of its name in the output."""
     return [replace(job, output=job.output / name) for name in names] if len(names) > 1 else [job]
 
 
@@ -234,7 +234,7 @@ def check_absent(detector: Detector, job: SegmentJob) -> None:
 
 
 def in_parts(group: Group) -> list[Group]:
-    """Parts of a group whose images are done each by itself."""
+    """Splits a group whose images are processed each by itself into parts."""
     if group.part is not None:
         return [group]
     cuts = [slice(first, first + PART) for first in range(0, len(group.images), PART)]
@@ -263,7 +263,7 @@ class _Run:
         self.detector, self.model, self.tasks, self.writer, self._report = detector, model, tasks, writer, report
 
     def report(self, event: dict) -> None:
-        """In its place among the events of results that are being written."""
+        """Reports an event in its place among those of results that are being written."""
         self.writer.then(functools.partial(self._report, event))
 
     def group(self, group: Group) -> Summary:
@@ -330,7 +330,7 @@ class _Run:
         return False
 
     def _segment(self, group: Group, tasks: list[_Task]) -> _Found:
-        """What is found in a group; complete once the writer has written all results."""
+        """Segments a group; its results are complete once the writer has written all of them."""
         found = _Found({}, [{} for _ in tasks], [{} for _ in tasks])
         own = tasks[0].consensus is None
 
@@ -367,7 +367,7 @@ class _Run:
         return found
 
     def _fail(self, found: _Found, group: Group, index: int, error: ImageError, report) -> None:
-        """An image is left out, once for all tasks, and reported by ``report``."""
+        """Leaves out an image, once for all tasks, and reports it."""
         if index not in found.failed:
             found.failed[index] = {"group": group.name, "image": str(group.images[index]), "error": str(error)}
             report({"event": "failed", **found.failed[index]})
@@ -439,7 +439,7 @@ def _read_again(path: Path, size: tuple[int, int], max_pixels: int) -> np.ndarra
 
 
 def options_of(detector: Detector, model: str, job: SegmentJob, consensus: GroupConsensus | None) -> str:
-    """Changes whenever the results of the same photos might."""
+    """Returns a fingerprint that changes whenever the results of the same photos might."""
     return fingerprint(*_options(detector, model, job, consensus))
 
 
@@ -449,7 +449,7 @@ def _options(detector: Detector, model: str, job: SegmentJob, consensus: GroupCo
 
 
 def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> str:
-    """Changes whenever the group's results might."""
+    """Returns a fingerprint that changes whenever the group's results might."""
     facts = _options(detector, model, task.job, task.consensus)
     if task.consensus is None and detector.options.sampling.applies_to(len(group.images)):
         facts += (detector.options.sampling.references, detector.options.sampling.by, detector.options.sampling.seed)
@@ -457,7 +457,7 @@ def _fingerprint(detector: Detector, model: str, group: Group, task: _Task) -> s
 
 
 def _finished(record: Path, print_: str, group: Group, job: SegmentJob) -> dict | None:
-    """The record of the earlier run that finished this group; None if it has to be done."""
+    """Returns the record of the earlier run that finished this group; None if it has to be done."""
     stored = read_record(record)
     if stored.get("fingerprint") != print_:
         return None

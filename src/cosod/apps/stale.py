@@ -49,7 +49,7 @@ def find_stale(output: Any, groups: Iterable[Group]) -> list[Path]:
 
     Args:
         output: folder of the results.
-        groups: of the whole run.
+        groups: groups of the whole run.
     """
     if is_remote(output):
         return []
@@ -85,7 +85,7 @@ def mismatch(image: Any, entry: Mapping[str, Any]) -> str | None:
 
     Args:
         image: the photo.
-        entry: of its stem in ``photos``.
+        entry: what ``photos`` says of its stem.
     """
     real, made = real_path(image), str(entry["image"])
     if real != made:

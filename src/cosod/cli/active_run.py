@@ -114,7 +114,7 @@ def guard_active(output: Path, runs: Sequence[Path], data: Path | None, test: Pa
         runs: folders of the runs.
         data: folder of the pool.
         test: folder that is scored on.
-        backbone: of ``--backbone``.
+        backbone: value of ``--backbone``.
     """
     from cosod.active_learning.state import FILES
     from cosod.io.images import SUFFIXES

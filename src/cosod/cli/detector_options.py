@@ -41,7 +41,7 @@ class Network:
     Attributes:
         model: name of the network.
         weights: file or folder of a training run in place of the package's weights.
-        options: of detection.
+        options: options of detection.
     """
 
     model: str = "default"

@@ -246,9 +246,9 @@ def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> Non
     """Adds the results whose photos no longer exist to a summary, or deletes them.
 
     Args:
-        summary: of the run.
+        summary: summary of the run.
         outputs: folders of results.
-        groups: of the whole run.
+        groups: groups of the whole run.
         prune: whether to delete.
     """
     from cosod.apps.stale import find_stale, remove

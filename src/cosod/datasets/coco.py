@@ -74,7 +74,7 @@ class Instances:
 
     Attributes:
         categories: names, by their ids: a classifier of published weights has its rows in this order.
-        pictures: by their ids; those without an instance too.
+        pictures: pictures by their ids; those without an instance too.
         left_out: what cannot be used -> how often.
     """
 

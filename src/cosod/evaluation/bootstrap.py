@@ -16,7 +16,7 @@ def intervals(
     curves, so that E and F max are maxima of averaged curves there too.
 
     Args:
-        report: of two groups or more.
+        report: report of two groups or more.
         samples: number of samples.
         seed: the same seed gives the same intervals.
         level: share of the samples inside.

@@ -70,7 +70,7 @@ def select(reports: list[Report], key: str) -> CheckpointSelection:
     """Rank checkpoints.
 
     Args:
-        reports: of one set and protocol, in the order of training.
+        reports: reports of one set and protocol, in the order of training.
         key: a measure that the protocol has.
 
     Raises:

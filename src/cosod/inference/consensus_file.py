@@ -40,7 +40,7 @@ class Provenance:
         images: how many images it was learned from.
         marked: how many of them had a mask.
         references: how many equally weighted images they amount to.
-        presence_mean, presence_std: of the presence scores of these images, where there are any.
+        presence_mean, presence_std: mean and standard deviation of the presence scores of these images, if any.
         negatives: how many photos said what the object is not.
     """
 
@@ -80,7 +80,7 @@ class GroupConsensus:
     negatives: Tensor | None = None
 
     def alone(self) -> Consensus:
-        """As networks take it, for images each by itself: ``vector`` as ``(1, C, 1, 1)``."""
+        """Returns the consensus as networks take it for images each by itself: ``vector`` as ``(1, C, 1, 1)``."""
         return Consensus(self.vector[None, :, None, None])
 
     @property
@@ -155,7 +155,7 @@ def _usable(*vectors: Tensor) -> bool:
 
 
 def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, int], max_pixels: int) -> Tensor:
-    """A mask as attention: its share of each cell of the feature grid, summing to one.
+    """Converts a mask to attention: its share of each cell of the feature grid, summing to one.
 
     Args:
         mask: anything that :func:`cosod.io.read_image` takes. Of two levels the brighter one marks the object; of more,
@@ -186,7 +186,7 @@ def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, 
 
 
 def check_masks(masks: Sequence[ImageSource | None] | None, images: int) -> Sequence[ImageSource | None]:
-    """``masks`` with an entry for each image; raises InputError where their number is another."""
+    """Returns ``masks`` with an entry for each image; raises InputError where their number is another."""
     if masks is None:
         return [None] * images
     if (

@@ -13,7 +13,7 @@ from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 
 
 def fold(network: nn.Module) -> None:
-    """Batch normalization into the convolution before it, in place: the same answers and gradients, a quarter faster.
+    """Folds batch normalization into the convolution before it, in place: the same answers, a quarter faster.
 
     Found are neighbors in a sequence, and ``conv1`` with ``bn1`` (``conv2`` with ``bn2``, ...) of one module.
 
@@ -31,7 +31,7 @@ def fold(network: nn.Module) -> None:
 
 
 def rounded(weight: Tensor) -> Tensor:
-    """A convolution's weight ``(O, I, h, w)`` in bfloat16, each filter's sum over its taps kept as well as can be.
+    """Rounds a convolution's weight ``(O, I, h, w)`` to bfloat16, keeping the sum over taps of each filter.
 
     Filters that look for edges sum to about zero. Rounded tap by tap they let the brightness of a region through,
     which for MobileNetV2's first depth-wise layer makes most of the error of the whole network. Here each tap, from
@@ -81,16 +81,16 @@ class FusedConv(nn.Module):
 
 
 def _fused_op():
-    """oneDNN's convolution with what follows it, where this build of torch has it."""
+    """Returns oneDNN's convolution with what follows it, if this build of torch has it."""
     return getattr(torch.ops.mkldnn, "_convolution_pointwise", None) if torch.backends.mkldnn.is_available() else None
 
 
 def fuse(network: nn.Module, precision: torch.dtype = torch.float32) -> None:
-    """Every convolution with zero padding into a :class:`FusedConv`, in place; all other layers compute in float32.
+    """Replaces every convolution with zero padding by a :class:`FusedConv`, in place; others compute in float32.
 
     Args:
         network: folded, in evaluation mode, on the CPU; gives no gradients afterwards.
-        precision: of the convolutions.
+        precision: precision of the convolutions.
     """
     for module in list(network.modules()):
         children = module._modules
@@ -107,7 +107,7 @@ def fuse(network: nn.Module, precision: torch.dtype = torch.float32) -> None:
 
 
 def _activation(children: dict[str, nn.Module], following: list[str]) -> str | None:
-    """Name of the rectifier among the following layers that stands next but for identities."""
+    """Returns the name of the rectifier among the following layers that stands next but for identities."""
     for name in following:
         if isinstance(children[name], nn.ReLU | nn.ReLU6):
             return name
@@ -156,7 +156,7 @@ class FastSteps:
 
 
 def prefer_kept_memory() -> bool:
-    """Ask the C library to keep freed memory for the next layers in place of giving it back; whether it could.
+    """Asks the C library to keep freed memory for the next layers; returns whether it could.
 
     A network frees and asks for megabytes a hundred times in a pass; with glibc's defaults each time costs the system
     calls and the page faults of fresh memory, a tenth of the whole on two cores. It holds for the whole process, so

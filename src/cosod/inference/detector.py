@@ -40,7 +40,7 @@ def load(
     options: DetectorOptions | None = None,
     **changes: Any,
 ) -> "Detector":
-    """A detector ready to use.
+    """Loads a network and returns a detector that is ready to use.
 
     Args:
         name_or_path: ``"default"``, ``"accurate"``, another name of ``cosod models``, or the path of a weights
@@ -48,7 +48,7 @@ def load(
         device: ``"auto"`` (the default), ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
         weights: a weights file, or the folder of a training run, in place of the package's own weights. If
             ``name_or_path`` names a network too, the file must hold this network.
-        options: of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
+        options: options of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
         changes: options by name, in place of those of ``options``: ``size``, ``batch``, ``precision``, ``flip``, ...
 
     Raises:
@@ -79,7 +79,7 @@ def learn(
     detector: "Detector | None" = None,
     negatives: Sequence[ImageSource] | None = None,
 ) -> GroupConsensus:
-    """What images share, to be kept and applied to others: :meth:`Detector.learn`, by default of the default model.
+    """Learns what images share, to be saved and applied to others; see :meth:`Detector.learn`.
 
     Example:
         >>> consensus = cosod.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])  # doctest: +SKIP
@@ -92,7 +92,7 @@ def apply(
     images: Sequence[ImageSource],
     detector: "Detector | None" = None,
 ) -> Iterator:
-    """Index and map (of several consensuses: maps) of each image by itself: :meth:`Detector.apply`.
+    """Yields index and map, or maps of several consensuses, of each image by itself; see :meth:`Detector.apply`.
 
     Example:
         >>> for index, saliency in cosod.apply(consensus, ["photo1.jpg", "photo2.jpg"]):  # doctest: +SKIP
@@ -110,7 +110,7 @@ class Detector:
     Args:
         network: in evaluation mode; moved to the device.
         device, size: as in the options, in place of theirs.
-        options: of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
+        options: options of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
         changes: further options by name, in place of those of ``options``.
 
     Attributes:
@@ -198,7 +198,7 @@ class Detector:
         return self.options.precision
 
     def segment(self, images: Sequence[ImageSource]) -> list[np.ndarray]:
-        """Co-saliency maps of one group.
+        """Computes the co-saliency maps of one group.
 
         Args:
             images: paths, Pillow images, arrays, tensors, bytes of files or file objects, in any mixture (see
@@ -244,7 +244,7 @@ class Detector:
     def stream(
         self, images: Sequence[ImageSource], on_error: OnError | None = None
     ) -> Iterator[tuple[int, np.ndarray]]:
-        """As :meth:`segment`, one map after the other, for groups whose maps would not fit into memory.
+        """Does the same as :meth:`segment`, one map after the other, for groups whose maps would not fit into memory.
 
         Args:
             images: as for :meth:`segment`.
@@ -263,7 +263,8 @@ class Detector:
         on_error: OnError | None = None,
         consensuses: Sequence[GroupConsensus] | None = None,
     ) -> Iterator[Result]:
-        """As :meth:`detect`, one result after the other, for groups of any size and for consensuses that are kept.
+        """Does the same as :meth:`detect`, one result after the other, for groups of any size and for saved
+        consensuses.
 
         Args:
             images: as for :meth:`segment`.
@@ -327,7 +328,7 @@ class Detector:
         on_error: OnError | None = None,
         negatives: Sequence[ImageSource] | None = None,
     ) -> GroupConsensus:
-        """What the images share, to be kept and applied to other images.
+        """Learns what the images share, to be saved and applied to other images.
 
         Args:
             images: as for :meth:`segment`.
@@ -378,7 +379,7 @@ class Detector:
 
 
 def _precision(options: DetectorOptions, network: CoSaliencyNetwork, device: torch.device) -> str:
-    """The precision that is computed in, where ``auto`` leaves it open."""
+    """Returns the precision that is computed in, where ``auto`` leaves it open."""
     if options.backend != "torch":
         return "float32"
     if options.precision != "auto":
@@ -389,7 +390,7 @@ def _precision(options: DetectorOptions, network: CoSaliencyNetwork, device: tor
 
 
 def _steps(network: CoSaliencyNetwork, options: DetectorOptions) -> Steps:
-    """What encodes and decodes, by options whose device, size and precision were chosen."""
+    """Returns what encodes and decodes, by options whose device, size and precision were chosen."""
     steps: Steps
     if options.backend == "torch":
         steps = FastSteps(network, torch.device(options.device), options.precision)

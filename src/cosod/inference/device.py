@@ -6,7 +6,7 @@ from cosod.errors import DeviceError
 
 
 def choose_device(device: str = "auto") -> torch.device:
-    """``auto`` is CUDA where there is one, else the CPU; anything else must be there.
+    """Returns the device of a name; ``auto`` is CUDA if there is one, else the CPU.
 
     Raises:
         DeviceError: the device is unknown or absent.

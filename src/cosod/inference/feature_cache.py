@@ -35,10 +35,10 @@ class EncodedGroup:
         return len(self.inputs)
 
     def batches(self, indices: Iterable[int], last: bool = False) -> Iterator[tuple[list[int], Features]]:
-        """Indices and features of images, in order; those that cannot be read are reported once and left out.
+        """Yields indices and features of images, in order; those that cannot be read are reported once and left out.
 
         Args:
-            indices: of the images.
+            indices: indices of the images.
             last: they are not asked for again: features are freed as they are given out. An image that has to be read
                 again and cannot be any more is reported and left out, as before.
         """
@@ -46,7 +46,7 @@ class EncodedGroup:
             yield [index for index, _ in part], self._features(part, last)
 
     def _items(self, indices: Iterable[int]) -> Iterator[tuple[int, np.ndarray | None]]:
-        """Index and image; None in place of an image whose features are kept."""
+        """Yields index and image; None in place of an image whose features are kept."""
         indices = list(indices)
         images = self.inputs.read([index for index in indices if index not in self._kept])
         upcoming = next(images, None)
@@ -106,7 +106,7 @@ def _levels(features: Features) -> tuple[Tensor, ...]:
 
 
 def _block(like: Features, rows: int) -> Features:
-    """Memory for ``rows`` images with features of the shapes, types and memory formats of ``like``."""
+    """Allocates memory for ``rows`` images with features of the shapes, types and memory formats of ``like``."""
 
     def made(level: Tensor) -> Tensor:
         last = level.dim() == 4 and level.is_contiguous(memory_format=torch.channels_last)
@@ -117,7 +117,7 @@ def _block(like: Features, rows: int) -> Features:
 
 
 def _together(rows: list[_Row]) -> Features:
-    """One batch of rows; no copy where they are rows of one batch that follow each other."""
+    """Concatenates rows to one batch; no copy where they are rows of one batch that follow each other."""
     batch, start = rows[0]
     if all(row.batch is batch and row.number == number for number, row in enumerate(rows, start=start)):
         part = slice(start, start + len(rows))

@@ -13,7 +13,7 @@ class MirroredSteps:
     ``skips``, their deepest last.
 
     Args:
-        steps: of the network.
+        steps: steps of the network.
     """
 
     def __init__(self, steps: Steps):

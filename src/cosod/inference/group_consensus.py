@@ -21,11 +21,11 @@ class Shared(NamedTuple):
     """Of the N images of a group that could be read.
 
     Attributes:
-        indices: of these images in the group.
+        indices: indices of these images in the group.
         consensus: what the decoder takes.
         vectors: F of each image under its attention, ``(N, C)``.
-        weights: of the images in the consensus, ``(N,)``.
-        presence: of what they share in each, ``(N,)``; None where it is not known.
+        weights: weights of the images in the consensus, ``(N,)``.
+        presence: presence of what they share in each image, ``(N,)``; None where it is not known.
     """
 
     indices: list[int]
@@ -48,7 +48,7 @@ def shared(
     precision: torch.dtype = torch.float32,
     kept_calibration: Calibration | None = None,
 ) -> Shared:
-    """What a group shares; with a calibration, an image counts as far as the object is there.
+    """Computes what a group shares; with a calibration, an image counts as far as the object is there.
 
     A network without a calibration, or whose consensus comes from no attention, gives its own consensus. A network
     with a group affinity compares images in the given precision, and those of a large group with some of them only.
@@ -82,7 +82,7 @@ def _exact(
 
 
 def _deepest(group: EncodedGroup) -> tuple[list[int], Features]:
-    """Indices of the images that can be read, and their deepest features.
+    """Returns indices of the images that can be read, and their deepest features.
 
     They are written into one piece of memory: kept part by part they would stand in the way of the layers' memory, and
     be there twice when they are put together.
@@ -107,7 +107,7 @@ def _by_references(
     sampling: ReferenceSampling,
     precision: torch.dtype,
 ) -> Shared:
-    """As :func:`_exact`, in time that grows with N and memory that grows by one vector an image."""
+    """Does the same as :func:`_exact`, in time that grows with N and memory that grows by one vector an image."""
     affinity = affinity_of(network)
     references, chosen = choose(affinity, group, sampling, precision)
     indices: list[int] = []
@@ -132,7 +132,7 @@ def _of_references(
     precision: torch.dtype,
     kept_calibration: Calibration | None,
 ) -> Shared:
-    """What the references share, looked for in each image of the group as a kept consensus is."""
+    """Computes what the references share, looked for in each image of the group as a saved consensus is."""
     affinity = affinity_of(network)
     sample = sampled(group, sampling)
     attention = affinity.attention(sample.deep, precision=precision)
@@ -160,7 +160,7 @@ def _of_references(
 
 
 def _weights(calibration: Calibration | None, vectors: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Weights of the images and presence in each, from F of each under its attention, ``(N, C)``."""
+    """Computes weights of the images and presence in each, from F of each under its attention, ``(N, C)``."""
     if calibration is None or len(vectors) == 1:
         return vectors.new_ones(len(vectors)), None
     presence = group_presence(calibration, vectors)
@@ -175,7 +175,7 @@ def shared_with_marks(
     marked: list[int],
     mark: Callable[[int, tuple[int, int]], Tensor],
 ) -> Shared:
-    """What marked images share and, with a calibration, what resembles it in the others as far as it is there.
+    """Computes what marked images share and, with a calibration, what resembles it in the others.
 
     Args:
         network, calibration, group: as for :func:`shared`. Nothing is kept of an image but a vector, so that the
@@ -247,7 +247,7 @@ class _Gathered:
         self._kept = tuple(part[rows] for part in kept)
 
     def consensus(self) -> Consensus:
-        """The consensus of all that was added."""
+        """Returns the consensus of all that was added."""
         if self.network.additive_consensus:
             return Consensus(self._total / self._weight)
         deep, attention, weight = self._kept

@@ -20,8 +20,8 @@ class Decoded(NamedTuple):
     """Some images of a group.
 
     Attributes:
-        indices: of these images in the group.
-        features: of the images.
+        indices: indices of these images in the group.
+        features: features of the images.
         output: what the decoder makes of them.
     """
 
@@ -58,25 +58,25 @@ class GroupForward:
         self.device = device or next(network.parameters()).device
 
     def encode(self, images: Sequence[np.ndarray]) -> Features:
-        """Shrunk images ``(S, S, 3)`` uint8, as many as fit into memory -> their features."""
+        """Encodes shrunk images ``(S, S, 3)`` uint8, as many as fit into memory."""
         return self.steps.encode(to_batch(images, self.network.mean, self.network.std, self.device))
 
     def encode_deep(self, images: Sequence[np.ndarray]) -> Features:
-        """As :meth:`encode`, without what only the decoder reads."""
+        """Does the same as :meth:`encode`, without what only the decoder reads."""
         return self.encode(images)._replace(skips=())
 
     def consensus(self, parts: Sequence[Features]) -> Consensus:
-        """The network's consensus of all images of a group, whose features come in parts."""
+        """Computes the network's consensus of all images of a group, whose features come in parts."""
         return self.network.consensus(joined(parts))
 
     def decode(
         self, parts: Iterable[tuple[list[int], Features]], consensus: Consensus, formed_of: Sequence[int]
     ) -> Iterator[Decoded]:
-        """What the decoder makes of a group, part by part.
+        """Decodes a group, part by part.
 
         Args:
             parts: indices and features of images of the group, some of which may be gone meanwhile.
-            consensus: of the whole group.
+            consensus: consensus of the whole group.
             formed_of: indices of the images that the consensus was formed of, in their order there.
         """
         rows = {index: row for row, index in enumerate(formed_of)}
@@ -86,7 +86,7 @@ class GroupForward:
             yield Decoded(indices, features, output)
 
     def alone(self, features: Features, consensus: Consensus) -> Output:
-        """Images each by itself: of the consensus nothing counts but its vector."""
+        """Decodes images each by itself: of the consensus nothing counts but its vector."""
         return self.steps.decode(features, Consensus(consensus.vector.to(features.deep)))
 
     def whole_group_maps(self, outputs: Iterable[Output]) -> Tensor:
@@ -115,7 +115,7 @@ class GroupForward:
 
 
 def joined(parts: Sequence[Features]) -> Features:
-    """The deepest features of a group that comes in parts: all that its consensus is formed from."""
+    """Concatenates the deepest features of a group that comes in parts: all that its consensus is formed from."""
     return Features((), torch.cat([part.deep for part in parts]), parts[0].size)
 
 

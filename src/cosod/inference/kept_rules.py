@@ -19,7 +19,7 @@ class KeptRules(NamedTuple):
 
     Attributes:
         calibration: from similarity to presence; None where presence is not known.
-        negative: of regions that resemble what the object is not.
+        negative: rule for regions that resemble what the object is not.
     """
 
     calibration: Calibration | None
@@ -27,7 +27,7 @@ class KeptRules(NamedTuple):
 
     @classmethod
     def read(cls, extra: Mapping) -> Self:
-        """Those of a weights file with these extra values.
+        """Reads the rules of a weights file with these extra values.
 
         Raises:
             WeightsError: an entry is damaged.
@@ -36,11 +36,11 @@ class KeptRules(NamedTuple):
         return cls(calibration, NegativeRule.read(extra) or NegativeRule())
 
     def negatives(self, consensus: GroupConsensus) -> Negatives | None:
-        """What the object of a consensus is not; None where nothing said it."""
+        """Returns what the object of a consensus is not; None where nothing said it."""
         return None if consensus.negatives is None else Negatives(consensus.negatives, self.negative)
 
     def presence(self, deep: Tensor, consensus: GroupConsensus) -> list[float | None]:
-        """Probability that the object is in each of N images, by F ``(N, C, H, W)``; None where it is not known.
+        """Computes the probability that the object is in each of N images, by F ``(N, C, H, W)``; None if unknown.
 
         The place of an image that resembles the object most is compared with the prototype and, where there are any,
         with the nearest negative.
@@ -57,14 +57,14 @@ class KeptRules(NamedTuple):
 
 
 def negatives_of(outputs: Iterable[tuple[Output, Tensor]], prototype: Tensor) -> Tensor | None:
-    """The negatives that photos without the object give; None if there are no photos.
+    """Returns the negatives that photos without the object give; None if there are no photos.
 
     Of each photo these are what stands out, region by region, and the place that resembles the object most, which is
     what presence looks at.
 
     Args:
         outputs: what the decoder makes of the photos, in batches, and F of the same photos, ``(N, C, h, w)``.
-        prototype: of the object, ``(C,)``.
+        prototype: prototype of the object, ``(C,)``.
 
     Returns:
         Unit vectors ``(M, C)`` on the CPU, at most :data:`cosod.inference.negatives.MOST`.

@@ -29,7 +29,7 @@ class NegativeRule(Constants):
     metadata of the weights file; where a file has none, those of the package's own features hold.
 
     Attributes:
-        sharpness: of the difference of the cosines.
+        sharpness: factor of the difference of the cosines.
         margin: a region half of which stays resembles a negative by so much more than the object: the prototype of few
             photos is known less well than a negative is.
 
@@ -40,10 +40,10 @@ class NegativeRule(Constants):
 
     entry = "negatives"
     sharpness: float = 30.0
-    margin: float = 0.0
+    margin: float = 0.05
 
     def factor(self, own: Tensor, negative: Tensor) -> Tensor:
-        """Factors in [0, 1] of any shape.
+        """Computes factors in [0, 1] of any shape.
 
         Args:
             own: cosines with the prototype.
@@ -57,28 +57,28 @@ class Negatives(NamedTuple):
 
     Attributes:
         vectors: unit vectors ``(M, C)``, M >= 1.
-        rule: of the network.
+        rule: rule of the network.
     """
 
     vectors: Tensor
     rule: NegativeRule
 
     def nearest(self, vectors: Tensor) -> Tensor:
-        """The largest cosine of each of N vectors ``(N, C)`` with a negative, ``(N,)``."""
+        """Computes the largest cosine of each of N vectors ``(N, C)`` with a negative, ``(N,)``."""
         return (F.normalize(vectors, dim=1) @ self.vectors.to(vectors).T).amax(dim=1)
 
     def factor(self, vectors: Tensor, prototype: Tensor) -> Tensor:
-        """The rule's factors ``(N,)`` of N vectors ``(N, C)``, for an object with a prototype ``(C,)``."""
+        """Computes the rule's factors ``(N,)`` of N vectors ``(N, C)``, for an object with a prototype ``(C,)``."""
         own = F.cosine_similarity(vectors, prototype.to(vectors), dim=1)
         return self.rule.factor(own, self.nearest(vectors))
 
 
 def nearest_ones(negatives: Tensor, prototype: Tensor) -> Tensor:
-    """The :data:`MOST` of the negatives ``(M, C)`` that resemble the object most, in the order given.
+    """Returns the :data:`MOST` of the negatives ``(M, C)`` that resemble the object most, in the order given.
 
     Args:
         negatives: unit vectors.
-        prototype: of the object, ``(C,)``.
+        prototype: prototype of the object, ``(C,)``.
     """
     if len(negatives) <= MOST:
         return negatives

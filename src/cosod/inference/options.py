@@ -30,7 +30,7 @@ class ReferenceSampling:
         by: ``random`` draws them; ``spread`` draws more and takes those that lie farthest apart in feature space,
             each standing for as many images as lie nearest to it.
         exact_up_to: groups of up to as many images are compared exactly, each image with all others.
-        seed: of the draw.
+        seed: seed of the draw.
 
     Raises:
         InputError: a number of references or a way that there is not.
@@ -147,7 +147,7 @@ class DetectorOptions:
 
     @classmethod
     def of(cls, options: "DetectorOptions | None" = None, **changes: Any) -> "DetectorOptions":
-        """Options with some of them changed; those given as None stay as they are.
+        """Returns options with some of them changed; those given as None stay as they are.
 
         Args:
             options: what is changed; by default the defaults.
@@ -165,12 +165,12 @@ class DetectorOptions:
         return {"size": self.size, "flip": self.flip, "closer": self.closer, "keep_regions": self.keep_regions}
 
     def plain(self) -> dict[str, Any]:
-        """All options as values that JSON can hold, for records of what was run; :meth:`from_plain` reads them."""
+        """Returns all options as values that JSON can hold, for records of runs; :meth:`from_plain` reads them."""
         return asdict(self)
 
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> "DetectorOptions":
-        """The options that :meth:`plain` gave."""
+        """Returns the options that :meth:`plain` gave."""
         return cls(**{**values, "sampling": ReferenceSampling(**values["sampling"])})
 
 

@@ -33,7 +33,7 @@ class Result:
     """What was found in one image.
 
     Attributes:
-        index: of the image in the list that was given.
+        index: index of the image in the list that was given.
         small: co-saliency ``(1, S, S)`` in [0, 1] at the size that the network works at.
         size: height and width of the upright image.
         look: what a closer look showed, if there was one.
@@ -83,15 +83,15 @@ class Pipeline:
         self.network = forward.network
 
     def encoded(self, inputs: Inputs) -> EncodedGroup:
-        """The images of a group as features, for :meth:`consensus` and :meth:`decoded`."""
+        """Encodes the images of a group, for :meth:`consensus` and :meth:`decoded`."""
         return EncodedGroup(inputs, self.forward.encode, self.options.batch, self.options.feature_bytes)
 
     def encoded_deep(self, inputs: Inputs) -> EncodedGroup:
-        """As :meth:`encoded`, for the consensus alone."""
+        """Does the same as :meth:`encoded`, for the consensus alone."""
         return EncodedGroup(inputs, self.forward.encode_deep, self.options.batch, self.options.feature_bytes)
 
     def consensus(self, group: EncodedGroup) -> Shared:
-        """What a group shares.
+        """Computes what a group shares.
 
         Raises:
             ImageError: none of the images could be read.
@@ -101,7 +101,7 @@ class Pipeline:
         return shared(self.network, self.calibration, group, self.options.sampling, precision, kept_calibration)
 
     def decoded(self, group: EncodedGroup, indices: list[int], consensus: Consensus) -> Iterator[Decoded]:
-        """What the decoder makes of the images of a group, in batches; they are not asked for again."""
+        """Yields what the decoder makes of the images of a group, in batches; they are not asked for again."""
         return self.forward.decode(group.batches(indices, last=True), consensus, indices)
 
     def filtered(
@@ -114,7 +114,7 @@ class Pipeline:
         return output.maps * factors, factors
 
     def group(self, inputs: Inputs) -> Iterator[Result]:
-        """Results of a group by what its images share.
+        """Yields the results of a group by what its images share.
 
         Raises:
             ImageError: none of the images can be read.
@@ -143,7 +143,7 @@ class Pipeline:
                 yield Result(index, saliency, inputs.sizes[index], looks.get(index), there[index])
 
     def apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
-        """Results of images each by itself: for each image one for each consensus.
+        """Yields the results of images each by itself: for each image one for each consensus.
 
         Raises:
             ImageError: none of the images can be read.
@@ -167,7 +167,7 @@ class Pipeline:
             raise ImageError("none of the images could be read")
 
     def learn(self, inputs: Inputs, masks: Sequence[ImageSource | None], identity: tuple[str, str]) -> GroupConsensus:
-        """What images share, to be kept; of marked images what is marked.
+        """Learns what images share, to be saved; of marked images what is marked.
 
         Args:
             inputs: the images.
@@ -211,7 +211,7 @@ class Pipeline:
 
     @torch.inference_mode()
     def against(self, consensus: GroupConsensus, inputs: Inputs) -> GroupConsensus:
-        """The consensus with what its object is not.
+        """Returns the consensus with what its object is not.
 
         Args:
             consensus: from :meth:`learn`.
@@ -239,7 +239,7 @@ class Pipeline:
         return replace(consensus, provenance=provenance, negatives=vectors)
 
     def empty(self, inputs: Inputs, index: int, consensuses: int = 1) -> list[Result]:
-        """Results of an image of one color, one for each consensus."""
+        """Returns the results of an image of one color, one for each consensus."""
         small = torch.zeros(1, self.options.size, self.options.size)
         presence = None if self.calibration is None else 0.0
         return [Result(index, small, inputs.sizes[index], None, presence, n, True) for n in range(consensuses)]
@@ -247,7 +247,7 @@ class Pipeline:
     def _looks(
         self, indices: list[int], maps: Tensor, factors: Tensor | None, inputs: Inputs, consensus: Consensus
     ) -> dict[int, Look]:
-        """Closer looks at some images by the same consensus; none unless they are wanted."""
+        """Returns the closer looks at some images by the same consensus; none unless they are wanted."""
         if not self.options.closer:
             return {}
         if self.network.whole_group_maps or consensus.spatial is not None or len(consensus.vector) > 1:

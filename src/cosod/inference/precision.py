@@ -20,7 +20,7 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def precision_deviation(maps: Callable[[str], Sequence[np.ndarray]]) -> float:
-    """How far maps in bfloat16 are from those in float32, in [0, 1]: the pixel that differs most.
+    """Computes how far maps in bfloat16 are from those in float32, in [0, 1]: the pixel that differs most.
 
     Args:
         maps: from a precision to the maps of some images.
@@ -30,5 +30,5 @@ def precision_deviation(maps: Callable[[str], Sequence[np.ndarray]]) -> float:
 
 
 def probed_precision(maps: Callable[[str], Sequence[np.ndarray]]) -> str:
-    """``bfloat16`` where :func:`precision_deviation` is at most 2/255, else ``float32``."""
+    """Returns ``bfloat16`` where :func:`precision_deviation` is at most 2/255, else ``float32``."""
     return "bfloat16" if precision_deviation(maps) <= CLOSE else "float32"

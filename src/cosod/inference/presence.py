@@ -33,7 +33,7 @@ class Calibration(Constants):
     metadata of the weights file.
 
     Attributes:
-        slope: of the similarity, the cosine of an image's vector and the prototype.
+        slope: factor of the similarity, the cosine of an image's vector and the prototype.
         offset: the constant term.
         few: makes up for prototypes of few images, which resemble a new image less.
         auc: area under the ROC curve on groups that the fit did not see, for people.
@@ -46,7 +46,7 @@ class Calibration(Constants):
     auc: float | None = None
 
     def presence(self, similarity: Tensor, references: Tensor | float) -> Tensor:
-        """Probability that the object is there, ``(N,)`` in [0, 1].
+        """Computes the probability that the object is there, ``(N,)`` in [0, 1].
 
         Args:
             similarity: ``(N,)``.
@@ -67,27 +67,27 @@ class KeptCalibration(Calibration):
 
 
 def pooled(deep: Tensor, attention: Tensor) -> Tensor:
-    """F ``(N, C, H, W)`` averaged under an attention ``(N, 1, H, W)`` that sums to one: ``(N, C)``."""
+    """Averages F ``(N, C, H, W)`` under an attention ``(N, 1, H, W)`` that sums to one: ``(N, C)``."""
     return torch.einsum("nchw,nhw->nc", deep, attention[:, 0])
 
 
 def where_like(deep: Tensor, prototype: Tensor) -> Tensor:
-    """Attention ``(N, 1, H, W)`` to the positions of F that resemble a prototype ``(C,)``; each image sums to one."""
+    """Computes attention ``(N, 1, H, W)``, one an image, to the positions of F that resemble a prototype ``(C,)``."""
     cosine = F.cosine_similarity(deep, prototype[:, None, None], dim=1)
     return (SHARPNESS * cosine).flatten(1).softmax(dim=1).view_as(cosine)[:, None]
 
 
 def similarity(deep: Tensor, prototype: Tensor) -> Tensor:
-    """Cosine, ``(N,)``, of a prototype ``(C,)`` and F ``(N, C, H, W)`` where it resembles the prototype most."""
+    """Computes the cosine ``(N,)`` of a prototype ``(C,)`` and F ``(N, C, H, W)`` where they are most alike."""
     return F.cosine_similarity(pooled(deep, where_like(deep, prototype)), prototype)
 
 
 def resemblance(vectors: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """How much each of N >= 2 images resembles the others of its group, so that none speaks for itself.
+    """Computes how much each of N >= 2 images resembles the others of its group, so that none speaks for itself.
 
     Args:
         vectors: F of each image under its attention, ``(N, C)``.
-        weights: of the images, ``(N,)``.
+        weights: weights of the images, ``(N,)``.
 
     Returns:
         Cosine with the weighted mean of the other images' vectors, ``(N,)``, and :func:`count` of these others,
@@ -102,13 +102,13 @@ def resemblance(vectors: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def group_presence(calibration: Calibration, vectors: Tensor) -> Tensor:
-    """Presence in each of N >= 2 images of what the group shares, ``(N,)``.
+    """Computes the presence in each of N >= 2 images of what the group shares, ``(N,)``.
 
     Every image is compared with the mean of the others, then again with their mean weighted by presence, so that
     outliers among them pull it aside no more.
 
     Args:
-        calibration: of the network.
+        calibration: calibration of the network.
         vectors: F of each image under the group's attention, ``(N, C)``.
     """
     weights = torch.ones_like(vectors[:, 0])
@@ -119,5 +119,5 @@ def group_presence(calibration: Calibration, vectors: Tensor) -> Tensor:
 
 
 def count(weights: Tensor) -> float:
-    """How many equally weighted images the weights amount to."""
+    """Returns the number of equally weighted images that the weights amount to."""
     return float(weights.sum() ** 2 / (weights**2).sum().clamp_min(1e-12))

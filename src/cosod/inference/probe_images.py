@@ -4,7 +4,7 @@ import numpy as np
 
 
 def drawn_group(size: int = 128) -> list[np.ndarray]:
-    """Three drawn images of a red disc on different grounds: the same bytes on every machine."""
+    """Draws three images of a red disc on different grounds: the same bytes on every machine."""
     y, x = np.mgrid[:size, :size].astype(np.int64)
     images = []
     for number, (cx, cy) in enumerate([(40, 44), (80, 60), (60, 88)]):

@@ -31,7 +31,7 @@ class Sample(NamedTuple):
 
 @torch.inference_mode()
 def sampled(group: EncodedGroup, sampling: ReferenceSampling) -> Sample:
-    """The references of a group.
+    """Returns the references of a group.
 
     Which they are depends on the number of images and their order and, by ``spread``, on the images; what cannot be
     read is passed over.
@@ -63,7 +63,7 @@ def sampled(group: EncodedGroup, sampling: ReferenceSampling) -> Sample:
 def choose(
     affinity: GroupAffinity, group: EncodedGroup, sampling: ReferenceSampling, precision: torch.dtype = torch.float32
 ) -> tuple[References, dict[int, float]]:
-    """The references of a group as :class:`GroupAffinity` takes them, and their weights by their indices in it.
+    """Chooses the references of a group as :class:`GroupAffinity` takes them, and their weights by index.
 
     In bfloat16 comparing takes half the time; the single matches are rounded, to one part in 500, and their mean over
     the references hardly.
@@ -79,7 +79,7 @@ def choose(
 
 
 def spread(vectors: Tensor, count: int) -> tuple[list[int], Tensor]:
-    """Rows of vectors ``(M, C)`` that lie far apart, and how many rows each stands for, itself among them.
+    """Chooses rows of vectors ``(M, C)`` that lie far apart, and counts how many rows each stands for.
 
     The first is the one nearest to the mean of all, each further one the farthest, by cosine, from those before it;
     all rows where there are no more than ``count``. A row belongs to the chosen one that is nearest.

@@ -50,7 +50,7 @@ class RegionClassifier(Constants):
     margin: float
 
     def kept(self, cosines: np.ndarray) -> np.ndarray:
-        """Factors ``(R,)`` in [0, 1] of regions with these cosines with the prototype; 1 for the best one."""
+        """Computes factors ``(R,)`` in [0, 1] of regions with these cosines with the prototype; 1 for the best one."""
 
         def logistic(x: np.ndarray) -> np.ndarray:
             return 0.5 + 0.5 * np.tanh(0.5 * self.sharpness * x)  # without overflow
@@ -59,7 +59,7 @@ class RegionClassifier(Constants):
 
 
 def regions(saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The region that each pixel of a map ``(S, S)`` belongs to, counted from 0, and which pixels are their cores.
+    """Returns the region of each pixel of a map ``(S, S)``, counted from 0, and which pixels are their cores.
 
     Cores are connected pixels above :data:`CORE`; each other pixel belongs to the core that is nearest. A map with less
     than two cores is one region.
@@ -80,18 +80,18 @@ def regions(saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cosines(where: np.ndarray, cores: np.ndarray, deep: Tensor, prototype: Tensor) -> np.ndarray:
-    """Cosine ``(R,)`` of each region's mean descriptor with the prototype.
+    """Computes the cosine ``(R,)`` of each region's mean descriptor with the prototype.
 
     Args:
-        where, cores: of :func:`regions`, ``(S, S)``.
+        where, cores: regions and cores of :func:`regions`, ``(S, S)``.
         deep: F of the image, ``(C, h, w)``.
-        prototype: of the group, ``(C,)``.
+        prototype: prototype of the group, ``(C,)``.
     """
     return F.cosine_similarity(means(where, cores, deep), prototype, dim=1).numpy()
 
 
 def means(where: np.ndarray, cores: np.ndarray, deep: Tensor) -> Tensor:
-    """Sum of the descriptors of each region, ``(R, C)``, which points where their mean does; arguments as there."""
+    """Sums the descriptors of each region, ``(R, C)``, which points where their mean does; arguments as there."""
     size = (deep.shape[2], deep.shape[1])
     masks = [((where == region) & cores).astype(np.float32) for region in range(int(where.max()) + 1)]
     shares = torch.from_numpy(np.stack([cv2.resize(mask, size, interpolation=cv2.INTER_AREA) for mask in masks]))
@@ -110,14 +110,14 @@ def kept(
     classifier: RegionClassifier,
     negatives: Negatives | None = None,
 ) -> Tensor:
-    """How much of each pixel stays: factors in [0, 1] for maps.
+    """Computes how much of each pixel stays: factors in [0, 1] for maps.
 
     Args:
-        output: of N images; regions are looked for in ``probability``, of any object, where the network has it, else in
-            ``maps``.
+        output: output of N images; regions are looked for in ``probability``, of any object, where the network has it,
+            else in ``maps``.
         deep: F of the same images, ``(N, C, h, w)``.
-        prototype: of the group, ``(C,)``.
-        classifier: of the network.
+        prototype: prototype of the group, ``(C,)``.
+        classifier: classifier of the network.
         negatives: what the object is not. A region that resembles it more than the object is faded too, if it is the
             only one, and is not what others are compared with.
 
@@ -134,7 +134,7 @@ def kept(
 
 
 def descriptors(output: Output, deep: Tensor) -> Tensor:
-    """Unit vectors ``(R, C)`` of all regions of N images, on the CPU; arguments as for :func:`kept`."""
+    """Computes unit vectors ``(R, C)`` of all regions of N images, on the CPU; arguments as for :func:`kept`."""
     found = reduced(output.maps if output.probability is None else output.probability)[:, 0].numpy()
     deep = deep.float().cpu()
     return F.normalize(torch.cat([means(*regions(s), f) for s, f in zip(found, deep, strict=True)]), dim=1)

@@ -20,10 +20,10 @@ R = TypeVar("R", bound=_Indexed)
 
 
 def with_uniform(results: Iterator[R], inputs: Inputs, empty: Callable[[int], list[R]]) -> Iterator[R]:
-    """The results, and empty ones in the places of images of one color, which are told about at the end.
+    """Yields the results, and empty ones in the places of images of one color, which are reported at the end.
 
     Args:
-        results: of the other images, in order.
+        results: results of the other images, in order.
         inputs: the images; which of them are of one color turns out as they are read.
         empty: gives the results for the index of an image of one color.
 

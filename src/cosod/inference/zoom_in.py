@@ -37,7 +37,7 @@ class Box(NamedTuple):
     bottom: float
 
     def pixels(self, height: int, width: int) -> tuple[slice, slice]:
-        """Rows and columns, at least one of each."""
+        """Returns rows and columns, at least one of each."""
         top, left = int(self.top * height), int(self.left * width)
         bottom, right = round(self.bottom * height), round(self.right * width)
         return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
@@ -51,7 +51,7 @@ class Look(NamedTuple):
 
 
 def box_around(saliency: np.ndarray) -> Box | None:
-    """What to look at again; None where nothing is found or all that is found is large already.
+    """Returns the box to look at again; None where nothing is found or all that is found is large already.
 
     Args:
         saliency: ``(H, W)`` in [0, 1].
@@ -77,10 +77,10 @@ def look_closer(
     inputs: Inputs,
     look: Callable[[list[np.ndarray]], Tensor],
 ) -> dict[int, Look]:
-    """The closer looks at some images, by index; without those that need none, or can no longer be read.
+    """Segments enlarged parts of some images, by index; without those that need none, or can no longer be read.
 
     Args:
-        indices: of the images in ``inputs``.
+        indices: indices of the images in ``inputs``.
         maps: what was found in them, ``(n, 1, S, S)``.
         factors: what of them stayed (see :func:`cosod.inference.region_filter.kept`), ``(n, 1, S, S)``: what is gone
             there is not brought back.
@@ -113,7 +113,7 @@ def look_closer(
 
 
 def blended(saliency: np.ndarray, look: Look) -> np.ndarray:
-    """The map of the whole image ``(H, W)`` and that of its part, averaged where both are; changed in place."""
+    """Averages the map of the whole image ``(H, W)`` and that of its part where both are; changed in place."""
     rows, columns = look.box.pixels(*saliency.shape)
     part = saliency[rows, columns]
     closer = to_own_size(look.map, part.shape)
@@ -124,7 +124,7 @@ def blended(saliency: np.ndarray, look: Look) -> np.ndarray:
 
 
 def _ramp(length: int, first: bool, last: bool) -> np.ndarray:
-    """One, but fading to zero towards those ends that are not the image's."""
+    """Returns one, but fading to zero towards those ends that are not the image's."""
     inner = (np.arange(length, dtype=np.float32) + 0.5) / (FADE * length)
     ramp = np.ones(length, np.float32)
     if first:

@@ -16,7 +16,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Converts an image to sRGB.
 
     Args:
-        image: of mode ``RGB``, ``L`` or ``CMYK``.
+        image: an image of mode ``RGB``, ``L`` or ``CMYK``.
         profile: the ICC profile that came with it, or None.
 
     Returns:

@@ -175,7 +175,7 @@ def unreadable(name: str, head: bytes) -> ImageError:
     """Returns the error of a file in none of the formats, with the way out that its first bytes or its ending suggest.
 
     Args:
-        name: of the file, or what else the image is called.
+        name: name of the file, or what else the image is called.
         head: its first bytes, 32 or more where there are as many.
     """
     if not head:

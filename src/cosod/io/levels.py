@@ -58,7 +58,7 @@ def marked(levels: np.ndarray, name: str = "the mask") -> np.ndarray:
 
     Args:
         levels: from :func:`cosod.io.images.read_levels`.
-        name: of the mask, for messages.
+        name: name of the mask, for messages.
 
     Raises:
         InputError: nothing is marked, or everything.

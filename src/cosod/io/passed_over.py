@@ -61,7 +61,7 @@ class Results(NamedTuple):
     """What in a folder are results, where the folder itself was given as one of photos.
 
     Attributes:
-        verbs: of the commands that wrote them.
+        verbs: verbs of the commands that wrote them.
         folders: names of the folders of results in it.
         files: names of the pictures among the results in it, but contact sheets, which :func:`is_sheet` knows.
     """

@@ -18,7 +18,7 @@ IMAGE_BYTES = 512 << 20
 
 
 def as_group(images: Sequence[ImageSource]) -> Sequence[ImageSource]:
-    """The images of a group, which may also come as one array ``(N, H, W, C)`` or one tensor ``(N, C, H, W)``.
+    """Returns the images of a group, which may also come as one array ``(N, H, W, C)`` or tensor ``(N, C, H, W)``.
 
     Raises:
         InputError: no list of images, or an empty one.
@@ -77,12 +77,12 @@ class Inputs:
         return len(self) - len(self.failed) - len(self.uniform)
 
     def name(self, index: int) -> str:
-        """What an image is called in messages: its path, or its place in the group."""
+        """Returns what an image is called in messages: its path, or its place in the group."""
         source = self.sources[index]
         return str(source) if isinstance(source, str | os.PathLike) or is_remote(source) else f"image {index}"
 
     def source(self, index: int) -> ImageSource:
-        """What an image is read from, any number of times.
+        """Returns what an image is read from, any number of times.
 
         Raises:
             ImageError: a file object that cannot be read.
@@ -96,7 +96,7 @@ class Inputs:
         return again
 
     def _load(self, index: int) -> np.ndarray | ImageError | None:
-        """The shrunk image, the error, or None for an image of one color."""
+        """Returns the shrunk image, the error, or None for an image of one color."""
         if index in self._shrunk:
             return self._shrunk[index]
         try:
@@ -108,7 +108,7 @@ class Inputs:
         return None if self.find_uniform and is_uniform(shrunk) else shrunk
 
     def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-        """Index and shrunk image, in order; unreadable images are reported and left out.
+        """Yields index and shrunk image, in order; unreadable images are reported and left out.
 
         Images of one color are left out too, where these are looked for.
         """

@@ -44,8 +44,8 @@ def refuse_foreign(output: Path, name: str, verb: str, files: Iterable[Path] = (
 
     Args:
         output: folder of the results.
-        name: of the group.
-        verb: of the command.
+        name: name of the group.
+        verb: verb of the command.
         files: that are going to be written, on this machine; may be left out where they may be replaced.
 
     Raises:

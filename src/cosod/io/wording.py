@@ -6,8 +6,8 @@ def plural(count: int, noun: str, several: str = "") -> str:
 
     Args:
         count: how many.
-        noun: of one.
-        several: of more, or of none; by default the noun with an ``s``.
+        noun: noun in the singular.
+        several: noun in the plural; by default the singular with an ``s``.
 
     Example:
         >>> plural(1, "image"), plural(2, "image"), plural(0, "entry", "entries")

@@ -22,7 +22,7 @@ class InputFiles:
     systems that ignore case).
 
     Args:
-        paths: of files, on this machine or in a store. Folders are passed over, see :func:`files_under`.
+        paths: paths of files, on this machine or in a store. Folders are passed over, see :func:`files_under`.
 
     Example:
         >>> InputFiles([Path("photos/mug.png")]).refuse([Path("photos/../photos/mug.png")])
@@ -113,7 +113,7 @@ def files_under(
     """Returns the files among ``paths``, and all files in local folders among them, at any depth.
 
     Args:
-        paths: of files and folders; ``None`` among them, and what does not exist, is passed over.
+        paths: paths of files and folders; ``None`` among them, and what does not exist, is passed over.
         suffixes: with these endings only, in lower case, of what lies in folders.
         leave_out: folder of the results, whose files are no inputs where it lies in one of the folders.
     """
@@ -156,7 +156,7 @@ def guard(
     Args:
         targets: every file that is going to be written, as far as the names are known.
         read: files and folders that are read; ``None`` among them stands for an option that is not given.
-        suffixes: of the files in these folders that are inputs; by default all.
+        suffixes: suffixes of the files in these folders that are inputs; by default all.
         folders: whose files are all written or removed, where their names are not known.
         output: folder of the results; it may lie in a folder that is read, but be none.
 

@@ -25,7 +25,7 @@ def gconet_loss(
     """Computes GCoNet's loss (section 3.5, equation 5, with the factors of the published code).
 
     Args:
-        output: of a network in training mode, for 2 n images of two groups; terms whose training head the
+        output: output of a network in training mode, for 2 n images of two groups; terms whose training head the
             network does not have are left out.
         masks: ``(2 n, 1, H, W)`` in {0, 1}.
         classes: ``(2 n,)``, index of each image's group in the training set.

@@ -30,10 +30,10 @@ class GCoNetPlusWeights:
         last: on the result.
         others: on each of the other supervised maps.
         triplet: on F, on masked F, or on both by half, as ``triplet_on`` says.
-        classification, masked_classification, contrast: of the training heads.
+        classification, masked_classification, contrast: factors of the losses of the training heads.
         triplet_on: ``deep``, ``masked`` or ``both``.
         triplet_kind: ``symmetric`` (the paper's) or ``semi_hard``.
-        margin: of the triplet loss: 0.1 in the code, 1.0 in the paper.
+        margin: margin of the triplet loss: 0.1 in the code, 1.0 in the paper.
         smoothing: epsilon of label smoothing: where it is not 0, half of the loss on the maps is against smoothed
             masks (1e-3 in the code, where it is off).
     """
@@ -71,7 +71,7 @@ def gconet_plus_loss(
     """Computes GCoNet+'s loss (section 3.7, equation 11, with the factors of the published code).
 
     Args:
-        output: of a network in training mode, for 2 n images of two groups; terms whose training head the
+        output: output of a network in training mode, for 2 n images of two groups; terms whose training head the
             network does not have are left out.
         masks: ``(2 n, 1, H, W)`` in {0, 1}.
         classes: ``(2 n,)``, index of each image's group in the training set.

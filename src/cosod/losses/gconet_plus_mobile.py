@@ -16,8 +16,8 @@ class MobileWeights:
 
     Attributes:
         bce, iou: on every map.
-        map, side, objects, objects_side: of the result, of its coarse form, of the map of any object and of the coarse
-            form of that.
+        map, side, objects, objects_side: factors of the losses of the result, of its coarse form, of the map of any
+            object and of the coarse form of that.
         attention: on the attention of every round.
     """
 
@@ -36,8 +36,8 @@ def mobile_loss(
     """Computes the loss that trains the light network: every term a mean, so that group sizes do not change its scale.
 
     Args:
-        output: of the network in training mode, for N images of any groups.
-        masks: of the shared object, ``(N, 1, H, W)`` in {0, 1}.
+        output: output of the network in training mode, for N images of any groups.
+        masks: masks of the shared object, ``(N, 1, H, W)`` in {0, 1}.
         classes: not used: the network knows none.
         objects: masks of all objects, shared or not, ``(N, 1, H, W)`` in {0, 1}; ``masks`` by default.
 

@@ -71,7 +71,7 @@ def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, color: float 
     Args:
         maps: ``(N, 1, h, w)`` in [0, 1].
         images: ``(N, 3, H, W)`` in [0, 1]; averaged to the size of the maps.
-        radius: of the neighborhood.
+        radius: radius of the neighborhood.
         color: distance of colors that still count as alike.
         reach: distance in positions at which neighbors count less.
 

@@ -89,7 +89,7 @@ def ssnm_loss(output: Output, masks: Tensor, labels: Tensor, weights: SSNMWeight
     """Computes SSNM's loss as in the published code; the last term is not in the paper.
 
     Args:
-        output: of a network in training mode, for N images; without ``classes`` that term is left out.
+        output: output of a network in training mode, for N images; without ``classes`` that term is left out.
         masks: ``(N, 1, H, W)`` in {0, 1}.
         labels: see :func:`category_loss`.
 

@@ -33,7 +33,7 @@ class Features(NamedTuple):
     size: tuple[int, int]
 
     def part(self, images: slice) -> "Features":
-        """The features of some of the N images."""
+        """Returns the features of some of the N images."""
         return Features(tuple(skip[images] for skip in self.skips), self.deep[images], self.size)
 
 
@@ -54,7 +54,7 @@ class Consensus(NamedTuple):
     spatial: Tensor | None = None
 
     def part(self, images: slice | list[int]) -> "Consensus":
-        """The consensus for some of the group's N images: what is kept image by image is cut to them."""
+        """Returns the consensus for some of the N images: what is kept image by image is cut to them."""
         vector = self.vector if len(self.vector) == 1 else self.vector[images]
         cut = (None if maps is None else maps[images] for maps in (self.attention, self.spatial))
         return Consensus(vector, *cut)
@@ -108,10 +108,10 @@ class Steps(Protocol):
     """
 
     def encode(self, images: Tensor) -> Features:
-        """As :meth:`CoSaliencyNetwork.encode`."""
+        """Does the same as :meth:`CoSaliencyNetwork.encode`."""
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
-        """As :meth:`CoSaliencyNetwork.decode`: maps, and probability and threshold where the network has them."""
+        """Does the same as :meth:`CoSaliencyNetwork.decode`; with probability and threshold if the network has them."""
 
 
 class CoSaliencyNetwork(nn.Module):
@@ -155,18 +155,18 @@ class CoSaliencyNetwork(nn.Module):
         raise NotImplementedError
 
     def encode(self, images: Tensor) -> Features:
-        """``(N, 3, H, W)`` normalized images -> features of each image by itself."""
+        """Computes the features of normalized images ``(N, 3, H, W)``, each by itself."""
         raise NotImplementedError
 
     def consensus(self, features: Features) -> Consensus:
-        """The consensus of all N images, taken as one group; reads ``features.deep`` only."""
+        """Computes the consensus of all N images, taken as one group; reads ``features.deep`` only."""
         raise NotImplementedError
 
     def gather(self, features: Features, attention: Tensor, weights: Tensor | None = None) -> Consensus:
-        """The consensus that a given attention gathers, in place of the network's own.
+        """Computes the consensus that a given attention gathers, in place of the network's own.
 
         Args:
-            features: of the N images; ``deep`` is read.
+            features: features of the N images; ``deep`` is read.
             attention: ``(N, 1, H, W)``, every image summing to one: a marked region, for instance.
             weights: ``(N,)`` of the images; all the same by default.
 
@@ -179,17 +179,17 @@ class CoSaliencyNetwork(nn.Module):
         )
 
     def signature(self, consensus: Consensus) -> Tensor:
-        """What groups are compared by: they are alike as far as these vectors point the same way, ``(1, C)``."""
+        """Computes the vectors ``(1, C)`` that groups are compared by: the cosine says how alike they are."""
         return consensus.vector.mean(dim=0, keepdim=True).flatten(1)
 
     def response(self, features: Features, consensus: Consensus) -> Tensor:
-        """How strongly each position responds to the consensus, for people to look at.
+        """Computes how strongly each position responds to the consensus, for people to look at.
 
         By default it is the mean over the channels of ``deep`` times the consensus vector.
 
         Args:
-            features: of N images.
-            consensus: of their group, or its :meth:`~Consensus.part` for them.
+            features: features of N images.
+            consensus: consensus of their group, or its :meth:`~Consensus.part` for them.
 
         Returns:
             ``(N, 1, h, w)`` at a size of the network's own, on no particular scale.
@@ -201,7 +201,7 @@ class CoSaliencyNetwork(nn.Module):
         raise NotImplementedError
 
     def forward(self, images: Tensor, *groups) -> Output:
-        """The three steps in a row.
+        """Runs the three steps in a row.
 
         In evaluation mode the N images are one group. In training mode they are two groups of N / 2, the
         first half and the second (N must be even), unless ``groups`` says otherwise (see the class), and the
@@ -213,5 +213,5 @@ class CoSaliencyNetwork(nn.Module):
         return self.decode(features, self.consensus(features))
 
     def forward_training(self, images: Tensor) -> Output:
-        """Two groups in one batch, with every training head; see :meth:`forward`."""
+        """Runs two groups in one batch, with every training head; see :meth:`forward`."""
         raise NotImplementedError

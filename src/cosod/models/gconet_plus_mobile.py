@@ -13,8 +13,10 @@ from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.layers import enlarge, keep_statistics
 from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described, unpack
 
-#: How much of a gate's logit is made up for where an image resembles the group most: what lies below is not the object.
+#: How much of the gate's logit is made up for where an image resembles the group most.
 MADE_UP = 2.0
+#: How much less the gate counts for each unit of logits that is made up for: one unit takes a third off.
+DOUBT = 0.5
 #: Share of a training batch in the running means of the features that are compared.
 MOMENTUM = 0.01
 
@@ -65,7 +67,7 @@ class SaliencyDecoder(nn.Module):
 
     Args:
         backbone: channels at strides 4, 8, 16 and 32.
-        channels: of the decoder at strides 32, 16, 8 and 4.
+        channels: channels of the decoder at strides 32, 16, 8 and 4.
         dropout: share of the channels of each feature that are left out in training.
     """
 
@@ -102,7 +104,7 @@ class Gate(nn.Module):
 
     Args:
         backbone: channels at strides 4, 8 and 16.
-        channels: of the gate at strides 16, 8 and 4.
+        channels: channels of the gate at strides 16, 8 and 4.
     """
 
     def __init__(self, backbone: tuple[int, ...], channels: tuple[int, int, int]):
@@ -248,7 +250,8 @@ def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
 
     Each image shows the object somewhere. So what resembles the group most, of what is salient there, is not held back
     but raised to ``lift``, and the rest is held back as far as it resembles the group less. Where even the best is next
-    to nothing like the group, no more than :data:`MADE_UP` is made up for.
+    to nothing like the group, no more than :data:`MADE_UP` is made up for. And the less the best resembles the group,
+    as where the consensus is of one photo, the less certain it is what differences mean, and the less they count.
 
     Args:
         gate, saliency: logits of the two branches, ``(N, 1, H, W)``.
@@ -256,8 +259,8 @@ def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
     """
     n = gate.shape[0]
     where = (gate + F.logsigmoid(saliency)).view(n, -1).softmax(dim=1)
-    best = (where * gate.view(n, -1)).sum(dim=1).view(n, 1, 1, 1)
-    return (gate - best.clamp(-MADE_UP, lift) + lift).clamp_max(lift)
+    best = (where * gate.view(n, -1)).sum(dim=1).view(n, 1, 1, 1).clamp(-MADE_UP, lift)
+    return (gate - best + lift).clamp_max(lift) / (1 - DOUBT * best.clamp_max(0))
 
 
 def _pooled(features: Features) -> Tensor:

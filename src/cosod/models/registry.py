@@ -98,7 +98,7 @@ def entry(name: str) -> Entry:
     """Returns what is registered under a name.
 
     Raises:
-        InputError: nothing; the message gives the nearest name.
+        InputError: there is no network of that name; the message names the nearest one.
 
     Example:
         >>> entry("gconet").network.__name__
@@ -131,7 +131,7 @@ def create(name: str, **config: Any) -> CoSaliencyNetwork:
         config: options of the network's configuration, by name.
 
     Raises:
-        InputError: an unknown name or option, or an option out of range; the message gives the nearest name.
+        InputError: the name or an option is unknown, or an option is out of range; the message names the nearest one.
 
     Example:
         >>> network = create("gconet_plus_mobile", size=128)

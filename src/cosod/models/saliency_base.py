@@ -16,7 +16,7 @@ class Saliency(NamedTuple):
     Attributes:
         logits: all supervised maps, the result first, each ``(N, C, h, w)`` at its own stride. C = 2: background and
             salient, to be compared by softmax; C = 1: salient, by sigmoid.
-        weights: of the maps in the loss, in the same order.
+        weights: weights of the maps in the loss, in the same order.
         features: dense features, ``(N, D, H / 4, W / 4)``, which tell whether two pixels look alike.
     """
 

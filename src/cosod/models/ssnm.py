@@ -32,11 +32,11 @@ class SSNMConfig:
         form: ``reference`` is the published code, ``paper`` what the paper draws: see :class:`SSNM`.
         backbone: ``vgg16_bn``, ``mobilenet_v2``, ``hrnet_w18``, ``hrnet_w32``, ``hrnet_w48``, or another one with
             features at strides 4, 8, 16 and 32, or half of these, which are pooled once more.
-        solver: of the spatial modulator: ``eigh``, the closed form, or ``reference``, the published code's 200
+        solver: solver of the spatial modulator: ``eigh``, the closed form, or ``reference``, the published code's 200
             steps of Adam.
         groups: categories that the classifier of the semantic modulator tells apart (78 of COCO as published).
         size: side in pixels to which images are resized, aspect not kept.
-        channels: of the unified levels; 512 unless given, or 96 with ``mobilenet_v2``.
+        channels: channels of the unified levels; 512 unless given, or 96 with ``mobilenet_v2``.
         tied: the decoder's levels 4, 3 and 2 share one block; by default as the form says.
     """
 

@@ -124,7 +124,8 @@ class _Band:
 
         Args:
             alpha: float32 ``(H, W)``: known outside of the band, where to begin in it.
-            target, weight: of the band's pixels, ``(n,)``: ``weight * (alpha - target)^2`` is added to the energy.
+            target, weight: target and weight of the band's pixels, ``(n,)``: ``weight * (alpha - target)^2`` is added
+                to the energy.
         """
         flat = np.pad(alpha, 2).ravel()
         found = flat[self.places]

@@ -125,7 +125,7 @@ def contact_sheet(
     Args:
         groups: name, and ``(image file, map file)`` of the images to show; the first ``columns`` of each.
         path: where to write it, PNG or JPEG.
-        threshold: of the overlays' masks.
+        threshold: threshold of the overlays' masks.
         columns: images a group.
         cell: side of a cell in pixels.
         max_pixels: images of more pixels, and others that cannot be read any more, are not shown.

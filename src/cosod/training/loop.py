@@ -27,14 +27,14 @@ Work = list[tuple[Batch, ...]]
 
 
 def train(job: TrainingJob) -> Path:
-    """Train as ``job`` says, or go on where its folder's checkpoint stands; returns the weights file.
+    """Trains as ``job`` says, or resumes from the checkpoint in its folder; returns the weights file.
 
     On the CPU the weights are the same to the bit however often the run was stopped, and for any number of
     workers.
 
     Raises:
-        InputError: data, recipe or checkpoint do not fit; see :class:`cosod.training.run.Run`.
-        WeightsError: the backbone's weights cannot be had.
+        InputError: data, recipe or checkpoint do not fit together.
+        WeightsError: the weights of the backbone cannot be loaded.
         TrainingError: fifty steps in a row were not finite.
         OutputError: something cannot be written; the last checkpoint is whole.
 

@@ -44,8 +44,8 @@ def set_rates(
     """Set the rates for a step, and return the schedule's factor.
 
     Args:
-        optimizer: of :func:`make_optimizer`.
-        settings: of the recipe.
+        optimizer: optimizer of :func:`make_optimizer`.
+        settings: settings of the recipe.
         epoch: from 0.
         progress: share of the run that is done.
         step: from 0.

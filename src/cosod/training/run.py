@@ -32,22 +32,22 @@ from cosod.training.validation import Validator
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A recipe with its data and machine.
+    """Configuration of a training run: a recipe, its data and the machine.
 
     Attributes:
-        recipe: what to do.
+        recipe: recipe of the training.
         data: training sets, see :func:`cosod.training.data.training_set.read_set`.
-        output: folder of the run. A run that is there goes on.
-        validate: sets to look at while training, beside the held-out groups.
+        output: folder of the run; a run that is there is resumed.
+        validate: sets that are scored at each validation, beside the held-out groups.
         images: folder with the images of sets that are COCO files, where they are not found beside these.
         backbone: file with the backbone's ImageNet weights; by default the known one is downloaded.
         init: weights file of this package, or folder of a run, to start the whole network from.
-        replay: folders of order files to follow, one for each set; by default the sampler decides.
+        replay: folders of order files to follow, one for each set; by default the sampler chooses the groups.
         device: see :func:`cosod.inference.device.choose_device`.
-        workers: processes that prepare batches; changes speed, not results.
-        checkpoint_every, log_every: steps.
-        tensorboard: write its event files too.
-        progress: show a bar on a terminal.
+        workers: number of processes that prepare batches; changes speed, not results.
+        checkpoint_every, log_every: number of steps between two checkpoints, and between two lines of the log.
+        tensorboard: whether TensorBoard's event files are written too.
+        progress: whether a progress bar is shown on a terminal.
     """
 
     recipe: Recipe

@@ -21,7 +21,7 @@ class RunLog:
     with the means of the loss terms since the line before, and one for each validation.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         start: step that the run goes on from; lines of later steps, of a run that was killed, are taken back.
         total: steps of the run.
         every: steps between lines.
@@ -29,7 +29,7 @@ class RunLog:
         progress: show a bar on a terminal.
 
     Attributes:
-        scores: of the last validation, also of one before the run was stopped.
+        scores: scores of the last validation, also of one before the run was stopped.
     """
 
     def __init__(self, folder: Path, start: int, total: int, every: int, tensorboard: bool, progress: bool):

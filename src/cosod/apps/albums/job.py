@@ -79,7 +79,7 @@ def find_photos(
     on_results: Callable[[Path, tuple[str, ...]], None] = lambda folder, verbs: None,
     on_left_out: Callable[[LeftOut], None] = lambda file: None,
 ) -> tuple[Path, ...]:
-    """All images under ``paths``, at any depth and outside ``output``, each once; see :func:`find_groups`."""
+    """Finds all images under ``paths``, at any depth and outside ``output``, each once; see :func:`find_groups`."""
     groups = find_groups(paths, exclude=[output], on_results=on_results, on_left_out=on_left_out)
     return tuple(dict.fromkeys(photo for group in groups for photo in group.images))
 
@@ -184,7 +184,7 @@ def sort_photos(
 
 
 def _describe(detector, model: str, photos: Sequence[Path], output: Path, report):
-    """Indices, descriptors and failures; parts that a stopped run described are read back."""
+    """Returns indices, descriptors and failures; parts that a stopped run described are read back."""
     indices: list[int] = []
     descriptors: list[np.ndarray] = []
     failed: list[dict[str, str]] = []
@@ -219,7 +219,7 @@ def _read_part(kept: Path):
 
 
 def _place(photo: Path, target: Path, copy: bool) -> None:
-    """A relative link at ``target`` to the photo, or a copy of it where links are not wanted or not to be had.
+    """Links ``target`` relatively to the photo, or copies it where links are not wanted or not possible.
 
     Raises:
         ImageError: the photo is gone, or cannot be read any more.
@@ -275,7 +275,7 @@ def _remove(output: Path, written: dict[str, str]) -> None:
 
 
 def _read_record(path: Path) -> dict | None:
-    """What an earlier run wrote; None where there is nothing. What is no such record is an error, not overwritten."""
+    """Reads what an earlier run wrote; None where there is nothing. What is no such record is an error."""
     if not path.exists():
         return None
     try:

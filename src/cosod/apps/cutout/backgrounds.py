@@ -37,7 +37,7 @@ class Background:
         """Renders the background as ``(height, width, 3)`` uint8, ``size`` being ``(width, height)``.
 
         Args:
-            size: of the result.
+            size: size of the result.
             photo: ``(H, W, 3)``, used for ``blur``: the part of the photo that the frame shows.
             alpha: its ``(H, W)`` uint8, 255 where the object is.
         """

@@ -31,8 +31,8 @@ class CutoutOptions:
     Attributes:
         method: ``grabcut``: the map's mask, corrected by the photo's colors, with a smooth edge. ``threshold``: the
             map's mask with a smooth edge. ``alpha``: the map itself is the opacity.
-        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarize`. By default the network's own,
-            as of masks and overlays, and 0.5 where maps are given.
+        threshold: threshold of the map's mask, see :func:`cosod.postprocess.threshold.binarize`. By default the
+            network's own, as of masks and overlays, and 0.5 where maps are given.
         background: what comes behind, see :func:`cosod.apps.cutout.backgrounds.background`; None leaves the result
             transparent.
         size: ``(width, height)`` of the result: the object is enlarged or reduced to fit into it. By default the
@@ -189,7 +189,7 @@ def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = M
 
     Args:
         image, saliency: as for :func:`cut_out`.
-        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarize`.
+        threshold: threshold of the map's mask, see :func:`cosod.postprocess.threshold.binarize`.
 
     Returns:
         bool ``(H, W)``.

@@ -40,7 +40,7 @@ def sharded(
     Args:
         shard: None for all groups, without a manifest.
         output: folder of the results.
-        groups: of the whole run.
+        groups: groups of the whole run.
         facts: model and options, which must be the same for all shards.
 
     Raises:

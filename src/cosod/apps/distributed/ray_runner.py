@@ -42,8 +42,8 @@ class RayRunner:
     Args:
         opener: opens the detector and says its identity, on whichever machine; must be picklable.
         workers: detectors at work; by default one a GPU, or one a machine where there is none.
-        address: of a running cluster (``auto``, ``host:port``); by default Ray is started on this machine, for this
-            run, with all its processors and without a dashboard.
+        address: address of a running cluster (``auto``, ``host:port``); by default Ray is started on this machine, for
+            this run, with all its processors and without a dashboard.
         device: that the opener was given.
 
     Raises:

@@ -44,7 +44,7 @@ class Guard:
         app: what stands behind.
         host: the address that the server listens at. On loopback only loopback names are answered, otherwise
             this machine's names and any address in digits, which no rebinding can forge.
-        limits: of bodies.
+        limits: limits on bodies.
         names: further names to answer to, as those of a proxy.
     """
 

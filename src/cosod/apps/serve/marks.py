@@ -66,7 +66,7 @@ def marked_mask(painting: np.ndarray, read: Callable[[], np.ndarray]) -> np.ndar
     colors change (:func:`cosod.postprocess.object_mask.grab_cut`).
 
     Args:
-        painting: of :func:`read_mark`, ``(H, W)``.
+        painting: painting of :func:`read_mark`, ``(H, W)``.
         read: gives the photo, ``(H, W, 3)`` uint8; called where something is left open.
 
     Returns:

@@ -46,7 +46,7 @@ class Photo:
         id: made by the server; the names of all files are made of it.
         name: as uploaded, made safe by :func:`safe_name`; shown and written into zips, never a path here.
         path: the upload as it came.
-        height, width: of the upright photo in pixels.
+        height, width: height and width of the upright photo in pixels.
         marked: whether :attr:`mark` holds what a person painted to show the object.
         corrected: whether :attr:`correction` holds what a person changed of the result.
         found: whether :attr:`map` holds the map of the last job.
@@ -93,13 +93,13 @@ class UploadedGroup:
 
     Attributes:
         id: what a client needs to know to see the group.
-        folder: of its uploads and results, flat.
-        photos: by id, in the order they came.
+        folder: folder of its uploads and results, flat.
+        photos: photos by id, in the order they came.
         job: the latest one.
         runs: jobs so far.
         paintings: changes of marks and corrections so far.
         crops: how the thumbnails were last planned, kept by :mod:`cosod.apps.serve.views`.
-        bytes: of its uploads, those under way among them.
+        bytes: number of bytes of its uploads, those under way among them.
         touched: when somebody last asked about it.
         deleted: nothing may be written any more.
         lock: held by whoever writes into ``folder`` or changes ``photos``.
@@ -138,7 +138,7 @@ class Store:
     """All groups of one server.
 
     Args:
-        limits: of what it holds.
+        limits: limits on what it holds.
         clock: seconds, for telling how long a group has not been used.
     """
 

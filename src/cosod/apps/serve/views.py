@@ -122,9 +122,9 @@ def render(
         view: what to show.
         group: the photo's, which thumbnails are made to look alike in.
         photo: with a map, unless ``view`` is the photo itself.
-        threshold: of all views but photo and map, see :func:`cosod.postprocess.threshold.binarize`.
+        threshold: threshold of all views but photo and map, see :func:`cosod.postprocess.threshold.binarize`.
         side: longest side in pixels; by default the photo's own size, and :data:`THUMBNAIL` of thumbnails.
-        frame: of cut-outs; its ``absent`` counts for thumbnails too.
+        frame: frame of cut-outs; its ``absent`` counts for thumbnails too.
         as_found: leave out the correction of the photo.
 
     Returns:

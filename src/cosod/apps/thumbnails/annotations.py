@@ -64,7 +64,7 @@ def annotate(mask: np.ndarray, masks: str = "none", each_part: bool = False) -> 
     """Computes the boxes and masks of what a bool mask ``(H, W)`` marks.
 
     Args:
-        mask: of the image.
+        mask: mask of the image.
         masks: one of :data:`MASKS`.
         each_part: an annotation for each connected part, the largest first, in place of one for all.
     """

@@ -33,12 +33,12 @@ class _Found(NamedTuple):
     """What is known of one photo before the crops of its group are planned.
 
     Attributes:
-        box: of the object, None where there is none.
+        box: box of the object, None where there is none.
         size: height and width of the photo.
-        mask: of the object, at most :data:`KEPT_SIDE` large.
-        presence: of the object in the photo; None where it is not known.
+        mask: mask of the object, at most :data:`KEPT_SIDE` large.
+        presence: presence of the object in the photo; None where it is not known.
         absent: whether the object is taken for absent.
-        labels: of the photo, where labels are wanted.
+        labels: labels of the photo, where labels are wanted.
     """
 
     box: Box | None

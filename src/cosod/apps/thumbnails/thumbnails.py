@@ -44,8 +44,8 @@ class ThumbnailOptions:
 
     Attributes:
         size: ``(width, height)`` of every thumbnail.
-        threshold: of the map's mask, see :func:`cosod.postprocess.threshold.binarize`. By default the network's own,
-            as of masks and overlays, and 0.5 where maps are given.
+        threshold: threshold of the map's mask, see :func:`cosod.postprocess.threshold.binarize`. By default the
+            network's own, as of masks and overlays, and 0.5 where maps are given.
         fill: share of the frame that the object takes, along the side where it is tighter, above 0 and at most 1.
             By default chosen for the group: 0.65, or up to 0.9 where frames would leave their photos.
         edges: where a frame leaves its photo, ``extend`` continues the background, so that the object is at the

@@ -25,7 +25,7 @@ class Learned:
     """What the first reading of a clip gives.
 
     Attributes:
-        consensus: of the sampled frames.
+        consensus: consensus of the sampled frames.
         frames: how many frames the clip has.
     """
 

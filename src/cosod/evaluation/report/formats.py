@@ -162,7 +162,7 @@ def groups_text(reports: Iterable[Report], limit: int = 30) -> str:
 
     Args:
         reports: any number; a set of one group has no such table.
-        limit: of more groups than this, those with the lowest figures of the best method are shown.
+        limit: maximum number of groups; of more, those with the lowest figures of the best method are shown.
 
     Example:
         >>> print(groups_text([evaluate("maps", "gts")]))

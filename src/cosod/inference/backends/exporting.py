@@ -49,7 +49,7 @@ def export(network: CoSaliencyNetwork, path: Path, form: str, size: int | None =
 
     Args:
         network: with weights.
-        path: of the file; of OpenVINO's two files the ``.xml``, beside which the ``.bin`` is written.
+        path: path of the file; of OpenVINO's two files the ``.xml``, beside which the ``.bin`` is written.
         form: one of :data:`FORMATS`.
         size: S; by default the network's.
 

@@ -17,7 +17,7 @@ def kept(facts: tuple[str, ...], names: tuple[str, ...], make: Callable[[], dict
 
     Args:
         facts: all that the files depend on, the first for people.
-        names: of the files.
+        names: names of the files.
         make: makes them.
     """
     path = _path(facts)

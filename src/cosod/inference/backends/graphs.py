@@ -22,7 +22,7 @@ class Graph:
     Attributes:
         module: in evaluation mode, batch normalization folded; takes the inputs one by one, returns a tuple of the
             outputs.
-        examples: of the inputs; their first dimension is the number of images, which stays free.
+        examples: examples of the inputs; their first dimension is the number of images, which stays free.
         inputs, outputs: names.
     """
 

@@ -16,8 +16,9 @@ class Backbone(nn.Module):
 
     Attributes:
         out_channels: channels of each feature.
-        strides: of each feature: its sides are those of the image divided by it.
-        mean, std: by which images are normalized (RGB, for values in [0, 1]), as the ImageNet weights were trained.
+        strides: stride of each feature: its sides are those of the image divided by it.
+        mean, std: mean and standard deviation by which images are normalized (RGB, for values in [0, 1]), as the
+            ImageNet weights were trained.
         name: in the registry, by which ImageNet weights are found; set by
             :func:`cosod.models.backbones.registry.create`.
     """

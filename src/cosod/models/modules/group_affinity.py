@@ -159,7 +159,7 @@ class References(NamedTuple):
     """Images that the images of a large group are matched against, in place of the whole group.
 
     Attributes:
-        keys: of R of the group's images, ``(R, K, P)``, in the precision that is to be compared in: the affinity's
+        keys: keys of R of the group's images, ``(R, K, P)``, in the precision that is to be compared in: the affinity's
             ``keys`` times the image's weight (how many images it stands for), as the best match with w times a key is
             w times the best match with the key.
         weight: sum of the R weights.
@@ -187,7 +187,7 @@ class GroupAffinity(nn.Module):
         key_channels: channels of query and key; C in the papers.
         pool: ``"mean"`` averages the attended feature over positions (the papers); ``"sum"`` adds it up, which
             keeps the consensus on the scale of the feature whatever the number of positions.
-        kernel: of query and key: 1 in the published code, 3 in the papers.
+        kernel: kernel size of query and key: 1 in the published code, 3 in the papers.
     """
 
     def __init__(self, channels: int, key_channels: int | None = None, pool: str = "mean", kernel: int = 1):

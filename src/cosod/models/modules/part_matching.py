@@ -44,7 +44,7 @@ class Parts(NamedTuple):
     Attributes:
         prototype: the mean descriptor of the shared object, unit length, ``(B, C)``.
         parts: descriptors of its parts, unit length, ``(B, K, C)``.
-        shares: of the parts in the object, ``(B, K)``, adding up to one.
+        shares: shares of the parts in the object, ``(B, K)``, adding up to one.
     """
 
     prototype: Tensor
@@ -171,8 +171,8 @@ class PartMatching(nn.Module):
         Args:
             deep: descriptors ``(N, C, h, w)``.
             fine: the finer frozen feature, as unit vectors ``(N, C2, H, W)``.
-            saliency: of any object, in [0, 1], ``(N, 1, H, W)``.
-            vector: of the consensus, ``(1, V, 1, 1)`` or ``(N, V, 1, 1)``.
+            saliency: saliency of any object, in [0, 1], ``(N, 1, H, W)``.
+            vector: vector of the consensus, ``(1, V, 1, 1)`` or ``(N, V, 1, 1)``.
         """
         n, size = deep.shape[0], fine.shape[-2:]  # not len(), which graphs take for a constant
         fine = fine.float()

@@ -15,7 +15,7 @@ class Refiner(nn.Module):
     """Adds a correction to the logits of a map, found by four levels down and four up.
 
     Args:
-        channels: of the input: 1 for the map alone, 4 for the image and the map.
+        channels: channels of the input: 1 for the map alone, 4 for the image and the map.
         width: channels inside.
         batch_norm: normalize after each convolution.
     """

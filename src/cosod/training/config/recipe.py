@@ -30,17 +30,19 @@ class Recipe:
     """A training set-up; read one with :func:`load_recipe`.
 
     Attributes:
-        name, description: for people; ``source`` says where its numbers are from.
-        network: registered name.
+        name, description: name and description of the recipe.
+        source: where its numbers are from.
+        network: registered name of the network.
         options: options of the network's configuration; ``groups`` and ``size`` are set by the run.
-        size: side in pixels that images are resized to; 0 is the network's own.
-        sets: training sets it needs; a step draws groups from each and sums the losses.
-        loss: registered name (:mod:`cosod.losses.registry`), and ``weights`` its factors.
-        epochs: passes over the groups (of the set with the most groups).
-        steps: where not 0, the length of the run in steps, in place of ``epochs``.
-        seed: of everything random.
-        pretrained: the backbone starts from ImageNet weights.
-        keep_epochs: weights after each of the last so many epochs are kept.
+        size: side in pixels that images are resized to; 0 takes the network's own.
+        sets: number of training sets; a step draws groups from each and sums the losses.
+        loss: registered name of the loss (:mod:`cosod.losses.registry`).
+        weights: factors of the loss.
+        epochs: number of passes over the groups (of the set with the most groups).
+        steps: length of the run in steps, in place of ``epochs``; 0 counts epochs.
+        seed: seed of all random choices.
+        pretrained: whether the backbone starts from ImageNet weights.
+        keep_epochs: number of the last epochs after each of which the weights are kept.
     """
 
     name: str
@@ -77,9 +79,9 @@ class Recipe:
             raise InputError(f"{self.network} takes groups of one size; leave sampling.cut 0")
         if self.augment.made and not LOSSES[self.loss].all_objects:
             fitting = ", ".join(name for name, loss in LOSSES.items() if loss.all_objects)
-            raise InputError(f"made groups are for losses on all objects, {fitting}; leave made 0")
+            raise InputError(f"groups made of one object need a loss on all objects, {fitting}; leave made 0")
         if self.sampling.shares and self.sets != 1:
-            raise InputError("shares are for one step of groups from any set; leave sets 1")
+            raise InputError("shares draw the groups of a step from any set; leave sets 1")
         if self.size:
             entry(self.network).network.check_size(self.size)
         for name, least in (("sets", 1), ("epochs", 1), ("steps", 0), ("keep_epochs", 0)):
@@ -127,8 +129,8 @@ def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = 
             only one part has such a key: ``{"lr": "1e-3"}``. Text is read as in TOML where it can be.
 
     Raises:
-        InputError: no such recipe or file, a key that there is not (with the nearest one), a value of another
-            type or out of range.
+        InputError: there is no such recipe, file or key (the message names the nearest one), or a value has another
+            type or is out of range.
 
     Example:
         >>> recipe = load_recipe("gconet_released", {"lr": 1e-3, "sampling.images": 8})

@@ -59,7 +59,7 @@ def plan_distractors(groups: dict[str, Pairs], seed: int) -> list[ConcatenatedPa
 
 
 def make_distractors(where: str, output: Path, seed: int) -> Iterator[ConcatenatedPair]:
-    """Write the test of a set to ``output``: ``images/<group>/<stem>.png`` and ``gts/<group>/<stem>.png``.
+    """Writes the test of a set to ``output``: ``images/<group>/<stem>.png`` and ``gts/<group>/<stem>.png``.
 
     Both images are brought to the own one's size, concatenated, and the whole is resized back to that size. Files are
     written whole; those that are there are kept, so that a stopped run goes on.

@@ -43,8 +43,8 @@ class Sampler:
 
     Args:
         data: the set.
-        sampling, augment: of the recipe.
-        seed: of the recipe.
+        sampling, augment: sampling and augment of the recipe.
+        seed: seed of the recipe.
         key: what tells this set's choices from another set's.
     """
 

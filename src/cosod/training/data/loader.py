@@ -31,7 +31,7 @@ class Batch(NamedTuple):
         masks: ``(G n, 1, S, S)`` in {0, 1}.
         classes: ``(G n,)`` int64, label of each image's group.
         shared: ``(G n, labels)`` in {0, 1}: the labels of :func:`cosod.training.data.training_set.in_common`.
-        sizes: of the groups, ``n`` each unless the recipe cuts some into smaller ones.
+        sizes: sizes of the groups, ``n`` each unless the recipe cuts some into smaller ones.
         objects: masks of all objects, shared or not, ``(G n, 1, S, S)``, where the loss takes them.
         lost: a sentence for each image that could not be read; another one of its group stands in.
     """

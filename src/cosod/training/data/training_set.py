@@ -65,10 +65,10 @@ class TrainingSet:
     """Groups to train on.
 
     Attributes:
-        name: of the set, for people.
+        name: name of the set, for people.
         items: all images, group after group.
         groups: group -> indices into ``items``; at least two images each, groups in the order of their labels.
-        sources: of several sets that are drawn from by shares: the groups of each.
+        sources: sources of several sets that are drawn from by shares: the groups of each.
     """
 
     name: str
@@ -240,7 +240,7 @@ def mixed(sets: Sequence[TrainingSet], ungrouped: Sequence[str] = ()) -> Trainin
     """Merges several sets into one, whose groups are named ``SET/GROUP``.
 
     Args:
-        sets: of :func:`training_sets`.
+        sets: sets of :func:`training_sets`.
         ungrouped: names of groups whose images share nothing: they are in ``items``, for what is made of single
             images, but in no group.
     """
