@@ -84,7 +84,7 @@ class GroupModel(nn.Module):
 @torch.no_grad()
 def encoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
     """Input ``images`` ``(N, 3, size, size)``, outputs ``skip1``, ... and ``deep``."""
-    network = _folded(network)
+    network = folded(network)
     images = torch.zeros(EXAMPLES, 3, size, size)
     skips = len(network.encode(images).skips)
     return Graph(Encoder(network).eval(), (images,), ("images",), (*_skips(skips), "deep"))
@@ -96,7 +96,7 @@ def decoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
 
     Outputs ``maps`` and, where the network has them, ``probability`` and ``threshold``.
     """
-    network = _folded(network)
+    network = folded(network)
     features = network.encode(torch.zeros(EXAMPLES, 3, size, size))
     consensus = network.consensus(features)
     vector = consensus.vector.expand(EXAMPLES, -1, -1, -1).contiguous()
@@ -114,7 +114,7 @@ def group_graph(network: CoSaliencyNetwork, size: int) -> Graph:
     Raises:
         InputError: a network whose consensus cannot be written as a graph.
     """
-    network = _folded(network)
+    network = folded(network)
     images = torch.zeros(EXAMPLES, 3, size, size)
     if network.consensus(network.encode(images[:, :, :32, :32])).spatial is not None:
         raise InputError(
@@ -124,7 +124,12 @@ def group_graph(network: CoSaliencyNetwork, size: int) -> Graph:
     return Graph(GroupModel(network, size).eval(), (images,), ("images",), ("maps",))
 
 
-def _folded(network: CoSaliencyNetwork) -> CoSaliencyNetwork:
+def folded(network: CoSaliencyNetwork) -> CoSaliencyNetwork:
+    """Returns a copy of a network for conversion: on the CPU, float32, batch normalization in the convolutions.
+
+    Example:
+        >>> copy = folded(cosod.models.create("gconet_plus_mobile"))
+    """
     network = copy.deepcopy(network).to("cpu", torch.float32).eval()
     fold(network)
     for module in network.modules():

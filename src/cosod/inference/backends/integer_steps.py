@@ -1,0 +1,99 @@
+"""The steps of a network with its encoder in 8-bit integers, by ONNX Runtime."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cosod.errors import InputError
+from cosod.inference.backends.quantization import facts, filled
+from cosod.inference.backends.runtimes import OnnxRuntime
+from cosod.inference.cpu_fusion import FastSteps
+from cosod.models import registry
+from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
+from cosod.models.checkpoints import loading
+
+#: Ending of the integer graph beside the weights file of the package.
+SUFFIX = ".int8.onnx"
+
+
+class IntegerSteps:
+    """Encoder in integers, decoder in float32: descriptors and what is compared are float32 throughout.
+
+    Args:
+        network: on the CPU, float32, in evaluation mode.
+        size: side of the images.
+        graph: of :func:`cosod.inference.backends.quantization.quantized`; by default the one in the package.
+
+    Raises:
+        InputError: the package has no integer graph for these weights or this size.
+        ExtraError: onnx or onnxruntime is missing.
+
+    Example:
+        >>> features = IntegerSteps(network, 256).encode(images)  # doctest: +SKIP
+    """
+
+    def __init__(self, network: CoSaliencyNetwork, size: int, graph: bytes | None = None):
+        graph = packaged_graph(network, size) if graph is None else graph
+        self._arguments = (network, size, graph)
+        self._size = size
+        self._encoder = OnnxRuntime(filled(graph, network))
+        self._decoder = FastSteps(network, torch.device("cpu"))
+
+    def __reduce__(self):
+        return type(self), self._arguments  # a session cannot be sent to another process
+
+    def encode(self, images: Tensor) -> Features:
+        """As :meth:`cosod.models.base.CoSaliencyNetwork.encode`, for images of the size that the graph is for."""
+        *skips, deep = self._encoder(images)
+        return Features(tuple(skips), deep, (self._size, self._size))
+
+    def decode(self, features: Features, consensus: Consensus) -> Output:
+        """As :meth:`cosod.models.base.CoSaliencyNetwork.decode`."""
+        return self._decoder.decode(features, consensus)
+
+
+def graph_file(name: str) -> Path | None:
+    """The integer graph of a network in the package, or None where there is none.
+
+    Raises:
+        InputError: there is no network of this name.
+
+    Example:
+        >>> graph_file("gconet") is None
+        True
+    """
+    weights = registry.weights_file(name)
+    path = None if weights is None else weights.with_suffix(SUFFIX)
+    return path if path is not None and path.is_file() else None
+
+
+def packaged_graph(network: CoSaliencyNetwork, size: int) -> bytes:
+    """Reads the integer graph of a network from the package.
+
+    Raises:
+        InputError: there is none for this network, these weights or this size.
+        ExtraError: onnx is missing.
+
+    Example:
+        >>> graph = packaged_graph(cosod.models.load(), 256)  # doctest: +SKIP
+    """
+    name = registry.name_of(network)
+    path = graph_file(name)
+    if path is None:
+        raise InputError(
+            f"precision int8: there is no integer graph for {name}; take the default network, or precision float32"
+        )
+    graph = path.read_bytes()
+    known = facts(graph)
+    if known["cosod_identity"] != loading.identity(network):
+        raise InputError(
+            f"precision int8: the integer graph of {name} belongs to the weights in the package, not to these; leave "
+            "the weights file out, or take precision float32"
+        )
+    if known["cosod_size"] != str(size):
+        raise InputError(
+            f"precision int8: the integer graph of {name} is for images of {known['cosod_size']} pixels, not {size}; "
+            "leave the size out, or take precision float32"
+        )
+    return graph

@@ -1,0 +1,230 @@
+"""The encoder as an integer graph: convolutions in 8 bits, from the ranges that features have on photos.
+
+The graph holds scales and no weights of the convolutions it computes in integers: these are rounded from the float
+weights when it is loaded, so that nothing is stored twice. Three kinds of layers stay in float32, by measurement: the
+first two convolutions, whose rounding makes half of the error of all features (the filters of the first depthwise one
+look for edges, and their sums are small), layers of one output channel, which are logits, and all that forms
+descriptors.
+"""
+
+import contextlib
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cosod.errors import ExtraError, InputError
+from cosod.inference.backends.conversion import import_onnx, to_onnx
+from cosod.inference.backends.graphs import encoder_graph, folded
+from cosod.models import registry
+from cosod.models.base import CoSaliencyNetwork
+from cosod.models.checkpoints import loading
+
+#: Raised when graphs of this version could not be used by the code before it, or the other way round.
+FORMAT = 1
+#: Convolutions at the start that stay in float32.
+FLOAT_FIRST = 2
+#: Largest integer of a weight; symmetric, so that no weight needs a zero point.
+TOP = 127
+#: Kinds of nodes that compute in integers.
+INTEGER = ["Conv", "Add", "Resize", "Clip", "Relu"]
+
+
+def integers(weight: Tensor, scale: Tensor) -> Tensor:
+    """Rounds the weight of a convolution to integers, keeping the sum of each filter over its taps.
+
+    As :func:`cosod.inference.cpu_fusion.rounded`: each tap, from the largest to the smallest, takes over the rounding
+    error of the one before.
+
+    Args:
+        weight: ``(O, I, h, w)`` float32.
+        scale: of each output channel, ``(O,)``.
+
+    Returns:
+        int8 of the shape of ``weight``, in [-127, 127].
+
+    Example:
+        >>> integers(torch.tensor([[[[0.6, -0.3, -0.3]]]]), torch.tensor([0.1])).tolist()
+        [[[[6, -3, -3]]]]
+    """
+    taps = (weight / scale.view(-1, 1, 1, 1)).flatten(2)
+    order = taps.abs().argsort(dim=2, descending=True, stable=True)
+    result, carry = torch.empty_like(taps), torch.zeros_like(taps[..., :1])
+    for index in order.split(1, dim=2):
+        wanted = taps.gather(2, index) + carry
+        tap = wanted.round().clamp(-TOP, TOP)
+        carry = wanted - tap
+        result.scatter_(2, index, tap)
+    return result.view_as(weight).to(torch.int8)
+
+
+def quantized(network: CoSaliencyNetwork, batches: Iterable[Tensor], size: int | None = None) -> bytes:
+    """Makes the integer graph of a network's encoder.
+
+    Args:
+        network: on the CPU, float32, in evaluation mode.
+        batches: normalized photos ``(N, 3, size, size)``, on which ranges are taken.
+        size: side of the images; by default the network's.
+
+    Returns:
+        An ONNX model without the integer weights, for :func:`filled`; some 0.3 MB.
+
+    Raises:
+        ExtraError: onnx, onnxscript or onnxruntime is missing.
+        InputError: the network cannot be converted.
+
+    Example:
+        >>> graph = quantized(network, photos.split(8))  # doctest: +SKIP
+    """
+    import_onnx()
+    tool = _quantizer()
+    import onnx
+
+    size = size or network.size
+    model = onnx.load_from_string(to_onnx(encoder_graph(network, size)))
+    with tempfile.TemporaryDirectory(prefix="cosod-") as folder, _silent():
+        path = str(Path(folder) / "integer.onnx")
+        tool.quantize_static(
+            model,
+            path,
+            _reader(tool, batches),
+            quant_format=tool.QuantFormat.QDQ,
+            per_channel=True,
+            weight_type=tool.QuantType.QInt8,
+            activation_type=tool.QuantType.QUInt8,
+            op_types_to_quantize=INTEGER,
+            nodes_to_exclude=_left_in_float(model.graph),
+            calibrate_method=tool.CalibrationMethod.MinMax,
+        )
+        made = onnx.load(path)
+    state = folded(network).state_dict()
+    for tensor in made.graph.initializer:
+        if _weight_of(tensor.name, state):
+            tensor.ClearField("raw_data")
+    # What the converter says of where each node came from is four times as long as the graph.
+    for node in made.graph.node:
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    made.graph.ClearField("value_info")
+    made.graph.ClearField("metadata_props")
+    made.ClearField("metadata_props")
+    facts = {
+        "cosod_integer": str(FORMAT),
+        "cosod_network": registry.name_of(network),
+        "cosod_identity": loading.identity(network),
+        "cosod_size": str(size),
+    }
+    for key, value in facts.items():
+        made.metadata_props.add(key=key, value=value)
+    return made.SerializeToString(deterministic=True)
+
+
+def filled(graph: bytes, network: CoSaliencyNetwork) -> bytes:
+    """Gives a graph of :func:`quantized` the weights of its network, as a model that ONNX Runtime runs.
+
+    Raises:
+        ExtraError: onnx is missing.
+        InputError: the graph is damaged, or of another network.
+
+    Example:
+        >>> runner = OnnxRuntime(filled(graph, network))  # doctest: +SKIP
+    """
+    model = _parsed(graph)
+    if _facts(model).get("cosod_identity") != loading.identity(network):
+        raise InputError("the integer graph belongs to other weights; make it again, or take another precision")
+    state = folded(network).state_dict()
+    scales = {tensor.name: tensor for tensor in model.graph.initializer}
+    import onnx
+
+    for tensor in model.graph.initializer:
+        name = _weight_of(tensor.name, state)
+        if name is not None:
+            scale = torch.from_numpy(onnx.numpy_helper.to_array(scales[f"{_stem(tensor.name)}_scale"]).copy())
+            tensor.raw_data = integers(state[name], scale).numpy().tobytes()
+    return model.SerializeToString()
+
+
+def facts(graph: bytes) -> dict[str, str]:
+    """What an integer graph says of itself: ``cosod_network``, ``cosod_identity``, ``cosod_size``.
+
+    Raises:
+        ExtraError: onnx is missing.
+        InputError: the graph is damaged, or of another format.
+
+    Example:
+        >>> facts(path.read_bytes())["cosod_size"]  # doctest: +SKIP
+        '256'
+    """
+    return _facts(_parsed(graph))
+
+
+def _parsed(graph: bytes):
+    import_onnx()
+    import onnx
+
+    try:
+        model = onnx.load_from_string(graph)
+    except Exception as error:  # protobuf's errors are of no one class
+        raise InputError("the integer graph is damaged; install cosod again, or take another precision") from error
+    if _facts(model).get("cosod_integer") != str(FORMAT):
+        raise InputError("the integer graph is damaged or of another version; install cosod again")
+    return model
+
+
+def _facts(model) -> dict[str, str]:
+    return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix("_quantized")
+
+
+def _weight_of(name: str, state: dict[str, Tensor]) -> str | None:
+    """The network's own name of an integer weight; None of any other tensor."""
+    own = _stem(name).removeprefix("network.")
+    return own if name.endswith(".weight_quantized") and own in state else None
+
+
+def _left_in_float(graph) -> list[str]:
+    """Names of the nodes that stay in float32; see above."""
+    weights = {tensor.name: tensor.dims[0] for tensor in graph.initializer if len(tensor.dims) == 4}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    left = convolutions[:FLOAT_FIRST] + [node for node in convolutions if weights.get(node.input[1]) == 1]
+    given = {output for node in left for output in node.output}
+    activations = [node for node in graph.node if node.op_type in ("Clip", "Relu") and node.input[0] in given]
+    return [node.name for node in left + activations]
+
+
+def _quantizer() -> ModuleType:
+    try:
+        from onnxruntime import quantization
+    except ImportError as error:
+        raise ExtraError("making an integer graph", "onnx") from error
+    return quantization
+
+
+def _reader(tool: ModuleType, batches: Iterable[Tensor]):
+    class Reader(tool.CalibrationDataReader):
+        def __init__(self):
+            self._batches: Iterator[dict[str, np.ndarray]] = ({"images": b.numpy()} for b in batches)
+
+        def get_next(self):
+            return next(self._batches, None)
+
+    return Reader()
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Without the tool's advice, which it gives by the root logger."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
