@@ -22,7 +22,7 @@ from cosod.models.checkpoints.safetensors_file import describe
 from cosod.models.gconet_plus_mobile import MobileConfig
 
 
-def averaged(paths: list[Path]) -> CoSaliencyNetwork:
+def averaged(paths: list[Path], size: int | None = None) -> CoSaliencyNetwork:
     """The mean of networks that differ in nothing but their weights."""
     networks = [models.load(path) for path in paths]
     if len({network.config for network in networks}) > 1:
@@ -31,7 +31,7 @@ def averaged(paths: list[Path]) -> CoSaliencyNetwork:
     mean = {k: torch.stack([s[k].float() for s in states]).mean(0).to(v.dtype) for k, v in states[-1].items()}
     config = networks[-1].config
     if isinstance(config, MobileConfig):
-        config = replace(config, strength=MobileConfig.strength, lift=MobileConfig.lift)
+        config = replace(config, strength=MobileConfig.strength, lift=MobileConfig.lift, size=size or config.size)
     network = type(networks[-1])(config)
     network.load_state_dict(mean)
     return network.eval()
@@ -41,8 +41,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--size", type=int, help="side that images are resized to; by default as in training")
     args = parser.parse_args()
-    network = averaged(args.weights)
+    network = averaged(args.weights, args.size)
     extra = {"made_of": [describe(path).extra for path in args.weights]}
     models.save(network, args.output, extra, torch.float16)
     extra["check"] = doctor.fingerprint(models.load(args.output))

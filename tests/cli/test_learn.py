@@ -11,7 +11,7 @@ from cosod.cli import main
 from cosod.cli.learn import marks_of
 from cosod.errors import InputError
 from cosod.inference.consensus_file import GroupConsensus
-from tests.inference.test_consensus_file import scene
+from tests.inference.test_consensus_file import boards, scenes
 
 
 @pytest.fixture
@@ -69,20 +69,13 @@ def test_a_name_of_two_photos(photos):
         marks_of(["1.jpg=m.png"], photos)
 
 
-GREEN = (40, 160, 60)
-
-
 @pytest.fixture
 def scenes_on_disk(tmp_path):
-    """Photos of a red disc, and of a green one in folders of their own."""
-    for folder, color, numbers in (
-        ("refs", (220, 40, 30), range(3)),
-        ("no", GREEN, range(2)),
-        ("refs/no", GREEN, (5,)),
-    ):
+    """Photos of a red disc, and of a chequered square in folders of their own."""
+    for folder, images in (("refs", scenes(3)), ("no", boards(2)), ("refs/no", boards(1, first=5))):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-        for number in numbers:
-            Image.fromarray(scene(number, color)[0]).save(tmp_path / folder / f"{number}.png")
+        for number, image in enumerate(images):
+            Image.fromarray(image).save(tmp_path / folder / f"{number}.png")
     return tmp_path
 
 

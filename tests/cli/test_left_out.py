@@ -110,3 +110,22 @@ def test_a_photo_that_lacks_its_last_bytes_is_done(tmp_path, capsys):
     assert cosod("segment", tmp_path / "p", "-o", tmp_path / "out", "--size", "64") == 0
     told = capsys.readouterr().err
     assert "Warning: " in told and "2.jpg: lacks its last bytes" in told and "1.jpg: lacks" not in told
+
+
+@pytest.mark.parametrize("verb", ["thumbnails", "group", "learn", "apply", "inspect"])
+def test_an_animated_picture_is_its_first_frame(tmp_path, capsys, verb):
+    """Where a verb has no use for a clip, it says what it reads of one that is given by itself."""
+    photo = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    frames = [Image.fromarray(np.roll(photo, 4 * n, axis=1)) for n in range(3)]
+    frames[0].save(tmp_path / "clip.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "still.gif")
+    files = [tmp_path / "still.gif", tmp_path / "clip.gif"]
+    if verb == "apply":
+        assert cosod("learn", files[0], "-o", tmp_path / "a.consensus", "--size", "64") == 0
+        files = [tmp_path / "a.consensus", *files]
+    output = tmp_path / ("o.consensus" if verb == "learn" else "out")
+    size = [] if verb == "thumbnails" else ["--size", "64"]
+    assert cosod(verb, *files, "-o", output, *size) == 0
+    told = capsys.readouterr().err
+    assert f"{tmp_path / 'clip.gif'} is animated: its first frame is used" in told
+    assert "still.gif is animated" not in told

@@ -35,6 +35,19 @@ def scenes(n, color=(220, 40, 30), first=0):
     return [scene(first + i, color)[0] for i in range(n)]
 
 
+def boards(n, first=0):
+    """Photos of a chequered square where :func:`scenes` have a disc."""
+    found = []
+    for seed in range(first, first + n):
+        image = np.random.default_rng(seed).integers(80, 120, (60, 80, 3), dtype=np.uint8)
+        y, x = np.mgrid[:60, :80]
+        left = 10 + 5 * (seed % 6)
+        square = (y >= 14) & (y < 46) & (x >= left) & (x < left + 32)
+        image[square] = np.where(((y // 4 + x // 4) % 2)[square][:, None], (240, 240, 240), (10, 10, 120))
+        found.append(image)
+    return found
+
+
 def test_saved_and_loaded_it_gives_the_same_maps(detector, tmp_path):
     consensus = detector.learn(scenes(4))
     consensus.save(tmp_path / "disc.consensus")

@@ -15,10 +15,10 @@ from cosod.inference.consensus_file import GroupConsensus, Provenance
 from cosod.inference.detector import Detector, load
 from cosod.inference.kept_rules import KeptRules
 from cosod.inference.negatives import NegativeRule, Negatives, nearest_ones
-from cosod.inference.presence import Calibration, KeptCalibration
+from cosod.inference.presence import ABSENT, Calibration, KeptCalibration
 from cosod.inference.region_filter import RegionClassifier
 from cosod.models.base import Output
-from tests.inference.test_consensus_file import scene, scenes
+from tests.inference.test_consensus_file import boards, scenes
 
 CALIBRATION = Calibration(slope=20.0, offset=-14.0, few=0.0)
 OBJECT, OTHER, THIRD = torch.eye(4)[0], F.normalize(torch.tensor([0.7, 0.7, 0.0, 0.0]), dim=0), torch.eye(4)[2]
@@ -104,12 +104,9 @@ def detector():
     return load(device="cpu", size=64)
 
 
-GREEN = (40, 160, 60)
-
-
 @pytest.fixture(scope="module")
 def learned(detector):
-    return detector.learn(scenes(3)), detector.learn(scenes(3), negatives=scenes(3, GREEN))
+    return detector.learn(scenes(3)), detector.learn(scenes(3), negatives=boards(3))
 
 
 def test_learned_with_negatives(detector, learned):
@@ -117,10 +114,11 @@ def test_learned_with_negatives(detector, learned):
     assert against.provenance.negatives == 3 and len(against.negatives) >= 3
     assert torch.equal(plain.vector, against.vector) and torch.equal(plain.prototype, against.prototype)
     assert plain.fingerprint != against.fingerprint
-    own, other = scenes(2, first=9), scenes(2, GREEN, first=9)
+    own, other = scenes(2, first=9), boards(2, first=9)
     before, after = ([r.presence for r in detector.results([*own, *other], consensuses=[c])] for c in learned)
     assert all(a > 0.8 * b for a, b in zip(after[:2], before[:2], strict=True))
-    assert max(after[2:]) < 0.1
+    assert min(after[:2]) > ABSENT and max(after[2:]) < 0.1
+    assert all(a < 0.2 * b for a, b in zip(after[2:], before[2:], strict=True))
     marked = [m.mean() for _, m in detector.apply(against, [*own, *other])]
     assert max(marked[2:]) < 0.2 * min(marked[:2])
 
@@ -161,7 +159,7 @@ def test_negatives_that_cannot_be_used(detector, tmp_path):
     (tmp_path / "bad.jpg").write_text("no image")
     failed = []
     found = detector.learn(
-        scenes(2), None, lambda index, error: failed.append(index), [tmp_path / "bad.jpg", *scenes(1, GREEN)]
+        scenes(2), None, lambda index, error: failed.append(index), [tmp_path / "bad.jpg", *boards(1)]
     )
     assert failed == [2] and found.provenance.negatives == 1
     with pytest.raises(errors.ImageError, match=r"bad\.jpg"):
@@ -180,4 +178,4 @@ def test_negatives_that_cannot_be_used(detector, tmp_path):
 def test_a_network_that_has_no_constants():
     network = models.create("gconet_plus_mobile").eval()
     with pytest.raises(errors.InputError, match="use the default network"):
-        Detector(network, device="cpu", size=64).learn(scenes(2), negatives=[scene(1, GREEN)[0]])
+        Detector(network, device="cpu", size=64).learn(scenes(2), negatives=boards(1))

@@ -39,7 +39,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
         missing = "files ending in .consensus (from cosod learn)" if not files else "photos or folders of photos"
         raise InputError(f"nothing to apply: give {missing} too, as: cosod apply bottle.consensus photos/ -o out/")
     endings = (".jpg", ".jpeg", ".png") if save == ("overlays",) else (".png",)
-    one = one_file(photos, output, endings, as_json, {"--shard": shard, "several consensuses": len(files) > 1})
+    one = one_file(photos, output, endings, as_json, {"--shard": shard, "more than one consensus": len(files) > 1})
     shown, photos, output = (one.shown, one.paths, one.output) if one else (output, photos, output)
     part = Shard.parse(shard) if shard else None
     job = SegmentJob(output, save, threshold_value(threshold or "0.5"), overwrite, absent, outline, one and one.file)

@@ -11,6 +11,7 @@ from cosod.cli.options import (
     left_out,
     list_absent,
     list_failed,
+    note_animated,
     note_left_out,
     note_results,
     progress,
@@ -64,6 +65,7 @@ def command(paths, output, copy, segment, save, absent, smallest, overwrite, as_
     if any(p.resolve() == output.resolve() for p in paths):
         raise InputError(f"{output} is an input too; give another folder for the albums")
     photos = find_photos(paths, output, note_results, note_left_out)
+    note_animated(paths)
     protect(check_albums(job, [*photos, *network.files()]))
     check_output(output)
     detector, identity = network.open()

@@ -7,7 +7,7 @@ import click
 from cosod.cli import choices
 from cosod.cli.detector_options import Network, network_options
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.options import list_failed, note_left_out, note_results
+from cosod.cli.options import list_failed, note_animated, note_left_out, note_results
 from cosod.cli.parameters import POSITIVE, ListOf
 
 
@@ -88,6 +88,7 @@ def _groups(paths, output: Path, weights):
     from cosod.io.write_guard import protect
 
     groups = find_groups(paths, exclude=[output], on_results=note_results, on_left_out=note_left_out) if paths else []
+    note_animated(paths)
     protect(check_places(targets(output, groups), groups, weights))
     return groups
 

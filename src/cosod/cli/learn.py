@@ -9,7 +9,7 @@ import click
 
 from cosod.cli.detector_options import group_options, network_options
 from cosod.cli.one_file import FILE_ENDINGS
-from cosod.cli.options import list_failed, note_left_out, note_results
+from cosod.cli.options import list_failed, note_animated, note_left_out, note_results
 
 
 @click.command(short_help="Save what some photos share as a consensus, for `cosod apply`.")
@@ -51,6 +51,7 @@ def command(paths, output, masks, negatives, network):
 
     others = photos_without(negatives, paths)
     groups = find_groups(paths, negatives, on_results=note_results, on_left_out=note_left_out)
+    note_animated([*paths, *negatives])
     real = {os.path.realpath(path) for path in others}
     images = [path for group in groups for path in group.images if os.path.realpath(path) not in real]
     if not images:

@@ -171,6 +171,7 @@ def find_inputs(
         raise InputError(f"{output} holds the maps; give another folder for the results")
     excluded = [output, *([maps] if maps else [])]
     groups = find_groups(paths, excluded, RESERVED, note_results, note_left_out) if paths else []
+    note_animated(paths)
     others = [Path(path) if isinstance(path, str) else path for path in read if path is not None]
     if maps is not None:
         others += [maps / group.name / f"{stem}.png" for group in groups for stem in group.stems]
@@ -184,6 +185,16 @@ def find_inputs(
     protect(inputs)
     check_output(output)
     return groups
+
+
+def note_animated(paths: Iterable[Path]) -> None:
+    """Says of which of the files that were given one by one the first frame alone is used."""
+    from cosod.apps.video.clips import PICTURES, is_clip
+
+    for path in paths:
+        # Other formats hold more than one picture too: a JPEG of some phones, pages of a TIFF.
+        if path.suffix.lower() in PICTURES and is_clip(path):
+            click.echo(f"Note: {path} is animated: its first frame is used; cosod segment reads all frames", err=True)
 
 
 def note_results(folder: Path, verbs: tuple[str, ...]) -> None:
@@ -268,7 +279,8 @@ def list_absent(entries: Sequence[dict]) -> None:
     from cosod.io.wording import plural
 
     if entries:
-        some = plural(len(entries), "image is", "images are")
+        # Of several consensuses an image may lack more than one object.
+        some = plural(len({entry["image"] for entry in entries}), "image is", "images are")
         click.echo(f"{some} without the object (presence below {ABSENT:.2f}):", err=True)
     for entry in entries:
         of = f", {entry['consensus']}" if "consensus" in entry else ""

@@ -39,8 +39,8 @@ class NegativeRule(Constants):
     """
 
     entry = "negatives"
-    sharpness: float = 30.0
-    margin: float = 0.05
+    sharpness: float = 15.0
+    margin: float = 0.075
 
     def factor(self, own: Tensor, negative: Tensor) -> Tensor:
         """Computes factors in [0, 1] of any shape.

@@ -43,7 +43,9 @@ def _whole_file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)  # with the rights that new files get here
+        rights = temporary.stat().st_mode
         yield temporary
+        temporary.chmod(rights)  # a library that puts a file of its own in its place may have kept it to the user
         temporary.replace(path)
     except OSError as error:
         way_out = "shorten the name" if error.errno == errno.ENAMETOOLONG else "check space and permissions"
