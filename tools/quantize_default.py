@@ -68,9 +68,7 @@ def nearness(network: CoSaliencyNetwork, graph: bytes, images: list[Tensor]) -> 
             for f in (network.encode(batch), steps.encode(batch))
         )
         for name, feature in exact.items():
-            found.setdefault(name, []).append(
-                torch.cosine_similarity(feature.flatten(1), integer[name].flatten(1))
-            )
+            found.setdefault(name, []).append(torch.cosine_similarity(feature.flatten(1), integer[name].flatten(1)))
     return {name: float(torch.cat(values).mean()) for name, values in found.items()}
 
 

@@ -7,6 +7,7 @@ from importlib import metadata
 import numpy as np
 import torch
 
+from cosod.errors import CosodError
 from cosod.inference.detector import Detector
 from cosod.inference.probe_images import drawn_group
 from cosod.models.base import CoSaliencyNetwork
@@ -15,17 +16,33 @@ PACKAGES = ("cosod", "torch", "numpy", "pillow", "opencv-python-headless", "safe
 #: Largest difference of the pooled maps from those stored with the weights that passes: other processors round
 #: otherwise, a wrong network is off by tenths.
 TOLERANCE = 0.01
+#: The same of the integer graph, whose features are rounded to 8 bits.
+INTEGER_TOLERANCE = 0.05
 
 
-def fingerprint(network: CoSaliencyNetwork, device: str = "cpu") -> list[float]:
+def fingerprint(network: CoSaliencyNetwork, device: str = "cpu", precision: str = "float32") -> list[float]:
     """Maps of :func:`drawn_group`, averaged over a grid of 4 x 4 in each image: 48 numbers in [0, 1]."""
-    maps = Detector(network, device).segment(drawn_group())
+    maps = Detector(network, device, precision=precision).segment(drawn_group())
     return [round(float(v), 4) for m in maps for v in m.reshape(4, 32, 4, 32).mean(axis=(1, 3)).ravel()]
 
 
 def deviation(network: CoSaliencyNetwork, expected: list[float], device: str = "cpu") -> float:
     """Computes the largest absolute difference of the network's :func:`fingerprint` from the expected one."""
     return float(np.abs(np.subtract(fingerprint(network, device), expected)).max())
+
+
+def integer_deviation(network: CoSaliencyNetwork, expected: list[float]) -> float | str:
+    """Computes :func:`deviation` in int8, or says in one sentence why it cannot be had here.
+
+    Example:
+        >>> doctor.integer_deviation(network, expected)  # doctest: +SKIP
+        0.0041
+    """
+    try:
+        found = fingerprint(network, precision="int8")
+    except CosodError as error:
+        return str(error)
+    return round(float(np.abs(np.subtract(found, expected)).max()), 5)
 
 
 def versions() -> dict[str, str]:

@@ -22,7 +22,10 @@ def command(as_json):
     expected = safetensors_file.describe(path).extra["check"]
     facts["deviation"] = {name: round(doctor.deviation(network, expected, name), 5) for name in facts["devices"]}
     facts["precision"] = {name: _precision(network, name) for name in facts["devices"]}
+    facts["int8"] = doctor.integer_deviation(network, expected)
     facts["healthy"] = all(value <= doctor.TOLERANCE for value in facts["deviation"].values())
+    if isinstance(facts["int8"], float):
+        facts["healthy"] = facts["healthy"] and facts["int8"] <= doctor.INTEGER_TOLERANCE
     if as_json:
         click.echo(json.dumps(facts))
     else:
@@ -33,10 +36,21 @@ def command(as_json):
         for name, value in facts["deviation"].items():
             verdict = "as expected" if value <= doctor.TOLERANCE else "NOT as expected"
             click.echo(f"{'check on ' + name:<24} {verdict} (largest deviation {value}, allowed {doctor.TOLERANCE})")
+        click.echo(f"{'check of int8':<24} {_integers(facts['int8'])}")
         for name, precision in facts["precision"].items():
             click.echo(f"{'precision on ' + name:<24} {precision}")
     if not facts["healthy"]:
         raise click.exceptions.Exit(1)
+
+
+def _integers(found: float | str) -> str:
+    """Returns the line about the integer graph: its deviation, or why there is none."""
+    from cosod import doctor
+
+    if isinstance(found, str):
+        return f"not available: {found}"
+    verdict = "as expected" if found <= doctor.INTEGER_TOLERANCE else "NOT as expected"
+    return f"{verdict} (largest deviation {found}, allowed {doctor.INTEGER_TOLERANCE})"
 
 
 def _precision(network, device: str) -> str:

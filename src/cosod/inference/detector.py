@@ -11,12 +11,14 @@ import torch
 
 from cosod.errors import ImageError, InputError
 from cosod.inference.backends import open_steps
+from cosod.inference.backends.integer_steps import IntegerSteps
 from cosod.inference.consensus_file import GroupConsensus, check_masks
 from cosod.inference.cpu_fusion import FastSteps
 from cosod.inference.device import choose_device
 from cosod.inference.flip_tta import MirroredSteps
 from cosod.inference.forking import check_process, prepare_forks
 from cosod.inference.group_forward import GroupForward
+from cosod.inference.integer_probe import integers_pay
 from cosod.inference.kept_rules import KeptRules
 from cosod.inference.options import DetectorOptions
 from cosod.inference.pipeline import Pipeline, Result
@@ -140,7 +142,8 @@ class Detector:
         options = DetectorOptions.of(options, device=device, size=size, **changes)
         options = DetectorOptions.of(options, size=network.size if options.size is None else options.size)
         network.check_size(options.size)
-        chosen = choose_device(options.device if options.backend == "torch" else "cpu")
+        on_cpu = options.backend != "torch" or options.precision == "int8"
+        chosen = choose_device("cpu" if on_cpu else options.device)
         network = network.eval().to(chosen, memory_format=torch.channels_last)
         precision = _precision(options, network, chosen)
         self.options = replace(options, device=str(chosen), precision=precision)
@@ -178,6 +181,11 @@ class Detector:
         return registry.name_of(self.network), loading.identity(self.network)
 
     @property
+    def _runtime(self) -> str:
+        """What computes features: integers are ONNX Runtime's, whatever the backend."""
+        return "onnxruntime" if self.options.precision == "int8" else self.options.backend
+
+    @property
     def size(self) -> int:
         """Side of the square that images are resized to."""
         return self.options.size
@@ -194,7 +202,7 @@ class Detector:
 
     @property
     def precision(self) -> str:
-        """``float32`` or ``bfloat16``: what the network computes in."""
+        """``float32``, ``bfloat16`` or ``int8``: what the network computes in."""
         return self.options.precision
 
     def segment(self, images: Sequence[ImageSource]) -> list[np.ndarray]:
@@ -278,7 +286,7 @@ class Detector:
             >>> for result in detector.results(photos, on_error=lambda index, error: print(error)):  # doctest: +SKIP
             ...     print(photos[result.index], result.presence)
         """
-        check_process(self._process, self.options.backend, self.device)
+        check_process(self._process, self._runtime, self.device)
         twice = consensuses is None and self.options.feature_bytes > 0
         inputs = Inputs(as_group(images), self.size, self.max_pixels, on_error, twice, find_uniform=True)
         if consensuses is None:
@@ -351,7 +359,7 @@ class Detector:
             >>> consensus = detector.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])  # doctest: +SKIP
             >>> consensus.save("mug.consensus")  # doctest: +SKIP
         """
-        check_process(self._process, self.options.backend, self.device)
+        check_process(self._process, self._runtime, self.device)
         images = as_group(images)
         masks = check_masks(masks, len(images))
         inputs = Inputs(images, self.size, self.max_pixels, on_error, twice=False, find_uniform=True)
@@ -380,11 +388,14 @@ class Detector:
 
 def _precision(options: DetectorOptions, network: CoSaliencyNetwork, device: torch.device) -> str:
     """Returns the precision that is computed in, where ``auto`` leaves it open."""
-    if options.backend != "torch":
-        return "float32"
     if options.precision != "auto":
         return options.precision
-    if not has_bfloat16(device):
+    if options.backend != "torch":
+        return "float32"
+    bfloat16 = has_bfloat16(device)
+    if device.type == "cpu" and integers_pay(network, options.size, "bfloat16" if bfloat16 else "float32"):
+        return "int8"
+    if not bfloat16:
         return "float32"
     return probed_precision(lambda precision: probe_maps(network, str(device), precision))
 
@@ -392,7 +403,9 @@ def _precision(options: DetectorOptions, network: CoSaliencyNetwork, device: tor
 def _steps(network: CoSaliencyNetwork, options: DetectorOptions) -> Steps:
     """Returns what encodes and decodes, by options whose device, size and precision were chosen."""
     steps: Steps
-    if options.backend == "torch":
+    if options.precision == "int8":
+        steps = IntegerSteps(network, options.size)
+    elif options.backend == "torch":
         steps = FastSteps(network, torch.device(options.device), options.precision)
     else:
         steps = open_steps(options.backend, network, options.size)

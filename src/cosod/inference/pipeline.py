@@ -96,7 +96,8 @@ class Pipeline:
         Raises:
             ImageError: none of the images could be read.
         """
-        precision = getattr(torch, self.options.precision)
+        # Integers are the encoder's; what it gives is compared in float32.
+        precision = torch.bfloat16 if self.options.precision == "bfloat16" else torch.float32
         kept_calibration = self.kept_rules.calibration
         return shared(self.network, self.calibration, group, self.options.sampling, precision, kept_calibration)
 

@@ -1,0 +1,116 @@
+"""Whether the integer graph of a network pays on this processor, found out once and kept in the cache."""
+
+import hashlib
+import importlib.util
+import json
+import platform
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from cosod.errors import CosodError, OutputError
+from cosod.inference.backends.integer_steps import IntegerSteps, graph_file, packaged_graph
+from cosod.inference.cpu_fusion import FastSteps
+from cosod.inference.probe_images import drawn_group
+from cosod.io.atomic_write import whole
+from cosod.io.tensors import shrink, to_batch
+from cosod.models import registry
+from cosod.models.backbones.imagenet import cache_dir
+from cosod.models.base import CoSaliencyNetwork, Steps
+from cosod.models.checkpoints import loading
+
+#: Share of the other precision's time that integers may take at most to be chosen by themselves.
+FASTER = 0.9
+#: Least cosine of the descriptors of drawn images with those in float32. Old processors, which add pairs of products
+#: in 16 bits, fall below it.
+ALIKE = 0.98
+ROUNDS = 3
+PACKAGES = ("onnx", "onnxruntime")
+
+
+def integers_pay(network: CoSaliencyNetwork, size: int, other: str) -> bool:
+    """Whether int8 can be had, gives the same features and is faster than another precision, on this processor.
+
+    The answer is kept in the cache, for these weights, this size, these versions and this number of threads.
+
+    Args:
+        network: on the CPU, in evaluation mode.
+        size: side of the images.
+        other: ``float32`` or ``bfloat16``.
+
+    Example:
+        >>> integers_pay(cosod.models.create("gconet"), 224, "float32")
+        False
+    """
+    if not all(importlib.util.find_spec(package) for package in PACKAGES):
+        return False
+    if graph_file(registry.name_of(network)) is None:
+        return False
+    try:
+        graph = packaged_graph(network, size)
+    except CosodError:  # other weights, another size
+        return False
+    path = _path(network, graph, size, other)
+    if (known := _read(path)) is not None:
+        return known
+    try:
+        answer = _measured(network, size, other, graph)
+    except Exception:  # a runtime that cannot run here raises whatever its parts raise
+        answer = False
+    _keep(path, answer)
+    return answer
+
+
+@torch.inference_mode()
+def _measured(network: CoSaliencyNetwork, size: int, other: str, graph: bytes) -> bool:
+    images = to_batch([shrink(image, size) for image in drawn_group()], network.mean, network.std)
+    integer = IntegerSteps(network, size, graph)
+    exact = FastSteps(network, torch.device("cpu"))
+    fast = exact if other == "float32" else FastSteps(network, torch.device("cpu"), other)
+    pairs = zip(integer.encode(images).deep, exact.encode(images).deep, strict=True)
+    if min(float(torch.cosine_similarity(a.flatten(), b.flatten(), dim=0)) for a, b in pairs) < ALIKE:
+        return False
+    # In turns, so that other work on the machine meets both.
+    times = [(_seconds(integer, images), _seconds(fast, images)) for _ in range(ROUNDS)]
+    ours, theirs = (min(column) for column in zip(*times, strict=True))
+    return ours < FASTER * theirs
+
+
+def _seconds(steps: Steps, images: torch.Tensor, clock: Callable[[], float] = time.perf_counter) -> float:
+    start = clock()
+    steps.encode(images)
+    return clock() - start
+
+
+def _path(network: CoSaliencyNetwork, graph: bytes, size: int, other: str) -> Path | None:
+    """The file of the answer; None where the user has no folder for such things."""
+    try:
+        folder = cache_dir()
+    except RuntimeError:  # no home
+        return None
+    versions = [metadata.version(package) for package in ("torch", *PACKAGES)]
+    machine = (platform.machine(), platform.processor(), platform.node(), torch.backends.cpu.get_cpu_capability())
+    facts = (loading.identity(network), hashlib.sha256(graph).hexdigest(), size, other, torch.get_num_threads())
+    key = hashlib.sha256(repr((versions, machine, facts)).encode()).hexdigest()[:16]
+    return folder / "precision" / f"{registry.name_of(network)}-{key}.json"
+
+
+def _read(path: Path | None) -> bool | None:
+    try:
+        found = None if path is None else json.loads(path.read_text())["int8"]
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or damaged
+        return None
+    return found if isinstance(found, bool) else None
+
+
+def _keep(path: Path | None, answer: bool) -> None:
+    if path is None:
+        return
+    try:
+        with whole(path) as temporary:
+            temporary.write_text(json.dumps({"int8": answer}))
+    except OutputError:
+        pass  # it is only measured again

@@ -1,0 +1,135 @@
+"""The encoder in 8-bit integers."""
+
+import json
+import pickle
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import cosod
+from cosod import doctor
+from cosod.errors import ExtraError, InputError
+from cosod.inference import integer_probe
+from cosod.inference.backends.integer_steps import IntegerSteps, graph_file, packaged_graph
+from cosod.inference.backends.quantization import facts, filled, integers
+from cosod.inference.integer_probe import integers_pay
+from cosod.inference.probe_images import drawn_group
+from cosod.models import registry
+from cosod.models.checkpoints import loading
+from tests.inference.backends.made import group, network
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def default():
+    return loading.load()
+
+
+@pytest.fixture(scope="module")
+def steps(default):
+    return IntegerSteps(default, default.size)
+
+
+def test_the_graph_in_the_package_belongs_to_the_weights(default):
+    """Where this fails, run tools/quantize_default.py."""
+    found = facts(graph_file(registry.name_of(default)).read_bytes())
+    assert (found["cosod_identity"], found["cosod_size"]) == (loading.identity(default), str(default.size))
+    assert graph_file(registry.name_of(default)).stat().st_size < 1e6  # the weights are not stored twice
+
+
+@torch.no_grad()
+def test_features_are_near_and_maps_stay(default, steps):
+    drawn = group(default, 3, default.size)
+    exact, found = default.encode(drawn), steps.encode(drawn)
+    for one, other in zip((*exact.skips, exact.deep), (*found.skips, found.deep), strict=True):
+        assert other.dtype == torch.float32
+        assert torch.cosine_similarity(one.flatten(1), other.flatten(1)).min() > 0.98
+    consensus = default.consensus(exact)
+    difference = default.decode(exact, consensus).maps - steps.decode(found, default.consensus(found)).maps
+    assert difference.abs().mean() < 0.02
+
+
+def test_a_consensus_learned_in_one_precision_applies_in_the_others(default):
+    detectors = {p: cosod.Detector(default, "cpu", precision=p) for p in ("float32", "int8")}
+    images = drawn_group()
+    for learner, user in (("int8", "float32"), ("float32", "int8")):
+        consensus = detectors[learner].learn(images)
+        for (_, one), (_, other) in zip(
+            detectors[learner].apply(consensus, images), detectors[user].apply(consensus, images), strict=True
+        ):
+            assert np.abs(one - other).mean() < 0.02
+
+
+def test_rounding_keeps_the_sum_of_a_filter():
+    weight = torch.randn(8, 2, 5, 5, generator=torch.Generator().manual_seed(0))
+    scale = weight.abs().amax(dim=(1, 2, 3)) / 127
+    kept = integers(weight, scale).float() * scale.view(-1, 1, 1, 1)
+    assert ((kept - weight).sum(dim=(2, 3)).abs() <= 0.51 * scale[:, None]).all()
+    assert (kept - weight).abs().max() <= 1.01 * scale.max()
+
+
+def test_steps_can_be_sent_to_another_process(default, steps):
+    drawn = group(default, 1, default.size)
+    again = pickle.loads(pickle.dumps(steps))
+    assert torch.equal(again.encode(drawn).deep, steps.encode(drawn).deep)
+
+
+@pytest.mark.parametrize(
+    "name, size, message",
+    [("gconet", 64, "no integer graph for gconet"), ("default", 64, "is for images of 256 pixels")],
+)
+def test_no_graph_for_that(name, size, message):
+    with pytest.raises(InputError, match=message):
+        cosod.Detector(network(name), "cpu", size, precision="int8")
+
+
+def test_other_weights_have_no_graph():
+    with pytest.raises(InputError, match="belongs to the weights in the package"):
+        packaged_graph(registry.create("gconet_plus_mobile").eval(), 256)
+
+
+def test_damaged_graph(default):
+    with pytest.raises(InputError, match="damaged"):
+        filled(b"no graph", default)
+
+
+def test_not_on_other_devices():
+    with pytest.raises(InputError, match="on the CPU only"):
+        cosod.Detector(network("default"), "cuda", precision="int8")
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
+def test_missing_package(package, default, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ExtraError, match=r"pip install 'cosod\[onnx\]'"):
+        cosod.Detector(default, "cpu", precision="int8")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert not integers_pay(default, default.size, "float32")
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_auto_goes_by_a_probe_that_is_kept(answer, default, monkeypatch, tmp_path):
+    monkeypatch.setenv("COSOD_CACHE", str(tmp_path))
+    asked = []
+    monkeypatch.setattr(integer_probe, "_measured", lambda *facts: asked.append(facts) or answer)
+    for _ in range(2):
+        assert integers_pay(default, default.size, "float32") is answer
+    assert len(asked) == 1
+    (kept,) = tmp_path.glob("precision/*.json")
+    assert json.loads(kept.read_text()) == {"int8": answer}
+    kept.write_text("{")
+    assert integers_pay(default, default.size, "float32") is answer
+    assert len(asked) == 2
+    assert not integers_pay(default, 128, "float32")  # there is no graph for this size
+
+
+def test_doctor_checks_the_graph(default):
+    from cosod.models.checkpoints import safetensors_file
+
+    expected = safetensors_file.describe(registry.weights_file("gconet_plus_mobile")).extra["check"]
+    assert doctor.integer_deviation(default, expected) <= doctor.INTEGER_TOLERANCE
+    assert "no integer graph" in doctor.integer_deviation(network("gconet"), expected)
