@@ -33,7 +33,10 @@ def test_ablation_trains_scores_and_goes_on(tmp_path, monkeypatch):
     data, test = make_set(tmp_path / "data"), make_set(tmp_path / "test", sizes=(2, 3))
     recipes = [
         dataclasses.replace(
-            load_recipe("gconet_plus_mobile", TINY | {"steps": 1, "sampling.coarse_labels": share}), name=name
+            load_recipe(
+                "gconet_plus_mobile", TINY | {"steps": 4, "optimizer.lr": 0.02, "sampling.coarse_labels": share}
+            ),
+            name=name,
         )
         for name, share in (("plain", 0.0), ("coarse", 0.5))
     ]

@@ -81,7 +81,7 @@ AMONG = "among the photos"
         ("thumbnails ph -o .", AMONG),
         ("thumbnails ph -o out --sheet ph/1.png", "ph/1.png"),
         ("learn ph -o ph/1.png", "ph/1.png"),
-        ("learn ph -o mugs/1.jpg", "is not a consensus"),
+        ("learn ph -o mugs/1.jpg", "is the name of another kind of file"),
         ("learn ph --mask ph/0.png=m.png -o m.png", "m.png"),
         ("inspect attention -o .", "attention/attention.png"),
         ("group albums.jpg ph -o .", "albums.jpg"),
