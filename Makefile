@@ -48,7 +48,8 @@ quick: $(VENV)/ready
 	$(PYTEST) -m "not slow"
 
 picture: $(VENV)/ready
-	$(BIN)/cosod segment examples/photos/toy_cars -o demo/toy_cars --sheet docs/images/toy_cars.jpg --overwrite
+	$(BIN)/cosod segment examples/photos/toy_cars -o demo/toy_cars --model accurate \
+		--sheet docs/images/toy_cars.jpg --overwrite
 
 clean:
 	rm -rf $(VENV) demo site .pytest_cache .ruff_cache .mypy_cache
