@@ -1,7 +1,7 @@
 """The networks by name."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
@@ -106,7 +106,7 @@ def entry(name: str) -> Entry:
         'GCoNet'
     """
     if name not in REGISTRY:
-        raise InputError(f"there is no network {name!r}; {_nearest(name, REGISTRY)}")
+        raise InputError(f"there is no network {name!r}; {nearest(name, REGISTRY)}")
     return REGISTRY[name]
 
 
@@ -143,7 +143,7 @@ def create(name: str, **config: Any) -> CoSaliencyNetwork:
     options = [f.name for f in fields(found.config)]
     for option in config:
         if option not in options:
-            raise InputError(f"{name} has no option {option!r}; {_nearest(option, options)}")
+            raise InputError(f"{name} has no option {option!r}; {nearest(option, options)}")
     return found.network(found.config(**{**found.preset, **config}))
 
 
@@ -167,7 +167,14 @@ def name_of(network: CoSaliencyNetwork) -> str:
     raise InputError(f"{type(network).__name__} is not among the registered networks: {', '.join(REGISTRY)}")
 
 
-def _nearest(wanted: str, known) -> str:
+def nearest(wanted: str, known: Iterable[str]) -> str:
+    """Returns the end of a sentence about a name that there is not: the nearest one, and all that there are.
+
+    Example:
+        >>> nearest("acurate", ["default", "accurate"])
+        "did you mean 'accurate'? known are default, accurate"
+    """
+    known = list(known)
     close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.4)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}known are {', '.join(known)}"

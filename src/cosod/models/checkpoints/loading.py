@@ -54,7 +54,8 @@ def load(name_or_path: str | os.PathLike = "default", expected: str | None = Non
     elif path.suffix or os.sep in name:
         raise WeightsError(f"{path}: no such file; check the path")
     else:
-        raise InputError(f"no network is called {name!r}; there are: {', '.join([*ALIASES, *registry.names()])}")
+        known = [*ALIASES, *registry.names()]
+        raise InputError(f"no network is called {name!r}; {registry.nearest(name, known)}")
     if expected and not _is(network, expected):
         raise WeightsError(
             f"{path}: holds {registry.name_of(network)}, not {expected}; leave --model out or give another file"
