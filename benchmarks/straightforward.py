@@ -16,7 +16,7 @@ from cosod.errors import InputError
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
-from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
+from cosod.models.gconet_plus_mobile import DOUBT, MADE_UP, GCoNetPlusMobile
 from cosod.models.modules.layers import enlarge
 from cosod.models.modules.part_matching import BACKGROUND, PartMatching, described
 
@@ -100,7 +100,10 @@ def _mobile(network: GCoNetPlusMobile, images: Tensor, _second_pass: bool) -> Te
     pooled = F.avg_pool2d(saliency, saliency.shape[-1] // fine.shape[-1])
     similarity = matching.similarity(deep, fine, torch.sigmoid(pooled), vector)
     gate, _ = network.gate(similarity, x4, x8, fine)
-    return torch.sigmoid(enlarge(saliency + network.config.strength * gate, images.shape[-2:]))
+    weights = torch.softmax((gate + F.logsigmoid(saliency)).flatten(1), dim=1)
+    best = (weights * gate.flatten(1)).sum(dim=1)[:, None, None, None].clamp(-MADE_UP, network.config.lift)
+    relative = (gate - best + network.config.lift).clamp(max=network.config.lift) / (1 - DOUBT * best.clamp(max=0))
+    return torch.sigmoid(enlarge(saliency + network.config.strength * relative, images.shape[-2:]))
 
 
 def _vgg(backbone: nn.Module, images: Tensor) -> list[Tensor]:

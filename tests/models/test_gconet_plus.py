@@ -97,7 +97,7 @@ def test_confidence_as_the_paper_writes_it(released):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"backbone": "vgg19"}, "choose one of vgg16_bn, vgg16, resnet50"),
+        ({"backbone": "vgg19"}, "choose one of vgg16, vgg16_bn, resnet50"),
         ({"outputs": 5}, "choose one of 1, 2, 3, 4"),
         ({"confidence": "sharp"}, "a number or 'released'"),
         ({"relation": "none"}, "contrast needs a consensus"),
