@@ -7,13 +7,13 @@ Of a generated photo of 12 megapixels. How good they are is measured by `benchma
 """
 
 import argparse
-import resource
 import tempfile
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
+from machine import peak_memory
 
 import cosod
 from cosod.apps.cutout.cutout import CutoutOptions, cut_out
@@ -62,7 +62,7 @@ def speed(megapixels: float) -> None:
         )
         _timed("writing the cut-out as PNG", lambda: save_image(cut, Path(folder) / "cut.png"))
         _timed("thumbnail", lambda: _thumbnail(photo, saliency))
-    print(f"\nat most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    print(f"\nat most {peak_memory() / 2**20:.0f} MiB")
 
 
 def _thumbnail(photo: np.ndarray, saliency: np.ndarray) -> np.ndarray:
