@@ -7,7 +7,7 @@ import click
 from cosod.cli import choices
 from cosod.cli.one_file import refuse_file_name
 from cosod.cli.parameters import OneOf, place_of, whole_numbers
-from cosod.cli.train import guard_run, overrides, recipe_options
+from cosod.cli.train import coco_images_option, guard_run, overrides, recipe_options
 from cosod.errors import InputError
 
 #: The papers' four measures come first in every table.
@@ -20,12 +20,7 @@ MEASURES = "max_e,s,max_f,mae"
 @click.option(
     "--data", multiple=True, required=True, metavar="[NAME=]DIR|JSON", help="Training set; see `cosod train`."
 )
-@click.option(
-    "--images",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder of the images of a COCO file, if not beside it.",
-)
+@coco_images_option
 @click.option(
     "--test",
     "tests",

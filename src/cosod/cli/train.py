@@ -9,6 +9,14 @@ from cosod.cli.one_file import refuse_file_name
 from cosod.cli.parameters import POSITIVE, place_of
 from cosod.errors import InputError
 
+#: Where the images of training sets are that are COCO files.
+coco_images_option = click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the images of a COCO file, if not beside it.",
+)
+
 
 def recipe_options(function):
     """Adds the options that change a recipe; :func:`overrides` reads them."""
@@ -69,12 +77,7 @@ def overrides(changes, epochs=None, size=None, batch=None, lr=None, hold_out=Non
     metavar="[NAME=]DIR",
     help="Further set that is scored at each validation; may be given several times.",
 )
-@click.option(
-    "--images",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder of the images of a COCO file, if not beside it.",
-)
+@coco_images_option
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder that the run is written to."
 )

@@ -79,7 +79,7 @@ class DetectorOptions:
         feature_bytes: bytes of features that are kept of a group between encoding and decoding, at least 0. With 0
             nothing of a group is kept, its images neither.
         precision: ``float32``; ``bfloat16``, half the time on processors that compute in it, for maps that differ a
-            little on the whole and visibly in places; ``int8``, a third of the time on most processors, for the
+            little on the whole and visibly in places; ``int8``, about half the time where integers are fast, for the
             default network at its own size (extra ``onnx``); or ``auto``: ``int8`` where it can be had and a probe
             shows that it is faster, else ``bfloat16`` where it pays and no pixel of a probe differs by more than
             2/255 (see :mod:`cosod.inference.precision`).

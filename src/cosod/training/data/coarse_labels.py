@@ -23,13 +23,12 @@ class CoarseLabels:
         self.of = {group: name for name, groups in self.members.items() for group in groups}
 
     def alike(self, one: str, other: str) -> bool:
-        """Whether two groups have one coarse label, so that their objects look alike."""
-        return self.of.get(one) is not None and self.of.get(one) == self.of.get(other)
+        """Whether the objects of two groups look alike.
 
-
-def same_name(one: str, other: str) -> bool:
-    """Whether two groups differ in no more than a number at the end: ``horse_01``, ``horse_02``."""
-    return _plain(one) == _plain(other)
+        They do if the groups have one coarse label, or differ in a number at the end alone: ``horse_01``, ``horse_02``.
+        """
+        label = self.of.get(one)
+        return _plain(one) == _plain(other) or (label is not None and label == self.of.get(other))
 
 
 def _plain(group: str) -> str:

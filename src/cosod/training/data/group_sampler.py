@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from cosod.training.config.sections import Augment, GroupSampling
-from cosod.training.data.coarse_labels import CoarseLabels, same_name
+from cosod.training.data.coarse_labels import CoarseLabels
 from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.training_set import TrainingSet
 
@@ -83,10 +83,7 @@ class Sampler:
     def partners(self, *groups: str) -> list[str]:
         """Returns the groups that may meet all of ``groups``: none of the same coarse label, if there is a choice."""
         others = [name for name in self.names if name not in groups]
-        return [name for name in others if not any(self._alike(name, group) for group in groups)] or others
-
-    def _alike(self, one: str, other: str) -> bool:
-        return self.coarse_labels.alike(one, other) or same_name(one, other)
+        return [name for name in others if not any(self.coarse_labels.alike(name, group) for group in groups)] or others
 
     def _meeting(self, epoch: int, group: str, nearest: Mapping[str, str], place: int) -> Meeting:
         kind = self.sampling.partner

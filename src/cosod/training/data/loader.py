@@ -16,7 +16,7 @@ from cosod.errors import CosodError, ImageError
 from cosod.losses.registry import REGISTRY
 from cosod.training.config.recipe import Recipe
 from cosod.training.data.augment import make_example
-from cosod.training.data.coarse_labels import CoarseLabels, same_name
+from cosod.training.data.coarse_labels import CoarseLabels
 from cosod.training.data.distractor_mixing import Example, mix, planted
 from cosod.training.data.group_sampler import Meeting, Shot
 from cosod.training.data.keyed_rng import KeyedRNG
@@ -172,7 +172,9 @@ class Batches(Dataset):
     def _distractors(self, meeting: Meeting, number: int, key: tuple) -> list[Example]:
         """Reads one image each of groups unlike those of the meeting, and one of no group."""
         recipe, data, rng = self.recipe, self.sets[number], KeyedRNG(*key)
-        names = [name for name in data.groups if not any(self._alike(name, own) for own in meeting.groups)]
+        names = [
+            name for name in data.groups if not any(self._coarse_labels.alike(name, own) for own in meeting.groups)
+        ]
         wanted = recipe.augment.distractor_images
         loose = [rng.pick(self._loose[number])] if self._loose[number] else []
         chosen = rng.shuffled(names)[: wanted - len(loose)]
@@ -180,9 +182,6 @@ class Batches(Dataset):
         shots = [Shot(item, rng.chance(recipe.augment.flip), 0.0) for item in items]
         rngs = [KeyedRNG(*key, place) for place in range(len(shots))]
         return self._examples(shots, [[data.items[i].group] for i in items], data, rngs, []) if shots else []
-
-    def _alike(self, one: str, other: str) -> bool:
-        return self._coarse_labels.alike(one, other) or same_name(one, other)
 
 
 def _numbered(data: TrainingSet) -> Iterable[tuple[int, Item]]:
