@@ -1,5 +1,8 @@
 """Errors that a user can act on: one sentence with the path, the cause and the way out."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class CosodError(Exception):
     """Base of all errors of this package; the command line prints the message and exits with 1."""
@@ -50,3 +53,17 @@ class UniformImageWarning(UserWarning):
 
 class SingleImageWarning(UserWarning):
     """A group of one image: nothing is shared, the map is plain saliency."""
+
+
+def nearest(wanted: str, known: Iterable[str]) -> str:
+    """Returns the end of a sentence about a name that there is not: the nearest one, else all that there are.
+
+    Example:
+        >>> nearest("acurate", ["default", "accurate"])
+        "did you mean 'accurate'?"
+        >>> nearest("x", ["default", "accurate"])
+        'known are default, accurate'
+    """
+    known = list(known)
+    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"

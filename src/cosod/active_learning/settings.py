@@ -5,15 +5,15 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import field
 from importlib import resources
-from typing import Any, get_type_hints
+from typing import Any
 
 from cosod.active_learning.attack import Attack
 from cosod.active_learning.ensemble import Ensemble
 from cosod.active_learning.labels import MODES
 from cosod.active_learning.selection import PointSelection
 from cosod.active_learning.stage import Training
-from cosod.errors import InputError
-from cosod.training.config.recipe import nearest, of_kind, parsed
+from cosod.errors import InputError, nearest
+from cosod.training.config.typed_tables import build, explained, parsed, put
 
 #: How many superpixels an image is cut into, about.
 REGIONS = 450
@@ -27,10 +27,10 @@ class Settings:
     four after it; rounds and increments are read off that.
 
     Attributes:
-        first: clicks of an image before the first round.
-        clicks: clicks of an image in a round.
-        rounds: how many.
-        labels: what a click labels, see :data:`cosod.active_learning.labels.MODES`; or ``masks``: full supervision.
+        first: number of clicks of an image before the first round.
+        clicks: number of clicks of an image in a round.
+        rounds: number of rounds.
+        labels: what a click labels, see :data:`cosod.active_learning.labels.MODES`; ``masks`` is full supervision.
         seed: seed of all random choices.
         training, ensemble, attack, selection: settings of the parts.
     """
@@ -94,13 +94,7 @@ def load_preset(name: str, changes: Mapping[str, Any] | None = None) -> Settings
         raise InputError(f"there is no preset {name!r}; {nearest(name, tables)}")
     table = {key: value for key, value in tables[name].items() if key != "description"}
     for key, value in (changes or {}).items():
-        *parents, last = key.split(".")
-        inner = table
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-            if not isinstance(inner, dict):
-                raise InputError(f"{key}: {parent} is a single value; write {parent}=...")
-        inner[last] = parsed(value)
+        put(table, tuple(key.split(".")), parsed(value))
     return from_table(table)
 
 
@@ -111,7 +105,7 @@ def from_table(table: Mapping[str, Any]) -> Settings:
         >>> from_table({"seed": 3}).seed
         3
     """
-    return _build(Settings, table, "the settings")
+    return build(Settings, table, "the settings")
 
 
 def to_table(settings: Settings) -> dict[str, Any]:
@@ -122,6 +116,24 @@ def to_table(settings: Settings) -> dict[str, Any]:
         True
     """
     return dataclasses.asdict(settings)
+
+
+def explain(key: str, preset: str = "paper10") -> str:
+    """Returns what a setting does, its value in a set-up, and its default.
+
+    Args:
+        key: as in the changes of :func:`load_preset`; a part, as ``attack``, stands for all of its settings.
+        preset: name of the set-up.
+
+    Raises:
+        InputError: there is no such setting or set-up.
+
+    Example:
+        >>> print(explain("rounds"))
+        rounds = 4 (default 4)
+            Number of rounds.
+    """
+    return explained(Settings, tuple(key.split(".")), to_table(load_preset(preset)), {})
 
 
 def differences(one: Settings, other: Settings) -> list[str]:
@@ -137,22 +149,6 @@ def differences(one: Settings, other: Settings) -> list[str]:
 
 def _presets() -> dict[str, dict]:
     return tomllib.loads((resources.files("cosod.active_learning") / "presets.toml").read_text(encoding="utf-8"))
-
-
-def _build(cls: type, table: Mapping[str, Any], where: str) -> Any:
-    hints = get_type_hints(cls)
-    values = {}
-    for key, value in table.items():
-        if key not in hints:
-            raise InputError(f"{where} have no key {key!r}; {nearest(key, hints)}")
-        values[key] = _value(hints[key], value, key)
-    return cls(**values)
-
-
-def _value(kind: Any, value: Any, key: str) -> Any:
-    if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
-        return _build(kind, value, f"the settings of {key}")
-    return of_kind(kind, value, key)
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -6,9 +6,9 @@ import click
 
 from cosod.cli import choices
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.parameters import OneOf, place_of, whole_numbers
+from cosod.cli.parameters import LocalPath, OneOf, place_of, whole_numbers
 from cosod.cli.train import coco_images_option, guard_run, overrides, recipe_options
-from cosod.errors import InputError
+from cosod.errors import InputError, nearest
 
 #: The papers' four measures come first in every table.
 MEASURES = "max_e,s,max_f,mae"
@@ -33,7 +33,7 @@ MEASURES = "max_e,s,max_f,mae"
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalPath(file_okay=False),
     help="Folder that the runs and the table are written to.",
 )
 @click.option(
@@ -70,7 +70,7 @@ def command(
     from cosod.io.atomic_write import write_text
     from cosod.io.images import SUFFIXES
     from cosod.io.write_guard import guard
-    from cosod.training.config.recipe import load_recipe, nearest
+    from cosod.training.config.recipe import load_recipe
     from cosod.training.run import TrainingJob
 
     refuse_file_name(output)

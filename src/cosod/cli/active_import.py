@@ -1,16 +1,16 @@
 """``cosod active import``: adds the answers of a file to a run."""
 
-from pathlib import Path
-
 import click
+
+from cosod.cli.parameters import LocalPath
 
 #: Problems shown one by one.
 SHOWN = 20
 
 
 @click.command(short_help="Add the answers of a file to a run.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("answers", type=click.Path(path_type=Path))
+@click.argument("run", type=LocalPath())
+@click.argument("answers", type=LocalPath())
 @click.option("--leave-out", is_flag=True, help="Add the answers that fit, although others in the file do not.")
 def command(run, answers, leave_out):
     """Add the ANSWERS of people to the points of a RUN.

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.parameters import LocalPath
+
 
 @click.command(short_help="Serve the page on which a person answers the points.")
-@click.argument("source", metavar="RUN|QUERIES", type=click.Path(path_type=Path))
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of the images of a QUERIES file.")
+@click.argument("source", metavar="RUN|QUERIES", type=LocalPath())
+@click.option("--images", type=LocalPath(), help="Folder of the images of a QUERIES file.")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="File that the answers to QUERIES are written to.  [default: answers.json beside it]",
 )
 @click.option(

@@ -1,7 +1,5 @@
 """``cosod active query``: chooses the points that a person should answer next."""
 
-from pathlib import Path
-
 import click
 
 from cosod.cli import choices
@@ -16,12 +14,12 @@ from cosod.cli.active_run import (
     threads_option,
 )
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.parameters import ListOf
+from cosod.cli.parameters import ListOf, LocalPath
 
 
 @click.command(short_help="Write the points that a person should answer next.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of the images of a new RUN.")
+@click.argument("run", type=LocalPath())
+@click.option("--data", type=LocalPath(), help="Folder of the images of a new RUN.")
 @click.option(
     "--subset", type=click.IntRange(1), help="Number of images that a new RUN takes at random.  [default: all]"
 )
@@ -38,7 +36,7 @@ from cosod.cli.parameters import ListOf
 @click.option("--device", default="auto", show_default=True, help="Device to train on: auto, cpu, cuda, cuda:1, ...")
 @threads_option
 @click.option("--give-up", is_flag=True, help="Continue although some points of this round are not answered.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder that the points are also written to.")
+@click.option("-o", "--output", type=LocalPath(), help="Folder that the points are also written to.")
 @click.option(
     "--format",
     "formats",

@@ -7,6 +7,7 @@ import click
 
 from cosod.cli.one_file import refuse_file_name
 from cosod.cli.options import list_failed
+from cosod.cli.parameters import LocalPath
 from cosod.errors import InputError
 
 threads_option = click.option(
@@ -19,14 +20,12 @@ threads_option = click.option(
 def run_options(function):
     """Adds the options that ``run`` and ``table`` share."""
     flags = [
-        click.option(
-            "--data", required=True, type=click.Path(path_type=Path), help="Folder of the pool: images and their masks."
-        ),
+        click.option("--data", required=True, type=LocalPath(), help="Folder of the pool: images and their masks."),
         click.option(
             "-o",
             "--output",
             required=True,
-            type=click.Path(path_type=Path),
+            type=LocalPath(),
             help="Folder that the results are written to.",
         ),
         click.option("--subset", type=click.IntRange(1), help="Number of images to take at random.  [default: all]"),
@@ -52,16 +51,30 @@ def _list_presets(context, parameter, wanted) -> None:
         context.exit()
 
 
+def _explain(context, parameter, key) -> None:
+    if key is not None:
+        from cosod.active_learning.settings import explain
+
+        click.echo(explain(key, context.params.get("preset") or "paper10"))
+        context.exit()
+
+
 @click.command(short_help="Simulate the loop, with masks that answer in place of a person.")
 @run_options
-@click.option("--preset", default="paper10", show_default=True, help="Set-up to run; see --list.")
+@click.option("--preset", default="paper10", show_default=True, is_eager=True, help="Set-up to run; see --list.")
 @click.option(
     "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list_presets, help="List the presets and exit."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random choices.")
 @click.option(
-    "--test", type=click.Path(path_type=Path), help="Folder of images and masks that the result is scored on."
+    "--explain",
+    metavar="KEY",
+    is_eager=True,
+    expose_value=False,
+    callback=_explain,
+    help="Print what a setting does, its value and its default, and exit; a part, as attack, stands for its keys.",
 )
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random choices.")
+@click.option("--test", type=LocalPath(), help="Folder of images and masks that the result is scored on.")
 def command(data, output, subset, backbone, changes, device, threads, preset, seed, test):
     """Choose clicks in a pool, answer them from its masks, and train on them.
 

@@ -1,7 +1,5 @@
 """``cosod active table``: scores set-ups side by side, as shares of full supervision."""
 
-from pathlib import Path
-
 import click
 
 from cosod.cli.active_run import (
@@ -16,7 +14,7 @@ from cosod.cli.active_run import (
     take_threads,
 )
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.parameters import whole_numbers
+from cosod.cli.parameters import LocalPath, whole_numbers
 
 ROWS = "full,random10,margin10,paper10,paper10_no_attack,paper10_no_ensemble,paper10_no_diversity,paper10_regions"
 
@@ -26,7 +24,7 @@ ROWS = "full,random10,margin10,paper10,paper10_no_attack,paper10_no_ensemble,pap
 @click.option(
     "--test",
     required=True,
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="Folder of images and masks that the results are scored on.",
 )
 @click.option(

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from cosod.cli.parameters import LocalPath
 from cosod.errors import InputError, OutputError
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("source", type=LocalPath())
+@click.argument("output", type=LocalPath())
 @click.option(
     "--to-published", "reverse", is_flag=True, help="Convert a weights file of this package to the published layout."
 )

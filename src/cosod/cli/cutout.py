@@ -1,7 +1,5 @@
 """``cosod cutout``: cuts out the object that photos share."""
 
-from pathlib import Path
-
 import click
 
 from cosod.cli import choices
@@ -17,15 +15,15 @@ from cosod.cli.options import (
     run_options,
     settled,
 )
-from cosod.cli.parameters import OneOf, size_value
+from cosod.cli.parameters import LocalPath, OneOf, size_value
 
 
 @click.command(short_help="Cut out the object that photos share.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@output_option(click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=LocalPath(), metavar="PATH...")
+@output_option(LocalPath())
 @click.option(
     "--maps",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="Folder of maps that `cosod segment` wrote, to start from instead of the network.",
 )
 @click.option(

@@ -2,10 +2,10 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 
 import click
 
+from cosod.cli.parameters import LocalPath
 from cosod.datasets.catalogue import SetInfo, catalogue, lookup
 from cosod.datasets.folder import Dataset, open_all, open_set
 
@@ -29,7 +29,7 @@ def command(ctx):
 
 
 @command.command(short_help="Recognize and check the set or sets in a folder.")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=LocalPath())
 @click.option(
     "--as", "name", metavar="NAME", help="Name of the set in the catalogue, if it cannot be told from the folder."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cosod.cli.parameters import AtLeast, OneOf
+from cosod.cli.parameters import AtLeast, LocalPath, OneOf
 from cosod.inference.options import DetectorOptions, ReferenceSampling, choices_of, default_of, help_of, least_of
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _option(name: str, size: str) -> Callable:
         return click.option("--model", default="default", show_default=True, metavar="NAME", help=what)
     if name == "weights":
         what = "Weights file, or folder of a training run, to use instead of the weights of the package."
-        return click.option("--weights", type=click.Path(path_type=Path), help=what)
+        return click.option("--weights", type=LocalPath(), help=what)
     option = RENAMED.get(name, name)
     spelled = (size, name) if name == "working_size" else (f"--{name.replace('_', '-')}",)
     default, least = DEFAULTS.get(option, default_of(option)), least_of(option)

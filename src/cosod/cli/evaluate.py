@@ -8,6 +8,7 @@ import click
 
 from cosod.cli import choices
 from cosod.cli.one_file import refuse_file_name
+from cosod.cli.parameters import LocalPath, place_of
 from cosod.errors import InputError, OutputError
 from cosod.evaluation.metrics.names import MEASURES
 
@@ -29,7 +30,7 @@ from cosod.evaluation.metrics.names import MEASURES
     help="Folder of ground truth masks; NAME is that of the set.",
 )
 @click.option(
-    "--images", type=click.Path(file_okay=False), metavar="DIR", help="Folder of the photos, for the HTML report."
+    "--images", type=LocalPath(file_okay=False), metavar="DIR", help="Folder of the photos, for the HTML report."
 )
 @click.option(
     "--protocol",
@@ -42,7 +43,7 @@ from cosod.evaluation.metrics.names import MEASURES
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False),
+    type=LocalPath(file_okay=False),
     metavar="DIR",
     help="Folder that rows, tables and the report are written to.",
 )
@@ -60,12 +61,12 @@ from cosod.evaluation.metrics.names import MEASURES
 @click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap samples.")
 @click.option(
     "--expect",
-    type=click.Path(dir_okay=False),
+    type=LocalPath(dir_okay=False),
     metavar="FILE",
     help="Regression gate: fail if figures are worse than those in FILE.",
 )
 @click.option(
-    "--write-expect", type=click.Path(dir_okay=False), metavar="FILE", help="Write the figures to FILE, for --expect."
+    "--write-expect", type=LocalPath(dir_okay=False), metavar="FILE", help="Write the figures to FILE, for --expect."
 )
 @click.option(
     "--tolerance",
@@ -74,7 +75,7 @@ from cosod.evaluation.metrics.names import MEASURES
 )
 @click.option(
     "--checkpoints",
-    type=click.Path(file_okay=False),
+    type=LocalPath(file_okay=False),
     metavar="DIR",
     help="Folder that holds a folder of maps for each checkpoint of a run; with --select.",
 )
@@ -112,12 +113,12 @@ def command(context, preds, gts, protocols, measure, checkpoints, more, **option
 
     if options["figures"]:
         figures.check()
-    refuse_file_name(options["output"] and Path(options["output"]))
+    refuse_file_name(options["output"])
     methods = _methods(preds, more, checkpoints, measure)
     sets = _named(gts, "--gt", default="")
     _guard_inputs([*methods.values(), *sets.values()], options)
     if options["output"]:
-        _check_output(Path(options["output"]))
+        _check_output(options["output"])
     if options["compare"]:
         from cosod.evaluation.published import papers
 
@@ -147,6 +148,7 @@ def _named(values: tuple[str, ...], option: str, default: str | None = None) -> 
         if not sign or os.sep in name:
             name, folder = Path(value).resolve().name, value
             name = default if default is not None and len(values) == 1 else name
+        place_of(folder)
         if name in out:
             raise InputError(f"{option}: two folders are named '{name}'; name them as {option} NAME=DIR")
         out[name] = folder
@@ -286,12 +288,12 @@ def _write(reports, options, compared: str | None) -> None:
     written = saving.save(options["output"], reports, images=options["images"])
     if options["figures"] is not False:
         try:
-            written += figures.save(Path(options["output"]) / "figures", reports)
-            begin(record_of(Path(options["output"]), "figures"), "evaluate")  # no photos, then
+            written += figures.save(options["output"] / "figures", reports)
+            begin(record_of(options["output"], "figures"), "evaluate")  # no photos, then
         except ExtraError as error:
             click.echo(f"No figures: {error}", err=True)
     if compared:
-        written.append(Path(options["output"]) / "compare.md")
+        written.append(options["output"] / "compare.md")
         write_text(written[-1], formats.printable(compared))
     click.echo(f"Wrote {len(written)} files to {options['output']}; open {written[7]}", err=True)
 
@@ -303,11 +305,11 @@ def _guard_inputs(folders: list[str], options) -> None:
     from cosod.evaluation.report import saving
     from cosod.io.write_guard import guard
 
-    output, kept = options["output"] and Path(options["output"]), options["write_expect"]
+    output, kept = options["output"], options["write_expect"]
     targets = [output / name for name in (*saving.FILES, "compare.md")] if output else []
-    read = [*map(Path, folders), *(Path(options[key]) for key in ("images", "expect") if options[key])]
+    read = [*map(Path, folders), *(options[key] for key in ("images", "expect") if options[key])]
     figures = [output / "figures"] if output else []
-    guard([*targets, *([Path(kept)] if kept else [])], read, SUFFIXES, figures, output or None)
+    guard([*targets, *([kept] if kept else [])], read, SUFFIXES, figures, output or None)
     if kept:
         regression_gate.check_replaceable(kept)
 

@@ -6,7 +6,7 @@ import click
 
 from cosod.cli import choices
 from cosod.cli.detector_options import weights_files
-from cosod.cli.parameters import POSITIVE, OneOf
+from cosod.cli.parameters import POSITIVE, LocalPath, OneOf
 
 
 @click.command(short_help="Write a network as ONNX, OpenVINO or TorchScript, for other programs.")
@@ -15,7 +15,7 @@ from cosod.cli.parameters import POSITIVE, OneOf
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="File to write, ending in .onnx, .xml or .pt.",
 )
 @click.option(
@@ -26,7 +26,7 @@ from cosod.cli.parameters import POSITIVE, OneOf
 )
 @click.option(
     "--weights",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="Weights file, or folder of a training run, to use instead of the weights of the package.",
 )
 @click.option(

@@ -17,13 +17,12 @@ from cosod.cli.options import (
     progress,
     save_option,
 )
+from cosod.cli.parameters import LocalPath
 
 
 @click.command(short_help="Sort photos into albums that share an object.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder that the albums are written to."
-)
+@click.argument("paths", nargs=-1, required=True, type=LocalPath(), metavar="PATH...")
+@click.option("-o", "--output", required=True, type=LocalPath(), help="Folder that the albums are written to.")
 @click.option("--copy", is_flag=True, help="Copy the photos instead of linking to them.")
 @click.option("--segment/--no-segment", default=True, show_default=True, help="Also segment the object of each album.")
 @save_option("With --segment, comma-separated list of the results to write.")

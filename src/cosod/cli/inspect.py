@@ -8,14 +8,12 @@ from cosod.cli import choices
 from cosod.cli.detector_options import Network, network_options
 from cosod.cli.one_file import refuse_file_name
 from cosod.cli.options import list_failed, note_animated, note_left_out, note_results
-from cosod.cli.parameters import POSITIVE, ListOf
+from cosod.cli.parameters import POSITIVE, ListOf, LocalPath
 
 
 @click.command(short_help="Show what a network sees in groups, and the curves of training runs.")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder that the results are written to."
-)
+@click.argument("paths", nargs=-1, type=LocalPath(), metavar="[PATH]...")
+@click.option("-o", "--output", required=True, type=LocalPath(), help="Folder that the results are written to.")
 @click.option(
     "--show",
     type=ListOf(choices.INSPECTIONS),
@@ -30,7 +28,7 @@ from cosod.cli.parameters import POSITIVE, ListOf
     "runs",
     multiple=True,
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="Folder of a training run whose learning curves are drawn; may be given several times, to compare runs.",
 )
 @network_options(without=("flip", "closer", "keep_regions", "backend", "precision"))

@@ -10,13 +10,12 @@ import click
 from cosod.cli.detector_options import group_options, network_options
 from cosod.cli.one_file import FILE_ENDINGS
 from cosod.cli.options import list_failed, note_animated, note_left_out, note_results
+from cosod.cli.parameters import LocalPath
 
 
 @click.command(short_help="Save what some photos share as a consensus, for `cosod apply`.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="File that the consensus is written to."
-)
+@click.argument("paths", nargs=-1, required=True, type=LocalPath(), metavar="PATH...")
+@click.option("-o", "--output", required=True, type=LocalPath(), help="File that the consensus is written to.")
 @click.option(
     "--mask",
     "masks",
@@ -28,7 +27,7 @@ from cosod.cli.options import list_failed, note_animated, note_left_out, note_re
     "--not",
     "negatives",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="PATH",
     help="A photo, or a folder of photos, of what the object is not; may be given several times.",
 )

@@ -1,10 +1,9 @@
 """``cosod make-distractors``: the distractor test of a set."""
 
-from pathlib import Path
-
 import click
 
 from cosod.cli.one_file import refuse_file_name
+from cosod.cli.parameters import LocalPath, place_of
 
 
 @click.command(short_help="Make the distractor test of a set: each image beside one of another group.")
@@ -13,7 +12,7 @@ from cosod.cli.one_file import refuse_file_name
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalPath(file_okay=False),
     help="Folder that the test is written to; new, empty, or begun by the same command.",
 )
 @click.option(
@@ -32,6 +31,7 @@ def command(folder, output, seed, quiet):
     from cosod.io.wording import plural
     from cosod.training.data.distractor_test import make_distractors
 
+    place_of(folder)
     refuse_file_name(output)
     made = make_distractors(folder, output, seed)
     count = sum(1 for _ in tqdm(made, unit="img", disable=True if quiet else None))

@@ -6,6 +6,15 @@ from pathlib import Path
 import click
 
 
+def refuse_empty(value, param: click.Parameter | None) -> None:
+    """Raises ``InputError`` for an empty path: a shell variable that is not set, and not the current folder."""
+    from cosod.errors import InputError
+
+    if value == "":
+        name = param.opts[0] if isinstance(param, click.Option) else "a path"
+        raise InputError(f"{name} is empty; give a file or a folder ('.' is the current folder)")
+
+
 class PathOrURL(click.ParamType):
     """A path, or the URL of a folder or object in a store; click's own type would make ``s3:/`` of ``s3://``."""
 
@@ -14,7 +23,20 @@ class PathOrURL(click.ParamType):
     def convert(self, value, param, ctx):
         from cosod.io.storage import as_path
 
+        refuse_empty(value, param)
         return as_path(value)
+
+
+class LocalPath(click.Path):
+    """A path on this machine, as :class:`pathlib.Path`; an empty one is refused."""
+
+    def __init__(self, **checks):
+        super().__init__(path_type=Path, **checks)
+
+    def convert(self, value, param, ctx):
+        """Returns the path."""
+        refuse_empty(value, param)
+        return super().convert(value, param, ctx)
 
 
 class AtLeast(click.ParamType):
@@ -92,8 +114,10 @@ def _name(param: click.Parameter | None) -> str:
 
 
 def place_of(text: str) -> Path:
-    """Returns the path in ``[NAME=]PATH``."""
-    return Path(text if Path(text).exists() else text.rpartition("=")[2])
+    """Returns the path in ``[NAME=]PATH``; raises ``InputError`` where that is empty."""
+    path = text if text and Path(text).exists() else text.rpartition("=")[2]
+    refuse_empty(path, None)
+    return Path(path)
 
 
 def threshold_value(text: str) -> float | str:

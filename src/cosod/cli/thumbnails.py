@@ -1,7 +1,5 @@
 """``cosod thumbnails``: crops photos around their shared object, and writes labels."""
 
-from pathlib import Path
-
 import click
 
 from cosod.cli import choices
@@ -17,15 +15,15 @@ from cosod.cli.options import (
     run_options,
     settled,
 )
-from cosod.cli.parameters import ListOf, OneOf, size_value
+from cosod.cli.parameters import ListOf, LocalPath, OneOf, size_value
 
 
 @click.command(short_help="Crop photos around the object they share, at one size and place.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@output_option(click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=LocalPath(), metavar="PATH...")
+@output_option(LocalPath())
 @click.option(
     "--maps",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="Folder of maps that `cosod segment` wrote, to start from instead of the network.",
 )
 @click.option("--size", metavar="WxH", default="320x320", show_default=True, help="Size of the thumbnails.")
@@ -42,9 +40,7 @@ from cosod.cli.parameters import ListOf, OneOf, size_value
     help="What to do where a crop leaves its photo: extend the background, or move the crop inside the photo.",
 )
 @object_options
-@click.option(
-    "--sheet", type=click.Path(path_type=Path), metavar="FILE", help="Also write one picture of all thumbnails."
-)
+@click.option("--sheet", type=LocalPath(), metavar="FILE", help="Also write one picture of all thumbnails.")
 @click.option(
     "--labels",
     type=ListOf(choices.LABELS),

@@ -6,13 +6,13 @@ import click
 
 from cosod.cli.detector_options import weights_files
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.parameters import POSITIVE, place_of
+from cosod.cli.parameters import POSITIVE, LocalPath, place_of
 from cosod.errors import InputError
 
 #: Where the images of training sets are that are COCO files.
 coco_images_option = click.option(
     "--images",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="DIR",
     help="Folder of the images of a COCO file, if not beside it.",
 )
@@ -66,6 +66,11 @@ def overrides(changes, epochs=None, size=None, batch=None, lr=None, hold_out=Non
 @click.argument("recipe", required=False)
 @click.option("--list", "listing", is_flag=True, help="List the recipes and exit.")
 @click.option(
+    "--explain",
+    metavar="KEY",
+    help="Print what a key of RECIPE does, its value and default, and exit; a part, as augment, stands for its keys.",
+)
+@click.option(
     "--data",
     multiple=True,
     metavar="[NAME=]DIR|JSON",
@@ -78,22 +83,20 @@ def overrides(changes, epochs=None, size=None, batch=None, lr=None, hold_out=Non
     help="Further set that is scored at each validation; may be given several times.",
 )
 @coco_images_option
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder that the run is written to."
-)
+@click.option("-o", "--output", type=LocalPath(file_okay=False), help="Folder that the run is written to.")
 @click.option(
     "--backbone", metavar="FILE", help="File of ImageNet weights for the backbone; 'none' starts from random weights."
 )
 @click.option(
     "--init",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="FILE",
     help="Weights file, or folder of an earlier run, to start from.",
 )
 @click.option(
     "--replay",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="DIR",
     help="Folder of order files that say which images meet in each step; one for each --data.",
 )
@@ -122,7 +125,7 @@ def overrides(changes, epochs=None, size=None, batch=None, lr=None, hold_out=Non
 @click.option("--tensorboard", is_flag=True, help="Also write TensorBoard's event files.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(
-    recipe, listing, data, output, backbone, seed, quiet, changes, epochs, size, batch, lr, hold_out, **machine
+    recipe, listing, explain, data, output, backbone, seed, quiet, changes, epochs, size, batch, lr, hold_out, **machine
 ):
     """Train a network by RECIPE, which is a name (see --list) or a TOML file.
 
@@ -130,10 +133,13 @@ def command(
     which `cosod segment --weights` takes. Given again, the command resumes from the last checkpoint; on the CPU the
     result is the same to the bit. On several GPUs: torchrun --nproc-per-node N -m cosod train ...
     """
-    from cosod.training.config.recipe import load_recipe, recipe_names
+    from cosod.training.config import recipe as recipes
 
     if listing:
-        click.echo(_table([load_recipe(name) for name in recipe_names()]))
+        click.echo(_table([recipes.load_recipe(name) for name in recipes.recipe_names()]))
+        return
+    if explain is not None:
+        click.echo(recipes.explain(explain, recipe))
         return
     if not recipe or not data or output is None:
         raise click.UsageError("give a recipe, --data and -o; the recipes are shown by --list")
@@ -141,7 +147,7 @@ def command(
     changed = overrides(changes, epochs, size, batch, lr, hold_out, seed=seed)
     if backbone == "none":
         changed["pretrained"] = False
-    chosen = load_recipe(recipe, changed)
+    chosen = recipes.load_recipe(recipe, changed)
 
     from cosod.training.loop import train
     from cosod.training.run import TrainingJob

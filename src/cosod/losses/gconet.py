@@ -12,7 +12,13 @@ from cosod.models.base import Output
 
 @dataclass(frozen=True)
 class GCoNetWeights:
-    """Factors of :func:`gconet_loss`; the defaults are the published code's."""
+    """Factors of :func:`gconet_loss`; the defaults are the published code's.
+
+    Attributes:
+        iou: factor of the soft IoU loss of the maps.
+        contrast: factor of the group collaborating module's loss, which sets apart the maps of the two groups.
+        classification: factor of the cross entropy of the group's class.
+    """
 
     iou: float = 1.0
     contrast: float = 250.0

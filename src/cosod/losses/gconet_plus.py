@@ -13,7 +13,15 @@ from cosod.models.base import Output
 
 @dataclass(frozen=True)
 class MapWeights:
-    """Factors of the losses on one map; a term of factor 0 is not computed."""
+    """Factors of the losses on one map; a term of factor 0 is not computed.
+
+    Attributes:
+        bce: factor of the binary cross entropy.
+        iou: factor of the soft IoU loss.
+        ssim: factor of the loss of structural similarity.
+        mse: factor of the mean squared error.
+        binary: factor of the loss that draws values to 0 or 1.
+    """
 
     bce: float = 0.0
     iou: float = 0.0
@@ -27,12 +35,14 @@ class GCoNetPlusWeights:
     """Factors and options of :func:`gconet_plus_loss`; the defaults are the published code's, after its rescaling.
 
     Attributes:
-        last: on the result.
-        others: on each of the other supervised maps.
-        triplet: on F, on masked F, or on both by half, as ``triplet_on`` says.
-        classification, masked_classification, contrast: factors of the losses of the training heads.
-        triplet_on: ``deep``, ``masked`` or ``both``.
-        triplet_kind: ``symmetric`` (the paper's) or ``semi_hard``.
+        last: factors of the losses on the result.
+        others: factors of the losses on each of the other supervised maps.
+        triplet: factor of the triplet loss.
+        classification: factor of the cross entropy of the group's class, predicted from F.
+        masked_classification: factor of the same, predicted from F under the mask (recurrent auxiliary classification).
+        contrast: factor of the group collaborating module's loss.
+        triplet_on: what the triplet loss is of: F (``deep``), F under the mask (``masked``), or ``both`` by half.
+        triplet_kind: form of the triplet loss: ``symmetric`` (the paper's) or ``semi_hard``.
         margin: margin of the triplet loss: 0.1 in the code, 1.0 in the paper.
         smoothing: epsilon of label smoothing: where it is not 0, half of the loss on the maps is against smoothed
             masks (1e-3 in the code, where it is off).

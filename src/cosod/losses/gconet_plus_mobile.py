@@ -15,10 +15,13 @@ class MobileWeights:
     """Factors of :func:`mobile_loss`.
 
     Attributes:
-        bce, iou: on every map.
-        map, side, objects, objects_side: factors of the losses of the result, of its coarse form, of the map of any
-            object and of the coarse form of that.
-        attention: on the attention of every round.
+        bce: factor of the binary cross entropy of every map.
+        iou: factor of the soft IoU loss of every map.
+        map: factor of both losses of the result.
+        side: factor of both losses of the result's coarse form.
+        objects: factor of both losses of the map of any object.
+        objects_side: factor of both losses of that map's coarse form.
+        attention: factor of the loss on the attention of each of the two rounds.
     """
 
     bce: float = 2.0

@@ -15,7 +15,14 @@ MARGIN = 1e-6
 
 @dataclass(frozen=True)
 class SSNMWeights:
-    """Factors of :func:`ssnm_loss`; the defaults are the published code's. ``balanced``: :func:`weighted_bce_loss`."""
+    """Factors of :func:`ssnm_loss`; the defaults are the published code's.
+
+    Attributes:
+        bce: factor of the weighted binary cross entropy of the maps.
+        classification: factor of the cross entropy of the image's class.
+        smooth: factor of the smooth L1 loss of the maps.
+        balanced: whether foreground and background count the same in the first (see :func:`weighted_bce_loss`).
+    """
 
     bce: float = 1.0
     classification: float = 1.0

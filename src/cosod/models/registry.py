@@ -1,13 +1,12 @@
 """The networks by name."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from cosod.errors import InputError
+from cosod.errors import InputError, nearest
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.f3net import F3Net, F3NetConfig
 from cosod.models.gconet import GCoNet, GCoNetConfig
@@ -165,16 +164,3 @@ def name_of(network: CoSaliencyNetwork) -> str:
             if type(network) is found.network and all(getattr(network.config, k) == v for k, v in wanted.items()):
                 return name
     raise InputError(f"{type(network).__name__} is not among the registered networks: {', '.join(REGISTRY)}")
-
-
-def nearest(wanted: str, known: Iterable[str]) -> str:
-    """Returns the end of a sentence about a name that there is not: the nearest one, and all that there are.
-
-    Example:
-        >>> nearest("acurate", ["default", "accurate"])
-        "did you mean 'accurate'? known are default, accurate"
-    """
-    known = list(known)
-    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.4)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}known are {', '.join(known)}"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cosod.errors import InputError
+from cosod.errors import InputError, nearest
 from cosod.models.modules.layers import BATCH_NORM
-from cosod.training.config.recipe import Recipe, nearest
+from cosod.training.config.recipe import Recipe
 from cosod.training.config.sections import OptimizerSettings
 
 

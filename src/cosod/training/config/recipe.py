@@ -1,16 +1,14 @@
 """A recipe: everything that decides what a training run does, but for the data and the machine."""
 
 import dataclasses
-import difflib
 import tomllib
-import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
-from cosod.errors import InputError
+from cosod.errors import InputError, nearest
 from cosod.losses import GCoNetWeights
 from cosod.losses.registry import REGISTRY as LOSSES
 from cosod.models.registry import entry
@@ -23,6 +21,7 @@ from cosod.training.config.sections import (
     check_at_least,
     check_choice,
 )
+from cosod.training.config.typed_tables import build, explained, parsed, put
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,11 @@ class Recipe:
         seed: seed of all random choices.
         pretrained: whether the backbone starts from ImageNet weights.
         keep_epochs: number of the last epochs after each of which the weights are kept.
+        sampling: which images a step sees.
+        augment: how images are changed, and what is put beside them.
+        optimizer: optimizer, learning rate and its course, and what is trained.
+        auxiliary_losses: losses that are added to those of the network.
+        validation: what is held out and scored, and how often.
     """
 
     name: str
@@ -70,7 +74,7 @@ class Recipe:
         known = {f.name for f in fields(entry(self.network).config)} - {"groups", "size"}
         for option in self.options:
             if option not in known:
-                raise InputError(f"{self.network} has no option {option!r}; {nearest(option, known)}")
+                raise InputError(f"{self.network} has no option {option!r}; {nearest(option, sorted(known))}")
         if self.sampling.groups != 2 and not entry(self.network).network.any_groups:
             raise InputError(
                 f"{self.network} takes pairs of groups, not {self.sampling.groups}; leave sampling.groups 2"
@@ -93,18 +97,6 @@ class Recipe:
         found = entry(self.network)
         sizes = [f.default for f in fields(found.config) if f.name == "size"]
         return self.size or (sizes[0] if sizes else found.network.size)
-
-
-def nearest(wanted: str, known: Iterable[str]) -> str:
-    """Returns half a sentence: the nearest of ``known``, else all of them.
-
-    Example:
-        >>> nearest("optimiser", ["optimizer", "augment"])
-        "did you mean 'optimizer'?"
-    """
-    known = sorted(known)
-    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
 
 
 def recipe_names() -> list[str]:
@@ -139,7 +131,7 @@ def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = 
     """
     table, where = _table(str(name_or_path), ())
     for key, value in (overrides or {}).items():
-        _put(table, _full_name(key, table), parsed(value))
+        put(table, _full_name(key, table), parsed(value))
     return from_table(table, where)
 
 
@@ -150,7 +142,9 @@ def from_table(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
         >>> from_table({"name": "short", "epochs": 2}).epochs
         2
     """
-    return _build(Recipe, dict(table), where)
+    loss = table.get("loss", "gconet")
+    check_choice(f"{where}: loss", loss, tuple(LOSSES))
+    return build(Recipe, {"weights": {}, **table}, where, {"weights": LOSSES[loss].weights})
 
 
 def to_table(recipe: Recipe) -> dict[str, Any]:
@@ -167,6 +161,33 @@ def to_table(recipe: Recipe) -> dict[str, Any]:
         return list(map(plain, value)) if isinstance(value, tuple | list) else value
 
     return plain(dataclasses.asdict(recipe))
+
+
+def explain(key: str, recipe: str | Path | None = None) -> str:
+    """Returns what a key of recipes does, its value in a recipe, and its default.
+
+    Args:
+        key: as in the overrides of :func:`load_recipe`; a part, as ``sampling``, stands for all of its keys.
+        recipe: name or file of the recipe; by default all values are the defaults.
+
+    Raises:
+        InputError: there is no such key, or no such recipe.
+
+    Example:
+        >>> print(explain("warmup", "gconet_plus_mobile"))
+        optimizer.warmup = 0.02 (default 0.1)
+            Share of the run in which the rate of the schedule cosine rises from 0 to its peak.
+    """
+    chosen = Recipe("defaults") if recipe is None else load_recipe(recipe)
+    table = to_table(chosen)
+    place = _full_name(key, table)
+    if place[0] != "options":
+        return explained(Recipe, place, table, {"weights": type(chosen.weights)})
+    config = entry(chosen.network).config
+    if len(place) > 1:
+        return explained(config, place[1:], chosen.options, {})
+    known = sorted({f.name for f in fields(config)} - {"groups", "size"})
+    return "\n".join(explained(config, (option,), chosen.options, {}) for option in known)
 
 
 def with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,56 +242,6 @@ def _merged(base: dict, changes: dict) -> dict:
     return out
 
 
-def _build(cls: type, table: dict[str, Any], where: str) -> Any:
-    hints = get_type_hints(cls)
-    if cls is Recipe:
-        loss = table.get("loss", "gconet")
-        check_choice(f"{where}: loss", loss, tuple(LOSSES))
-        hints["weights"] = LOSSES[loss].weights
-        table.setdefault("weights", {})
-    values = {}
-    for key, value in table.items():
-        if key not in hints:
-            raise InputError(f"{where} has an unknown key {key!r}; {nearest(key, hints)}")
-        values[key] = _value(hints[key], value, f"{where}: {key}")
-    try:
-        return cls(**values)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    if is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise InputError(f"{where} is a table of values, not {value!r}")
-        return _build(kind, value, where)
-    if get_origin(kind) is tuple:
-        part, *others = get_args(kind)
-        fixed = len(others) + 1 if others and others[0] is not ... else None
-        if not isinstance(value, list | tuple) or (fixed and len(value) != fixed):
-            raise InputError(f"{where} is a list of {fixed or 'values'}, not {value!r}")
-        return tuple(_value(part, v, where) for v in value)
-    if get_origin(kind) in (dict, types.UnionType):
-        return value
-    return of_kind(kind, value, where)
-
-
-def of_kind(kind: type, value: Any, name: str) -> Any:
-    """Returns ``value``, whole numbers as ``float`` where that is wanted; raises ``InputError`` if it is of another
-    kind.
-
-    Example:
-        >>> of_kind(float, 1, "lr")
-        1.0
-    """
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-        raise InputError(f"{name} is {words.get(kind, 'a table of values')}, not {value!r}")
-    return value
-
-
 def _full_name(key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
     """Returns the place of an override: as written, or of the only part that has such a key."""
     parts = tuple(key.split("."))
@@ -289,31 +260,4 @@ def _full_name(key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
     if homes:
         raise InputError(f"{key!r} is a key of {' and '.join(homes)}; write {homes[0]}.{key} or {homes[1]}.{key}")
     known = set(own).union(*({f.name for f in fields(kind)} for kind in inner.values()))
-    raise InputError(f"a recipe has no key {key!r}; {nearest(key, known)}")
-
-
-def _put(table: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
-    *parents, last = place
-    for parent in parents:
-        inner = table.get(parent, {})
-        if not isinstance(inner, dict):
-            raise InputError(f"{'.'.join(place)}: {parent} is a single value; write {parent}=...")
-        table[parent] = dict(inner)
-        table = table[parent]
-    table[last] = value
-
-
-def parsed(value: Any) -> Any:
-    """Parses text as TOML where it can be, and returns it as it is otherwise: ``0.5``, ``true``, ``[1, 2]``,
-    ``cosine``.
-
-    Example:
-        >>> parsed("0.5"), parsed("[1, 2]"), parsed("cosine")
-        (0.5, [1, 2], 'cosine')
-    """
-    if not isinstance(value, str):
-        return value
-    try:
-        return tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return value
+    raise InputError(f"a recipe has no key {key!r}; {nearest(key, sorted(known))}")

@@ -108,7 +108,8 @@ class Augment:
         crop: minimum share of each side that a random crop keeps; 1 disables crops.
         border: maximum number of pixels by which a center crop is smaller than the image (an option of the GCoNet+
             code, which uses 30).
-        brightness, contrast, color, sharpness: ranges of the factors of Pillow's enhancements; 1 to 1 disables one.
+        brightness, contrast, color, sharpness: range of the factor of Pillow's enhancement of that name; 1 to 1
+            disables it.
         gray: probability that an image is converted to grayscale.
         pepper: share of the mask's pixels that are set to 0 or 1 at random (an option of the GCoNet+ code, which uses
             0.0015).
@@ -165,7 +166,8 @@ class OptimizerSettings:
         lr_images: number of images a group that ``lr`` is meant for; if not 0, the rate is multiplied by
             ``sampling.images / lr_images``.
         backbone: factor of the backbone's learning rate, relative to the rest of the network.
-        betas, weight_decay: parameters of the method.
+        betas: decays of the means of the gradient and of its square.
+        weight_decay: factor of the weights in the weight decay of the method.
         frozen: prefixes of the names of parameters that are not trained.
         trained: prefixes of the names of parameters that are trained although ``frozen`` matches them.
         freeze_norm: prefixes of the names of batch normalizations whose scale and shift are not trained.
@@ -174,7 +176,10 @@ class OptimizerSettings:
         schedule: ``steps`` (the rate is multiplied by ``decay`` every ``decay_epochs`` epochs, or every
             ``decay_steps`` steps if that is not 0), ``cosine`` (the rate rises over the share ``warmup`` of the run,
             then falls to 0), or ``constant``.
-        decay, decay_epochs, decay_steps, warmup: parameters of ``schedule``.
+        decay: factor of the rate at each decay of the schedule ``steps``.
+        decay_epochs: number of epochs between two decays of the schedule ``steps``.
+        decay_steps: number of steps between two decays, in place of ``decay_epochs``; 0 counts epochs.
+        warmup: share of the run in which the rate of the schedule ``cosine`` rises from 0 to its peak.
         restart: whether the optimizer's moments are reset at each decay (SSNM's code creates it anew).
         clip: maximum norm of the gradient; 0 disables clipping.
         precision: ``float32``, or autocast in ``bfloat16`` or ``float16`` (CUDA only); losses are in float32.

@@ -14,9 +14,8 @@ from PIL import Image
 from cosod.datasets import open as open_set
 from cosod.datasets.catalogue import known
 from cosod.datasets.coco import Picture, find_images, read_instances
-from cosod.errors import ImageError, InputError
+from cosod.errors import ImageError, InputError, nearest
 from cosod.io.images import image_size
-from cosod.training.config.recipe import nearest
 from cosod.training.config.sections import GroupSampling
 from cosod.training.data.keyed_rng import KeyedRNG
 
