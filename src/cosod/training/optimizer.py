@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.optim import swa_utils
 
 from cosod.errors import InputError, nearest
 from cosod.models.modules.layers import BATCH_NORM
@@ -82,11 +83,11 @@ class Average:
     def update(self, network: nn.Module, step: int) -> None:
         """Take in the weights after ``step`` (from 1)."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for key, value in network.state_dict().items():
-            if value.is_floating_point():
-                self.state[key].lerp_(value, 1 - decay)
-            else:
-                self.state[key].copy_(value)
+        now = network.state_dict()
+        moving = [key for key, value in now.items() if value.is_floating_point()]
+        swa_utils.get_ema_multi_avg_fn(decay)([self.state[key] for key in moving], [now[key] for key in moving], None)
+        for key in now.keys() - moving:  # counters
+            self.state[key].copy_(now[key])
 
 
 def _cosine(progress: float, warmup: float) -> float:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import re
+import socket
 
 import pytest
 import torch
@@ -116,6 +117,16 @@ def test_offline_says_where_to_put_the_file(tmp_path, monkeypatch):
         init_backbone(create("gconet"))
     assert f"put it at {tmp_path / REGISTRY['vgg16'].file}" in str(caught.value)
     assert "http://127.0.0.1:9/vgg16-397923af.pth" in str(caught.value)
+
+
+def test_a_server_that_stops_answering(tmp_path, monkeypatch):
+    monkeypatch.setenv("COSOD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("cosod.models.backbones.imagenet.PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections and says nothing
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/mobilenet_v2-00000000.pth"
+        with pytest.raises(WeightsError, match=r"cannot download .*timed out.* by hand"):
+            fetch("mobilenet_v2", url)
+    assert list((tmp_path / "cache").iterdir()) == [] and socket.getdefaulttimeout() is None
 
 
 def test_file_of_another_backbone(file):

@@ -3,13 +3,14 @@
 import hashlib
 import os
 import re
+import socket
+import sys
 import tempfile
-import urllib.request
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, hub
 
 from cosod.errors import InputError, WeightsError
 from cosod.io.atomic_write import whole
@@ -21,6 +22,8 @@ from cosod.models.checkpoints.reading import StandIn, read
 from cosod.models.checkpoints.unwrapping import state_dict
 
 SITE = "https://download.pytorch.org/models/"
+#: Seconds without an answer after which a download has failed.
+PATIENCE = 30
 
 
 def cache_dir() -> Path:
@@ -132,12 +135,14 @@ def _renamed(content: dict[str, Tensor], rename: Callable[[str], str | None], pa
 
 
 def _download(url: str, path: Path, by_hand: str) -> None:
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)  # torch's function has none of its own, and would wait for ever
     try:
-        with urllib.request.urlopen(url, timeout=30) as answer, path.open("wb") as file:
-            while block := answer.read(1 << 20):
-                file.write(block)
+        hub.download_url_to_file(url, str(path), progress=sys.stderr.isatty())
     except (OSError, ValueError) as error:  # URLError is an OSError, and so is a broken connection
         raise WeightsError(f"cannot download {url}: {error}; {by_hand}") from error
+    finally:
+        socket.setdefaulttimeout(patience)
 
 
 def _verify(path: Path, name: str, way_out: str) -> None:
