@@ -15,7 +15,7 @@ from cosod.io.photo_groups import find_groups
 from cosod.models import registry
 from cosod.models.checkpoints import safetensors_file
 from tests.apps.made import scene, write_groups
-from tests.cli.test_cutout import cosod
+from tests.cli.command_line import cosod
 
 
 @pytest.fixture

@@ -7,15 +7,9 @@ import pytest
 from PIL import Image
 
 from cosod import models
-from cosod.cli import main
 from cosod.models import registry
 from cosod.models.checkpoints import safetensors_file
-
-
-def cosod(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(a) for a in arguments])
-    return ended.value.code
+from tests.cli.command_line import cosod
 
 
 def photo(path, seed=0, color=(220, 40, 30)):

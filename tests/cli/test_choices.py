@@ -16,7 +16,7 @@ from cosod.cli.parameters import ListOf, OneOf
 from cosod.errors import InputError
 from cosod.evaluation.protocols import PROTOCOLS
 from cosod.inference.backends import exporting
-from tests.cli.test_inputs_are_kept import cosod
+from tests.cli.command_line import cosod
 
 
 def commands():

@@ -7,15 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from cosod.cli import main
 from tests.apps.made import scene, write_groups
+from tests.cli.command_line import cosod
 from tests.io import profiles
-
-
-def cosod(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(a) for a in arguments])
-    return ended.value.code
 
 
 def files(folder):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.test_inputs_are_kept import cosod
+from tests.cli.command_line import cosod
 
 COMMANDS = [
     ["segment", "", "-o", "out"],

@@ -9,15 +9,9 @@ from PIL import Image
 
 import cosod.apps.albums.job as job_module
 from cosod.apps.albums.grouping import Albums
-from cosod.cli import main
+from tests.cli.command_line import cosod as run
 
 FAST = ["--size", "64"]
-
-
-def run(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(a) for a in arguments])
-    return ended.value.code
 
 
 @pytest.fixture

@@ -8,15 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cosod.cli import main
 from cosod.io import write_guard
 from cosod.postprocess.render import save_sheet
-
-
-def cosod(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(a) for a in arguments])
-    return ended.value.code
+from tests.cli.command_line import cosod
 
 
 def picture(path, seed=0, size=(40, 50)):

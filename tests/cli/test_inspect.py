@@ -4,18 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from cosod.cli import main
 from tests.analysis.made import log_rows, make_photos, write_log
+from tests.cli.command_line import cosod
 
 PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
-
-
-def cosod(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(a) for a in arguments])
-    return ended.value.code
 
 
 def test_example_photos(tmp_path, capsys):

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cosod.cli import main
 from cosod.cli.learn import marks_of
 from cosod.errors import InputError
 from cosod.inference.consensus_file import GroupConsensus
+from tests.cli.command_line import cosod
 from tests.inference.test_consensus_file import boards, scenes
 
 
@@ -77,12 +77,6 @@ def scenes_on_disk(tmp_path):
         for number, image in enumerate(images):
             Image.fromarray(image).save(tmp_path / folder / f"{number}.png")
     return tmp_path
-
-
-def cosod(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(a) for a in arguments])
-    return ended.value.code
 
 
 def test_what_the_object_is_not(scenes_on_disk, capsys):

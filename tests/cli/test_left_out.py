@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cosod.cli import main
 from cosod.io.image_formats import HEIF_SUFFIXES, SUFFIXES
+from tests.cli.command_line import cosod
 
 LEFT_OUT = {
     "raw.CR2": "camera raw file",
@@ -19,12 +19,6 @@ LEFT_OUT = {
     "gone.jpg": "dead link",
     "notes.txt": "other file",
 }
-
-
-def cosod(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(a) for a in arguments])
-    return ended.value.code
 
 
 @pytest.fixture

@@ -9,18 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cosod.cli import main
 from cosod.io.file_names import printable, text_path
+from tests.cli.command_line import cosod
 
 pytestmark = pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="this system takes text only")
 
 GROUP, PHOTO = os.fsdecode(b"gr\xfcn"), os.fsdecode(b"p\xff")
-
-
-def cosod(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(a) for a in arguments])
-    return ended.value.code
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from tests.apps.made import scene
-from tests.cli.test_inputs_are_kept import cosod, refused
+from tests.cli.command_line import cosod
+from tests.cli.test_inputs_are_kept import refused
 
 FAST = {"segment": ["--size", 64], "cutout": ["--working-size", 64, "--method", "alpha"]}
 FAST["thumbnails"] = ["--working-size", 64]

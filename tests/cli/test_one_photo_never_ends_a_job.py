@@ -7,15 +7,9 @@ import pytest
 from PIL import Image
 
 from cosod.apps.thumbnails.thumbnails import thumbnails
-from cosod.cli import main
+from tests.cli.command_line import cosod
 
 ODD = [(1, 300), (300, 1), (1, 1), (2, 3), (3, 9000), (66_000, 1)]
-
-
-def cosod(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(a) for a in arguments])
-    return ended.value.code
 
 
 @pytest.fixture

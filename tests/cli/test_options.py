@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_inputs_are_kept import cosod
+from tests.cli.command_line import cosod
 
 
 @pytest.mark.parametrize("value", ["0", "-5", "half"])

@@ -8,14 +8,8 @@ import pytest
 from PIL import Image
 
 from cosod import errors
-from cosod.cli import main
 from cosod.inference.detector import load
-
-
-def cosod(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(a) for a in arguments])
-    return ended.value.code
+from tests.cli.command_line import cosod
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tests.apps.made import scene
-from tests.cli.test_inputs_are_kept import cosod
+from tests.cli.command_line import cosod
 
 SMALL = ["--working-size", 64]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cosod.cli import main
+from tests.cli.command_line import cosod
 
 FAST = ["--size", "64"]
 
@@ -30,12 +30,6 @@ def photos(tmp_path):
         for i in range(3):
             photo(tmp_path / "photos" / group / f"{i}.jpg", i)
     return tmp_path / "photos"
-
-
-def cosod(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(a) for a in arguments])
-    return ended.value.code
 
 
 def files(folder):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.apps.made import scene
-from tests.cli.test_inputs_are_kept import cosod
+from tests.cli.command_line import cosod
 
 FAST = {"segment": ["--size", 64], "cutout": ["--working-size", 64, "--method", "alpha"]}
 FAST["thumbnails"] = ["--working-size", 64]

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from tests.apps.made import write_groups
-from tests.cli.test_cutout import cosod, files
+from tests.cli.command_line import cosod
+from tests.cli.test_cutout import files
 
 
 @pytest.fixture

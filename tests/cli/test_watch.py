@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from tests.apps.made import scene
-from tests.cli.test_inputs_are_kept import cosod, refused
+from tests.cli.command_line import cosod
+from tests.cli.test_inputs_are_kept import refused
 
 FAST = ["--every", 0.1, "--once", "--size", 64]
 

@@ -4,10 +4,8 @@ import io
 import os
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from cosod.cli import main
 from cosod.inference.detector import Detector
 from cosod.models.checkpoints import loading
 
@@ -31,13 +29,6 @@ def photos(root, **groups):
         for number in range(count):
             (root / name / f"{number}.jpg").write_bytes(jpeg(number))
     return root
-
-
-def cosod(*arguments):
-    """The exit code of a command."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    return ended.value.code
 
 
 def contents(folder, hidden=False):

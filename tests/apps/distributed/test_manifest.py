@@ -8,7 +8,8 @@ import pytest
 from cosod.apps.distributed import manifest
 from cosod.apps.segment import Summary, run
 from cosod.errors import OutputError
-from tests.apps.distributed.made import OPTIONS, contents, cosod, open_network, photos
+from tests.apps.distributed.made import OPTIONS, contents, open_network, photos
+from tests.cli.command_line import cosod
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from cosod.apps.distributed.ray_runner import RETRIES, RayRunner, Share, _Attemp
 from cosod.apps.segment import SegmentJob, run
 from cosod.errors import CosodError, InputError, OutputError
 from cosod.io.photo_groups import find_groups
-from tests.apps.distributed.made import OPTIONS, Deadly, contents, cosod, open_network, open_other, photos
+from tests.apps.distributed.made import OPTIONS, Deadly, contents, open_network, open_other, photos
+from tests.cli.command_line import cosod
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from cosod.io.images import image_size, read_image
 from cosod.io.photo_groups import find_groups
 from cosod.io.run_records import file_states, read_record, refuse_foreign
 from cosod.io.storage import as_path, entries, is_remote
-from tests.apps.distributed.made import OPTIONS, contents, cosod, jpeg, photos
+from tests.apps.distributed.made import OPTIONS, contents, jpeg, photos
+from tests.cli.command_line import cosod
 
 
 @pytest.fixture(autouse=True)

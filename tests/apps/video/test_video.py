@@ -10,21 +10,15 @@ import cosod
 from cosod.apps.video import Clip, Smoother
 from cosod.apps.video.clips import even, writer
 from cosod.apps.video.smoothing import Smoothing
-from cosod.cli import main
 from cosod.errors import InputError
 from cosod.inference.detector import load
 from tests.apps.video.conftest import scene, write_clip
+from tests.cli.command_line import cosod as run
 
 
 @pytest.fixture(scope="module")
 def detector():
     return load(device="cpu", size=128)
-
-
-def run(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(a) for a in arguments])
-    return ended.value.code
 
 
 def test_maps_follow_the_object(detector, clip, moving):
