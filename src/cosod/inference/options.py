@@ -21,6 +21,16 @@ WAYS = ("spread", "random")
 FEATURE_BYTES = 1 << 30
 
 
+def check_backend(backend: str) -> None:
+    """Raises ``InputError`` unless ``backend`` is one of :data:`BACKENDS`.
+
+    Example:
+        >>> check_backend("onnxruntime")
+    """
+    if backend not in BACKENDS:
+        raise InputError(f"there is no backend {backend!r}; choose one of {', '.join(BACKENDS)}")
+
+
 @dataclass(frozen=True)
 class ReferenceSampling:
     """When a group is compared with some of its images only, and with which; docs/large_groups.md has the figures.
@@ -138,8 +148,7 @@ class DetectorOptions:
             raise InputError(f"precision {self.precision!r}; give one of {', '.join(PRECISIONS)}")
         if self.precision == "int8" and self.device not in ("auto", "cpu"):
             raise InputError(f"precision int8 computes on the CPU only; leave device {self.device!r} out, or int8")
-        if self.backend not in BACKENDS:
-            raise InputError(f"there is no backend {self.backend!r}; choose one of {', '.join(BACKENDS)}")
+        check_backend(self.backend)
         if self.backend == "torch":
             return
         if self.device not in ("auto", "cpu"):

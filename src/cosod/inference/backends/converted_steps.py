@@ -4,12 +4,12 @@ from importlib import metadata
 
 from torch import Tensor
 
-from cosod.errors import ExtraError, InputError
+from cosod.errors import ExtraError
 from cosod.inference.backends.conversion import import_openvino, to_onnx, to_openvino
 from cosod.inference.backends.graph_cache import kept
 from cosod.inference.backends.graphs import decoder_graph, encoder_graph
 from cosod.inference.backends.runtimes import OnnxRuntime, OpenVINO
-from cosod.inference.options import BACKENDS
+from cosod.inference.options import check_backend
 from cosod.models import registry
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output, Steps
 from cosod.models.checkpoints import loading
@@ -66,8 +66,7 @@ def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
     Example:
         >>> steps = open_steps("onnxruntime", network, 256)  # doctest: +SKIP
     """
-    if backend not in BACKENDS:
-        raise InputError(f"there is no backend {backend!r}; choose one of {', '.join(BACKENDS)}")
+    check_backend(backend)
     if backend == "torch":
         return network
     make, versions = (_onnx, _onnx_versions()) if backend == "onnxruntime" else (_openvino, _openvino_versions())
