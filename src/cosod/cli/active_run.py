@@ -55,7 +55,7 @@ def _explain(context, parameter, key) -> None:
     if key is not None:
         from cosod.active_learning.settings import explain
 
-        click.echo(explain(key, context.params.get("preset") or "paper10"))
+        click.echo(explain(key, context.params["preset"]))
         context.exit()
 
 
@@ -68,7 +68,6 @@ def _explain(context, parameter, key) -> None:
 @click.option(
     "--explain",
     metavar="KEY",
-    is_eager=True,
     expose_value=False,
     callback=_explain,
     help="Print what a setting does, its value and its default, and exit; a part, as attack, stands for its keys.",

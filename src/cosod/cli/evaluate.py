@@ -8,7 +8,7 @@ import click
 
 from cosod.cli import choices
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.parameters import LocalPath, place_of
+from cosod.cli.parameters import LocalPath, refuse_empty
 from cosod.errors import InputError, OutputError
 from cosod.evaluation.metrics.names import MEASURES
 
@@ -148,7 +148,7 @@ def _named(values: tuple[str, ...], option: str, default: str | None = None) -> 
         if not sign or os.sep in name:
             name, folder = Path(value).resolve().name, value
             name = default if default is not None and len(values) == 1 else name
-        place_of(folder)
+        refuse_empty(folder, None)
         if name in out:
             raise InputError(f"{option}: two folders are named '{name}'; name them as {option} NAME=DIR")
         out[name] = folder

@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from cosod.errors import InputError, WeightsError
+from cosod.errors import InputError, WeightsError, nearest
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints import published, safetensors_file
@@ -55,7 +55,7 @@ def load(name_or_path: str | os.PathLike = "default", expected: str | None = Non
         raise WeightsError(f"{path}: no such file; check the path")
     else:
         known = [*ALIASES, *registry.names()]
-        raise InputError(f"no network is called {name!r}; {registry.nearest(name, known)}")
+        raise InputError(f"no network is called {name!r}; {nearest(name, known)}")
     if expected and not _is(network, expected):
         raise WeightsError(
             f"{path}: holds {registry.name_of(network)}, not {expected}; leave --model out or give another file"

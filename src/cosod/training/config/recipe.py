@@ -71,7 +71,7 @@ class Recipe:
 
     def __post_init__(self):
         check_choice("loss", self.loss, tuple(LOSSES))
-        known = {f.name for f in fields(entry(self.network).config)} - {"groups", "size"}
+        known = _options_of(self.network)
         for option in self.options:
             if option not in known:
                 raise InputError(f"{self.network} has no option {option!r}; {nearest(option, sorted(known))}")
@@ -181,13 +181,9 @@ def explain(key: str, recipe: str | Path | None = None) -> str:
     chosen = Recipe("defaults") if recipe is None else load_recipe(recipe)
     table = to_table(chosen)
     place = _full_name(key, table)
-    if place[0] != "options":
-        return explained(Recipe, place, table, {"weights": type(chosen.weights)})
-    config = entry(chosen.network).config
-    if len(place) > 1:
-        return explained(config, place[1:], chosen.options, {})
-    known = sorted({f.name for f in fields(config)} - {"groups", "size"})
-    return "\n".join(explained(config, (option,), chosen.options, {}) for option in known)
+    kinds = {"weights": type(chosen.weights), "options": entry(chosen.network).config}
+    places = [("options", option) for option in sorted(_options_of(chosen.network))] if key == "options" else [place]
+    return "\n".join(explained(Recipe, place, table, kinds) for place in places)
 
 
 def with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,6 +197,11 @@ def with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
         return to_table(from_table(table))
     except InputError:  # a key that there no longer is: it stands as it was
         return dict(table)
+
+
+def _options_of(network: str) -> set[str]:
+    """Returns the names of the options of a network's configuration that a recipe may set; a run sets the others."""
+    return {f.name for f in fields(entry(network).config)} - {"groups", "size"}
 
 
 def _folder():
@@ -252,8 +253,7 @@ def _full_name(key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
     loss = LOSSES.get(table.get("loss", "gconet"))
     inner["weights"] = loss.weights if loss else GCoNetWeights
     homes = [name for name, kind in inner.items() if key in {f.name for f in fields(kind)}]
-    config = entry(table.get("network", "gconet")).config
-    if key in {f.name for f in fields(config)} - {"groups", "size"}:
+    if key in _options_of(table.get("network", "gconet")):
         homes.append("options")
     if len(homes) == 1:
         return (homes[0], key)
