@@ -1,5 +1,7 @@
 """From images to the tensors that networks take, and back to maps at the images' own sizes."""
 
+import functools
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -8,30 +10,68 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+#: Range of the pixels of a rectangle that is taken in place of a square, relative to the square's.
+PIXELS = (0.8, 1.12)
+#: Least side of such a rectangle, relative to the square's: what is still longer is squeezed.
+LEAST_SIDE = 0.375
 
-def shrink(image: np.ndarray, size: int) -> np.ndarray:
-    """Resizes an image ``(H, W, 3)`` uint8 to ``(size, size, 3)`` uint8, bilinear with antialiasing.
+
+@functools.lru_cache(maxsize=4096)
+def input_shape(height: int, width: int, size: int, stride: int) -> tuple[int, int]:
+    """Returns height and width that an image is resized to where its objects are to keep their proportions.
+
+    Of the rectangles with sides that a network takes and about as many pixels as its square, it is the one that is
+    nearest to the image in aspect and to the square in pixels. Squeezed into a square, a photo of two things side by
+    side shows each of them half as wide as features of ordinary photos know it.
+
+    Args:
+        height, width: of the image.
+        size: side of the square.
+        stride: sides are multiples of it, as ``size`` is.
+
+    Example:
+        >>> input_shape(1000, 1000, 256, 32), input_shape(480, 640, 256, 32), input_shape(1920, 1080, 256, 32)
+        ((256, 256), (224, 288), (352, 192))
+    """
+
+    def distance(shape: tuple[int, int]) -> tuple[float, float]:
+        aspect = abs(math.log(shape[1] / shape[0] * height / width))
+        return aspect + abs(math.log(shape[0] * shape[1] / size**2)), aspect
+
+    least = max(stride, math.ceil(LEAST_SIDE * size / stride) * stride)
+    sides = range(least, int(PIXELS[1] * size**2 / least) + 1, stride)
+    low, high = (share * size**2 for share in PIXELS)
+    return min(((h, w) for h in sides for w in sides if low <= h * w <= high), key=distance)
+
+
+def shrink(image: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
+    """Resizes an image ``(H, W, 3)`` uint8, bilinear with antialiasing.
 
     What the papers' code does to its input (GCoNet section 4.1: images are resized to a fixed square).
+
+    Args:
+        image: the image.
+        size: side of the square that it becomes, or height and width of the rectangle.
 
     Example:
         >>> shrink(np.zeros((480, 640, 3), np.uint8), 224).shape
         (224, 224, 3)
     """
-    if image.shape[:2] == (size, size):
+    shape = (size, size) if isinstance(size, int) else size
+    if image.shape[:2] == shape:
         return image
     height, width = image.shape[:2]
-    if max(height, width) > 16 * size:
+    if max(height, width) > 16 * max(shape):
         # Averaging first costs a tenth of the filter on very large images, which would span it anyway.
-        bounded = (min(width, 8 * size), min(height, 8 * size))
+        bounded = (min(width, 8 * shape[1]), min(height, 8 * shape[0]))
         image = cv2.resize(image, bounded, interpolation=cv2.INTER_AREA)
     # Pillow's filter, to one level of 255, in an eighth of its time: PyTorch has it for bytes with the channels last.
     pixels = torch.from_numpy(np.require(image, requirements="CW"))[None].permute(0, 3, 1, 2)
-    return F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
+    return F.interpolate(pixels, shape, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
 
 
 def to_batch(images: Sequence[np.ndarray], mean: Sequence[float], std: Sequence[float], device="cpu") -> Tensor:
-    """Normalizes n images ``(S, S, 3)`` uint8 to a batch ``(N, 3, S, S)`` float32, channels last in memory.
+    """Normalizes n images ``(H, W, 3)`` uint8 to a batch ``(N, 3, H, W)`` float32, channels last in memory.
 
     Example:
         >>> images = [np.zeros((64, 64, 3), np.uint8)] * 2
@@ -54,7 +94,7 @@ def _by_channel(values: Sequence[float], device: torch.device) -> Tensor | float
 
 
 def to_own_size(saliency: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """Resizes a map ``(1, S, S)`` in [0, 1] to float32 ``(height, width)``, bilinear with aligned corners.
+    """Resizes a map ``(1, H, W)`` in [0, 1] to float32 ``(height, width)``, bilinear with aligned corners.
 
     Example:
         >>> to_own_size(torch.rand(1, 64, 64), (480, 640)).shape

@@ -122,7 +122,9 @@ class CoSaliencyNetwork(nn.Module):
     (see :func:`cosod.postprocess.threshold.binarize`). Where ``any_groups`` is true, ``forward`` takes a second
     argument, the number of groups of a training batch, which otherwise are two; where ``group_sizes`` is true, the
     number of images of each of its groups. Sides of images are multiples of ``stride``. Where ``additive_consensus`` is
-    true, the consensus of two groups together is the weighted mean of theirs.
+    true, the consensus of two groups together is the weighted mean of theirs. Where ``keep_aspect`` is true, images
+    become rectangles of their own proportions (:func:`cosod.io.tensors.input_shape`) in place of squares, in training
+    and in detection, and images of one group may have different ones.
     """
 
     #: What the weights file said besides (see :func:`cosod.models.save`), where the weights came from one.
@@ -131,6 +133,7 @@ class CoSaliencyNetwork(nn.Module):
     additive_consensus: bool = True
     any_groups: bool = False
     group_sizes: bool = False
+    keep_aspect: bool = False
     mask_threshold: float | str = 0.5
     size: int = 256
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)

@@ -148,6 +148,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
     """
 
     group_sizes = True
+    keep_aspect = True
     stride = 32
     additive_consensus = False
 

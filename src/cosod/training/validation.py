@@ -10,7 +10,7 @@ from torch import Tensor
 from cosod.errors import ImageError, InputError
 from cosod.evaluation.metrics.functional import s_measure
 from cosod.inference.group_forward import GroupForward, evaluating
-from cosod.io.images import read_image
+from cosod.io.images import image_size, read_image
 from cosod.io.tensors import shrink
 from cosod.models.base import CoSaliencyNetwork
 from cosod.postprocess.threshold import binarize
@@ -33,7 +33,7 @@ class Validator:
     """
 
     def __init__(self, sets: dict[str, dict[str, Pairs]], recipe: Recipe):
-        self.side, self.seed = recipe.side, recipe.seed
+        self.recipe = recipe
         self.sets: dict[str, dict[str, Pairs]] = {}
         for set_name, groups in sets.items():
             readable = {name: self._readable(pairs[: recipe.validation.images]) for name, pairs in groups.items()}
@@ -58,14 +58,15 @@ class Validator:
     def _scores(self, network: CoSaliencyNetwork, groups: dict[str, Pairs], kind: str) -> dict[str, float]:
         rows = []
         for name, pairs in groups.items():
-            examples = [self._read(*pair) for pair in pairs]
+            shape = self._shape(pairs)
+            examples = [self._read(*pair, shape) for pair in pairs]
             if kind == "distractors":
                 # Of many groups: were they all of one, that group would be shared just as well. With one group held
                 # out its own images are the distractors, better than none.
                 distractors = [p for other, found in groups.items() if other != name for p in found] or pairs
-                rng = KeyedRNG(self.seed, "validation", name)
+                rng = KeyedRNG(self.recipe.seed, "validation", name)
                 examples = [
-                    beside(*example, self._read(*rng.pick(distractors))[0], left=rng.chance(0.5))
+                    beside(*example, self._read(*rng.pick(distractors), shape)[0], left=rng.chance(0.5))
                     for example in examples
                 ]
             images, masks = (torch.stack(part) for part in zip(*examples, strict=True))
@@ -77,20 +78,26 @@ class Validator:
         found = []
         for pair in pairs:
             try:
-                self._read(*pair)
+                self._read(*pair, (self.recipe.side, self.recipe.side))
                 found.append(pair)
             except ImageError as error:
                 warnings.warn(f"held out, and not looked at: {error}", stacklevel=3)
         return found
 
-    def _read(self, image, mask) -> tuple[Tensor, Tensor]:
-        pixels = torch.from_numpy(shrink(read_image(image), self.side).copy()).permute(2, 0, 1).float() / 255
-        truth = read_mask(Item(image, mask, "", 0)).resize((self.side, self.side), Image.Resampling.BILINEAR)
+    def _shape(self, pairs: Pairs) -> tuple[int, int]:
+        """Returns height and width that the images of a group are resized to: one of all, by their mean aspect."""
+        sizes = [image_size(image) for image, _ in pairs]
+        aspect = float(np.exp(np.mean([np.log(width / height) for height, width in sizes])))
+        return self.recipe.shape(1000, round(1000 * aspect))
+
+    def _read(self, image, mask, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        pixels = torch.from_numpy(shrink(read_image(image), shape).copy()).permute(2, 0, 1).float() / 255
+        truth = read_mask(Item(image, mask, "", 0)).resize(shape[::-1], Image.Resampling.BILINEAR)
         return pixels, torch.from_numpy((np.asarray(truth) > 127).astype(np.float32))[None]
 
 
 def predict(network: CoSaliencyNetwork, images: Tensor) -> Tensor:
-    """Maps ``(N, 1, S, S)`` of one group of images ``(N, 3, S, S)`` in [0, 1]; the network's mode is kept."""
+    """Maps ``(N, 1, H, W)`` of one group of images ``(N, 3, H, W)`` in [0, 1]; the network's mode is kept."""
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (network.mean, network.std))
     with evaluating(network):
         return GroupForward(network, CHUNK).maps((images - mean) / std).float().cpu()

@@ -34,7 +34,7 @@ def item(tmp_path_factory):
 
 
 def make(item, augment=PLAIN, flip=False, angle=0.0, size=32, key=0):
-    return make_example(item, Shot(0, flip, angle), augment, size, KeyedRNG(key))
+    return make_example(item, Shot(0, flip, angle), augment, (size, size), KeyedRNG(key))
 
 
 def agreement(image, mask):
@@ -234,11 +234,11 @@ def test_masks_of_all_objects_come_from_other_groups(item, tmp_path):
     own, every, _ = (np.asarray(channel) for channel in merged.split())
     np.testing.assert_array_equal(own, np.asarray(read_mask(item)))
     np.testing.assert_array_equal(every, np.maximum(own, corner))
-    image, mask = make_example(both, Shot(0, False, 0.0), PLAIN, 32, KeyedRNG(0), objects=True)
+    image, mask = make_example(both, Shot(0, False, 0.0), PLAIN, (32, 32), KeyedRNG(0), objects=True)
     plain, shared = make(item)
     assert image.equal(plain) and mask.shape == (2, 32, 32) and mask[:1].equal(shared)
     assert mask[1, -2:, -2:].all() and mask[0, -2:, -2:].sum() == 0
-    alone = make_example(item, Shot(0, False, 0.0), PLAIN, 32, KeyedRNG(0), objects=True)[1]
+    alone = make_example(item, Shot(0, False, 0.0), PLAIN, (32, 32), KeyedRNG(0), objects=True)[1]
     assert alone[0].equal(alone[1])
 
 

@@ -125,6 +125,6 @@ def test_distractors_are_of_other_names_and_one_is_of_no_group(tmp_path):
     asked = []
     batches._examples = lambda shots, common, *rest: asked.append([name for [name] in common]) or []
     meeting = next(m for [m] in batches.plan if "a/horse_01" in m.groups)
-    batches._distractors(meeting, 0, ("key",))
+    batches._distractors(meeting, 0, ("key",), (32, 32))
     [names] = asked
     assert names.count("a/singles") == 1 and not {"a/horse_01", "a/horse_02", *meeting.groups} & set(names)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from cosod.errors import InputError, nearest
+from cosod.io.tensors import input_shape
 from cosod.losses import GCoNetWeights
 from cosod.losses.registry import REGISTRY as LOSSES
 from cosod.models.registry import entry
@@ -97,6 +98,17 @@ class Recipe:
         found = entry(self.network)
         sizes = [f.default for f in fields(found.config) if f.name == "size"]
         return self.size or (sizes[0] if sizes else found.network.size)
+
+    @property
+    def keep_aspect(self) -> bool:
+        """Whether images become rectangles of their own proportions, as the network takes them."""
+        return entry(self.network).network.keep_aspect
+
+    def shape(self, height: int, width: int) -> tuple[int, int]:
+        """Returns height and width that an image of this height and width is resized to."""
+        if not self.keep_aspect:
+            return self.side, self.side
+        return input_shape(height, width, self.side, entry(self.network).network.stride)
 
 
 def recipe_names() -> list[str]:

@@ -49,30 +49,39 @@ def read_masks(item: Item) -> Image.Image:
 
 
 def make_example(
-    item: Item, shot: Shot, augment: Augment, size: int, rng: KeyedRNG, objects: bool = False
+    item: Item,
+    shot: Shot,
+    augment: Augment,
+    shape: tuple[int, int],
+    rng: KeyedRNG,
+    objects: bool = False,
+    keep_aspect: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Read one image and change it as the recipe says.
 
     Flip and angle come with ``shot`` (order files record them); everything else is drawn from ``rng``.
 
     Args:
+        item, shot, augment, rng: what is read, and how it is changed.
+        shape: height H and width W that it is resized to.
         objects: give the mask of all objects as a second channel.
+        keep_aspect: bring random crops as near to the aspect of ``shape`` as ``augment.crop`` allows.
 
     Returns:
-        The image ``(3, size, size)`` and its mask ``(1, size, size)`` or ``(2, size, size)``, float32; the image in
-        [0, 1], the mask in {0, 1}.
+        The image ``(3, H, W)`` and its mask ``(1, H, W)`` or ``(2, H, W)``, float32; the image in [0, 1], the mask in
+        {0, 1}.
     """
-    image, mask = opened(item, augment, size, read_masks if objects else read_mask)
+    image, mask = opened(item, augment, max(shape), read_masks if objects else read_mask)
     if augment.resize_first:
-        image, mask = _resized(image, mask, size, Image.Resampling.NEAREST)
+        image, mask = _resized(image, mask, shape, Image.Resampling.NEAREST)
     if shot.flip:
         image, mask = (p.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for p in (image, mask))
-    image, mask = _cropped(image, mask, augment, rng)
+    image, mask = _cropped(image, mask, augment, rng, shape[1] / shape[0] if keep_aspect else None)
     if shot.angle:
         rotation = _ROTATIONS[augment.resample]
         image, mask = (p.rotate(shot.angle, rotation) for p in (image, mask))
     image = _enhanced(image, augment, rng)
-    image, mask = _resized(image, mask, size, Image.Resampling.BILINEAR)
+    image, mask = _resized(image, mask, shape, Image.Resampling.BILINEAR)
     truth = np.asarray(mask) > 127
     if augment.pepper:
         truth = _peppered(truth, augment.pepper, rng)
@@ -103,17 +112,25 @@ def opened(
     return image, mask if mask.size == image.size else mask.resize(image.size, Image.Resampling.BOX)
 
 
-def _resized(image: Image.Image, mask: Image.Image, size: int, mask_by: Image.Resampling):
-    if image.size == (size, size):
+def _resized(image: Image.Image, mask: Image.Image, shape: tuple[int, int], mask_by: Image.Resampling):
+    size = shape[::-1]
+    if image.size == size:
         return image, mask
-    return image.resize((size, size), Image.Resampling.BILINEAR), mask.resize((size, size), mask_by)
+    return image.resize(size, Image.Resampling.BILINEAR), mask.resize(size, mask_by)
 
 
-def _cropped(image: Image.Image, mask: Image.Image, augment: Augment, rng: KeyedRNG):
-    """Crops at random, or around the center, or not at all where both options are off."""
+def _cropped(image: Image.Image, mask: Image.Image, augment: Augment, rng: KeyedRNG, aspect: float | None):
+    """Crops at random, or around the center, or not at all where both options are off.
+
+    A random crop is made narrower, or lower, until it has the aspect or the least side that the recipe allows.
+    """
     width, height = image.size
     if augment.crop < 1:
         w, h = (max(1, round(side * rng.between(augment.crop, 1))) for side in (width, height))
+        if aspect is not None:
+            least = (math.ceil(augment.crop * side) for side in (width, height))
+            wanted = (min(w, round(h * aspect)), min(h, round(w / aspect)))
+            w, h = (max(1, *pair) for pair in zip(wanted, least, strict=True))
         left, top = rng.below(width - w + 1), rng.below(height - h + 1)
         box = (left, top, left + w, top + h)
         if _area(mask.crop(box)) <= KEPT_OBJECT * _area(mask):

@@ -39,7 +39,7 @@ def mix(own: list[Example], distractors: list[Example], augment: Augment, rng: K
     Distractors are dealt out like cards, so that no two images of a group share one while there are enough of them.
 
     Args:
-        own: image ``(3, S, S)`` and mask of each example; the mask is ``(1, S, S)``, or ``(2, S, S)`` with the mask
+        own: image ``(3, H, W)`` and mask of each example; the mask is ``(1, H, W)``, or ``(2, H, W)`` with the mask
             of all objects as its second channel.
         distractors: examples of other groups, in the same form.
         augment: how many images get a distractor, and how many are replaced by one.
@@ -93,10 +93,9 @@ def as_distractor(mask: Tensor) -> Tensor:
 
 
 def square(image: Tensor, mask: Tensor, distractors: list[Example], place: int) -> Example:
-    """Concatenates four images in the square of one, the own one in cell ``place``, counted by rows."""
-    size = image.shape[-1]
-    spans = (size // 2, size - size // 2)
-    cells = [(spans[number // 2], spans[number % 2]) for number in range(4)]
+    """Concatenates four images in the shape of one, the own one in cell ``place``, counted by rows."""
+    rows, columns = ((side // 2, side - side // 2) for side in image.shape[-2:])
+    cells = [(rows[number // 2], columns[number % 2]) for number in range(4)]
     examples = [(distractor, as_distractor(objects)) for distractor, objects in distractors]
     examples.insert(place, (image, mask))
     images = [_resize(part, cell) for (part, _), cell in zip(examples, cells, strict=True)]
@@ -110,7 +109,7 @@ def _concatenated(cells: list[Tensor]) -> Tensor:
 
 
 def beside(image: Tensor, mask: Tensor, distractor: Tensor, left: bool, objects: Tensor | None = None) -> Example:
-    """Concatenates two images side by side in the square of one.
+    """Concatenates two images side by side in the shape of one.
 
     Args:
         image, mask: the own example.
@@ -118,13 +117,13 @@ def beside(image: Tensor, mask: Tensor, distractor: Tensor, left: bool, objects:
         left: whether the own image is on the left.
         objects: mask of the distractor; without it the distractor's side of the mask is empty.
     """
-    size = image.shape[-1]
-    half = size // 2
-    own, own_mask = _resize(image, (size, half)), _resize(mask, (size, half)).gt(0.5).float()
-    other = _resize(distractor, (size, size - half))
-    other_mask = mask.new_zeros(len(mask), size, size - half)
+    height, width = image.shape[-2:]
+    half = width // 2
+    own, own_mask = _resize(image, (height, half)), _resize(mask, (height, half)).gt(0.5).float()
+    other = _resize(distractor, (height, width - half))
+    other_mask = mask.new_zeros(len(mask), height, width - half)
     if objects is not None:
-        other_mask = _resize(as_distractor(objects), (size, size - half)).gt(0.5).float()
+        other_mask = _resize(as_distractor(objects), (height, width - half)).gt(0.5).float()
     parts = [(own, own_mask), (other, other_mask)]
     images, masks = zip(*(parts if left else parts[::-1]), strict=True)
     return torch.cat(images, 2), torch.cat(masks, 2)
@@ -135,11 +134,11 @@ def planted(image: Tensor, mask: Tensor, source: Tensor, of_source: Tensor, rng:
 
     The masks have two channels: the shared object, and all objects.
     """
-    size = image.shape[-1]
-    s = max(1, int(size * rng.between(*PLANTED)))
-    small, cover = _resize(source, (s, s)), _resize(of_source[:1], (s, s))
-    y, x = rng.below(size - s + 1), rng.below(size - s + 1)
-    place = (slice(None), slice(y, y + s), slice(x, x + s))
+    height, width = image.shape[-2:]
+    h, w = _scaled(image, rng.between(*PLANTED))
+    small, cover = _resize(source, (h, w)), _resize(of_source[:1], (h, w))
+    y, x = rng.below(height - h + 1), rng.below(width - w + 1)
+    place = (slice(None), slice(y, y + h), slice(x, x + w))
     image, mask = image.clone(), as_distractor(mask)
     image[place] = image[place] * (1 - cover) + small * cover
     seen = (cover > 0.5).float()
@@ -159,13 +158,13 @@ def paste(image: Tensor, mask: Tensor, distractor: Tensor, objects: Tensor, rng:
     Returns:
         The new image and mask; the given ones if none of the places that are tried leaves the own object visible.
     """
-    size = image.shape[-1]
-    s = max(1, int(size * rng.between(*PASTED)))
-    small, part = _resize(distractor, (s, s)), _resize(objects[:1], (s, s))
+    height, width = image.shape[-2:]
+    h, w = _scaled(image, rng.between(*PASTED))
+    small, part = _resize(distractor, (h, w)), _resize(objects[:1], (h, w))
     for _ in range(TRIES):
         # Up to a quarter of it may lie outside.
-        y, x = (rng.below(size - s // 2) - s // 4 for _ in range(2))
-        y0, x0, y1, x1 = max(y, 0), max(x, 0), min(y + s, size), min(x + s, size)
+        y, x = (rng.below(side - s // 2) - s // 4 for side, s in ((height, h), (width, w)))
+        y0, x0, y1, x1 = max(y, 0), max(x, 0), min(y + h, height), min(x + w, width)
         cover = part[:, y0 - y : y1 - y, x0 - x : x1 - x]
         if (cover * mask[:1, y0:y1, x0:x1]).sum() > COVERED * mask[:1].sum():
             continue
@@ -176,6 +175,12 @@ def paste(image: Tensor, mask: Tensor, distractor: Tensor, objects: Tensor, rng:
         mask[1:, y0:y1, x0:x1] += (cover > 0.5).float()
         break
     return image, mask
+
+
+def _scaled(image: Tensor, share: float) -> tuple[int, int]:
+    """Returns height and width of a share of the sides of an image."""
+    height, width = (max(1, int(side * share)) for side in image.shape[-2:])
+    return height, width
 
 
 def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from cosod.errors import CosodError, ImageError
+from cosod.io.images import image_size
 from cosod.losses.registry import REGISTRY
 from cosod.training.config.recipe import Recipe
 from cosod.training.data.augment import make_example
@@ -27,12 +28,12 @@ class Batch(NamedTuple):
     """G groups of n images, ready for the network.
 
     Attributes:
-        images: ``(G n, 3, S, S)``, normalized.
-        masks: ``(G n, 1, S, S)`` in {0, 1}.
+        images: ``(G n, 3, H, W)``, normalized.
+        masks: ``(G n, 1, H, W)`` in {0, 1}.
         classes: ``(G n,)`` int64, label of each image's group.
         shared: ``(G n, labels)`` in {0, 1}: the labels of :func:`cosod.training.data.training_set.in_common`.
         sizes: sizes of the groups, ``n`` each unless the recipe cuts some into smaller ones.
-        objects: masks of all objects, shared or not, ``(G n, 1, S, S)``, where the loss takes them.
+        objects: masks of all objects, shared or not, ``(G n, 1, H, W)``, where the loss takes them.
         lost: a sentence for each image that could not be read; another one of its group stands in.
     """
 
@@ -95,6 +96,7 @@ class Batches(Dataset):
     def _batch(self, index: int, number: int) -> Batch:
         recipe, data, meeting = self.recipe, self.sets[number], self.plan[index][number]
         key = (recipe.seed, number, self.epoch, index)
+        shape = self._shape(meeting, data, KeyedRNG(*key, "shape"))
         shared = torch.zeros(len(meeting.shots), self._labels)
         groups: list[list[Example]] = []
         sizes: list[list[int]] = []
@@ -104,7 +106,7 @@ class Batches(Dataset):
             first = sum(map(len, groups))
             made.append(KeyedRNG(*key, "made", number_of_group).chance(recipe.augment.made))
             if made[-1]:
-                groups.append(self._made(len(part), data, (*key, "made", number_of_group), lost))
+                groups.append(self._made(len(part), data, (*key, "made", number_of_group), shape, lost))
                 sizes.append([len(part)])
                 continue
             # Where other groups mark other things in the same photo, one photo does not say what is meant.
@@ -114,9 +116,9 @@ class Batches(Dataset):
             for place, labels in enumerate(common, start=first):
                 shared[place, list(labels.values())] = 1
             rngs = [KeyedRNG(*key, "image", first + place) for place in range(len(part))]
-            groups.append(self._examples(part, common, data, rngs, lost))
+            groups.append(self._examples(part, common, data, rngs, shape, lost))
         if recipe.augment.mixes:
-            mixed = self._mixed(groups, meeting, number, key)
+            mixed = self._mixed(groups, meeting, number, key, shape)
             # A made group has other objects in all of its images; in a small one nothing would say which is meant.
             keep = [is_made or len(cut) > 1 for is_made, cut in zip(made, sizes, strict=True)]
             groups = [own if kept else new for own, new, kept in zip(groups, mixed, keep, strict=True)]
@@ -127,7 +129,18 @@ class Batches(Dataset):
         objects = truth[:, 1:] if self._objects else None
         return Batch(pixels, truth[:, :1], classes, shared, tuple(itertools.chain(*sizes)), objects, tuple(lost))
 
-    def _examples(self, shots, common, data: TrainingSet, rngs: list[KeyedRNG], lost: list[str]) -> list[Example]:
+    def _shape(self, meeting: Meeting, data: TrainingSet, rng: KeyedRNG) -> tuple[int, int]:
+        """Returns height and width of a batch: those that one of its images, drawn at random, is resized to."""
+        if not self.recipe.keep_aspect:
+            return self.recipe.side, self.recipe.side
+        try:
+            return self.recipe.shape(*image_size(data.items[rng.pick(meeting.shots).item].image))
+        except ImageError:  # which is reported where the image is read
+            return self.recipe.side, self.recipe.side
+
+    def _examples(
+        self, shots, common, data: TrainingSet, rngs: list[KeyedRNG], shape: tuple[int, int], lost: list[str]
+    ) -> list[Example]:
         """Reads one group's examples; one that cannot be read is replaced by the next, with a sentence in ``lost``.
 
         Raises:
@@ -137,7 +150,8 @@ class Batches(Dataset):
         for shot, names, rng in zip(shots, common, rngs, strict=True):
             try:
                 item = data.items[shot.item].opened(names)
-                made.append(make_example(item, shot, self.recipe.augment, self.recipe.side, rng, self._objects))
+                recipe = self.recipe
+                made.append(make_example(item, shot, recipe.augment, shape, rng, self._objects, recipe.keep_aspect))
             except ImageError as error:
                 made.append(error)
         whole = [example for example in made if not isinstance(example, ImageError)]
@@ -146,7 +160,7 @@ class Batches(Dataset):
         lost += [str(error) for error in made if isinstance(error, ImageError)]
         return [whole[place % len(whole)] if isinstance(e, ImageError) else e for place, e in enumerate(made)]
 
-    def _made(self, n: int, data: TrainingSet, key: tuple, lost: list[str]) -> list[Example]:
+    def _made(self, n: int, data: TrainingSet, key: tuple, shape: tuple[int, int], lost: list[str]) -> list[Example]:
         """Composes a group of one image's object, pasted into n - 1 other images."""
         rng = KeyedRNG(*key)
         source = rng.below(len(data.items))
@@ -154,22 +168,24 @@ class Batches(Dataset):
         shots = [Shot(item, rng.chance(self.recipe.augment.flip), 0.0) for item in [source] * n + others]
         rngs = [KeyedRNG(*key, place) for place in range(len(shots))]
         common = [[data.items[shot.item].group] for shot in shots]
-        made = self._examples(shots, common, data, rngs, lost)
+        made = self._examples(shots, common, data, rngs, shape, lost)
         pairs = zip(made[1:n], made[n:], rngs[n:], strict=True)
         return [made[0]] + [planted(*other, *own, rng) for own, other, rng in pairs]
 
-    def _mixed(self, groups: list[list[Example]], meeting: Meeting, number: int, key: tuple):
+    def _mixed(
+        self, groups: list[list[Example]], meeting: Meeting, number: int, key: tuple, shape: tuple[int, int]
+    ) -> list[list[Example]]:
         """Adds distractors to the examples of all groups: of other groups, or by default of the next one."""
         augment = self.recipe.augment
         places = range(1, 1 + len(groups))
         others = groups[1:] + groups[:1]
         if augment.distractor_images:
-            found = [self._distractors(meeting, number, (*key, "strangers", place)) for place in places]
+            found = [self._distractors(meeting, number, (*key, "strangers", place), shape) for place in places]
             others = [distractors or other for distractors, other in zip(found, others, strict=True)]
         parts = zip(groups, others, places, strict=True)
         return [mix(own, other, augment, KeyedRNG(*key, f"mix {place}")) for own, other, place in parts]
 
-    def _distractors(self, meeting: Meeting, number: int, key: tuple) -> list[Example]:
+    def _distractors(self, meeting: Meeting, number: int, key: tuple, shape: tuple[int, int]) -> list[Example]:
         """Reads one image each of groups unlike those of the meeting, and one of no group."""
         recipe, data, rng = self.recipe, self.sets[number], KeyedRNG(*key)
         names = [
@@ -181,7 +197,8 @@ class Batches(Dataset):
         items = [rng.pick(data.groups[name]) for name in chosen] + loose
         shots = [Shot(item, rng.chance(recipe.augment.flip), 0.0) for item in items]
         rngs = [KeyedRNG(*key, place) for place in range(len(shots))]
-        return self._examples(shots, [[data.items[i].group] for i in items], data, rngs, []) if shots else []
+        common = [[data.items[i].group] for i in items]
+        return self._examples(shots, common, data, rngs, shape, []) if shots else []
 
 
 def _numbered(data: TrainingSet) -> Iterable[tuple[int, Item]]:
