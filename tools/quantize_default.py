@@ -12,13 +12,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+import cosod
 from cosod import models
 from cosod.inference.backends.integer_steps import SUFFIX, IntegerSteps
 from cosod.inference.backends.quantization import quantized
-from cosod.io import read_image
 from cosod.io.atomic_write import whole
 from cosod.io.photo_groups import find_groups
-from cosod.io.tensors import shrink, to_batch
+from cosod.io.prefetch import batched_by
+from cosod.io.tensors import to_batch
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
 
@@ -52,9 +53,10 @@ def spaced(items: list, number: int) -> list:
 
 
 def batches(network: CoSaliencyNetwork, photos: list[Path]) -> list[Tensor]:
-    """The photos as the network takes them."""
-    images = [shrink(read_image(path), network.size) for path in photos]
-    return list(to_batch(images, network.mean, network.std).split(BATCH))
+    """The photos as the network takes them, in batches of one shape."""
+    inputs = cosod.Detector(network, "cpu").inputs(photos)
+    parts = batched_by(inputs.read(range(len(photos))), BATCH, lambda item: item[1].shape)
+    return [to_batch([image for _, image in part], network.mean, network.std) for part in parts]
 
 
 @torch.inference_mode()

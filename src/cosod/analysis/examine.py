@@ -16,6 +16,7 @@ from cosod.inference.detector import Detector
 from cosod.inference.group_forward import GroupForward, joined
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
+from cosod.io.prefetch import batched_by
 from cosod.io.tensors import shrink
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 from cosod.models.modules.affinity import affinity_of
@@ -78,7 +79,7 @@ class Examined:
 class _Read:
     index: int
     picture: np.ndarray
-    square: np.ndarray
+    shrunk: np.ndarray
 
 
 def classifier_of(network: CoSaliencyNetwork) -> nn.Linear | None:
@@ -121,7 +122,8 @@ def examine(
     deep: list[Features] = []
     first: list[_Read] = []
     for part in _read(detector, group, on_error, on_read):
-        deep.append(forward.encode_deep([item.square for item in part]))
+        alike = len({item.shrunk.shape for item in part}) == 1
+        deep += [forward.encode_deep([item.shrunk for item in some]) for some in ([part] if alike else zip(part))]
         indices += [item.index for item in part]
         first += part[: max(0, images - len(first))]
     if not indices:
@@ -130,13 +132,16 @@ def examine(
     del deep
     consensus = network.consensus(features)
     vectors = image_vectors(network, features, consensus) if "consensus" in kinds else np.zeros((0, 0), np.float32)
-    shown: list[Shown] = []
+    shown: dict[int, Shown] = {}
     if set(kinds) - {"consensus"}:
-        for start in range(0, len(first), detector.batch):
-            part = first[start : start + detector.batch]
-            of_part = consensus.part(slice(start, start + len(part)))
-            shown += _show(forward, part, [group.stems[item.index] for item in part], of_part, kinds)
-    return Examined(group.name, tuple(group.stems[i] for i in indices), vectors, tuple(shown))
+        for pairs in batched_by(enumerate(first), detector.batch, lambda pair: pair[1].shrunk.shape):
+            rows, part = (list(column) for column in zip(*pairs, strict=True))
+            of_part = consensus.part(rows)
+            stems = [group.stems[item.index] for item in part]
+            shown |= zip(rows, _show(forward, part, stems, of_part, kinds), strict=True)
+    return Examined(
+        group.name, tuple(group.stems[i] for i in indices), vectors, tuple(shown[row] for row in sorted(shown))
+    )
 
 
 def image_vectors(network: CoSaliencyNetwork, features: Features, consensus: Consensus) -> np.ndarray:
@@ -171,7 +176,8 @@ def _read(detector: Detector, group: Group, on_error, on_read) -> Iterator[list[
             return error
         scale = PHOTO_SIDE / max(image.shape[:2])
         size = tuple(max(1, round(pixels * scale)) for pixels in image.shape[1::-1])
-        return _Read(index, cv2.resize(image, size, interpolation=cv2.INTER_AREA), shrink(image, detector.size))
+        picture = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return _Read(index, picture, shrink(image, detector.shape(*image.shape[:2])))
 
     with ThreadPoolExecutor(4, thread_name_prefix="cosod-inspect") as pool:
         for start in range(0, len(group.images), detector.batch):
@@ -197,7 +203,7 @@ def _show(forward: GroupForward, part, stems: list[str], consensus: Consensus, k
             of_one[name] = values[0]
 
     with watched as levels:
-        features = forward.encode([item.square for item in part])
+        features = forward.encode([item.shrunk for item in part])
         if "decoder" in kinds:
             # Of a network whose k depends on the group (GCoNet+ as published), the maps are those of this batch.
             indices = list(range(len(part)))
@@ -206,7 +212,9 @@ def _show(forward: GroupForward, part, stems: list[str], consensus: Consensus, k
     for number, of_one in enumerate(found):
         of_one["levels"] = tuple(level[number, 0].cpu().numpy() for level in levels)
     if "attention" in kinds:
-        add("attention", consensus.attention)
+        # Of a group whose images have different shapes, positions stand in a row, with free places at its end.
+        grid = features.deep.shape[-2:]
+        add("attention", consensus.attention.flatten(2)[..., : grid.numel()].unflatten(2, grid))
     if "activation" in kinds:
         add("response", network.response(features, consensus))
         for of_one, activation in zip(found, _activations(network, features.deep), strict=False):

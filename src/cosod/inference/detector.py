@@ -29,6 +29,7 @@ from cosod.inference.region_filter import RegionClassifier
 from cosod.inference.uniform_images import tell_uniform, with_uniform
 from cosod.io.images import ImageSource
 from cosod.io.prefetch import Inputs, as_group, batched
+from cosod.io.tensors import input_shape
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Steps
 
@@ -187,7 +188,7 @@ class Detector:
 
     @property
     def size(self) -> int:
-        """Side of the square that images are resized to."""
+        """Side of the square that images are resized to, or that has about as many pixels as what they become."""
         return self.options.size
 
     @property
@@ -204,6 +205,34 @@ class Detector:
     def precision(self) -> str:
         """``float32``, ``bfloat16`` or ``int8``: what the network computes in."""
         return self.options.precision
+
+    @property
+    def stride(self) -> int | None:
+        """Sides of the images that the network is given are multiples of it; None where they are squares."""
+        return self.network.stride if self.network.keep_aspect else None
+
+    def shape(self, height: int, width: int) -> tuple[int, int]:
+        """Returns height and width that an image of this height and width is resized to."""
+        return input_shape(height, width, self.size, self.stride)
+
+    def inputs(self, images: Sequence[ImageSource], on_error: OnError | None = None, twice: bool = False) -> Inputs:
+        """Returns images as the network is given them: read when they are asked for, and shrunk.
+
+        Args:
+            images: as for :meth:`segment`.
+            on_error: as for :meth:`stream`.
+            twice: whether they are asked for a second time, so that keeping them pays.
+
+        Raises:
+            InputError: no images.
+
+        Example:
+            >>> for index, pixels in detector.inputs(photos).read(range(len(photos))):  # doctest: +SKIP
+            ...     print(photos[index], pixels.shape)
+        """
+        return Inputs(
+            as_group(images), self.size, self.max_pixels, on_error, twice, find_uniform=True, stride=self.stride
+        )
 
     def segment(self, images: Sequence[ImageSource]) -> list[np.ndarray]:
         """Computes the co-saliency maps of one group.
@@ -288,7 +317,7 @@ class Detector:
         """
         check_process(self._process, self._runtime, self.device)
         twice = consensuses is None and self.options.feature_bytes > 0
-        inputs = Inputs(as_group(images), self.size, self.max_pixels, on_error, twice, find_uniform=True)
+        inputs = self.inputs(images, on_error, twice)
         if consensuses is None:
             results, each = self.pipeline.group(inputs), 1
         else:
@@ -362,13 +391,13 @@ class Detector:
         check_process(self._process, self._runtime, self.device)
         images = as_group(images)
         masks = check_masks(masks, len(images))
-        inputs = Inputs(images, self.size, self.max_pixels, on_error, twice=False, find_uniform=True)
+        inputs = self.inputs(images, on_error)
         learned = self.pipeline.learn(inputs, masks, self.identity)
         tell_uniform(inputs)
         if negatives is None or (isinstance(negatives, Sequence) and not negatives):
             return learned
         later = None if on_error is None else lambda index, error: on_error(len(images) + index, error)
-        others = Inputs(as_group(negatives), self.size, self.max_pixels, later, twice=False, find_uniform=True)
+        others = self.inputs(negatives, later)
         try:
             return self.pipeline.against(learned, others)
         finally:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cosod.io.prefetch import Inputs, batched
+from cosod.io.prefetch import Inputs, batched_by
 from cosod.models.base import Features
 
 #: Bytes of one piece of memory that features of a large group are kept in.
@@ -19,7 +19,7 @@ class EncodedGroup:
 
     Args:
         inputs: the images.
-        encode: n shrunk images ``(S, S, 3)`` uint8 -> their features.
+        encode: n shrunk images ``(H, W, 3)`` uint8 of one shape -> their features.
         batch: images at once.
         bound: bytes of features to keep. What goes beyond is encoded again each time it is asked for, so that memory
             does not grow with the group.
@@ -28,21 +28,24 @@ class EncodedGroup:
     def __init__(self, inputs: Inputs, encode: Callable[[list[np.ndarray]], Features], batch: int, bound: int):
         self.inputs, self.encode, self.batch, self.bound = inputs, encode, batch, bound
         self._kept: dict[int, _Row] = {}
-        self._free: _Row | None = None  # the first free row of the block that is being filled
+        self._free: dict[tuple[int, int], _Row] = {}  # by shape, the first free row of the block that is being filled
         self._bytes = 0
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def batches(self, indices: Iterable[int], last: bool = False) -> Iterator[tuple[list[int], Features]]:
-        """Yields indices and features of images, in order; those that cannot be read are reported once and left out.
+        """Yields indices and features of images; those that cannot be read are reported once and left out.
+
+        A batch has images of one shape. Batches of images of one shape alone are in order; where shapes differ, they
+        are nearly so (:func:`cosod.io.prefetch.batched_by`).
 
         Args:
             indices: indices of the images.
             last: they are not asked for again: features are freed as they are given out. An image that has to be read
                 again and cannot be any more is reported and left out, as before.
         """
-        for part in batched(self._items(indices), self.batch):
+        for part in batched_by(self._items(indices), self.batch, self._shape):
             yield [index for index, _ in part], self._features(part, last)
 
     def _items(self, indices: Iterable[int]) -> Iterator[tuple[int, np.ndarray | None]]:
@@ -56,6 +59,10 @@ class EncodedGroup:
             elif upcoming is not None and upcoming[0] == index:
                 yield upcoming
                 upcoming = next(images, None)
+
+    def _shape(self, item: tuple[int, np.ndarray | None]) -> tuple[int, ...]:
+        index, image = item
+        return self._kept[index].batch.size if image is None else image.shape[:2]
 
     @torch.inference_mode()
     def _features(self, part: Sequence[tuple[int, np.ndarray | None]], last: bool) -> Features:
@@ -84,13 +91,13 @@ class EncodedGroup:
         Memory that stays between the memory that layers ask for and give back would leave holes that the next batch
         does not fit into, and a process could grow to twice what it holds.
         """
-        if self._free is None or self._free.number == len(self._free.batch.deep):
+        place = self._free.get(row.batch.size)
+        if place is None or place.number == len(place.batch.deep):
             left = min(len(self) - len(self._kept), (self.bound - self._bytes) // size)
-            self._free = _Row(_block(row.batch, max(1, min(left, BLOCK_BYTES // size))), 0)
-        place = self._free
+            place = _Row(_block(row.batch, max(1, min(left, BLOCK_BYTES // size))), 0)
         for to, level in zip(_levels(place.batch), _levels(row.batch), strict=True):
             to[place.number].copy_(level[row.number])
-        self._free = _Row(place.batch, place.number + 1)
+        self._free[row.batch.size] = _Row(place.batch, place.number + 1)
         return place
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cosod.errors import ImageError, InputError
+from cosod.inference.deep_rows import DeepRows, together
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.presence import FLOOR, Calibration, count, group_presence, pooled, similarity, where_like
 from cosod.inference.reference_sampling import ReferenceSampling, choose, sampled
@@ -82,21 +83,15 @@ def _exact(
 
 
 def _deepest(group: EncodedGroup) -> tuple[list[int], Features]:
-    """Returns indices of the images that can be read, and their deepest features.
-
-    They are written into one piece of memory: kept part by part they would stand in the way of the layers' memory, and
-    be there twice when they are put together.
-    """
+    """Returns indices of the images that can be read, and their deepest features."""
     indices: list[int] = []
-    whole = None
-    for part, found in group.batches(range(len(group))):
-        if whole is None:
-            whole = Features((), found.deep.new_empty((len(group), *found.deep.shape[1:])), found.size)
-        whole.deep[len(indices) : len(indices) + len(part)] = found.deep
+    rows = DeepRows(len(group))
+    for part, features in group.batches(range(len(group))):
+        rows.add(features.deep)
         indices += part
-    if whole is None:
+    if not indices:
         raise ImageError("none of the images could be read")
-    return indices, whole._replace(deep=whole.deep[: len(indices)])
+    return indices, Features((), rows.tensor(), features.size)
 
 
 @torch.inference_mode()
@@ -242,9 +237,11 @@ class _Gathered:
             self._weight = self._weight + weight.sum()
             return
         new = (features.deep, attention, weight)
-        kept = tuple(map(torch.cat, zip(self._kept, new, strict=True))) if self._kept else new
-        rows = kept[2].topk(min(MOST, len(kept[2]))).indices.sort().values
-        self._kept = tuple(part[rows] for part in kept)
+        if self._kept:
+            deep, attention = (together(pair) for pair in zip(self._kept[:2], new[:2], strict=True))
+            new = (deep, attention, torch.cat([self._kept[2], weight]))
+        rows = new[2].topk(min(MOST, len(new[2]))).indices.sort().values
+        self._kept = tuple(part[rows] for part in new)
 
     def consensus(self) -> Consensus:
         """Returns the consensus of all that was added."""

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cosod.inference.deep_rows import together
 from cosod.io.tensors import to_batch
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output, Steps
 
@@ -58,7 +59,7 @@ class GroupForward:
         self.device = device or next(network.parameters()).device
 
     def encode(self, images: Sequence[np.ndarray]) -> Features:
-        """Encodes shrunk images ``(S, S, 3)`` uint8, as many as fit into memory."""
+        """Encodes shrunk images ``(H, W, 3)`` uint8 of one size, as many as fit into memory."""
         return self.steps.encode(to_batch(images, self.network.mean, self.network.std, self.device))
 
     def encode_deep(self, images: Sequence[np.ndarray]) -> Features:
@@ -116,7 +117,7 @@ class GroupForward:
 
 def joined(parts: Sequence[Features]) -> Features:
     """Concatenates the deepest features of a group that comes in parts: all that its consensus is formed from."""
-    return Features((), torch.cat([part.deep for part in parts]), parts[0].size)
+    return Features((), together(part.deep for part in parts), parts[0].size)
 
 
 @contextlib.contextmanager

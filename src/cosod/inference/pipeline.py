@@ -22,7 +22,7 @@ from cosod.inference.presence import Calibration, count
 from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.zoom_in import Look, blended, look_closer
 from cosod.io.images import ImageSource
-from cosod.io.prefetch import Inputs, batched
+from cosod.io.prefetch import Inputs, batched_by, in_order
 from cosod.io.tensors import to_own_size
 from cosod.models import registry
 from cosod.models.base import Consensus, Features, Output
@@ -34,7 +34,7 @@ class Result:
 
     Attributes:
         index: index of the image in the list that was given.
-        small: co-saliency ``(1, S, S)`` in [0, 1] at the size that the network works at.
+        small: co-saliency ``(1, h, w)`` in [0, 1] at the size that the network works at.
         size: height and width of the upright image.
         look: what a closer look showed, if there was one.
         presence: probability that the shared object is in the image at all; None where the weights carry no
@@ -102,13 +102,19 @@ class Pipeline:
         return shared(self.network, self.calibration, group, self.options.sampling, precision, kept_calibration)
 
     def decoded(self, group: EncodedGroup, indices: list[int], consensus: Consensus) -> Iterator[Decoded]:
-        """Yields what the decoder makes of the images of a group, in batches; they are not asked for again."""
-        return self.forward.decode(group.batches(indices, last=True), consensus, indices)
+        """Yields what the decoder makes of the images of a group, in batches; they are not asked for again.
+
+        Args:
+            group: the group.
+            indices: of the images that the consensus was formed of, in their order there.
+            consensus: consensus of the group.
+        """
+        return self.forward.decode(group.batches(sorted(indices), last=True), consensus, indices)
 
     def filtered(
         self, output: Output, deep: Tensor, prototype: Tensor | None, negatives: Negatives | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Maps ``(n, 1, S, S)`` without regions of other things, and the factors they were multiplied by, if any."""
+        """Maps ``(n, 1, h, w)`` without regions of other things, and the factors they were multiplied by, if any."""
         if self.region_classifier is None or prototype is None:
             return output.maps, None
         factors = kept(output, deep, prototype, self.region_classifier, negatives)
@@ -138,10 +144,14 @@ class Pipeline:
         else:
             prototype = found.prototype if len(indices) > 1 else None
             parts = ((part, *self.filtered(output, features.deep, prototype)) for part, features, output in decoded)
-        for part, maps, factors in parts:
-            looks = self._looks(part, maps, factors, inputs, consensus)
-            for index, saliency in zip(part, maps, strict=True):
-                yield Result(index, saliency, inputs.sizes[index], looks.get(index), there[index])
+
+        def results() -> Iterator[Result]:
+            for part, maps, factors in parts:
+                looks = self._looks(part, maps, factors, inputs, consensus)
+                for index, saliency in zip(part, maps, strict=True):
+                    yield Result(index, saliency, inputs.sizes[index], looks.get(index), there[index])
+
+        yield from in_order(results(), lambda result: result.index, inputs, sorted(indices))
 
     def apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
         """Yields the results of images each by itself: for each image one for each consensus.
@@ -150,8 +160,17 @@ class Pipeline:
             ImageError: none of the images can be read.
         """
         found = False
-        for part in batched(inputs.read(range(len(inputs))), self.options.batch):
+        for results in in_order(
+            self._applied(consensuses, inputs), lambda results: results[0].index, inputs, range(len(inputs))
+        ):
             found = True
+            yield from results
+        if not found:
+            raise ImageError("none of the images could be read")
+
+    def _applied(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[list[Result]]:
+        """Yields the results of each image, nearly in order."""
+        for part in self._read(inputs):
             with torch.inference_mode():
                 features = self.forward.encode([image for _, image in part])
                 each = [(*self._maps(features, c), self.kept_rules.presence(features.deep, c)) for c in consensuses]
@@ -162,10 +181,14 @@ class Pipeline:
             ]
             for row, index in enumerate(indices):
                 size = inputs.sizes.pop(index)
-                for number, (maps, _, presence) in enumerate(each):
-                    yield Result(index, maps[row], size, looks[number].get(index), presence[row], number)
-        if not found:
-            raise ImageError("none of the images could be read")
+                yield [
+                    Result(index, maps[row], size, looks[number].get(index), presence[row], number)
+                    for number, (maps, _, presence) in enumerate(each)
+                ]
+
+    def _read(self, inputs: Inputs) -> Iterator[list[tuple[int, np.ndarray]]]:
+        """Yields all images in batches of one shape each."""
+        return batched_by(inputs.read(range(len(inputs))), self.options.batch, lambda item: item[1].shape)
 
     def learn(self, inputs: Inputs, masks: Sequence[ImageSource | None], identity: tuple[str, str]) -> GroupConsensus:
         """Learns what images share, to be saved; of marked images what is marked.
@@ -227,7 +250,7 @@ class Pipeline:
             )
 
         def decoded() -> Iterator[tuple[Output, Tensor]]:
-            for part in batched(inputs.read(range(len(inputs))), self.options.batch):
+            for part in self._read(inputs):
                 features = self.forward.encode([image for _, image in part])
                 yield self.forward.alone(features, consensus.alone()), features.deep
 
@@ -262,7 +285,7 @@ class Pipeline:
         return look_closer(indices, maps, factors, inputs, look)
 
     def _maps(self, features: Features, consensus: GroupConsensus) -> tuple[Tensor, Tensor | None]:
-        """Maps ``(n, 1, S, S)`` of images each by itself, as :meth:`filtered` gives them."""
+        """Maps ``(n, 1, h, w)`` of images each by itself, as :meth:`filtered` gives them."""
         output = self.forward.alone(features, consensus.alone())
         if not self.network.whole_group_maps:
             return self.filtered(output, features.deep, consensus.prototype, self.kept_rules.negatives(consensus))

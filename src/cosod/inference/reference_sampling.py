@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cosod.errors import ImageError
+from cosod.inference.deep_rows import DeepRows
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.options import ReferenceSampling
 from cosod.models.modules.group_affinity import GroupAffinity, References
@@ -20,7 +21,7 @@ class Sample(NamedTuple):
 
     Attributes:
         indices: in the group.
-        deep: their deepest features, ``(R, C, H, W)``.
+        deep: their deepest features, ``(R, C, H, W)``, or as :class:`.deep_rows.DeepRows` has them.
         weights: how many images each stands for, ``(R,)``.
     """
 
@@ -42,15 +43,15 @@ def sampled(group: EncodedGroup, sampling: ReferenceSampling) -> Sample:
     order = torch.randperm(len(group), generator=torch.Generator().manual_seed(sampling.seed)).tolist()
     wanted = sampling.references * (CANDIDATES if sampling.by == "spread" else 1)
     indices: list[int] = []
-    parts: list[Tensor] = []
+    found = DeepRows(wanted)
     for part, features in group.batches(order):
         indices += part
-        parts.append(features.deep)
+        found.add(features.deep)
         if len(indices) >= wanted:
             break
     if not indices:
         raise ImageError("none of the images could be read")
-    deep = torch.cat(parts)[:wanted]
+    deep = found.tensor()[:wanted]
     means = deep.mean(dim=(2, 3))
     if sampling.by == "spread":
         rows, weights = spread(means, sampling.references)

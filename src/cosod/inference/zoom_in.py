@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from cosod.errors import ImageError
 from cosod.io.images import read_image
-from cosod.io.prefetch import Inputs
+from cosod.io.prefetch import Inputs, batched_by
 from cosod.io.tensors import shrink, to_own_size
 
 #: What is shown around the object on each side, as a share of the object's side. Less costs the network its view of
@@ -44,7 +44,7 @@ class Box(NamedTuple):
 
 
 class Look(NamedTuple):
-    """A map ``(1, S, S)`` of what lies in a box."""
+    """A map ``(1, H, W)`` of what lies in a box."""
 
     box: Box
     map: Tensor
@@ -81,11 +81,11 @@ def look_closer(
 
     Args:
         indices: indices of the images in ``inputs``.
-        maps: what was found in them, ``(n, 1, S, S)``.
-        factors: what of them stayed (see :func:`cosod.inference.region_filter.kept`), ``(n, 1, S, S)``: what is gone
+        maps: what was found in them, ``(n, 1, H, W)``.
+        factors: what of them stayed (see :func:`cosod.inference.region_filter.kept`), ``(n, 1, H, W)``: what is gone
             there is not brought back.
         inputs: where the images come from; they are read once more, at their full size.
-        look: from images ``(S, S, 3)`` to maps.
+        look: from images ``(H, W, 3)`` of one shape to maps.
     """
     around = map(box_around, maps[:, 0].float().cpu().numpy())
     boxes = {index: box for index, box in zip(indices, around, strict=True) if box}
@@ -97,18 +97,21 @@ def look_closer(
             image = read_image(inputs.source(index), inputs.max_pixels)
         except ImageError:  # gone meanwhile, or too large for the memory: the map that is there stays
             return None
-        return shrink(np.ascontiguousarray(image[boxes[index].pixels(*image.shape[:2])]), inputs.size)
+        part = np.ascontiguousarray(image[boxes[index].pixels(*image.shape[:2])])
+        return shrink(part, inputs.shape(*part.shape[:2]))
 
     with ThreadPoolExecutor(2, thread_name_prefix="cosod-closer") as pool:
         parts = {index: part for index, part in zip(boxes, pool.map(cut, boxes), strict=True) if part is not None}
     if not parts:
         return {}
-    found = dict(zip(parts, look(list(parts.values())), strict=True))
+    found: dict[int, Tensor] = {}
+    for alike in batched_by(parts.items(), len(parts), lambda item: item[1].shape):
+        found |= zip((index for index, _ in alike), look([part for _, part in alike]), strict=True)
     if factors is not None:
         for index, factor in zip(indices, factors, strict=True):
             if index in found:
                 rows, columns = boxes[index].pixels(*factor.shape[1:])
-                found[index] = found[index] * F.interpolate(factor[None, :, rows, columns], factor.shape[1:])[0]
+                found[index] = found[index] * F.interpolate(factor[None, :, rows, columns], found[index].shape[1:])[0]
     return {index: Look(boxes[index], map_) for index, map_ in found.items()}
 
 

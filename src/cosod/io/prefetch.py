@@ -1,9 +1,10 @@
 """The images of a group on their way to a network: read ahead in threads, shrunk, and kept up to a bound."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,8 +12,12 @@ from cosod.errors import ImageError, InputError
 from cosod.io.images import ImageSource, kept, read_reduced
 from cosod.io.pixels import is_tensor, is_uniform
 from cosod.io.storage import is_remote
-from cosod.io.tensors import shrink
+from cosod.io.tensors import input_shape, shrink
 
+T = TypeVar("T")
+
+#: Batches that :func:`batched_by` may hold back.
+HELD = 4
 #: Bytes of shrunk images that a group may keep, so that a second pass need not read the files again.
 IMAGE_BYTES = 512 << 20
 
@@ -39,6 +44,8 @@ class Inputs:
     Args:
         sources: see :func:`cosod.io.read_image`.
         size: side of the square that they are resized to.
+        stride: they become rectangles of their own proportions, with sides that are multiples of it, in place of the
+            square (:func:`cosod.io.tensors.input_shape`); None of squares.
         max_pixels: larger images are refused.
         on_error: called with the index and the error of an image that cannot be read; None raises it.
         twice: whether they are read a second time, so that keeping them pays.
@@ -58,8 +65,10 @@ class Inputs:
         on_error: Callable[[int, ImageError], None] | None,
         twice: bool = True,
         find_uniform: bool = False,
+        stride: int | None = None,
     ):
         self.sources, self.size, self.max_pixels, self.on_error = sources, size, max_pixels, on_error
+        self.stride = stride
         self.sizes: dict[int, tuple[int, int]] = {}
         self.failed: set[int] = set()
         self.uniform: set[int] = set()
@@ -95,6 +104,10 @@ class Inputs:
             self._files[index] = again
         return again
 
+    def shape(self, height: int, width: int) -> tuple[int, int]:
+        """Returns height and width that an image is resized to."""
+        return input_shape(height, width, self.size, self.stride)
+
     def _load(self, index: int) -> np.ndarray | ImageError | None:
         """Returns the shrunk image, the error, or None for an image of one color."""
         if index in self._shrunk:
@@ -104,7 +117,7 @@ class Inputs:
         except ImageError as error:
             name = self.name(index)
             return error if name in str(error) else ImageError(f"{name}: {error}")
-        shrunk = shrink(image, self.size)
+        shrunk = shrink(image, self.shape(*self.sizes[index]))
         return None if self.find_uniform and is_uniform(shrunk) else shrunk
 
     def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
@@ -139,3 +152,47 @@ def batched(items, n: int) -> Iterator[list]:
     items = iter(items)
     while part := list(islice(items, n)):
         yield part
+
+
+def batched_by(items: Iterable[T], n: int, key: Callable[[T], Hashable]) -> Iterator[list[T]]:
+    """Yields lists of at most n items that are alike in a key, each with its items in order.
+
+    A list is given out when it is full or, where more than :data:`HELD` times n items wait, when it is the oldest.
+
+    Example:
+        >>> list(batched_by([1, 2, 3, 5, 4], 2, key=lambda number: number % 2))
+        [[1, 3], [2, 4], [5]]
+    """
+    waiting: dict[Hashable, list[T]] = {}
+    held = 0
+    for item in items:
+        kind = key(item)
+        waiting.setdefault(kind, []).append(item)
+        held += 1
+        if len(waiting[kind]) == n or held > HELD * n:
+            part = waiting.pop(kind if len(waiting[kind]) == n else next(iter(waiting)))
+            held -= len(part)
+            yield part
+    yield from waiting.values()
+
+
+def in_order(found: Iterable[T], index: Callable[[T], int], inputs: Inputs, indices: Sequence[int]) -> Iterator[T]:
+    """Yields what was found in images in the order of the images.
+
+    Args:
+        found: one for each image, nearly in order.
+        index: of what was found, the index of its image.
+        inputs: says which images were left out meanwhile.
+        indices: of all images that are looked at, ascending.
+    """
+    early: dict[int, T] = {}
+    upcoming = 0
+    for one in found:
+        early[index(one)] = one
+        while upcoming < len(indices) and (
+            (place := indices[upcoming]) in early or place in inputs.failed or place in inputs.uniform
+        ):
+            upcoming += 1
+            if place in early:
+                yield early.pop(place)
+    yield from (early[place] for place in sorted(early))

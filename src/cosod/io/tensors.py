@@ -17,15 +17,16 @@ LEAST_SIDE = 0.375
 
 
 @functools.lru_cache(maxsize=4096)
-def input_shape(height: int, width: int, size: int, stride: int) -> tuple[int, int]:
-    """Returns height and width that an image is resized to where its objects are to keep their proportions.
+def input_shape(height: int, width: int, size: int, stride: int | None) -> tuple[int, int]:
+    """Returns height and width that an image is resized to for a network.
 
-    Of the rectangles with sides that a network takes and about as many pixels as its square, it is the one that is
-    nearest to the image in aspect and to the square in pixels. Squeezed into a square, a photo of two things side by
-    side shows each of them half as wide as features of ordinary photos know it.
+    Without a stride it is a square. Else objects keep their proportions: of the rectangles with sides that the network
+    takes and about as many pixels as the square, it is the one that is nearest to the image in aspect and to the square
+    in pixels. (Squeezed into a square, a photo of two things side by side shows each of them half as wide as features
+    of ordinary photos know it.) An image of this shape keeps it.
 
     Args:
-        height, width: of the image.
+        height, width: height and width of the image.
         size: side of the square.
         stride: sides are multiples of it, as ``size`` is.
 
@@ -33,6 +34,8 @@ def input_shape(height: int, width: int, size: int, stride: int) -> tuple[int, i
         >>> input_shape(1000, 1000, 256, 32), input_shape(480, 640, 256, 32), input_shape(1920, 1080, 256, 32)
         ((256, 256), (224, 288), (352, 192))
     """
+    if stride is None:
+        return size, size
 
     def distance(shape: tuple[int, int]) -> tuple[float, float]:
         aspect = abs(math.log(shape[1] / shape[0] * height / width))

@@ -266,5 +266,4 @@ def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
 
 def _pooled(features: Features) -> Tensor:
     """Computes the logits of saliency at stride 16; what trains the gate does not train them."""
-    fine, saliency = features.skips[2:]
-    return F.adaptive_avg_pool2d(saliency.detach().float(), fine.shape[-2:])
+    return F.avg_pool2d(features.skips[3].detach().float(), 4)

@@ -17,7 +17,7 @@ from cosod.inference.detector import Detector
 from cosod.inference.group_forward import GroupForward
 from cosod.io.atomic_write import whole
 from cosod.io.images import ImageSource
-from cosod.io.prefetch import Inputs, batched
+from cosod.io.prefetch import batched_by
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
 from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
@@ -56,18 +56,22 @@ def describe(
         >>> indices, descriptors = describe(cosod.load(), photos)  # doctest: +SKIP
     """
     network = detector.network
-    inputs = Inputs(images, detector.size, detector.max_pixels, on_error, twice=False, find_uniform=True)
+    inputs = detector.inputs(images, on_error)
     # By the network itself: the detector's own steps are copies, whose backbone cannot be listened to.
     forward = GroupForward(network, detector.batch)
     indices, found = [], []
     with _Deepest(network) as deepest, torch.inference_mode():
-        for part in batched(inputs.read(range(len(inputs))), detector.batch):
+        read = inputs.read(range(len(inputs)))
+        for part in batched_by(read, detector.batch, lambda item: item[1].shape):
             features = forward.encode([image for _, image in part])
             deep = features.deep if deepest.features is None else deepest.features
             weight = F.adaptive_avg_pool2d(_own_maps(forward, features), deep.shape[-2:]) + FLOOR
             found.append(((deep * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3))).float().cpu().numpy())
             indices += [index for index, _ in part]
-    return indices, np.concatenate(found) if found else np.zeros((0, 0), np.float32)
+    if not found:
+        return [], np.zeros((0, 0), np.float32)
+    order = np.argsort(indices)
+    return [indices[row] for row in order], np.concatenate(found)[order]
 
 
 def _own_maps(forward: GroupForward, features: Features) -> Tensor:

@@ -74,7 +74,7 @@ def learn(clip: Clip, detector: Detector, sample: int = SAMPLE) -> Learned:
     """
     if sample < 2:
         raise InputError(f"{sample} frames to form a consensus of; give at least 2")
-    frames, total = clip.spread(sample, lambda frame: shrink(frame, detector.size))
+    frames, total = clip.spread(sample, lambda frame: shrink(frame, detector.shape(*frame.shape[:2])))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UniformImageWarning)
         try:
@@ -94,7 +94,7 @@ def maps(
     """
     smoother = Smoother(options)
     for frames in batched(clip.frames(), detector.batch):
-        small = [shrink(frame, detector.size) for frame in frames]
+        small = [shrink(frame, detector.shape(*frame.shape[:2])) for frame in frames]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UniformImageWarning)  # clips begin and end in black
             found = list(detector.apply(consensus, small))

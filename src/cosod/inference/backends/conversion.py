@@ -44,22 +44,19 @@ def import_openvino():
 
 
 def to_onnx(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
-    """An ONNX model with these names and a free first dimension ``N``; metadata become ``metadata_props``.
+    """An ONNX model with these names and free dimensions; metadata become ``metadata_props``.
 
     Raises:
         ExtraError: without onnx or onnxscript.
         InputError: a module that cannot be written so.
     """
     import_onnx()
-    free = tuple({0: torch.export.Dim("N", min=1)} for _ in graph.examples)
-    # Variable positional arguments are one argument, a tuple.
-    shapes = free if len(graph.inputs) == 1 else (free,)
     with _converting("ONNX"):
         program = torch.onnx.export(
             graph.module,
             graph.examples,
             dynamo=True,
-            dynamic_shapes=shapes,
+            dynamic_shapes=_free(graph),
             input_names=graph.inputs,
             output_names=graph.outputs,
             verbose=False,
@@ -83,7 +80,11 @@ def to_openvino(graph: Graph, metadata: Mapping[str, str] | None = None) -> tupl
     openvino = import_openvino()
     shapes = [openvino.PartialShape([-1, *example.shape[1:]]) for example in graph.examples]
     with _converting("OpenVINO"):
-        model = openvino.convert_model(graph.module, example_input=graph.examples, input=shapes)
+        if graph.strides:  # a trace would take height and width for constants
+            program = torch.export.export(graph.module, graph.examples, dynamic_shapes=_free(graph))
+            model = openvino.convert_model(program)
+        else:
+            model = openvino.convert_model(graph.module, example_input=graph.examples, input=shapes)
     if len(graph.inputs) == len(graph.outputs) == 1:
         model.inputs[0].get_tensor().set_names(set(graph.inputs))
         model.outputs[0].get_tensor().set_names(set(graph.outputs))
@@ -93,6 +94,12 @@ def to_openvino(graph: Graph, metadata: Mapping[str, str] | None = None) -> tupl
         path = Path(folder) / "model.xml"
         openvino.save_model(model, path, compress_to_fp16=False)
         return path.read_bytes(), path.with_suffix(".bin").read_bytes()
+
+
+def _free(graph: Graph) -> tuple:
+    """The free dimensions of a graph's arguments; variable positional arguments are one argument, a tuple."""
+    free = graph.free()
+    return free if len(graph.inputs) == 1 else (free,)
 
 
 def to_torchscript(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:

@@ -15,7 +15,7 @@ from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output, St
 from cosod.models.checkpoints import loading
 
 #: Raised when graphs of this version could not be used by the code before it, or the other way round.
-VERSION = 1
+VERSION = 2
 
 
 class ConvertedSteps:
@@ -24,18 +24,17 @@ class ConvertedSteps:
     Args:
         encoder: images -> skips and F.
         decoder: skips, F, vector (and spatial modulator) -> maps (and P and T).
-        size: side of the images.
     """
 
-    def __init__(self, encoder: OnnxRuntime | OpenVINO, decoder: OnnxRuntime | OpenVINO, size: int):
-        self._encoder, self._decoder, self._size = encoder, decoder, size
+    def __init__(self, encoder: OnnxRuntime | OpenVINO, decoder: OnnxRuntime | OpenVINO):
+        self._encoder, self._decoder = encoder, decoder
         # Beside the encoder's outputs the decoder takes the vector and, in SSNM, the spatial modulator.
         self._spatial = decoder.inputs - encoder.outputs == 2
 
     def encode(self, images: Tensor) -> Features:
-        """As :meth:`cosod.models.base.CoSaliencyNetwork.encode`, for images of the size they were made for."""
+        """As :meth:`cosod.models.base.CoSaliencyNetwork.encode`, for images of a size they were made for."""
         *skips, deep = self._encoder(images)
-        return Features(tuple(skips), deep, (self._size, self._size))
+        return Features(tuple(skips), deep, tuple(images.shape[-2:]))
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
         """Maps, and probability and threshold where the network has them."""
@@ -81,7 +80,7 @@ def _onnx(network: CoSaliencyNetwork, size: int, facts: tuple[str, ...]) -> Conv
 
     names = ("encoder.onnx", "decoder.onnx")
     files = kept(facts, names, make)
-    return ConvertedSteps(*(OnnxRuntime(files[name]) for name in names), size)
+    return ConvertedSteps(*(OnnxRuntime(files[name]) for name in names))
 
 
 def _openvino(network: CoSaliencyNetwork, size: int, facts: tuple[str, ...]) -> ConvertedSteps:
@@ -93,7 +92,7 @@ def _openvino(network: CoSaliencyNetwork, size: int, facts: tuple[str, ...]) -> 
     names = ("encoder.xml", "encoder.bin", "decoder.xml", "decoder.bin")
     files = kept(facts, names, make)
     encoder, decoder = (OpenVINO(files[f"{part}.xml"], files[f"{part}.bin"]) for part in ("encoder", "decoder"))
-    return ConvertedSteps(encoder, decoder, size)
+    return ConvertedSteps(encoder, decoder)
 
 
 def _onnx_versions() -> tuple[str, ...]:

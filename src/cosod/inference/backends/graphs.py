@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,8 @@ from cosod.inference.cpu_fusion import fold
 from cosod.inference.presence import FLOOR, Calibration, group_presence, pooled
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 
+#: Positions of the coarsest grid along a side, at most, where these stay free.
+MOST = 128
 #: Images of the examples. With a single one, converters would take the number for a constant.
 EXAMPLES = 3
 
@@ -24,12 +27,28 @@ class Graph:
             outputs.
         examples: examples of the inputs; their first dimension is the number of images, which stays free.
         inputs, outputs: names.
+        strides: of each input the stride of its grid, where height and width of the images stay free too; 0 of an input
+            that is no grid.
+        coarsest: stride of the coarsest grid, that of images is 1.
     """
 
     module: nn.Module
     examples: tuple[Tensor, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    strides: tuple[int, ...] = ()
+    coarsest: int = 1
+
+    def free(self) -> tuple[dict[int, Any], ...]:
+        """Returns the dimensions of each input that stay free, as ``torch.export`` takes them."""
+        images = torch.export.Dim("N", min=1)
+        if not self.strides:
+            return tuple({0: images} for _ in self.examples)
+        sides = [torch.export.Dim(name, min=2, max=MOST) for name in ("h", "w")]
+        return tuple(
+            {0: images, **{2 + axis: self.coarsest // stride * side for axis, side in enumerate(sides) if stride}}
+            for stride in self.strides
+        )
 
 
 class Encoder(nn.Module):
@@ -54,7 +73,10 @@ class Decoder(nn.Module):
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         skips, (deep, vector, *rest) = tensors[: self.skips], tensors[self.skips :]
         consensus = Consensus(vector, spatial=rest[0] if rest else None)
-        output = self.network.decode(Features(skips, deep, self.size), consensus)
+        size, stride = self.size, self.network.stride
+        if self.network.keep_aspect:
+            size = (stride * deep.shape[2], stride * deep.shape[3])
+        output = self.network.decode(Features(skips, deep, size), consensus)
         return tuple(t for t in (output.maps, output.probability, output.threshold) if t is not None)
 
 
@@ -83,11 +105,17 @@ class GroupModel(nn.Module):
 
 @torch.no_grad()
 def encoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
-    """Input ``images`` ``(N, 3, size, size)``, outputs ``skip1``, ... and ``deep``."""
+    """Input ``images`` ``(N, 3, size, size)``, outputs ``skip1``, ... and ``deep``.
+
+    Of a network that keeps the proportions of images, they may have any height and width that it takes.
+    """
     network = folded(network)
-    images = torch.zeros(EXAMPLES, 3, size, size)
-    skips = len(network.encode(images).skips)
-    return Graph(Encoder(network).eval(), (images,), ("images",), (*_skips(skips), "deep"))
+    images = _example(network, size)
+    features = network.encode(images)
+    strides = (1,) if network.keep_aspect else ()
+    return Graph(
+        Encoder(network).eval(), (images,), ("images",), (*_skips(len(features.skips)), "deep"), strides, network.stride
+    )
 
 
 @torch.no_grad()
@@ -97,14 +125,16 @@ def decoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
     Outputs ``maps`` and, where the network has them, ``probability`` and ``threshold``.
     """
     network = folded(network)
-    features = network.encode(torch.zeros(EXAMPLES, 3, size, size))
+    features = network.encode(_example(network, size))
     consensus = network.consensus(features)
     vector = consensus.vector.expand(EXAMPLES, -1, -1, -1).contiguous()
     spatial = () if consensus.spatial is None else (consensus.spatial,)
     examples = (*features.skips, features.deep, vector, *spatial)
     names = (*_skips(len(features.skips)), "deep", "vector", *(("spatial",) if spatial else ()))
     module = Decoder(network, size, len(features.skips)).eval()
-    return Graph(module, examples, names, ("maps", "probability", "threshold")[: len(module(*examples))])
+    outputs = ("maps", "probability", "threshold")[: len(module(*examples))]
+    strides = (*(_stride(level, features) for level in (*features.skips, features.deep)), 0)
+    return Graph(module, examples, names, outputs, strides if network.keep_aspect else (), network.stride)
 
 
 @torch.no_grad()
@@ -136,6 +166,15 @@ def folded(network: CoSaliencyNetwork) -> CoSaliencyNetwork:
         if getattr(module, "inplace", False):
             module.inplace = False  # half the time that a converter takes
     return network
+
+
+def _example(network: CoSaliencyNetwork, size: int) -> Tensor:
+    """Images; where height and width stay free they differ, as a converter takes what is the same for the same."""
+    return torch.zeros(EXAMPLES, 3, size, size + network.stride * network.keep_aspect)
+
+
+def _stride(level: Tensor, features: Features) -> int:
+    return features.size[0] // level.shape[2]
 
 
 def _skips(number: int) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ class IntegerSteps:
 
     Args:
         network: on the CPU, float32, in evaluation mode.
-        size: side of the images.
+        size: side of the images, or of the square that has about as many pixels.
         graph: of :func:`cosod.inference.backends.quantization.quantized`; by default the one in the package.
 
     Raises:
@@ -36,7 +36,6 @@ class IntegerSteps:
     def __init__(self, network: CoSaliencyNetwork, size: int, graph: bytes | None = None):
         graph = packaged_graph(network, size) if graph is None else graph
         self._arguments = (network, size, graph)
-        self._size = size
         self._encoder = OnnxRuntime(filled(graph, network))
         self._decoder = FastSteps(network, torch.device("cpu"))
 
@@ -46,7 +45,7 @@ class IntegerSteps:
     def encode(self, images: Tensor) -> Features:
         """As :meth:`cosod.models.base.CoSaliencyNetwork.encode`, for images of the size that the graph is for."""
         *skips, deep = self._encoder(images)
-        return Features(tuple(skips), deep, (self._size, self._size))
+        return Features(tuple(skips), deep, tuple(images.shape[-2:]))
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
         """As :meth:`cosod.models.base.CoSaliencyNetwork.decode`."""

@@ -26,7 +26,7 @@ from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints import loading
 
 #: Raised when graphs of this version could not be used by the code before it, or the other way round.
-FORMAT = 1
+FORMAT = 2
 #: Convolutions at the start that stay in float32.
 FLOAT_FIRST = 2
 #: Largest integer of a weight; symmetric, so that no weight needs a zero point.
@@ -68,8 +68,8 @@ def quantized(network: CoSaliencyNetwork, batches: Iterable[Tensor], size: int |
 
     Args:
         network: on the CPU, float32, in evaluation mode.
-        batches: normalized photos ``(N, 3, size, size)``, on which ranges are taken.
-        size: side of the images; by default the network's.
+        batches: normalized photos ``(N, 3, H, W)``, on which ranges are taken.
+        size: side of the images, or of the square that has about as many pixels; by default the network's.
 
     Returns:
         An ONNX model without the integer weights, for :func:`filled`; some 0.3 MB.

@@ -74,14 +74,13 @@ def described(coarse: Tensor, fine: Tensor, objectness: Tensor) -> Tensor:
     Args:
         coarse: the backbone's last feature, ``(N, C1, h, w)``.
         fine: the one before, ``(N, C2, 2 h, 2 w)``.
-        objectness: logits at any larger size, ``(N, 1, H, W)``.
+        objectness: logits at an eighth of the stride, ``(N, 1, 8 h, 8 w)``.
 
     Returns:
         ``(N, C1 + C2, h, w)``, float32, of lengths in [0.001, 0.999].
     """
-    size = coarse.shape[-2:]
     pair = [F.normalize(f.float(), dim=1) for f in (coarse, F.avg_pool2d(fine, 2))]
-    share = F.adaptive_avg_pool2d(objectness.float(), size).sigmoid().clamp(MARGIN, 1 - MARGIN)
+    share = F.avg_pool2d(objectness.float(), 8).sigmoid().clamp(MARGIN, 1 - MARGIN)
     return torch.cat(pair, dim=1) * (share * 2**-0.5)
 
 

@@ -106,9 +106,8 @@ class Recipe:
 
     def shape(self, height: int, width: int) -> tuple[int, int]:
         """Returns height and width that an image of this height and width is resized to."""
-        if not self.keep_aspect:
-            return self.side, self.side
-        return input_shape(height, width, self.side, entry(self.network).network.stride)
+        stride = entry(self.network).network.stride if self.keep_aspect else None
+        return input_shape(height, width, self.side, stride)
 
 
 def recipe_names() -> list[str]:

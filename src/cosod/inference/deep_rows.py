@@ -1,0 +1,77 @@
+"""The deepest features of a group's images side by side, in one piece of memory."""
+
+from collections.abc import Iterable
+
+from torch import Tensor
+
+
+class DeepRows:
+    """Tensors ``(n, C, h, w)`` of some images each, added one after the other.
+
+    They are written into one piece of memory: kept part by part they would stand in the way of the layers' memory, and
+    be there twice when they are put together.
+
+    Images may have grids of different shapes. Then their positions stand in a row, ``(N, C, 1, P)`` for the largest
+    number P of positions, and what is missing is zero: a descriptor of no length, which is no object to
+    :class:`cosod.models.modules.part_matching.PartMatching` and adds nothing to a mean under an attention.
+
+    Args:
+        rows: how many images are expected; more may come.
+
+    Example:
+        >>> rows = DeepRows(3)
+        >>> rows.add(torch.ones(2, 4, 2, 2))
+        >>> rows.add(torch.ones(1, 4, 2, 3))
+        >>> rows.tensor().shape
+        torch.Size([3, 4, 1, 6])
+    """
+
+    def __init__(self, rows: int):
+        self._expected, self._used = rows, 0
+        self._memory: Tensor | None = None
+        self._shapes: set[tuple[int, int]] = set()
+
+    def __len__(self) -> int:
+        return self._used
+
+    def add(self, deep: Tensor) -> None:
+        """Adds the features of some images."""
+        self._shapes.add((deep.shape[2], deep.shape[3]))
+        flat = deep.flatten(2)
+        self._fit(flat)
+        rows = self._memory[self._used : self._used + len(flat)]
+        rows[:, :, : flat.shape[2]] = flat
+        rows[:, :, flat.shape[2] :] = 0
+        self._used += len(flat)
+
+    def tensor(self) -> Tensor:
+        """Returns all features, ``(N, C, h, w)`` where all grids are alike, else ``(N, C, 1, P)``; at least one."""
+        found = self._memory[: self._used]
+        shape = next(iter(self._shapes)) if len(self._shapes) == 1 else (1, found.shape[2])
+        return found.unflatten(2, shape)
+
+    def _fit(self, flat: Tensor) -> None:
+        """Makes the memory large enough for more rows, and for rows of more positions."""
+        memory = self._memory
+        count, channels, positions = flat.shape
+        needed = self._used + count
+        if memory is None:
+            self._memory = flat.new_empty(max(needed, self._expected), channels, positions)
+        elif needed > len(memory) or positions > memory.shape[2]:
+            shape = (max(needed, len(memory)), channels, max(positions, memory.shape[2]))
+            self._memory = memory.new_zeros(shape)
+            self._memory[: self._used, :, : memory.shape[2]] = memory[: self._used]
+
+
+def together(parts: Iterable[Tensor]) -> Tensor:
+    """Puts tensors ``(n, C, h, w)`` into one, as :class:`DeepRows` does.
+
+    Example:
+        >>> together([torch.ones(2, 4, 2, 2), torch.ones(1, 4, 2, 2)]).shape
+        torch.Size([3, 4, 2, 2])
+    """
+    parts = list(parts)
+    rows = DeepRows(sum(map(len, parts)))
+    for part in parts:
+        rows.add(part)
+    return rows.tensor()
