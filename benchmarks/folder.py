@@ -82,12 +82,10 @@ def write_photos(folder: Path, images: Iterator[Image.Image]) -> None:
 
 def reading(case: Case) -> Callable[[], float]:
     """Reading and shrinking all photos."""
-    from cosod.io.prefetch import Inputs
-
     detector, paths = _detector(case), sorted(case.photos.iterdir())
 
     def read() -> None:
-        inputs = Inputs(paths, detector.size, detector.max_pixels, None)
+        inputs = detector.inputs(paths, twice=True)
         for _ in inputs.read(range(len(paths))):
             pass
 
@@ -180,12 +178,13 @@ def _detector(case: Case):
 
 
 def _ready(case: Case, detector):
-    """Some of the photos as normalized images ``(N, 3, S, S)``."""
+    """Some of the photos as normalized images ``(N, 3, H, W)``, all of the shape that the first one has."""
     from cosod.io.images import read_image
     from cosod.io.tensors import shrink, to_batch
 
     found = sorted(case.photos.iterdir())[:READY]
-    images = [shrink(read_image(path), detector.size) for path in found]
+    pixels = [read_image(path) for path in found]
+    images = [shrink(image, detector.shape(*pixels[0].shape[:2])) for image in pixels]
     return to_batch(images, detector.network.mean, detector.network.std, detector.device)
 
 

@@ -34,7 +34,6 @@ from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import shared
 from cosod.inference.reference_sampling import WAYS, ReferenceSampling
 from cosod.io.images import SUFFIXES
-from cosod.io.prefetch import Inputs
 
 HELD_OUT = Path(__file__).parents[1] / "tools" / "held_out.txt"
 REFERENCES = (16, 32, 64, 128)
@@ -51,7 +50,7 @@ def deviation(duts: Path, seeds: int) -> None:
     print("| group | references | mean difference | largest in an image | largest | S | J |")
     print("|---|---|---|---|---|---|---|")
     for name, photos, measured in large_groups(duts):
-        inputs = Inputs(photos, detector.size, detector.max_pixels, None)
+        inputs = detector.inputs(photos, twice=True)
         group = EncodedGroup(inputs, detector.forward.encode, detector.batch, 1 << 40)
         truths = [truth(photos[i], detector.size) for i in measured]
         exact = maps(detector, group, measured, ReferenceSampling(0))

@@ -19,8 +19,6 @@ import torch
 from folder import QUALITY, photos
 
 from cosod import load
-from cosod.io.images import MAX_PIXELS
-from cosod.io.prefetch import Inputs
 from cosod.io.tensors import to_own_size
 from cosod.postprocess.render import save_image, to_8bit
 
@@ -53,14 +51,14 @@ def main() -> None:
         files = [folder / f"{number}.jpg" for number in range(options.number)]
         for file, photo in zip(files, photos(options.images, options.number), strict=True):
             photo.save(file, quality=QUALITY)
-        inputs = Inputs(files, detector.size, MAX_PIXELS, None)
+        inputs = detector.inputs(files, twice=True)
         small = [image for _, image in inputs.read(range(len(files)))]
         maps = [torch.from_numpy(saliency)[None] for saliency in detector.segment(small)]
         sizes = [inputs.sizes[number] for number in range(len(files))]
         targets = [file.with_suffix(".png") for file in files]
 
         def read() -> None:
-            inputs = Inputs(files, detector.size, MAX_PIXELS, None, twice=False)
+            inputs = detector.inputs(files)
             for _ in inputs.read(range(len(files))):
                 pass
 

@@ -26,8 +26,6 @@ from cosod import doctor, models
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.region_filter import RegionClassifier, cosines, reduced, regions
 from cosod.io.images import read_image
-from cosod.io.prefetch import Inputs
-from cosod.io.tensors import shrink
 from cosod.models import registry
 from cosod.models.base import Consensus
 from cosod.models.checkpoints import safetensors_file
@@ -38,7 +36,7 @@ SHARPNESS, MARGINS = (20.0, 40.0), (0.1, 0.15, 0.2, 0.25, 0.3)
 
 
 class CalibrationGroup(NamedTuple):
-    """Images ``(S, S, 3)`` and masks ``(S, S)``."""
+    """Images ``(H, W, 3)`` and masks ``(H, W)``."""
 
     images: list[np.ndarray]
     masks: list[np.ndarray]
@@ -54,19 +52,18 @@ class Seen(NamedTuple):
     mask: np.ndarray
 
 
-def load(data: Path, name: str, size: int) -> CalibrationGroup:
+def load(data: Path, name: str) -> CalibrationGroup:
     images, masks = [], []
     for path in sorted((data / "images" / name).iterdir()):
-        mask = cv2.imread(str(data / "gts" / name / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
-        mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA) > 127
+        mask = cv2.imread(str(data / "gts" / name / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE) > 127
         if len(images) < IMAGES and 0 < mask.mean() < 1:
-            images.append(shrink(read_image(path), size))
+            images.append(read_image(path))
             masks.append(mask)
     return CalibrationGroup(images, masks)
 
 
 def concatenated(groups: list[CalibrationGroup], rng: np.random.Generator) -> list[CalibrationGroup]:
-    """Each image beside one of another group, both at half their width, on a side by chance."""
+    """Each image beside one of another group, both at half the own one's width, on a side by chance."""
     found = []
     for number, group in enumerate(groups):
         images, masks = [], []
@@ -89,7 +86,7 @@ def situations(
     """The images of a group in every situation."""
 
     def encoded(rows) -> EncodedGroup:
-        inputs = Inputs([group.images[row] for row in rows], detector.size, detector.max_pixels, None)
+        inputs = detector.inputs([group.images[row] for row in rows])
         return EncodedGroup(inputs, detector.forward.encode, detector.batch, 1 << 40)
 
     def see(situation: str, rows, images: EncodedGroup, consensus: Consensus, prototype: Tensor) -> Iterator[Seen]:
@@ -100,7 +97,7 @@ def situations(
                 where, cores = regions(probability[place])
                 alike = cosines(where, cores, features.deep[place].float(), prototype.float())
                 mask = cv2.resize(
-                    group.masks[rows[index]].astype(np.float32), where.shape, interpolation=cv2.INTER_AREA
+                    group.masks[rows[index]].astype(np.float32), where.shape[::-1], interpolation=cv2.INTER_AREA
                 )
                 yield Seen(f"{situation}, {name}", maps[place], where, alike, mask > 0.5)
 
@@ -143,7 +140,7 @@ def main():
     seen: list[Seen] = []
     for data in [args.duts, *args.set]:
         names = held_out() if data == args.duts else sorted(p.name for p in (data / "images").iterdir())
-        groups = [load(data, name, detector.size) for name in names]
+        groups = [load(data, name) for name in names]
         for kind, them in (("alone", groups), ("beside a distractor", concatenated(groups, rng))):
             seen += [one for group in them for one in situations(detector, group, f"{data.name} {kind}", rng)]
     kinds = {kind: [one for one in seen if kind in one.situation] for kind in ("alone", "beside")}

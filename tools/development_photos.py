@@ -14,12 +14,15 @@ import cosod
 from cosod.inference.consensus_file import marked_attention
 from cosod.inference.region_filter import descriptors
 from cosod.io.images import read_image
-from cosod.io.tensors import shrink
+from cosod.io.prefetch import batched_by
+from cosod.io.tensors import PIXELS
 from cosod.models.base import Output
 from cosod.training.data.coarse_labels import CoarseLabels
 
 #: Groups of a set, and photos of a group.
 GROUPS, IMAGES = 30, 12
+#: Photos that are encoded at once.
+BATCH = 4
 #: Groups that are called otherwise in another set. What a face is of is a person.
 OTHER_NAMES = {"aeroplane": "plane", "face": "person", "pottedplant": "flower"}
 #: Its groups are classes of ImageNet, by number.
@@ -31,7 +34,10 @@ UNNAMED = "DUTS_rest"
 
 
 class Encoded(NamedTuple):
-    """F of the images of a group, ``(N, C, H, W)``, and their masks as attention, ``(N, 1, H, W)``.
+    """F of the images of a group, ``(N, C, 1, P)``, and their masks as attention, ``(N, 1, 1, P)``.
+
+    Images have grids of different shapes; P is the same for all, and what is missing is zero
+    (:class:`cosod.inference.deep_rows.DeepRows`).
 
     Attributes:
         source: name of the set.
@@ -97,7 +103,7 @@ class Photos:
         return [own, *([EVERYDAY] if EVERYDAY in named else [])] if own == UNNAMED else named
 
     def deep(self, chosen: list[tuple[int, int]]) -> torch.Tensor:
-        """F of photos, given by group and image, ``(N, C, H, W)``."""
+        """F of photos, given by group and image, ``(N, C, 1, P)``."""
         return torch.stack([self.groups[g].deep[i] for g, i in chosen])
 
     def _without(self, group: Encoded, other: Encoded, name: str) -> bool:
@@ -108,30 +114,39 @@ class Photos:
 
     @torch.inference_mode()
     def _encode(self, detector: cosod.Detector, root: Path, group: str) -> Encoded:
-        images, marks, names = [], [], []
+        images, masks, names = [], [], []
         paths = sorted((root / "images" / group).iterdir())
         for path in paths:
             if len(images) == IMAGES:
                 break
             mask = cv2.imread(str(root / "gts" / group / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE) > 127
             if 0 < mask.mean() < 1:
-                images.append(shrink(read_image(path), detector.size))
-                marks.append(mask)
+                images.append(read_image(path))
+                masks.append(mask)
                 names.append(path.stem)
-        network = detector.network
-        deep, regions = [], []
-        for first in range(0, IMAGES, 4):
-            if part := images[first : first + 4]:
-                features = detector.forward.encode(part)
-                deep.append(features.deep.float().cpu().clone())
-                output = detector.forward.alone(features, network.consensus(features))
-                each = zip(_rows(output), features.deep.split(1), strict=True)
-                regions += [descriptors(one, f) for one, f in each]
-        together = torch.cat(deep)
-        attention = [marked_attention(m, m.shape, together.shape[-2:], m.size) for m in marks]
+        places = int(PIXELS[1] * detector.size**2 / detector.network.stride**2)
+        deep: dict[int, torch.Tensor] = {}
+        marks: dict[int, torch.Tensor] = {}
+        regions: dict[int, torch.Tensor] = {}
+        read = detector.inputs(images).read(range(len(images)))
+        for part in batched_by(read, BATCH, lambda item: item[1].shape):
+            features = detector.forward.encode([pixels for _, pixels in part])
+            output = detector.forward.alone(features, detector.network.consensus(features))
+            for (row, _), one, f in zip(part, _rows(output), features.deep.split(1), strict=True):
+                mask = masks[row]
+                deep[row] = _in_a_row(f[0].float().cpu(), places)
+                marks[row] = _in_a_row(marked_attention(mask, mask.shape, f.shape[-2:], mask.size), places)
+                regions[row] = descriptors(one, f)
+        rows = sorted(deep)
         kind = self.classes.of.get(group, group) if root.name == CLASSES else _plain(group)
         photos = frozenset(path.stem for path in paths)
-        return Encoded(root.name, kind, together, torch.stack(attention), regions, names, photos)
+        found = (torch.stack([of[row] for row in rows]) for of in (deep, marks))
+        return Encoded(root.name, kind, *found, [regions[row] for row in rows], [names[row] for row in rows], photos)
+
+
+def _in_a_row(grid: torch.Tensor, places: int) -> torch.Tensor:
+    """A tensor ``(C, h, w)`` as ``(C, 1, places)``, what is missing being zero."""
+    return torch.nn.functional.pad(grid.flatten(1), (0, places - grid[0].numel()))[:, None]
 
 
 def _rows(output: Output) -> Iterator[Output]:

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from cosod.io.tensors import shrink, to_batch, to_own_size
+from cosod.io.prefetch import HELD, Inputs, batched_by, in_order
+from cosod.io.tensors import input_shape, shrink, to_batch, to_own_size
 
 
 @pytest.mark.parametrize(("mean", "std"), [((0.5,) * 3, (0.25,) * 3), ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))])
@@ -45,3 +46,40 @@ def test_maps_grow_to_the_size_of_their_photos(size):
     assert found.flags.c_contiguous
     np.testing.assert_allclose(found, expected, atol=1e-6)
     np.testing.assert_allclose(to_own_size(saliency.bfloat16(), size), expected, atol=0.01)
+
+
+ASPECTS = [1, 1.05, 4 / 3, 1.5, 16 / 9, 2, 3, 8, 100]
+
+
+@pytest.mark.parametrize("size", [64, 128, 224, 256, 352])
+def test_rectangles_have_the_proportions_of_images_and_the_pixels_of_squares(size):
+    for aspect in ASPECTS:
+        height, width = input_shape(1000, round(1000 * aspect), size, 32)
+        assert height % 32 == width % 32 == 0
+        assert 0.8 * size**2 <= height * width <= 1.12 * size**2
+        assert input_shape(height, width, size, 32) == (height, width)
+        assert input_shape(round(1000 * aspect), 1000, size, 32) == (width, height)
+        if size >= 224 and aspect <= 2:
+            assert abs(np.log(width / height / aspect)) < 0.09
+    assert input_shape(1000, 1000, size, 32) == (size, size)
+    assert input_shape(480, 640, size, None) == (size, size)
+
+
+def test_items_come_in_batches_of_a_kind_and_none_waits_for_long():
+    items = [("a", 0), *(("b", i) for i in range(1, 100))]
+    parts = list(batched_by(items, 3, lambda item: item[0]))
+    assert sorted(item for part in parts for item in part) == sorted(items)
+    assert all(len({kind for kind, _ in part}) == 1 and len(part) <= 3 for part in parts)
+    kinds = [(i % 7, i) for i in range(70)]
+    seen = [number for part in batched_by(kinds, 3, lambda item: item[0]) for _, number in part]
+    assert sorted(seen) == list(range(70))
+    assert max(place - number for place, number in enumerate(seen)) <= HELD * 3
+
+
+def test_what_is_nearly_in_order_is_given_in_order():
+    inputs = Inputs([None] * 8, 64, 1, None)
+    inputs.failed, inputs.uniform = {1}, {4}
+    found = in_order([2, 0, 5, 3, 7, 6], lambda number: number, inputs, range(8))
+    assert list(found) == [0, 2, 3, 5, 6, 7]
+    ahead = in_order(iter([0, 2]), lambda number: number, inputs, [0, 2])
+    assert next(ahead) == 0  # before the next one is asked for

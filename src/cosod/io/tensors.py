@@ -36,10 +36,13 @@ def input_shape(height: int, width: int, size: int, stride: int | None) -> tuple
     """
     if stride is None:
         return size, size
+    if height > width:
+        return input_shape(width, height, size, stride)[::-1]
 
     def distance(shape: tuple[int, int]) -> tuple[float, float]:
         aspect = abs(math.log(shape[1] / shape[0] * height / width))
-        return aspect + abs(math.log(shape[0] * shape[1] / size**2)), aspect
+        both = aspect + abs(math.log(shape[0] * shape[1] / size**2))
+        return round(both, 6), aspect  # ties, where more of one is less of the other, go to the aspect
 
     least = max(stride, math.ceil(LEAST_SIDE * size / stride) * stride)
     sides = range(least, int(PIXELS[1] * size**2 / least) + 1, stride)

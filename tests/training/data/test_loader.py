@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from PIL import Image
 
 from cosod.training.data.group_sampler import Sampler, zip_plans
 from cosod.training.data.keyed_rng import KeyedRNG
@@ -128,3 +129,16 @@ def test_distractors_are_of_other_names_and_one_is_of_no_group(tmp_path):
     batches._distractors(meeting, 0, ("key",), (32, 32))
     [names] = asked
     assert names.count("a/singles") == 1 and not {"a/horse_01", "a/horse_02", *meeting.groups} & set(names)
+
+
+def test_a_batch_has_the_shape_of_one_of_its_images(tmp_path):
+    folder = make_set(tmp_path / "made", sizes=(4, 4))
+    for path in [*folder.glob("*/*/*.jpg"), *folder.glob("*/*/*.png")]:
+        with Image.open(path) as picture:
+            picture.resize((96, 48)).save(path)
+    data = training_sets([read_groups(str(folder))])
+    options = {"augment__crop": 0.7, "augment__distractor_share": 1.0, "augment__made": 0.5, "size": 128}
+    batches = batches_of(data, **options)
+    shapes = {tuple(batches[index][0].images.shape[2:]) for index in range(len(batches))}
+    assert shapes == {batches.recipe.shape(48, 96)} == {(96, 160)}
+    assert batches[0][0].masks.shape[2:] == (96, 160)
