@@ -36,7 +36,7 @@ class Provenance:
     Attributes:
         model: registered name of the network.
         weights: hash of its configuration and weights, see :func:`cosod.models.checkpoints.loading.identity`.
-        size: side of the square that the images were resized to.
+        size: side of a square with as many pixels as the images were resized to.
         images: how many images it was learned from.
         marked: how many of them had a mask.
         references: how many equally weighted images they amount to.

@@ -82,7 +82,8 @@ class DetectorOptions:
     Attributes:
         device: ``auto`` (CUDA where there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1``, ...
         size: side in pixels of the square that images are resized to, at least 1 and as the network allows; by default
-            the network's own.
+            the network's own. The light networks take rectangles of each image's own proportions instead, with about
+            as many pixels (:func:`cosod.io.tensors.input_shape`).
         batch: number of images that are encoded or decoded at once, at least 1. It bounds memory and changes no
             result.
         max_pixels: images of more pixels are refused, at least 1 (see :func:`cosod.io.read_image`).
@@ -115,7 +116,7 @@ class DetectorOptions:
 
     device: str = _option("auto", "Device that the network runs on: auto, cpu, cuda, cuda:1, ...")
     size: int | None = _option(
-        None, "Side in pixels of the square that images are resized to.  [default: the network's]", least=1
+        None, "Side in pixels of a square with as many pixels as images are resized to.  [default: the network's]", least=1
     )
     batch: int = _option(
         8, "Number of images that the network takes at once; changes the memory used, not the results.", least=1

@@ -59,7 +59,7 @@ class RegionClassifier(Constants):
 
 
 def regions(saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the region of each pixel of a map ``(S, S)``, counted from 0, and which pixels are their cores.
+    """Returns the region of each pixel of a map ``(H, W)``, counted from 0, and which pixels are their cores.
 
     Cores are connected pixels above :data:`CORE`; each other pixel belongs to the core that is nearest. A map with less
     than two cores is one region.
@@ -83,7 +83,7 @@ def cosines(where: np.ndarray, cores: np.ndarray, deep: Tensor, prototype: Tenso
     """Computes the cosine ``(R,)`` of each region's mean descriptor with the prototype.
 
     Args:
-        where, cores: regions and cores of :func:`regions`, ``(S, S)``.
+        where, cores: regions and cores of :func:`regions`, ``(H, W)``.
         deep: F of the image, ``(C, h, w)``.
         prototype: prototype of the group, ``(C,)``.
     """
@@ -99,7 +99,7 @@ def means(where: np.ndarray, cores: np.ndarray, deep: Tensor) -> Tensor:
 
 
 def reduced(maps: Tensor) -> Tensor:
-    """Maps ``(N, 1, S, S)`` as small as regions are looked for in them, on the CPU."""
+    """Maps ``(N, 1, H, W)`` as small as regions are looked for in them, on the CPU."""
     return F.avg_pool2d(maps.float().cpu(), REDUCED)
 
 
@@ -122,7 +122,7 @@ def kept(
             only one, and is not what others are compared with.
 
     Returns:
-        ``(N, 1, S, S)`` where the maps are; without negatives 1 everywhere in a map of one region.
+        ``(N, 1, H, W)`` where the maps are; without negatives 1 everywhere in a map of one region.
     """
     deep, prototype = deep.float().cpu(), prototype.float().cpu()
     found = reduced(output.maps if output.probability is None else output.probability)

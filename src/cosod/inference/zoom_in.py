@@ -1,6 +1,6 @@
 """A closer look: what was found is cut out of the photo with its surroundings, enlarged, and looked at again.
 
-A network sees a square of a few hundred pixels, whatever the photo's size; of an object that fills a tenth of the
+A network sees a few hundred pixels along each side, whatever the photo's size; of an object that fills a tenth of the
 photo's width it sees thirty of them.
 """
 

@@ -35,7 +35,7 @@ class MobileConfig:
         strength: factor of the gate's logits in ``decode``; they count as they are while the network is trained.
         lift: what is added in ``decode`` to the gate's logits where an image resembles the group most, before the
             factor.
-        size: side of the square that images are resized to by default; a multiple of 32.
+        size: side of a square with as many pixels as images are resized to by default; a multiple of 32.
     """
 
     backbone: str = "efficientnet_lite0"

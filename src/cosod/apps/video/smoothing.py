@@ -46,10 +46,10 @@ class Smoother:
 
         Args:
             frame: RGB uint8 ``(S, S, 3)``.
-            saliency: its map, float32 ``(S, S)`` in [0, 1].
+            saliency: its map, float32 ``(H, W)`` in [0, 1].
 
         Returns:
-            float32 ``(S, S)`` in [0, 1].
+            float32 ``(H, W)`` in [0, 1].
         """
         if self._last is not None and self.options.strength:
             saliency = self._mixed(frame, saliency, *self._last)

@@ -34,7 +34,7 @@ class Recipe:
         source: where its numbers are from.
         network: registered name of the network.
         options: options of the network's configuration; ``groups`` and ``size`` are set by the run.
-        size: side in pixels that images are resized to; 0 takes the network's own.
+        size: side in pixels of a square with as many pixels as images are resized to; 0 takes the network's own.
         sets: number of training sets; a step draws groups from each and sums the losses.
         loss: registered name of the loss (:mod:`cosod.losses.registry`).
         weights: factors of the loss.
@@ -94,7 +94,7 @@ class Recipe:
 
     @property
     def side(self) -> int:
-        """Side in pixels that images are resized to."""
+        """Side in pixels of a square with as many pixels as images are resized to."""
         found = entry(self.network)
         sizes = [f.default for f in fields(found.config) if f.name == "size"]
         return self.size or (sizes[0] if sizes else found.network.size)
