@@ -40,7 +40,7 @@ def test_the_others_are_judged_against_a_negative_photo(server, detector):
     assert negative(server, group, ids[2]).json()["negative"]
     job = search(server, group)
     assert job["state"] == "done" and job["total"] == job["read"] == 3 and not job["message"]
-    assert job["done"] == [ids[2], ids[0], ids[1]] and job["presence"][ids[2]] == 0
+    assert job["done"] == [ids[2], ids[0], ids[1]] and job["negatives"] == [ids[2]] and job["presence"][ids[2]] == 0
     images = [image(0), image(1)]
     learned = detector.learn(images, negatives=[image(2)])
     for index, expected in detector.apply(learned, images):

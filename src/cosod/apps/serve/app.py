@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from cosod import __version__
 from cosod.apps.serve.guard import Guard
-from cosod.apps.serve.jobs import Worker, check_some_positive
+from cosod.apps.serve.jobs import Worker
 from cosod.apps.serve.limits import Limits
 from cosod.apps.serve.mark_routes import add_marks, takes_negatives
 from cosod.apps.serve.parameters import ARCHIVE, FULL, GONE, PICTURE, UPLOAD, Framed, Side, Threshold
@@ -187,7 +187,6 @@ def _add_job(app: FastAPI, store: Store, worker: Worker) -> None:
         found = store.get(group)
         if not found.photos:
             raise Unknown("the group has no photos")
-        check_some_positive(list(found.photos.values()))
         return JobState.of(worker.submit(found), worker)
 
     @app.get("/api/groups/{group}/job", tags=["job"], responses=GONE)

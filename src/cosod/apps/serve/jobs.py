@@ -33,6 +33,7 @@ class Job:
     Attributes:
         group: whose photos.
         photos: those that the group had when the job was made.
+        negatives: ids of those that showed what the object is not at that time.
         run: counts the jobs of the group.
         read: photos read so far, the first half of the work.
         done: ids of the photos whose result is there: negative ones, which have no map, then the others in order.
@@ -42,6 +43,7 @@ class Job:
 
     group: UploadedGroup
     photos: list[Photo]
+    negatives: frozenset[str]
     run: int
     state: State = "waiting"
     read: int = 0
@@ -95,6 +97,7 @@ class Worker:
 
         Raises:
             Full: too many jobs wait already; the earlier one goes on.
+            InputError: all photos show what the object is not; the earlier one goes on.
         """
         with self._changed:
             self._waiting = deque(job for job in self._waiting if job.active)
@@ -103,11 +106,18 @@ class Worker:
             with group.lock:
                 if group.deleted:
                     raise Unknown("the group was deleted")
+                photos = list(group.photos.values())
+                negatives = frozenset(photo.id for photo in photos if photo.negative)
+                if photos and len(negatives) == len(photos):
+                    raise InputError(
+                        "every photo is set to show what the object is not; add photos that show the object, or take "
+                        "that back for some of these"
+                    )
                 if group.job:
                     group.job.cancel()
                 group.runs += 1
-                group.job = Job(group, list(group.photos.values()), group.runs)
-                for photo in group.photos.values():
+                group.job = Job(group, photos, negatives, group.runs)
+                for photo in photos:
                     photo.found, photo.presence = False, None
             self._waiting.append(group.job)
             self._changed.notify()
@@ -155,20 +165,10 @@ class Worker:
                 self._last_seconds = time.monotonic() - start
 
 
-def check_some_positive(photos: Sequence[Photo]) -> None:
-    """Raises InputError if all of the photos show what the object is not."""
-    if all(photo.negative for photo in photos):
-        raise InputError(
-            "every photo is set to show what the object is not; add photos that show the object, or take that back for "
-            "some of these"
-        )
-
-
 def _run(detector: Detector, job: Job) -> tuple[State, str]:
     try:
-        check_some_positive(job.photos)
-        negatives = [photo for photo in job.photos if photo.negative]
-        positives = [photo for photo in job.photos if photo not in negatives]
+        negatives = [photo for photo in job.photos if photo.id in job.negatives]
+        positives = [photo for photo in job.photos if photo.id not in job.negatives]
         for result in _find(detector, job, positives, negatives):
             job.check()
             _keep(job, positives[result.index], result)

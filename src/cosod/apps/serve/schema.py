@@ -50,6 +50,7 @@ class JobState(BaseModel):
     state: State
     ahead: int = Field(description="Jobs that come before this one.")
     total: int = Field(description="Photos in the job.")
+    negatives: list[str] = Field(description="Ids of the photos that were negative when the job was started.")
     read: int = Field(description="Photos read so far: first all are read, then the maps are made.")
     done: list[str] = Field(description="Ids of the photos whose map is there, those of negative photos first.")
     presence: dict[str, float] = Field(description="Probability that a photo holds the object, where it is known.")
@@ -64,6 +65,7 @@ class JobState(BaseModel):
             state=job.state,
             ahead=worker.ahead_of(job),
             total=len(job.photos),
+            negatives=sorted(job.negatives),
             read=job.read,
             done=list(job.done),
             presence=presence,
