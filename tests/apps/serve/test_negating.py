@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.apps.serve import test_page
 from tests.apps.serve.conftest import PHOTOS, eventually, hold
@@ -133,6 +134,17 @@ def test_networks_that_cannot_have_no_such_button(opened, server):
     page.set_input_files("#pick-photos", MUGS[:2])
     done(page, 2)
     assert page.locator(".mark:visible").count() == 2 and page.locator(".negate:visible").count() == 0
+
+
+def test_a_tall_photo_has_room_for_all_buttons(opened, tmp_path):
+    Image.effect_noise((90, 400), 80).convert("RGB").save(tmp_path / "a tall photo with a long name.png")
+    page = with_photos(opened, [str(tmp_path / "a tall photo with a long name.png"), *MUGS[:3]])
+    card = page.locator(".card").first.bounding_box()
+    for part in (".name", ".save", ".mark", ".correct", ".negate", ".remove"):
+        box = page.locator(f".card {part}").first.bounding_box()
+        assert box["width"] > 30 and box["x"] >= card["x"] and box["x"] + box["width"] <= card["x"] + card["width"]
+    heights = [page.locator(".picture").nth(number).bounding_box()["height"] for number in range(2)]
+    assert heights[0] == pytest.approx(heights[1], abs=2)
 
 
 @pytest.mark.parametrize("width", [390, 360])

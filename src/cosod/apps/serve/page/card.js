@@ -172,6 +172,7 @@ export class Card {
 
   set busy(value) {
     this.#busy = value;
+    if (value) this.#forget(); // the pictures of the last search are gone
     this.parts.picture.classList.toggle("busy", value);
   }
 
