@@ -38,10 +38,10 @@ class HubNetwork(ModelHubMixin):
         return ModelCard(model_card(self.network, self._title or "user/name"))
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str, **options: Any) -> "HubNetwork":
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "HubNetwork":
         # The mix-in's own would first fetch and parse a config.json of any size and content. Here the weights file
         # carries the configuration.
-        return cls._from_pretrained(model_id=pretrained_model_name_or_path, **options)
+        return cls._from_pretrained(model_id=str(pretrained_model_name_or_path), **options)
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **options: Any) -> "HubNetwork":
