@@ -42,7 +42,7 @@ class MobileConfig:
     decoder: tuple[int, int, int, int] = (128, 96, 64, 32)
     gate: tuple[int, int, int] = (48, 32, 24)
     dropout: float = 0.0
-    strength: float = 1.25
+    strength: float = 1.5
     lift: float = 0.25
     size: int = 256
 
