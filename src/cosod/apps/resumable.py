@@ -12,8 +12,8 @@ from typing import Protocol
 from cosod.apps.blame import blame
 from cosod.apps.map_sources import FoundMap, MapSource
 from cosod.apps.preflight import check_places
-from cosod.apps.segment import Summary
 from cosod.apps.stale import earlier_of, photos_of
+from cosod.apps.summary import Summary
 from cosod.errors import CosodError, ImageError, SingleImageWarning, UniformImageWarning
 from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import Group

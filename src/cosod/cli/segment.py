@@ -72,7 +72,8 @@ def command(
     """
     from cosod.apps.distributed.manifest import sharded
     from cosod.apps.distributed.shards import Shard
-    from cosod.apps.segment import SegmentJob, refuse_others, run
+    from cosod.apps.segment.job import SegmentJob, refuse_others
+    from cosod.apps.segment.runner import run
     from cosod.apps.video.job import clip_targets, run_clips, split
     from cosod.errors import InputError
     from cosod.io.wording import plural

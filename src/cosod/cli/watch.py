@@ -60,9 +60,10 @@ def command(
         cosod learn mugs/ -o mug.consensus
         cosod watch mug.consensus incoming/ -o out/
     """
-    from cosod.apps.preflight import check_places
-    from cosod.apps.segment import SegmentJob, Summary, check_output
+    from cosod.apps.preflight import check_output, check_places
+    from cosod.apps.segment import SegmentJob
     from cosod.apps.stale import remove
+    from cosod.apps.summary import Summary
     from cosod.apps.watch import Watch, watch
     from cosod.errors import InputError
     from cosod.io.write_guard import protect

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 
 from cosod.apps.preflight import check_places
-from cosod.apps.segment import RESERVED, VERB, SegmentJob, Summary
+from cosod.apps.segment.job import RESERVED, VERB, SegmentJob
 from cosod.apps.stale import earlier_of, real_path
+from cosod.apps.summary import Summary
 from cosod.apps.video.clips import Animation, Clip, is_clip, open_clip
 from cosod.apps.video.encoding import even, even_times, shortcomings, writer
 from cosod.apps.video.opencv_probe import damaged_frames
