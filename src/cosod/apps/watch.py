@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cosod.apps.segment.job import RESERVED, SegmentJob, jobs_of, refuse_others
+from cosod.apps.group_job import refuse_others
+from cosod.apps.segment.job import RESERVED, SegmentJob, jobs_of
 from cosod.apps.segment.runner import run
 from cosod.apps.segment.task import options_of
 from cosod.apps.stale import find_stale, real_path

@@ -30,7 +30,8 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
     """
     from cosod.apps.distributed.manifest import sharded
     from cosod.apps.distributed.shards import Shard
-    from cosod.apps.segment.job import SegmentJob, jobs_of, refuse_others
+    from cosod.apps.group_job import refuse_others, targets
+    from cosod.apps.segment.job import SegmentJob, jobs_of
     from cosod.apps.segment.runner import in_parts, run
     from cosod.errors import InputError
     from cosod.io.wording import plural
@@ -49,7 +50,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
     groups = find_inputs(
         photos,
         output,
-        targets=lambda found: [path for one in jobs for path in one.targets(found)],
+        targets=lambda found: [path for one in jobs for path in targets(one, found)],
         refuse_others=lambda found: refuse_others(jobs, found),
         read=[*files, *network.files()],
         one=one is not None,

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TextIO
 
 from cosod.apps.absence import check_calibrated
+from cosod.apps.group_job import refuse_others, targets
 from cosod.apps.preflight import check_places
-from cosod.apps.segment.job import SegmentJob, refuse_others
+from cosod.apps.segment.job import SegmentJob
 from cosod.apps.segment.runner import run
 from cosod.apps.summary import Summary
 from cosod.errors import CosodError, ExtraError, InputError
@@ -90,7 +91,7 @@ class RayRunner:
             CosodError: workers died too often, or failed in a way that has no name.
         """
         check_calibrated(detector.calibration, job.absent)
-        check_places(job.targets(groups), groups)
+        check_places(targets(job, groups), groups)
         refuse_others([job], groups)
         summary, start = Summary(), time.monotonic()
         if groups:

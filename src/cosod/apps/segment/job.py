@@ -1,17 +1,14 @@
 """What ``cosod segment`` and ``cosod apply`` write for every group, and where."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from cosod.apps.absence import ABSENT_KINDS
-from cosod.apps.stale import photos_of
 from cosod.errors import InputError
 from cosod.io.photo_groups import Group
-from cosod.io.run_records import record_of, refuse_foreign
-from cosod.io.storage import is_remote
 from cosod.postprocess.threshold import binarize, check_threshold
 
 KINDS = ("maps", "masks", "overlays")
@@ -47,6 +44,7 @@ class SegmentJob:
     absent: str = "keep"
     outline: str = "map"
     file: Path | None = None
+    verb = VERB
 
     def __post_init__(self):
         unknown = [k for k in self.save if k not in KINDS]
@@ -77,23 +75,9 @@ class SegmentJob:
         folder = self.output / group if kind == "maps" else self.output / kind / group
         return folder / (f"{stem}.jpg" if kind == "overlays" else f"{stem}.png")
 
-    def targets(self, groups: Iterable[Group]) -> Iterator[Path]:
-        """Returns every file that is written for the groups."""
-        for group in groups:
-            yield self.record(group.name)
-            yield from self.results(group)
-
-    def results(self, group: Group) -> Iterator[Path]:
-        """Returns every result that is written for a group."""
-        for stem in group.stems:
-            for kind in self.save:
-                yield self.target(kind, group.name, stem)
-
-    def photos(self, group: Group) -> dict[str, dict]:
-        """Returns what a group's record says of its photos; see :mod:`cosod.apps.stale`."""
-        return photos_of(
-            group, self.output, lambda index: [self.target(k, group.name, group.stems[index]) for k in self.save]
-        )
+    def files(self, group: Group, index: int) -> list[Path]:
+        """Returns the files that are written for an image."""
+        return [self.target(kind, group.name, group.stems[index]) for kind in self.save]
 
     def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
         """Computes the mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
@@ -104,22 +88,7 @@ class SegmentJob:
         assert image is not None
         return cut_mask(image, saliency, self.threshold)
 
-    def record(self, group: str) -> Path:
-        """Returns the file that says that a group is finished."""
-        return record_of(self.output, group)
-
 
 def jobs_of(job: SegmentJob, names: Collection[str]) -> list[SegmentJob]:
     """Returns the job of each consensus; of several, each writes to a folder of its name in the output."""
     return [replace(job, output=job.output / name) for name in names] if len(names) > 1 else [job]
-
-
-def refuse_others(jobs: Sequence[SegmentJob], groups: Sequence[Group]) -> None:
-    """Raises InputError where results of another command, or other files, would be overwritten.
-
-    A store takes long to tell of all groups, and is asked when their turn comes.
-    """
-    for job in jobs:
-        if not is_remote(job.output):
-            for group in groups:
-                refuse_foreign(job.output, group.name, VERB, () if job.overwrite else job.results(group))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from cosod.apps.group_job import unit_record
+from cosod.apps.resumable import UnitRecord
 from cosod.apps.segment.job import SegmentJob
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.detector import Detector
@@ -16,6 +18,10 @@ class GroupTask:
     job: SegmentJob
     name: str | None = None
     consensus: GroupConsensus | None = None
+
+    def record(self, detector: Detector, model: str, group: Group) -> UnitRecord:
+        """Returns the record of a group, or of a part of one."""
+        return unit_record(self.job, group, self.fingerprint(detector, model, group))
 
     def fingerprint(self, detector: Detector, model: str, group: Group) -> str:
         """Returns a fingerprint that changes whenever the group's results might."""
