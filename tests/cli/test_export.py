@@ -74,6 +74,10 @@ def check_file(path, form, own):
         wanted = GroupModel(own, SIZE)(drawn)[0].numpy()
         assert wanted.std() > 0.002  # not the same number everywhere
         np.testing.assert_allclose(maps(drawn), wanted, atol=1e-3)
+    assert ("stride" in facts) == (own.keep_aspect and form == "onnx")
+    if own.keep_aspect and form != "torchscript":
+        wide = torch.nn.functional.interpolate(group(own, 3, SIZE), (SIZE, 2 * SIZE))
+        np.testing.assert_allclose(maps(wide), GroupModel(own, None)(wide)[0].numpy(), atol=1e-3)
 
 
 @torch.no_grad()

@@ -60,7 +60,14 @@ def command(form: str, output: Path, model: str, weights: Path | None, size: int
     click.echo(f"largest difference from the network on groups of 1, 3 and 5 images: {done.deviation:.1g}")
     click.echo(f"input   images, float32 (N, 3, {side}, {side}): a group of N images, RGB, resized to {side} x {side},")
     click.echo(f"        values (v / 255 - mean) / std with mean {facts['mean']} and std {facts['std']}")
-    click.echo(f"output  maps, float32 (N, 1, {side}, {side}) in [0, 1]: resize each to its photo")
+    if "stride" in facts:
+        click.echo(
+            f"        or (N, 3, H, W) with sides that are multiples of {facts['stride']}, in the photos' proportions"
+        )
+        click.echo("        and with about as many pixels, as `cosod segment` takes them")
+        click.echo("output  maps, float32 (N, 1, H, W) in [0, 1]: resize each to its photo")
+    else:
+        click.echo(f"output  maps, float32 (N, 1, {side}, {side}) in [0, 1]: resize each to its photo")
     click.echo(f"use     {_USE[form].format(path=output)}")
 
 

@@ -29,7 +29,9 @@ def recipe_options(function):
             help="Change a key of the recipe; may be given several times.",
         ),
         click.option("--epochs", type=POSITIVE, help="Number of passes over the groups."),
-        click.option("--size", type=POSITIVE, help="Side in pixels of a square with as many pixels as images are resized to."),
+        click.option(
+            "--size", type=POSITIVE, help="Side in pixels of a square with as many pixels as images are resized to."
+        ),
         click.option("--batch", type=POSITIVE, help="Maximum number of images of each group of a step."),
         click.option("--lr", type=float, help="Peak learning rate."),
         click.option(

@@ -116,7 +116,9 @@ class DetectorOptions:
 
     device: str = _option("auto", "Device that the network runs on: auto, cpu, cuda, cuda:1, ...")
     size: int | None = _option(
-        None, "Side in pixels of a square with as many pixels as images are resized to.  [default: the network's]", least=1
+        None,
+        "Side in pixels of a square with as many pixels as images are resized to.  [default: the network's]",
+        least=1,
     )
     batch: int = _option(
         8, "Number of images that the network takes at once; changes the memory used, not the results.", least=1

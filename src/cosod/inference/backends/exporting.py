@@ -44,8 +44,10 @@ def export(network: CoSaliencyNetwork, path: Path, form: str, size: int | None =
     """Write a network as a model that other programs run without this package.
 
     Its input ``images`` is ``(N, 3, S, S)`` float32, one group of N >= 1 images, normalized; its output ``maps`` is
-    ``(N, 1, S, S)`` in [0, 1]. The whole group is compared at once: memory grows with the square of N. The file is run
-    on groups of one, three and five images before it takes its name.
+    ``(N, 1, S, S)`` in [0, 1]. Of a network that keeps the proportions of images, ONNX and OpenVINO models also take
+    images ``(N, 3, H, W)`` whose sides are multiples of its stride (:func:`cosod.io.tensors.input_shape`). The whole
+    group is compared at once: memory grows with the square of N. The file is run on groups of one, three and five
+    images before it takes its name.
 
     Args:
         network: with weights.
@@ -63,21 +65,21 @@ def export(network: CoSaliencyNetwork, path: Path, form: str, size: int | None =
     check(path, form)
     network.check_size(size)
     network = network.eval().cpu()
-    facts = describe(network, size)
+    facts = describe(network, size, form)
     # Files are opened before the conversion, so that a folder that cannot be written is found out at once.
     if form == "openvino":
         second = path.with_suffix(".bin")
         # The weights take their name first: who sees the new .xml also finds them.
         with whole(path) as temporary, whole(second) as beside:
-            xml, weights = to_openvino(group_graph(network, size), facts)
+            xml, weights = to_openvino(group_graph(network, size, free=True), facts)
             temporary.write_bytes(xml)
             beside.write_bytes(weights)
-            found = _verified(network, size, path, OpenVINO(temporary, beside))
+            found = _verified(network, facts, path, OpenVINO(temporary, beside))
         return Exported((path, second), found, facts)
     make, run = {"onnx": (to_onnx, OnnxRuntime), "torchscript": (to_torchscript, _TorchScript)}[form]
     with whole(path) as temporary:
-        temporary.write_bytes(make(group_graph(network, size), facts))
-        found = _verified(network, size, path, run(temporary))
+        temporary.write_bytes(make(group_graph(network, size, free="stride" in facts), facts))
+        found = _verified(network, facts, path, run(temporary))
     return Exported((path,), found, facts)
 
 
@@ -91,8 +93,12 @@ def check(path: Path, form: str) -> None:
         raise InputError(f"{path} is a folder; give another name")
 
 
-def describe(network: CoSaliencyNetwork, size: int) -> dict[str, str]:
-    """The metadata of a model: what a program needs to prepare images, and where the model comes from."""
+def describe(network: CoSaliencyNetwork, size: int, form: str) -> dict[str, str]:
+    """The metadata of a model: what a program needs to prepare images, and where the model comes from.
+
+    Where the model takes images of other sides than ``size`` too, ``stride`` says what they are multiples of.
+    """
+    any_shape = network.keep_aspect and form != "torchscript"  # which is traced, with sides for constants
     return {
         "model": registry.name_of(network),
         "identity": loading.identity(network),
@@ -100,6 +106,7 @@ def describe(network: CoSaliencyNetwork, size: int) -> dict[str, str]:
         "mean": " ".join(map(str, network.mean)),
         "std": " ".join(map(str, network.std)),
         "channels": "RGB",
+        **({"stride": str(network.stride)} if any_shape else {}),
         "cosod": metadata.version("cosod"),
     }
 
@@ -116,17 +123,23 @@ class _TorchScript:
 
 
 @torch.no_grad()
-def _verified(network: CoSaliencyNetwork, size: int, path: Path, run: Callable[[Tensor], list[Tensor]]) -> float:
-    """Largest difference of the model's maps from the network's own, on groups of three sizes.
+def _verified(
+    network: CoSaliencyNetwork, facts: dict[str, str], path: Path, run: Callable[[Tensor], list[Tensor]]
+) -> float:
+    """Largest difference of the model's maps from the network's own, on groups of three sizes and, if it can, shapes.
 
     Raises:
         InputError: it is larger than :data:`TOLERANCE`.
     """
-    reference = GroupModel(network, size)
-    drawn = to_batch([shrink(image, size) for image in drawn_group()], network.mean, network.std)
+    size, stride = int(facts["size"]), int(facts.get("stride", 0))
+    reference = GroupModel(network, None if stride else size)
+    shapes = [(size, size), *([(size, size + stride), (size + 2 * stride, size)] if stride else [])]
+    drawn, *others = (
+        to_batch([shrink(image, shape) for image in drawn_group()], network.mean, network.std) for shape in shapes
+    )
     five = torch.cat([drawn, drawn.flip(3)[:2]])
     largest = 0.0
-    for group in (drawn, five, drawn[:1]):
+    for group in (drawn, five, drawn[:1], *others):
         try:
             (maps,) = run(group)
         except Exception as error:  # runtimes raise whatever their parts raise

@@ -85,15 +85,21 @@ class GroupModel(nn.Module):
     batch.
 
     Regions of other things stay (``keep_regions=True``).
+
+    Args:
+        network: the network.
+        size: side of the images; None where height and width stay free.
     """
 
-    def __init__(self, network: CoSaliencyNetwork, size: int):
+    def __init__(self, network: CoSaliencyNetwork, size: int | None):
         super().__init__()
-        self.network, self.size = network, (size, size)
+        self.network, self.size = network, size
         self.calibration = Calibration.read(network.extra)
 
     def forward(self, images: Tensor) -> tuple[Tensor]:
-        features = self.network.encode(images)._replace(size=self.size)
+        features = self.network.encode(images)
+        if self.size is not None:
+            features = features._replace(size=(self.size, self.size))
         consensus = self.network.consensus(features)
         if self.calibration is not None and consensus.attention is not None:
             # As cosod.inference.group_consensus.shared, but without its case of one image, whose weight is one whatever
@@ -138,20 +144,29 @@ def decoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
 
 
 @torch.no_grad()
-def group_graph(network: CoSaliencyNetwork, size: int) -> Graph:
+def group_graph(network: CoSaliencyNetwork, size: int, free: bool = False) -> Graph:
     """Input ``images`` ``(N, 3, size, size)`` of one group, output ``maps`` ``(N, 1, size, size)``.
+
+    Args:
+        network: the network.
+        size: side of the images.
+        free: height and width of the images stay free, if the network keeps their proportions.
 
     Raises:
         InputError: a network whose consensus cannot be written as a graph.
     """
     network = folded(network)
-    images = torch.zeros(EXAMPLES, 3, size, size)
+    free = free and network.keep_aspect
+    images = _example(network, size) if free else torch.zeros(EXAMPLES, 3, size, size)
     if network.consensus(network.encode(images[:, :, :32, :32])).spatial is not None:
         raise InputError(
             f"{type(network).__name__} cannot be exported: no format has the eigenvectors of its spatial modulator; "
             "export another network, or run this one with --backend"
         )
-    return Graph(GroupModel(network, size).eval(), (images,), ("images",), ("maps",))
+    strides = (1,) if free else ()
+    return Graph(
+        GroupModel(network, None if free else size).eval(), (images,), ("images",), ("maps",), strides, network.stride
+    )
 
 
 def folded(network: CoSaliencyNetwork) -> CoSaliencyNetwork:
