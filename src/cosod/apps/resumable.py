@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cosod.apps.stale import earlier_of
 from cosod.apps.summary import Summary
@@ -128,7 +129,7 @@ class Unit:
         else:
             self._later(functools.partial(self.report, event))
 
-    def finish(self, images: int, facts: Sequence[Mapping[str, object]]) -> None:
+    def finish(self, images: int, facts: Sequence[Mapping[str, Any]]) -> None:
         """Writes the records, once all results are written.
 
         Args:
@@ -139,5 +140,5 @@ class Unit:
         for record, earlier, kept in zip(self._pending, self._earlier, facts, strict=True):
             known = {"verb": record.verb, "fingerprint": record.fingerprint, "failed": self.failed}
             write_text(record.file, json.dumps({**known, **kept, "earlier": earlier}))
-            self.summary.absent += kept.get("absent", ())  # type: ignore[arg-type]
+            self.summary.absent += kept.get("absent", ())
         self.report({"event": "group", "group": self.name, "images": images, "failed": len(self.failed)})
