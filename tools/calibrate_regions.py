@@ -70,7 +70,8 @@ def concatenated(groups: list[CalibrationGroup], rng: np.random.Generator) -> li
         for image, mask in zip(*group, strict=True):
             other = groups[(number + rng.integers(1, len(groups))) % len(groups)].images
             half = (image.shape[1] // 2, image.shape[0])
-            own, distractor = (cv2.resize(i, half, interpolation=cv2.INTER_AREA) for i in (image, other[rng.integers(len(other))]))
+            both = (image, other[rng.integers(len(other))])
+            own, distractor = (cv2.resize(i, half, interpolation=cv2.INTER_AREA) for i in both)
             of_own = cv2.resize(mask.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST)
             side = 1 if rng.random() < 0.5 else -1
             images.append(np.concatenate([own, distractor][::side], axis=1))

@@ -244,10 +244,7 @@ class Pipeline:
         Raises:
             InputError: none of the images can be used, or the network has no constants for negatives.
         """
-        if self.kept_rules.calibration is None and self.region_classifier is None:
-            raise InputError(
-                "photos of what the object is not need weights that presence is calibrated for; use the default network"
-            )
+        self.check_negatives()
 
         def decoded() -> Iterator[tuple[Output, Tensor]]:
             for part in self._read(inputs):
@@ -261,6 +258,13 @@ class Pipeline:
             )
         provenance = replace(consensus.provenance, negatives=inputs.usable)
         return replace(consensus, provenance=provenance, negatives=vectors)
+
+    def check_negatives(self) -> None:
+        """Raises InputError if the network has no constants for photos of what an object is not."""
+        if self.kept_rules.calibration is None and self.region_classifier is None:
+            raise InputError(
+                "photos of what the object is not need weights that presence is calibrated for; use the default network"
+            )
 
     def empty(self, inputs: Inputs, index: int, consensuses: int = 1) -> list[Result]:
         """Returns the results of an image of one color, one for each consensus."""

@@ -1,5 +1,7 @@
 """The networks: made by name, loaded from files, and converted from published checkpoints."""
 
+from cosod.models.checkpoints.hub import from_pretrained, push_to_hub
+from cosod.models.checkpoints.pretrained_folder import save_pretrained
 from cosod.models.checkpoints.published import from_published, to_published
 from cosod.models.checkpoints.safetensors_file import load, save
 from cosod.models.gconet import GCoNet, GCoNetConfig
@@ -18,9 +20,12 @@ __all__ = [
     "MobileConfig",
     "SSNMConfig",
     "create",
+    "from_pretrained",
     "from_published",
     "load",
     "names",
+    "push_to_hub",
     "save",
+    "save_pretrained",
     "to_published",
 ]

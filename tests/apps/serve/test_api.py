@@ -326,7 +326,9 @@ def test_unused_groups_are_deleted_and_everything_at_the_end(detector):
 def test_marked_photo_says_what_to_look_for(server, detector, monkeypatch):
     learn, learned = detector.learn, []
     monkeypatch.setattr(
-        detector, "learn", lambda images, masks: learned.append((images, masks)) or learn(images, masks)
+        detector,
+        "learn",
+        lambda images, masks, *others: learned.append((images, masks)) or learn(images, masks, *others),
     )
     group, ids = made(server, "a.png", "b.png", "c.png")
     ball = np.zeros((30, 40), np.uint8)

@@ -222,6 +222,17 @@ def test_a_server_that_is_gone_is_told_once_and_no_longer_than_that(opened):
     assert not page.locator("#problems").is_visible()
 
 
+def test_no_picture_of_the_last_search_is_asked_for_while_another_runs(opened):
+    page = with_photos(opened, MUGS[:2])
+    page.locator("[value=thumbnail]").check(force=True)
+    drawn(page, "thumbnail from the server")
+    page.locator("#threshold").fill("0.4")  # the page asks for new thumbnails in a moment, but finds again before
+    page.locator("#find").click()
+    page.locator("#status", has_text="Looking").wait_for()
+    done(page, 2)
+    drawn(page, "thumbnail from the server")
+
+
 def test_of_too_many_photos_the_first_are_kept_and_the_limit_is_named(opened, detector, browser):
     with running(detector, Limits(photos=2)) as small:
         page = browser.new_page()

@@ -79,6 +79,13 @@ def test_extra_entries_and_shapes(path):
         ({"cosod_format": "99"}, "format 99, newer"),
         ({"cosod_config": '{"decoders": 3}'}, "no option 'decoders'; did you mean 'decoder'"),
         ({"cosod_config": "{"}, "cannot read the weights"),
+        ({"cosod_config": "[1]"}, "cannot read the weights"),
+        ({"cosod_config": "[" * 100_000}, "cannot read the weights"),
+        ({"cosod_extra": "[1]"}, "cannot read the weights"),
+        ({"cosod_format": "x"}, "cannot read the weights"),
+        ({"cosod_config": '{"decoder": [1]}'}, "cannot make"),
+        ({"cosod_config": '{"decoder": [-1, 2, 3, 4]}'}, "cannot make"),
+        ({"cosod_config": '{"decoder": [1000000000000, 16, 8, 8]}'}, "cannot make"),
     ],
 )
 def test_other_metadata(path, metadata, message):

@@ -66,9 +66,9 @@ def test_values_of_other_kinds_are_named():
 @pytest.mark.parametrize(
     ("command", "arguments", "expected"),
     [
-        (train.command, ["gconet_plus_mobile", "--explain", "steps"], "steps = 6000 (default 0)"),
+        (train.command, ["gconet_plus_mobile", "--explain", "steps"], "steps = 5000 (default 0)"),
         (train.command, ["--explain", "flip"], "augment.flip = "),
-        (train.command, ["gconet_plus_mobile", "--explain", "dropout"], "options.dropout = 0.0"),
+        (train.command, ["gconet_plus_mobile", "--explain", "dropout"], "options.dropout = 0.1"),
         (active_run.command, ["--explain", "selection.share"], "selection.share = 0.05"),
         (active_run.command, ["--explain", "attack.steps", "--preset", "paper10_no_attack"], "attack.steps = 0 "),
         (active_run.command, ["--preset", "paper10_no_attack", "--explain", "attack.steps"], "attack.steps = 0 "),

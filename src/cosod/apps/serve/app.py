@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -17,17 +16,14 @@ from cosod import __version__
 from cosod.apps.serve.guard import Guard
 from cosod.apps.serve.jobs import Worker
 from cosod.apps.serve.limits import Limits
-from cosod.apps.serve.marks import marked_mask, read_correction, read_mark
-from cosod.apps.serve.parameters import ARCHIVE, FULL, GONE, PAINTING, PICTURE, UPLOAD, Framed, Side, Threshold
+from cosod.apps.serve.mark_routes import add_marks, takes_negatives
+from cosod.apps.serve.parameters import ARCHIVE, FULL, GONE, PICTURE, UPLOAD, Framed, Side, Threshold
 from cosod.apps.serve.schema import Bounds, GroupState, JobState, PhotoState, Uploaded, ZipViews
-from cosod.apps.serve.store import Full, Photo, Store, Unknown, UploadedGroup
+from cosod.apps.serve.store import Conflict, Full, Store, Unknown, UploadedGroup
 from cosod.apps.serve.uploads import receive
 from cosod.apps.serve.views import FOLDERS, View, render, zipped
 from cosod.errors import CosodError
 from cosod.inference.detector import Detector
-from cosod.io.atomic_write import write_bytes
-from cosod.io.images import read_image
-from cosod.postprocess.render import encode
 
 PAGE = Path(__file__).parent / "page"
 DESCRIPTION = """Photos that share an object go in, the object in each of them comes out.
@@ -70,7 +66,8 @@ def create_app(
     app.add_middleware(Guard, host=host, limits=limits, names=names)
     _add_errors(app, worker)
     _add_groups(app, store, worker, limits)
-    _add_photos(app, store, limits)
+    _add_photos(app, store)
+    add_marks(app, store, limits, detector)
     _add_job(app, store, worker)
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     return app
@@ -97,6 +94,10 @@ def _add_errors(app: FastAPI, worker: Worker) -> None:
     async def unknown(request: Request, error: Unknown) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 404)
 
+    @app.exception_handler(Conflict)
+    async def contradicts(request: Request, error: Conflict) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 409)
+
     @app.exception_handler(Full)
     async def full(request: Request, error: Full) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 503, {"Retry-After": str(worker.retry_after)})
@@ -117,7 +118,7 @@ def _add_groups(app: FastAPI, store: Store, worker: Worker, limits: Limits) -> N
     @app.get("/api/limits", tags=["groups"])
     async def read_limits() -> Bounds:
         """Returns what the server takes in."""
-        return Bounds.of(limits)
+        return Bounds.of(limits, takes_negatives(worker.detector))
 
     @app.post("/api/groups", tags=["groups"], status_code=201, openapi_extra=UPLOAD, responses=FULL)
     async def create_group(request: Request) -> Uploaded:
@@ -145,70 +146,13 @@ def _add_groups(app: FastAPI, store: Store, worker: Worker, limits: Limits) -> N
         store.delete(store.get(group))
 
 
-def _shown(data: bytes, photo: Photo, max_pixels: int) -> np.ndarray:
-    """Returns the mask that a painted mark makes of a photo."""
-    painting = read_mark(data, (photo.height, photo.width))
-    return 255 * marked_mask(painting, lambda: read_image(photo.path, max_pixels)).astype(np.uint8)
-
-
-def _stored(group: UploadedGroup, photo: Photo, path: Path, painting: np.ndarray | None, **state: bool) -> PhotoState:
-    """Keep what was painted, or remove it, and note that in the photo's ``state``."""
-    data = None if painting is None else encode(painting)
-    with group.lock:
-        group.photo(photo.id)  # it may have been removed meanwhile
-        path.unlink(missing_ok=True)
-        if data is not None:
-            write_bytes(path, data)
-        vars(photo).update(state)
-        group.paintings += 1
-    return PhotoState.of(photo)
-
-
-def _add_photos(app: FastAPI, store: Store, limits: Limits) -> None:
-    drawing, painting = CapacityLimiter(1), CapacityLimiter(1)
+def _add_photos(app: FastAPI, store: Store) -> None:
+    drawing = CapacityLimiter(1)
 
     @app.delete("/api/groups/{group}/photos/{photo}", tags=["photos"], status_code=204, responses=GONE)
     async def remove_photo(group: str, photo: str) -> None:
         """Remove a photo. The next job goes without it."""
         store.get(group).remove(photo)
-
-    @app.put("/api/groups/{group}/photos/{photo}/mark", tags=["marks"], openapi_extra=PAINTING, responses=GONE)
-    async def put_mark(group: str, photo: str, request: Request) -> PhotoState:
-        """Mark the object: a PNG of the photo's view in any size, white on the object and black elsewhere. Gray
-        between white and black strokes is left open: there the outline follows the photo's colors. The next job looks
-        for what is marked in all photos, and shows it in this one as it was painted.
-        """
-        found = store.get(group)
-        marked = found.photo(photo)
-        data = await request.body()
-        async with painting:
-            mask = await to_thread.run_sync(partial(_shown, data, marked, limits.pixels))
-        return _stored(found, marked, marked.mark, mask, marked=True)
-
-    @app.delete("/api/groups/{group}/photos/{photo}/mark", tags=["marks"], responses=GONE)
-    async def delete_mark(group: str, photo: str) -> PhotoState:
-        """Take the mark away again."""
-        found = store.get(group)
-        return _stored(found, found.photo(photo), found.photo(photo).mark, None, marked=False)
-
-    @app.put("/api/groups/{group}/photos/{photo}/correction", tags=["marks"], openapi_extra=PAINTING, responses=GONE)
-    async def put_correction(group: str, photo: str, request: Request) -> PhotoState:
-        """Correct the result of a photo by hand: a PNG of the photo's view in any size, white where the object is
-        missing, black where something else was found, gray (128) where the result stays. All pictures of the photo
-        follow it, also those of later jobs.
-        """
-        found = store.get(group)
-        changed = found.photo(photo)
-        data = await request.body()
-        async with painting:
-            strokes = await to_thread.run_sync(partial(read_correction, data, (changed.height, changed.width)))
-        return _stored(found, changed, changed.correction, strokes, corrected=True)
-
-    @app.delete("/api/groups/{group}/photos/{photo}/correction", tags=["marks"], responses=GONE)
-    async def delete_correction(group: str, photo: str) -> PhotoState:
-        """Show the result of the photo again as it was found."""
-        found = store.get(group)
-        return _stored(found, found.photo(photo), found.photo(photo).correction, None, corrected=False)
 
     @app.get("/api/groups/{group}/photos/{photo}/{view}", tags=["results"], responses={**PICTURE, **GONE})
     async def read_view(
@@ -236,7 +180,10 @@ def _add_photos(app: FastAPI, store: Store, limits: Limits) -> None:
 def _add_job(app: FastAPI, store: Store, worker: Worker) -> None:
     @app.post("/api/groups/{group}/job", tags=["job"], status_code=202, responses={**GONE, **FULL})
     async def start_job(group: str) -> JobState:
-        """Find the object in all photos of the group. An earlier job is cancelled and its results are replaced."""
+        """Find the object in all photos of the group. An earlier job is cancelled and its results are replaced. Where
+        photos are marked, the object is what the marks show; negative photos show what it is not, and nothing is found
+        in them.
+        """
         found = store.get(group)
         if not found.photos:
             raise Unknown("the group has no photos")

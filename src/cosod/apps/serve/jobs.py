@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from cosod.apps.serve.store import Full, Photo, Unknown, UploadedGroup
-from cosod.errors import CosodError, ImageError, SingleImageWarning, UniformImageWarning
+from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning, UniformImageWarning
 from cosod.inference.detector import Detector, OnError
 from cosod.inference.pipeline import Result
 from cosod.io.atomic_write import write_bytes
@@ -33,22 +33,30 @@ class Job:
     Attributes:
         group: whose photos.
         photos: those that the group had when the job was made.
+        negatives: ids of those that showed what the object is not at that time.
         run: counts the jobs of the group.
         read: photos read so far, the first half of the work.
-        done: ids of the photos whose map is written, in order.
+        done: ids of the photos whose result is there: negative ones, which have no map, then the others in order.
         failed: id -> what is wrong, for photos that could not be read.
         message: why the job failed, or what a person should know about its result.
     """
 
     group: UploadedGroup
     photos: list[Photo]
+    negatives: frozenset[str]
     run: int
     state: State = "waiting"
     read: int = 0
     done: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     message: str = ""
+    _seen: set[str] = field(default_factory=set)
     _stop: threading.Event = field(default_factory=threading.Event)
+
+    def note_read(self, photo: Photo) -> None:
+        """Count a photo as read, once however often it is."""
+        self._seen.add(photo.id)
+        self.read = len(self._seen)
 
     @property
     def active(self) -> bool:
@@ -89,6 +97,7 @@ class Worker:
 
         Raises:
             Full: too many jobs wait already; the earlier one goes on.
+            InputError: all photos show what the object is not; the earlier one goes on.
         """
         with self._changed:
             self._waiting = deque(job for job in self._waiting if job.active)
@@ -97,11 +106,18 @@ class Worker:
             with group.lock:
                 if group.deleted:
                     raise Unknown("the group was deleted")
+                photos = list(group.photos.values())
+                negatives = frozenset(photo.id for photo in photos if photo.negative)
+                if photos and len(negatives) == len(photos):
+                    raise InputError(
+                        "every photo is set to show what the object is not; add photos that show the object, or take "
+                        "that back for some of these"
+                    )
                 if group.job:
                     group.job.cancel()
                 group.runs += 1
-                group.job = Job(group, list(group.photos.values()), group.runs)
-                for photo in group.photos.values():
+                group.job = Job(group, photos, negatives, group.runs)
+                for photo in photos:
                     photo.found, photo.presence = False, None
             self._waiting.append(group.job)
             self._changed.notify()
@@ -150,32 +166,48 @@ class Worker:
 
 
 def _run(detector: Detector, job: Job) -> tuple[State, str]:
-    def on_error(index: int, error: ImageError) -> None:
-        job.failed[job.photos[index].id] = job.photos[index].told(str(error))
-
     try:
-        for result in _find(detector, job, on_error):
+        negatives = [photo for photo in job.photos if photo.id in job.negatives]
+        positives = [photo for photo in job.photos if photo.id not in job.negatives]
+        for result in _find(detector, job, positives, negatives):
             job.check()
-            _keep(job, job.photos[result.index], result)
+            _keep(job, positives[result.index], result)
     except Cancelled:
         return "cancelled", ""
     except CosodError as error:
         return "failed", _told(error, job)
     except Exception as error:  # out of memory, no space left: this job ends, the server goes on
         return "failed", f"the work stopped: {type(error).__name__}: {_told(error, job)}"
-    if len(job.done) == 1 and not any(photo.marked for photo in job.photos):
+    found = sum(photo.id in job.done for photo in positives)
+    if found == 1 and not any(photo.marked for photo in positives):
         return "done", "One photo has nothing to share: what is shown stands out in it. Add more photos."
     return "done", ""
 
 
-def _find(detector: Detector, job: Job, on_error: OnError) -> Iterator[Result]:
-    """Yields the results of the job's photos; where photos are marked, the object is what the marks show."""
-    photos = _Watched(job)
-    marked = [photo for photo in job.photos if photo.marked]
-    if not marked:
-        return detector.results(photos, on_error)
-    consensus = detector.learn([photo.path for photo in marked], _Marks(marked))
-    return detector.results(photos, on_error, [consensus])
+def _find(detector: Detector, job: Job, positives: list[Photo], negatives: list[Photo]) -> Iterator[Result]:
+    """Yields the results of the photos that may show the object, with their indices in ``positives``.
+
+    Where photos are marked, the object is what the marks show; else it is what all positives share. Negatives say what
+    it is not.
+    """
+    marked = [photo for photo in positives if photo.marked]
+    if not marked and not negatives:
+        return detector.results(_Watched(job, positives), _noting(job, positives))
+    shown = marked or positives
+    masks = _Marks(marked) if marked else None
+    others = _Watched(job, negatives)
+    consensus = detector.learn(_Watched(job, shown), masks, _noting(job, [*shown, *negatives]), others)
+    job.done += [photo.id for photo in negatives if photo.id not in job.failed]
+    return detector.results(_Watched(job, positives), _noting(job, positives), [consensus])
+
+
+def _noting(job: Job, photos: Sequence[Photo]) -> OnError:
+    """Returns what notes in the job that one of the photos could not be read."""
+
+    def note(index: int, error: ImageError) -> None:
+        job.failed[photos[index].id] = photos[index].told(str(error))
+
+    return note
 
 
 def _keep(job: Job, photo: Photo, result: Result) -> None:
@@ -205,21 +237,19 @@ def _told(error: Exception, job: Job) -> str:
 
 
 class _Watched(Sequence[Path]):
-    """The paths of a job's photos; counts what is read, and ends the reading when the job is cancelled."""
+    """The paths of photos of a job; counts what is read, and ends the reading when the job is cancelled."""
 
-    def __init__(self, job: Job):
-        self._job = job
-        self._seen: set[int] = set()
+    def __init__(self, job: Job, photos: Sequence[Photo]):
+        self._job, self._photos = job, photos
 
     def __len__(self) -> int:
-        return len(self._job.photos)
+        return len(self._photos)
 
     def __getitem__(self, index: int) -> Path:
+        photo = self._photos[index]
         self._job.check()
-        path = self._job.photos[index].path
-        self._seen.add(index)
-        self._job.read = len(self._seen)
-        return path
+        self._job.note_read(photo)
+        return photo.path
 
 
 class _Marks(Sequence[np.ndarray]):

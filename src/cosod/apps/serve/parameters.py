@@ -53,6 +53,7 @@ PAINTING = {
     "requestBody": {"required": True, "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
 }
 GONE = {404: {"model": Problem, "description": "No such group, photo or result."}}
+CONFLICT = {409: {"model": Problem, "description": "Something else was said of the photo; take that back first."}}
 FULL = {503: {"model": Problem, "description": "No room at present; `Retry-After` says when to ask again."}}
 PICTURE = {200: {"content": {"image/png": {}, "image/jpeg": {}}, "description": "The picture."}}
 ARCHIVE = {200: {"content": {"application/zip": {}}, "description": "The zip."}}

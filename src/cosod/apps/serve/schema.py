@@ -18,12 +18,14 @@ class PhotoState(BaseModel):
     height: int
     marked: bool = Field(description="Whether the object was marked in this photo.")
     corrected: bool = Field(description="Whether the result of this photo was corrected by hand.")
-    found: bool = Field(description="Whether the map is there.")
+    negative: bool = Field(description="Whether this photo was said to show what the object is not.")
+    found: bool = Field(description="Whether the map is there; that of a negative photo is empty.")
     presence: float | None = Field(description="Probability that the object is there at all, where it is known.")
 
     @classmethod
     def of(cls, photo: Photo) -> "PhotoState":
-        return cls(**{name: getattr(photo, name) for name in cls.model_fields})
+        named = {name: getattr(photo, name) for name in cls.model_fields}
+        return cls(**named | {"found": photo.ready, "presence": photo.known_presence})
 
 
 class Refusal(BaseModel):
@@ -48,22 +50,25 @@ class JobState(BaseModel):
     state: State
     ahead: int = Field(description="Jobs that come before this one.")
     total: int = Field(description="Photos in the job.")
+    negatives: list[str] = Field(description="Ids of the photos that were negative when the job was started.")
     read: int = Field(description="Photos read so far: first all are read, then the maps are made.")
-    done: list[str] = Field(description="Ids of the photos whose map is there, in order.")
+    done: list[str] = Field(description="Ids of the photos whose map is there, those of negative photos first.")
     presence: dict[str, float] = Field(description="Probability that a photo holds the object, where it is known.")
     failed: dict[str, str] = Field(description="Id of each photo that could not be read, with the reason.")
     message: str = Field(description="Why the job failed, or what to know about its result; else empty.")
 
     @classmethod
     def of(cls, job: Job, worker: Worker) -> "JobState":
+        presence = {photo.id: p for photo in job.photos if (p := photo.known_presence) is not None}
         return cls(
             run=job.run,
             state=job.state,
             ahead=worker.ahead_of(job),
             total=len(job.photos),
+            negatives=sorted(job.negatives),
             read=job.read,
             done=list(job.done),
-            presence={photo.id: photo.presence for photo in job.photos if photo.presence is not None},
+            presence=presence,
             failed=dict(job.failed),
             message=job.message,
         )
@@ -93,10 +98,12 @@ class Bounds(BaseModel):
     group_bytes: int = Field(description="Bytes of all photos of a group.")
     pixels: int = Field(description="Pixels of one photo.")
     keep_seconds: float = Field(description="A group that nobody asks about for so long is deleted.")
+    negatives: bool = Field(description="Whether photos may say what the object is not: the network must be able to.")
 
     @classmethod
-    def of(cls, limits: Limits) -> "Bounds":
-        return cls(**{name: getattr(limits, name) for name in cls.model_fields})
+    def of(cls, limits: Limits, negatives: bool) -> "Bounds":
+        named = {name: getattr(limits, name) for name in cls.model_fields if name != "negatives"}
+        return cls(**named, negatives=negatives)
 
 
 class Problem(BaseModel):

@@ -29,6 +29,10 @@ class Full(Exception):
     """The server has no room at present."""
 
 
+class Conflict(Exception):
+    """A request that contradicts what was said of a photo before."""
+
+
 class Work(Protocol):
     """What the store knows of a job: whether it is still to be done, and how to end it."""
 
@@ -49,6 +53,7 @@ class Photo:
         height, width: height and width of the upright photo in pixels.
         marked: whether :attr:`mark` holds what a person painted to show the object.
         corrected: whether :attr:`correction` holds what a person changed of the result.
+        negative: whether a person said that the photo shows what the object is *not*; then it is not marked.
         found: whether :attr:`map` holds the map of the last job.
         presence: probability that the photo holds the object at all; None where the network cannot tell.
     """
@@ -60,6 +65,7 @@ class Photo:
     width: int = 0
     marked: bool = False
     corrected: bool = False
+    negative: bool = False
     found: bool = False
     presence: float | None = None
 
@@ -76,6 +82,16 @@ class Photo:
     @property
     def map(self) -> Path:
         return self.path.with_suffix(".map.png")
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to show: a map, or the empty one of a photo without the object."""
+        return self.found or self.negative
+
+    @property
+    def known_presence(self) -> float | None:
+        """Presence of the last job; 0 in a photo of which a person said that the object is not there."""
+        return 0.0 if self.negative else self.presence
 
     def told(self, text: str) -> str:
         """Returns a message with the photo's own name in place of the server's path."""
@@ -97,7 +113,7 @@ class UploadedGroup:
         photos: photos by id, in the order they came.
         job: the latest one.
         runs: jobs so far.
-        paintings: changes of marks and corrections so far.
+        paintings: changes of marks, corrections and negatives so far.
         crops: how the thumbnails were last planned, kept by :mod:`cosod.apps.serve.views`.
         bytes: number of bytes of its uploads, those under way among them.
         touched: when somebody last asked about it.

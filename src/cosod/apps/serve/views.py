@@ -134,7 +134,7 @@ def render(
         Unknown: there is no map yet, or the photo was removed.
         ImageError: the photo cannot be read.
     """
-    if view != "photo" and not photo.found:
+    if view != "photo" and not photo.ready:
         raise Unknown("this photo has no map yet")
     with _one:
         try:
@@ -153,9 +153,10 @@ def zipped(
 ) -> Iterator[bytes]:
     """Yields a zip of the views of all photos that have a map, piece by piece, each made when it is its turn.
 
-    Beside a folder for each view it holds ``results.json``: names, sizes, presence and files of the photos.
+    Beside a folder for each view it holds ``results.json``: names, sizes, presence and files of the photos, and which
+    of them are negative.
     """
-    photos = [photo for photo in group.photos.values() if photo.found]
+    photos = [photo for photo in group.photos.values() if photo.ready]
     stems = unique_names([PurePosixPath(photo.name).stem for photo in photos])
     sink, told = _Sink(), []
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # pictures are compressed already
@@ -174,7 +175,8 @@ def zipped(
                     "name": photo.name,
                     "width": photo.width,
                     "height": photo.height,
-                    "presence": photo.presence,
+                    "presence": photo.known_presence,
+                    "negative": photo.negative,
                     "files": files,
                 }
             )
@@ -206,7 +208,12 @@ def _render(
 
 
 def _map(photo: Photo, side: int | None, as_found: bool = False) -> np.ndarray:
-    """Returns the map in [0, 1], ``(H, W)``, as it was corrected, shrunk to ``side``."""
+    """Returns the map in [0, 1], ``(H, W)``, as it was corrected, shrunk to ``side``.
+
+    That of a photo of what the object is not is empty.
+    """
+    if photo.negative:
+        return _fit(np.zeros((photo.height, photo.width), np.float32), side)
     with Image.open(photo.map) as stored:
         saliency = np.asarray(stored)
     if photo.corrected and not as_found:
@@ -216,13 +223,14 @@ def _map(photo: Photo, side: int | None, as_found: bool = False) -> np.ndarray:
 
 
 def _presence(photo: Photo) -> float | None:
-    """Returns the presence, where nobody has said by hand what the photo shows."""
-    return None if photo.marked or photo.corrected else photo.presence
+    """Returns the presence; None where a person has shown the object in the photo by hand."""
+    shown = (photo.marked or photo.corrected) and not photo.negative
+    return None if shown else photo.known_presence
 
 
 def _crops(group: UploadedGroup, threshold: float, absent: str) -> dict[str, tuple[Crop, np.ndarray]]:
     """Returns frame and reduced mask of every photo with a map, by id; planned once for a group's thumbnails."""
-    photos = [photo for photo in list(group.photos.values()) if photo.found]
+    photos = [photo for photo in list(group.photos.values()) if photo.ready]
     key = (group.runs, group.paintings, threshold, absent, *(photo.id for photo in photos))
     if group.crops is None or group.crops[0] != key:
         masks = [object_mask(_map(photo, PLANNING_SIDE), threshold) for photo in photos]

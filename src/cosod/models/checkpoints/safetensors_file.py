@@ -166,14 +166,15 @@ def _read(path: str | os.PathLike, with_tensors: bool) -> tuple[CoSaliencyNetwor
         with text_path(path) as name, safe_open(name, framework="pt") as file:
             description = _description(file.metadata() or {}, path)
             state = {key: file.get_tensor(key) for key in file.keys()} if with_tensors else {}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"cannot read the weights in {path}: {error}; download or copy the file again") from error
     if not with_tensors:
         return None, description
     try:
         network = create(description.name, **description.config)
-    except (InputError, TypeError) as error:
-        raise WeightsError(f"{path} is of a network that this version cannot make: {error}; update cosod") from error
+    except Exception as error:  # options of anyone: too few, negative, or more than the memory holds
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path} is of a network that this version cannot make: {reason}; update cosod") from error
     own = network.state_dict()
     shapes = ({name: tuple(tensor.shape) for name, tensor in tensors.items()} for tensors in (own, state))
     check(*shapes, f"{path}, saved as {description.name},", optional=())
@@ -191,11 +192,19 @@ def _description(metadata: dict[str, str], path: Path) -> Description:
     if int(metadata.get("cosod_format", 0)) > FORMAT:
         raise WeightsError(f"{path} has format {metadata['cosod_format']}, newer than this version reads; update cosod")
     name = metadata["cosod_network"]
-    config = json.loads(metadata.get("cosod_config", "{}"))
+    config = _table(metadata, "cosod_config")
     try:
         defaults = {f.name: f.default for f in dataclasses.fields(entry(name).config)}
     except InputError as error:
         raise WeightsError(f"{path} is of a network that this version does not know: {error}") from error
     # JSON has no tuples.
     config = {k: tuple(v) if isinstance(defaults.get(k), tuple) else v for k, v in config.items()}
-    return Description(name, config, json.loads(metadata.get("cosod_extra", "{}")))
+    return Description(name, config, _table(metadata, "cosod_extra"))
+
+
+def _table(metadata: dict[str, str], key: str) -> dict[str, Any]:
+    """Reads a JSON object of the metadata; without the key it is empty."""
+    table = json.loads(metadata.get(key, "{}"))
+    if not isinstance(table, dict):
+        raise ValueError(f"its {key} is no JSON object")
+    return table

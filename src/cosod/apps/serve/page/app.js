@@ -3,18 +3,20 @@
 import { Card } from "./card.js";
 import { dropped, ofFolder, pasted } from "./files.js";
 import { correct, mark } from "./marking.js";
+import { attempt, complain, progress, report, tell } from "./messages.js";
 import * as server from "./server.js";
 
 const $ = (selector) => document.querySelector(selector);
 const cards = [];
 const UPLOADS = 3; // at once
 const POLL = 300; // milliseconds
+const SAID = ["negative", "mark", "correction"]; // by a person, of a photo
 
 let group = null;
 let limits = null;
 let searching = false; // a job is being started or runs
 let wanted = 0; // counts the searches that were asked for; an older one gives way
-let stale = false; // photos or marks changed since the results
+let stale = false; // photos, or what was said of them, changed since the results
 let adding = Promise.resolve();
 
 // ------------------------------------------------------------------------------------------------ adding photos
@@ -25,7 +27,8 @@ async function add(files) {
   limits ??= (await attempt(server.limits)) ?? null;
   files = admitted(files);
   if (!files.length) return;
-  const fresh = files.map((file) => new Card(file, { mark: markOn, correct: correctOn, remove, trouble: report }));
+  const actions = { mark: markOn, correct: correctOn, negate: negateOn, remove, trouble: report };
+  const fresh = files.map((file) => new Card(file, actions));
   cards.push(...fresh);
   $("#cards").append(...fresh.map((card) => card.element));
   showPlaces();
@@ -94,7 +97,7 @@ async function search() {
   }
   showState();
   const ended = await attempt(async () => {
-    await send("mark");
+    await send();
     const first = await begin(mine);
     return first && follow(first, mine);
   });
@@ -121,8 +124,7 @@ async function begin(mine) {
         group = null;
         for (const card of cards) card.lost();
         await upload(cards);
-        await send("mark");
-        await send("correction");
+        await send();
       } else throw error;
     }
   }
@@ -136,8 +138,8 @@ async function follow(job, mine) {
       const card = cards.find((other) => other.id === id);
       if (shown.has(id) || !card) continue;
       shown.add(id);
-      card.presence = job.presence[id];
-      await card.readMap(group);
+      if (job.negatives.includes(id)) card.foundNothing();
+      else await card.readMap(group, job.presence[id]);
       if (mine !== wanted) return null;
     }
     for (const [id, reason] of Object.entries(job.failed)) cards.find((card) => card.id === id)?.fail(reason);
@@ -156,9 +158,12 @@ function conclusion(job) {
     complain([job.message]);
     return "Not found";
   }
-  const photos = job.done.length === 1 ? "1 photo" : `${job.done.length} photos`;
-  return job.message || `Done: ${photos}`;
+  if (job.message) return job.message;
+  const count = job.negatives.filter((id) => job.done.includes(id)).length;
+  return `Done: ${plural(job.done.length - count)}${count ? `, against ${plural(count)} without the object` : ""}`;
 }
+
+const plural = (count) => (count === 1 ? "1 photo" : `${count} photos`);
 
 async function stop() {
   await attempt(() => server.cancelJob(group));
@@ -201,17 +206,28 @@ async function correctOn(card) {
   showState();
 }
 
-/** Send what was painted; a painting that the server cannot use is reported, and the others are sent. */
-async function send(kind) {
-  for (const card of cards) {
-    try {
-      await card.send(group, kind);
-    } catch (error) {
-      if (error.status !== 422) throw error;
-      complain([`${card.name}: ${error.message}`]);
-      card[kind] = null;
-      card.unsent.delete(kind);
-    }
+/** A photo shows what the object is not, or may show the object after all. The photo's own result follows at once. */
+async function negateOn(card) {
+  card.negate(!card.negative);
+  changed(card.negative ? `${card.name} is not the object` : `${card.name} counts again`);
+  await attempt(() => card.send(group, "negative", "mark"));
+}
+
+/** Send what was said of the photos; what the server cannot use is reported, and the rest is sent. */
+async function send() {
+  for (const card of cards) while (!(await sent(card)));
+}
+
+/** Whether nothing of the card was refused. */
+async function sent(card) {
+  try {
+    await card.send(group, ...SAID);
+    return true;
+  } catch (error) {
+    if (error.status !== 422) throw error;
+    complain([`${card.name}: ${error.message}`]);
+    card.refused(error.kind);
+    return false;
   }
 }
 
@@ -253,6 +269,7 @@ const length = (selector) => Math.min(4096, Math.max(1, Math.round(Number($(sele
 const look = () => ({ threshold: threshold(), framing: framing() });
 
 function showAll() {
+  $("#cards").classList.toggle("no-negatives", limits?.negatives === false);
   $("#framing").hidden = view() !== "cutout";
   $("#own-color").hidden = $("#background").value !== "own";
   $("#own-size").hidden = $("#size").value !== "own";
@@ -268,7 +285,7 @@ function showPlaces() {
 }
 
 function showState() {
-  const found = cards.some((card) => card.map);
+  const found = cards.some((card) => card.found);
   const find = $("#find");
   find.textContent = searching ? "Stop" : found ? "Find again" : "Find the object";
   find.disabled = !searching && !cards.some((card) => card.id);
@@ -285,50 +302,6 @@ function settle(text) {
   $("#progress").hidden = true;
   tell(text);
   showState();
-}
-
-function progress(value) {
-  $("#progress").hidden = false;
-  $("#progress").value = value;
-}
-
-function tell(text) {
-  if ($("#status").textContent !== text) $("#status").textContent = text;
-}
-
-/** List what went wrong, below what is listed already; nothing is listed twice. */
-function complain(messages, anew = false) {
-  const list = $("#problems ul");
-  if (anew) list.replaceChildren();
-  for (const message of messages) {
-    if ([...list.children].some((item) => item.textContent === message)) continue;
-    const item = document.createElement("li");
-    item.textContent = message;
-    list.append(item);
-  }
-  $("#problems").hidden = !list.children.length;
-}
-
-/** Tell of a server's error; that it does not answer is told once, and no longer than it is so. */
-function report(error) {
-  complain([error.message]);
-  if (error.status === 0) $("#problems li:last-child").dataset.gone = "";
-}
-
-document.addEventListener("server-answers", () => {
-  $("#problems li[data-gone]")?.remove();
-  $("#problems").hidden = !$("#problems li");
-});
-
-/** The work's result; an error of the server becomes a message, and undefined. */
-async function attempt(work) {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof server.ServerError)) throw error;
-    report(error);
-    return undefined;
-  }
 }
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -28,9 +28,11 @@ export class Card {
   /** Values of the map, one a pixel of `photo`: as it was found, and as it was corrected. */
   found = null;
   map = null;
-  /** What was painted to show the object, to correct the map, and the kinds that the server does not have yet. */
+  /** What was painted to show the object, and to correct the map; whether the photo shows what the object is not, in
+   * which case the two others rest; and which of the three kinds the server does not have yet. */
   mark = null;
   correction = null;
+  negative = false;
   unsent = new Set();
   /** Probability that the object is in the photo at all, where the server knows it. */
   presence = undefined;
@@ -41,22 +43,25 @@ export class Card {
   #drawing = 0;
   #asking = 0;
   #asked = new AbortController();
+  #sending = Promise.resolve();
 
-  /** `actions`: what to do on `mark`, `correct` and `remove`, each given the card, and on `trouble`, given an error. */
+  /** `actions`: what to do on `mark`, `correct`, `negate` and `remove`, each given the card, and on `trouble`, given an
+   * error. */
   constructor(file, actions) {
     this.file = file;
     this.trouble = actions.trouble;
     this.element = template.content.firstElementChild.cloneNode(true);
     const find = (selector) => this.element.querySelector(selector);
-    this.parts = { canvas: find("canvas"), picture: find(".picture"), badge: find(".badge"), save: find(".save"), correct: find(".correct"), trouble: find(".trouble") };
+    this.parts = { canvas: find("canvas"), picture: find(".picture"), badge: find(".badge"), save: find(".save"), correct: find(".correct"), negate: find(".negate"), trouble: find(".trouble") };
     find(".name").textContent = find(".name").title = file.name;
-    for (const [selector, label] of [[".picture", "Mark the object in"], [".mark", "Mark the object in"], [".save", "Save"], [".correct", "Correct the result in"], [".remove", "Remove"]])
+    for (const [selector, label] of [[".picture", "Mark the object in"], [".mark", "Mark the object in"], [".save", "Save"], [".correct", "Correct the result in"], [".negate", "Not this object:"], [".remove", "Remove"]])
       find(selector).setAttribute("aria-label", `${label} ${file.name}`);
-    for (const [selector, label] of [[".mark", "Mark the object"], [".save", "Save this view"], [".correct", "Correct the result"], [".remove", "Remove this photo"]])
+    for (const [selector, label] of [[".mark", "Mark the object"], [".save", "Save this view"], [".correct", "Correct the result"], [".negate", "Not this object"], [".remove", "Remove this photo"]])
       find(selector).title = label;
     this.parts.picture.addEventListener("click", () => actions.mark(this));
     find(".mark").addEventListener("click", () => actions.mark(this));
     find(".correct").addEventListener("click", () => actions.correct(this));
+    find(".negate").addEventListener("click", () => actions.negate(this));
     find(".remove").addEventListener("click", () => actions.remove(this));
     cards.set(this.element, this);
     watcher.observe(this.element);
@@ -82,43 +87,92 @@ export class Card {
     this.#placed();
   }
 
-  async readMap(group) {
+  async readMap(group, presence) {
     const bitmap = await server.picture(server.viewAddress(group, this.id, "map", { side: SIDE, as_found: true }));
     this.found = mapValues(bitmap, this.photo);
+    this.presence = presence;
     this.busy = false;
     this.correctMap();
   }
 
-  /** Apply the correction to what was found. */
+  /** The job took this photo for one of what the object is not. */
+  foundNothing() {
+    this.found = null;
+    this.presence = undefined;
+    this.busy = false;
+    this.correctMap();
+  }
+
+  /** Apply the correction to what was found; a negative photo shows nothing. */
   correctMap() {
-    this.map = this.found && corrected(this.found, this.correction, this.photo.width, this.photo.height);
+    if (!this.photo) return;
+    const { width, height } = this.photo;
+    if (this.negative) this.map = new Uint8Array(width * height);
+    else this.map = this.found && corrected(this.found, this.correction, width, height);
     this.redraw();
+  }
+
+  /** Say that the photo shows what the object is not, or take that back, to be sent. */
+  negate(negative) {
+    this.negative = negative;
+    this.unsent.add("negative");
+    if (this.mark) this.unsent.add("mark"); // the server keeps no mark of a negative photo
+    this.parts.negate.setAttribute("aria-pressed", String(negative));
+    this.parts.negate.title = negative ? "Not this object: take that back" : "Not this object";
+    this.correctMap();
   }
 
   /** Keep what was painted, "mark" or "correction", to be sent. */
   painted(kind, painting) {
     this[kind] = painting;
     this.unsent.add(kind);
+    if (painting && this.negative) this.negate(false); // who paints the object says that it is there
     if (kind === "correction") this.correctMap();
     this.redraw();
   }
 
-  /** Send what the server does not have yet. */
-  async send(group, kind) {
+  /** Send those of `kinds` that the server does not have yet, one after the other. */
+  send(group, ...kinds) {
+    const sent = this.#sending.then(async () => {
+      // No photo is marked or corrected while it is negative, nor becomes negative while it is marked.
+      const order = this.negative ? ["mark", "negative"] : ["negative", "mark", "correction"];
+      for (const kind of order) if (kinds.includes(kind)) await this.#send(group, kind);
+    });
+    this.#sending = sent.catch(() => {}); // whoever asked for it hears of the error
+    return sent;
+  }
+
+  async #send(group, kind) {
     if (!this.id || !this.unsent.has(kind)) return;
-    await server.setPainting(group, this.id, kind, this[kind] && (await this[kind].png()));
+    this.unsent.delete(kind); // at once: it may change while it is on its way
+    const said = kind === "mark" && this.negative ? null : this[kind];
+    try {
+      if (kind === "negative") await server.setNegative(group, this.id, said);
+      else await server.setPainting(group, this.id, kind, said && (await said.png()));
+    } catch (error) {
+      this.unsent.add(kind);
+      error.kind = kind;
+      throw error;
+    }
+  }
+
+  /** Forget what the server cannot use. */
+  refused(kind) {
+    if (kind === "negative") this.negate(false);
+    else this[kind] = null;
     this.unsent.delete(kind);
   }
 
   /** The server has lost everything of this photo. */
   lost() {
     this.id = null;
-    for (const kind of ["mark", "correction"]) if (this[kind]) this.unsent.add(kind);
+    for (const kind of ["mark", "correction", "negative"]) if (this[kind]) this.unsent.add(kind);
       else this.unsent.delete(kind);
   }
 
   set busy(value) {
     this.#busy = value;
+    if (value) this.#forget(); // the pictures of the last search are gone
     this.parts.picture.classList.toggle("busy", value);
   }
 
@@ -166,15 +220,16 @@ export class Card {
     const { group, view, look } = this.#shown;
     const { canvas, picture: frame, badge, save, correct } = this.parts;
     const absent = this.presence < ABSENT; // false where nothing is known
-    badge.hidden = !this.mark && !absent;
-    badge.textContent = this.mark ? "Reference" : "Perhaps not here";
-    correct.disabled = !this.map || this.#busy;
+    badge.hidden = !this.negative && !this.mark && !absent;
+    badge.textContent = this.negative ? "Not this object" : this.mark ? "Reference" : "Perhaps not here";
+    this.element.classList.toggle("negative", this.negative);
+    correct.disabled = !this.map || this.#busy || this.negative;
     if (!this.photo) return;
     const found = this.map && view !== "photo";
     frame.classList.toggle("checked", Boolean(found) && view === "cutout" && !look.framing.background);
     canvas.dataset.view = found ? view : "photo";
     if (found && view !== "thumbnail") drawView(canvas, view, this.photo, this.map, look.threshold);
-    else drawPhoto(canvas, this.photo, this.mark && this.#markDrawn());
+    else drawPhoto(canvas, this.photo, !this.negative && this.mark && this.#markDrawn());
     this.#link(save, group, view, look);
     this.#forget();
     if (found && FROM_SERVER[view] && !this.#busy) {
@@ -209,7 +264,8 @@ export class Card {
   async #refine(group, view, look) {
     const { signal } = (this.#asked = new AbortController());
     try {
-      if (this.unsent.has("correction")) return; // the server's picture would be without it
+      await this.#sending;
+      if (signal.aborted || this.unsent.has("correction") || this.unsent.has("negative")) return; // it would be without it
       const query = { ...asked(view, look), side: FROM_SERVER[view] };
       const bitmap = await server.picture(server.viewAddress(group, this.id, view, query), signal);
       if (signal.aborted) return;

@@ -49,6 +49,11 @@ export function setPainting(group, photo, kind, png) {
   return ask(path, png ? { method: "PUT", body: png, headers: { "Content-Type": "image/png" } } : { method: "DELETE" });
 }
 
+/** Say that the photo shows what the object is not, or take that back. */
+export function setNegative(group, photo, negative) {
+  return ask(`api/groups/${group}/photos/${photo}/negative`, { method: negative ? "PUT" : "DELETE" });
+}
+
 export const startJob = (group) => json(`api/groups/${group}/job`, { method: "POST" });
 export const readJob = (group) => json(`api/groups/${group}/job`);
 export const cancelJob = (group) => json(`api/groups/${group}/job`, { method: "DELETE" });
