@@ -7,6 +7,7 @@ import pytest
 from cosod.analysis import ablation
 from cosod.analysis.ablation import AblationRow, ablate, as_csv, as_markdown, open_test
 from cosod.errors import InputError
+from cosod.evaluation import evaluate
 from cosod.training import load_recipe
 from tests.training.made import TINY, make_set, tiny_job
 
@@ -53,6 +54,9 @@ def test_ablation_trains_scores_and_goes_on(tmp_path, monkeypatch):
 
     monkeypatch.setattr(ablation, "train", never)
     monkeypatch.setattr(ablation, "evaluate", never)
+    assert ablate(recipes, [1, 2], [open_test(f"small={test}")], job, say=said.append) == rows
+    monkeypatch.setattr(ablation, "evaluate", evaluate)
+    (tmp_path / "out" / "plain" / "seed_2" / "scores.json").write_text("{")  # damaged
     assert ablate(recipes, [1, 2], [open_test(f"small={test}")], job, say=said.append) == rows
     with pytest.raises(InputError, match="two recipes of one name"):
         ablate([recipes[0]] * 2, [1], [], job)

@@ -1,11 +1,12 @@
 """Runs over groups: results are written beside the network's work, and in what order things are said and kept."""
 
 import time
+from pathlib import Path
 
 import pytest
 
-from cosod.apps import segment as segmentation
-from cosod.apps.segment import SegmentJob, run
+from cosod.apps.segment import SegmentJob, results, run
+from cosod.apps.segment.job import RESERVED
 from cosod.errors import OutputError
 from cosod.io.photo_groups import find_groups
 from cosod.io.run_records import read_record, record_of
@@ -34,14 +35,14 @@ def segment(places, out="out", finished=lambda group, summary: None, save=("maps
 
 def slow_at(monkeypatch, names, seconds=0.2):
     """Writing takes long for files of these names, so that later ones are there before them."""
-    save = segmentation.save_image
+    save = results.save_image
 
     def slow(array, path):
         if f"{path.parent.name}/{path.name}" in names:
             time.sleep(seconds)
         save(array, path)
 
-    monkeypatch.setattr(segmentation, "save_image", slow)
+    monkeypatch.setattr(results, "save_image", slow)
 
 
 def test_events_keep_their_order_and_come_after_the_files(places, monkeypatch):
@@ -52,7 +53,7 @@ def test_events_keep_their_order_and_come_after_the_files(places, monkeypatch):
     def watched(event):
         if event["event"] == "image":
             there.append(event["maps"])
-            assert segmentation.Path(event["maps"]).exists()
+            assert Path(event["maps"]).exists()
         if event["event"] == "group":
             assert (places / "out" / ".cosod" / f"{event['group']}.json").exists()
         events.append((event["event"], event["group"], event.get("image", "").rsplit("/", 1)[-1]))
@@ -75,7 +76,7 @@ def test_events_keep_their_order_and_come_after_the_files(places, monkeypatch):
 
 
 def test_a_result_that_cannot_be_written_leaves_its_group_unfinished(places, monkeypatch):
-    save = segmentation.save_image
+    save = results.save_image
 
     def full(array, path):
         if path.parent.name == "b" and path.name == "1.png":
@@ -83,7 +84,7 @@ def test_a_result_that_cannot_be_written_leaves_its_group_unfinished(places, mon
             raise OutputError(f"cannot write {path}: no space")
         save(array, path)
 
-    monkeypatch.setattr(segmentation, "save_image", full)
+    monkeypatch.setattr(results, "save_image", full)
     with pytest.raises(OutputError, match="no space"):
         segment(places)
     finished = ["fingerprint" in read_record(record_of(places / "out", group)) for group in "abc"]
@@ -96,5 +97,5 @@ def test_a_result_that_cannot_be_written_leaves_its_group_unfinished(places, mon
 def test_a_group_named_as_the_manifest_makes_way(places):
     (places / "in" / "manifest.json").mkdir()
     (places / "in" / "manifest.json" / "1.jpg").write_bytes(jpeg())
-    names = [g.name for g in find_groups([places / "in"], reserved=segmentation.RESERVED)]
+    names = [g.name for g in find_groups([places / "in"], reserved=RESERVED)]
     assert names == ["a", "b", "c", "manifest.json-2"]

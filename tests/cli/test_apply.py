@@ -75,7 +75,7 @@ def test_one_bad_photo_is_reported_at_the_end(places, capsys):
 
 
 def test_a_long_folder_is_done_in_parts(places, monkeypatch, capsys):
-    monkeypatch.setattr("cosod.apps.segment.PART", 2)
+    monkeypatch.setattr("cosod.apps.segment.runner.PART", 2)
     run = ["apply", places / "red.consensus", places / "photos", "-o", places / "out", "--json"]
     assert cosod(*run) == 0
     (places / "out" / "photos" / "2.png").unlink()

@@ -51,7 +51,7 @@ def told(capsys):
 
 @pytest.mark.parametrize("save", ["overlays", "maps,masks,overlays", "masks"])
 def test_segment(photos, tmp_path, monkeypatch, capsys, save):
-    bad_at(monkeypatch, "cosod.apps.segment:read_image")
+    bad_at(monkeypatch, "cosod.apps.segment.results:read_image")
     more = ["--outline", "grabcut"] if save == "masks" else []
     run = ["segment", photos, "-o", tmp_path / "out", "--save", save, "--size", "64", *more, "--json"]
     assert cosod(*run) == 1
@@ -64,7 +64,7 @@ def test_segment(photos, tmp_path, monkeypatch, capsys, save):
 
 
 def test_what_took_its_place_has_another_size(photos, tmp_path, monkeypatch, capsys):
-    bad_at(monkeypatch, "cosod.apps.segment:read_image", how=lambda: np.zeros((10, 10, 3), np.uint8))
+    bad_at(monkeypatch, "cosod.apps.segment.results:read_image", how=lambda: np.zeros((10, 10, 3), np.uint8))
     run = ["segment", photos, "-o", tmp_path / "out", "--save", "overlays", "--size", "64", "--json"]
     assert cosod(*run) == 1 and "another size" in told(capsys)
     monkeypatch.undo()
@@ -75,7 +75,7 @@ def test_what_took_its_place_has_another_size(photos, tmp_path, monkeypatch, cap
 
 def test_all_of_them(photos, tmp_path, monkeypatch, capsys):
     for name in ("a.png", "b.png", "c.png"):
-        bad_at(monkeypatch, "cosod.apps.segment:read_image", name=name)
+        bad_at(monkeypatch, "cosod.apps.segment.results:read_image", name=name)
     assert cosod("segment", photos, "-o", tmp_path / "out", "--save", "overlays", "--size", "64", "--json") == 1
     summary = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (summary["images"], summary["groups"], len(summary["failed"])) == (0, 0, 3)
@@ -86,7 +86,7 @@ def test_apply(photos, tmp_path, monkeypatch, capsys, consensuses):
     kept = [tmp_path / f"{number}.consensus" for number in range(consensuses)]
     for file in kept:
         assert cosod("learn", photos, "-o", file, "--size", "64") == 0
-    bad_at(monkeypatch, "cosod.apps.segment:read_image")
+    bad_at(monkeypatch, "cosod.apps.segment.results:read_image")
     run = ["apply", *kept, photos, "-o", tmp_path / "out", "--save", "masks,overlays", "--absent", "report", "--json"]
     assert cosod(*run) == 1
     told(capsys)

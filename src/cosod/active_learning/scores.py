@@ -13,7 +13,7 @@ from cosod.active_learning.settings import Settings
 from cosod.evaluation import evaluate
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import write_text
-from cosod.io.run_records import begin, record_of
+from cosod.io.run_records import begin, read_record, record_of
 from cosod.models.checkpoints import loading
 from cosod.postprocess.render import save_image, to_8bit
 
@@ -42,7 +42,7 @@ def score(weights: Path, test: Path, maps: Path, device: str = "auto") -> dict[s
     network = loading.load(weights)
     known = maps / "scores.json"
     key = {"weights": loading.identity(network), "test": str(test.resolve()), "size": network.size}
-    if known.exists() and (found := json.loads(known.read_text(encoding="utf-8")))["of"] == key:
+    if (found := read_record(known)).get("of") == key:
         return found["scores"]
     pool = Pool.scan(test)
     pool.masks()

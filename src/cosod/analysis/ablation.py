@@ -18,6 +18,7 @@ from cosod.evaluation.protocols import get
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import Group
+from cosod.io.run_records import read_record
 from cosod.models import load
 from cosod.models.checkpoints.loading import identity
 from cosod.models.checkpoints.safetensors_file import describe
@@ -183,9 +184,7 @@ def _scores(job: TrainingJob, tests: Sequence[TestSet], protocol: str) -> dict[s
     path = job.output / "scores.json"
     network = load(job.weights)
     weights = identity(network)
-    known: dict = {}
-    if path.exists():
-        known = json.loads(path.read_text(encoding="utf-8"))
+    known = read_record(path)
     if known.get("weights") != weights:
         known = {"weights": weights, "scores": {}}
     detector = Detector(network, job.device, job.recipe.side)

@@ -1,14 +1,17 @@
 """What is checked before any work: results must not replace inputs, nor lie among them."""
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from cosod.errors import InputError
+from cosod.io.atomic_write import write_text
 from cosod.io.passed_over import is_sheet
 from cosod.io.photo_groups import Group
-from cosod.io.storage import is_remote
+from cosod.io.run_records import RECORDS
+from cosod.io.storage import is_remote, remove
 from cosod.io.write_guard import InputFiles
 from cosod.postprocess.render import SHEET_SUFFIXES
 
@@ -31,7 +34,7 @@ def check_places(
         InputError: a target is an input, or lies in a folder of the photos.
 
     Example:
-        >>> check_places(job.targets(groups), groups, [weights])
+        >>> check_places(targets(job, groups), groups, [weights])
     """
     photos = [image for group in groups for image in group.images]
     inputs = InputFiles([*photos, *read])
@@ -47,6 +50,14 @@ def check_places(
                     "another folder with -o"
                 )
     return inputs
+
+
+def check_output(folder: Path) -> None:
+    """Raises OutputError if results cannot be written to ``folder``, before any work is done."""
+    probe = folder / RECORDS / "writable"
+    write_text(probe, "")
+    with contextlib.suppress(OSError):  # a store may let objects be written and not removed
+        remove(probe)
 
 
 def check_sheet(

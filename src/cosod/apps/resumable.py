@@ -1,193 +1,144 @@
-"""Applications on folders: cut-outs or thumbnails for every group, what is done already, and what failed."""
+"""One runner for all verbs that go on where they stopped: what is done is skipped, and records say what is done.
 
-import contextlib
+A run does one unit after the other: a group of photos, a part of a long one, or a clip. The record of a unit, see
+:mod:`cosod.io.run_records`, is begun before its first result, and written whole after its last.
+"""
+
 import functools
 import json
-import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-from cosod.apps.blame import blame
-from cosod.apps.map_sources import FoundMap, MapSource
-from cosod.apps.preflight import check_places
-from cosod.apps.segment import Summary
-from cosod.apps.stale import earlier_of, photos_of
-from cosod.errors import CosodError, ImageError, SingleImageWarning, UniformImageWarning
+from cosod.apps.stale import earlier_of
+from cosod.apps.summary import Summary
 from cosod.io.atomic_write import write_text
-from cosod.io.photo_groups import Group
-from cosod.io.run_records import begin, file_states, fingerprint, read_record, record_of, refuse_foreign
+from cosod.io.run_records import begin, read_record
+from cosod.io.storage import all_there, is_remote
 
 EventListener = Callable[[dict], None]
 
 
-class Application(Protocol):
-    """What is made of the maps of a group."""
-
-    output: Path
-    overwrite: bool
-    #: The one result of the one photo of a run, in place of its name in ``output``.
-    file: Path | None
-
-    @property
-    def verb(self) -> str:
-        """The command that makes it."""
-
-    def facts(self) -> object:
-        """Returns the options as values for JSON: other ones mean other results."""
-
-    def files(self, group: Group, index: int) -> list[Path]:
-        """Returns the files that are written for an image."""
-
-    def files_beside(self, group: Group, index: int) -> list[Path]:
-        """Returns what else is written for an image, once all groups are done."""
-
-    def make(self, group: Group, maps: Iterator[FoundMap], reading: "Reading") -> dict:
-        """Writes the group's files, and returns what its record shall keep, as JSON."""
+def at_once(call: Callable[[], None]) -> None:
+    """Calls a function: the order of events in runs that write no results in the background."""
+    call()
 
 
-class Reading:
-    """One group's progress: images done, those without the object, and those that could not be used."""
+@dataclass(frozen=True)
+class UnitRecord:
+    """The record of a unit in one output folder.
 
-    def __init__(self, group: Group, max_pixels: int, report: EventListener):
-        self.group, self.max_pixels, self.report = group, max_pixels, report
-        self.failed: list[dict[str, str]] = []
-        self.absent: list[dict] = []
+    Attributes:
+        file: where the record is.
+        verb: the command that makes the results.
+        fingerprint: a hash that changes whenever the results might.
+        results: takes what an earlier run recorded, and returns the files that must be there for it to be finished.
+        overwrite: do the unit again, whatever is there.
+    """
 
-    def fail(self, index: int, error: ImageError) -> None:
-        """Leaves out an image that failed; the group goes on."""
-        self.failed.append({"group": self.group.name, "image": str(self.group.images[index]), "error": str(error)})
-        self.report({"event": "failed", **self.failed[-1]})
+    file: Path
+    verb: str
+    fingerprint: str
+    results: Callable[[dict], Iterable[Path]]
+    overwrite: bool = False
 
-    @contextlib.contextmanager
-    def only(self, index: int) -> Iterator[None]:
-        """Makes whatever goes wrong inside the failure of one image; a result that cannot be written ends all."""
-        try:
-            with blame(self.group.images[index]):
-                yield
-        except ImageError as error:
-            self.fail(index, error)
+    def finished(self) -> dict | None:
+        """Returns the record of the earlier run that finished the unit; None if it has to be done."""
+        stored = {} if self.overwrite else read_record(self.file)
+        if stored.get("fingerprint") != self.fingerprint:
+            return None
+        return stored if all_there(self.results(stored)) else None
 
-    def without(self, index: int, presence: float) -> None:
-        """Notes that the object is not in the image; the summary names it."""
-        image = str(self.group.images[index])
-        self.absent.append({"group": self.group.name, "image": image, "presence": round(presence, 4)})
+    def begin(self) -> dict[str, list[str]]:
+        """Marks the unit as not finished any more.
 
-    def done(self, index: int, notes: tuple[str, ...] = (), presence: float | None = None, **facts) -> None:
-        """Notes that the image's files are written; ``notes`` are what the user should look at."""
-        image = str(self.group.images[index])
-        if presence is not None:
-            facts["presence"] = round(presence, 4)
-        self.report({"event": "image", "group": self.group.name, "image": image, "notes": list(notes), **facts})
+        Returns:
+            What the new record shall say of photos of earlier runs, see :mod:`cosod.apps.stale`.
+        """
+        earlier = earlier_of(read_record(self.file))
+        if not is_remote(self.file) or self.file.exists():  # each write to a store takes long
+            begin(self.file, self.verb, earlier=earlier)
+        return earlier
 
 
-def run(
-    application: Application, source: MapSource, groups: list[Group], report: EventListener = lambda event: None
-) -> Summary:
-    """Make an application's results for every group.
+class Unit:
+    """One unit of a run: whether it is done already, what goes wrong in it, and its summary.
 
-    Finished groups (same images, maps and options, all files there) are skipped unless ``application.overwrite``.
-    An image that cannot be used is left out and reported; an output that cannot be written ends the run, and so
-    does one that holds another command's results, which would be overwritten.
+    Its methods are called in this order: :meth:`pending`, :meth:`begin` where something is, :meth:`finish` once the
+    results are written.
 
     Args:
-        application: what to make.
-        source: gives the maps.
-        groups: from :func:`cosod.io.find_groups`.
-        report: called with a dictionary for each ``event``: image, failed, warning, group, skipped.
+        name: name of the group or clip in events and failures.
+        report: called with a dictionary for each ``event``.
+        later: calls a function once all that was handed over before is written.
+
+    Example:
+        >>> unit = Unit("mugs", print)
+        >>> unit.fail("mugs/1.jpg", "mugs/1.jpg: cannot be read")
+        {'event': 'failed', 'group': 'mugs', 'image': 'mugs/1.jpg', 'error': 'mugs/1.jpg: cannot be read'}
+        >>> len(unit.summary.failed)
+        1
     """
-    summary, start = Summary(), time.monotonic()
-    check_places(targets(application, groups), groups, named=application.file is not None)
-    refuse_others(application, groups)
-    for group in groups:
-        print_ = _fingerprint(application, source, group)
-        record = record_of(application.output, group.name)
-        earlier = None if application.overwrite else _finished(record, print_, group, application)
-        if earlier is not None:
-            summary.skipped_groups += 1
-            summary.failed += earlier["failed"]
-            summary.absent += earlier.get("absent", [])
-            report({"event": "skipped", "group": group.name, "images": len(group.images)})
-            continue
-        before = earlier_of(read_record(record))
-        begin(record, application.verb, earlier=before)  # not finished any more
-        reading = Reading(group, source.max_pixels, report)
-        kept = _make(application, source, reading)
-        done = len(group.images) - len(reading.failed)
-        summary.images += done
-        summary.failed += reading.failed
-        summary.absent += reading.absent
-        if done:
-            summary.groups += 1
-            facts: dict[str, object] = {"verb": application.verb, "fingerprint": print_, "failed": reading.failed}
-            facts |= {"detector": source.options, "absent": reading.absent, "kept": kept, "earlier": before}
-            facts["photos"] = photos_of(group, application.output, functools.partial(_all_files, application, group))
-            write_text(record, json.dumps(facts))
-            report({"event": "group", "group": group.name, "images": done, "failed": len(reading.failed)})
-    summary.seconds = time.monotonic() - start
-    return summary
 
+    def __init__(self, name: str, report: EventListener, later: Callable[[Callable[[], None]], None] = at_once) -> None:
+        self.name, self.report, self.summary = name, report, Summary()
+        self._later = later
+        self._pending: list[UnitRecord] = []
+        self._earlier: list[dict[str, list[str]]] = []
 
-def _all_files(application: Application, group: Group, index: int) -> list[Path]:
-    return [*application.files(group, index), *application.files_beside(group, index)]
+    @property
+    def failed(self) -> list[dict[str, str]]:
+        """What failed: ``group``, ``image``, ``error``."""
+        return self.summary.failed
 
+    def pending(self, records: Sequence[UnitRecord], images: int) -> list[int]:
+        """Returns which records have to be done; a unit without any is reported as skipped, with so many images."""
+        stored = [record.finished() for record in records]
+        for earlier in stored:
+            if earlier is not None:
+                self.summary.absent += earlier.get("absent", [])
+        numbers = [number for number, earlier in enumerate(stored) if earlier is None]
+        self._pending = [records[number] for number in numbers]
+        if not numbers and stored[-1] is not None:
+            self.summary.skipped_groups = 1
+            self.summary.failed += stored[-1]["failed"]
+            self.tell("skipped", images=images)
+        return numbers
 
-def results_of(application: Application, group: Group) -> Iterator[Path]:
-    """Returns every result that is written for a group."""
-    for index in range(len(group.images)):
-        yield from application.files(group, index)
+    def begin(self) -> None:
+        """Begins the records that have to be done."""
+        self._earlier = [record.begin() for record in self._pending]
 
+    def tell(self, event: str, **facts: object) -> None:
+        """Reports an event in its place among those of results that are being written."""
+        self._later(functools.partial(self.report, {"event": event, "group": self.name, **facts}))
 
-def refuse_others(application: Application, groups: list[Group]) -> None:
-    """Raises InputError where results of another command, or other files, would be overwritten."""
-    for group in groups:
-        results = () if application.overwrite else results_of(application, group)
-        refuse_foreign(application.output, group.name, application.verb, results)
+    def fail(self, image: object, error: object, written: bool = False) -> None:
+        """Leaves out an image, or a whole clip, and reports it; the run goes on.
 
+        Args:
+            image: its path.
+            error: what went wrong, a sentence that names it.
+            written: whether the results that were handed over before are written, so that the event need not wait.
+        """
+        self.failed.append({"group": self.name, "image": str(image), "error": str(error)})
+        event = {"event": "failed", **self.failed[-1]}
+        if written:
+            self.report(event)
+        else:
+            self._later(functools.partial(self.report, event))
 
-def targets(application: Application, groups: list[Group]) -> Iterator[Path]:
-    """Returns every file that is written for the groups."""
-    for group in groups:
-        yield record_of(application.output, group.name)
-        yield from results_of(application, group)
+    def finish(self, images: int, facts: Sequence[Mapping[str, Any]]) -> None:
+        """Writes the records, once all results are written.
 
-
-def kept_of(output: Path, group: Group) -> dict:
-    """Returns what :meth:`Application.make` returned for a finished group; empty if no image could be used."""
-    return read_record(record_of(output, group.name)).get("kept", {})
-
-
-def _make(application: Application, source: MapSource, reading: Reading) -> dict:
-    group = reading.group
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SingleImageWarning)  # reported as an event below
-            warnings.simplefilter("ignore", UniformImageWarning)  # such an image has a note that nothing was found
-            kept = application.make(group, source.stream(group, reading.fail), reading)
-    except ImageError as error:
-        # None of the group's images could be read: each has been reported, the other groups go on.
-        if len(reading.failed) < len(group.images):
-            raise CosodError(f"{error}: it changed while it was being processed; run again") from error
-        return {}
-    if len(group.images) - len(reading.failed) == 1:
-        message = "one image only, which has nothing to share: its map is plain saliency"
-        reading.report({"event": "warning", "group": group.name, "message": message})
-    return kept
-
-
-def _fingerprint(application: Application, source: MapSource, group: Group) -> str:
-    """Returns a fingerprint that changes whenever the group's results might."""
-    return fingerprint(application.facts(), source.identity(group), file_states(group.images), group.stems)
-
-
-def _finished(record: Path, print_: str, group: Group, application: Application) -> dict | None:
-    """Returns the record of the earlier run that finished this group; None if it has to be done."""
-    stored = read_record(record)
-    if stored.get("fingerprint") != print_:
-        return None
-    failed = {entry["image"] for entry in stored["failed"]}
-    for index, path in enumerate(group.images):
-        if str(path) not in failed and not all(file.exists() for file in application.files(group, index)):
-            return None
-    return stored
+        Args:
+            images: how many are done.
+            facts: for each of the records that had to be done what it keeps.
+        """
+        self.summary.groups, self.summary.images = 1, images
+        for record, earlier, kept in zip(self._pending, self._earlier, facts, strict=True):
+            known = {"verb": record.verb, "fingerprint": record.fingerprint, "failed": self.failed}
+            write_text(record.file, json.dumps({**known, **kept, "earlier": earlier}))
+            self.summary.absent += kept.get("absent", ())
+        self.report({"event": "group", "group": self.name, "images": images, "failed": len(self.failed)})

@@ -6,8 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cosod.apps.segment import RESERVED, SegmentJob, Summary, jobs_of, options_of, refuse_others, run
+from cosod.apps.group_job import refuse_others
+from cosod.apps.segment.job import RESERVED, SegmentJob, jobs_of
+from cosod.apps.segment.runner import run
+from cosod.apps.segment.task import options_of
 from cosod.apps.stale import find_stale, real_path
+from cosod.apps.summary import Summary
 from cosod.errors import InputError
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.detector import Detector

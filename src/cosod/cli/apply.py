@@ -30,7 +30,9 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
     """
     from cosod.apps.distributed.manifest import sharded
     from cosod.apps.distributed.shards import Shard
-    from cosod.apps.segment import SegmentJob, in_parts, jobs_of, refuse_others, run
+    from cosod.apps.group_job import refuse_others, targets
+    from cosod.apps.segment.job import SegmentJob, jobs_of
+    from cosod.apps.segment.runner import in_parts, run
     from cosod.errors import InputError
     from cosod.io.wording import plural
 
@@ -48,7 +50,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
     groups = find_inputs(
         photos,
         output,
-        targets=lambda found: [path for one in jobs for path in one.targets(found)],
+        targets=lambda found: [path for one in jobs for path in targets(one, found)],
         refuse_others=lambda found: refuse_others(jobs, found),
         read=[*files, *network.files()],
         one=one is not None,
@@ -114,7 +116,7 @@ def open_for(consensuses: dict, files, job, threshold, network: Network) -> tupl
 
 def load_consensuses(files) -> dict:
     """Loads consensuses by the names of their files, made unique and none of them that of a folder of results."""
-    from cosod.apps.segment import RESERVED
+    from cosod.apps.segment.job import RESERVED
     from cosod.inference.consensus_file import GroupConsensus
     from cosod.io.photo_groups import unique_names
     from cosod.io.run_records import RECORDS

@@ -97,10 +97,11 @@ def command(
     To resume a run that was stopped, give the same command again. Photos that cannot be read are reported at the end,
     with exit code 1; all others are processed.
     """
+    from cosod.apps.applications import run
     from cosod.apps.cutout.backgrounds import background as check_background
     from cosod.apps.cutout.cutout import CutoutOptions
     from cosod.apps.cutout.job import ENDINGS, CutoutJob
-    from cosod.apps.resumable import refuse_others, run, targets
+    from cosod.apps.group_job import refuse_others, targets
     from cosod.apps.video.cutouts import CutoutTask
     from cosod.apps.video.job import clip_targets, run_clips, split
     from cosod.errors import InputError
@@ -127,7 +128,7 @@ def command(
         output,
         maps,
         targets=lambda found: [*targets(job, found), *clip_targets(CutoutTask(job), clips, found)],
-        refuse_others=lambda found: refuse_others(job, found),
+        refuse_others=lambda found: refuse_others([job], found),
         read=read,
         one=one is not None,
     )

@@ -53,8 +53,10 @@ def command(paths, output, copy, segment, save, absent, smallest, overwrite, as_
     """
     from tqdm import tqdm
 
+    from cosod.apps.absence import check_calibrated
     from cosod.apps.albums.job import RESULTS, AlbumJob, check_albums, find_photos, sort_photos
-    from cosod.apps.segment import SegmentJob, check_absent, check_output, run
+    from cosod.apps.preflight import check_output
+    from cosod.apps.segment import SegmentJob, run
     from cosod.errors import InputError
     from cosod.io.write_guard import protect
 
@@ -69,7 +71,7 @@ def command(paths, output, copy, segment, save, absent, smallest, overwrite, as_
     check_output(output)
     detector, identity = network.open()
     if segment:
-        check_absent(detector, results)
+        check_calibrated(detector.calibration, results.absent)
     with tqdm(total=len(photos), unit="img", desc="describing", disable=None, dynamic_ncols=True) as bar:
         found = sort_photos(detector, identity, photos, job, bar.update)
     failed, absent_photos = list(found.failed), []

@@ -158,8 +158,8 @@ def find_inputs(
     Raises:
         InputError: there are no photos, or an input would be overwritten.
     """
-    from cosod.apps.preflight import check_places, check_sheet
-    from cosod.apps.segment import RESERVED, check_output
+    from cosod.apps.preflight import check_output, check_places, check_sheet
+    from cosod.apps.segment.job import RESERVED
     from cosod.cli.one_file import check_one
     from cosod.errors import InputError
     from cosod.io.photo_groups import find_groups

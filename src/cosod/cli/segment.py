@@ -72,7 +72,9 @@ def command(
     """
     from cosod.apps.distributed.manifest import sharded
     from cosod.apps.distributed.shards import Shard
-    from cosod.apps.segment import SegmentJob, refuse_others, run
+    from cosod.apps.group_job import refuse_others, targets
+    from cosod.apps.segment.job import SegmentJob
+    from cosod.apps.segment.runner import run
     from cosod.apps.video.job import clip_targets, run_clips, split
     from cosod.errors import InputError
     from cosod.io.wording import plural
@@ -95,7 +97,7 @@ def command(
     groups = find_inputs(
         paths,
         output,
-        targets=lambda found: [*job.targets(found), *clip_targets(job, clips, found)],
+        targets=lambda found: [*targets(job, found), *clip_targets(job, clips, found)],
         refuse_others=lambda found: refuse_others([job], found),
         read=[*clips, *network.files()],
         sheet=sheet,

@@ -87,7 +87,8 @@ def command(
     To resume a run that was stopped, give the same command again. Photos that cannot be read are reported at the end,
     with exit code 1; all others are processed.
     """
-    from cosod.apps.resumable import refuse_others, run, targets
+    from cosod.apps.applications import run
+    from cosod.apps.group_job import refuse_others, targets
     from cosod.apps.thumbnails.job import ThumbnailJob
     from cosod.apps.thumbnails.thumbnails import ThumbnailOptions
     from cosod.io.wording import plural
@@ -101,7 +102,7 @@ def command(
         output,
         maps,
         targets=lambda found: [*targets(job, found), *job.label_files(found)],
-        refuse_others=lambda found: refuse_others(job, found),
+        refuse_others=lambda found: refuse_others([job], found),
         read=[*network.files()],
         sheet=sheet,
         overwrite=overwrite,

@@ -60,9 +60,11 @@ def command(
         cosod learn mugs/ -o mug.consensus
         cosod watch mug.consensus incoming/ -o out/
     """
-    from cosod.apps.preflight import check_places
-    from cosod.apps.segment import SegmentJob, Summary, check_output
+    from cosod.apps.group_job import targets
+    from cosod.apps.preflight import check_output, check_places
+    from cosod.apps.segment import SegmentJob
     from cosod.apps.stale import remove
+    from cosod.apps.summary import Summary
     from cosod.apps.watch import Watch, watch
     from cosod.errors import InputError
     from cosod.io.write_guard import protect
@@ -90,7 +92,7 @@ def command(
             click.echo(f"could not be read: {event['error']}", err=True)
 
     watched = Watch(detector, identity, folder, job, consensuses, report)
-    inputs = check_places(job.targets(watched.groups()), watched.groups(), [*files, *network.files()])
+    inputs = check_places(targets(job, watched.groups()), watched.groups(), [*files, *network.files()])
     protect(inputs)
     check_output(output)
     if not as_json:

@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from cosod.apps.distributed import manifest
-from cosod.apps.segment import Summary, run
+from cosod.apps.segment import run
+from cosod.apps.summary import Summary
 from cosod.errors import OutputError
 from tests.apps.distributed.made import OPTIONS, contents, open_network, photos
 from tests.cli.command_line import cosod
@@ -84,7 +85,7 @@ def test_a_stopped_shard_is_unfinished(places, capsys, monkeypatch):
         run(*arguments[:2], arguments[2][:1], *arguments[3:], **options)
         raise OutputError("no space left")
 
-    monkeypatch.setattr("cosod.apps.segment.run", stop)
+    monkeypatch.setattr("cosod.apps.segment.runner.run", stop)
     assert segment(places, "--shard", "1/1") == 1
     code, found, shown = merged(places, capsys)
     assert code == 1 and found["unfinished"] == [1] and "Running or stopped: 1/1" in shown
@@ -148,7 +149,8 @@ def test_shards_of_one_folder_must_be_of_one_run(places, capsys):
 def test_shards_at_once(places):
     """Two runs in one folder, with threads in place of machines."""
     detector, identity = open_network()
-    from cosod.apps.segment import SegmentJob, check_output
+    from cosod.apps.preflight import check_output
+    from cosod.apps.segment import SegmentJob
 
     errors = []
 
@@ -184,7 +186,7 @@ def test_videos_are_not_in_shards(places, capsys):
 
 
 def test_apply_in_shards_cuts_a_long_folder(places, monkeypatch, capsys):
-    monkeypatch.setattr("cosod.apps.segment.PART", 2)
+    monkeypatch.setattr("cosod.apps.segment.runner.PART", 2)
     assert cosod("learn", places / "in" / "a", "-o", places / "a.consensus", "--size", 64) == 0
     apply = ["apply", places / "a.consensus", places / "in" / "c", places / "in" / "a"]
     assert cosod(*apply, "-o", places / "whole") == 0

@@ -1,20 +1,18 @@
 """A folder of photos into a folder of albums: descriptions that last, links or copies, a sheet and a record."""
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from cosod.apps.albums.clustering import Grouping
 from cosod.apps.albums.descriptors import describe
 from cosod.apps.albums.grouping import Albums, sort
+from cosod.apps.albums.placing import place, remove
 from cosod.apps.albums.sheet import album_sheet
-from cosod.errors import ImageError, InputError, OutputError
+from cosod.errors import ImageError, InputError
 from cosod.inference.detector import Detector
 from cosod.io.atomic_write import whole, write_text
 from cosod.io.file_names import LONGEST, shortened
@@ -153,7 +151,7 @@ def sort_photos(
         unreadable = [number for number, photo in enumerate(photos) if str(photo) in lost]
         found = sort(indices, descriptors, detector, len(photos), job.smallest, unreadable)
     if record is not None and not earlier:
-        _remove(job.output, record["written"])
+        remove(job.output, record["written"])
     albums = tuple(
         Group(f"album-{number:03d}", tuple(photos[i] for i in album), tuple(stems[i] for i in album))
         for number, album in enumerate(found.albums, start=1)
@@ -175,7 +173,7 @@ def sort_photos(
     write_text(job.output / RECORD, json.dumps(facts, indent=1, ensure_ascii=False))
     for name, photo in placed.items():
         try:
-            _place(photo, job.output / name, job.copy)
+            place(photo, job.output / name, job.copy)
         except ImageError as error:
             failed.append({"image": str(photo), "error": str(error)})
     if not earlier or not (job.output / SHEET).exists():
@@ -216,62 +214,6 @@ def _read_part(kept: Path):
             return stored["rows"].tolist(), stored["found"], errors
     except (OSError, ValueError, KeyError, EOFError):
         return None
-
-
-def _place(photo: Path, target: Path, copy: bool) -> None:
-    """Links ``target`` relatively to the photo, or copies it where links are not wanted or not possible.
-
-    Raises:
-        ImageError: the photo is gone, or cannot be read any more.
-        OutputError: another file stands there, or nothing can be written.
-    """
-    if _ours(target, photo):
-        return
-    try:
-        source = photo.open("rb")
-    except OSError as error:
-        why = error.strerror or error
-        raise ImageError(f"{photo}: cannot be read any more ({why}); put it back and run again") from error
-    with source:
-        _place_from(source, photo, target, copy)
-
-
-def _place_from(source: BinaryIO, photo: Path, target: Path, copy: bool) -> None:
-    if target.exists() or target.is_symlink():
-        raise OutputError(f"{target} exists and is not of this run; move it away or give another folder")
-    if not copy:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(os.path.relpath(photo.resolve(), target.parent.resolve()))
-            return
-        except OSError:
-            pass  # a file system without links, or another drive
-    with whole(target) as temporary:
-        with temporary.open("wb") as file:
-            shutil.copyfileobj(source, file)
-        shutil.copystat(photo, temporary)
-
-
-def _ours(target: Path, photo: Path) -> bool:
-    """Whether ``target`` is a link to the photo, or a copy of it that nobody has changed."""
-    try:
-        if target.is_symlink():
-            return target.resolve() == photo.resolve()
-        one, other = target.stat(), photo.stat()
-    except OSError:
-        return False
-    return target.is_file() and (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
-
-
-def _remove(output: Path, written: dict[str, str]) -> None:
-    """Links and unchanged copies that an earlier run made; what has been changed since stays."""
-    root = output.resolve()
-    for name, photo in written.items():
-        target = output / name
-        inside = root in target.parent.resolve().parents
-        dangling = target.is_symlink() and not target.exists()
-        if inside and (dangling or _ours(target, Path(photo))):
-            target.unlink()
 
 
 def _read_record(path: Path) -> dict | None:

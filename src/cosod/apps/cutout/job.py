@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from cosod.apps.applications import Reading
 from cosod.apps.cutout.backgrounds import background
 from cosod.apps.cutout.cutout import CutoutOptions, cut_out_noted
 from cosod.apps.map_sources import FoundMap
-from cosod.apps.resumable import Reading
 from cosod.errors import ImageError, InputError
 from cosod.io.atomic_write import whole
 from cosod.io.images import read_image

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cosod.apps.distributed.shards import Shard
-from cosod.apps.segment import Summary
+from cosod.apps.summary import Summary
 from cosod.errors import CosodError, InputError
 from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import Group

@@ -11,8 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TextIO
 
+from cosod.apps.absence import check_calibrated
+from cosod.apps.group_job import refuse_others, targets
 from cosod.apps.preflight import check_places
-from cosod.apps.segment import SegmentJob, Summary, check_absent, refuse_others, run
+from cosod.apps.segment.job import SegmentJob
+from cosod.apps.segment.runner import run
+from cosod.apps.summary import Summary
 from cosod.errors import CosodError, ExtraError, InputError
 from cosod.inference.detector import Detector
 from cosod.io.photo_groups import Group
@@ -86,8 +90,8 @@ class RayRunner:
         Raises:
             CosodError: workers died too often, or failed in a way that has no name.
         """
-        check_absent(detector, job)
-        check_places(job.targets(groups), groups)
+        check_calibrated(detector.calibration, job.absent)
+        check_places(targets(job, groups), groups)
         refuse_others([job], groups)
         summary, start = Summary(), time.monotonic()
         if groups:

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from cosod.apps import absence
+from cosod.apps.applications import Reading, kept_of
 from cosod.apps.map_sources import FoundMap
-from cosod.apps.resumable import Reading, kept_of
 from cosod.apps.thumbnails import annotations
 from cosod.apps.thumbnails.annotations import Labeled, annotate, coco, yolo
 from cosod.apps.thumbnails.thumbnails import ThumbnailOptions, contact_sheet, crop, plan_crops

@@ -11,8 +11,9 @@ import numpy as np
 from cosod.apps.cutout.backgrounds import background
 from cosod.apps.cutout.cutout import cut_out_noted
 from cosod.apps.cutout.job import WEBP_LIMIT, CutoutJob, save_cutout
+from cosod.apps.resumable import EventListener
 from cosod.apps.video.clips import Clip
-from cosod.apps.video.job import EventListener, Make
+from cosod.apps.video.job import Make
 from cosod.errors import InputError
 
 

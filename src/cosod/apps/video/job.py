@@ -1,7 +1,6 @@
 """Clips into an output folder: a map for each frame, masks, and a video of overlays."""
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -13,8 +12,10 @@ import cv2
 import numpy as np
 
 from cosod.apps.preflight import check_places
-from cosod.apps.segment import RESERVED, VERB, SegmentJob, Summary
-from cosod.apps.stale import earlier_of, real_path
+from cosod.apps.resumable import EventListener, Unit, UnitRecord
+from cosod.apps.segment.job import RESERVED, VERB, SegmentJob
+from cosod.apps.stale import real_path
+from cosod.apps.summary import Summary
 from cosod.apps.video.clips import Animation, Clip, is_clip, open_clip
 from cosod.apps.video.encoding import even, even_times, shortcomings, writer
 from cosod.apps.video.opencv_probe import damaged_frames
@@ -22,13 +23,11 @@ from cosod.apps.video.segment import learn, maps
 from cosod.apps.video.smoothing import Smoothing
 from cosod.errors import InputError
 from cosod.inference.detector import Detector
-from cosod.io.atomic_write import write_text
 from cosod.io.file_names import shortened
 from cosod.io.photo_groups import Group, unique_names
-from cosod.io.run_records import begin, file_states, fingerprint, read_record, record_of, refuse_foreign
+from cosod.io.run_records import file_states, fingerprint, record_of, refuse_foreign
 from cosod.postprocess.render import overlay, save_image, to_8bit
 
-EventListener = Callable[[dict], None]
 #: Takes the number of a frame, from 1 on, the frame and its map, and returns facts for the frame's event.
 Make = Callable[[int, np.ndarray, np.ndarray], dict]
 #: How many numbers of damaged frames a message shows.
@@ -169,34 +168,36 @@ def run_clips(
     task = _task(job)
     check_places(clip_targets(task, clips, groups), groups, clips)
     for name, path in zip(clip_names(clips, groups), clips, strict=True):
-        record = record_of(task.output, name)
+        unit = Unit(name, report)
         try:
-            clip = open_clip(path, detector.max_pixels)
-            refuse_foreign(task.output, name, task.verb, () if task.overwrite else task.files(name, 1))
-            print_ = fingerprint(model, *detector.options.views.values(), task.facts(), file_states([path]))
-            earlier = None if task.overwrite else _finished(task, record, name, print_)
-            if earlier is not None:
-                summary.skipped_groups += 1
-                summary.failed += earlier["failed"]
-                report({"event": "skipped", "group": name, "images": 0})
-                continue
-            before = earlier_of(read_record(record))
-            frames, faults = _make_clip(detector, clip, name, task, record, report, before)
+            _do_clip(detector, model, path, task, unit)
         except InputError as error:
-            _fail(summary.failed, name, path, str(error), report)
-            continue
-        failed: list[dict[str, str]] = []
-        for fault in faults:
-            _fail(failed, name, path, f"{path}: {fault}", report)
-        facts = {"verb": task.verb, "fingerprint": print_, "frames": frames, "failed": failed}
-        facts |= {"detector": detector.options.plain(), "photos": _photos(task, name, path, frames), "earlier": before}
-        write_text(record, json.dumps(facts))
-        summary.groups += 1
-        summary.images += frames
-        summary.failed += failed
-        report({"event": "group", "group": name, "images": frames, "failed": len(failed)})
+            unit.fail(path, error)
+        summary += unit.summary
     summary.seconds = time.monotonic() - start
     return summary
+
+
+def _do_clip(detector: Detector, model: str, path: Path, task: ClipTask, unit: Unit) -> None:
+    """Processes a clip, unless it is finished already."""
+    name, output = unit.name, task.output
+    clip = open_clip(path, detector.max_pixels)
+    refuse_foreign(output, name, task.verb, () if task.overwrite else task.files(name, 1))
+    print_ = fingerprint(model, *detector.options.views.values(), task.facts(), file_states([path]))
+    record = UnitRecord(
+        record_of(output, name),
+        task.verb,
+        print_,
+        results=lambda stored: task.files(name, stored["frames"]),
+        overwrite=task.overwrite,
+    )
+    if not unit.pending([record], images=0):
+        return
+    frames, faults = _make_clip(detector, clip, task, unit)
+    for fault in faults:
+        unit.fail(path, f"{path}: {fault}")
+    facts = {"frames": frames, "detector": detector.options.plain(), "photos": _photos(task, name, path, frames)}
+    unit.finish(frames, [facts])
 
 
 def _task(job: SegmentJob | ClipTask) -> ClipTask:
@@ -214,25 +215,23 @@ def _photos(task: ClipTask, name: str, path: Path, frames: int) -> dict[str, dic
     return found
 
 
-def _make_clip(
-    detector: Detector, clip: Clip, name: str, task: ClipTask, record: Path, report: EventListener, before: dict
-) -> tuple[int, list[str]]:
+def _make_clip(detector: Detector, clip: Clip, task: ClipTask, unit: Unit) -> tuple[int, list[str]]:
     """Processes a clip; returns the number of frames that were done, and what is wrong with it: a sentence each."""
     # While the network works, another process looks for damage, which FFmpeg tells on standard error alone.
     looking = contextlib.nullcontext(lambda: []) if isinstance(clip, Animation) else damaged_frames(clip.path)
     with looking as damaged:
         learned = learn(clip, detector)
-        report({"event": "clip", "group": name, "images": learned.frames})
-        begin(record, task.verb, earlier=before)  # not finished any more
+        unit.tell("clip", images=learned.frames)
+        unit.begin()  # not before: of a clip that cannot be read, what an earlier run made stays
         done = 0
-        with task.opened(clip, name, report) as make:
+        with task.opened(clip, unit.name, unit.report) as make:
             found = maps(clip, detector, learned.consensus, Smoothing())
             for done, (frame, saliency) in enumerate(found, start=1):
-                told = make(done, frame, saliency)
-                event = {"event": "image", "group": name, "image": f"{clip.path}#{done}", **told}
+                facts = make(done, frame, saliency)
                 if done <= len(clip.times):
-                    event["time"] = round(clip.times[done - 1], 3)
-                report(event | {"share": round(float((saliency > 0.5).mean()), 4)})
+                    facts["time"] = round(clip.times[done - 1], 3)
+                facts["share"] = round(float((saliency > 0.5).mean()), 4)
+                unit.tell("image", image=f"{clip.path}#{done}", **facts)
         faults = []
         if clip.promised > done * 1.02 + 1 or (isinstance(clip, Animation) and clip.promised > done):
             missing = clip.promised - done
@@ -249,16 +248,3 @@ def _make_clip(
 
 def _stem(number: int) -> str:
     return f"{number:06d}"
-
-
-def _fail(failed: list[dict[str, str]], name: str, path: Path, message: str, report: EventListener) -> None:
-    failed.append({"group": name, "image": str(path), "error": message})
-    report({"event": "failed", **failed[-1]})
-
-
-def _finished(task: ClipTask, record: Path, name: str, print_: str) -> dict | None:
-    """Returns the record of the earlier run that finished this clip; None if it has to be done."""
-    stored = read_record(record)
-    if stored.get("fingerprint") != print_:
-        return None
-    return stored if all(path.exists() for path in task.files(name, stored["frames"])) else None

@@ -1,0 +1,70 @@
+"""The results of one photo as files: its map, its mask and an overlay."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cosod.apps.blame import blame
+from cosod.apps.segment.job import SegmentJob
+from cosod.errors import ImageError
+from cosod.inference.pipeline import Result
+from cosod.io.images import read_image
+from cosod.io.photo_groups import Group
+from cosod.postprocess.render import fitting_jpeg, overlay, save_image, to_8bit
+
+
+def write_results(result: Result, blank: bool, group: Group, job: SegmentJob, max_pixels: int) -> dict | ImageError:
+    """Writes an image's results.
+
+    What goes wrong with the image is returned, not raised: it was read before, and may be gone or another one by now.
+
+    Args:
+        result: the image's map.
+        blank: write an empty map in its place.
+        group: the image's group.
+        job: what to write, and where to.
+        max_pixels: images of more pixels are refused.
+
+    Returns:
+        The share of the object in the image, and where the results are, for the image's event; or an error.
+
+    Raises:
+        OutputError: a result cannot be written.
+
+    Example:
+        >>> write_results(result, False, group, SegmentJob(Path("out")), max_pixels=10**8)  # doctest: +SKIP
+    """
+    try:
+        with blame(group.images[result.index]):
+            return _write_all(result, blank, group, job, max_pixels)
+    except ImageError as error:
+        return error
+
+
+def _write_all(result: Result, blank: bool, group: Group, job: SegmentJob, max_pixels: int) -> dict:
+    index = result.index
+    again = "overlays" in job.save or ("masks" in job.save and job.outline != "map")
+    # First, so that an image that cannot be read any more gets no results at all.
+    image = _read_again(group.images[index], result.size, max_pixels) if again else None
+    saliency = np.zeros(result.size, np.float32) if blank else result.map
+    written = {kind: job.target(kind, group.name, group.stems[index]) for kind in job.save}
+    if "maps" in written:
+        save_image(to_8bit(saliency), written["maps"])
+    if "masks" in written or "overlays" in written:
+        mask = job.mask(saliency, image)
+        if "masks" in written:
+            save_image(mask, written["masks"])
+        if image is not None and "overlays" in written:
+            save_image(fitting_jpeg(overlay(image, mask)), written["overlays"])
+    places = {kind: str(path) for kind, path in written.items()}
+    return {"share": round(np.count_nonzero(saliency > 0.5) / saliency.size, 4), **places}
+
+
+def _read_again(path: Path, size: tuple[int, int], max_pixels: int) -> np.ndarray:
+    try:
+        image = read_image(path, max_pixels)
+    except ImageError as error:
+        raise ImageError(f"{error}: it changed while it was being processed; run again") from error
+    if image.shape[:2] != size:
+        raise ImageError(f"{path}: it was replaced by a picture of another size while it was processed; run again")
+    return image
