@@ -38,29 +38,36 @@ class DeepRows:
         """Adds the features of some images."""
         self._shapes.add((deep.shape[2], deep.shape[3]))
         flat = deep.flatten(2)
-        self._fit(flat)
-        rows = self._memory[self._used : self._used + len(flat)]
+        rows = self._fit(flat)[self._used : self._used + len(flat)]
         rows[:, :, : flat.shape[2]] = flat
         rows[:, :, flat.shape[2] :] = 0
         self._used += len(flat)
 
     def tensor(self) -> Tensor:
-        """Returns all features, ``(N, C, h, w)`` where all grids are alike, else ``(N, C, 1, P)``; at least one."""
+        """Returns all features, ``(N, C, h, w)`` where all grids are alike, else ``(N, C, 1, P)``.
+
+        Raises:
+            ValueError: nothing was added.
+        """
+        if self._memory is None:
+            raise ValueError("nothing was added")
         found = self._memory[: self._used]
         shape = next(iter(self._shapes)) if len(self._shapes) == 1 else (1, found.shape[2])
         return found.unflatten(2, shape)
 
-    def _fit(self, flat: Tensor) -> None:
-        """Makes the memory large enough for more rows, and for rows of more positions."""
+    def _fit(self, flat: Tensor) -> Tensor:
+        """Returns the memory, large enough for more rows and for rows of more positions."""
         memory = self._memory
         count, channels, positions = flat.shape
         needed = self._used + count
         if memory is None:
-            self._memory = flat.new_empty(max(needed, self._expected), channels, positions)
+            memory = flat.new_empty(max(needed, self._expected), channels, positions)
         elif needed > len(memory) or positions > memory.shape[2]:
-            shape = (max(needed, len(memory)), channels, max(positions, memory.shape[2]))
-            self._memory = memory.new_zeros(shape)
-            self._memory[: self._used, :, : memory.shape[2]] = memory[: self._used]
+            before = memory
+            memory = before.new_zeros(max(needed, len(before)), channels, max(positions, before.shape[2]))
+            memory[: self._used, :, : before.shape[2]] = before[: self._used]
+        self._memory = memory
+        return memory
 
 
 def together(parts: Iterable[Tensor]) -> Tensor:
