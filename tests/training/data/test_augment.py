@@ -11,7 +11,7 @@ from PIL import Image
 from cosod.errors import ImageError
 from cosod.training.config.recipe import load_recipe
 from cosod.training.config.sections import Augment
-from cosod.training.data.augment import make_example, opened, read_mask, read_masks
+from cosod.training.data.augment import _cropped, make_example, opened, read_mask, read_masks
 from cosod.training.data.distractor_mixing import add_distractors, beside, mix, paste, planted, square
 from cosod.training.data.group_sampler import Shot
 from cosod.training.data.keyed_rng import KeyedRNG
@@ -274,3 +274,18 @@ def test_a_planted_object_is_all_that_is_shared():
         sides.append(float(mask[0].sum()))
     assert other[1][0].sum() > 0  # the given mask is left as it was
     assert len(set(sides)) > 5
+
+
+@pytest.mark.parametrize("aspect", [0.5, 1.0, 2.0, 4.0])
+def test_random_crops_come_as_near_to_an_aspect_as_their_least_sides_allow(aspect):
+    image = Image.new("RGB", (200, 100))
+    mask = Image.new("L", image.size)
+    mask.paste(255, (90, 40, 110, 60))  # what every such crop keeps
+    for key in range(40):
+        free, _ = _cropped(image, mask, Augment(crop=0.7), KeyedRNG(key), None)
+        found, of_mask = _cropped(image, mask, Augment(crop=0.7), KeyedRNG(key), aspect)
+        assert found.size == of_mask.size
+        assert found.width >= 140 and found.height >= 70
+        before, after = (abs(np.log(one.width / one.height / aspect)) for one in (free, found))
+        assert after <= before + 0.01
+        assert after < 0.02 or found.width == 140 or found.height == 70
