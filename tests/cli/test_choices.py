@@ -7,8 +7,9 @@ import pytest
 
 from cosod.active_learning import queries
 from cosod.analysis import run
-from cosod.apps import absence, segment
+from cosod.apps import absence
 from cosod.apps.cutout import cutout, job
+from cosod.apps.segment import job as segment_job
 from cosod.apps.thumbnails import annotations, thumbnails
 from cosod.apps.thumbnails import job as thumbnail_job
 from cosod.cli import VERBS, active, choices
@@ -30,8 +31,8 @@ def commands():
 
 
 def test_the_sets_are_those_of_the_modules_that_they_belong_to():
-    assert choices.RESULTS == segment.KINDS
-    assert choices.OUTLINES == segment.OUTLINES
+    assert choices.RESULTS == segment_job.KINDS
+    assert choices.OUTLINES == segment_job.OUTLINES
     assert choices.ABSENT == absence.ABSENT_KINDS
     assert choices.CUTOUT_METHODS == cutout.METHODS
     assert choices.CUTOUT_FORMATS == job.FORMATS
