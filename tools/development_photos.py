@@ -14,7 +14,6 @@ import cosod
 from cosod.inference.consensus_file import marked_attention
 from cosod.inference.region_filter import descriptors
 from cosod.io.images import read_image
-from cosod.io.prefetch import batched_by
 from cosod.io.tensors import PIXELS
 from cosod.models.base import Output
 from cosod.training.data.coarse_labels import CoarseLabels
@@ -128,8 +127,7 @@ class Photos:
         deep: dict[int, torch.Tensor] = {}
         marks: dict[int, torch.Tensor] = {}
         regions: dict[int, torch.Tensor] = {}
-        read = detector.inputs(images).read(range(len(images)))
-        for part in batched_by(read, BATCH, lambda item: item[1].shape):
+        for part in detector.inputs(images).batches(BATCH):
             features = detector.forward.encode([pixels for _, pixels in part])
             output = detector.forward.alone(features, detector.network.consensus(features))
             for (row, _), one, f in zip(part, _rows(output), features.deep.split(1), strict=True):

@@ -18,7 +18,6 @@ from cosod.inference.backends.integer_steps import SUFFIX, IntegerSteps
 from cosod.inference.backends.quantization import quantized
 from cosod.io.atomic_write import whole
 from cosod.io.photo_groups import find_groups
-from cosod.io.prefetch import batched_by
 from cosod.io.tensors import to_batch
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
@@ -54,8 +53,7 @@ def spaced(items: list, number: int) -> list:
 
 def batches(network: CoSaliencyNetwork, photos: list[Path]) -> list[Tensor]:
     """The photos as the network takes them, in batches of one shape."""
-    inputs = cosod.Detector(network, "cpu").inputs(photos)
-    parts = batched_by(inputs.read(range(len(photos))), BATCH, lambda item: item[1].shape)
+    parts = cosod.Detector(network, "cpu").inputs(photos).batches(BATCH)
     return [to_batch([image for _, image in part], network.mean, network.std) for part in parts]
 
 

@@ -22,7 +22,7 @@ from cosod.inference.presence import Calibration, count
 from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.zoom_in import Look, blended, look_closer
 from cosod.io.images import ImageSource
-from cosod.io.prefetch import Inputs, batched_by, in_order
+from cosod.io.prefetch import Inputs, in_order
 from cosod.io.tensors import to_own_size
 from cosod.models import registry
 from cosod.models.base import Consensus, Features, Output
@@ -170,7 +170,7 @@ class Pipeline:
 
     def _applied(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[list[Result]]:
         """Yields the results of each image, nearly in order."""
-        for part in self._read(inputs):
+        for part in inputs.batches(self.options.batch):
             with torch.inference_mode():
                 features = self.forward.encode([image for _, image in part])
                 each = [(*self._maps(features, c), self.kept_rules.presence(features.deep, c)) for c in consensuses]
@@ -185,10 +185,6 @@ class Pipeline:
                     Result(index, maps[row], size, looks[number].get(index), presence[row], number)
                     for number, (maps, _, presence) in enumerate(each)
                 ]
-
-    def _read(self, inputs: Inputs) -> Iterator[list[tuple[int, np.ndarray]]]:
-        """Yields all images in batches of one shape each."""
-        return batched_by(inputs.read(range(len(inputs))), self.options.batch, lambda item: item[1].shape)
 
     def learn(self, inputs: Inputs, masks: Sequence[ImageSource | None], identity: tuple[str, str]) -> GroupConsensus:
         """Learns what images share, to be saved; of marked images what is marked.
@@ -247,7 +243,7 @@ class Pipeline:
         self.check_negatives()
 
         def decoded() -> Iterator[tuple[Output, Tensor]]:
-            for part in self._read(inputs):
+            for part in inputs.batches(self.options.batch):
                 features = self.forward.encode([image for _, image in part])
                 yield self.forward.alone(features, consensus.alone()), features.deep
 

@@ -146,6 +146,14 @@ class Inputs:
                     self._shrunk[index] = image
                 yield index, image
 
+    def batches(self, n: int) -> Iterator[list[tuple[int, np.ndarray]]]:
+        """Yields index and shrunk image of all images, in batches of one shape: :meth:`read` by :func:`batched_by`.
+
+        Args:
+            n: how many images a batch has at most.
+        """
+        return batched_by(self.read(range(len(self))), n, lambda item: item[1].shape)
+
 
 def batched(items, n: int) -> Iterator[list]:
     """Lists of n of the items, the last one shorter."""

@@ -340,4 +340,4 @@ def test_the_mix_in_saves_and_makes_its_card(network, tmp_path):
     wrapped = HubNetwork(network, title=NAME)
     wrapped.save_pretrained(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", FILE]
-    assert wrapped.generate_model_card().data.library_name == "cosod"
+    assert wrapped.generate_model_card().data.to_dict()["library_name"] == "cosod"

@@ -17,7 +17,6 @@ from cosod.inference.detector import Detector
 from cosod.inference.group_forward import GroupForward
 from cosod.io.atomic_write import whole
 from cosod.io.images import ImageSource
-from cosod.io.prefetch import batched_by
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
 from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
@@ -61,8 +60,7 @@ def describe(
     forward = GroupForward(network, detector.batch)
     indices, found = [], []
     with _Deepest(network) as deepest, torch.inference_mode():
-        read = inputs.read(range(len(inputs)))
-        for part in batched_by(read, detector.batch, lambda item: item[1].shape):
+        for part in inputs.batches(detector.batch):
             features = forward.encode([image for _, image in part])
             deep = features.deep if deepest.features is None else deepest.features
             weight = F.adaptive_avg_pool2d(_own_maps(forward, features), deep.shape[-2:]) + FLOOR
