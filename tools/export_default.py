@@ -3,8 +3,8 @@
     python tools/export_default.py runs/default/weights.safetensors -o src/cosod/weights/gconet_plus_mobile.safetensors
 
 Several files are averaged with equal weights, which pays where one run started from the other and the statistics of its
-batch normalization were frozen. Options of the network that no training changes (``strength``, ``lift``) are those of
-today's code. Stored as float16, with what ``cosod doctor`` compares its maps with, and what each run
+batch normalization were frozen. Options of the network that no training changes (``strength``, ``lift``, ``raised``) are
+those of today's code. Stored as float16, with what ``cosod doctor`` compares its maps with, and what each run
 said of itself. ``tools/calibrate_presence.py`` and ``tools/measure_albums.py --calibrate`` have to follow: their
 constants belong to the weights.
 """
@@ -31,7 +31,10 @@ def averaged(paths: list[Path], size: int | None = None) -> CoSaliencyNetwork:
     mean = {k: torch.stack([s[k].float() for s in states]).mean(0).to(v.dtype) for k, v in states[-1].items()}
     config = networks[-1].config
     if isinstance(config, MobileConfig):
-        config = replace(config, strength=MobileConfig.strength, lift=MobileConfig.lift, size=size or config.size)
+        today = MobileConfig()
+        config = replace(
+            config, strength=today.strength, lift=today.lift, raised=today.raised, size=size or config.size
+        )
     network = type(networks[-1])(config)
     network.load_state_dict(mean)
     return network.eval()

@@ -1,5 +1,7 @@
 """The light network."""
 
+import math
+
 import pytest
 import torch
 
@@ -8,7 +10,7 @@ from cosod.inference.presence import Calibration
 from cosod.losses.gconet_plus_mobile import mobile_loss
 from cosod.models import load
 from cosod.models.base import Features
-from cosod.models.gconet_plus_mobile import MobileConfig, _relative
+from cosod.models.gconet_plus_mobile import MobileConfig, _missing, _relative
 from cosod.models.modules.layers import BATCH_NORM, enlarge
 from cosod.models.modules.part_matching import PARTS, unpack
 from cosod.models.registry import create
@@ -101,7 +103,8 @@ def test_the_backbone_stays_as_it_is_in_training():
 
 @torch.no_grad()
 def test_the_gate_counts_as_far_as_its_strength_says():
-    half, none = lively(strength=0.5, lift=0.1, **SMALL), lively(strength=0.0, **SMALL)
+    plain = {"raised": -math.inf, **SMALL}
+    half, none = lively(strength=0.5, lift=0.1, **plain), lively(strength=0.0, **plain)
     group = images(4, 3, 64)
     features = half.encode(group)
     consensus = half.consensus(features)
@@ -112,6 +115,18 @@ def test_the_gate_counts_as_far_as_its_strength_says():
     found = none(group)
     torch.testing.assert_close(found.maps, found.probability)  # of any object, shared or not
     torch.testing.assert_close(half(group).probability, found.probability)
+
+
+def test_what_stands_out_dimly_is_raised_halfway_and_an_empty_image_is_left():
+    level = 4.0
+    logits = torch.full((4, 1, 32, 32), -8.0)
+    logits[0, 0, 8:16, 8:16] = -1.0  # stands out, but is not marked
+    logits[1, 0, 8:16, 8:16] = 6.0  # marked with certainty
+    logits[3] = -7.0 + 0.1 * logits[0] / 8  # next to nothing stands out
+    missing = _missing(logits, level).flatten()
+    torch.testing.assert_close(missing[:3], torch.tensor([2.5, 0.0, 0.0]), atol=0.15, rtol=0)
+    assert 0 <= missing[3] < 0.1
+    torch.testing.assert_close(_missing(logits, -math.inf), torch.zeros(4, 1, 1, 1))
 
 
 @torch.no_grad()

@@ -35,6 +35,8 @@ class MobileConfig:
         strength: factor of the gate's logits in ``decode``; they count as they are while the network is trained.
         lift: what is added in ``decode`` to the gate's logits where an image resembles the group most, before the
             factor.
+        raised: logit up to which ``decode`` raises the best of an image, halfway, once by itself and once by what it
+            shares with the group. -inf leaves all as it is.
         size: side of a square with as many pixels as images are resized to by default; a multiple of 32.
     """
 
@@ -44,6 +46,7 @@ class MobileConfig:
     dropout: float = 0.0
     strength: float = 1.5
     lift: float = 0.25
+    raised: float = 4.0
     size: int = 256
 
     def __post_init__(self):
@@ -209,7 +212,10 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
     def decode(self, features: Features, consensus: Consensus) -> Output:
         gate, _ = self._gated(features, consensus.vector)
         saliency = features.skips[3].float()
-        logits = saliency + self.config.strength * _relative(gate, saliency, self.config.lift)
+        strength, lift, level = self.config.strength, self.config.lift, self.config.raised
+        alike = strength * (_relative(gate, saliency, lift) - lift)
+        logits = saliency + _missing(saliency, level) + strength * lift + alike
+        logits = logits + _missing(logits, level) * alike.exp()
         # Contiguous: two channels that stand side by side in memory are enlarged five times slower.
         both = torch.cat([logits, saliency], dim=1).contiguous()
         logits, saliency = enlarge(both, features.size).split(1, dim=1)
@@ -258,10 +264,29 @@ def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
         gate, saliency: logits of the two branches, ``(N, 1, H, W)``.
         lift: in the unit of logits, at least 0.
     """
-    n = gate.shape[0]
-    where = (gate + F.logsigmoid(saliency)).view(n, -1).softmax(dim=1)
-    best = (where * gate.view(n, -1)).sum(dim=1).view(n, 1, 1, 1).clamp(-MADE_UP, lift)
+    best = _best(gate, gate + F.logsigmoid(saliency)).clamp(-MADE_UP, lift)
     return (gate - best + lift).clamp_max(lift) / (1 - DOUBT * best.clamp_max(0))
+
+
+def _missing(logits: Tensor, level: float) -> Tensor:
+    """Computes half of what the best of each image has less than ``level``, ``(N, 1, 1, 1)``, at least 0.
+
+    Each image shows something, so that where nothing is marked with certainty, as with kinds of things that training
+    photos show in the background only, what stands out most is meant. No more than half of how far it stands out from
+    the mean of the image is made up for: in an empty image nothing does.
+
+    Args:
+        logits: ``(N, 1, H, W)``.
+        level: in the unit of logits.
+    """
+    best = _best(logits, logits)
+    return 0.5 * torch.minimum(level - best, best - logits.mean(dim=(1, 2, 3), keepdim=True)).clamp_min(0)
+
+
+def _best(logits: Tensor, where: Tensor) -> Tensor:
+    """Computes the mean of each image's logits by the softmax of ``where``, ``(N, 1, 1, 1)``."""
+    n = logits.shape[0]
+    return (where.view(n, -1).softmax(dim=1) * logits.view(n, -1)).sum(dim=1).view(n, 1, 1, 1)
 
 
 def _pooled(features: Features) -> Tensor:
