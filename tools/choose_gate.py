@@ -32,7 +32,9 @@ Figures = tuple[float, float]
 
 
 @torch.inference_mode()
-def figures(detector: cosod.Detector, data: Path, group: str, number: int, ways: list[tuple]) -> Iterator[list[Figures]]:
+def figures(
+    detector: cosod.Detector, data: Path, group: str, number: int, ways: list[tuple]
+) -> Iterator[list[Figures]]:
     """Yields the figures of a group's images, one list for each way."""
     paths = sorted((data / "images" / group).iterdir())[:number]
     masks = [cv2.imread(str(data / "gts" / group / f"{p.stem}.png"), cv2.IMREAD_GRAYSCALE) > 127 for p in paths]
