@@ -3,10 +3,10 @@
     python tools/export_default.py runs/default/weights.safetensors -o src/cosod/weights/gconet_plus_mobile.safetensors
 
 Several files are averaged with equal weights, which pays where one run started from the other and the statistics of its
-batch normalization were frozen. Options of the network that no training changes (``strength``, ``lift``, ``raised``) are
-those of today's code. Stored as float16, with what ``cosod doctor`` compares its maps with, and what each run
-said of itself. ``tools/calibrate_presence.py`` and ``tools/measure_albums.py --calibrate`` have to follow: their
-constants belong to the weights.
+batch normalization were frozen. Options of the network that no training changes (``strength``, ``lift``, ``raised``)
+are those of today's code. The weights are stored as float16, with what ``cosod doctor`` compares its maps with and the
+record of each run. ``tools/calibrate_presence.py``, ``tools/calibrate_regions.py`` and ``tools/measure_albums.py
+--calibrate`` have to follow: their constants belong to the weights.
 """
 
 import argparse

@@ -46,7 +46,7 @@ class MobileConfig:
     dropout: float = 0.0
     strength: float = 1.5
     lift: float = 0.25
-    raised: float = 4.0
+    raised: float = 3.0
     size: int = 256
 
     def __post_init__(self):

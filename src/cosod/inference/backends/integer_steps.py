@@ -45,7 +45,7 @@ class IntegerSteps:
     def encode(self, images: Tensor) -> Features:
         """As :meth:`cosod.models.base.CoSaliencyNetwork.encode`, for images of the size that the graph is for."""
         *skips, deep = self._encoder(images)
-        return Features(tuple(skips), deep, tuple(images.shape[-2:]))
+        return Features(tuple(skip.permute(0, 3, 1, 2) for skip in skips), deep, tuple(images.shape[-2:]))
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
         """As :meth:`cosod.models.base.CoSaliencyNetwork.decode`."""
