@@ -53,7 +53,7 @@ class IntegerSteps:
 
 
 def graph_file(name: str) -> Path | None:
-    """The integer graph of a network in the package, or None where there is none.
+    """Returns the file of a network's integer graph in the package, or None if there is none.
 
     Raises:
         InputError: there is no network of this name.

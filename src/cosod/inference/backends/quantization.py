@@ -161,7 +161,7 @@ def filled(graph: bytes, network: CoSaliencyNetwork, state: dict[str, Tensor] | 
 
 
 def facts(graph: bytes) -> dict[str, str]:
-    """What an integer graph says of itself: ``cosod_network``, ``cosod_identity``, ``cosod_size``.
+    """Returns the metadata of an integer graph: ``cosod_network``, ``cosod_identity``, ``cosod_size``.
 
     Raises:
         ExtraError: onnx is missing.
@@ -197,7 +197,7 @@ def _stem(name: str) -> str:
 
 
 def _weight_of(name: str, state: dict[str, Tensor]) -> str | None:
-    """The network's own name of an integer weight; None of any other tensor."""
+    """Returns the network's name of an integer weight; None for any other tensor."""
     own = _stem(name).removeprefix("network.")
     return own if name.endswith(".weight_quantized") and own in state else None
 
@@ -211,7 +211,7 @@ class _ChannelsLast(Encoder):
 
 
 def _left_in_float(graph) -> list[str]:
-    """Names of the nodes that stay in float32; see above."""
+    """Returns the names of the nodes that stay in float32; see the module docstring."""
     weights = {tensor.name: tensor.dims[0] for tensor in graph.initializer if len(tensor.dims) == 4}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     left = convolutions[:FLOAT_FIRST] + [node for node in convolutions if weights.get(node.input[1]) == 1]
@@ -241,7 +241,7 @@ def _reader(tool: ModuleType, batches: Iterable[Tensor]):
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Without the tool's advice, which it gives by the root logger."""
+    """Silences the messages that the quantization tool sends to the root logger."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
