@@ -171,7 +171,7 @@ def _name(path: Path) -> str:
 
 
 def _listing(folder: Path) -> tuple[list[str], list[str], list[str]]:
-    """Names of the files in a folder, of the folders in it, and of links to nothing.
+    """Returns the names of the files in a folder, of its folders, and of broken links.
 
     They are sorted, and without hidden ones but that of records.
     """

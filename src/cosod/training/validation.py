@@ -97,7 +97,7 @@ class Validator:
 
 
 def predict(network: CoSaliencyNetwork, images: Tensor) -> Tensor:
-    """Maps ``(N, 1, H, W)`` of one group of images ``(N, 3, H, W)`` in [0, 1]; the network's mode is kept."""
+    """Computes maps ``(N, 1, H, W)`` of one group of images ``(N, 3, H, W)`` in [0, 1]; the network's mode is kept."""
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (network.mean, network.std))
     with evaluating(network):
         return GroupForward(network, CHUNK).maps((images - mean) / std).float().cpu()
