@@ -31,9 +31,6 @@ class DeepRows:
         self._memory: Tensor | None = None
         self._shapes: set[tuple[int, int]] = set()
 
-    def __len__(self) -> int:
-        return self._used
-
     def add(self, deep: Tensor) -> None:
         """Adds the features of some images."""
         self._shapes.add((deep.shape[2], deep.shape[3]))

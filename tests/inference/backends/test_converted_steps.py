@@ -22,19 +22,19 @@ PHOTOS = Path(__file__).parents[3] / "examples" / "photos" / "apples"
 
 
 @torch.no_grad()
-def check_parity(name, backend, number):
+def check_parity(name, backend, number, size=SIZE):
     """Features, maps and branches as torch's own, with the group encoded and decoded in batches of two."""
     pytest.importorskip(backend)
     own = network(name)
-    other = open_steps(backend, own, SIZE)
-    drawn = group(own, number, SIZE)
+    other = open_steps(backend, own, size)
+    drawn = group(own, number, size)
     features = own.encode(drawn)
     consensus = own.consensus(features)
     wanted = own.decode(features, consensus)
     for start in range(0, number, 2):
         part = slice(start, start + 2)
         found = other.encode(drawn[part])
-        assert found.size == (SIZE, SIZE)
+        assert found.size == (size, size)
         for one, two in zip((*found.skips, found.deep), (*features.skips, features.deep), strict=True):
             torch.testing.assert_close(one, two[part], atol=1e-3, rtol=1e-3)
         output = other.decode(found, consensus.part(part))
@@ -50,6 +50,13 @@ def check_parity(name, backend, number):
 @pytest.mark.parametrize("number", [1, 3, 5])
 def test_default_network(backend, number):
     check_parity("default", backend, number)
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+def test_one_graph_is_for_all_sizes_of_a_network_that_keeps_proportions(backend, cache):
+    for size in (64, 160, 384):
+        check_parity("default", backend, 2, size)
+    assert len(archives(cache, backend)) == 1
 
 
 @pytest.mark.parametrize("name", ["gconet", "gconet_plus_released", "ssnm_reference"])

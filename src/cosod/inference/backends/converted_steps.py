@@ -51,8 +51,8 @@ class ConvertedSteps:
 def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
     """Returns the steps of a network in another runtime, for any number of images of ``size`` x ``size``.
 
-    The first call for a network and a size converts them, which takes some seconds; later calls read them from the
-    cache.
+    The first call for a network converts them, which takes some seconds; later calls read them from the cache. A
+    network that keeps the proportions of images has one graph for all sizes, another network has one for each size.
 
     Args:
         backend: one of :data:`cosod.inference.options.BACKENDS`.
@@ -68,6 +68,8 @@ def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
     check_backend(backend)
     if backend == "torch":
         return network
+    if network.keep_aspect:
+        size = network.size  # only of the example: height and width stay free
     make, versions = (_onnx, _onnx_versions()) if backend == "onnxruntime" else (_openvino, _openvino_versions())
     facts = (registry.name_of(network), loading.identity(network), str(size), backend, str(VERSION), *versions)
     return make(network, size, facts)
