@@ -43,7 +43,7 @@ from cosod.cli.parameters import LocalPath, OneOf, size_value
 @click.option(
     "--size",
     metavar="WxH",
-    help="Size of the results, into which the object is fitted.  [default: the size of the photo]",
+    help="Width and height of the results in pixels; the object is scaled to fit.  [default: those of the photo]",
 )
 @click.option(
     "--padding",
