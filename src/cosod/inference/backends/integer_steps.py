@@ -36,8 +36,8 @@ class IntegerSteps:
     def __init__(self, network: CoSaliencyNetwork, size: int, graph: bytes | None = None):
         graph = packaged_graph(network, size) if graph is None else graph
         self._arguments = (network, size, graph)
-        self._encoder = OnnxRuntime(filled(graph, network))
         self._decoder = FastSteps(network, torch.device("cpu"))
+        self._encoder = OnnxRuntime(filled(graph, network, self._decoder.network.state_dict()))
 
     def __reduce__(self):
         return type(self), self._arguments  # a session cannot be sent to another process
