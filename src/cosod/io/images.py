@@ -207,7 +207,7 @@ def _array(source: Any) -> np.ndarray:
     try:
         return np.asarray(source)
     except Exception as error:
-        raise ImageError(f"the image given is no array after all ({error}); give a numpy array") from error
+        raise ImageError(f"the image given cannot be converted to an array ({error}); give a numpy array") from error
 
 
 @contextlib.contextmanager
@@ -222,7 +222,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         what = "a link to a file that does not exist" if not is_remote(path) and path.is_symlink() else "no such file"
         raise ImageError(f"{path}: {what}; check the path") from None
     except IsADirectoryError:
-        raise ImageError(f"{path}: is a folder, an image is needed here") from None
+        raise ImageError(f"{path}: is a folder; give an image file") from None
     except PermissionError:
         raise ImageError(f"{path}: may not be read; check its permissions") from None
     except InputError:
