@@ -56,7 +56,7 @@ REGISTRY: dict[str, Entry] = {
     "gconet_plus_accurate": Entry(
         GCoNetPlusMobile,
         MobileConfig,
-        "A larger version of the default on EfficientNet-Lite2, images at 352: more accurate, at two fifths of the speed.",
+        "A larger version of the default on EfficientNet-Lite2, images at 352: more accurate, two fifths of the speed.",
         {"backbone": "efficientnet_lite2", "size": 352},
         packaged="gconet_plus_accurate.safetensors",
     ),
