@@ -10,7 +10,8 @@ import numpy as np
 from cosod.apps.absence import check_calibrated
 from cosod.apps.stale import mismatch, real_path
 from cosod.errors import ImageError, InputError
-from cosod.inference.detector import Detector, load
+from cosod.inference.detector import Detector
+from cosod.inference.functions import load
 from cosod.io.images import MAX_PIXELS, ImageSource, image_size, kept, read_image
 from cosod.io.photo_groups import Group
 from cosod.io.prefetch import as_group

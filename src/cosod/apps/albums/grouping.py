@@ -8,7 +8,8 @@ import numpy as np
 from cosod.apps.albums.clustering import Grouping, cluster
 from cosod.apps.albums.descriptors import background_of, describe, embed
 from cosod.errors import ImageError
-from cosod.inference.detector import Detector, load
+from cosod.inference.detector import Detector
+from cosod.inference.functions import load
 from cosod.io.images import ImageSource, kept
 from cosod.io.prefetch import as_group
 

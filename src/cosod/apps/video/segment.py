@@ -12,7 +12,8 @@ from cosod.apps.video.clips import Clip, open_clip
 from cosod.apps.video.smoothing import Smoother, Smoothing
 from cosod.errors import InputError, UniformImageWarning
 from cosod.inference.consensus_file import GroupConsensus
-from cosod.inference.detector import Detector, load
+from cosod.inference.detector import Detector
+from cosod.inference.functions import load
 from cosod.io.prefetch import batched
 from cosod.io.tensors import shrink
 
