@@ -23,7 +23,7 @@ class Entry:
     Attributes:
         network: its class.
         config: the frozen dataclass of its options.
-        description: one line for people.
+        description: one line for the list of networks.
         preset: the options that make this entry differ from others of the same class.
         packaged: file name of the weights that come with this package, where there are any.
     """
