@@ -195,7 +195,7 @@ def choose_held_out(groups: Iterable[str], names: Sequence[str], count: int, see
         raise InputError(f"no group {unknown[0]!r} to hold out; {nearest(unknown[0], groups)}")
     held = sorted(names or KeyedRNG(seed, "held out").shuffled(groups)[:count], key=_natural)
     if len(groups) - len(held) < 2:
-        raise InputError(f"{len(held)} of {len(groups)} groups held out leaves none to pair; hold out fewer")
+        raise InputError(f"{len(held)} of {len(groups)} groups held out leaves none to pair; give fewer to --hold-out")
     return held
 
 
