@@ -67,7 +67,7 @@ def images_and_maps(
     images = [kept(image) for image in as_group(images)]  # each is read twice
     if maps is None:
         if presence is not None:
-            raise InputError("presence is given without maps; the detector finds both: leave it out")
+            raise InputError("presence is given without maps; leave it out, or give maps too")
         detector = detector or load()
         threshold = detector.network.mask_threshold
         found = list(detector.results(images))

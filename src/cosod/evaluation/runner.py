@@ -113,7 +113,7 @@ def _chosen(protocol: str | Protocol, skip_empty: bool) -> Protocol:
     if not skip_empty:
         return protocol
     if not isinstance(protocol, Coseg):
-        raise InputError(f"protocol {protocol.name!r} scores empty truths too; skip them with a coseg protocol only")
+        raise InputError(f"protocol {protocol.name!r} scores empty masks too; skip them with a coseg protocol only")
     return dataclasses.replace(protocol, name=f"{protocol.name}-skip-empty", skip_empty=True)
 
 

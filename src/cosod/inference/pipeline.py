@@ -276,7 +276,7 @@ class Pipeline:
             return {}
         if self.network.whole_group_maps or consensus.spatial is not None or len(consensus.vector) > 1:
             name = registry.name_of(self.network)
-            raise InputError(f"maps of {name} depend on whole images of the group; leave --closer (closer=True) away")
+            raise InputError(f"maps of {name} depend on whole images of the group; leave out --closer (closer=True)")
 
         def look(images: list[np.ndarray]) -> Tensor:
             with torch.inference_mode():

@@ -40,7 +40,7 @@ class Validator:
             self.sets[set_name] = {name: pairs for name, pairs in readable.items() if pairs}
             if not self.sets[set_name]:
                 which = set_name or "held-out"
-                raise InputError(f"none of the {which} images can be read; mend them, or look at other groups")
+                raise InputError(f"none of the {which} images can be read; replace them, or give other groups")
         self.kinds = ("plain", "distractors") if recipe.validation.distractors else ("plain",)
 
     def scores(self, network: CoSaliencyNetwork) -> dict[str, dict[str, float]]:

@@ -41,7 +41,9 @@ def segment_video(
     smoothing: float = Smoothing.strength,
     consensus: GroupConsensus | None = None,
 ) -> Iterator[np.ndarray]:
-    """Maps of what the frames of a clip share, one after the other; memory does not grow with the clip.
+    """Computes the maps of the object that the frames of a clip share, one frame after the other.
+
+    Memory does not grow with the length of the clip.
 
     Args:
         path: a video file that OpenCV reads, or an animated GIF, PNG, WebP or AVIF picture.
