@@ -4,6 +4,8 @@ import ast
 import importlib
 import re
 import shlex
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -139,6 +141,18 @@ def test_versions_agree():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == cosod.__version__
     assert f"\nversion: {cosod.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_source_distribution_has_what_the_repository_has():
+    """All but what its continuous integration reads, so that the tests run from it."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("not a checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    names = {name.partition("/")[0] for name in listed.strip("\0").split("\0")}
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["sdist"]
+    given = [pattern.removeprefix("/") for pattern in build["include"]]
+    always = {"pyproject.toml", ".gitignore"}
+    assert {name for name in names - always if not any(map(Path(name).match, given))} == {".ci"}
 
 
 def test_every_optional_package_is_pinned():

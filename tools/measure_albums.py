@@ -19,7 +19,8 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from cosod.apps.albums.clustering import Grouping, cluster
 from cosod.apps.albums.descriptors import Background, background_file, background_of, describe, embed
-from cosod.inference.detector import Detector, load
+from cosod.inference.detector import Detector
+from cosod.inference.functions import load
 from cosod.io.images import SUFFIXES
 from cosod.models import registry
 from cosod.models.checkpoints import loading

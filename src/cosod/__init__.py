@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from cosod.apps.video import segment_video
     from cosod.evaluation import evaluate
     from cosod.inference.consensus_file import GroupConsensus
-    from cosod.inference.detector import Detector, apply, learn, load
+    from cosod.inference.detector import Detector
+    from cosod.inference.functions import apply, learn, load
 
 __all__ = [
     "Detector",
@@ -37,10 +38,10 @@ __version__ = "0.1.0"
 
 # Imported when first used: ``import cosod`` and ``cosod --help`` do not wait for torch.
 _WHERE = {
-    "load": "cosod.inference.detector",
+    "load": "cosod.inference.functions",
     "Detector": "cosod.inference.detector",
-    "learn": "cosod.inference.detector",
-    "apply": "cosod.inference.detector",
+    "learn": "cosod.inference.functions",
+    "apply": "cosod.inference.functions",
     "GroupConsensus": "cosod.inference.consensus_file",
     "cutout": "cosod.apps.cutout.cutout",
     "thumbnails": "cosod.apps.thumbnails.thumbnails",

@@ -21,7 +21,7 @@ INTEGER_TOLERANCE = 0.05
 
 
 def fingerprint(network: CoSaliencyNetwork, device: str = "cpu", precision: str = "float32") -> list[float]:
-    """Maps of :func:`drawn_group`, averaged over a grid of 4 x 4 in each image: 48 numbers in [0, 1]."""
+    """Computes the maps of :func:`drawn_group`, averaged over a grid of 4 x 4 in each image: 48 numbers in [0, 1]."""
     maps = Detector(network, device, precision=precision).segment(drawn_group())
     return [round(float(v), 4) for m in maps for v in m.reshape(4, 32, 4, 32).mean(axis=(1, 3)).ravel()]
 

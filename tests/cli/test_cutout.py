@@ -108,7 +108,7 @@ def test_results_of_another_command_are_not_overwritten(photos, tmp_path, capsys
         (["-o", "{out}", "--padding", "0.7"], "padding 0.7"),
         (["-o", "{out}", "--align", "left"], "--align left"),
         (["-o", "{out}", "--format", "gif"], "--format gif"),
-        (["-o", "{out}", "--format", "jpg"], "JPEG knows no transparency"),
+        (["-o", "{out}", "--format", "jpg"], "JPEG has no transparency"),
     ],
 )
 def test_wrong_arguments_are_one_sentence(photos, tmp_path, capsys, arguments, message):

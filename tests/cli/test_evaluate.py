@@ -184,7 +184,7 @@ def test_warnings_go_to_stderr(run, data):
     (data / "good" / "cup" / "0.png").unlink()
     code, out, err = run("--pred", data / "good", "--gt", data / "gt", "--json")
     assert code == 0
-    assert "Warning: good: 1 of 6 prediction(s) are missing" in err
+    assert "Warning: good: 1 of 6 maps is missing" in err
     assert json.loads(out)["reports"][0]["missing"] == ["cup/0"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cosod import errors
-from cosod.inference.detector import load
+from cosod.inference.functions import load
 from tests.cli.command_line import cosod
 
 

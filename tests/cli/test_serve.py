@@ -12,7 +12,7 @@ def test_port_in_use_is_one_sentence(capsys):
         main(["serve", "--port", str(taken.getsockname()[1])])
     assert ended.value.code == 1
     error = capsys.readouterr().err
-    assert error.startswith("Error: cannot listen at 127.0.0.1 port") and "--port" in error
+    assert error.startswith("Error: cannot listen on 127.0.0.1 port") and "--port" in error
 
 
 def test_limit_of_nothing_is_refused(capsys):

@@ -58,7 +58,7 @@ def test_a_missing_map_counts_as_black_and_is_listed(make, gt, write):
     (pred / "dog" / "2.png").unlink()
     report = evaluate(pred, gt)
     assert report.missing == ["dog/2"]
-    assert "1 of 12 prediction(s) are missing and count as black: dog/2" in report.warnings[0]
+    assert "1 of 12 maps is missing, which counts as black: dog/2" in report.warnings[0]
     write(pred / "dog" / "2.png", np.zeros((20, 26), np.uint8))
     assert evaluate(pred, gt).all == report.all
 
@@ -99,12 +99,12 @@ def test_odd_input_is_told(make, gt, write):
     write(pred / "dog" / "9.png", blank)
     told = "\n".join(evaluate(pred, gt).warnings)
     for words in (
-        "2 map(s) are constant",
-        "1 map(s) are color images",
-        "1 truth(s) are empty",
-        "no level above 1",
-        "1 truth(s) are not binary: 50.00 % of their pixels are gray (dog/2)",
-        "1 prediction(s) have no truth and are left out: dog/9",
+        "2 maps are constant",
+        "1 map is a color image",
+        "1 ground truth mask is empty",
+        "no value above 1",
+        "1 ground truth mask is not binary: 50.00 % of its pixels are gray (dog/2)",
+        "1 map has no ground truth and is left out: dog/9",
     ):
         assert words in told
 

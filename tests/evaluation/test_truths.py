@@ -127,8 +127,8 @@ def test_inverted_maps_and_truths_are_named(make, gt):
     for path in (pred / "dog").iterdir():
         saved(path, 255 - np.asarray(Image.open(path)))
     told = "\n".join(evaluate(pred, gt).warnings)
-    assert "4 map(s) are dark on the object" in told and "(dog/0," in told
-    assert "4 truth(s) are white along the picture's edges" in told and "(cup/0," in told
+    assert "4 maps are dark on the object" in told and "(dog/0," in told
+    assert "4 ground truth masks are white along the edges" in told and "(cup/0," in told
     assert "kite" not in told
 
 

@@ -12,7 +12,8 @@ from PIL import Image
 from cosod import models
 from cosod.errors import ImageError, InputError
 from cosod.inference.consensus_file import GroupConsensus, marked_attention
-from cosod.inference.detector import Detector, load
+from cosod.inference.detector import Detector
+from cosod.inference.functions import load
 from cosod.inference.presence import Calibration
 from cosod.io.tensors import shrink, to_batch
 

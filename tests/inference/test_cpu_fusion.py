@@ -8,8 +8,8 @@ from torch import nn
 
 import cosod
 from cosod.errors import InputError
+from cosod.inference.assembly import probe_maps
 from cosod.inference.cpu_fusion import FastSteps, FusedConv, fold, fuse, rounded
-from cosod.inference.detector import probe_maps
 from cosod.inference.precision import CLOSE, precision_deviation
 from cosod.inference.probe_images import drawn_group
 from cosod.models import registry
@@ -66,8 +66,8 @@ def test_every_registered_network_folds():
 
 def test_auto_takes_bfloat16_only_where_no_pixel_moves(monkeypatch):
     """On the default model single pixels on outlines do."""
-    monkeypatch.setattr("cosod.inference.detector.has_bfloat16", lambda device: True)
-    monkeypatch.setattr("cosod.inference.detector.integers_pay", lambda *facts: False)
+    monkeypatch.setattr("cosod.inference.assembly.has_bfloat16", lambda device: True)
+    monkeypatch.setattr("cosod.inference.assembly.integers_pay", lambda *facts: False)
     network = cosod.models.checkpoints.loading.load()
     assert precision_deviation(lambda precision: probe_maps(network, "cpu", precision)) > CLOSE
     assert cosod.Detector(network, "cpu", precision="auto").precision == "float32"

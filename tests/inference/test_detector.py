@@ -11,8 +11,9 @@ from PIL import Image
 
 from cosod import models
 from cosod.errors import DeviceError, ImageError, InputError, SingleImageWarning, UniformImageWarning, WeightsError
-from cosod.inference.detector import Detector, load
+from cosod.inference.detector import Detector
 from cosod.inference.device import choose_device
+from cosod.inference.functions import load
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "photos"

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from cosod.errors import DeviceError
-from cosod.inference.detector import Detector, load
+from cosod.inference.detector import Detector
 from cosod.inference.forking import check_process
+from cosod.inference.functions import load
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from cosod import errors, models
 from cosod.inference import negatives, region_filter
 from cosod.inference.consensus_file import GroupConsensus, Provenance
-from cosod.inference.detector import Detector, load
+from cosod.inference.detector import Detector
+from cosod.inference.functions import load
 from cosod.inference.kept_rules import KeptRules
 from cosod.inference.negatives import NegativeRule, Negatives, nearest_ones
 from cosod.inference.presence import ABSENT, Calibration, KeptCalibration

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 import cosod
 from cosod.cli.detector_options import Network, group_options, network_options
 from cosod.errors import InputError
-from cosod.inference.detector import Detector, load
+from cosod.inference.detector import Detector
+from cosod.inference.functions import load
 from cosod.inference.options import DetectorOptions, ReferenceSampling
 from cosod.models import create
 

@@ -9,8 +9,9 @@ from PIL import Image
 
 from cosod import models
 from cosod.errors import ImageError, InputError
-from cosod.inference.detector import Detector, load
+from cosod.inference.detector import Detector
 from cosod.inference.feature_cache import EncodedGroup
+from cosod.inference.functions import load
 from cosod.inference.group_consensus import shared
 from cosod.inference.reference_sampling import ReferenceSampling, choose, sampled, spread
 from cosod.io.prefetch import Inputs

@@ -101,7 +101,7 @@ def test_confidence_as_the_paper_writes_it(released):
         ({"outputs": 5}, "choose one of 1, 2, 3, 4"),
         ({"confidence": "sharp"}, "a number or 'released'"),
         ({"relation": "none"}, "contrast needs a consensus"),
-        ({"confidence": "released", "refiner": "mask"}, "knows no refiner"),
+        ({"confidence": "released", "refiner": "mask"}, "does not work with a refiner"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, message):

@@ -20,15 +20,15 @@ class Attack:
     """Options of :func:`attacked`.
 
     Attributes:
-        eps: largest change of a value, images being in [0, 1].
-        alpha: change in one step. Published are 5 steps of 0.01, after which the light network's answer is turned
-            nearly as often far from the object's outline as close to it (44 against 53 per cent of the positions,
-            ``benchmarks/attack.py``), so that doubt says nothing; after 5 steps of 0.0005 it is turned where it is
-            weak (6 against 23).
-        steps: 0 is no attack.
-        random_start: begin at a random point within ``eps`` and not at the image.
-        clicks: the attack is on the labeled points' labels where there are some, and on the network's answer
-            elsewhere; else on the answer alone.
+        eps: maximum change of a value of the image, which is in [0, 1].
+        alpha: change of a value in one step. The published attack has 5 steps of 0.01. They change the light network's
+            prediction nearly as often far from the outline of the object as close to it (at 44 and 53 percent of the
+            positions, ``benchmarks/attack.py``), so that the change says nothing about uncertainty; 5 steps of 0.0005
+            change it where it is uncertain (6 and 23 percent).
+        steps: number of steps; 0 disables the attack.
+        random_start: whether the attack starts at a random point within ``eps`` of the image.
+        clicks: whether the attack uses the labels of labeled points there, and the network's own prediction elsewhere;
+            otherwise it uses the prediction everywhere.
     """
 
     eps: float = 0.1
@@ -50,10 +50,10 @@ def attacked(
     generator: torch.Generator | None = None,
     known: Sequence[tuple[np.ndarray, np.ndarray]] = (),
 ) -> Tensor:
-    """Changes images so that the network doubts its own answer.
+    """Changes images so that the network becomes uncertain of its prediction.
 
-    ``x <- clip(x + alpha * sign(grad CE(f(x), y)))`` within ``eps`` of the image and [0, 1], where y is what the
-    network says of the image itself, hard and fixed: no label is needed, and none leaks.
+    ``x <- clip(x + alpha * sign(grad CE(f(x), y)))`` within ``eps`` of the image and [0, 1], where y is the network's
+    own binary prediction for the unchanged image. So no labels are needed, and none leak.
 
     Args:
         network: its mode is set to evaluation meanwhile; weights and statistics are untouched.

@@ -1,4 +1,4 @@
-"""The trajectory ensemble: several moments of one training run in place of several runs (ATAL)."""
+"""The trajectory ensemble: several snapshots of one training run in place of several runs (ATAL)."""
 
 import copy
 import math
@@ -18,13 +18,14 @@ RULES = ("cycles", "last")
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Which moments of a stage are kept.
+    """Which snapshots of the network in a stage of training form the ensemble.
 
     Attributes:
-        rule: ``cycles``: the rate goes down along a cosine ``size`` times in a stage, and the end of each cycle is
-            kept. ``last``: the rate goes up and down once, and the ends of the last ``size`` of ``parts`` are kept.
-        size: how many; 1 with ``last`` is no ensemble.
-        parts: equal parts that ``last`` divides a stage into; the method's 32 epochs.
+        rule: ``cycles``: the learning rate falls along a cosine ``size`` times in a stage, and a snapshot is kept at
+            the end of each cycle. ``last``: the learning rate rises and falls once, and snapshots are kept at the ends
+            of the last ``size`` of ``parts`` parts.
+        size: number of snapshots; 1 with ``last`` disables the ensemble.
+        parts: number of equal parts that ``last`` divides a stage into; the method has 32 epochs.
     """
 
     rule: str = "cycles"

@@ -30,17 +30,20 @@ class PointSelection:
     """How pixels are chosen.
 
     Attributes:
-        score: what is uncertain, see :mod:`cosod.active_learning.uncertainty`.
-        views: an image is looked at as it is and ``attacked``; or as it is, in gray and mirrored (``gray_flip``, an
-            earlier form of the published code), without an attack.
-        draw: ``cover`` is relationship-aware diversity sampling, ``pixelpick`` a uniform draw.
-        share: share of an image's pixels, the most uncertain ones, that are candidates.
-        most: candidates of an image at most, drawn from those; bounds the matrix of their similarities.
-        quantile: quantile of the candidates' similarities, above which two look alike.
-        distinct_regions: where clicks label superpixels, whether no two may fall into one; the published code
-            wastes some that way.
-        side: images are queried as squares of this side; a click is the pixel at the center of a cell.
-        batch: images at once.
+        score: measure of uncertainty, see :mod:`cosod.active_learning.uncertainty`.
+        views: views of an image whose predictions are averaged: ``attacked``, the image and its attacked version; or
+            ``gray_flip``, the image, its gray version and its mirror image, without an attack (an earlier form of the
+            published code).
+        draw: how pixels are chosen among the candidates: ``cover``, by relationship-aware diversity sampling, or
+            ``pixelpick``, uniformly at random.
+        share: share of the pixels of an image, the most uncertain ones, that are candidates.
+        most: maximum number of candidates of an image, which bounds the matrix of their similarities.
+        quantile: quantile of the candidates' similarities above which two candidates count as alike.
+        distinct_regions: whether no two clicks may fall into the same superpixel when clicks label superpixels; the
+            published code allows it, and wastes some clicks.
+        side: side in pixels of the square that images are resized to for the choice; a click is the pixel at the center
+            of a cell.
+        batch: number of images that are processed at once.
     """
 
     score: str = "margin"

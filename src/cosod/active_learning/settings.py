@@ -21,10 +21,10 @@ REGIONS = 450
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """A run: ``first`` clicks an image by chance, then ``rounds`` times ``clicks`` that a network asked for.
+    """A run: ``first`` random clicks per image, then ``rounds`` rounds of ``clicks`` that a network chooses.
 
-    The published article gives the budget of ten, and a drawing in which an image has two clicks before a round and
-    four after it; rounds and increments are read off that.
+    The paper states a budget of ten clicks, and shows an image that has two clicks before a round and four after it;
+    the numbers of rounds and of clicks in a round follow from that.
 
     Attributes:
         first: number of clicks of an image before the first round.
@@ -61,7 +61,7 @@ class Settings:
 
     @property
     def budget(self) -> int:
-        """Clicks of an image in all."""
+        """Total number of clicks per image."""
         return self.first + self.clicks * self.rounds
 
 

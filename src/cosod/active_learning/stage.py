@@ -26,25 +26,27 @@ class Training:
 
     Attributes:
         network: a registered network for single images.
-        steps: number of steps of the stage after each round but the last.
-        final_steps: number of steps of the final network, which starts anew from ImageNet on all clicks (0: no final
-            network).
-        self_steps: number of steps of one more network, from ImageNet too, on the masks that the final one gives of the
-            pool (see :mod:`cosod.active_learning.self_training`; 0: none). It is the result then. With masks, added to
-            final_steps.
+        steps: number of steps of the stage after each round except the last.
+        final_steps: number of steps of the final network, which is trained from ImageNet weights on all clicks; 0
+            trains no final network.
+        self_steps: number of steps of one more network, which is trained from ImageNet weights on the masks that the
+            final network predicts for the pool, and becomes the result (see
+            :mod:`cosod.active_learning.self_training`); 0 disables this. With full supervision, these steps are added
+            to ``final_steps``.
         self_cut: whether the outlines of these masks are moved to where the colors change.
-        warm: whether a stage goes on from the one before; else it begins anew too.
-        size: side of the square that images are trained at.
-        side: side that images are kept in memory at.
-        batch: images of a step.
-        lr: rate of decoder and heads at its peak, for 32 images.
-        backbone: factor of the backbone's rate.
-        freeze_stem: leave the backbone's first layers as ImageNet made them, as the published code does.
-        momentum, weight_decay: parameters of SGD, with Nesterov's momentum.
-        crop: share of an image's sides that is cut off at most.
+        warm: whether a stage continues from the weights of the stage before; otherwise it starts from ImageNet weights.
+        size: side in pixels of the square that images are resized to in training.
+        side: side in pixels of the squares that images are kept as in memory.
+        batch: number of images in a step.
+        lr: peak learning rate of decoder and heads, for a batch of 32 images.
+        backbone: factor of the backbone's learning rate.
+        freeze_stem: whether the first layers of the backbone keep their ImageNet weights, as in the published code.
+        momentum, weight_decay: parameters of SGD with Nesterov momentum.
+        crop: maximum share of each side of an image that a random crop cuts off.
         precision: ``bfloat16`` (autocast) or ``float32``.
-        coherence: weight of :func:`cosod.active_learning.losses.local_coherence` beside the clicks' loss; 0 is none.
-        bug_compatible: see :func:`cosod.active_learning.losses.structure_loss`.
+        coherence: weight of :func:`cosod.losses.point_losses.local_coherence` beside the loss of the clicks; 0 disables
+            it.
+        bug_compatible: see :func:`cosod.losses.point_losses.structure_loss`.
     """
 
     network: str = "saliency_mobile"

@@ -1,4 +1,4 @@
-"""What people do with maps: results of folders, cut-outs and thumbnails (GCoNet section 6), albums, video, a web page.
+"""Applications: results of folders, cut-outs and thumbnails (GCoNet section 6), albums, video, and a web page.
 
-All of them go on where an earlier run was stopped.
+The runs of all of them can be resumed.
 """

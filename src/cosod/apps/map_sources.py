@@ -10,7 +10,8 @@ import numpy as np
 from cosod.apps.absence import check_calibrated
 from cosod.apps.stale import mismatch, real_path
 from cosod.errors import ImageError, InputError
-from cosod.inference.detector import Detector, load
+from cosod.inference.detector import Detector
+from cosod.inference.functions import load
 from cosod.io.images import MAX_PIXELS, ImageSource, image_size, kept, read_image
 from cosod.io.photo_groups import Group
 from cosod.io.prefetch import as_group
@@ -66,7 +67,7 @@ def images_and_maps(
     images = [kept(image) for image in as_group(images)]  # each is read twice
     if maps is None:
         if presence is not None:
-            raise InputError("presence is given without maps; the detector finds both: leave it out")
+            raise InputError("presence is given without maps; leave it out, or give maps too")
         detector = detector or load()
         threshold = detector.network.mask_threshold
         found = list(detector.results(images))

@@ -17,7 +17,7 @@ from cosod.errors import CosodError
 VERBS = {
     "segment": "Find the object that the photos of a folder share, and write a map for each photo.",
     "shards": "Show the progress of the shards of a run, and merge their manifests.",
-    "learn": "Save what some photos share as a consensus.",
+    "learn": "Save what photos share as a consensus, for other photos.",
     "apply": "Find the object of a saved consensus in any number of other photos.",
     "watch": "Find the object of a saved consensus in each photo that arrives in a folder.",
     "cutout": "Cut out the object that photos share, on a new background or none.",
@@ -26,7 +26,7 @@ VERBS = {
     "evaluate": "Score maps against ground truth with the measures of the field.",
     "train": "Train a network by a recipe, or resume a run.",
     "ablate": "Train recipes over several seeds and print the table of their scores.",
-    "active": "Train on ten clicks an image, which the network itself chooses.",
+    "active": "Train on ten clicks per image, at points that the network itself chooses.",
     "make-distractors": "Make the distractor test of a set: each image beside one of another group.",
     "datasets": "List the data sets of the field, or check a folder that holds one.",
     "serve": "Serve a web page and an HTTP API that find the shared object.",

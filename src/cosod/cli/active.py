@@ -37,4 +37,4 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands)
 def command():
-    """Train a saliency network from ten clicks an image, chosen by the network itself (ASTE-AL)."""
+    """Train a saliency network on ten clicks per image, at points that the network itself chooses (ASTE-AL)."""

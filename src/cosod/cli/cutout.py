@@ -43,7 +43,7 @@ from cosod.cli.parameters import LocalPath, OneOf, size_value
 @click.option(
     "--size",
     metavar="WxH",
-    help="Size of the results, into which the object is fitted.  [default: the size of the photo]",
+    help="Width and height of the results in pixels; the object is scaled to fit.  [default: those of the photo]",
 )
 @click.option(
     "--padding",
@@ -121,7 +121,7 @@ def command(
     if one and clips:
         raise InputError(f"{clips[0]}: is a video, whose results are a folder; give one with -o")
     if clips and maps is not None:
-        raise InputError(f"{clips[0]}: the maps of a clip are found anew; leave --maps out, or give photos")
+        raise InputError(f"{clips[0]}: the maps of a clip are always computed anew; leave out --maps, or give photos")
     read = [background, *clips, *network.files()]
     groups = find_inputs(
         paths,

@@ -55,7 +55,7 @@ class Network:
     def open(self) -> tuple["Detector", str]:
         """Returns the detector, and the identity of its network and weights."""
         from cosod.inference import cpu_fusion
-        from cosod.inference.detector import load
+        from cosod.inference.functions import load
 
         cpu_fusion.prefer_kept_memory()
         detector = load(self.model, weights=self.weights, options=self.options)

@@ -161,7 +161,7 @@ def _methods(preds, more, checkpoints, measure) -> dict[str, str]:
     folders = (*preds, *more)
     if checkpoints:
         if not measure:
-            raise InputError("--checkpoints needs the measure to rank by: add --select max_e, for one")
+            raise InputError("--checkpoints needs a measure to rank by; add for example --select max_e")
         folders += tuple(str(p) for p in checkpoint_selection.checkpoints(checkpoints))
     if not folders:
         raise InputError("nothing to score; give --pred DIR, or --checkpoints DIR with --select MEASURE")

@@ -31,14 +31,15 @@ from cosod.cli.parameters import LocalPath
     type=click.Choice(["keep", "blank", "report"]),
     default="keep",
     show_default=True,
-    help="Photos that do not show the object of their album: keep their maps, blank them, or report them.",
+    help="What to do with photos that do not show the object of their album: keep their maps, blank them, or report "
+    "them.",
 )
 @click.option("--smallest", type=int, default=2, show_default=True, help="Minimum number of photos in an album.")
 @network_options()
 @click.option(
     "--overwrite",
     is_flag=True,
-    help="Sort again where the folder holds albums that were made of other photos or with other options.",
+    help="Sort again if the folder contains albums of other photos or made with other options.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the albums as JSON to standard output.")
 def command(paths, output, copy, segment, save, absent, smallest, overwrite, as_json, network):

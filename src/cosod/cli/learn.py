@@ -81,7 +81,7 @@ def command(paths, output, masks, negatives, network):
 
 
 def photos_without(negatives: Sequence[Path], paths: Sequence[Path]) -> list[Path]:
-    """The photos under the paths given with ``--not``; none where there are no such paths.
+    """Returns the photos under the paths given with ``--not``; none if there are no such paths.
 
     Raises:
         InputError: a path does not exist, holds no photos, or is given as showing the object too.
@@ -100,7 +100,7 @@ def photos_without(negatives: Sequence[Path], paths: Sequence[Path]) -> list[Pat
 
 
 def marks_of(masks: Sequence[str], images: Sequence[Path], paths: Sequence[Path] = ()) -> list[Path | None]:
-    """For each image its mask, or None.
+    """Returns the mask of each image, or None.
 
     Args:
         masks: ``PHOTO=MASK``. The photo may be spelled in any way that leads to the file, as it is called in one of the

@@ -6,13 +6,13 @@ from cosod.cli.detector_options import network_options
 
 
 @click.command(short_help="Serve a web page and an HTTP API that find the shared object.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address that the server listens at.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address that the server listens on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="Port that the server listens at; 0 takes a free one.",
+    help="Port that the server listens on; 0 chooses a free one.",
 )
 @click.option(
     "--allow-host",
@@ -22,12 +22,18 @@ from cosod.cli.detector_options import network_options
 )
 @network_options(without=("flip", "closer", "keep_regions", "max_pixels"))
 @click.option("--max-photos", type=int, default=200, show_default=True, help="Maximum number of photos in a group.")
-@click.option("--max-megabytes", type=int, default=50, show_default=True, help="Maximum size of a photo's file.")
+@click.option(
+    "--max-megabytes",
+    type=int,
+    default=50,
+    show_default=True,
+    help="Maximum size of the file of a photo, in megabytes.",
+)
 @click.option(
     "--max-pixels", type=int, default=50_000_000, show_default=True, help="Maximum number of pixels of a photo."
 )
 @click.option(
-    "--keep", type=float, default=60, show_default=True, help="Minutes after which unused photos are deleted."
+    "--keep", type=float, default=60, show_default=True, help="Number of minutes after which unused photos are deleted."
 )
 def command(host, port, allow_host, network, max_photos, max_megabytes, max_pixels, keep):
     """Serve a web page that finds the object that photos share, and an HTTP API for the same.

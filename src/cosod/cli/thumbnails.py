@@ -26,18 +26,21 @@ from cosod.cli.parameters import ListOf, LocalPath, OneOf, size_value
     type=LocalPath(),
     help="Folder of maps that `cosod segment` wrote, to start from instead of the network.",
 )
-@click.option("--size", metavar="WxH", default="320x320", show_default=True, help="Size of the thumbnails.")
+@click.option(
+    "--size", metavar="WxH", default="320x320", show_default=True, help="Width and height of the thumbnails in pixels."
+)
 @click.option(
     "--fill",
     type=float,
-    help="Share of the thumbnail's side that the object takes.  [default: chosen for each group, .65 to .9]",
+    help="Share of the thumbnail's side that the object takes, above 0 to 1.  [default: chosen for each group, 0.65 to "
+    "0.9]",
 )
 @click.option(
     "--edges",
     type=OneOf(choices.EDGES),
     default="extend",
     show_default=True,
-    help="What to do where a crop leaves its photo: extend the background, or move the crop inside the photo.",
+    help="What to do where a crop reaches beyond its photo: extend the background, or move the crop into the photo.",
 )
 @object_options
 @click.option("--sheet", type=LocalPath(), metavar="FILE", help="Also write one picture of all thumbnails.")

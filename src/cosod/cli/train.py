@@ -30,7 +30,9 @@ def recipe_options(function):
         ),
         click.option("--epochs", type=POSITIVE, help="Number of passes over the groups."),
         click.option(
-            "--size", type=POSITIVE, help="Side in pixels of a square with as many pixels as images are resized to."
+            "--size",
+            type=POSITIVE,
+            help="Working size: images are resized to as many pixels as a square of this side has.",
         ),
         click.option("--batch", type=POSITIVE, help="Maximum number of images of each group of a step."),
         click.option("--lr", type=float, help="Peak learning rate."),

@@ -1,4 +1,4 @@
-"""Scores of maps against ground truth, and the papers' tables to set them beside."""
+"""Scores of maps against ground truth, and the papers' tables to compare them with."""
 
 import importlib
 from typing import TYPE_CHECKING

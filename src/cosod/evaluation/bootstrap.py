@@ -29,7 +29,9 @@ def intervals(
     """
     groups = list(report.totals.values())
     if len(groups) < 2:
-        raise InputError("confidence intervals resample groups and this folder is one; lay the images out by group")
+        raise InputError(
+            "confidence intervals resample groups, and this folder has only one; sort the images into groups"
+        )
     if samples < 1:
         raise InputError(f"{samples} bootstrap samples; give 1 or more")
     draws = np.random.default_rng(seed).integers(0, len(groups), (samples, len(groups)))

@@ -1,4 +1,4 @@
-"""Choosing among checkpoints by their maps, and saying what such a choice is worth."""
+"""Choice of a checkpoint by the scores of its maps, with a remark on how far the choice can be trusted."""
 
 import math
 import os
@@ -67,7 +67,7 @@ class CheckpointSelection:
 
 
 def select(reports: list[Report], key: str) -> CheckpointSelection:
-    """Rank checkpoints.
+    """Ranks checkpoints by a measure.
 
     Args:
         reports: reports of one set and protocol, in the order of training.

@@ -1,37 +1,41 @@
-"""Things to know about the input, gathered from every image and told once a kind."""
+"""Notices about the input, collected from all images and reported once for each kind."""
 
+import re
 from dataclasses import dataclass, field
 
-#: Kind -> the sentence; {n} images, {share} mean share in per cent, {names} the first few.
+#: Kind -> the sentence; {n} images, {share} mean share in percent, {names} the first few; [singular|plural].
 _SENTENCES = {
-    "gray": "{n} truth(s) are not binary: {share:.2f} % of their pixels are gray ({names})",
-    "zero_one": "{n} truth(s) hold no level above 1 and were read as masks of 0 and 1 ({names})",
-    "faint": "{n} truth(s) hold no level above 1 in a lossy format and were read as almost black; save masks of 0 and "
-    "255 as PNG ({names})",
-    "labels": "{n} truth(s) look like labels of several kinds (their highest level is below 32) and were read as "
-    "almost black; save masks of 0 and 255 that mark the object ({names})",
-    "empty": "{n} truth(s) are empty, without any object ({names})",
-    "full": "{n} truth(s) are white all over; check that they are masks ({names})",
-    "alpha": "{n} image(s) hold their mask in the transparency and were read from there ({names})",
-    "alpha_too": "{n} image(s) hold one picture in their colors and another in their transparency; the colors were "
-    "read ({names})",
-    "colored": "{n} truth(s) are black and one color; the color was read as the object ({names})",
-    "labels_in_color": "{n} truth(s) are black and several colors; whatever is not black was read as the object "
+    "gray": "{n} ground truth [mask is|masks are] not binary: {share:.2f} % of [its|their] pixels are gray ({names})",
+    "zero_one": "{n} ground truth [mask has|masks have] no value above 1, and [was|were] read as 0 and 1 ({names})",
+    "faint": "{n} ground truth [mask has|masks have] no value above 1 in a lossy format, and [was|were] read as almost "
+    "black; save masks of 0 and 255 as PNG ({names})",
+    "labels": "{n} ground truth [mask seems|masks seem] to hold several labels (the highest value is below 32), and "
+    "[was|were] read as almost black; save masks of 0 and 255 that mark the object ({names})",
+    "empty": "{n} ground truth [mask is|masks are] empty, without any object ({names})",
+    "full": "{n} ground truth [mask is|masks are] white everywhere; check that [it is a mask|they are masks] ({names})",
+    "alpha": "{n} [image has its mask in its|images have their masks in their] alpha channel, which was read ({names})",
+    "alpha_too": "{n} [image has different pictures in its|images have different pictures in their] colors and alpha "
+    "channel; the colors were read ({names})",
+    "colored": "{n} ground truth [mask is|masks are] black and one color; the color was read as the object ({names})",
+    "labels_in_color": "{n} ground truth [mask is|masks are] black and several colors; everything that is not black "
+    "was read as the object ({names})",
+    "colored_map": "{n} [map is|maps are] black and one color, which was read as white ({names})",
+    "constant": "{n} [map is|maps are] constant; protocol 'papers' stretches the values of a map, so that even a white "
+    "one scores as black ({names})",
+    "zero_one_map": "{n} [map has|maps have] no value above 1, as if a mask of 0 and 1 had been saved without scaling; "
+    "multiply the values by 255 ({names})",
+    "color_map": "{n} [map is a color image and was|maps are color images and were] converted to gray ({names})",
+    "color_truth": "{n} ground truth [mask is a color image and was|masks are color images and were] converted to gray "
     "({names})",
-    "colored_map": "{n} map(s) are black and one color, which was read as white ({names})",
-    "constant": "{n} map(s) are constant; stretched under 'papers', even a white one scores as black ({names})",
-    "zero_one_map": "{n} map(s) hold no level above 1, as if 0/1 masks had been saved unscaled; multiply them by 255 "
+    "depth": "{n} [image has|images have] more than 8 bits and [was|were] rounded to 8 bits ({names})",
+    "float": "{n} [image has|images have] floating-point values and [was|were] rounded to 8 bits ({names})",
+    "shallow": "{n} [image|images] of more than 8 bits [has|have] no value above 255, and [was|were] read as 8 bits "
     "({names})",
-    "color_map": "{n} map(s) are color images and were turned to gray ({names})",
-    "color_truth": "{n} truth(s) are color images and were turned to gray ({names})",
-    "depth": "{n} image(s) have more than 8 bits and were rounded to 8 ({names})",
-    "float": "{n} image(s) hold floating-point numbers and were rounded to 8 bits ({names})",
-    "shallow": "{n} image(s) of more than 8 bits hold no level above 255 and were read as images of 8 bits ({names})",
-    "resized": "{n} map(s) have another size than their truth and were resized ({names})",
-    "inverted": "{n} map(s) are dark on the object and bright elsewhere, as if inverted; if they are, save 255 minus "
-    "each level ({names})",
-    "inverted_truth": "{n} truth(s) are white along the picture's edges where the maps are dark, as if the object were "
-    "black in them; if it is, save 255 minus each level ({names})",
+    "resized": "{n} [map differs|maps differ] in size from the ground truth and [was|were] resized ({names})",
+    "inverted": "{n} [map is|maps are] dark on the object and bright elsewhere, as if inverted; if so, save 255 minus "
+    "each value ({names})",
+    "inverted_truth": "{n} ground truth [mask is|masks are] white along the edges of the picture where the maps are "
+    "dark, as if the object were black; if so, save 255 minus each value ({names})",
 }
 _SHOWN = 3
 
@@ -63,9 +67,14 @@ class Notices:
     def sentences(self) -> list[str]:
         """Returns one sentence a kind."""
         return [
-            _SENTENCES[k].format(n=n, share=100 * self.amounts[k] / n, names=some(self.names[k], n))
+            _of(n, _SENTENCES[k]).format(n=n, share=100 * self.amounts[k] / n, names=some(self.names[k], n))
             for k, n in self.counts.items()
         ]
+
+
+def _of(count: int, sentence: str) -> str:
+    """Chooses the singular or the plural of each ``[singular|plural]`` in a sentence."""
+    return re.sub(r"\[(.*?)\|(.*?)\]", lambda forms: forms[1 if count == 1 else 2], sentence)
 
 
 def some(names: list[str], total: int | None = None) -> str:

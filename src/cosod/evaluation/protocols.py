@@ -1,7 +1,7 @@
 """The protocols behind the field's tables, each with its own definitions.
 
 A protocol scores one 8-bit map against one 8-bit truth of the same size, and turns sums over images into figures.
-Figures of two protocols differ in the third digit and never stand in one table.
+Figures of two protocols differ in the third digit, and are never put into one table.
 """
 
 import abc
@@ -39,7 +39,7 @@ class Protocol(abc.ABC):
 
     @abc.abstractmethod
     def score(self, pred: np.ndarray, truth: np.ndarray) -> Scores:
-        """Scores of one image; ``pred`` and ``truth`` are uint8, (H, W)."""
+        """Scores one image; ``pred`` and ``truth`` are uint8, (H, W)."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ class Protocol(abc.ABC):
         return (*self.keys, *added_to(self.name))
 
     def measure(self, pred: np.ndarray, truth: np.ndarray) -> Scores:
-        """Scores of one image, as :meth:`score`, with the measures that extend the protocol."""
+        """Scores one image as :meth:`score` does, and adds the measures that extend the protocol."""
         scores = self.score(pred, truth)
         added = {key: function(pred, truth) for key, function in added_to(self.name).items()}
         return Scores(scores.values | added, scores.curves) if added else scores

@@ -1,4 +1,4 @@
-"""Figures kept in a file, and a check that none has dropped since: for models under continuous integration."""
+"""Figures saved to a file, and a check that none has become worse since, for continuous integration."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from cosod.io.atomic_write import write_text
 
 
 def write(path: str | os.PathLike, reports: list[Report], tolerance: float) -> None:
-    """Keep the figures over all images.
+    """Writes the figures over all images to a file.
 
     Raises:
         OutputError: the file cannot be written.

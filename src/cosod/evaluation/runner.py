@@ -1,4 +1,4 @@
-"""Scoring whole folders: in chunks, over processes, with memory that the number of images hardly touches."""
+"""Scoring whole folders, in chunks and by several processes; memory hardly grows with the number of images."""
 
 import concurrent.futures
 import dataclasses
@@ -22,6 +22,7 @@ from cosod.evaluation.pairs import Pair, Pairing, pair_up
 from cosod.evaluation.protocols import Coseg, Protocol, get
 from cosod.evaluation.reading import read_map, read_truth
 from cosod.evaluation.report.report import ImageTable, Report
+from cosod.io.wording import plural
 
 #: Pairs a worker takes at once. Fixed, so that sums are added in the same order whatever the number of workers.
 _CHUNK = 32
@@ -40,21 +41,22 @@ def evaluate(
     method: str = "",
     set_name: str = "",
 ) -> Report:
-    """Score a folder of maps against a folder of truths.
+    """Scores a folder of maps against a folder of ground truth masks.
 
     Args:
-        pred: maps, laid out as the truths are: ``<group>/<stem>.png``, or flat.
-        gt: truths; every truth counts, and one without a map counts as all black.
+        pred: folder of the maps, named as the masks are: ``<group>/<stem>.png``, or without groups.
+        gt: folder of the masks; every mask counts, and a missing map counts as black.
         protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
-        workers: processes at most; 1 works in this one, as few images do anyway. With more, the calling script needs
-            the usual ``if __name__ == "__main__"`` guard.
-        skip_empty: leave images without any object out; only the ``coseg`` protocols can.
-        progress: show a bar on stderr.
+        workers: maximum number of processes; with 1, or with few images, no further process is started. With more,
+            the calling script needs the usual ``if __name__ == "__main__"`` guard.
+        skip_empty: whether images without an object are left out; only the ``coseg`` protocols support this.
+        progress: whether to show a progress bar on standard error.
         method, set_name: names for the report.
 
     Raises:
-        InputError: no pairs, no such protocol or folder, two files of one name, an option that does not fit.
-        ImageError: files that cannot be read, all of them named.
+        InputError: there are no pairs, the protocol or a folder does not exist, two files have one name, or an
+            option does not fit the protocol.
+        ImageError: files cannot be read; all of them are named.
 
     Example:
         >>> report = cosod.evaluate("maps", "gts")  # doctest: +SKIP
@@ -111,7 +113,7 @@ def _chosen(protocol: str | Protocol, skip_empty: bool) -> Protocol:
     if not skip_empty:
         return protocol
     if not isinstance(protocol, Coseg):
-        raise InputError(f"protocol {protocol.name!r} scores empty truths too; skip them with a coseg protocol only")
+        raise InputError(f"protocol {protocol.name!r} scores empty masks too; skip them with a coseg protocol only")
     return dataclasses.replace(protocol, name=f"{protocol.name}-skip-empty", skip_empty=True)
 
 
@@ -209,10 +211,12 @@ def _warnings(pairing: Pairing, notices: Notices) -> list[str]:
     missing, total = pairing.missing, len(pairing.pairs)
     out = []
     if missing:
-        out.append(f"{len(missing)} of {total} prediction(s) are missing and count as black: {some(missing)}")
+        are = "is" if len(missing) == 1 else "are"
+        out.append(f"{len(missing)} of {plural(total, 'map')} {are} missing, which counts as black: {some(missing)}")
     if pairing.extra:
-        out.append(f"{len(pairing.extra)} prediction(s) have no truth and are left out: {some(pairing.extra)}")
+        maps = plural(len(pairing.extra), "map has no ground truth and is", "maps have no ground truth and are")
+        out.append(f"{maps} left out: {some(pairing.extra)}")
     if pairing.alike:
         pairs = [f"'{prediction}' for '{truth}'" for truth, prediction in pairing.alike]
-        out.append(f"{len(pairs)} prediction(s) may only be named differently: {some(pairs)}; rename them")
+        out.append(f"{plural(len(pairs), 'map')} may only be named differently: {some(pairs)}; rename the files")
     return out + notices.sentences()

@@ -1,4 +1,4 @@
-"""A consensus that lasts: what the images of a group share, kept in a file and applied to images that come later."""
+"""Saved consensuses: what the images of a group share, saved to a file and applied to other images later."""
 
 import hashlib
 import json
@@ -37,11 +37,11 @@ class Provenance:
         model: registered name of the network.
         weights: hash of its configuration and weights, see :func:`cosod.models.checkpoints.loading.identity`.
         size: side of a square with as many pixels as the images were resized to.
-        images: how many images it was learned from.
-        marked: how many of them had a mask.
-        references: how many equally weighted images they amount to.
+        images: number of images that it was learned from.
+        marked: number of these images that had a mask.
+        references: effective number of images, given their weights.
         presence_mean, presence_std: mean and standard deviation of the presence scores of these images, if any.
-        negatives: how many photos said what the object is not.
+        negatives: number of photos of what the object is not.
     """
 
     model: str
@@ -67,11 +67,11 @@ class GroupConsensus:
     """What the images of one group share, from :meth:`cosod.Detector.learn`.
 
     Attributes:
-        vector: the consensus, ``(V,)`` float32 on the CPU; with most networks what features are multiplied with.
-        prototype: mean of F under the attention, ``(C,)``: what presence is measured against.
+        vector: the consensus, ``(V,)`` float32 on the CPU; most networks multiply features by it.
+        prototype: mean of F under the attention, ``(C,)``, with which images are compared for their presence scores.
         provenance: where it comes from.
-        negatives: unit vectors ``(M, C)`` of what the object is not, see :mod:`cosod.inference.negatives`; None where
-            nothing said it.
+        negatives: unit vectors ``(M, C)`` of what the object is not, see :mod:`cosod.inference.negatives`; None if
+            there are none.
     """
 
     vector: Tensor
@@ -85,7 +85,7 @@ class GroupConsensus:
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of what it holds."""
+        """A short hash of the contents."""
         data = b"".join(tensor.numpy().tobytes() for tensor in self._tensors().values())
         return hashlib.sha256(data + repr(self.provenance).encode()).hexdigest()[:16]
 
@@ -94,7 +94,7 @@ class GroupConsensus:
         return named if self.negatives is None else named | {"negatives": self.negatives}
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write it to a file (safetensors with metadata), whole or not at all.
+        """Writes the consensus to a file (safetensors with metadata), completely or not at all.
 
         Raises:
             OutputError: the file cannot be written.
@@ -111,10 +111,10 @@ class GroupConsensus:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "GroupConsensus":
-        """Read what :meth:`save` wrote.
+        """Reads a file that :meth:`save` wrote.
 
         Raises:
-            InputError: the file is missing, damaged, no consensus, or of a newer format.
+            InputError: the file is missing, damaged, not a consensus, or of a newer format.
         """
         path = Path(path)
         if not path.is_file():

@@ -10,101 +10,21 @@ import numpy as np
 import torch
 
 from cosod.errors import ImageError, InputError
-from cosod.inference.backends import open_steps
-from cosod.inference.backends.integer_steps import IntegerSteps
+from cosod.inference.assembly import assembled, chosen_precision
 from cosod.inference.consensus_file import GroupConsensus, check_masks
-from cosod.inference.cpu_fusion import FastSteps
 from cosod.inference.device import choose_device
-from cosod.inference.flip_tta import MirroredSteps
 from cosod.inference.forking import check_process, prepare_forks
-from cosod.inference.group_forward import GroupForward
-from cosod.inference.integer_probe import integers_pay
-from cosod.inference.kept_rules import KeptRules
 from cosod.inference.options import DetectorOptions
-from cosod.inference.pipeline import Pipeline, Result
-from cosod.inference.precision import has_bfloat16, probed_precision
+from cosod.inference.pipeline import Result
 from cosod.inference.presence import Calibration
-from cosod.inference.probe_images import drawn_group
-from cosod.inference.region_filter import RegionClassifier
 from cosod.inference.uniform_images import tell_uniform, with_uniform
 from cosod.io.images import ImageSource
 from cosod.io.prefetch import Inputs, as_group, batched
 from cosod.io.tensors import input_shape
 from cosod.models import registry
-from cosod.models.base import CoSaliencyNetwork, Steps
+from cosod.models.base import CoSaliencyNetwork
 
 OnError = Callable[[int, ImageError], None]
-
-
-def load(
-    name_or_path: str | os.PathLike = "default",
-    device: str | None = None,
-    weights: str | os.PathLike | None = None,
-    options: DetectorOptions | None = None,
-    **changes: Any,
-) -> "Detector":
-    """Loads a network and returns a detector that is ready to use.
-
-    Args:
-        name_or_path: ``"default"``, ``"accurate"``, another name of ``cosod models``, or the path of a weights
-            file: this package's ``.safetensors``, or a published ``.pth`` checkpoint.
-        device: ``"auto"`` (the default), ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
-        weights: a weights file, or the folder of a training run, in place of the package's own weights. If
-            ``name_or_path`` names a network too, the file must hold this network.
-        options: options of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
-        changes: options by name, in place of those of ``options``: ``size``, ``batch``, ``precision``, ``flip``, ...
-
-    Raises:
-        InputError: no network of this name, or an option out of range.
-        WeightsError: a weights file that is missing, damaged or of another network.
-        DeviceError: a device that is not there.
-
-    Example:
-        >>> detector = cosod.load(weights="runs/mine", device="cpu", flip=True)  # doctest: +SKIP
-    """
-    from cosod.models.checkpoints import loading
-
-    chosen = DetectorOptions.of(options, device=device, **changes)
-    choose_device(chosen.device)  # first: it fails fast
-    if weights is None:
-        network = loading.load(name_or_path)
-    else:
-        named = None if name_or_path == "default" else str(name_or_path)
-        if named is not None:
-            registry.entry(loading.ALIASES.get(named, named))  # a path in its place would be a second file
-        network = loading.load(weights, expected=named)
-    return Detector(network, options=chosen)
-
-
-def learn(
-    images: Sequence[ImageSource],
-    masks: Sequence[ImageSource | None] | None = None,
-    detector: "Detector | None" = None,
-    negatives: Sequence[ImageSource] | None = None,
-) -> GroupConsensus:
-    """Learns what images share, to be saved and applied to others; see :meth:`Detector.learn`.
-
-    Example:
-        >>> consensus = cosod.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])  # doctest: +SKIP
-    """
-    return (detector or load()).learn(images, masks, negatives=negatives)
-
-
-def apply(
-    consensus: GroupConsensus | Sequence[GroupConsensus],
-    images: Sequence[ImageSource],
-    detector: "Detector | None" = None,
-) -> Iterator:
-    """Yields index and map, or maps of several consensuses, of each image by itself; see :meth:`Detector.apply`.
-
-    Example:
-        >>> for index, saliency in cosod.apply(consensus, ["photo1.jpg", "photo2.jpg"]):  # doctest: +SKIP
-        ...     print(index, saliency.mean())
-    """
-    if detector is None:
-        first = consensus if isinstance(consensus, GroupConsensus) else next(iter(consensus), None)
-        detector = load(size=first and first.provenance.size)
-    return detector.apply(consensus, images)
 
 
 class Detector:
@@ -146,12 +66,10 @@ class Detector:
         on_cpu = options.backend != "torch" or options.precision == "int8"
         chosen = choose_device("cpu" if on_cpu else options.device)
         network = network.eval().to(chosen, memory_format=torch.channels_last)
-        precision = _precision(options, network, chosen)
+        precision = chosen_precision(options, network, chosen)
         self.options = replace(options, device=str(chosen), precision=precision)
-        self.forward = GroupForward(network, options.batch, _steps(network, self.options), chosen)
-        regions = None if options.keep_regions else RegionClassifier.read(network.extra)
-        rules = KeptRules.read(network.extra)
-        self.pipeline = Pipeline(self.forward, self.options, Calibration.read(network.extra), regions, rules)
+        self.pipeline = assembled(network, self.options)
+        self.forward = self.pipeline.forward
         self._process = os.getpid()
         prepare_forks()
 
@@ -413,34 +331,3 @@ class Detector:
             )
         if known.size != self.size:
             raise InputError(f"{name} was learned at {known.size} pixels, this is {self.size}; give size {known.size}")
-
-
-def _precision(options: DetectorOptions, network: CoSaliencyNetwork, device: torch.device) -> str:
-    """Returns the precision that is computed in, where ``auto`` leaves it open."""
-    if options.precision != "auto":
-        return options.precision
-    if options.backend != "torch":
-        return "float32"
-    bfloat16 = has_bfloat16(device)
-    if device.type == "cpu" and integers_pay(network, options.size, "bfloat16" if bfloat16 else "float32"):
-        return "int8"
-    if not bfloat16:
-        return "float32"
-    return probed_precision(lambda precision: probe_maps(network, str(device), precision))
-
-
-def _steps(network: CoSaliencyNetwork, options: DetectorOptions) -> Steps:
-    """Returns what encodes and decodes, by options whose device, size and precision were chosen."""
-    steps: Steps
-    if options.precision == "int8":
-        steps = IntegerSteps(network, options.size)
-    elif options.backend == "torch":
-        steps = FastSteps(network, torch.device(options.device), options.precision)
-    else:
-        steps = open_steps(options.backend, network, options.size)
-    return MirroredSteps(steps) if options.flip else steps
-
-
-def probe_maps(network: CoSaliencyNetwork, device: str, precision: str) -> list[np.ndarray]:
-    """Maps of :func:`~cosod.inference.probe_images.drawn_group` at 128 pixels, to compare precisions on."""
-    return Detector(network, device, size=128, precision=precision).segment(drawn_group())

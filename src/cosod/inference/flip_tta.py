@@ -1,4 +1,4 @@
-"""Every image looked at twice, as it is and mirrored, and the two answers averaged (GCoNet+ leaves this out)."""
+"""Flip averaging: the maps of each image and its mirror image are averaged (not part of GCoNet+)."""
 
 import torch
 from torch import Tensor

@@ -91,13 +91,13 @@ class GroupForward:
         return self.steps.decode(features, Consensus(consensus.vector.to(features.deep)))
 
     def whole_group_maps(self, outputs: Iterable[Output]) -> Tensor:
-        """Maps ``(N, 1, S, S)`` of a group whose maps depend on all its images, from the parts of its output."""
+        """Returns the maps ``(N, 1, S, S)`` of a group whose maps depend on all images, from its output in parts."""
         pairs = [(output.probability, output.threshold) for output in outputs]
         branches = (torch.cat([part for part in branch if part is not None]) for branch in zip(*pairs, strict=True))
         return self.network.confidence_map(*branches)
 
     def maps(self, images: Tensor) -> Tensor:
-        """Maps ``(N, 1, S, S)`` of one group of normalized images ``(N, 3, S, S)``, by the network's own consensus."""
+        """Computes the maps ``(N, 1, S, S)`` of normalized images ``(N, 3, S, S)`` that are one group."""
         indices = list(range(len(images)))
         parts = [
             (indices[start : start + self.batch], self.steps.encode(part.to(self.device)))
@@ -110,7 +110,7 @@ class GroupForward:
         return torch.cat([output.maps for output in outputs])
 
     def maps_alone(self, features: Features) -> Tensor:
-        """Maps ``(N, 1, S, S)`` of N images, each of which is a group by itself: plain saliency."""
+        """Computes the maps ``(N, 1, S, S)`` of N images, each as a group of its own: plain saliency."""
         singles = [features.part(slice(row, row + 1)) for row in range(len(features.deep))]
         return torch.cat([self.steps.decode(one, self.network.consensus(one)).maps for one in singles])
 

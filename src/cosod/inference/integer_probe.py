@@ -86,7 +86,7 @@ def _seconds(steps: Steps, images: torch.Tensor, clock: Callable[[], float] = ti
 
 
 def _path(network: CoSaliencyNetwork, graph: bytes, size: int, other: str) -> Path | None:
-    """The file of the answer; None where the user has no folder for such things."""
+    """Returns the file of the answer in the cache; None if the user has no cache folder."""
     try:
         folder = cache_dir()
     except RuntimeError:  # no home

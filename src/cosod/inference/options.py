@@ -33,17 +33,17 @@ def check_backend(backend: str) -> None:
 
 @dataclass(frozen=True)
 class ReferenceSampling:
-    """When a group is compared with some of its images only, and with which; docs/large_groups.md has the figures.
+    """With which of its images a large group is compared (the references); docs/large_groups.md has measurements.
 
     Attributes:
-        references: R, how many images each is compared with; 0 for all of them, whatever the group's size.
-        by: ``random`` draws them; ``spread`` draws more and takes those that lie farthest apart in feature space,
-            each standing for as many images as lie nearest to it.
-        exact_up_to: groups of up to as many images are compared exactly, each image with all others.
+        references: number of images that each image is compared with; 0 compares it with all images of the group.
+        by: ``random`` draws the references at random; ``spread`` draws more candidates and chooses those that lie
+            farthest apart in feature space, each weighted by the number of candidates that lie nearest to it.
+        exact_up_to: groups of up to this number of images are compared exactly, each image with all others.
         seed: seed of the draw.
 
     Raises:
-        InputError: a number of references or a way that there is not.
+        InputError: ``references`` is negative, or ``by`` is unknown.
 
     Example:
         >>> ReferenceSampling(references=64).applies_to(1000)
@@ -86,24 +86,25 @@ class DetectorOptions:
             as many pixels (:func:`cosod.io.tensors.input_shape`).
         batch: number of images that are encoded or decoded at once, at least 1. It bounds memory and changes no
             result.
-        max_pixels: images of more pixels are refused, at least 1 (see :func:`cosod.io.read_image`).
-        feature_bytes: bytes of features that are kept of a group between encoding and decoding, at least 0. With 0
-            nothing of a group is kept, its images neither.
-        precision: ``float32``; ``bfloat16``, half the time on processors that compute in it, for maps that differ a
-            little on the whole and visibly in places; ``int8``, about half the time where integers are fast, for the
-            default network at its own size (extra ``onnx``); or ``auto``: ``int8`` where it can be had and a probe
-            shows that it is faster, else ``bfloat16`` where it pays and no pixel of a probe differs by more than
-            2/255 (see :mod:`cosod.inference.precision`).
-        sampling: when, and with which of its images, a large group is compared in place of all of them.
-        backend: what computes features and maps: ``torch``, or on the CPU ``onnxruntime`` or ``openvino``, both in
-            float32. For these the network is converted once and kept in the cache (see
+        max_pixels: maximum number of pixels of an image, at least 1; larger images are refused (see
+            :func:`cosod.io.read_image`).
+        feature_bytes: number of bytes of features of a group that are kept between encoding and decoding, at least 0.
+            With 0 neither features nor images are kept.
+        precision: ``float32``; ``bfloat16``, which takes half the time on processors that support it, and whose maps
+            differ slightly on average and visibly in places; ``int8``, which takes about half the time on processors
+            with fast integer arithmetic (default network at its own size, extra ``onnx``); or ``auto``: ``int8`` if it
+            is available and a probe shows that it is faster, otherwise ``bfloat16`` if it is faster and no pixel of a
+            probe differs by more than 2/255 (see :mod:`cosod.inference.precision`), otherwise ``float32``.
+        sampling: with which images the images of a large group are compared.
+        backend: runtime that computes features and maps: ``torch``, or on the CPU ``onnxruntime`` or ``openvino``,
+            both in float32. For these the network is converted once and stored in the cache (see
             :mod:`cosod.inference.backends`).
-        flip: look at every image mirrored too, and average: slightly better maps for twice the time.
-        closer: look again at what was found where it is small, enlarged, and average
-            (:mod:`cosod.inference.zoom_in`): better maps of small objects. Images are read once more, at their full
-            size.
-        keep_regions: leave in what stands out beside the shared object and resembles it less. Where the weights carry
-            no constants for it (see :mod:`cosod.inference.region_filter`), it is always left in.
+        flip: whether the maps of each image and its mirror image are averaged: slightly better maps, twice the time.
+        closer: whether small objects are segmented again in an enlarged crop (:mod:`cosod.inference.zoom_in`): better
+            maps of small objects. Images are then read once more, at their full size.
+        keep_regions: whether regions that resemble the shared object less than others in the same image are kept. They
+            are always kept if the weights contain no constants for the filter (see
+            :mod:`cosod.inference.region_filter`).
 
     Raises:
         InputError: a value out of range, or a backend that does not compute on this device or in this precision.
@@ -117,7 +118,7 @@ class DetectorOptions:
     device: str = _option("auto", "Device that the network runs on: auto, cpu, cuda, cuda:1, ...")
     size: int | None = _option(
         None,
-        "Side in pixels of a square with as many pixels as images are resized to.  [default: the network's]",
+        "Working size: images are resized to as many pixels as a square of this side has.  [default: the network's]",
         least=1,
     )
     batch: int = _option(
@@ -129,7 +130,8 @@ class DetectorOptions:
     feature_bytes: int = _option(FEATURE_BYTES, "Bytes of features of a group that are kept in memory.", least=0)
     precision: str = _option(
         "float32",
-        "Precision of the network; auto is int8 where installed and faster, else bfloat16 where maps stay the same.",
+        "Precision of the network; auto is int8 if installed and faster, else bfloat16 if maps stay the same, "
+        "else float32.",
         choices=PRECISIONS,
     )
     sampling: ReferenceSampling = field(
@@ -139,7 +141,8 @@ class DetectorOptions:
     flip: bool = _option(False, "Average the maps of each photo and its mirror image: better maps, twice the time.")
     closer: bool = _option(False, "Segment small objects again in an enlarged crop: better maps, more time.")
     keep_regions: bool = _option(
-        False, "Keep regions of a map that resemble the shared object less than the rest of it does."
+        False,
+        "Keep regions that resemble the shared object less than others in the same photo; they are faded otherwise.",
     )
 
     def __post_init__(self):

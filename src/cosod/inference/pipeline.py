@@ -34,13 +34,13 @@ class Result:
 
     Attributes:
         index: index of the image in the list that was given.
-        small: co-saliency ``(1, h, w)`` in [0, 1] at the size that the network works at.
+        small: co-saliency ``(1, h, w)`` in [0, 1] at the working size of the network.
         size: height and width of the upright image.
-        look: what a closer look showed, if there was one.
-        presence: probability that the shared object is in the image at all; None where the weights carry no
-            calibration (see :mod:`cosod.inference.presence`) or the image has no group.
-        consensus: index of the consensus that was applied; 0 for a group with its own.
-        uniform: whether the image is of one color: there is nothing to be found in it, and its map is empty.
+        look: map of the enlarged crop, if one was segmented.
+        presence: probability that the image shows the shared object; None if the weights contain no calibration
+            (see :mod:`cosod.inference.presence`), or if the image has no group.
+        consensus: index of the consensus that was applied; 0 for the consensus of the group itself.
+        uniform: whether the image has a single color, so that its map is empty.
     """
 
     index: int
@@ -53,7 +53,7 @@ class Result:
 
     @functools.cached_property
     def map(self) -> np.ndarray:
-        """Co-saliency, float32 ``(H, W)`` in [0, 1] at the size of the image; made when first asked for."""
+        """Co-saliency map, float32 ``(H, W)`` in [0, 1] at the size of the image; computed when it is first used."""
         found = to_own_size(self.small, self.size)
         return blended(found, self.look) if self.look else found
 
@@ -114,7 +114,7 @@ class Pipeline:
     def filtered(
         self, output: Output, deep: Tensor, prototype: Tensor | None, negatives: Negatives | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Maps ``(n, 1, h, w)`` without regions of other things, and the factors they were multiplied by, if any."""
+        """Returns the maps ``(n, 1, h, w)`` with other regions faded, and the factors of the fading, if any."""
         if self.region_classifier is None or prototype is None:
             return output.maps, None
         factors = kept(output, deep, prototype, self.region_classifier, negatives)
@@ -276,7 +276,7 @@ class Pipeline:
             return {}
         if self.network.whole_group_maps or consensus.spatial is not None or len(consensus.vector) > 1:
             name = registry.name_of(self.network)
-            raise InputError(f"maps of {name} depend on whole images of the group; leave --closer (closer=True) away")
+            raise InputError(f"maps of {name} depend on whole images of the group; leave out --closer (closer=True)")
 
         def look(images: list[np.ndarray]) -> Tensor:
             with torch.inference_mode():
@@ -285,7 +285,7 @@ class Pipeline:
         return look_closer(indices, maps, factors, inputs, look)
 
     def _maps(self, features: Features, consensus: GroupConsensus) -> tuple[Tensor, Tensor | None]:
-        """Maps ``(n, 1, h, w)`` of images each by itself, as :meth:`filtered` gives them."""
+        """Computes the maps ``(n, 1, h, w)`` of images, each separately, as :meth:`filtered` returns them."""
         output = self.forward.alone(features, consensus.alone())
         if not self.network.whole_group_maps:
             return self.filtered(output, features.deep, consensus.prototype, self.kept_rules.negatives(consensus))

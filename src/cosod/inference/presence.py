@@ -1,4 +1,4 @@
-"""Is the shared object in an image at all? And which images of a group are outliers to it?
+"""Presence scores: whether an image shows the shared object, and which images of a group are outliers.
 
 Both are read off the deepest feature F, before anything is decoded. Each image gives one vector, F averaged under the
 attention of the group or, where a kept consensus is applied, under an attention to what resembles it. A prototype is
@@ -57,7 +57,7 @@ class Calibration(Constants):
 
 @dataclass(frozen=True)
 class KeptCalibration(Calibration):
-    """The same of a kept consensus, which is applied to single photos: of its group, of others, of everyday life.
+    """Calibration for saved consensuses, which are applied to single photos of any kind.
 
     A prototype there is compared with the place of an image that resembles it most, which makes for other cosines than
     the attention of a group. Where a weights file has no such entry, that of groups is used.
@@ -83,7 +83,7 @@ def similarity(deep: Tensor, prototype: Tensor) -> Tensor:
 
 
 def resemblance(vectors: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Computes how much each of N >= 2 images resembles the others of its group, so that none speaks for itself.
+    """Computes how much each of N >= 2 images resembles the others of its group, itself left out.
 
     Args:
         vectors: F of each image under its attention, ``(N, C)``.

@@ -99,7 +99,7 @@ def means(where: np.ndarray, cores: np.ndarray, deep: Tensor) -> Tensor:
 
 
 def reduced(maps: Tensor) -> Tensor:
-    """Maps ``(N, 1, H, W)`` as small as regions are looked for in them, on the CPU."""
+    """Reduces maps ``(N, 1, H, W)`` to the size at which regions are found, on the CPU."""
     return F.avg_pool2d(maps.float().cpu(), REDUCED)
 
 

@@ -1,4 +1,4 @@
-"""Images of one color: nothing is to be found in them, and they count for no group."""
+"""Images of a single color, which show no object and are left out of their group."""
 
 import warnings
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""A closer look: what was found is cut out of the photo with its surroundings, enlarged, and looked at again.
+"""Zooming in: the surroundings of small objects are cropped, enlarged, and segmented again.
 
 A network sees a few hundred pixels along each side, whatever the photo's size; of an object that fills a tenth of the
 photo's width it sees thirty of them.

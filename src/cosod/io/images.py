@@ -1,4 +1,4 @@
-"""Reading one image, whatever it is, as an upright 8-bit sRGB array."""
+"""Reading one image of any kind as an upright 8-bit sRGB array."""
 
 import contextlib
 import io
@@ -69,16 +69,16 @@ def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
               [0, 1];
             - a tensor of torch of the same types, ``(C, H, W)`` as torchvision has them, ``(H, W)``, ``(H, W, C)`` or
               ``(1, C, H, W)``, of 1, 3 or 4 channels, on any device. Where both ``(C, H, W)`` and ``(H, W, C)`` fit,
-              it is taken for the first.
-        max_pixels: larger files and Pillow images are refused before they are decoded.
+              it is read as the first.
+        max_pixels: maximum number of pixels; larger files and Pillow images are refused before they are decoded.
 
-    The EXIF orientation is applied, so that the result is what viewers show, and colors are converted to sRGB where a
-    file has an ICC profile. Transparency is laid over white, gray becomes RGB, 16 bits become 8, CMYK and palettes are
-    converted, of an animation the first frame is taken. A JPEG file that lacks its last bytes is read; where part of
+    The EXIF orientation is applied, as in image viewers, and colors are converted to sRGB if the file has an ICC
+    profile. Transparent images are placed on white, gray becomes RGB, 16 bits become 8, CMYK and palettes are
+    converted, and the first frame of an animation is read. A JPEG file that lacks its last bytes is read; where part of
     the image is missing with them, a :class:`cosod.errors.DamagedImageWarning` says so.
 
     Raises:
-        ImageError: the image is missing, no image, damaged, of an unknown kind, or larger than ``max_pixels``.
+        ImageError: the file is missing, not an image, damaged, of an unknown kind, or larger than ``max_pixels``.
 
     Example:
         >>> read_image(np.zeros((48, 64), np.uint8)).shape
@@ -121,7 +121,7 @@ def read_reduced(source: ImageSource, side: int, max_pixels: int = MAX_PIXELS) -
 
 
 def kept(source: ImageSource) -> ImageSource:
-    """Returns the image as something that can be read any number of times: of a file object its bytes.
+    """Returns the image in a form that can be read any number of times; a file object is replaced by its bytes.
 
     Raises:
         ImageError: a file object that cannot be read.
@@ -207,7 +207,7 @@ def _array(source: Any) -> np.ndarray:
     try:
         return np.asarray(source)
     except Exception as error:
-        raise ImageError(f"the image given is no array after all ({error}); give a numpy array") from error
+        raise ImageError(f"the image given cannot be converted to an array ({error}); give a numpy array") from error
 
 
 @contextlib.contextmanager
@@ -222,7 +222,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         what = "a link to a file that does not exist" if not is_remote(path) and path.is_symlink() else "no such file"
         raise ImageError(f"{path}: {what}; check the path") from None
     except IsADirectoryError:
-        raise ImageError(f"{path}: is a folder, an image is needed here") from None
+        raise ImageError(f"{path}: is a folder; give an image file") from None
     except PermissionError:
         raise ImageError(f"{path}: may not be read; check its permissions") from None
     except InputError:

@@ -40,12 +40,12 @@ def find_groups(
     on_results: Callable[[Path, tuple[str, ...]], None] = lambda folder, verbs: None,
     on_left_out: Callable[[LeftOut], None] = lambda file: None,
 ) -> list[Group]:
-    """Groups under ``paths``, the same on every machine whatever order the file system lists them in.
+    """Finds the groups under ``paths``, in an order that is the same on every machine.
 
-    A folder of images is one group, named as the folder. A folder of folders is a group for each folder that
-    holds images, at any depth, named by its path from the given one. Files given one by one form one group.
-    Hidden files and folders are passed over, and those of systems (:mod:`cosod.io.passed_over`); links are followed,
-    but no folder is entered twice, and no file that is given twice, or beside its folder, is taken twice.
+    A folder of images is one group with the name of the folder. In a folder of folders, each folder that contains
+    images, at any depth, is a group, named by its path from the given folder. Files that are given one by one form one
+    group. Hidden files and folders and those of operating systems are skipped (:mod:`cosod.io.passed_over`). Links are
+    followed, but no folder is searched twice, and no file is used twice, even if it is given beside its folder.
 
     Folders of results (they hold ``.cosod``) are not entered; where one is given itself, its results are left out. In a
     folder that ``cosod group`` wrote the albums are photos.
@@ -58,7 +58,7 @@ def find_groups(
         on_left_out: called with each other file in the folders that is not read; hidden files are not among them.
 
     Raises:
-        InputError: a path does not exist or may not be read, or there are no images.
+        InputError: a path does not exist or cannot be read, or there are no images.
 
     Example:
         >>> [group.name for group in find_groups(["photos"])]  # doctest: +SKIP
@@ -171,7 +171,7 @@ def _name(path: Path) -> str:
 
 
 def _listing(folder: Path) -> tuple[list[str], list[str], list[str]]:
-    """Names of the files in a folder, of the folders in it, and of links to nothing.
+    """Returns the names of the files in a folder, of its folders, and of broken links.
 
     They are sorted, and without hidden ones but that of records.
     """

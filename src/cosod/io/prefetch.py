@@ -156,7 +156,7 @@ class Inputs:
 
 
 def batched(items, n: int) -> Iterator[list]:
-    """Lists of n of the items, the last one shorter."""
+    """Yields lists of n items each; the last one may be shorter."""
     items = iter(items)
     while part := list(islice(items, n)):
         yield part

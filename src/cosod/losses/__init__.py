@@ -1,4 +1,4 @@
-"""Losses: each term a pure function, and the sums that train GCoNet, GCoNet+ and SSNM."""
+"""Losses: each term as a pure function, and the total loss of each network."""
 
 from cosod.losses.gconet import GCoNetWeights, gconet_loss
 from cosod.losses.gconet_plus import GCoNetPlusWeights, MapWeights, gconet_plus_loss

@@ -1,4 +1,4 @@
-"""Losses that know of groups: contrast, classification, metric learning, and the adversarial one."""
+"""Losses that depend on groups: contrast, classification, metric learning, and the adversarial loss."""
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0) -> Tensor:
 
 
 def contrast_loss(contrast: Tensor, masks: Tensor) -> Tensor:
-    """Computes GCM's loss: the masks with the own consensus, nothing with the other group's (GCoNet equation 3).
+    """Computes the loss of the GCM: masks are the target for the own consensus, empty maps for the other (equation 3).
 
     Args:
         contrast: logits ``(4 n, 1, H, W)``: of 2 n images with the own consensus, then of the same with the other's.

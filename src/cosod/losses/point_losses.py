@@ -1,4 +1,4 @@
-"""Losses of single-image saliency: at clicks, and against whole masks."""
+"""Losses of single-image saliency: from clicks, and from whole masks."""
 
 from collections.abc import Callable
 
@@ -39,8 +39,8 @@ def structure_loss(logits: Tensor, masks: Tensor, bug_compatible: bool = False) 
     Args:
         logits: ``(N, 1, H, W)``.
         masks: ``(N, 1, H, W)`` in [0, 1].
-        bug_compatible: the published code passes an argument that makes its cross entropy a plain mean, so that
-            only the IoU is weighted there; as there.
+        bug_compatible: whether only the IoU is weighted, as in the published code, which passes an argument that turns
+            its cross entropy into an unweighted mean.
 
     Example:
         >>> masks = torch.zeros(1, 1, 64, 64)
@@ -61,7 +61,7 @@ def structure_loss(logits: Tensor, masks: Tensor, bug_compatible: bool = False) 
 
 
 def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, color: float = 0.1, reach: float = 6.0) -> Tensor:
-    """Computes how much maps differ between neighbors of like colors: what clicks say spreads as far as the color does.
+    """Computes the local saliency coherence loss, which penalizes differences between neighbors of similar color.
 
     For every pair of positions at most ``radius`` rows and columns apart, the difference of the map weighs
     ``exp(-d^2 / 2 reach^2 - c^2 / 2 color^2)``, d their distance and c that of their colors: the local saliency

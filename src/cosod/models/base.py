@@ -1,13 +1,13 @@
-"""What every network takes and returns: the three steps and the named results.
+"""The interface of all networks: the three steps of their forward pass, and the named results.
 
 A network turns a group of N images into N maps in three public steps::
 
-    features = network.encode(images)                 # each image by itself
+    features = network.encode(images)                 # each image separately
     consensus = network.consensus(features)           # the whole group, from ``features.deep`` alone
-    output = network.decode(features, consensus)      # each image by itself again
+    output = network.decode(features, consensus)      # each image separately again
 
-so that a large group can be encoded and decoded in batches, and a consensus can be kept and applied to
-images that come later.
+A large group can therefore be encoded and decoded in batches, and a consensus can be saved and applied to other
+images later.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from cosod.errors import InputError
 
 
 class Features(NamedTuple):
-    """What the encoder makes of N images.
+    """Features of N images, computed by the encoder.
 
     Attributes:
         skips: feature maps for the decoder, finest first; each ``(N, C_l, H_l, W_l)``.
@@ -41,11 +41,11 @@ class Consensus(NamedTuple):
     """What the images of one group share.
 
     Attributes:
-        vector: one value a channel of ``Features.deep``, ``(1, C, 1, 1)``; ``(N, C, 1, 1)`` where the network cuts
-            a group into smaller ones (SSNM's reference form).
-        attention: where in each image the consensus came from, ``(N, 1, H, W)``, every image summing to one;
-            ``None`` where the relation module has no such map or the consensus was loaded from a file.
-        spatial: SSNM's spatial modulator, ``(N, 1, H, W)``, signed; ``None`` for all other networks and for a
+        vector: one value for each channel of ``Features.deep``, ``(1, C, 1, 1)``; ``(N, C, 1, 1)`` if the network
+            divides a group into smaller ones (SSNM's reference form).
+        attention: where in each image the consensus comes from, ``(N, 1, H, W)``, summing to one in every image;
+            ``None`` if the relation module computes no such map, or if the consensus was loaded from a file.
+        spatial: SSNM's spatial modulator, ``(N, 1, H, W)``, signed; ``None`` for all other networks, and for a
             consensus that was loaded from a file, which then only scales the features.
     """
 
@@ -54,33 +54,34 @@ class Consensus(NamedTuple):
     spatial: Tensor | None = None
 
     def part(self, images: slice | list[int]) -> "Consensus":
-        """Returns the consensus for some of the N images: what is kept image by image is cut to them."""
+        """Returns the consensus for some of the N images, with the attention and spatial maps of these images."""
         vector = self.vector if len(self.vector) == 1 else self.vector[images]
         cut = (None if maps is None else maps[images] for maps in (self.attention, self.spatial))
         return Consensus(vector, *cut)
 
 
 class Output(NamedTuple):
-    """Maps of a group and, in training mode, what the losses need.
+    """Maps of a group and, in training mode, everything that the losses need.
 
     Attributes:
         maps: co-saliency in [0, 1], ``(N, 1, H, W)`` at the size of the images: the result.
-        logits: ``maps`` before the last sigmoid, where the network has them in this form.
-        sides: all supervised maps, coarsest first, the last one being ``maps``.
-        probability, threshold: the two branches of the confidence enhancement module (GCoNet+), in [0, 1]; of the light
-            network the probability of any object, shared or not.
+        logits: ``maps`` before the last sigmoid, if the network computes them.
+        sides: all supervised maps, coarsest first; the last one is ``maps``.
+        probability, threshold: the two branches of the confidence enhancement module (GCoNet+), in [0, 1]; for the
+            light network, ``probability`` is that of any object, shared or not.
         classes: scores of the group classifier, ``(N, number of groups)``.
-        masked_classes: the same for the images (or features) masked by the network's own map.
-        contrast: logits of the collaborating module, ``(2 N, 1, H, W)``: N of the images with their own
-            group's consensus, then N with the other group's.
+        masked_classes: the same scores for the images (or features) multiplied by the network's own map.
+        contrast: logits of the collaborating module, ``(2 N, 1, H, W)``: those of the N images with the consensus of
+            their own group, then those with the consensus of the other group.
         deep, masked_deep: F, and F of the masked images, for the triplet loss.
-        attention: where each image's part of the consensus came from, as in :class:`Consensus`.
-        attentions: attention of several rounds, each as ``attention``.
+        attention: where in each image the consensus comes from, as in :class:`Consensus`.
+        attentions: attention maps of several rounds, each with the shape of ``attention``.
         side_logits: the coarsest of ``sides`` before its sigmoid.
-        objects: logits of any object, shared or not, in each image by itself, finest first; each ``(N, 1, H, W)``.
-        refined: maps of the refiner, where there is one.
+        objects: logits of any object, shared or not, computed for each image separately, finest first; each
+            ``(N, 1, H, W)``.
+        refined: maps of the refiner, if the network has one.
         response: sigmoid of the channel mean of the weighted F, resized to the images (GCoNet); it stands before
-            ``sides`` in the list of maps that the published code returns, and is never supervised.
+            ``sides`` in the list of maps that the published code returns, but is never supervised.
     """
 
     maps: Tensor
@@ -102,24 +103,24 @@ class Output(NamedTuple):
 
 
 class Steps(Protocol):
-    """The two steps of a network that cost time, and that another runtime may do in its place.
+    """The two time-consuming steps of a network, which another runtime may compute instead.
 
-    The consensus between them always comes from the network itself.
+    The consensus between them is always computed by the network itself.
     """
 
     def encode(self, images: Tensor) -> Features:
         """Does the same as :meth:`CoSaliencyNetwork.encode`."""
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
-        """Does the same as :meth:`CoSaliencyNetwork.decode`; with probability and threshold if the network has them."""
+        """Does the same as :meth:`CoSaliencyNetwork.decode`, with probability and threshold if the network has them."""
 
 
 class CoSaliencyNetwork(nn.Module):
-    """Base of all networks: composes the three steps; ``config`` is the network's frozen dataclass.
+    """Base class of all networks, which composes the three steps; ``config`` is a frozen dataclass of options.
 
-    ``mean`` and ``std`` (RGB, for values in [0, 1]) say how images are normalized before ``encode``; ``size``
-    is the side of the square that images are resized to by default, ``mask_threshold`` where masks are cut by default
-    (see :func:`cosod.postprocess.threshold.binarize`). Where ``any_groups`` is true, ``forward`` takes a second
+    ``mean`` and ``std`` (RGB, for values in [0, 1]) normalize the images before ``encode``; ``size`` is the side of
+    the square that images are resized to by default, and ``mask_threshold`` the default threshold of masks (see
+    :func:`cosod.postprocess.threshold.binarize`). Where ``any_groups`` is true, ``forward`` takes a second
     argument, the number of groups of a training batch, which otherwise are two; where ``group_sizes`` is true, the
     number of images of each of its groups. Sides of images are multiples of ``stride``. Where ``additive_consensus`` is
     true, the consensus of two groups together is the weighted mean of theirs. Where ``keep_aspect`` is true, images
@@ -141,7 +142,7 @@ class CoSaliencyNetwork(nn.Module):
 
     @classmethod
     def check_size(cls, size: int) -> None:
-        """Raises InputError where images cannot be squares of ``size`` pixels."""
+        """Raises InputError if the network cannot take square images with sides of ``size`` pixels."""
         if size < 32 or size % cls.stride:
             raise InputError(f"size {size}: give a multiple of {cls.stride}, at least 32")
 
@@ -149,7 +150,8 @@ class CoSaliencyNetwork(nn.Module):
     def whole_group_maps(self) -> bool:
         """Whether a map depends on the other images of the group beyond the consensus.
 
-        Only the published GCoNet+ rule for k does this; :meth:`confidence_map` is then called once for the whole group.
+        This is only the case for the rule for k of the published GCoNet+ code; :meth:`confidence_map` is then called
+        once for the whole group.
         """
         return False
 
@@ -158,23 +160,23 @@ class CoSaliencyNetwork(nn.Module):
         raise NotImplementedError
 
     def encode(self, images: Tensor) -> Features:
-        """Computes the features of normalized images ``(N, 3, H, W)``, each by itself."""
+        """Computes the features of normalized images ``(N, 3, H, W)``, each image separately."""
         raise NotImplementedError
 
     def consensus(self, features: Features) -> Consensus:
-        """Computes the consensus of all N images, taken as one group; reads ``features.deep`` only."""
+        """Computes the consensus of all N images as one group, from ``features.deep`` alone."""
         raise NotImplementedError
 
     def gather(self, features: Features, attention: Tensor, weights: Tensor | None = None) -> Consensus:
-        """Computes the consensus that a given attention gathers, in place of the network's own.
+        """Computes the consensus under a given attention, instead of the network's own attention.
 
         Args:
-            features: features of the N images; ``deep`` is read.
-            attention: ``(N, 1, H, W)``, every image summing to one: a marked region, for instance.
-            weights: ``(N,)`` of the images; all the same by default.
+            features: features of the N images, of which only ``deep`` is used.
+            attention: ``(N, 1, H, W)``, summing to one in every image; for instance a marked region.
+            weights: weights of the images, ``(N,)``; equal by default.
 
         Raises:
-            InputError: this network's consensus comes from no such map.
+            InputError: the consensus of this network is not computed from an attention map.
         """
         raise InputError(
             f"{type(self).__name__} forms its consensus without an attention map, so that nothing can be marked for "
@@ -182,17 +184,17 @@ class CoSaliencyNetwork(nn.Module):
         )
 
     def signature(self, consensus: Consensus) -> Tensor:
-        """Computes the vectors ``(1, C)`` that groups are compared by: the cosine says how alike they are."""
+        """Computes the vectors ``(1, C)`` by whose cosine similarity groups are compared."""
         return consensus.vector.mean(dim=0, keepdim=True).flatten(1)
 
     def response(self, features: Features, consensus: Consensus) -> Tensor:
-        """Computes how strongly each position responds to the consensus, for people to look at.
+        """Computes how strongly each position responds to the consensus, for visualization.
 
         By default it is the mean over the channels of ``deep`` times the consensus vector.
 
         Args:
             features: features of N images.
-            consensus: consensus of their group, or its :meth:`~Consensus.part` for them.
+            consensus: consensus of their group, or its :meth:`~Consensus.part` for these images.
 
         Returns:
             ``(N, 1, h, w)`` at a size of the network's own, on no particular scale.
@@ -200,11 +202,11 @@ class CoSaliencyNetwork(nn.Module):
         return (features.deep * consensus.vector).mean(dim=1, keepdim=True)
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
-        """Maps of each image by itself, given the group's consensus; of some of its images, its :meth:`part`."""
+        """Computes the maps of the images, each separately, from the consensus of their group (or its ``part``)."""
         raise NotImplementedError
 
     def forward(self, images: Tensor, *groups) -> Output:
-        """Runs the three steps in a row.
+        """Runs the three steps one after the other.
 
         In evaluation mode the N images are one group. In training mode they are two groups of N / 2, the
         first half and the second (N must be even), unless ``groups`` says otherwise (see the class), and the
@@ -216,5 +218,5 @@ class CoSaliencyNetwork(nn.Module):
         return self.decode(features, self.consensus(features))
 
     def forward_training(self, images: Tensor) -> Output:
-        """Runs two groups in one batch, with every training head; see :meth:`forward`."""
+        """Computes the output of two groups in one batch, with every training head; see :meth:`forward`."""
         raise NotImplementedError

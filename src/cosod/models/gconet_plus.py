@@ -79,7 +79,7 @@ class GCoNetPlusConfig:
         if isinstance(self.confidence, str) and self.confidence != "released":
             raise InputError(f"confidence cannot be {self.confidence!r}; give a number or 'released'")
         if self.confidence == "released" and self.refiner != "none":
-            raise InputError("the released rule for k knows no refiner; give a number as confidence")
+            raise InputError("the released rule for k does not work with a refiner; give a number as confidence")
         if self.contrast and self.relation == "none":
             raise InputError("contrast needs a consensus; set contrast=False, or a relation other than 'none'")
 

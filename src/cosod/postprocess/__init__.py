@@ -1,1 +1,1 @@
-"""What is made of a map: masks, overlays, sheets, and smooth edges."""
+"""Postprocessing of maps: masks, overlays, contact sheets, and smooth edges."""

@@ -1,4 +1,4 @@
-"""What is made of a map: 8-bit maps, overlays and contact sheets, and how they are encoded and written."""
+"""Rendering of maps: 8-bit maps, overlays and contact sheets, and how they are encoded and written."""
 
 import io
 from collections.abc import Sequence

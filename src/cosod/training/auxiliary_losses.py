@@ -30,9 +30,9 @@ class DiscriminatorTrainer:
 
     Args:
         size: side of the maps.
-        lr: rate; the network's.
-        every: it learns in every so manieth step.
-        process_group: to average its gradients.
+        lr: learning rate, that of the network.
+        every: number of steps between two steps of its training.
+        process_group: processes that its gradients are averaged over.
     """
 
     def __init__(self, size: int, lr: float, every: int, process_group: ProcessGroup):
@@ -45,7 +45,7 @@ class DiscriminatorTrainer:
         return adversarial_loss(self.discriminator(maps), real=True)
 
     def learn(self, step: int, maps: Tensor, masks: Tensor) -> None:
-        """Tell ``masks`` from ``maps`` better, if it is the discriminator's turn."""
+        """Trains the discriminator to tell ``masks`` from ``maps``, in every ``every``-th step."""
         if step % self.every:
             return
         self.discriminator.requires_grad_(True)

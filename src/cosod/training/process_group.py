@@ -100,6 +100,6 @@ def join(device: str = "auto") -> ProcessGroup:
 
 
 def leave() -> None:
-    """End the talk between the processes, where there is any."""
+    """Ends the communication between the processes, if there is any."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()

@@ -45,7 +45,7 @@ class RunLog:
         self._count, self._since = 0, time.monotonic()
 
     def step(self, step: int, terms: dict[str, float], **facts: float) -> None:
-        """Take in one step's terms; ``facts`` (epoch, lr, skipped) are logged as they are."""
+        """Logs the loss terms of a step; ``facts`` (epoch, lr, skipped) are logged as they are."""
         for name, value in terms.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
@@ -58,7 +58,7 @@ class RunLog:
             self._sums, self._count, self._since = {}, 0, time.monotonic()
 
     def validation(self, step: int, scores: dict[str, dict[str, float]]) -> None:
-        """Take in the scores of a validation."""
+        """Logs the scores of a validation."""
         self.scores = scores
         self._row({"step": step, "validation": scores})
         text = "; ".join(f"{kind}: " + " ".join(f"{k} {v:.4f}" for k, v in row.items()) for kind, row in scores.items())
@@ -77,7 +77,7 @@ class RunLog:
         self._bar.write(text, file=sys.stderr)
 
     def close(self) -> None:
-        """End the bar and the event file."""
+        """Closes the progress bar and the event file."""
         self._bar.close()
         if self._writer is not None:
             self._writer.close()

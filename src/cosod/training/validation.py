@@ -40,7 +40,7 @@ class Validator:
             self.sets[set_name] = {name: pairs for name, pairs in readable.items() if pairs}
             if not self.sets[set_name]:
                 which = set_name or "held-out"
-                raise InputError(f"none of the {which} images can be read; mend them, or look at other groups")
+                raise InputError(f"none of the {which} images can be read; replace them, or give other groups")
         self.kinds = ("plain", "distractors") if recipe.validation.distractors else ("plain",)
 
     def scores(self, network: CoSaliencyNetwork) -> dict[str, dict[str, float]]:
@@ -97,7 +97,7 @@ class Validator:
 
 
 def predict(network: CoSaliencyNetwork, images: Tensor) -> Tensor:
-    """Maps ``(N, 1, H, W)`` of one group of images ``(N, 3, H, W)`` in [0, 1]; the network's mode is kept."""
+    """Computes maps ``(N, 1, H, W)`` of one group of images ``(N, 3, H, W)`` in [0, 1]; the network's mode is kept."""
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (network.mean, network.std))
     with evaluating(network):
         return GroupForward(network, CHUNK).maps((images - mean) / std).float().cpu()

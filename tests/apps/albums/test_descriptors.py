@@ -5,7 +5,7 @@ import pytest
 
 from cosod.apps.albums.descriptors import Background, background_of, describe, embed
 from cosod.errors import ImageError, WeightsError
-from cosod.inference.detector import load
+from cosod.inference.functions import load
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from PIL import Image
 from cosod.apps.serve.app import create_app
 from cosod.apps.serve.labeling import create_label_app
 from cosod.apps.serve.limits import Limits
-from cosod.inference.detector import load
+from cosod.inference.functions import load
 
 PHOTOS = Path(__file__).parents[3] / "examples" / "photos"
 

@@ -11,7 +11,7 @@ from cosod.apps.video import Clip, Smoother
 from cosod.apps.video.clips import even, writer
 from cosod.apps.video.smoothing import Smoothing
 from cosod.errors import InputError
-from cosod.inference.detector import load
+from cosod.inference.functions import load
 from tests.apps.video.conftest import scene, write_clip
 from tests.cli.command_line import cosod as run
 

@@ -41,6 +41,16 @@ def test_the_graph_in_the_package_belongs_to_the_weights(default):
     assert graph_file(registry.name_of(default)).stat().st_size < 1e6  # the weights are not stored twice
 
 
+def test_a_graph_runs_without_what_makes_graphs(default, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)  # half a second to import
+    assert IntegerSteps(default, default.size).encode(group(default, 2, 64)).deep.shape[0] == 2
+
+
+def test_weights_with_normalization_folded_may_be_at_hand(default, steps):
+    graph = packaged_graph(default, default.size)
+    assert filled(graph, default, steps._decoder.network.state_dict()) == filled(graph, default)
+
+
 @torch.no_grad()
 def test_features_are_near_and_maps_stay(default, steps):
     drawn = group(default, 3, default.size)

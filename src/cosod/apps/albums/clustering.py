@@ -37,7 +37,7 @@ class Grouping:
 
     def __post_init__(self):
         if self.smallest < 2:
-            raise InputError(f"albums of {self.smallest}: give at least 2, one photo shares nothing")
+            raise InputError(f"albums of {self.smallest}: give at least 2, because one photo shares nothing")
         if not 0 < self.nearest <= self.farthest < 2:
             raise InputError(f"distances {self.nearest} to {self.farthest}: give two rising values from 0 to 2")
 

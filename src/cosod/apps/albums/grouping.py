@@ -8,7 +8,8 @@ import numpy as np
 from cosod.apps.albums.clustering import Grouping, cluster
 from cosod.apps.albums.descriptors import background_of, describe, embed
 from cosod.errors import ImageError
-from cosod.inference.detector import Detector, load
+from cosod.inference.detector import Detector
+from cosod.inference.functions import load
 from cosod.io.images import ImageSource, kept
 from cosod.io.prefetch import as_group
 
@@ -19,7 +20,7 @@ class Albums:
 
     Attributes:
         albums: indices of the images of each album, the largest album first.
-        leftovers: indices of images that share their object with no other, or are of one color.
+        leftovers: indices of images that share no object with any other, or have a single color.
         unreadable: indices of images that could not be read.
     """
 
@@ -34,17 +35,17 @@ def group(
     smallest: int = 2,
     on_error: Callable[[int, ImageError], None] | None = None,
 ) -> Albums:
-    """Sort images into groups that share an object; how many groups there are is found out.
+    """Sorts images into albums whose images share an object; the number of albums is determined automatically.
 
     Args:
         images: as for :meth:`cosod.Detector.segment`.
-        detector: by default :func:`cosod.load`.
-        smallest: images that make an album.
-        on_error: called with index and error of an image that cannot be read; by default the error is raised.
+        detector: the detector; by default :func:`cosod.load`.
+        smallest: minimum number of images in an album.
+        on_error: called with the index and the error of an image that cannot be read; by default the error is raised.
 
     Raises:
-        InputError: no images.
-        ImageError: an image that cannot be read, or none that can.
+        InputError: there are no images.
+        ImageError: an image cannot be read and there is no ``on_error``, or no image can be read.
         ExtraError: scikit-learn is not installed.
 
     Example:

@@ -29,21 +29,22 @@ class CutoutOptions:
     """How an object is cut out and placed.
 
     Attributes:
-        method: ``grabcut``: the map's mask, corrected by the photo's colors, with a smooth edge. ``threshold``: the
-            map's mask with a smooth edge. ``alpha``: the map itself is the opacity.
-        threshold: threshold of the map's mask, see :func:`cosod.postprocess.threshold.binarize`. By default the
-            network's own, as of masks and overlays, and 0.5 where maps are given.
-        background: what comes behind, see :func:`cosod.apps.cutout.backgrounds.background`; None leaves the result
+        method: ``grabcut`` corrects the mask of the map by the colors of the photo and smooths its edge; ``threshold``
+            smooths the edge of the mask; ``alpha`` uses the map itself as the opacity.
+        threshold: threshold of the mask, see :func:`cosod.postprocess.threshold.binarize`. By default that of the
+            network, as for masks and overlays, or 0.5 if maps are given.
+        background: new background, see :func:`cosod.apps.cutout.backgrounds.background`; None leaves the result
             transparent.
-        size: ``(width, height)`` of the result: the object is enlarged or reduced to fit into it. By default the
-            object stays as large as in the photo.
-        padding: free margin around the object, as a share of the result's shorter side, at least 0 and below 0.5.
-            Given without ``size``, the result is the object and this margin of its longer side. By default 0.06
-            with ``size``; with neither, the result is as large as the photo, the object where it was.
-        align: ``center``, or ``bottom``, which lets objects of several results stand on one line.
-        absent: one of :data:`cosod.apps.absence.ABSENT_KINDS`, for photos in which the object is probably not:
-            ``keep`` cuts out what the map shows, ``report`` does so and says it, ``blank`` leaves the result empty
-            and says it.
+        size: ``(width, height)`` of the result in pixels; the object is scaled to fit. By default the object keeps the
+            size that it has in the photo.
+        padding: margin around the object, as a share of the shorter side of the result, at least 0 and below 0.5.
+            Without ``size``, the result is cropped to the object and a margin of this share of the object's longer
+            side. The default is 0.06 with ``size``; with neither of them, the result has the size of the photo, and the
+            object stays in its place.
+        align: ``center``, or ``bottom``, which places the objects of several results on one line.
+        absent: one of :data:`cosod.apps.absence.ABSENT_KINDS`, for photos that probably do not show the object:
+            ``keep`` cuts out what the map shows, ``report`` also notes that the object is probably absent, and
+            ``blank`` notes it and leaves the result empty.
     """
 
     method: str = "grabcut"
@@ -74,9 +75,9 @@ class Cutout:
 
     Attributes:
         pixels: uint8, ``(H, W, 4)`` RGBA, or ``(H, W, 3)`` RGB on a background.
-        notes: what the user should know: nothing was found, the object is probably not in the photo, GrabCut failed,
-            the object is cut by the photo's edge.
-        absent: the object is probably not in the photo, and the options say that this matters.
+        notes: notes for the user, for instance that nothing was found, that the object is probably absent, that
+            GrabCut failed, or that the edge of the photo cuts the object.
+        absent: whether the object is probably absent and ``options.absent`` is not ``keep``.
     """
 
     pixels: np.ndarray
@@ -92,16 +93,15 @@ def cut_out(
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
         saliency: its map ``(H, W)`` in [0, 1], from :meth:`cosod.Detector.segment` or from elsewhere.
-        options: how; :class:`CutoutOptions` by default.
-        presence: probability that the object is in the image at all, see ``options.absent``; None where it is not
-            known.
+        options: options of the cut-out; :class:`CutoutOptions` by default.
+        presence: probability that the image shows the object, see ``options.absent``; None if it is not known.
 
     Returns:
         ``(H', W', 4)`` uint8 RGBA with straight (not premultiplied) colors, or RGB where ``options`` has a
         background. ``H', W'`` are the image's own, unless ``options`` gives a size or padding.
 
     Raises:
-        InputError: a map that does not fit the image, a background that cannot be read.
+        InputError: the map does not fit the image, or the background cannot be read.
 
     Example:
         >>> (saliency,) = cosod.load().segment([photo])  # doctest: +SKIP
@@ -113,7 +113,7 @@ def cut_out(
 def cut_out_noted(
     image: np.ndarray, saliency: np.ndarray, options: CutoutOptions | None = None, presence: float | None = None
 ) -> Cutout:
-    """Does the same as :func:`cut_out`, and returns notes on what did not go as it should.
+    """Does the same as :func:`cut_out`, and also returns notes on problems.
 
     Example:
         >>> found = cut_out_noted(image, saliency)  # doctest: +SKIP
@@ -144,25 +144,23 @@ def cutout(
     presence: Sequence[float | None] | None = None,
     **changes,
 ) -> list[np.ndarray]:
-    """Cuts the object that a group of images shares out of each.
-
-    >>> pictures = cosod.cutout(photos, background="white", size=(800, 800))  # doctest: +SKIP
+    """Cuts the object that a group of images shares out of each image.
 
     Args:
         images: as for :meth:`cosod.Detector.segment`.
-        detector: the default one if not given.
-        maps: made earlier, one for each image, in place of the detector's.
-        options: how; :class:`CutoutOptions` by default.
-        presence: with ``maps``: probability that the object is in each image, None where it is not known.
+        detector: the detector; by default :func:`cosod.load`.
+        maps: a map for each image, computed earlier; the detector is not used then.
+        options: options of the cut-outs; :class:`CutoutOptions` by default.
+        presence: with ``maps``, the probability that each image shows the object; None where it is not known.
         changes: fields of :class:`CutoutOptions`, by name.
 
     Returns:
-        For each image what :func:`cut_out` returns. Of images in which the object is probably not, an
+        For each image what :func:`cut_out` returns. For images that probably do not show the object, an
         :class:`~cosod.errors.AbsentObjectWarning` is issued unless ``absent`` is ``keep``.
 
     Raises:
-        InputError: no images, or maps or options that cannot be used.
-        ImageError: an image that cannot be read.
+        InputError: there are no images, or maps or options cannot be used.
+        ImageError: an image cannot be read.
 
     Example:
         >>> results = cosod.cutout(["mug1.jpg", "mug2.jpg"], background="white")  # doctest: +SKIP

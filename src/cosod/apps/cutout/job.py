@@ -48,7 +48,7 @@ class CutoutJob:
         if self.format not in FORMATS:
             raise InputError(f"format {self.format!r}: give one of {', '.join(FORMATS)}")
         if self.format == "jpg" and self.options.background is None:
-            raise InputError("JPEG knows no transparency; give a background, or png or webp as format")
+            raise InputError("JPEG has no transparency; give a background, or png or webp as format")
 
     @property
     def verb(self) -> str:

@@ -28,7 +28,7 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot listen at {host} port {port}: {reason}; give another --port") from None
+        raise InputError(f"cannot listen on {host} port {port}: {reason}; give another --port") from None
 
 
 def address_of(listening: socket.socket, host: str = "127.0.0.1") -> str:

@@ -79,9 +79,9 @@ class ThumbnailJob:
         if self.masks not in annotations.MASKS:
             raise InputError(f"masks {self.masks!r}: give one of {', '.join(annotations.MASKS)}")
         if not self.labels and (self.masks != "none" or self.each_part):
-            raise InputError("masks and parts go into labels; say which: --labels coco, yolo or both")
+            raise InputError("masks and parts are written into labels; add --labels coco, yolo or both")
         if self.masks == "rle" and "yolo" in self.labels:
-            raise InputError("YOLO has no run-length encoding; give polygons as masks, or coco alone as labels")
+            raise InputError("YOLO has no run-length encoding; give polygons as masks, or only coco as labels")
 
     @property
     def verb(self) -> str:

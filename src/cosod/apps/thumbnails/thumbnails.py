@@ -1,4 +1,4 @@
-"""Thumbnails of a group that look alike: one shape, the object as large and at the same place in each."""
+"""Thumbnails of a group that look alike: they have one size, and the object has one size and place in them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -44,16 +44,16 @@ class ThumbnailOptions:
 
     Attributes:
         size: ``(width, height)`` of every thumbnail.
-        threshold: threshold of the map's mask, see :func:`cosod.postprocess.threshold.binarize`. By default the
-            network's own, as of masks and overlays, and 0.5 where maps are given.
-        fill: share of the frame that the object takes, along the side where it is tighter, above 0 and at most 1.
-            By default chosen for the group: 0.65, or up to 0.9 where frames would leave their photos.
-        edges: where a frame leaves its photo, ``extend`` continues the background, so that the object is at the
-            same place in all; ``inside`` moves the frame into the photo, and makes it smaller where it is larger
-            than the photo, as far as the object allows. The object is never cut.
-        absent: one of :data:`cosod.apps.absence.ABSENT_KINDS`, for photos in which the object is probably not:
-            ``keep`` takes what the map shows for it, ``report`` crops to that, but gives it no label and says so,
-            ``blank`` shows the middle of the photo, without a label, and says so.
+        threshold: threshold of the mask, see :func:`cosod.postprocess.threshold.binarize`. By default that of the
+            network, as for masks and overlays, or 0.5 if maps are given.
+        fill: share of the frame that the object takes along its tighter side, above 0 and at most 1. By default it is
+            chosen for the group: 0.65, or up to 0.9 if frames would reach beyond their photos.
+        edges: what to do with a frame that reaches beyond its photo: ``extend`` extends the background, so that the
+            object has the same place in all thumbnails; ``inside`` moves the frame into the photo, and reduces a frame
+            that is larger than the photo as far as the object allows. The object is never cut.
+        absent: one of :data:`cosod.apps.absence.ABSENT_KINDS`, for photos that probably do not show the object:
+            ``keep`` treats what the map shows as the object; ``report`` does so too, but notes it and gives no label;
+            ``blank`` notes it and shows the middle of the photo, without a label.
     """
 
     size: tuple[int, int] = (320, 320)
@@ -256,23 +256,21 @@ def thumbnails(
 ) -> list[np.ndarray]:
     """Crops the images of a group around their shared object, at one size and place.
 
-    >>> pictures = cosod.thumbnails(photos, size=(256, 256))  # doctest: +SKIP
-
     Args:
         images: as for :meth:`cosod.Detector.segment`.
-        detector: the default one if not given.
-        maps: made earlier, one for each image, in place of the detector's.
-        options: how; :class:`ThumbnailOptions` by default.
-        presence: with ``maps``: probability that the object is in each image, None where it is not known.
+        detector: the detector; by default :func:`cosod.load`.
+        maps: a map for each image, computed earlier; the detector is not used then.
+        options: options of the thumbnails; :class:`ThumbnailOptions` by default.
+        presence: with ``maps``, the probability that each image shows the object; None where it is not known.
         changes: fields of :class:`ThumbnailOptions`, by name.
 
     Returns:
-        uint8 ``(height, width, 3)`` for each image, all of the same size. Of images in which the object is probably
-        not, an :class:`~cosod.errors.AbsentObjectWarning` is issued unless ``absent`` is ``keep``.
+        uint8 ``(height, width, 3)`` for each image, all of the same size. For images that probably do not
+        show the object, an :class:`~cosod.errors.AbsentObjectWarning` is issued unless ``absent`` is ``keep``.
 
     Raises:
-        InputError: no images, or maps or options that cannot be used.
-        ImageError: an image that cannot be read.
+        InputError: there are no images, or maps or options cannot be used.
+        ImageError: an image cannot be read.
 
     Example:
         >>> results = cosod.thumbnails(["mug1.jpg", "mug2.jpg"], size=(256, 256))  # doctest: +SKIP

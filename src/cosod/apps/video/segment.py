@@ -12,7 +12,8 @@ from cosod.apps.video.clips import Clip, open_clip
 from cosod.apps.video.smoothing import Smoother, Smoothing
 from cosod.errors import InputError, UniformImageWarning
 from cosod.inference.consensus_file import GroupConsensus
-from cosod.inference.detector import Detector, load
+from cosod.inference.detector import Detector
+from cosod.inference.functions import load
 from cosod.io.prefetch import batched
 from cosod.io.tensors import shrink
 
@@ -40,7 +41,9 @@ def segment_video(
     smoothing: float = Smoothing.strength,
     consensus: GroupConsensus | None = None,
 ) -> Iterator[np.ndarray]:
-    """Maps of what the frames of a clip share, one after the other; memory does not grow with the clip.
+    """Computes the maps of the object that the frames of a clip share, one frame after the other.
+
+    Memory does not grow with the length of the clip.
 
     Args:
         path: a video file that OpenCV reads, or an animated GIF, PNG, WebP or AVIF picture.

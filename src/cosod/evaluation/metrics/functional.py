@@ -41,7 +41,9 @@ def score(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> Scor
     """
     pred, truth = as_levels(pred, "map"), as_levels(truth, "truth")
     if pred.shape != truth.shape:
-        raise InputError(f"the map has {pred.shape} pixels and the truth {truth.shape}; resize the map to its truth")
+        raise InputError(
+            f"the map has {pred.shape} pixels and the mask {truth.shape}; resize the map to the size of the mask"
+        )
     return get(protocol).measure(pred, truth)
 
 

@@ -28,7 +28,7 @@ class Totals:
     curves: dict[str, np.ndarray] = field(default_factory=dict)
 
     def add(self, scores: Scores) -> None:
-        """Take one more image in."""
+        """Adds the scores of one more image."""
         self.images += 1
         for key, value in scores.values.items():
             real = value == value

@@ -11,7 +11,7 @@ _SHOWN = 3
 
 
 def difference(set_name: str, groups: Mapping[str, int]) -> str | None:
-    """Tell how scored images differ from the set of a published table, by the catalogue of data sets.
+    """Returns how scored images differ from the set of a published table, according to the catalogue.
 
     Args:
         set_name: the set, in a spelling of :data:`cosod.evaluation.published.papers.SETS`.

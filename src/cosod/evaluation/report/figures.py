@@ -46,7 +46,7 @@ def check() -> None:
 
 
 def save(folder: str | os.PathLike, reports: list[Report]) -> list[Path]:
-    """Draw every figure that the protocols have curves for.
+    """Draws every figure for which the protocols have curves.
 
     Files are ``<set>_<protocol>_<figure>.png`` and ``.svg``, the figure one of ``pr f e roc s_mae``.
 

@@ -24,7 +24,7 @@ FILES = (
 
 
 def save(folder: str | os.PathLike, reports: list[Report], *, images: str | os.PathLike | None = None) -> list[Path]:
-    """Write everything but the figures to ``folder``.
+    """Writes a report to a folder, except for the figures.
 
     ``images.csv``, ``groups.csv``, ``curves.csv``, ``summary.json``, ``summary.csv``, ``summary.md``,
     ``summary.tex`` and ``report.html``; each row names its protocol, set and method.

@@ -29,7 +29,7 @@ def import_onnx() -> None:
 
 
 def import_openvino():
-    """The package ``openvino``, which then sends no reports about its use.
+    """Imports the package ``openvino``, with its telemetry disabled.
 
     Raises:
         ExtraError: it is missing.
@@ -44,7 +44,7 @@ def import_openvino():
 
 
 def to_onnx(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
-    """An ONNX model with these names and free dimensions; metadata become ``metadata_props``.
+    """Converts a graph to an ONNX model; metadata become its ``metadata_props``.
 
     Raises:
         ExtraError: without onnx or onnxscript.
@@ -68,7 +68,7 @@ def to_onnx(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
 
 
 def to_openvino(graph: Graph, metadata: Mapping[str, str] | None = None) -> tuple[bytes, bytes]:
-    """An OpenVINO model, its ``.xml`` and its ``.bin``, float32; metadata become ``rt_info`` under ``cosod``.
+    """Converts a graph to an OpenVINO model, its ``.xml`` and ``.bin``, in float32; metadata become ``rt_info``.
 
     Inputs and outputs are in the graph's order. They are named where there is one of each: of several, some may be
     the same tensor, which can have but one name.
@@ -97,13 +97,13 @@ def to_openvino(graph: Graph, metadata: Mapping[str, str] | None = None) -> tupl
 
 
 def _free(graph: Graph) -> tuple:
-    """The free dimensions of a graph's arguments; variable positional arguments are one argument, a tuple."""
+    """Returns the free dimensions of a graph's arguments; variable positional arguments are one argument, a tuple."""
     free = graph.free()
     return free if len(graph.inputs) == 1 else (free,)
 
 
 def to_torchscript(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
-    """A frozen TorchScript archive that returns one tensor; metadata are its extra file ``cosod.json``.
+    """Converts a graph to a frozen TorchScript archive that returns one tensor; metadata are its file ``cosod.json``.
 
     Raises:
         InputError: a module that cannot be written so.
@@ -128,7 +128,7 @@ class _First(torch.nn.Module):
 
 
 def _cause(error: BaseException) -> str:
-    """The line of a converter's error that says most."""
+    """Returns the most informative line of a converter's error."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
@@ -138,7 +138,7 @@ def _cause(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _converting(form: str) -> Iterator[None]:
-    """Without gradients and without the converters' remarks; their errors become one sentence."""
+    """Disables gradients and the converters' log messages, and turns their errors into one sentence."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     try:

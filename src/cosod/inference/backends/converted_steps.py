@@ -37,7 +37,7 @@ class ConvertedSteps:
         return Features(tuple(skips), deep, tuple(images.shape[-2:]))
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
-        """Maps, and probability and threshold where the network has them."""
+        """Computes the maps, with probability and threshold if the network has them."""
         deep = features.deep
         inputs = [*features.skips, deep, consensus.vector.expand(len(deep), -1, -1, -1)]
         if self._spatial:
@@ -49,9 +49,9 @@ class ConvertedSteps:
 
 
 def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
-    """The steps of a network by ``backend``, for images of ``size`` x ``size`` and any number of them.
+    """Returns the steps of a network in another runtime, for any number of images of ``size`` x ``size``.
 
-    The first time for a network and a size they are converted, which takes some seconds; then they come from the
+    The first call for a network and a size converts them, which takes some seconds; later calls read them from the
     cache.
 
     Args:

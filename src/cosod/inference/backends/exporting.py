@@ -32,7 +32,7 @@ class Exported(NamedTuple):
     Attributes:
         files: one, or OpenVINO's two.
         deviation: largest difference of its maps from the network's own.
-        metadata: what the model says of itself.
+        metadata: metadata in the model.
     """
 
     files: tuple[Path, ...]
@@ -41,7 +41,7 @@ class Exported(NamedTuple):
 
 
 def export(network: CoSaliencyNetwork, path: Path, form: str, size: int | None = None) -> Exported:
-    """Write a network as a model that other programs run without this package.
+    """Writes a network as a model that other programs can run without this package.
 
     Its input ``images`` is ``(N, 3, S, S)`` float32, one group of N >= 1 images, normalized; its output ``maps`` is
     ``(N, 1, S, S)`` in [0, 1]. Of a network that keeps the proportions of images, ONNX and OpenVINO models also take
@@ -94,7 +94,7 @@ def check(path: Path, form: str) -> None:
 
 
 def describe(network: CoSaliencyNetwork, size: int, form: str) -> dict[str, str]:
-    """The metadata of a model: what a program needs to prepare images, and where the model comes from.
+    """Returns the metadata of a model: how to prepare its images, and where it comes from.
 
     Where the model takes images of other sides than ``size`` too, ``stride`` says what they are multiples of.
     """
@@ -126,7 +126,7 @@ class _TorchScript:
 def _verified(
     network: CoSaliencyNetwork, facts: dict[str, str], path: Path, run: Callable[[Tensor], list[Tensor]]
 ) -> float:
-    """Largest difference of the model's maps from the network's own, on groups of three sizes and, if it can, shapes.
+    """Returns the largest difference of a model's maps from the network's, on groups of three sizes and several shapes.
 
     Raises:
         InputError: it is larger than :data:`TOLERANCE`.

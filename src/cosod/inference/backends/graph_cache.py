@@ -11,12 +11,12 @@ from cosod.models.backbones.imagenet import cache_dir
 
 
 def kept(facts: tuple[str, ...], names: tuple[str, ...], make: Callable[[], dict[str, bytes]]) -> dict[str, bytes]:
-    """The files ``names``, from the cache or made, and then kept there.
+    """Returns the files ``names`` from the cache, or makes them and stores them there.
 
     A damaged archive is made again; where nothing can be written, nothing is kept.
 
     Args:
-        facts: all that the files depend on, the first for people.
+        facts: everything that the files depend on; the first entry becomes part of the file name.
         names: names of the files.
         make: makes them.
     """
@@ -39,7 +39,7 @@ def kept(facts: tuple[str, ...], names: tuple[str, ...], make: Callable[[], dict
 
 
 def _path(facts: tuple[str, ...]) -> Path | None:
-    """The archive for these facts; None where the user has no folder for such things."""
+    """Returns the path of the archive for these facts; None if the user has no cache folder."""
     try:
         folder = cache_dir()
     except RuntimeError:  # no home

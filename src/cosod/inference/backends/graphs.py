@@ -111,7 +111,7 @@ class GroupModel(nn.Module):
 
 @torch.no_grad()
 def encoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
-    """Input ``images`` ``(N, 3, size, size)``, outputs ``skip1``, ... and ``deep``.
+    """Returns the graph of the encoder, from ``images`` ``(N, 3, size, size)`` to ``skip1``, ... and ``deep``.
 
     Of a network that keeps the proportions of images, they may have any height and width that it takes.
     """
@@ -145,7 +145,7 @@ def decoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
 
 @torch.no_grad()
 def group_graph(network: CoSaliencyNetwork, size: int, free: bool = False) -> Graph:
-    """Input ``images`` ``(N, 3, size, size)`` of one group, output ``maps`` ``(N, 1, size, size)``.
+    """Returns the graph of a group, from ``images`` ``(N, 3, size, size)`` to ``maps`` ``(N, 1, size, size)``.
 
     Args:
         network: the network.

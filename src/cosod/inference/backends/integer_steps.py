@@ -36,8 +36,8 @@ class IntegerSteps:
     def __init__(self, network: CoSaliencyNetwork, size: int, graph: bytes | None = None):
         graph = packaged_graph(network, size) if graph is None else graph
         self._arguments = (network, size, graph)
-        self._encoder = OnnxRuntime(filled(graph, network))
         self._decoder = FastSteps(network, torch.device("cpu"))
+        self._encoder = OnnxRuntime(filled(graph, network, self._decoder.network.state_dict()))
 
     def __reduce__(self):
         return type(self), self._arguments  # a session cannot be sent to another process
@@ -53,7 +53,7 @@ class IntegerSteps:
 
 
 def graph_file(name: str) -> Path | None:
-    """The integer graph of a network in the package, or None where there is none.
+    """Returns the file of a network's integer graph in the package, or None if there is none.
 
     Raises:
         InputError: there is no network of this name.

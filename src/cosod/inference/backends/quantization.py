@@ -54,6 +54,8 @@ def integers(weight: Tensor, scale: Tensor) -> Tensor:
         [[[[6, -3, -3]]]]
     """
     taps = (weight / scale.view(-1, 1, 1, 1)).flatten(2)
+    if taps.shape[2] == 1:  # nothing to take an error over, and sorting costs as much as all else
+        return taps.round().clamp(-TOP, TOP).view_as(weight).to(torch.int8)
     order = taps.abs().argsort(dim=2, descending=True, stable=True)
     result, carry = torch.empty_like(taps), torch.zeros_like(taps[..., :1])
     for index in order.split(1, dim=2):
@@ -127,8 +129,14 @@ def quantized(network: CoSaliencyNetwork, batches: Iterable[Tensor], size: int |
     return made.SerializeToString(deterministic=True)
 
 
-def filled(graph: bytes, network: CoSaliencyNetwork) -> bytes:
+def filled(graph: bytes, network: CoSaliencyNetwork, state: dict[str, Tensor] | None = None) -> bytes:
     """Gives a graph of :func:`quantized` the weights of its network, as a model that ONNX Runtime runs.
+
+    Args:
+        graph: without the weights.
+        network: the network that the graph was made of.
+        state: the network's weights with batch normalization folded, if they are at hand; folding takes as long as all
+            else.
 
     Raises:
         ExtraError: onnx is missing.
@@ -140,7 +148,7 @@ def filled(graph: bytes, network: CoSaliencyNetwork) -> bytes:
     model = _parsed(graph)
     if _facts(model).get("cosod_identity") != loading.identity(network):
         raise InputError("the integer graph belongs to other weights; make it again, or take another precision")
-    state = folded(network).state_dict()
+    state = folded(network).state_dict() if state is None else state
     scales = {tensor.name: tensor for tensor in model.graph.initializer}
     import onnx
 
@@ -153,7 +161,7 @@ def filled(graph: bytes, network: CoSaliencyNetwork) -> bytes:
 
 
 def facts(graph: bytes) -> dict[str, str]:
-    """What an integer graph says of itself: ``cosod_network``, ``cosod_identity``, ``cosod_size``.
+    """Returns the metadata of an integer graph: ``cosod_network``, ``cosod_identity``, ``cosod_size``.
 
     Raises:
         ExtraError: onnx is missing.
@@ -167,9 +175,10 @@ def facts(graph: bytes) -> dict[str, str]:
 
 
 def _parsed(graph: bytes):
-    import_onnx()
-    import onnx
-
+    try:
+        import onnx  # without onnxscript, which only makes graphs and takes half a second to import
+    except ImportError as error:
+        raise ExtraError("precision int8", "onnx") from error
     try:
         model = onnx.load_from_string(graph)
     except Exception as error:  # protobuf's errors are of no one class
@@ -188,7 +197,7 @@ def _stem(name: str) -> str:
 
 
 def _weight_of(name: str, state: dict[str, Tensor]) -> str | None:
-    """The network's own name of an integer weight; None of any other tensor."""
+    """Returns the network's name of an integer weight; None for any other tensor."""
     own = _stem(name).removeprefix("network.")
     return own if name.endswith(".weight_quantized") and own in state else None
 
@@ -202,7 +211,7 @@ class _ChannelsLast(Encoder):
 
 
 def _left_in_float(graph) -> list[str]:
-    """Names of the nodes that stay in float32; see above."""
+    """Returns the names of the nodes that stay in float32; see the module docstring."""
     weights = {tensor.name: tensor.dims[0] for tensor in graph.initializer if len(tensor.dims) == 4}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     left = convolutions[:FLOAT_FIRST] + [node for node in convolutions if weights.get(node.input[1]) == 1]
@@ -232,7 +241,7 @@ def _reader(tool: ModuleType, batches: Iterable[Tensor]):
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Without the tool's advice, which it gives by the root logger."""
+    """Silences the messages that the quantization tool sends to the root logger."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

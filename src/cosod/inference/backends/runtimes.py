@@ -85,7 +85,7 @@ class OpenVINO:
 
 @functools.cache
 def _core():
-    """The library's one core of this process.
+    """Returns the only OpenVINO core of this process.
 
     Each core gives the thread another stack for signals. If there are two, and the older goes first, the younger leaves
     the older's behind, whose memory is gone, and the next signal (a program that ends, say) ends the process.
@@ -94,5 +94,5 @@ def _core():
 
 
 def _array(tensor: Tensor) -> np.ndarray:
-    """The tensor's values, row by row in memory."""
+    """Returns the values of a tensor as a contiguous array."""
     return tensor.detach().float().contiguous().numpy()

@@ -1,4 +1,4 @@
-"""What every backbone gives: features of images at several strides."""
+"""The interface of all backbones: features of images at several strides."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ FOUR_FINER = (2, 4, 8, 16)
 
 
 class Backbone(nn.Module):
-    """Base of all backbones: from normalized images to feature maps, finest first.
+    """Base class of all backbones, which compute feature maps of normalized images, finest first.
 
     Attributes:
-        out_channels: channels of each feature.
-        strides: stride of each feature: its sides are those of the image divided by it.
-        mean, std: mean and standard deviation by which images are normalized (RGB, for values in [0, 1]), as the
-            ImageNet weights were trained.
-        name: in the registry, by which ImageNet weights are found; set by
+        out_channels: number of channels of each feature.
+        strides: stride of each feature; its height and width are those of the image divided by the stride.
+        mean, std: mean and standard deviation by which images are normalized (RGB, for values in [0, 1]), as in the
+            training of the ImageNet weights.
+        name: name in the registry, by which the ImageNet weights are found; set by
             :func:`cosod.models.backbones.registry.create`.
     """
 
@@ -30,20 +30,20 @@ class Backbone(nn.Module):
     name: str = ""
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Normalized images ``(N, 3, H, W)`` -> a feature ``(N, C, H / stride, W / stride)`` for each stride."""
+        """Computes a feature ``(N, C, H / stride, W / stride)`` for each stride from normalized images."""
         raise NotImplementedError
 
     def own_name(self, published: str) -> str | None:
-        """The name here of an entry of the file with ImageNet weights; None for what is left out, as the classifier.
+        """Returns the parameter that an entry of the file of ImageNet weights belongs to; None for an unused entry.
 
         Raises:
-            ValueError: the name is of no such file.
+            ValueError: the file of ImageNet weights has no entry of this name.
         """
         return published
 
 
 def has_four_levels(strides: Sequence[int]) -> bool:
-    """Whether :func:`four_levels` can be had of a backbone with these strides."""
+    """Whether :func:`four_levels` can be computed for a backbone with these strides."""
     return tuple(strides[-4:]) in (FOUR, FOUR_FINER)
 
 
@@ -53,7 +53,7 @@ def has_five_levels(strides: Sequence[int]) -> bool:
 
 
 def four_levels(backbone: Backbone, images: Tensor) -> list[Tensor]:
-    """The last four features, at strides 4, 8, 16 and 32: pooled once where the backbone leaves its last pooling out.
+    """Returns the last four features, at strides 4, 8, 16 and 32, pooled once if the backbone has half these strides.
 
     Example:
         >>> from cosod.models.backbones import registry

@@ -29,7 +29,7 @@ GIVEN = (1, 2, 4, 6)
 
 
 class EfficientNetLite(Backbone):
-    """The stages of EfficientNet-Lite; its last layer to 1,280 channels and its classifier are left out.
+    """The stages of EfficientNet-Lite, without its last layer of 1,280 channels and its classifier.
 
     Images are normalized by mean 127 / 255 and standard deviation 128 / 255.
 
@@ -37,7 +37,7 @@ class EfficientNetLite(Backbone):
         variant: ``efficientnet_lite0``, ``efficientnet_lite1`` or ``efficientnet_lite2``.
 
     Raises:
-        InputError: an unknown variant.
+        InputError: the variant is unknown.
 
     Example:
         >>> import torch
@@ -80,7 +80,7 @@ class EfficientNetLite(Backbone):
         return features
 
     def own_name(self, published: str) -> str | None:
-        """The name here of an entry of the PyTorch checkpoints of EfficientNet-Lite; None for what is left out.
+        """Returns the parameter that an entry of the PyTorch checkpoints belongs to; None for an unused entry.
 
         These checkpoints call a block ``_blocks.N`` with ``_expand_conv``, ``_depthwise_conv`` and ``_project_conv``,
         each followed by ``_bn0``, ``_bn1`` and ``_bn2``.

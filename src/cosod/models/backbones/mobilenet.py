@@ -103,7 +103,7 @@ class MobileNetV2(Backbone):
         self.features = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Normalized images ``(N, 3, H, W)`` -> five features, finest first."""
+        """Computes five features of normalized images ``(N, 3, H, W)``, finest first."""
         outputs = []
         x = images
         for index, layer in enumerate(self.features):

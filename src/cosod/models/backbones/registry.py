@@ -52,7 +52,7 @@ REGISTRY: dict[str, Entry] = {
 
 
 def names(fits: Callable[[Sequence[int]], bool] = lambda strides: True) -> list[str]:
-    """The names that :func:`create` knows, of backbones whose strides fit."""
+    """Returns the names that :func:`create` accepts, of backbones whose strides fit."""
     return [name for name, entry in REGISTRY.items() if fits(entry.kind.strides)]
 
 
@@ -63,14 +63,14 @@ def check(name: str, fits: Callable[[Sequence[int]], bool] = lambda strides: Tru
 
 
 def create(name: str, **options: Any) -> Backbone:
-    """A new backbone with random weights.
+    """Creates a backbone with random weights.
 
     Args:
         name: one of :func:`names`.
         options: arguments of its class, in place of those of the registry.
 
     Raises:
-        InputError: an unknown name.
+        InputError: the name is unknown.
 
     Example:
         >>> create("mobilenet_v2").strides

@@ -69,7 +69,7 @@ class ResNet50(Backbone):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Normalized images ``(N, 3, H, W)`` -> the outputs of the five blocks, finest first."""
+        """Computes the outputs of the five blocks of normalized images ``(N, 3, H, W)``, finest first."""
         outputs = [self.conv1(images)]
         x = F.max_pool2d(outputs[0], 3, 2, 1) if self.pooled else outputs[0]
         for block in (self.conv2, self.conv3, self.conv4, self.conv5):

@@ -47,7 +47,7 @@ class VGG16(Backbone):
                 nn.init.zeros_(module.bias)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Normalized images ``(N, 3, H, W)`` -> the outputs of the five blocks, finest first."""
+        """Computes the outputs of the five blocks of normalized images ``(N, 3, H, W)``, finest first."""
         outputs = []
         x = images
         for block in (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5):

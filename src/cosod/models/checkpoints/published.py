@@ -26,10 +26,10 @@ class Recognized(NamedTuple):
 
 
 def recognize(state: Mapping[str, Tensor], where: str = "the state dict") -> Recognized:
-    """Tell which published network a state dict (plain names, no wrapping) belongs to.
+    """Recognizes the published network that a state dict (plain names, no wrapping) belongs to.
 
     Raises:
-        WeightsError: none that is known here.
+        WeightsError: the state dict belongs to no known network.
 
     Example:
         >>> recognize(torch.load("final_gconet.pth", weights_only=True)).label  # doctest: +SKIP
@@ -110,7 +110,7 @@ def check(
     where: str,
     optional: tuple[str, ...] = ("num_batches_tracked",),
 ) -> None:
-    """Compare names and shapes of parameters.
+    """Compares names and shapes of parameters.
 
     Args:
         expected, found: shape by name.

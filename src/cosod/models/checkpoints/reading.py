@@ -71,9 +71,9 @@ class _Table:
 
 
 def read(path: str | Path) -> Any:
-    """Read what a PyTorch or safetensors file holds, on the CPU, without running any code from it.
+    """Reads the content of a PyTorch or safetensors file, on the CPU, without running any code from it.
 
-    Which of both it is follows from the content. Objects of foreign classes are :class:`StandIn`.
+    The format is recognized by the content. Objects of foreign classes become :class:`StandIn` objects.
 
     Example:
         >>> content = read("final_gconet.pth")
@@ -114,7 +114,7 @@ def is_safetensors(path: Path) -> bool:
 
 
 def refuse_other_kinds(path: Path) -> None:
-    """Say what a file is that has the name of weights and is something else: a web page above all.
+    """Refuses files that are named like weights but are something else, such as a web page.
 
     Raises:
         WeightsError: it is such a file.
@@ -169,7 +169,7 @@ def _unpickled(path: Path) -> Any:
 
 
 def _foreign(path: Path) -> list[str]:
-    """Names of classes and functions in the file that PyTorch's reader does not know."""
+    """Returns the names of classes and functions in the file that PyTorch's reader does not know."""
     try:
         return sorted(_full_name(name) for name in get_unsafe_globals_in_checkpoint(path))
     except ValueError as error:
@@ -215,7 +215,7 @@ def _numpy() -> list[tuple[Any, str]]:
 
 
 def cause(error: Exception) -> str:
-    """Say in a line why a file cannot be read, without PyTorch's advice to read it in the unsafe way.
+    """Returns in one line why a file cannot be read, without PyTorch's advice to read it unsafely.
 
     Example:
         >>> cause(EOFError())

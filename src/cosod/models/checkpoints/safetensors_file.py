@@ -26,7 +26,7 @@ FORMAT = 1
 
 
 class Description(NamedTuple):
-    """What a weights file says of itself: the network's registered name, its options, and free extra values."""
+    """Metadata of a weights file: the registered name of the network, its options, and further values."""
 
     name: str
     config: dict[str, Any]
@@ -39,12 +39,12 @@ def save(
     extra: dict[str, Any] | None = None,
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Write a network's parameters, name and configuration to a safetensors file, whole or not at all.
+    """Writes a network's parameters, name and configuration to a safetensors file, completely or not at all.
 
     Args:
         network: one of the registered networks.
         path: the file; its folder is made where it is missing.
-        extra: anything that JSON can hold, kept beside (how it was trained, its scores, ...).
+        extra: further values for the metadata, of types that JSON supports (how it was trained, its scores, ...).
         dtype: type of the floating-point values in the file, for instance ``torch.float16`` for half the size.
 
     Raises:
@@ -72,7 +72,7 @@ def save(
 
 
 def annotate(path: str | os.PathLike, **extra: Any) -> None:
-    """Add extra values to a weights file, or replace those of the same names; its tensors stay as they are.
+    """Adds extra values to a weights file, or replaces those of the same names; its tensors stay as they are.
 
     Raises:
         WeightsError: the file is missing, damaged, or not of this package.
@@ -137,7 +137,7 @@ def load(path: str | os.PathLike) -> CoSaliencyNetwork:
 
 
 def describe(path: str | os.PathLike) -> Description:
-    """Reads what a weights file says of itself, without its tensors.
+    """Reads the metadata of a weights file, without its tensors.
 
     Raises:
         WeightsError: the file is missing, damaged, or not of this package.

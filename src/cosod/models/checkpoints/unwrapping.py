@@ -36,7 +36,7 @@ _SHOWN = 3
 
 
 def state_dict(content: Any, where: str, fits: Callable[[Mapping[str, Tensor]], bool]) -> dict[str, Tensor]:
-    """Find the state dict in what a checkpoint holds, and its plain names.
+    """Finds the state dict in the content of a checkpoint, and removes prefixes from its names.
 
     Args:
         content: what :func:`cosod.models.checkpoints.reading.read` gives, a state dict, or a module.
@@ -63,7 +63,7 @@ def state_dict(content: Any, where: str, fits: Callable[[Mapping[str, Tensor]], 
 
 
 def check_finite(state: Mapping[str, Tensor], where: str) -> None:
-    """Refuse weights that are not numbers, which would make every map black or white.
+    """Refuses weights that are not finite, which would make every map black or white.
 
     Raises:
         WeightsError: an entry holds NaN or infinity; the first few are named.

@@ -31,7 +31,7 @@ class SemanticModulator(nn.Module):
 
     @torch.no_grad()
     def scale_start(self) -> None:
-        """Give sums the start of averages: the vector is of the fourth degree in ``first``."""
+        """Scales the initial weights so that sums start like averages; the vector is of degree four in ``first``."""
         if self.published:
             for parameter in self.first.parameters():
                 parameter.mul_((POSITIONS**2 * IMAGES) ** -0.25)

@@ -170,7 +170,9 @@ def read_groups(where: str) -> tuple[str, dict[str, Pairs]]:
     wrong += _other_sizes([pair for pairs in found.groups.values() for pair in pairs])
     if wrong:
         listed = "\n".join(f"  {message}" for message in wrong)
-        raise InputError(f"{where} cannot be trained on, {len(wrong)} problems; mend or remove these:\n{listed}")
+        raise InputError(
+            f"{where} cannot be trained on, {len(wrong)} problems; correct or remove these files:\n{listed}"
+        )
     for problem in found.problems:
         if problem.kind not in FATAL | {"gray mask", "black mask"}:
             warnings.warn(f"{where}: {problem.message}", stacklevel=2)

@@ -1,0 +1,84 @@
+"""What a detector is composed of, by its options: precision, steps and pipeline."""
+
+import numpy as np
+import torch
+
+from cosod.inference.backends import open_steps
+from cosod.inference.backends.integer_steps import IntegerSteps
+from cosod.inference.cpu_fusion import FastSteps
+from cosod.inference.flip_tta import MirroredSteps
+from cosod.inference.group_forward import GroupForward
+from cosod.inference.integer_probe import integers_pay
+from cosod.inference.kept_rules import KeptRules
+from cosod.inference.options import DetectorOptions
+from cosod.inference.pipeline import Pipeline
+from cosod.inference.precision import has_bfloat16, probed_precision
+from cosod.inference.presence import Calibration
+from cosod.inference.probe_images import drawn_group
+from cosod.inference.region_filter import RegionClassifier
+from cosod.io.prefetch import Inputs, as_group
+from cosod.models.base import CoSaliencyNetwork, Steps
+
+
+def assembled(network: CoSaliencyNetwork, options: DetectorOptions) -> Pipeline:
+    """Composes the pipeline of a network from options whose device, size and precision are chosen.
+
+    Args:
+        network: in evaluation mode, on the device.
+        options: ``device``, ``size`` and ``precision`` are those that are computed with.
+
+    Raises:
+        InputError: a precision or a backend that this network cannot be computed in.
+        ExtraError: the package of a backend is missing.
+
+    Example:
+        >>> pipeline = assembled(network, detector.options)  # doctest: +SKIP
+    """
+    forward = GroupForward(network, options.batch, chosen_steps(network, options), torch.device(options.device))
+    regions = None if options.keep_regions else RegionClassifier.read(network.extra)
+    return Pipeline(forward, options, Calibration.read(network.extra), regions, KeptRules.read(network.extra))
+
+
+def chosen_precision(options: DetectorOptions, network: CoSaliencyNetwork, device: torch.device) -> str:
+    """Returns the precision that is computed in, where ``auto`` leaves it open."""
+    if options.precision != "auto":
+        return options.precision
+    if options.backend != "torch":
+        return "float32"
+    size = network.size if options.size is None else options.size
+    bfloat16 = has_bfloat16(device)
+    if device.type == "cpu" and integers_pay(network, size, "bfloat16" if bfloat16 else "float32"):
+        return "int8"
+    if not bfloat16:
+        return "float32"
+    return probed_precision(lambda precision: probe_maps(network, str(device), precision))
+
+
+def chosen_steps(network: CoSaliencyNetwork, options: DetectorOptions) -> Steps:
+    """Returns what encodes and decodes, by options whose device, size and precision were chosen."""
+    size = network.size if options.size is None else options.size
+    steps: Steps
+    if options.precision == "int8":
+        steps = IntegerSteps(network, size)
+    elif options.backend == "torch":
+        steps = FastSteps(network, torch.device(options.device), options.precision)
+    else:
+        steps = open_steps(options.backend, network, size)
+    return MirroredSteps(steps) if options.flip else steps
+
+
+def probe_maps(network: CoSaliencyNetwork, device: str, precision: str) -> list[np.ndarray]:
+    """Computes maps of :func:`~cosod.inference.probe_images.drawn_group` at 128 pixels, to compare precisions on.
+
+    Args:
+        network: in evaluation mode, on the device.
+        device: where it is.
+        precision: what it computes in.
+
+    Example:
+        >>> maps = probe_maps(cosod.models.load(), "cpu", "float32")  # doctest: +SKIP
+    """
+    options = DetectorOptions(device=device, size=128, precision=precision)
+    stride = network.stride if network.keep_aspect else None
+    inputs = Inputs(as_group(drawn_group()), 128, options.max_pixels, None, stride=stride)
+    return [result.map for result in assembled(network, options).group(inputs)]

@@ -1,0 +1,82 @@
+"""The functions of the package for whoever needs no detector in hand: load, learn, apply."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cosod.inference.consensus_file import GroupConsensus
+from cosod.inference.detector import Detector
+from cosod.inference.device import choose_device
+from cosod.inference.options import DetectorOptions
+from cosod.io.images import ImageSource
+from cosod.models import registry
+from cosod.models.checkpoints import loading
+
+
+def load(
+    name_or_path: str | os.PathLike = "default",
+    device: str | None = None,
+    weights: str | os.PathLike | None = None,
+    options: DetectorOptions | None = None,
+    **changes: Any,
+) -> Detector:
+    """Loads a network and returns a detector that is ready to use.
+
+    Args:
+        name_or_path: ``"default"``, ``"accurate"``, another name of ``cosod models``, or the path of a weights
+            file: this package's ``.safetensors``, or a published ``.pth`` checkpoint.
+        device: ``"auto"`` (the default), ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
+        weights: a weights file, or the folder of a training run, in place of the package's own weights. If
+            ``name_or_path`` names a network too, the file must hold this network.
+        options: options of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
+        changes: options by name, in place of those of ``options``: ``size``, ``batch``, ``precision``, ``flip``, ...
+
+    Raises:
+        InputError: no network of this name, or an option out of range.
+        WeightsError: a weights file that is missing, damaged or of another network.
+        DeviceError: a device that is not there.
+
+    Example:
+        >>> detector = cosod.load(weights="runs/mine", device="cpu", flip=True)  # doctest: +SKIP
+    """
+    chosen = DetectorOptions.of(options, device=device, **changes)
+    choose_device(chosen.device)  # first: it fails fast
+    if weights is None:
+        network = loading.load(name_or_path)
+    else:
+        named = None if name_or_path == "default" else str(name_or_path)
+        if named is not None:
+            registry.entry(loading.ALIASES.get(named, named))  # a path in its place would be a second file
+        network = loading.load(weights, expected=named)
+    return Detector(network, options=chosen)
+
+
+def learn(
+    images: Sequence[ImageSource],
+    masks: Sequence[ImageSource | None] | None = None,
+    detector: Detector | None = None,
+    negatives: Sequence[ImageSource] | None = None,
+) -> GroupConsensus:
+    """Learns what images share, to be saved and applied to others; see :meth:`Detector.learn`.
+
+    Example:
+        >>> consensus = cosod.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])  # doctest: +SKIP
+    """
+    return (detector or load()).learn(images, masks, negatives=negatives)
+
+
+def apply(
+    consensus: GroupConsensus | Sequence[GroupConsensus],
+    images: Sequence[ImageSource],
+    detector: Detector | None = None,
+) -> Iterator:
+    """Yields index and map, or maps of several consensuses, of each image by itself; see :meth:`Detector.apply`.
+
+    Example:
+        >>> for index, saliency in cosod.apply(consensus, ["photo1.jpg", "photo2.jpg"]):  # doctest: +SKIP
+        ...     print(index, saliency.mean())
+    """
+    if detector is None:
+        first = consensus if isinstance(consensus, GroupConsensus) else next(iter(consensus), None)
+        detector = load(size=first and first.provenance.size)
+    return detector.apply(consensus, images)
