@@ -5,58 +5,58 @@ from collections.abc import Iterable
 
 
 class CosodError(Exception):
-    """Base of all errors of this package; the command line prints the message and exits with 1."""
+    """Base class of all errors of this package; the command line prints the message and exits with code 1."""
 
 
 class InputError(CosodError):
-    """A path, an image or an option that cannot be used as given."""
+    """Raised for a path, an image or an option that cannot be used as given."""
 
 
 class ImageError(InputError):
-    """One image that cannot be read; a run over many goes on without it and reports it at the end."""
+    """Raised for an image that cannot be read; a run over many images skips it and reports it at the end."""
 
 
 class WeightsError(CosodError):
-    """A weights file that is missing, damaged, or of another network."""
+    """Raised for a weights file that is missing, damaged, or of another network."""
 
 
 class DeviceError(CosodError):
-    """A device that was asked for and is not there."""
+    """Raised for a device that is not available."""
 
 
 class OutputError(CosodError):
-    """A result that cannot be written."""
+    """Raised for a result that cannot be written."""
 
 
 class TrainingError(CosodError):
-    """A training run that cannot go on."""
+    """Raised for a training run that cannot continue."""
 
 
 class ExtraError(CosodError):
-    """A feature that needs an optional dependency which is not installed."""
+    """Raised for a feature whose optional dependency is not installed."""
 
     def __init__(self, feature: str, extra: str):
         super().__init__(f"{feature} needs an optional dependency; install it with: pip install 'cosod[{extra}]'")
 
 
 class AbsentObjectWarning(UserWarning):
-    """The shared object is probably not in an image of which a cut-out or a thumbnail was asked for."""
+    """Issued if an image for a cut-out or a thumbnail probably does not show the shared object."""
 
 
 class DamagedImageWarning(UserWarning):
-    """An image that lacks a small part, as files do that were not copied to their end."""
+    """Issued for an image that lacks a small part, for instance because the file was not copied completely."""
 
 
 class UniformImageWarning(UserWarning):
-    """Images of one color, in which nothing can be found: their maps are empty."""
+    """Issued for images of a single color, whose maps are empty."""
 
 
 class SingleImageWarning(UserWarning):
-    """A group of one image: nothing is shared, the map is plain saliency."""
+    """Issued for a group of one image, which shares nothing; its map shows plain saliency."""
 
 
 def nearest(wanted: str, known: Iterable[str]) -> str:
-    """Returns the end of a sentence about a name that there is not: the nearest one, else all that there are.
+    """Returns the end of an error message about an unknown name: the nearest known name, or all of them.
 
     Example:
         >>> nearest("acurate", ["default", "accurate"])

@@ -22,7 +22,7 @@ def test_a_sample_of_every_group_once_is_the_report(make, gt):
 
 def test_one_group_cannot_be_resampled(make, gt):
     report = evaluate(make() / "cup", gt / "cup")
-    with pytest.raises(InputError, match="lay the images out by group"):
+    with pytest.raises(InputError, match="sort the images into groups"):
         bootstrap.intervals(report)
     with pytest.raises(InputError, match="give 1 or more"):
         bootstrap.intervals(evaluate(make(), gt), 0)

@@ -1,4 +1,4 @@
-"""Which of the uncertain pixels to ask for: relationship-aware diversity sampling, and PixelPick's draw."""
+"""Choice among the uncertain pixels: relationship-aware diversity sampling, and the uniform draw of PixelPick."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The loop: ask, be answered, learn, ask again. Every step leaves its result on disk, and nothing is done twice."""
+"""The loop of active learning: query, label, train, query again. The result of every step is saved to disk."""
 
 import json
 import os
@@ -109,7 +109,7 @@ class Loop:
         device: str = "auto",
         **more,
     ) -> "Loop":
-        """Begin a run, or go on with the one in ``folder``.
+        """Begins a run, or resumes the one in ``folder``.
 
         Args:
             folder: folder of the run.

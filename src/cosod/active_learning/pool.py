@@ -1,4 +1,4 @@
-"""The pool: the images that clicks are spent on, and the masks that may stand in for a person."""
+"""The pool: the images to be labeled, and the masks that may answer in place of a person."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ class Pool:
 
         Args:
             root: the folder.
-            subset: how many to take, by chance; all by default.
+            subset: number of images to choose at random; all by default.
             seed: seed of that choice.
             on_error: called for an image that cannot be read, which is left out; by default the error is raised.
 

@@ -1,4 +1,4 @@
-"""How far a round is: a bar on a terminal, and lines in a log."""
+"""Progress of a round: a bar on a terminal, or lines in a log."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""How good the final network of a run is on a test set, and the table that sets runs side by side."""
+"""Scores of the final network of a run on a test set, and the table that compares runs."""
 
 import dataclasses
 import json

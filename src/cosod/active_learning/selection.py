@@ -1,4 +1,4 @@
-"""One round of questions: attack, ensemble, uncertainty and diversity put together, image by image."""
+"""Choice of points in one round: attack, ensemble, uncertainty and diversity, image by image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From what an ensemble says of an image, clean and attacked, to how much a click would tell at each pixel."""
+"""Measures of uncertainty at each pixel, from the predictions of an ensemble for clean and attacked images."""
 
 from collections.abc import Callable
 

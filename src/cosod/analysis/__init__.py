@@ -1,4 +1,4 @@
-"""Looking into networks and training runs: the analyses of the GCoNet and GCoNet+ papers, and ablation tables.
+"""Analysis of networks and training runs: the figures of the GCoNet and GCoNet+ papers, and ablation tables.
 
 >>> import cosod
 >>> from cosod.io import find_groups

@@ -58,7 +58,7 @@ def open_test(text: str) -> TestSet:
     """Opens the test set of ``NAME=FOLDER``, or of a folder that gives the name.
 
     Raises:
-        InputError: no such set, or one without groups or masks.
+        InputError: the set does not exist, or has no groups or no masks.
 
     Example:
         >>> open_test("CoCA=sets/CoCA").name  # doctest: +SKIP
@@ -83,9 +83,9 @@ def ablate(
     protocol: str = "papers",
     say: Callable[[str], None] = print,
 ) -> list[AblationRow]:
-    """Train every recipe with every seed, and score each result on every test set.
+    """Trains every recipe with every seed, and scores each result on every test set.
 
-    What is done already is not done again: finished runs, maps, and scores of the same weights. Each run is in
+    Finished runs, maps, and scores of the same weights are kept and not computed again. Each run is in
     ``<output>/<recipe>/seed_<seed>``, its scores in ``scores.json`` there.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a network makes of one group, taken apart."""
+"""What a network computes for one group: vectors, attention, activation, and levels of the decoder."""
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator
@@ -43,7 +43,7 @@ class Activation:
 
 @dataclass(frozen=True)
 class Shown:
-    """One photo of the sheets; what was not asked for, or what the network has not, is ``None`` or empty.
+    """One photo of the sheets; what was not requested, or what the network lacks, is ``None`` or empty.
 
     Attributes:
         stem: its name.
@@ -100,7 +100,7 @@ def examine(
     on_error: Callable[[int, ImageError], None],
     on_read: Callable[[], None] = lambda: None,
 ) -> Examined | None:
-    """Run the network on a group and keep what the analyses need.
+    """Runs the network on a group, and keeps what the analyses need.
 
     All images form the consensus; the first ``images`` of them are encoded again for what is shown, so that besides
     F of the whole group only one batch of features is in memory.
@@ -109,12 +109,12 @@ def examine(
         detector: holds network, device, size and batch.
         group: the group.
         kinds: any of ``consensus``, ``attention``, ``activation``, ``decoder``: what to keep.
-        images: photos to show at most.
+        images: maximum number of photos to show.
         on_error: called with the index and the error of an image that cannot be read; it is left out.
         on_read: called after each image.
 
     Returns:
-        ``None`` where no image could be read.
+        ``None`` if no image could be read.
     """
     network = detector.network
     forward = GroupForward(network, detector.batch)  # the network itself, whose decoder is watched

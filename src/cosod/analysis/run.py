@@ -117,18 +117,18 @@ def inspect(
     images: int = 8,
     report: Callable[[dict], None] = lambda event: None,
 ) -> Inspection:
-    """Show what a network makes of groups of photos.
+    """Draws what a network computes for groups of photos.
 
-    Groups are worked through one after the other. Of each are written ``<output>/attention/<group>.png``,
-    ``activation/<group>.png`` and ``decoder/<group>.png``; of all together figures and tables in
-    ``<output>/consensus``, for which the vectors of all images stay in memory, some 2 KB an image.
+    The groups are processed one after the other. For each group, ``<output>/attention/<group>.png``,
+    ``activation/<group>.png`` and ``decoder/<group>.png`` are written; for all groups together, figures and tables in
+    ``<output>/consensus``, for which the vectors of all images stay in memory, about 2 KB per image.
 
     Args:
         detector: network, device and size.
         groups: from :func:`cosod.io.find_groups`.
         output: folder of the results.
         show: any of :data:`KINDS`; by default all that the network has.
-        images: photos on a sheet at most; all images of a group form its consensus.
+        images: maximum number of photos on a sheet; all images of a group form its consensus.
         report: called with a dictionary for each ``event``: image, failed, group.
 
     Raises:

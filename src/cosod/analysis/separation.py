@@ -63,7 +63,7 @@ class Separation:
 
 
 def separate(groups: Sequence[tuple[str, np.ndarray]]) -> Separation:
-    """Compare groups.
+    """Compares groups by the cosines of their vectors.
 
     Args:
         groups: name, and the vectors ``(N_g, C)`` of the images.

@@ -1,4 +1,4 @@
-"""Sheets of a group: its photos side by side, and under each what the network made of it."""
+"""Sheets of a group: its photos side by side, and under each what the network computed for it."""
 
 import unicodedata
 from collections.abc import Sequence

@@ -32,7 +32,7 @@ class RunLog:
     """The curves of one run.
 
     Attributes:
-        name: name of the run, for people.
+        name: name of the run in the figures.
         terms: terms of the loss; ``total`` is their weighted sum.
         lr: learning rate.
         validation: measure (``mae``, ``iou``, ``s``) -> kind (``plain``, ``distractors``) -> curve.

@@ -73,7 +73,7 @@ class Reading:
 def run(
     application: Application, source: MapSource, groups: list[Group], report: EventListener = lambda event: None
 ) -> Summary:
-    """Make an application's results for every group.
+    """Makes the results of an application for every group.
 
     Finished groups (same images, maps and options, all files there) are skipped unless ``application.overwrite``.
     An image that cannot be used is left out and reported; an output that cannot be written ends the run, and so

@@ -163,13 +163,13 @@ def watch(
     looked: Callable[[Summary], None] = lambda summary: None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Look until nothing came in for a while, or for ever.
+    """Looks into the folder again and again, until no photo has arrived for some time, or without end.
 
     Args:
         watched: the folder.
         every: seconds between two looks.
         idle: end after so many seconds without a new photo; by default never.
-        once: end when what is there is done.
+        once: whether to end when the photos that are there are processed.
         looked: called after each look with its summary.
         stop: when this is set, the look that goes on is the last.
     """

@@ -41,7 +41,7 @@ class OneFile:
 
     @property
     def shown(self) -> str:
-        """The place of the result, for people."""
+        """The place of the result, as shown in messages."""
         return "standard output" if self.standard else str(self.file)
 
     def close(self, summary) -> None:

@@ -38,7 +38,7 @@ def command(output, as_json):
 
 
 def _print_table(merged: dict) -> None:
-    click.echo(f"{'shard':>7}  {'state':<9} {'groups':>15} {'images':>19} {'failed':>7}  last word")
+    click.echo(f"{'shard':>7}  {'state':<9} {'groups':>15} {'images':>19} {'failed':>7}  last update")
     rows = {row["shard"]: row for row in merged["rows"]}
     for number in range(1, merged["shards"] + 1):
         name = f"{number}/{merged['shards']}"

@@ -31,19 +31,19 @@ class Detector:
     """Finds the object that a group of images shares.
 
     Args:
-        network: in evaluation mode; moved to the device.
-        device, size: as in the options, in place of theirs.
+        network: the network, in evaluation mode; it is moved to the device.
+        device, size: options of these names, which replace those of ``options``.
         options: options of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
-        changes: further options by name, in place of those of ``options``.
+        changes: further options by name, which replace those of ``options``.
 
     Attributes:
-        options: as they are in use: with the size, the device and the precision that were chosen.
+        options: the options in use, with the chosen size, device and precision.
         forward: the network's steps for groups of images that are read and shrunk.
         pipeline: what is made of them: presence, regions, closer looks.
 
     Raises:
-        InputError: an option out of range, or a size that the network does not take.
-        DeviceError: a device that is not there.
+        InputError: an option is out of range, or the network does not support the size.
+        DeviceError: the device is not available.
 
     Example:
         >>> detector = cosod.Detector(cosod.models.create("gconet_plus_mobile"), "cpu", 256, batch=4)
@@ -84,12 +84,12 @@ class Detector:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """Device of the network."""
         return self.forward.device
 
     @property
     def calibration(self) -> Calibration | None:
-        """How similarity becomes presence; None where the weights say nothing of it."""
+        """Calibration from similarity to presence scores; None if the weights contain none."""
         return self.pipeline.calibration
 
     @functools.cached_property
@@ -106,31 +106,31 @@ class Detector:
 
     @property
     def size(self) -> int:
-        """Side of the square that images are resized to, or that has about as many pixels as what they become."""
+        """Working size: side in pixels of the square that images are resized to, or that has about as many pixels."""
         return self.options.size
 
     @property
     def batch(self) -> int:
-        """Images that are encoded or decoded at once."""
+        """Number of images that are encoded or decoded at once."""
         return self.options.batch
 
     @property
     def max_pixels(self) -> int:
-        """Images of more pixels are refused."""
+        """Maximum number of pixels of an image; larger ones are refused."""
         return self.options.max_pixels
 
     @property
     def precision(self) -> str:
-        """``float32``, ``bfloat16`` or ``int8``: what the network computes in."""
+        """Precision of the network: ``float32``, ``bfloat16`` or ``int8``."""
         return self.options.precision
 
     @property
     def stride(self) -> int | None:
-        """Sides of the images that the network is given are multiples of it; None where they are squares."""
+        """Number of which the sides of resized images are multiples; None if they are squares."""
         return self.network.stride if self.network.keep_aspect else None
 
     def shape(self, height: int, width: int) -> tuple[int, int]:
-        """Returns height and width that an image of this height and width is resized to."""
+        """Returns the height and width to which an image of this height and width is resized."""
         return input_shape(height, width, self.size, self.stride)
 
     def inputs(self, images: Sequence[ImageSource], on_error: OnError | None = None, twice: bool = False) -> Inputs:
@@ -160,13 +160,13 @@ class Detector:
                 :func:`cosod.io.read_image`); or one array ``(N, H, W, C)`` or one tensor ``(N, C, H, W)``.
 
         Returns:
-            A float32 map ``(H, W)`` in [0, 1] for each image, at the size of the upright image. An image of one color
-            shows no object: it gets an empty map, does not count for the group, and is named in a
-            :class:`cosod.errors.UniformImageWarning`.
+            A float32 map ``(H, W)`` in [0, 1] for each image, at the size of the upright image. An image of a single
+            color shows no object: its map is empty, it does not count in the group, and a
+            :class:`cosod.errors.UniformImageWarning` names it.
 
         Raises:
-            InputError: no images.
-            ImageError: an image that cannot be read.
+            InputError: there are no images.
+            ImageError: an image cannot be read.
 
         Example:
             >>> maps = cosod.load().segment(["mug1.jpg", "mug2.jpg", "mug3.jpg"])  # doctest: +SKIP
@@ -175,20 +175,19 @@ class Detector:
         return [maps[i] for i in range(len(maps))]
 
     def detect(self, images: Sequence[ImageSource]) -> list[Result]:
-        """Finds what a group of images shares, and says whether each image holds it: :meth:`segment` with presence.
+        """Computes the map of the shared object and a presence score for each image of a group.
 
         Args:
             images: as for :meth:`segment`.
 
         Returns:
             For each image, in order, a :class:`~cosod.inference.pipeline.Result`: its ``map`` is the one of
-            :meth:`segment`, made when it is first asked for, and its ``presence`` is the probability that the shared
-            object is in the image at all (None where the network is not calibrated for it, or for a group of one
-            image).
+            :meth:`segment`, computed when it is first used, and its ``presence`` is the probability that the image
+            shows the shared object (None if the network has no calibration, or for a group of one image).
 
         Raises:
-            InputError: no images.
-            ImageError: an image that cannot be read.
+            InputError: there are no images.
+            ImageError: an image cannot be read.
 
         Example:
             >>> for result in cosod.load().detect(["mug1.jpg", "mug2.jpg", "sky.jpg"]):  # doctest: +SKIP
@@ -199,12 +198,12 @@ class Detector:
     def stream(
         self, images: Sequence[ImageSource], on_error: OnError | None = None
     ) -> Iterator[tuple[int, np.ndarray]]:
-        """Does the same as :meth:`segment`, one map after the other, for groups whose maps would not fit into memory.
+        """Does the same as :meth:`segment`, but yields the maps one by one, for groups whose maps exceed the memory.
 
         Args:
             images: as for :meth:`segment`.
-            on_error: called with the index and the error of an image that cannot be read; the group goes on
-                without it. By default the error is raised.
+            on_error: called with the index and the error of an image that cannot be read, which is then left out
+                of the group. By default the error is raised.
 
         Yields:
             Index and map, in the order of ``images``.
@@ -224,7 +223,7 @@ class Detector:
         Args:
             images: as for :meth:`segment`.
             on_error: as for :meth:`stream`.
-            consensuses: to apply to each image by itself; by default the images are a group and form their own.
+            consensuses: consensuses to apply to each image separately; by default the images are a group.
 
         Yields:
             For each image, in order, a :class:`~cosod.inference.pipeline.Result` for each consensus.
@@ -255,18 +254,18 @@ class Detector:
     ) -> Iterator[tuple[int, list[np.ndarray]]]: ...
 
     def apply(self, consensus, images, on_error=None):
-        """Find what a consensus stands for in each image by itself: any number of them, in little memory.
+        """Finds the object of a consensus in each image separately; memory does not grow with the number of images.
 
         Args:
             consensus: from :meth:`learn`, or several of them.
-            images: as for :meth:`segment`; they need have nothing in common.
+            images: as for :meth:`segment`; they need not have anything in common.
             on_error: as for :meth:`stream`.
 
         Yields:
-            Index and map, in the order of ``images``; of several consensuses index and list of maps.
+            Index and map, in the order of ``images``; for several consensuses, index and list of maps.
 
         Raises:
-            InputError: the consensus is of another network, of other weights or of another working size.
+            InputError: the consensus belongs to another network, other weights or another working size.
             ImageError: an image that cannot be read.
         """
         one = isinstance(consensus, GroupConsensus)
@@ -283,23 +282,23 @@ class Detector:
         on_error: OnError | None = None,
         negatives: Sequence[ImageSource] | None = None,
     ) -> GroupConsensus:
-        """Learns what the images share, to be saved and applied to other images.
+        """Learns what the images share, as a consensus that can be saved and applied to other images.
 
         Args:
             images: as for :meth:`segment`.
-            masks: for each image a mask of the object at the image's own size, or None; masks may be given as images
-                are. Of two levels the brighter one marks the object, of more what is brighter than half. Marked images
-                alone then say what the object is, and one of them is enough. The others count as far as what resembles
-                it is in them (not at all where presence is not calibrated).
+            masks: for each image a mask of the object at the size of the image, or None; masks may be given in the
+                same forms as images. If a mask has two values, the brighter one marks the object; otherwise values
+                above half of the range do. Marked images alone then define the object, and one of them is enough. The
+                other images count as far as they show it (not at all if presence is not calibrated).
             on_error: as for :meth:`stream`; negatives are counted after the images.
-            negatives: images of what the object is *not*, as those in which it was found by mistake; the object must
-                not be in them. Where a region of another image resembles one of these more than the object, it is
-                faded, and presence is low.
+            negatives: images of what the object is *not*, for instance images in which something was found by
+                mistake; they must not show the object. A region of another image that resembles one of them more than
+                the object is faded, and presence is low.
 
         Raises:
-            InputError: no images, or none but images of one color; a mask that marks nothing or everything, or is of
-                another size than its image; a network whose consensus cannot be kept, or cannot be marked, or that has
-                no constants for negatives.
+            InputError: there are no images, or only images of a single color; a mask marks nothing or everything, or
+                differs in size from its image; or the consensus of the network cannot be saved, cannot be computed
+                from masks, or supports no negatives.
             ImageError: an image that cannot be read.
 
         Example:

@@ -23,18 +23,18 @@ def load(
     """Loads a network and returns a detector that is ready to use.
 
     Args:
-        name_or_path: ``"default"``, ``"accurate"``, another name of ``cosod models``, or the path of a weights
-            file: this package's ``.safetensors``, or a published ``.pth`` checkpoint.
+        name_or_path: ``"default"``, ``"accurate"``, another name that ``cosod models`` lists, or the path of a weights
+            file: a ``.safetensors`` file of this package, or a published ``.pth`` checkpoint.
         device: ``"auto"`` (the default), ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
-        weights: a weights file, or the folder of a training run, in place of the package's own weights. If
-            ``name_or_path`` names a network too, the file must hold this network.
+        weights: a weights file, or the folder of a training run, to use instead of the weights of the package. If
+            ``name_or_path`` names a network too, the file must contain this network.
         options: options of detection; by default those of :class:`~cosod.inference.options.DetectorOptions`.
-        changes: options by name, in place of those of ``options``: ``size``, ``batch``, ``precision``, ``flip``, ...
+        changes: options by name, which replace those of ``options``: ``size``, ``batch``, ``precision``, ``flip``, ...
 
     Raises:
-        InputError: no network of this name, or an option out of range.
-        WeightsError: a weights file that is missing, damaged or of another network.
-        DeviceError: a device that is not there.
+        InputError: there is no network of this name, or an option is out of range.
+        WeightsError: the weights file is missing, damaged or of another network.
+        DeviceError: the device is not available.
 
     Example:
         >>> detector = cosod.load(weights="runs/mine", device="cpu", flip=True)  # doctest: +SKIP
@@ -57,7 +57,7 @@ def learn(
     detector: Detector | None = None,
     negatives: Sequence[ImageSource] | None = None,
 ) -> GroupConsensus:
-    """Learns what images share, to be saved and applied to others; see :meth:`Detector.learn`.
+    """Learns what images share, as a consensus for other images; see :meth:`cosod.Detector.learn`.
 
     Example:
         >>> consensus = cosod.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])  # doctest: +SKIP

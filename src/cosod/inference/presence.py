@@ -36,7 +36,7 @@ class Calibration(Constants):
         slope: factor of the similarity, the cosine of an image's vector and the prototype.
         offset: the constant term.
         few: makes up for prototypes of few images, which resemble a new image less.
-        auc: area under the ROC curve on groups that the fit did not see, for people.
+        auc: area under the ROC curve on groups that were not used for the fit; for information only.
     """
 
     entry = "presence"

@@ -32,7 +32,7 @@ SYSTEM_FOLDERS = frozenset(
 )
 #: Endings of folders of previews.
 SYSTEM_SUFFIXES = (".lrdata", ".cocatalogdb")
-#: What a contact sheet says of itself, so that a later run may replace it and nothing else.
+#: Mark in the metadata of a contact sheet, so that a later run may replace it and nothing else.
 SHEET_MARK = "cosod contact sheet"
 
 

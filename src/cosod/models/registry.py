@@ -23,7 +23,7 @@ class Entry:
     Attributes:
         network: its class.
         config: the frozen dataclass of its options.
-        description: one line for people.
+        description: one line for the list of networks.
         preset: the options that make this entry differ from others of the same class.
         packaged: file name of the weights that come with this package, where there are any.
     """
@@ -56,7 +56,7 @@ REGISTRY: dict[str, Entry] = {
     "gconet_plus_accurate": Entry(
         GCoNetPlusMobile,
         MobileConfig,
-        "The default's larger sister, on EfficientNet-Lite2, images at 352: more exact, at two fifths of the speed.",
+        "A larger version of the default on EfficientNet-Lite2, images at 352: more accurate, two fifths of the speed.",
         {"backbone": "efficientnet_lite2", "size": 352},
         packaged="gconet_plus_accurate.safetensors",
     ),

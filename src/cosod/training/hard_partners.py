@@ -1,4 +1,4 @@
-"""The hardest partner of a group: the one whose consensus looks most alike."""
+"""The hardest partner of a group: the group with the most similar consensus."""
 
 import torch
 from torch.nn import functional as F

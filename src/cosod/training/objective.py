@@ -1,4 +1,4 @@
-"""A step's groups in, one number out: the module that is differentiated, and that DDP wraps."""
+"""The loss of the groups of a step: the module that is differentiated, and that DDP wraps."""
 
 import torch
 from torch import Tensor, nn

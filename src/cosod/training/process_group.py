@@ -19,9 +19,9 @@ class ProcessGroup:
     """This process among those of the run.
 
     Attributes:
-        rank: its number; process 0 writes the files.
-        size: how many there are.
-        device: where it computes.
+        rank: number of this process; process 0 writes the files.
+        size: number of processes.
+        device: device that this process computes on.
     """
 
     rank: int
@@ -30,7 +30,7 @@ class ProcessGroup:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes files and talks to the user."""
+        """Whether this process writes files and messages."""
         return self.rank == 0
 
     def share(self, pairs: int) -> int:

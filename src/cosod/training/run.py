@@ -220,7 +220,7 @@ class Run:
         self.step, self.skipped, self.nearest = found["step"], found["skipped"], found["nearest"]
 
     def _data(self) -> list:
-        """Returns what is trained on, for people and to tell whether it has changed."""
+        """Returns a summary of the training data, to print and to recognize changes."""
         rows = []
         for data in self.sets:
             names = json.dumps([(item.group, item.image.name) for item in data.items]).encode()

@@ -18,7 +18,7 @@ def merge(output: Path) -> dict:
     Returns:
         ``shards`` (how many there are), ``facts`` (model and options), ``missing`` (numbers of those that never
         began), ``unfinished`` (of those that run still or were stopped), ``rows`` (for each shard number, state, time
-        of its last word, groups and images with what is planned, done and failed), ``groups`` (name, images, shard,
+        of its last update, groups and images with what is planned, done and failed), ``groups`` (name, images, shard,
         state, failed) and ``failed`` (group, image, error).
 
     Raises:

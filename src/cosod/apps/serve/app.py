@@ -142,7 +142,7 @@ def _add_groups(app: FastAPI, store: Store, worker: Worker, limits: Limits) -> N
 
     @app.delete("/api/groups/{group}", tags=["groups"], status_code=204, responses=GONE)
     async def delete_group(group: str) -> None:
-        """Cancel the group's job and delete everything of it."""
+        """Cancel the job of the group, and delete its photos and results."""
         store.delete(store.get(group))
 
 
@@ -151,7 +151,7 @@ def _add_photos(app: FastAPI, store: Store) -> None:
 
     @app.delete("/api/groups/{group}/photos/{photo}", tags=["photos"], status_code=204, responses=GONE)
     async def remove_photo(group: str, photo: str) -> None:
-        """Remove a photo. The next job goes without it."""
+        """Remove a photo. The next job does not use it."""
         store.get(group).remove(photo)
 
     @app.get("/api/groups/{group}/photos/{photo}/{view}", tags=["results"], responses={**PICTURE, **GONE})

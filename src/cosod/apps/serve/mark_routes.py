@@ -51,7 +51,7 @@ def add_marks(app: FastAPI, store: Store, limits: Limits, detector: Detector) ->
 
     @app.delete("/api/groups/{group}/photos/{photo}/mark", tags=["marks"], responses=GONE)
     async def delete_mark(group: str, photo: str) -> PhotoState:
-        """Take the mark away again."""
+        """Remove the mark."""
         found = store.get(group)
         return _stored(found, found.photo(photo), found.photo(photo).mark, None, marked=False)
 

@@ -18,7 +18,7 @@ SHOWN = 3
 
 
 class Recognized(NamedTuple):
-    """What a published state dict is: ``label`` for people, the family, and our configuration for it."""
+    """A recognized published state dict: its ``label`` in messages, its family, and the configuration for it."""
 
     label: str
     family: Family

@@ -1,4 +1,4 @@
-"""One image and its mask, changed and made ready for the network."""
+"""Augmentation of one image and its mask."""
 
 import math
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def make_example(
     objects: bool = False,
     keep_aspect: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Read one image and change it as the recipe says.
+    """Reads one image, and augments it as the recipe says.
 
     Flip and angle come with ``shot`` (order files record them); everything else is drawn from ``rng``.
 

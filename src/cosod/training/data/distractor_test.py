@@ -62,7 +62,7 @@ def make_distractors(where: str, output: Path, seed: int) -> Iterator[Concatenat
     """Writes the test of a set to ``output``: ``images/<group>/<stem>.png`` and ``gts/<group>/<stem>.png``.
 
     Both images are brought to the own one's size, concatenated, and the whole is resized back to that size. Files are
-    written whole; those that are there are kept, so that a stopped run goes on.
+    written completely; existing ones are kept, so that a stopped run can be resumed.
 
     Args:
         where: a set of groups, see :func:`cosod.training.data.training_set.read_groups`.
@@ -73,8 +73,8 @@ def make_distractors(where: str, output: Path, seed: int) -> Iterator[Concatenat
         Each image when it is there.
 
     Raises:
-        InputError: not a usable set, or a folder that holds something else.
-        OutputError: something cannot be written.
+        InputError: the set cannot be used, or the folder contains something else.
+        OutputError: a file cannot be written.
 
     Example:
         >>> count = sum(1 for _ in make_distractors("sets/MSRC", Path("distractors"), seed=0))  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""Which images meet in which step: decided by the seed alone, epoch by epoch."""
+"""Sampling of groups: which images are in which step, decided by the seed alone, epoch by epoch."""
 
 import bisect
 import itertools

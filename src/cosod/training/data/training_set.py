@@ -64,7 +64,7 @@ class TrainingSet:
     """Groups to train on.
 
     Attributes:
-        name: name of the set, for people.
+        name: name of the set in messages.
         items: all images, group after group.
         groups: group -> indices into ``items``; at least two images each, groups in the order of their labels.
         sources: sources of several sets that are drawn from by shares: the groups of each.
@@ -152,7 +152,7 @@ def read_annotations(path: Path, sampling: GroupSampling, images: Path | None = 
 def read_groups(where: str) -> tuple[str, dict[str, Pairs]]:
     """Reads the set at a place: its name, and its groups of (image, mask), checked.
 
-    Groups of one image are left out with a warning: they share nothing.
+    Groups of one image are left out with a warning, because they share nothing.
 
     Args:
         where: a folder that :func:`cosod.datasets.open` reads, or ``NAME=FOLDER`` for one set of several.
@@ -195,7 +195,7 @@ def choose_held_out(groups: Iterable[str], names: Sequence[str], count: int, see
         raise InputError(f"no group {unknown[0]!r} to hold out; {nearest(unknown[0], groups)}")
     held = sorted(names or KeyedRNG(seed, "held out").shuffled(groups)[:count], key=_natural)
     if len(groups) - len(held) < 2:
-        raise InputError(f"{len(held)} of {len(groups)} groups held out leaves none to pair; hold out fewer")
+        raise InputError(f"{len(held)} of {len(groups)} groups held out leaves none to pair; give fewer to --hold-out")
     return held
 
 
