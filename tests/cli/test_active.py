@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from cosod.cli import main
+from cosod.cli.active_run import use_of
 from tests.active_learning.made import TINY, make_pool
 
 
@@ -92,6 +93,19 @@ def test_backbone_is_looked_for_before_anything_is_asked(cosod, pool, tmp_path):
         code, _, err = cosod(*begin, backbone)
         assert code == 1 and str(backbone) in err and err.startswith("Error: ")
         assert not (tmp_path / "run").exists()
+
+
+def test_the_next_command_can_be_copied_whatever_the_folder_is_called(cosod, pool, tmp_path):
+    run = tmp_path / "my run"
+    code, _, err = cosod("active", "query", run)
+    assert code == 1 and f"cosod active query '{run}' --data IMAGES" in err
+    code, _, err = cosod("active", "label", tmp_path)
+    assert code == 1 and f"cosod active query {tmp_path} --data IMAGES" in err
+    code, _, err = cosod("active", "query", run, "--data", pool, *options())
+    assert code == 0 and f"cosod active label '{run}'" in err
+    assert (
+        use_of(run / "weights.safetensors") == f"cosod segment --weights '{run}/weights.safetensors' PHOTOS -o OUTPUT"
+    )
 
 
 def test_backbone_is_remembered(cosod, pool, tmp_path, monkeypatch):

@@ -27,6 +27,7 @@ from cosod.active_learning.state import State
 from cosod.errors import InputError
 from cosod.inference.device import choose_device
 from cosod.io.atomic_write import whole, write_text
+from cosod.io.wording import plural
 from cosod.models.backbones.imagenet import init_backbone
 from cosod.models.checkpoints import loading, reading, safetensors_file
 from cosod.models.registry import create
@@ -134,7 +135,7 @@ class Loop:
             pool.check_unchanged()
             settings = _same_settings(state, settings)
         elif pool is None:
-            raise InputError(f"{folder}: holds no active-learning run; begin one with a pool: --data FOLDER")
+            raise InputError(state.no_run())
         settings = settings or Settings()
         if not (state.folder / loading.RESULT).exists():
             _check_backbone(settings.training.network, backbone)
@@ -222,7 +223,8 @@ class Loop:
         if number == 0:
             return random_queries(self.pool, self.settings.first, self.settings.seed)
         network, snapshots = self._trained(number - 1)
-        self.say(f"round {number}: choosing {self.settings.clicks} pixels in each of {len(self.pool)} images")
+        pixels, images = plural(self.settings.clicks, "pixel"), plural(len(self.pool), "image")
+        self.say(f"round {number}: choosing {pixels} in each of {images}")
         with progress(len(self.pool), "image", f"round {number}") as update:
             return select(
                 network,
@@ -287,9 +289,10 @@ class Loop:
         after_step=lambda step: None,
     ) -> StageReport:
         share = truth.share if isinstance(truth, Targets) else 1.0
-        seen = f"{int(truth.clicks.sum())} clicks" if isinstance(truth, Targets) else "masks"
+        seen = plural(int(truth.clicks.sum()), "click") if isinstance(truth, Targets) else "masks"
         seen = "its own masks" if stage == "self" else seen
-        self.say(f"stage {stage}: {steps} steps on {seen} of {len(self.pool)} images ({share:.3%} of their pixels)")
+        images = plural(len(self.pool), "image")
+        self.say(f"stage {stage}: {plural(steps, 'step')} on {seen} of {images} ({share:.3%} of their pixels)")
         key = (self.settings.seed, "stage", stage)
         with progress(steps, "step", f"stage {stage}") as update:
 

@@ -16,6 +16,7 @@
 """
 
 import json
+import shlex
 from pathlib import Path
 
 from cosod.active_learning.points import PointSet, Queries, load_queries, save_queries
@@ -39,6 +40,11 @@ class State:
     def exists(self) -> bool:
         """Whether a run was begun here."""
         return self.pool_file.exists()
+
+    def no_run(self) -> str:
+        """Returns what to say of a folder in which no run was begun."""
+        command = f"cosod active query {shlex.quote(str(self.folder))} --data IMAGES"
+        return f"{self.folder}: holds no active-learning run; begin one with: {command}"
 
     def round(self, number: int) -> Path:
         """Returns the folder of a round, counted from 0."""
@@ -66,9 +72,7 @@ class State:
             InputError: there is no run in this folder, or its file is damaged.
         """
         if not self.exists():
-            raise InputError(
-                f"{self.folder}: holds no active-learning run; begin one with: cosod active query --data FOLDER"
-            )
+            raise InputError(self.no_run())
         return Pool.load(self.pool_file)
 
     def points(self, pool: Pool) -> PointSet:

@@ -1,5 +1,7 @@
 """``cosod active query``: chooses the points that a person should answer next."""
 
+import shlex
+
 import click
 
 from cosod.cli import choices
@@ -12,6 +14,7 @@ from cosod.cli.active_run import (
     start_of,
     take_threads,
     threads_option,
+    use_of,
 )
 from cosod.cli.one_file import refuse_file_name
 from cosod.cli.parameters import ListOf, LocalPath
@@ -84,11 +87,11 @@ def command(run, data, subset, preset, changes, seed, backbone, device, threads,
     queries = loop.asked(give_up)
     if not queries:
         weights = loop.finish()
-        say(f"All rounds are answered. Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS")
+        say(f"All rounds are answered. Weights in {weights}; use them with: {use_of(weights)}")
     else:
         points = sum(map(len, queries.values()))
         found = f"{plural(points, 'point')} in {plural(len(queries), 'image')}"
-        say(f"{found} {'waits' if points == 1 else 'wait'} for an answer: cosod active label {run}")
+        say(f"{found} {'waits' if points == 1 else 'wait'} for an answer: cosod active label {shlex.quote(str(run))}")
         if output:
             for path in write_queries(output, loop.pool, queries, wanted, image_url or LOCAL_FILES):
                 click.echo(path)

@@ -1,5 +1,6 @@
 """``cosod active run``: runs the whole loop, with masks that answer in place of a person."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def command(data, output, subset, backbone, changes, device, threads, preset, se
     take_threads(threads)
     pool, failed = read_pool(data, subset)
     weights = Loop.open(output, pool, settings, device, backbone=start_of(backbone), say=say).run()
-    say(f"Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS -o OUTPUT")
+    say(f"Weights in {weights}; use them with: {use_of(weights)}")
     if test:
         scores = score(weights, test, output / "maps", device)
         click.echo(" ".join(f"{name} {scores[name]:.4f}" for name in MEASURES))
@@ -159,6 +160,11 @@ def take_threads(threads: int | None) -> None:
     taken = set_threads(threads)
     if threads is None and taken < most:
         say(f"Computing with {taken} of {most} threads, as other programs use the machine; --threads N takes N")
+
+
+def use_of(weights: Path) -> str:
+    """Returns the command that uses weights, ready to be copied into a shell."""
+    return f"cosod segment --weights {shlex.quote(str(weights))} PHOTOS -o OUTPUT"
 
 
 def say(line: str) -> None:

@@ -124,6 +124,50 @@ def test_servers_that_have_deleted_the_photos_hear_it_again(browser, server):
     page.close()
 
 
+def refuse(page, kind):
+    """Let the server refuse what is said of photos."""
+    answer = {"detail": f"this network cannot use a {kind}; give another"}
+    page.route(f"**/{kind}", lambda route: route.fulfill(status=422, json=answer))
+
+
+def test_refused_negatives_are_taken_back_where_the_limits_are_not_known(opened, server):
+    page = opened()
+    page.route("**/api/limits", lambda route: route.abort())
+    page.reload()
+    page.set_input_files("#pick-photos", MUGS[:2])
+    page.locator("#find:enabled", has_text="Find").wait_for()
+    page.unroute("**/api/limits")
+    page.locator("#find").click()
+    done(page, 2)
+    opened_mark(page)
+    paint(page, (0.4, 0.5), (0.6, 0.5))
+    save(page)
+    find_again(page, "2 photos")
+    before = result(page, server, "map")
+    refuse(page, "negative")
+    negate(page)
+    page.locator("#problems", has_text="cannot use a negative").wait_for()
+    page.locator("#status", has_text="counts as before").wait_for()
+    assert page.locator(".negate").first.get_attribute("aria-pressed") == "false"
+    badge(page, "Reference")
+    eventually(lambda: state(page, server)["marked"])  # its mark, which a negative photo has not, is there again
+    assert page.locator("#find.main").count() == 0 and np.array_equal(result(page, server, "map"), before)
+
+
+def test_limits_that_are_known_late_take_the_button_away(opened, server):
+    page = opened()
+    known = server.client.get("/api/limits").json() | {"negatives": False}
+    page.route("**/api/limits", lambda route: route.abort())
+    page.reload()
+    page.set_input_files("#pick-photos", MUGS[:2])
+    page.locator("#find:enabled", has_text="Find").wait_for()
+    page.unroute("**/api/limits")
+    page.route("**/api/limits", lambda route: route.fulfill(json=known))
+    page.locator("#find").click()
+    done(page, 2)
+    assert page.locator(".negate:visible").count() == 0 and page.locator(".mark:visible").count() == 2
+
+
 def test_networks_that_cannot_have_no_such_button(opened, server):
     page = opened()
     page.route(

@@ -1,6 +1,7 @@
 """Marks, corrections and cut-outs on the page, in a headless browser."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -186,6 +187,53 @@ def test_a_result_is_corrected_before_it_is_cut_out(opened, server):
     save(page)
     page.locator("#status", has_text="as it was found").wait_for()
     assert np.array_equal(result(page, server, "map"), before)
+
+
+@pytest.mark.parametrize("status", [409, 413, 422])
+def test_a_refused_correction_is_taken_back(browser, server, status):
+    page = browser.new_page()  # not the one that takes every refusal for a mistake
+    page.goto(f"http://127.0.0.1:{server.port}/")
+    page.set_input_files("#pick-photos", MUGS[:2])
+    done(page, 2)
+    page.locator("[value=map]").check(force=True)
+    drawn(page, "map")
+    before = test_page.histogram(page, 0)
+    refusal = {"status": status, "json": {"detail": "the correction is not taken; paint another"}}
+    page.route("**/correction", lambda route: route.fulfill(**refusal))
+    opened_mark(page, button=".correct")
+    paint(page, (0.1, 0.1), (0.9, 0.1))
+    save(page)
+    page.locator("#problems", has_text="the correction is not taken").wait_for()
+    page.wait_for_function(
+        f"before => JSON.stringify(({test_page.HISTOGRAM})(document.querySelector('.card canvas'), 0)) === before",
+        arg=json.dumps(before, separators=(",", ":")),
+    )
+    assert "corrected" not in page.locator("#status").inner_text()
+    page.close()
+
+
+def test_messages_are_in_sight_where_the_person_is(opened):
+    page = with_photos(opened, MUGS[:4], **PHONE)
+    page.route("**/api/**", lambda route: route.abort())
+    page.evaluate("() => scrollTo(0, document.body.scrollHeight)")
+    page.locator(".card .negate").last.tap()
+    page.locator("#problems", has_text="does not answer").wait_for()
+    box = box_of(page, "#problems")
+    assert page.evaluate("scrollY") > 0 and box["y"] >= 0 and box["y"] + box["height"] <= PHONE["viewport"]["height"]
+
+
+def test_a_background_is_seen_before_the_server_answers(opened):
+    page = with_photos(opened, MUGS[:2])
+    page.route("**/cutout?**", lambda route: None)  # never answered
+    page.locator("[value=cutout]").check(force=True)
+    for chosen, shown in (("black", "rgb(0, 0, 0)"), ("own", "rgb(255, 217, 160)"), ("blur", None)):
+        page.locator("#background").select_option(chosen)
+        page.locator(".picture.busy").first.wait_for()
+        ground = "() => getComputedStyle(document.querySelector('.picture')).backgroundColor"
+        if shown:
+            page.wait_for_function(f"shown => ({ground})() === shown", arg=shown)
+    page.locator("#background").select_option("")
+    page.locator(".picture.checked:not(.busy)").first.wait_for()
 
 
 def test_background_and_size_of_cutouts(opened, server):

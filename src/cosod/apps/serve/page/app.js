@@ -11,6 +11,7 @@ const cards = [];
 const UPLOADS = 3; // at once
 const POLL = 300; // milliseconds
 const SAID = ["negative", "mark", "correction"]; // by a person, of a photo
+const REFUSED = [409, 413, 422]; // answers after which the same request has no sense
 
 let group = null;
 let limits = null;
@@ -24,7 +25,7 @@ let adding = Promise.resolve();
 /** Take files in: cards at once, uploads behind them, and a search when all are there. */
 async function add(files) {
   files = [...files]; // the browser empties its own list
-  limits ??= (await attempt(server.limits)) ?? null;
+  await attempt(askLimits);
   files = admitted(files);
   if (!files.length) return;
   const actions = { mark: markOn, correct: correctOn, negate: negateOn, remove, trouble: report };
@@ -36,6 +37,13 @@ async function add(files) {
   progress(0);
   const reading = inTurn(fresh, (card) => card.read(), 1).then(showAll);
   adding = adding.then(() => reading).then(() => upload(fresh)).then(search);
+}
+
+/** Ask what the server takes in, until it has answered once. */
+async function askLimits() {
+  if (limits) return;
+  limits = await server.limits();
+  $("#cards").classList.toggle("no-negatives", !limits.negatives);
 }
 
 function admitted(files) {
@@ -97,6 +105,7 @@ async function search() {
   }
   showState();
   const ended = await attempt(async () => {
+    await askLimits();
     await send();
     const first = await begin(mine);
     return first && follow(first, mine);
@@ -200,34 +209,40 @@ async function correctOn(card) {
   const painted = await correct(card, threshold());
   if (painted === undefined) return;
   card.painted("correction", painted);
-  await attempt(() => card.send(group, "correction"));
-  if (!card.unsent.has("correction")) tell(painted ? `${card.name} corrected` : `${card.name}: as it was found`);
+  const taken = await attempt(() => say(card, "correction"));
+  if (taken) tell(painted ? `${card.name} corrected` : `${card.name}: as it was found`);
   card.redraw();
   showState();
 }
 
 /** A photo shows what the object is not, or may show the object after all. The photo's own result follows at once. */
 async function negateOn(card) {
+  const before = stale;
   card.negate(!card.negative);
   changed(card.negative ? `${card.name} is not the object` : `${card.name} counts again`);
-  await attempt(() => card.send(group, "negative", "mark"));
+  if ((await attempt(() => say(card, "negative", "mark"))) !== false) return;
+  stale = before;
+  tell(`${card.name} counts as before`);
+  showState();
 }
 
-/** Send what was said of the photos; what the server cannot use is reported, and the rest is sent. */
+/** Send what was said of the photos. */
 async function send() {
-  for (const card of cards) while (!(await sent(card)));
+  for (const card of cards) await say(card, ...SAID);
 }
 
-/** Whether nothing of the card was refused. */
-async function sent(card) {
-  try {
-    await card.send(group, ...SAID);
-    return true;
-  } catch (error) {
-    if (error.status !== 422) throw error;
-    complain([`${card.name}: ${error.message}`]);
-    card.refused(error.kind);
-    return false;
+/** Send what was said of a photo, of these kinds; what the server refuses is reported and taken back on the page, and
+ * the rest is sent. Resolves to whether all of it was taken. */
+async function say(card, ...kinds) {
+  for (let taken = true; ; taken = false) {
+    try {
+      await card.send(group, ...kinds);
+      return taken;
+    } catch (error) {
+      if (!REFUSED.includes(error.status)) throw error;
+      complain([`${card.name}: ${error.message}`]);
+      card.refused(error.kind);
+    }
   }
 }
 
@@ -269,7 +284,6 @@ const length = (selector) => Math.min(4096, Math.max(1, Math.round(Number($(sele
 const look = () => ({ threshold: threshold(), framing: framing() });
 
 function showAll() {
-  $("#cards").classList.toggle("no-negatives", limits?.negatives === false);
   $("#framing").hidden = view() !== "cutout";
   $("#own-color").hidden = $("#background").value !== "own";
   $("#own-size").hidden = $("#size").value !== "own";
@@ -348,5 +362,5 @@ addEventListener("pageshow", (event) => {
   if (event.persisted && cards.length) search(); // back again: the photos are sent anew
 });
 
-limits ??= (await attempt(server.limits)) ?? null;
+await attempt(askLimits);
 showAll(); // a reloaded page keeps its choices

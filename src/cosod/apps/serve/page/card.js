@@ -11,6 +11,8 @@ const REST = 350;
 const FROM_SERVER = { cutout: 600, thumbnail: 480 };
 /** Presence below which a photo is said to lack the object. */
 const ABSENT = 0.5;
+/** Backgrounds of cut-outs that the page can show by itself. */
+const PLAIN = /^(white|black|#[0-9a-f]{6})$/i;
 const NAMES = { photo: "photo", map: "map", mask: "mask", cutout: "cut-out", thumbnail: "thumbnail", overlay: "overlay" };
 
 /** Cards out of sight are not drawn, so that a large group follows the slider too. */
@@ -156,11 +158,12 @@ export class Card {
     }
   }
 
-  /** Forget what the server cannot use. */
+  /** Forget what the server refused. */
   refused(kind) {
     if (kind === "negative") this.negate(false);
     else this[kind] = null;
     this.unsent.delete(kind);
+    this.correctMap();
   }
 
   /** The server has lost everything of this photo. */
@@ -219,23 +222,26 @@ export class Card {
   #draw() {
     const { group, view, look } = this.#shown;
     const { canvas, picture: frame, badge, save, correct } = this.parts;
-    const absent = this.presence < ABSENT; // false where nothing is known
+    const absent = this.presence < ABSENT && !this.correction; // false where nothing is known; a person knows better
     badge.hidden = !this.negative && !this.mark && !absent;
     badge.textContent = this.negative ? "Not this object" : this.mark ? "Reference" : "Perhaps not here";
     this.element.classList.toggle("negative", this.negative);
     correct.disabled = !this.map || this.#busy || this.negative;
     if (!this.photo) return;
     const found = this.map && view !== "photo";
-    frame.classList.toggle("checked", Boolean(found) && view === "cutout" && !look.framing.background);
+    const cut = Boolean(found) && view === "cutout";
+    const ground = cut && look.framing.background;
+    frame.classList.toggle("checked", cut && !ground);
+    frame.style.background = PLAIN.test(ground) ? ground : "";
     canvas.dataset.view = found ? view : "photo";
     if (found && view !== "thumbnail") drawView(canvas, view, this.photo, this.map, look.threshold);
     else drawPhoto(canvas, this.photo, !this.negative && this.mark && this.#markDrawn());
     this.#link(save, group, view, look);
     this.#forget();
-    if (found && FROM_SERVER[view] && !this.#busy) {
-      if (view === "thumbnail") frame.classList.add("busy");
-      this.#asking = setTimeout(() => this.#refine(group, view, look), REST);
-    } else frame.classList.toggle("busy", this.#busy);
+    const asks = found && FROM_SERVER[view] && !this.#busy;
+    const lacks = asks && (view === "thumbnail" || Object.keys(look.framing).length > 0); // the page's own picture
+    frame.classList.toggle("busy", Boolean(this.#busy || lacks));
+    if (asks) this.#asking = setTimeout(() => this.#refine(group, view, look), REST);
   }
 
   #markDrawn() {
@@ -265,12 +271,14 @@ export class Card {
     const { signal } = (this.#asked = new AbortController());
     try {
       await this.#sending;
-      if (signal.aborted || this.unsent.has("correction") || this.unsent.has("negative")) return; // it would be without it
-      const query = { ...asked(view, look), side: FROM_SERVER[view] };
-      const bitmap = await server.picture(server.viewAddress(group, this.id, view, query), signal);
       if (signal.aborted) return;
-      drawPicture(this.parts.canvas, bitmap);
-      this.parts.canvas.dataset.view = `${view} from the server`;
+      if (!this.unsent.has("correction") && !this.unsent.has("negative")) { // else it would be without these
+        const query = { ...asked(view, look), side: FROM_SERVER[view] };
+        const bitmap = await server.picture(server.viewAddress(group, this.id, view, query), signal);
+        if (signal.aborted) return;
+        drawPicture(this.parts.canvas, bitmap);
+        this.parts.canvas.dataset.view = `${view} from the server`;
+      }
     } catch (error) {
       if (signal.aborted) return;
       if (error.status === 0) this.trouble(error); // of the whole page, not of this photo
