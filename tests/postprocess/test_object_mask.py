@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 
 from cosod.errors import InputError
-from cosod.postprocess.object_mask import check_map, grab_cut, object_box, object_mask, surroundings, tidy
+from cosod.postprocess.object_mask import (
+    binary_mask,
+    check_map,
+    grab_cut,
+    object_box,
+    object_mask,
+    surroundings,
+    tidy,
+)
+from cosod.postprocess.threshold import binarize
 from tests.apps.made import iou, scene
 
 
@@ -93,3 +102,19 @@ def test_maps_that_do_not_fit():
     for wrong in (np.nan, -0.1, 1.5):
         with pytest.raises(InputError, match=r"out of \[0, 1\]"):
             check_map(np.full((2, 2), wrong), (2, 2))
+
+
+def test_parts_of_a_mask_that_are_nowhere_certain_go():
+    saliency = np.zeros((32, 32), np.float32)
+    saliency[2:12, 2:12] = 0.9  # the object
+    saliency[20:24, 2:6] = 0.55  # what is left of another
+    saliency[20:24, 20:24] = 0.55
+    saliency[21, 21] = 0.6  # fainter than the first, but an object
+    found = binary_mask(saliency, 0.5)
+    assert found[2:12, 2:12].all() and found[20:24, 20:24].all() and found.sum() == 116
+    np.testing.assert_array_equal(binary_mask(saliency, 0.1), saliency > 0.1)  # who asks for faint things gets them
+    for threshold in ("adaptive", "coseg"):
+        np.testing.assert_array_equal(binary_mask(saliency, threshold), binarize(saliency, threshold))
+    assert not binary_mask(np.zeros((4, 4), np.float32)).any()
+    faint = 0.6 * saliency  # of a faint map the best part stays
+    assert binary_mask(faint, 0.5)[2:12, 2:12].all()

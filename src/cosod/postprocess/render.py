@@ -14,7 +14,7 @@ from cosod.io.atomic_write import whole
 from cosod.io.file_names import printable
 from cosod.io.images import MAX_PIXELS, read_image
 from cosod.io.passed_over import SHEET_MARK
-from cosod.postprocess.threshold import binarize
+from cosod.postprocess.object_mask import binary_mask
 
 #: Endings of contact sheets.
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -168,5 +168,5 @@ def _column(image_file: Path, map_file: Path, threshold: float | str, cell: int,
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     saliency = cv2.resize(saliency, size, interpolation=cv2.INTER_AREA)
-    mask = binarize(saliency / 255, threshold)
+    mask = binary_mask(saliency / 255, threshold)
     return [image, np.repeat(saliency[..., None], 3, axis=2), overlay(image, mask)]

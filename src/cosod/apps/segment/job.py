@@ -9,7 +9,8 @@ import numpy as np
 from cosod.apps.absence import ABSENT_KINDS
 from cosod.errors import InputError
 from cosod.io.photo_groups import Group
-from cosod.postprocess.threshold import binarize, check_threshold
+from cosod.postprocess.object_mask import binary_mask
+from cosod.postprocess.threshold import check_threshold
 
 KINDS = ("maps", "masks", "overlays")
 #: Names in the output folder that no group may take.
@@ -28,7 +29,7 @@ class SegmentJob:
         output: folder of the results.
         save: any of ``maps`` (``<output>/<group>/<stem>.png``), ``masks`` (``<output>/masks/<group>/<stem>.png``)
             and ``overlays`` (``<output>/overlays/<group>/<stem>.jpg``).
-        threshold: threshold of masks and overlays, see :func:`cosod.postprocess.threshold.binarize`.
+        threshold: threshold of masks and overlays, see :func:`cosod.postprocess.object_mask.binary_mask`.
         outline: outline of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the
             photo's colors change (:func:`cosod.apps.cutout.cutout.cut_mask`).
         overwrite: redo groups that are finished already.
@@ -82,7 +83,7 @@ class SegmentJob:
     def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
         """Computes the mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
         if self.outline == "map":
-            return binarize(saliency, self.threshold)
+            return binary_mask(saliency, self.threshold)
         from cosod.apps.cutout.cutout import cut_mask
 
         assert image is not None

@@ -23,9 +23,8 @@ from cosod.apps.thumbnails.thumbnails import ThumbnailOptions, crop, plan_crops
 from cosod.errors import ImageError, InputError
 from cosod.io.images import read_image
 from cosod.io.photo_groups import unique_names
-from cosod.postprocess.object_mask import Box, object_box, object_mask
+from cosod.postprocess.object_mask import Box, binary_mask, object_box, object_mask
 from cosod.postprocess.render import encode, overlay, to_8bit
-from cosod.postprocess.threshold import binarize
 
 View = Literal["photo", "map", "mask", "cutout", "thumbnail", "overlay"]
 #: Folder of each view in the zip.
@@ -200,11 +199,11 @@ def _render(
     if view == "map":
         return encode(to_8bit(saliency)), "image/png"
     if view == "mask":
-        return encode(binarize(saliency, threshold)), "image/png"
+        return encode(binary_mask(saliency, threshold)), "image/png"
     image = _fit(read_image(photo.path), side)
     if view == "cutout":
         return encode(cut_out(image, saliency, frame.options(threshold, side), _presence(photo))), "image/png"
-    return encode(overlay(image, binarize(saliency, threshold)), "image/jpeg"), "image/jpeg"
+    return encode(overlay(image, binary_mask(saliency, threshold)), "image/jpeg"), "image/jpeg"
 
 
 def _map(photo: Photo, side: int | None, as_found: bool = False) -> np.ndarray:

@@ -5,6 +5,8 @@ export const SIDE = 720;
 const OUTLINE = [255, 64, 96];
 /** Half the width of the soft edge of a cut-out, in map values. */
 const SOFT = 0.1;
+/** How far above the threshold the map has to rise in a part of what is shown. */
+const CERTAIN = 0.5;
 
 export function canvasOf(width, height) {
   const canvas = document.createElement("canvas");
@@ -66,8 +68,38 @@ export function drawView(canvas, view, photo, map, threshold) {
   const image = colored
     ? photo.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, width, height)
     : new ImageData(width, height);
-  PAINTERS[view](image.data, map, threshold * 255, width);
+  PAINTERS[view](image.data, view === "map" ? map : certain(map, width, threshold), threshold * 255, width);
   context.putImageData(image, 0, 0);
+}
+
+/** The map without the parts above the threshold that are nowhere certain, as `binary_mask` of the server does it. */
+function certain(map, width, threshold) {
+  const limit = threshold * 255;
+  let most = 0;
+  for (let i = 0; i < map.length; i++) if (map[i] > most) most = map[i];
+  const needed = threshold * (1 + CERTAIN * (1 - threshold)) * most;
+  const kept = new Uint8Array(map.length);
+  const reached = new Int32Array(map.length);
+  let count = 0;
+  const reach = (i) => {
+    if (kept[i] || map[i] <= limit) return;
+    kept[i] = 1;
+    reached[count++] = i;
+  };
+  for (let i = 0; i < map.length; i++) if (map[i] >= needed) reach(i);
+  for (let next = 0; next < count; next++) {
+    const i = reached[next];
+    const x = i % width;
+    for (let row = i - width; row <= i + width; row += width) {
+      if (row < 0 || row >= map.length) continue;
+      if (x > 0) reach(row - 1);
+      reach(row);
+      if (x < width - 1) reach(row + 1);
+    }
+  }
+  const found = map.slice();
+  for (let i = 0; i < map.length; i++) if (map[i] > limit && !kept[i]) found[i] = 0;
+  return found;
 }
 
 const PAINTERS = {
