@@ -67,8 +67,8 @@ def map_options(function: Callable) -> Callable:
         click.option(
             "--threshold",
             metavar="VALUE",
-            help="Threshold of masks and overlays: a number from 0 to 1, adaptive or coseg. With a number, parts of a mask "
-            "in which the map is little above it are left out.  [default: the network's]",
+            help="Threshold of masks and overlays: a number from 0 to 1, adaptive or coseg. With a number, parts of a "
+            "mask in which the map is little above it are left out.  [default: the network's]",
         ),
         click.option(
             "--outline",
