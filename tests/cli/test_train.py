@@ -35,10 +35,10 @@ def test_list():
 
 
 def test_train_then_segment(data, tmp_path):
-    result = run(train.command, "gconet_plus_mobile", "--data", data, "-o", tmp_path / "run", "--seed", 3, *TINY)
+    result = run(train.command, "gconet_plus_mobile", "--data", data, "-o", tmp_path / "a run", "--seed", 3, *TINY)
     assert result.exit_code == 0
-    weights = tmp_path / "run" / "weights.safetensors"
-    assert f"cosod segment --weights {weights}" in result.output
+    weights = tmp_path / "a run" / "weights.safetensors"
+    assert f"cosod segment --weights '{weights}' PHOTOS" in result.output  # as a shell takes it
 
     from cosod.cli import segment
 

@@ -4,6 +4,7 @@ import warnings
 
 from cosod.errors import AbsentObjectWarning, InputError
 from cosod.inference.presence import ABSENT, Calibration
+from cosod.io.wording import hundredths
 
 #: ``keep`` treats them as any other photo, ``report`` names them and gives them no label, ``blank`` also shows no
 #: object in them.
@@ -44,7 +45,7 @@ def is_absent(presence: float | None, kind: str) -> bool:
 def absence_note(presence: float, kind: str) -> str:
     """Returns the note for the user on a photo without the object."""
     done = "nothing is shown of it" if kind == "blank" else "check the result"
-    return f"the shared object is probably not in this photo (presence {presence:.2f}): {done}"
+    return f"the shared object is probably not in this photo (presence {hundredths(presence)}): {done}"
 
 
 def warn_absent(index: int, presence: float, kind: str) -> None:

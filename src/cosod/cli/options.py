@@ -277,7 +277,7 @@ def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> Non
 def list_absent(entries: Sequence[dict]) -> None:
     """Prints the images that probably do not show the object."""
     from cosod.inference.presence import ABSENT
-    from cosod.io.wording import plural
+    from cosod.io.wording import hundredths, plural
 
     if entries:
         # Of several consensuses an image may lack more than one object.
@@ -285,7 +285,7 @@ def list_absent(entries: Sequence[dict]) -> None:
         click.echo(f"{some} without the object (presence below {ABSENT:.2f}):", err=True)
     for entry in entries:
         of = f", {entry['consensus']}" if "consensus" in entry else ""
-        click.echo(f"  {entry['image']} (presence {entry['presence']:.2f}{of})", err=True)
+        click.echo(f"  {entry['image']} (presence {hundredths(entry['presence'])}{of})", err=True)
 
 
 def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -> None:

@@ -1,5 +1,6 @@
 """``cosod train``: trains a network by a recipe."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -160,7 +161,8 @@ def command(
     read = [recipe, hold_out, start, machine["images"], *map(place_of, data)]
     guard_run(output, [*read, *weights_files(machine["init"])], machine["replay"])
     weights = train(TrainingJob(chosen, data, output, start, progress=not quiet, **machine))
-    click.echo(f"Weights in {weights}; use them with: cosod segment --weights {weights} PHOTOS -o OUTPUT", err=True)
+    then = f"cosod segment --weights {shlex.quote(str(weights))} PHOTOS -o OUTPUT"
+    click.echo(f"Weights in {weights}; use them with: {then}", err=True)
 
 
 def guard_run(output: Path, read, replay=(), parent: Path | None = None) -> None:

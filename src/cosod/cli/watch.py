@@ -12,6 +12,7 @@ from cosod.cli.apply import load_consensuses, open_for, split_consensuses, tell_
 from cosod.cli.one_file import refuse_file_name
 from cosod.cli.options import finish, map_options
 from cosod.cli.parameters import PathOrURL, threshold_value
+from cosod.io.wording import hundredths
 
 
 @click.command(short_help="Process the photos that arrive in a folder.")
@@ -86,7 +87,7 @@ def command(
         if as_json:
             click.echo(json.dumps(event, ensure_ascii=False))
         elif event["event"] == "image":
-            presence = f" (presence {event['presence']:.2f})" if "presence" in event else ""
+            presence = f" (presence {hundredths(event['presence'])})" if "presence" in event else ""
             click.echo(f"{event['image']}: {', '.join(event[kind] for kind in job.save)}{presence}", err=True)
         elif event["event"] == "failed":
             click.echo(f"could not be read: {event['error']}", err=True)

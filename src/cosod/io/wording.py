@@ -1,5 +1,7 @@
 """Numbers and nouns in messages."""
 
+import math
+
 
 def plural(count: int, noun: str, several: str = "") -> str:
     """Returns a number with its noun, in the singular or the plural.
@@ -14,3 +16,13 @@ def plural(count: int, noun: str, several: str = "") -> str:
         ('1 image', '2 images', '0 entries')
     """
     return f"{count} {noun if count == 1 else several or noun + 's'}"
+
+
+def hundredths(value: float) -> str:
+    """Returns a probability with two digits, rounded down, so that what is below a limit never reads as the limit.
+
+    Example:
+        >>> hundredths(0.4999), hundredths(0.5), hundredths(0.29)
+        ('0.49', '0.50', '0.29')
+    """
+    return f"{math.floor(100 * value + 1e-9) / 100:.2f}"
