@@ -100,10 +100,22 @@ def _mobile(network: GCoNetPlusMobile, images: Tensor, _second_pass: bool) -> Te
     pooled = F.avg_pool2d(saliency, saliency.shape[-1] // fine.shape[-1])
     similarity = matching.similarity(deep, fine, torch.sigmoid(pooled), vector)
     gate, _ = network.gate(similarity, x4, x8, fine)
-    weights = torch.softmax((gate + F.logsigmoid(saliency)).flatten(1), dim=1)
-    best = (weights * gate.flatten(1)).sum(dim=1)[:, None, None, None].clamp(-MADE_UP, network.config.lift)
-    relative = (gate - best + network.config.lift).clamp(max=network.config.lift) / (1 - DOUBT * best.clamp(max=0))
-    return torch.sigmoid(enlarge(saliency + network.config.strength * relative, images.shape[-2:]))
+    config = network.config
+    best = _best(gate, gate + F.logsigmoid(saliency)).clamp(-MADE_UP, config.lift)
+    relative = (gate - best + config.lift).clamp(max=config.lift) / (1 - DOUBT * best.clamp(max=0))
+    logits = saliency + _missing(saliency, config.raised) + config.strength * relative
+    logits = logits + _missing(logits, config.raised) * torch.exp(config.strength * (relative - config.lift))
+    return torch.sigmoid(enlarge(logits, images.shape[-2:]))
+
+
+def _best(logits: Tensor, where: Tensor) -> Tensor:
+    weights = torch.softmax(where.flatten(1), dim=1)
+    return (weights * logits.flatten(1)).sum(dim=1)[:, None, None, None]
+
+
+def _missing(logits: Tensor, level: float) -> Tensor:
+    best = _best(logits, logits)
+    return torch.minimum(level - best, best - logits.mean(dim=(1, 2, 3), keepdim=True)).clamp(min=0) / 2
 
 
 def _vgg(backbone: nn.Module, images: Tensor) -> list[Tensor]:

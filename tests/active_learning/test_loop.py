@@ -154,7 +154,7 @@ def test_wrong_answers_change_nothing(tmp_path, pool_folder):
 def test_folders_without_a_run(tmp_path):
     with pytest.raises(InputError, match="no active-learning run"):
         State(tmp_path).pool()
-    with pytest.raises(InputError, match="begin one with a pool"):
+    with pytest.raises(InputError, match="begin one with"):
         from cosod.active_learning.loop import Loop
 
         Loop.open(tmp_path)

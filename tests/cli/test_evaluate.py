@@ -165,7 +165,7 @@ def test_names_that_are_not_utf_8(run, data):
         (["--gt", "gt"], "nothing to score"),
         (["--gt", "gt", "--pred", "none"], "no such folder"),
         (["--gt", "gt", "--pred", "good", "--pred", "good/"], "two folders are named 'good'"),
-        (["--gt", "gt", "--checkpoints", "run"], "add --select"),
+        (["--gt", "gt", "--checkpoints", "run"], "--select"),
         (["--gt", "gt", "--pred", "good", "--select", "wf"], "none of the protocols"),
         (["--gt", "gt", "--pred", "good", "--skip-empty"], "coseg protocol only"),
         (["--gt", "gt", "--pred", "good", "--expect", "none.json"], "no such file"),
