@@ -18,7 +18,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-from measure_default import held_out
+from measure_default import held_out, read_truth
 from torch import Tensor
 
 import cosod
@@ -55,7 +55,7 @@ class Seen(NamedTuple):
 def load(data: Path, name: str) -> CalibrationGroup:
     images, masks = [], []
     for path in sorted((data / "images" / name).iterdir()):
-        mask = cv2.imread(str(data / "gts" / name / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE) > 127
+        mask = read_truth(data, name, path)
         if len(images) < IMAGES and 0 < mask.mean() < 1:
             images.append(read_image(path))
             masks.append(mask)

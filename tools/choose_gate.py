@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
+from measure_default import read_truth
 
 import cosod
 from cosod.evaluation.metrics.functional import s_measure
@@ -37,7 +37,7 @@ def figures(
 ) -> Iterator[list[Figures]]:
     """Yields the figures of a group's images, one list for each way."""
     paths = sorted((data / "images" / group).iterdir())[:number]
-    masks = [cv2.imread(str(data / "gts" / group / f"{p.stem}.png"), cv2.IMREAD_GRAYSCALE) > 127 for p in paths]
+    masks = [read_truth(data, group, path) for path in paths]
     encoded = detector.pipeline.encoded(detector.inputs(paths))
     found = detector.pipeline.consensus(encoded)
     network = detector.forward.steps.network

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
-from measure_default import held_out
+from measure_default import held_out, read_truth
 
 import cosod
 from cosod.inference.consensus_file import marked_attention
@@ -118,7 +117,7 @@ class Photos:
         for path in paths:
             if len(images) == IMAGES:
                 break
-            mask = cv2.imread(str(root / "gts" / group / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE) > 127
+            mask = read_truth(root, group, path)
             if 0 < mask.mean() < 1:
                 images.append(read_image(path))
                 masks.append(mask)

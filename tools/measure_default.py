@@ -31,6 +31,11 @@ def held_out() -> list[str]:
     return HELD_OUT.read_text().split()
 
 
+def read_truth(data: Path, group: str, photo: Path) -> np.ndarray:
+    """The mask ``(H, W)`` of a photo of a set ``images/<group>``, ``gts/<group>``."""
+    return cv2.imread(str(data / "gts" / group / f"{photo.stem}.png"), cv2.IMREAD_GRAYSCALE) > 127
+
+
 def linked(source: Path, groups: list[str], target: Path) -> Path:
     """A set of some groups of another, by links."""
     for part in ("images", "gts"):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from cosod.cli import main
-from cosod.cli.active_run import use_of
+from cosod.cli.detector_options import use_of
 from tests.active_learning.made import TINY, make_pool
 
 

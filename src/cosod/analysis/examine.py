@@ -16,7 +16,7 @@ from cosod.inference.detector import Detector
 from cosod.inference.group_forward import GroupForward, joined
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
-from cosod.io.prefetch import batched_by
+from cosod.io.prefetch import OnError, batched_by
 from cosod.io.tensors import shrink
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 from cosod.models.modules.affinity import affinity_of
@@ -97,7 +97,7 @@ def examine(
     group: Group,
     kinds: Collection[str],
     images: int,
-    on_error: Callable[[int, ImageError], None],
+    on_error: OnError,
     on_read: Callable[[], None] = lambda: None,
 ) -> Examined | None:
     """Runs the network on a group, and keeps what the analyses need.

@@ -1,6 +1,6 @@
 """Where the maps of a group come from: a detector, given beside the images, or files of an earlier run."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -14,12 +14,10 @@ from cosod.inference.detector import Detector
 from cosod.inference.functions import load
 from cosod.io.images import MAX_PIXELS, ImageSource, image_size, kept, read_image
 from cosod.io.photo_groups import Group
-from cosod.io.prefetch import as_group
+from cosod.io.prefetch import OnError, as_group
 from cosod.io.run_records import read_record, record_of
 from cosod.postprocess.object_mask import check_map
 from cosod.postprocess.threshold import MASK_THRESHOLD
-
-OnError = Callable[[int, ImageError], None]
 
 
 class FoundMap(NamedTuple):

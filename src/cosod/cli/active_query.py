@@ -14,8 +14,8 @@ from cosod.cli.active_run import (
     start_of,
     take_threads,
     threads_option,
-    use_of,
 )
+from cosod.cli.detector_options import use_of
 from cosod.cli.one_file import refuse_file_name
 from cosod.cli.parameters import ListOf, LocalPath
 

@@ -1,11 +1,11 @@
 """``cosod active run``: runs the whole loop, with masks that answer in place of a person."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from cosod.cli.detector_options import use_of
 from cosod.cli.one_file import refuse_file_name
 from cosod.cli.options import list_failed
 from cosod.cli.parameters import LocalPath
@@ -160,11 +160,6 @@ def take_threads(threads: int | None) -> None:
     taken = set_threads(threads)
     if threads is None and taken < most:
         say(f"Computing with {taken} of {most} threads, as other programs use the machine; --threads N takes N")
-
-
-def use_of(weights: Path) -> str:
-    """Returns the command that uses weights, ready to be copied into a shell."""
-    return f"cosod segment --weights {shlex.quote(str(weights))} PHOTOS -o OUTPUT"
 
 
 def say(line: str) -> None:

@@ -1,6 +1,7 @@
 """The options of commands that find objects, made from :class:`cosod.inference.options.DetectorOptions`."""
 
 import functools
+import shlex
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,12 @@ from cosod.inference.options import DetectorOptions, ReferenceSampling, choices_
 if TYPE_CHECKING:
     from cosod.inference.detector import Detector
 
+#: The weights that a command uses.
+weights_option = click.option(
+    "--weights",
+    type=LocalPath(),
+    help="Weights file, or folder of a training run, to use instead of the weights of the package.",
+)
 #: Parameters of commands that are options of the detector under another name.
 RENAMED = {"working_size": "size"}
 #: Parameters of :func:`network_options`, in the order of their help.
@@ -103,6 +110,11 @@ def group_options(function: Callable) -> Callable:
     return click.option("--references", type=AtLeast(0), help=what)(function)
 
 
+def use_of(weights: Path) -> str:
+    """Returns the command that uses weights, ready to be copied into a shell."""
+    return f"cosod segment --weights {shlex.quote(str(weights))} PHOTOS -o OUTPUT"
+
+
 def weights_files(weights: Path | None) -> list[Path]:
     """Returns the files that ``--weights`` may read: the file given, or that of the training run given."""
     from cosod.models.checkpoints.loading import RESULT
@@ -135,8 +147,7 @@ def _option(name: str, size: str) -> Callable:
         what = "Network to use: default, accurate, or a name that `cosod models` lists."
         return click.option("--model", default="default", show_default=True, metavar="NAME", help=what)
     if name == "weights":
-        what = "Weights file, or folder of a training run, to use instead of the weights of the package."
-        return click.option("--weights", type=LocalPath(), help=what)
+        return weights_option
     option = RENAMED.get(name, name)
     spelled = (size, name) if name == "working_size" else (f"--{name.replace('_', '-')}",)
     default, least = DEFAULTS.get(option, default_of(option)), least_of(option)

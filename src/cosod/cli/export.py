@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cosod.cli import choices
-from cosod.cli.detector_options import weights_files
+from cosod.cli.detector_options import weights_files, weights_option
 from cosod.cli.parameters import POSITIVE, LocalPath, OneOf
 
 
@@ -24,11 +24,7 @@ from cosod.cli.parameters import POSITIVE, LocalPath, OneOf
     show_default=True,
     help="Network: default, accurate, or a name that `cosod models` lists.",
 )
-@click.option(
-    "--weights",
-    type=LocalPath(),
-    help="Weights file, or folder of a training run, to use instead of the weights of the package.",
-)
+@weights_option
 @click.option(
     "--size", type=POSITIVE, help="Side in pixels of the images that the model takes.  [default: the network's]"
 )

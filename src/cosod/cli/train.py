@@ -1,11 +1,10 @@
 """``cosod train``: trains a network by a recipe."""
 
-import shlex
 from pathlib import Path
 
 import click
 
-from cosod.cli.detector_options import weights_files
+from cosod.cli.detector_options import use_of, weights_files
 from cosod.cli.one_file import refuse_file_name
 from cosod.cli.parameters import POSITIVE, LocalPath, place_of
 from cosod.errors import InputError
@@ -161,8 +160,7 @@ def command(
     read = [recipe, hold_out, start, machine["images"], *map(place_of, data)]
     guard_run(output, [*read, *weights_files(machine["init"])], machine["replay"])
     weights = train(TrainingJob(chosen, data, output, start, progress=not quiet, **machine))
-    then = f"cosod segment --weights {shlex.quote(str(weights))} PHOTOS -o OUTPUT"
-    click.echo(f"Weights in {weights}; use them with: {then}", err=True)
+    click.echo(f"Weights in {weights}; use them with: {use_of(weights)}", err=True)
 
 
 def guard_run(output: Path, read, replay=(), parent: Path | None = None) -> None:

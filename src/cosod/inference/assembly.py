@@ -39,15 +39,20 @@ def assembled(network: CoSaliencyNetwork, options: DetectorOptions) -> Pipeline:
     return Pipeline(forward, options, Calibration.read(network.extra), regions, KeptRules.read(network.extra))
 
 
+def working_size(network: CoSaliencyNetwork, options: DetectorOptions) -> int:
+    """Returns the size of the options, and the network's own where they leave it open."""
+    return network.size if options.size is None else options.size
+
+
 def chosen_precision(options: DetectorOptions, network: CoSaliencyNetwork, device: torch.device) -> str:
     """Returns the precision that is computed in, where ``auto`` leaves it open."""
     if options.precision != "auto":
         return options.precision
     if options.backend != "torch":
         return "float32"
-    size = network.size if options.size is None else options.size
     bfloat16 = has_bfloat16(device)
-    if device.type == "cpu" and integers_pay(network, size, "bfloat16" if bfloat16 else "float32"):
+    other = "bfloat16" if bfloat16 else "float32"
+    if device.type == "cpu" and integers_pay(network, working_size(network, options), other):
         return "int8"
     if not bfloat16:
         return "float32"
@@ -56,7 +61,7 @@ def chosen_precision(options: DetectorOptions, network: CoSaliencyNetwork, devic
 
 def chosen_steps(network: CoSaliencyNetwork, options: DetectorOptions) -> Steps:
     """Returns what encodes and decodes, by options whose device, size and precision were chosen."""
-    size = network.size if options.size is None else options.size
+    size = working_size(network, options)
     steps: Steps
     if options.precision == "int8":
         steps = IntegerSteps(network, size)
@@ -79,6 +84,5 @@ def probe_maps(network: CoSaliencyNetwork, device: str, precision: str) -> list[
         >>> maps = probe_maps(cosod.models.load(), "cpu", "float32")  # doctest: +SKIP
     """
     options = DetectorOptions(device=device, size=128, precision=precision)
-    stride = network.stride if network.keep_aspect else None
-    inputs = Inputs(as_group(drawn_group()), 128, options.max_pixels, None, stride=stride)
+    inputs = Inputs(as_group(drawn_group()), 128, options.max_pixels, None, stride=network.aspect_stride)
     return [result.map for result in assembled(network, options).group(inputs)]

@@ -2,15 +2,15 @@
 
 import functools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, overload
 
 import numpy as np
 import torch
 
-from cosod.errors import ImageError, InputError
-from cosod.inference.assembly import assembled, chosen_precision
+from cosod.errors import InputError
+from cosod.inference.assembly import assembled, chosen_precision, working_size
 from cosod.inference.consensus_file import GroupConsensus, check_masks
 from cosod.inference.device import choose_device
 from cosod.inference.forking import check_process, prepare_forks
@@ -19,12 +19,10 @@ from cosod.inference.pipeline import Result
 from cosod.inference.presence import Calibration
 from cosod.inference.uniform_images import tell_uniform, with_uniform
 from cosod.io.images import ImageSource
-from cosod.io.prefetch import Inputs, as_group, batched
+from cosod.io.prefetch import Inputs, OnError, as_group, batched
 from cosod.io.tensors import input_shape
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
-
-OnError = Callable[[int, ImageError], None]
 
 
 class Detector:
@@ -61,7 +59,7 @@ class Detector:
         **changes: Any,
     ):
         options = DetectorOptions.of(options, device=device, size=size, **changes)
-        options = DetectorOptions.of(options, size=network.size if options.size is None else options.size)
+        options = DetectorOptions.of(options, size=working_size(network, options))
         network.check_size(options.size)
         on_cpu = options.backend != "torch" or options.precision == "int8"
         chosen = choose_device("cpu" if on_cpu else options.device)
@@ -127,7 +125,7 @@ class Detector:
     @property
     def stride(self) -> int | None:
         """Number of which the sides of resized images are multiples; None if they are squares."""
-        return self.network.stride if self.network.keep_aspect else None
+        return self.network.aspect_stride
 
     def shape(self, height: int, width: int) -> tuple[int, int]:
         """Returns the height and width to which an image of this height and width is resized."""

@@ -15,6 +15,8 @@ from cosod.io.storage import is_remote
 from cosod.io.tensors import input_shape, shrink
 
 T = TypeVar("T")
+#: What is called with index and error of an image that cannot be read.
+OnError = Callable[[int, ImageError], None]
 
 #: Batches that :func:`batched_by` may hold back.
 HELD = 4
@@ -62,7 +64,7 @@ class Inputs:
         sources: Sequence[ImageSource],
         size: int,
         max_pixels: int,
-        on_error: Callable[[int, ImageError], None] | None,
+        on_error: OnError | None,
         twice: bool = True,
         find_uniform: bool = False,
         stride: int | None = None,

@@ -147,6 +147,11 @@ class CoSaliencyNetwork(nn.Module):
             raise InputError(f"size {size}: give a multiple of {cls.stride}, at least 32")
 
     @property
+    def aspect_stride(self) -> int | None:
+        """Number of which the sides of resized images are multiples; None if they are squares."""
+        return self.stride if self.keep_aspect else None
+
+    @property
     def whole_group_maps(self) -> bool:
         """Whether a map depends on the other images of the group beyond the consensus.
 

@@ -10,7 +10,7 @@ from cosod.errors import InputError
 from cosod.models.backbones import registry as backbones
 from cosod.models.backbones.base import four_levels, has_four_levels
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
-from cosod.models.modules.layers import enlarge, keep_statistics
+from cosod.models.modules.layers import enlarge, keep_statistics, peak
 from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described, unpack
 
 #: How much of the gate's logit is made up for where an image resembles the group most.
@@ -213,9 +213,9 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         gate, _ = self._gated(features, consensus.vector)
         saliency = features.skips[3].float()
         strength, lift, level = self.config.strength, self.config.lift, self.config.raised
-        alike = strength * (_relative(gate, saliency, lift) - lift)
-        logits = saliency + _missing(saliency, level) + strength * lift + alike
-        logits = logits + _missing(logits, level) * alike.exp()
+        alike = strength * _relative(gate, saliency, lift)
+        logits = saliency + _missing(saliency, level) + alike
+        logits = logits + _missing(logits, level) * (alike - strength * lift).exp()
         # Contiguous: two channels that stand side by side in memory are enlarged five times slower.
         both = torch.cat([logits, saliency], dim=1).contiguous()
         logits, saliency = enlarge(both, features.size).split(1, dim=1)
@@ -264,7 +264,7 @@ def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
         gate, saliency: logits of the two branches, ``(N, 1, H, W)``.
         lift: in the unit of logits, at least 0.
     """
-    best = _best(gate, gate + F.logsigmoid(saliency)).clamp(-MADE_UP, lift)
+    best = peak(gate, gate + F.logsigmoid(saliency)).clamp(-MADE_UP, lift)
     return (gate - best + lift).clamp_max(lift) / (1 - DOUBT * best.clamp_max(0))
 
 
@@ -279,14 +279,8 @@ def _missing(logits: Tensor, level: float) -> Tensor:
         logits: ``(N, 1, H, W)``.
         level: in the unit of logits.
     """
-    best = _best(logits, logits)
+    best = peak(logits, logits)
     return 0.5 * torch.minimum(level - best, best - logits.mean(dim=(1, 2, 3), keepdim=True)).clamp_min(0)
-
-
-def _best(logits: Tensor, where: Tensor) -> Tensor:
-    """Computes the mean of each image's logits by the softmax of ``where``, ``(N, 1, 1, 1)``."""
-    n = logits.shape[0]
-    return (where.view(n, -1).softmax(dim=1) * logits.view(n, -1)).sum(dim=1).view(n, 1, 1, 1)
 
 
 def _pooled(features: Features) -> Tensor:

@@ -1,7 +1,7 @@
 """One vector for what stands out in a photo: photos of like objects have vectors that point the same way."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from safetensors.numpy import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from cosod.errors import ImageError, InputError, WeightsError
+from cosod.errors import InputError, WeightsError
 from cosod.inference.detector import Detector
 from cosod.inference.group_forward import GroupForward
 from cosod.io.atomic_write import whole
 from cosod.io.images import ImageSource
+from cosod.io.prefetch import OnError
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
 from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
@@ -35,7 +36,7 @@ WEIGHTS = "weights"
 def describe(
     detector: Detector,
     images: Sequence[ImageSource],
-    on_error: Callable[[int, ImageError], None] | None = None,
+    on_error: OnError | None = None,
 ) -> tuple[list[int], np.ndarray]:
     """Averages the backbone's deepest features under each image's own saliency map.
 

@@ -1,6 +1,6 @@
 """``cosod.group``: which of many images share an object."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from cosod.errors import ImageError
 from cosod.inference.detector import Detector
 from cosod.inference.functions import load
 from cosod.io.images import ImageSource, kept
-from cosod.io.prefetch import as_group
+from cosod.io.prefetch import OnError, as_group
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def group(
     images: Sequence[ImageSource],
     detector: Detector | None = None,
     smallest: int = 2,
-    on_error: Callable[[int, ImageError], None] | None = None,
+    on_error: OnError | None = None,
 ) -> Albums:
     """Sorts images into albums whose images share an object; the number of albums is determined automatically.
 

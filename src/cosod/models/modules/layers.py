@@ -31,6 +31,12 @@ def enlarge(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
 
 
+def peak(values: Tensor, where: Tensor) -> Tensor:
+    """Computes the mean of each image's values ``(N, 1, H, W)`` by the softmax of ``where``, ``(N, 1, 1, 1)``."""
+    n = values.shape[0]  # not len(), which graphs take for a constant
+    return (where.flatten(1).softmax(dim=1) * values.flatten(1)).sum(dim=1).view(n, 1, 1, 1)
+
+
 def halves(images: Tensor, groups: int = 2) -> int:
     """Returns the numbers of images in the groups of a training batch; there are two groups unless said otherwise.
 

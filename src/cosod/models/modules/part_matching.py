@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from cosod.models.base import Consensus
 from cosod.models.modules.group_affinity import best_match
-from cosod.models.modules.layers import resize
+from cosod.models.modules.layers import peak, resize
 
 #: Parts that a consensus has.
 PARTS = 8
@@ -173,7 +173,7 @@ class PartMatching(nn.Module):
             saliency: saliency of any object, in [0, 1], ``(N, 1, H, W)``.
             vector: vector of the consensus, ``(1, V, 1, 1)`` or ``(N, V, 1, 1)``.
         """
-        n, size = deep.shape[0], fine.shape[-2:]  # not len(), which graphs take for a constant
+        size = fine.shape[-2:]
         fine = fine.float()
         prototype, parts, shares = unpack(vector.float(), self.channels)
         coarse = F.normalize(deep[:, : self.coarse].float(), dim=1)
@@ -189,9 +189,7 @@ class PartMatching(nn.Module):
         measures += self._spread(fine, saliency, torch.cat(measures[:3], dim=1)).split(1, dim=1)
         channels = []
         for measure in measures:
-            where = (10 * measure + 4 * (saliency - 1)).flatten(1).softmax(dim=1)
-            best = (where * measure.flatten(1)).sum(dim=1).view(n, 1, 1, 1)
-            channels += [measure, measure - best]
+            channels += [measure, measure - peak(measure, 10 * measure + 4 * (saliency - 1))]
         logits = _logit(saliency.clamp(MARGIN, 1 - MARGIN))
         return torch.cat([*channels, logits / 4], dim=1)
 
