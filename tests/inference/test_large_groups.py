@@ -1,4 +1,4 @@
-"""Memory of large groups: compared exactly they keep little of each image, with references they take no more than few."""
+"""Memory of large groups: compared exactly they keep little of each image, with references no more than few take."""
 
 import json
 import subprocess

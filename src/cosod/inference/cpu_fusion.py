@@ -159,8 +159,8 @@ def prefer_kept_memory() -> bool:
     """Asks the C library to keep freed memory for the next layers; returns whether it could.
 
     A network frees and asks for megabytes a hundred times in a pass; with glibc's defaults each time costs the system
-    calls and the page faults of fresh memory, a tenth of the whole on two cores. It holds for the whole process, so
-    that programs decide it, here the command line.
+    calls and the page faults of fresh memory, a tenth of the whole on two cores, and more in training. It holds for the
+    whole process, so that programs decide it, here the command line.
     """
     import ctypes
 
