@@ -3,11 +3,11 @@
     python benchmarks/training_speed.py --data DUTS_class
     python benchmarks/training_speed.py --data DUTS_class --device cuda --workers 4 8 --steps 200
 
-``ours`` is the loop of ``cosod train`` with the recipe's precision, channels last, freed memory kept, and batches made
-by so many worker processes; ``plain`` is float32 in contiguous memory by torch's own layers, with reading and
-augmentation in the training process. Both see the same images in the same order. Each is a process of its own; they take
-turns, best of ``--runs``, and the first steps of each turn, in which workers start and kernels are chosen, do not count.
-Weights begin at random. Only what is done for every step counts: no validation, no checkpoints.
+``ours`` is the loop of ``cosod train`` with the recipe's precision, channels last, freed memory kept, and batches
+made by so many worker processes; ``plain`` is float32 in contiguous memory by torch's own layers, with reading and
+augmentation in the training process. Both see the same images in the same order. Each is a process of its own; they
+take turns, best of ``--runs``, and the first steps of each turn, in which workers start and kernels are chosen, do
+not count. Weights begin at random. Only what is done for every step counts: no validation, no checkpoints.
 """
 
 import argparse
