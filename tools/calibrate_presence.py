@@ -31,6 +31,7 @@ from regression import logistic, roc_auc
 import cosod
 from cosod import doctor, models
 from cosod.inference import presence
+from cosod.inference.deep_rows import together
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
 from cosod.models.checkpoints import safetensors_file
@@ -60,7 +61,7 @@ def in_groups(network: CoSaliencyNetwork, photos: Photos, rng: np.random.Generat
             for share in SHARES:
                 own = rng.permutation(len(group.deep))[: max(2, round(size * (1 - share)))]
                 others = list(photos.others(number, group.source, rng))[: round(len(own) * share / (1 - share))]
-                deep = torch.cat([group.deep[own], photos.deep(others)]) if others else group.deep[own]
+                deep = together([group.deep[own], photos.deep(others)]) if others else group.deep[own]
                 vectors = presence.pooled(deep, network.consensus(Features((), deep, (0, 0))).attention)
                 found = presence.resemblance(vectors, torch.ones(len(deep)))
                 for i, (alike, references) in enumerate(zip(*(f.tolist() for f in found), strict=True)):

@@ -11,9 +11,9 @@ from measure_default import held_out, read_truth
 
 import cosod
 from cosod.inference.consensus_file import marked_attention
+from cosod.inference.deep_rows import together
 from cosod.inference.region_filter import descriptors
 from cosod.io.images import read_image
-from cosod.io.tensors import PIXELS
 from cosod.models.base import Output
 from cosod.training.data.coarse_labels import CoarseLabels
 
@@ -32,10 +32,9 @@ UNNAMED = "DUTS_rest"
 
 
 class Encoded(NamedTuple):
-    """F of the images of a group, ``(N, C, 1, P)``, and their masks as attention, ``(N, 1, 1, P)``.
+    """F of the images of a group, and their masks as attention with one channel.
 
-    Images have grids of different shapes; P is the same for all, and what is missing is zero
-    (:class:`cosod.inference.deep_rows.DeepRows`).
+    Both are tensors of :class:`cosod.inference.deep_rows.DeepRows`: images may have grids of different shapes.
 
     Attributes:
         source: name of the set.
@@ -101,8 +100,8 @@ class Photos:
         return [own, *([EVERYDAY] if EVERYDAY in named else [])] if own == UNNAMED else named
 
     def deep(self, chosen: list[tuple[int, int]]) -> torch.Tensor:
-        """F of photos, given by group and image, ``(N, C, 1, P)``."""
-        return torch.stack([self.groups[g].deep[i] for g, i in chosen])
+        """F of photos, given by group and image, as :class:`cosod.inference.deep_rows.DeepRows` has them."""
+        return together([self.groups[g].deep[i : i + 1] for g, i in chosen])
 
     def _without(self, group: Encoded, other: Encoded, name: str) -> bool:
         if other.source == EVERYDAY:
@@ -122,7 +121,6 @@ class Photos:
                 images.append(read_image(path))
                 masks.append(mask)
                 names.append(path.stem)
-        places = int(PIXELS[1] * detector.size**2 / detector.network.stride**2)
         deep: dict[int, torch.Tensor] = {}
         marks: dict[int, torch.Tensor] = {}
         regions: dict[int, torch.Tensor] = {}
@@ -131,19 +129,14 @@ class Photos:
             output = detector.forward.alone(features, detector.network.consensus(features))
             for (row, _), one, f in zip(part, _rows(output), features.deep.split(1), strict=True):
                 mask = masks[row]
-                deep[row] = _in_a_row(f[0].float().cpu(), places)
-                marks[row] = _in_a_row(marked_attention(mask, mask.shape, f.shape[-2:], mask.size), places)
+                deep[row] = f.float().cpu()
+                marks[row] = marked_attention(mask, mask.shape, f.shape[-2:], mask.size)[None]
                 regions[row] = descriptors(one, f)
         rows = sorted(deep)
         kind = self.classes.of.get(group, group) if root.name == CLASSES else _plain(group)
         photos = frozenset(path.stem for path in paths)
-        found = (torch.stack([of[row] for row in rows]) for of in (deep, marks))
+        found = (together([of[row] for row in rows]) for of in (deep, marks))
         return Encoded(root.name, kind, *found, [regions[row] for row in rows], [names[row] for row in rows], photos)
-
-
-def _in_a_row(grid: torch.Tensor, places: int) -> torch.Tensor:
-    """A tensor ``(C, h, w)`` as ``(C, 1, places)``, what is missing being zero."""
-    return torch.nn.functional.pad(grid.flatten(1), (0, places - grid[0].numel()))[:, None]
 
 
 def _rows(output: Output) -> Iterator[Output]:

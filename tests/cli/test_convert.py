@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from click.testing import CliRunner
 
 from cosod.cli.convert import command
 from cosod.errors import InputError, OutputError, WeightsError
 from cosod.models import create, load, to_published
 from cosod.models.checkpoints.safetensors_file import describe
+from tests.cli.command_line import run
 
 
 @pytest.fixture(scope="module")
@@ -18,22 +18,18 @@ def checkpoint(tmp_path_factory):
     return path
 
 
-def run(*arguments):
-    return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
-
-
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
 def test_there_and_back(tmp_path, suffix):
     torch.manual_seed(0)
     state = to_published(create("gconet_plus", groups=3))
     source, ours, back = tmp_path / "a.pth", tmp_path / "a.safetensors", tmp_path / f"back.{suffix}"
     torch.save(state, source)
-    result = run(source, ours)
+    result = run(command, source, ours)
     assert result.exit_code == 0
     assert f"{source} is gconet_plus with 17.5 million parameters" in result.output
     assert describe(ours).extra == {"converted_from": "a.pth"}
     assert load(ours).config.confidence == "released"
-    assert "published layout" in run("--to-published", ours, back).output
+    assert "published layout" in run(command, "--to-published", ours, back).output
     if suffix == "pth":
         again = torch.load(back, weights_only=True)
     else:
@@ -48,8 +44,8 @@ def test_blocks_that_are_one_go_there_and_back(tmp_path):
     state = to_published(create("ssnm_reference", groups=3, channels=8))
     source, ours, back = tmp_path / "a.pth", tmp_path / "a.safetensors", tmp_path / "back.safetensors"
     torch.save(state, source)
-    assert "is ssnm_reference with" in run(source, ours).output
-    assert run("--to-published", ours, back).exit_code == 0
+    assert "is ssnm_reference with" in run(command, source, ours).output
+    assert run(command, "--to-published", ours, back).exit_code == 0
     from safetensors.torch import load_file
 
     again = load_file(back)
@@ -61,15 +57,15 @@ def test_does_not_overwrite(checkpoint, tmp_path):
     output = tmp_path / "out.safetensors"
     output.write_text("mine")
     with pytest.raises(OutputError, match=r"exists; .*--overwrite"):
-        run(checkpoint, output)
+        run(command, checkpoint, output)
     assert output.read_text() == "mine"
-    assert "is gconet with" in run("--overwrite", checkpoint, output).output
+    assert "is gconet with" in run(command, "--overwrite", checkpoint, output).output
     assert describe(output).name == "gconet"
 
 
 def test_output_must_be_safetensors(checkpoint, tmp_path):
     with pytest.raises(InputError, match=r"out\.pth: .* give a name that ends in \.safetensors"):
-        run(checkpoint, tmp_path / "out.pth")
+        run(command, checkpoint, tmp_path / "out.pth")
 
 
 def test_unused_zeros_take_no_room(checkpoint):
@@ -80,5 +76,5 @@ def test_something_else(tmp_path):
     source = tmp_path / "other.pth"
     torch.save({"a": torch.zeros(1)}, source)
     with pytest.raises(WeightsError, match="not a checkpoint of GCoNet"):
-        run(source, tmp_path / "out.safetensors")
+        run(command, source, tmp_path / "out.safetensors")
     assert not (tmp_path / "out.safetensors").exists()

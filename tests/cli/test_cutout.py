@@ -8,12 +8,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from tests.apps.made import scene, write_groups
-from tests.cli.command_line import cosod
+from tests.cli.command_line import cosod, files
 from tests.io import profiles
-
-
-def files(folder):
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and ".cosod" not in p.parts)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tests.apps.made import scene
-from tests.cli.command_line import cosod
+from tests.cli.command_line import cosod, files
 
 SMALL = ["--working-size", 64]
 
@@ -14,10 +14,6 @@ SMALL = ["--working-size", 64]
 def photo(path, seed=0):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(scene(60, 80, (36 + 4 * seed, 30), 15, seed)[0]).save(path)
-
-
-def files(folder):
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and ".cosod" not in p.parts)
 
 
 def test_results_inside_the_photos_are_left_out_and_said(tmp_path, capsys):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.command_line import cosod
+from tests.cli.command_line import cosod, files
 
 FAST = ["--size", "64"]
 
@@ -30,10 +30,6 @@ def photos(tmp_path):
         for i in range(3):
             photo(tmp_path / "photos" / group / f"{i}.jpg", i)
     return tmp_path / "photos"
-
-
-def files(folder):
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and ".cosod" not in p.parts)
 
 
 def test_maps_are_8_bit_and_as_large_as_the_photos(photos, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.apps.made import scene
-from tests.cli.command_line import cosod
+from tests.cli.command_line import cosod, files
 
 FAST = {"segment": ["--size", 64], "cutout": ["--working-size", 64, "--method", "alpha"]}
 FAST["thumbnails"] = ["--working-size", 64]
@@ -24,10 +24,6 @@ def P(tmp_path, monkeypatch):
         photo(tmp_path / "P" / f"{i}.jpg", i)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "P"
-
-
-def files(folder):
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and ".cosod" not in p.parts)
 
 
 def test_the_map_of_a_photo_that_was_replaced_is_not_used(P, capsys):

@@ -5,11 +5,11 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
 
 from cosod.cli import ablate, make_distractors, train
 from cosod.errors import InputError, WeightsError
 from cosod.training.config.recipe import recipe_names
+from tests.cli.command_line import run
 from tests.training.made import make_set
 
 HERE = ("--workers", "0", "--device", "cpu", "-q", "--backbone", "none")
@@ -21,10 +21,6 @@ TINY = ("--batch", "3", "--size", "64", *HERE, *(part for change in CHANGES for 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     return make_set(tmp_path_factory.mktemp("cli") / "made")
-
-
-def run(command, *arguments):
-    return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
 
 
 def test_list():

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.apps.made import scene
-from tests.cli.command_line import cosod
+from tests.cli.command_line import cosod, files
 from tests.cli.test_inputs_are_kept import refused
 
 FAST = ["--every", 0.1, "--once", "--size", 64]
@@ -30,10 +30,6 @@ def d(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     assert cosod("learn", "refs", "-o", "mug.consensus", "--size", 64) == 0
     return tmp_path
-
-
-def files(folder):
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and ".cosod" not in p.parts)
 
 
 def done(capsys, *more):

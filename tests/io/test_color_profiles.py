@@ -11,13 +11,6 @@ from cosod.io.images import read_image, read_reduced
 from tests.io import profiles
 
 
-@pytest.fixture
-def picture():
-    """48 x 64, smooth: red grows to the right, green downwards."""
-    y, x = np.mgrid[:48, :64]
-    return np.stack([x * 4, y * 5, np.full_like(x, 60)], axis=2).astype(np.uint8)
-
-
 def converted(image, profile):
     """What the library behind Pillow makes of an image under a profile."""
     source = ImageCms.getOpenProfile(io.BytesIO(profile))

@@ -15,12 +15,6 @@ from cosod.io.images import read_image
 NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}
 
 
-@pytest.fixture
-def picture():
-    y, x = np.mgrid[:48, :64]
-    return np.stack([x * 4, y * 5, np.full_like(x, 60)], axis=2).astype(np.uint8)
-
-
 def test_the_list_holds_all_that_pillow_reads():
     Image.init()
     endings = {ending for ending, name in Image.registered_extensions().items() if name in Image.OPEN}

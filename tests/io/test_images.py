@@ -17,13 +17,6 @@ from cosod.io.images import image_size, read_image, read_reduced
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture
-def picture():
-    """48 x 64, smooth, so that lossy formats keep it: red grows to the right, green downwards."""
-    y, x = np.mgrid[:48, :64]
-    return np.stack([x * 4, y * 5, np.full_like(x, 60)], axis=2).astype(np.uint8)
-
-
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp", "tiff", "gif", "ppm"])
 def test_formats(tmp_path, picture, ending):
     path = tmp_path / f"a.{ending}"

@@ -13,7 +13,6 @@ from cosod.errors import ExtraError, InputError
 #: How a click becomes labels. ``gt_in_region`` takes the mask at every pixel of the clicked superpixel, as the
 #: published code does: it reads dense labels that nobody clicked, and its results say nothing about clicks.
 MODES = ("points", "superpixels", "gt_in_region")
-LEAKING = frozenset({"gt_in_region"})
 
 
 @dataclass(frozen=True)

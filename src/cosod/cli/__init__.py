@@ -1,9 +1,7 @@
 """The ``cosod`` command. One file a verb; a verb is imported when it is called, so that ``--help`` is instant."""
 
 import contextlib
-import difflib
 import errno
-import importlib
 import io
 import os
 import sys
@@ -11,6 +9,7 @@ import warnings
 
 import click
 
+from cosod.cli.verbs import VerbGroup
 from cosod.errors import CosodError
 
 #: Verb -> its line in ``cosod --help``. The verb's module here, with ``_`` for ``-``, has a click command ``command``.
@@ -38,33 +37,12 @@ VERBS = {
 }
 
 
-def refuse_verb(context: click.Context, given: str, known: list[str]) -> None:
-    """Raises click's error for a command that does not exist, with the nearest one that does."""
-    likely = difflib.get_close_matches(given.casefold(), known, 1, 0.5) or [n for n in known if n.startswith(given[:3])]
-    hint = f"did you mean {likely[0]}?" if likely else f"see {context.command_path} --help for the commands"
-    raise click.UsageError(f"there is no command {given!r}; {hint}", context)
-
-
-class _Verbs(click.Group):
-    def list_commands(self, ctx):
-        return list(VERBS)
-
-    def get_command(self, ctx, name):
-        if name not in VERBS:
-            return None
-        return importlib.import_module(f"cosod.cli.{name.replace('-', '_')}").command
-
-    def resolve_command(self, ctx, args):
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
-            refuse_verb(ctx, args[0], list(VERBS))
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx, formatter):
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
-
-
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=VerbGroup,
+    verbs=VERBS,
+    modules="cosod.cli.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="cosod")
 def root():
     """Co-salient object detection: find the object that a group of photos shares, pixel by pixel.

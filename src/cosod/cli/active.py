@@ -1,10 +1,8 @@
 """``cosod active``: trains on clicks in place of masks. Each subcommand has a file, imported when it is called."""
 
-import importlib
-
 import click
 
-from cosod.cli import refuse_verb
+from cosod.cli.verbs import VerbGroup
 
 #: Subcommand -> its line in ``cosod active --help``. ``cosod.cli.active_<name>`` has a click command ``command``.
 COMMANDS = {
@@ -16,25 +14,6 @@ COMMANDS = {
 }
 
 
-class _Commands(click.Group):
-    def list_commands(self, ctx):
-        return list(COMMANDS)
-
-    def get_command(self, ctx, name):
-        if name not in COMMANDS:
-            return None
-        return importlib.import_module(f"cosod.cli.active_{name}").command
-
-    def resolve_command(self, ctx, args):
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            refuse_verb(ctx, args[0], list(COMMANDS))
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx, formatter):
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=_Commands)
+@click.group(cls=VerbGroup, verbs=COMMANDS, modules="cosod.cli.active_")
 def command():
     """Train a saliency network on ten clicks per image, at points that the network itself chooses (ASTE-AL)."""

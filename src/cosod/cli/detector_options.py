@@ -15,6 +15,14 @@ from cosod.inference.options import DetectorOptions, ReferenceSampling, choices_
 if TYPE_CHECKING:
     from cosod.inference.detector import Detector
 
+#: The network that a command uses.
+model_option = click.option(
+    "--model",
+    default="default",
+    show_default=True,
+    metavar="NAME",
+    help="Network to use: default, accurate, or a name that `cosod models` lists.",
+)
 #: The weights that a command uses.
 weights_option = click.option(
     "--weights",
@@ -144,8 +152,7 @@ def _network(
 
 def _option(name: str, size: str) -> Callable:
     if name == "model":
-        what = "Network to use: default, accurate, or a name that `cosod models` lists."
-        return click.option("--model", default="default", show_default=True, metavar="NAME", help=what)
+        return model_option
     if name == "weights":
         return weights_option
     option = RENAMED.get(name, name)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cosod.cli import choices
-from cosod.cli.detector_options import weights_files, weights_option
+from cosod.cli.detector_options import model_option, weights_files, weights_option
 from cosod.cli.parameters import POSITIVE, LocalPath, OneOf
 
 
@@ -18,12 +18,7 @@ from cosod.cli.parameters import POSITIVE, LocalPath, OneOf
     type=LocalPath(),
     help="File to write, ending in .onnx, .xml or .pt.",
 )
-@click.option(
-    "--model",
-    default="default",
-    show_default=True,
-    help="Network: default, accurate, or a name that `cosod models` lists.",
-)
+@model_option
 @weights_option
 @click.option(
     "--size", type=POSITIVE, help="Side in pixels of the images that the model takes.  [default: the network's]"

@@ -78,7 +78,7 @@ def known(name: str) -> SetInfo | None:
         >>> known("co-sal 2015").name
         'CoSal2015'
     """
-    return _by_name().get(_plain(name))
+    return _by_name().get(plain_name(name))
 
 
 def lookup(name: str) -> SetInfo:
@@ -100,8 +100,14 @@ def lookup(name: str) -> SetInfo:
 
 @functools.cache
 def _by_name() -> dict[str, SetInfo]:
-    return {_plain(name): entry for entry in catalogue() for name in (entry.name, *entry.aliases)}
+    return {plain_name(name): entry for entry in catalogue() for name in (entry.name, *entry.aliases)}
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Returns a name in small letters without hyphens, underscores and spaces, by which spellings are compared.
+
+    Example:
+        >>> plain_name("MSRA-B") == plain_name("msra b")
+        True
+    """
     return "".join(c for c in name.casefold() if c not in "-_ ")

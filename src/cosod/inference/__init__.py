@@ -1,1 +1,1 @@
-"""From images to maps: the detector, and the steps between it and a network."""
+"""Detection: the detector, and the steps from images to maps."""

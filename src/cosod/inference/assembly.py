@@ -1,4 +1,4 @@
-"""What a detector is composed of, by its options: precision, steps and pipeline."""
+"""Composition of a detector from its options: precision, steps and pipeline."""
 
 import numpy as np
 import torch
@@ -21,14 +21,14 @@ from cosod.models.base import CoSaliencyNetwork, Steps
 
 
 def assembled(network: CoSaliencyNetwork, options: DetectorOptions) -> Pipeline:
-    """Composes the pipeline of a network from options whose device, size and precision are chosen.
+    """Composes the pipeline of a network.
 
     Args:
-        network: in evaluation mode, on the device.
-        options: ``device``, ``size`` and ``precision`` are those that are computed with.
+        network: network in evaluation mode, on the device.
+        options: options whose ``device``, ``size`` and ``precision`` are final (neither None nor ``auto``).
 
     Raises:
-        InputError: a precision or a backend that this network cannot be computed in.
+        InputError: the network does not support the precision or the backend.
         ExtraError: the package of a backend is missing.
 
     Example:
@@ -40,12 +40,12 @@ def assembled(network: CoSaliencyNetwork, options: DetectorOptions) -> Pipeline:
 
 
 def working_size(network: CoSaliencyNetwork, options: DetectorOptions) -> int:
-    """Returns the size of the options, and the network's own where they leave it open."""
+    """Returns the size of the options, or the default size of the network if they have none."""
     return network.size if options.size is None else options.size
 
 
 def chosen_precision(options: DetectorOptions, network: CoSaliencyNetwork, device: torch.device) -> str:
-    """Returns the precision that is computed in, where ``auto`` leaves it open."""
+    """Returns the precision of the options, or the chosen one if it is ``auto``."""
     if options.precision != "auto":
         return options.precision
     if options.backend != "torch":
@@ -60,7 +60,7 @@ def chosen_precision(options: DetectorOptions, network: CoSaliencyNetwork, devic
 
 
 def chosen_steps(network: CoSaliencyNetwork, options: DetectorOptions) -> Steps:
-    """Returns what encodes and decodes, by options whose device, size and precision were chosen."""
+    """Returns the steps that encode and decode, for options whose device, size and precision are final."""
     size = working_size(network, options)
     steps: Steps
     if options.precision == "int8":
@@ -76,9 +76,9 @@ def probe_maps(network: CoSaliencyNetwork, device: str, precision: str) -> list[
     """Computes maps of :func:`~cosod.inference.probe_images.drawn_group` at 128 pixels, to compare precisions on.
 
     Args:
-        network: in evaluation mode, on the device.
-        device: where it is.
-        precision: what it computes in.
+        network: network in evaluation mode, on the device.
+        device: device of the network.
+        precision: precision of the computation.
 
     Example:
         >>> maps = probe_maps(cosod.models.load(), "cpu", "float32")  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""Saved consensuses: what the images of a group share, saved to a file and applied to other images later."""
+"""Saved consensuses, which are learned from a group, saved to a file, and applied to other images later."""
 
 import hashlib
 import json
@@ -22,8 +22,8 @@ from cosod.io.images import ImageSource, read_levels
 from cosod.io.levels import marked
 from cosod.models.base import Consensus
 
-#: Raised when files of this version could not be read by the code before it. A consensus without negatives is still
-#: written in the first format.
+#: Version of the format; it is increased when earlier versions of the package cannot read the files. A consensus
+#: without negatives is written in version 1.
 FORMAT = 2
 KEY = "cosod_consensus"
 TENSORS = ("vector", "prototype")
@@ -31,7 +31,7 @@ TENSORS = ("vector", "prototype")
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a consensus comes from.
+    """The origin of a consensus: the network, and the images that it was learned from.
 
     Attributes:
         model: registered name of the network.
@@ -41,7 +41,7 @@ class Provenance:
         marked: number of these images that had a mask.
         references: effective number of images, given their weights.
         presence_mean, presence_std: mean and standard deviation of the presence scores of these images, if any.
-        negatives: number of photos of what the object is not.
+        negatives: number of negative photos.
     """
 
     model: str
@@ -64,12 +64,12 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False)
 class GroupConsensus:
-    """What the images of one group share, from :meth:`cosod.Detector.learn`.
+    """What the images of a group share, as :meth:`cosod.Detector.learn` returns it.
 
     Attributes:
         vector: the consensus, ``(V,)`` float32 on the CPU; most networks multiply features by it.
         prototype: mean of F under the attention, ``(C,)``, with which images are compared for their presence scores.
-        provenance: where it comes from.
+        provenance: origin of the consensus.
         negatives: unit vectors ``(M, C)`` of what the object is not, see :mod:`cosod.inference.negatives`; None if
             there are none.
     """
@@ -80,12 +80,12 @@ class GroupConsensus:
     negatives: Tensor | None = None
 
     def alone(self) -> Consensus:
-        """Returns the consensus as networks take it for images each by itself: ``vector`` as ``(1, C, 1, 1)``."""
+        """Returns the consensus for a network that segments images separately, with ``vector`` as ``(1, V, 1, 1)``."""
         return Consensus(self.vector[None, :, None, None])
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of the contents."""
+        """Short hash of the content."""
         data = b"".join(tensor.numpy().tobytes() for tensor in self._tensors().values())
         return hashlib.sha256(data + repr(self.provenance).encode()).hexdigest()[:16]
 
@@ -106,7 +106,7 @@ class GroupConsensus:
         with whole(path) as temporary:
             try:
                 save_file({name: t.contiguous() for name, t in self._tensors().items()}, temporary, metadata)
-            except SafetensorError as error:  # how this library reports a full disk
+            except SafetensorError as error:  # safetensors raises it for a full disk
                 raise OSError(str(error)) from error
 
     @classmethod
@@ -127,7 +127,7 @@ class GroupConsensus:
                 if int(metadata[KEY]) > FORMAT:
                     raise InputError(f"{path} has format {metadata[KEY]}, newer than this version reads; update cosod")
                 provenance = Provenance(**json.loads(metadata.get("provenance") or metadata["facts"]))
-                # Copied, since at the alignment of the file sums may round otherwise than they did.
+                # Copied, because sums may be rounded differently with the memory alignment of the file.
                 vector, prototype = (file.get_tensor(name).clone() for name in TENSORS)
                 negatives = file.get_tensor("negatives").clone() if provenance.negatives else None
             if not vector.ndim == prototype.ndim == 1 or not _usable(vector, prototype):
@@ -142,7 +142,7 @@ class GroupConsensus:
 
 
 def is_consensus(path: Path) -> bool:
-    """Whether a file was written by :meth:`GroupConsensus.save`, of whatever version."""
+    """Returns whether a file was written by :meth:`GroupConsensus.save`, in any version."""
     try:
         with text_path(path) as name, safe_open(name, framework="pt") as file:
             return KEY in (file.metadata() or {})
@@ -155,27 +155,27 @@ def _usable(*vectors: Tensor) -> bool:
 
 
 def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, int], max_pixels: int) -> Tensor:
-    """Converts a mask to attention: its share of each cell of the feature grid, summing to one.
+    """Converts a mask to attention: the area of the mask in each cell of the feature grid, normalized to the sum one.
 
     Args:
-        mask: anything that :func:`cosod.io.read_image` takes. Of two levels the brighter one marks the object; of more,
-            what is brighter than half.
-        size: height and width of the upright image that it belongs to.
+        mask: any source that :func:`cosod.io.read_image` takes. If a mask has two values, the brighter one marks the
+            object; otherwise values above half of the range do.
+        size: height and width of the upright image of the mask.
         grid: height and width of F.
-        max_pixels: larger masks are refused.
+        max_pixels: maximum number of pixels of the mask.
 
     Returns:
         ``(1, h, w)`` float32.
 
     Raises:
         ImageError: the mask cannot be read.
-        InputError: it is of another size than its image, marks nothing, or marks everything.
+        InputError: the mask differs in size from its image, marks nothing, or marks everything.
     """
     name = f"the mask {os.fspath(mask)!s}" if isinstance(mask, str | os.PathLike) else "the mask that was given"
     try:
         levels = read_levels(mask, max_pixels)
     except ImageError as error:
-        raise InputError(str(error)) from error  # a run may go on without an image, not without what it was shown
+        raise InputError(str(error)) from error  # an InputError, because images may be skipped, but masks may not
     if levels.shape != size:
         found, wanted = (f"{width} x {height}" for height, width in (levels.shape, size))
         raise InputError(f"{name} is {found} pixels, its image {wanted}; give a mask of the image's own size")
@@ -186,7 +186,7 @@ def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, 
 
 
 def check_masks(masks: Sequence[ImageSource | None] | None, images: int) -> Sequence[ImageSource | None]:
-    """Returns ``masks`` with an entry for each image; raises InputError where their number is another."""
+    """Returns ``masks`` with an entry for each image; raises InputError if their number differs."""
     if masks is None:
         return [None] * images
     if (

@@ -1,4 +1,4 @@
-"""The two costly steps of a network, faster: normalization folded, activations fused, bfloat16 where asked for."""
+"""Faster encoding and decoding: batch normalization is folded, activations are fused, and bfloat16 is optional."""
 
 import contextlib
 import copy
@@ -13,12 +13,12 @@ from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 
 
 def fold(network: nn.Module) -> None:
-    """Folds batch normalization into the convolution before it, in place: the same answers, a quarter faster.
+    """Folds batch normalization into the convolution before it, in place, which saves a quarter of the time.
 
-    Found are neighbors in a sequence, and ``conv1`` with ``bn1`` (``conv2`` with ``bn2``, ...) of one module.
+    The pairs are neighbors in a sequence, and ``conv1`` with ``bn1`` (``conv2`` with ``bn2``, ...) of the same module.
 
     Args:
-        network: in evaluation mode, its statistics final.
+        network: network in evaluation mode.
     """
     for module in network.modules():
         children = module._modules
@@ -31,11 +31,11 @@ def fold(network: nn.Module) -> None:
 
 
 def rounded(weight: Tensor) -> Tensor:
-    """Rounds a convolution's weight ``(O, I, h, w)`` to bfloat16, keeping the sum over taps of each filter.
+    """Rounds the weight of a convolution ``(O, I, h, w)`` to bfloat16, and keeps the sum over the taps of each filter.
 
-    Filters that look for edges sum to about zero. Rounded tap by tap they let the brightness of a region through,
-    which for MobileNetV2's first depth-wise layer makes most of the error of the whole network. Here each tap, from
-    the largest to the smallest, takes over the rounding error of the one before.
+    The taps of edge filters sum to about zero. With each tap rounded separately, the result would depend on the
+    brightness of a region, which in the first depth-wise layer of MobileNetV2 causes most of the error of the whole
+    network. Therefore the rounding error of each tap is added to the next one, from the largest to the smallest.
     """
     taps = weight.flatten(2)
     order = taps.abs().argsort(dim=2, descending=True)
@@ -49,12 +49,12 @@ def rounded(weight: Tensor) -> Tensor:
 
 
 class FusedConv(nn.Module):
-    """A convolution and the activation after it in one pass over memory, on the CPU.
+    """A convolution and the following activation in one pass over the memory, on the CPU.
 
-    What comes in is converted to the precision of the weights, and what goes out is in it.
+    Inputs are converted to the precision of the weights, and outputs have this precision.
 
     Args:
-        conv: with padding by zeros.
+        conv: convolution with zero padding.
         activation: ``nn.ReLU``, ``nn.ReLU6`` or None.
         precision: ``torch.float32`` or ``torch.bfloat16``.
     """
@@ -81,7 +81,7 @@ class FusedConv(nn.Module):
 
 
 def _fused_op():
-    """Returns oneDNN's convolution with what follows it, if this build of torch has it."""
+    """Returns the fused convolution of oneDNN; None if this build of torch does not have it."""
     return getattr(torch.ops.mkldnn, "_convolution_pointwise", None) if torch.backends.mkldnn.is_available() else None
 
 
@@ -89,7 +89,7 @@ def fuse(network: nn.Module, precision: torch.dtype = torch.float32) -> None:
     """Replaces every convolution with zero padding by a :class:`FusedConv`, in place; others compute in float32.
 
     Args:
-        network: folded, in evaluation mode, on the CPU; gives no gradients afterwards.
+        network: folded network in evaluation mode on the CPU; it computes no gradients afterwards.
         precision: precision of the convolutions.
     """
     for module in list(network.modules()):
@@ -107,7 +107,7 @@ def fuse(network: nn.Module, precision: torch.dtype = torch.float32) -> None:
 
 
 def _activation(children: dict[str, nn.Module], following: list[str]) -> str | None:
-    """Returns the name of the rectifier among the following layers that stands next but for identities."""
+    """Returns the name of the next of the following layers except identities if it is a rectifier; otherwise None."""
     for name in following:
         if isinstance(children[name], nn.ReLU | nn.ReLU6):
             return name
@@ -121,14 +121,14 @@ def _as_float32(module: nn.Module, arguments: tuple) -> tuple:
 
 
 class FastSteps:
-    """A network's ``encode`` and ``decode`` for prediction: see :class:`cosod.models.base.Steps`.
+    """Optimized ``encode`` and ``decode`` of a network for prediction: see :class:`cosod.models.base.Steps`.
 
-    ``deep`` comes back in float32, whatever the precision: the consensus is formed by the network itself.
+    ``deep`` is float32 in any precision, because the network itself computes the consensus.
 
     Args:
-        network: in evaluation mode; copied, not changed.
-        device: where it is.
-        precision: ``float32`` (within rounding of the network's own answers) or ``bfloat16``.
+        network: network in evaluation mode; it is copied, and not changed.
+        device: device of the network.
+        precision: ``float32`` (with the results of the network within rounding) or ``bfloat16``.
     """
 
     def __init__(self, network: CoSaliencyNetwork, device: torch.device, precision: str = "float32"):
@@ -149,18 +149,18 @@ class FastSteps:
             return self.network.decode(features, consensus)
 
     def _precision(self):
-        # On the CPU the fused layers convert by themselves.
+        # On the CPU, the fused layers convert their inputs themselves.
         if self.device.type == "cpu" or self.precision == torch.float32:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, self.precision)
 
 
 def prefer_kept_memory() -> bool:
-    """Asks the C library to keep freed memory for the next layers; returns whether it could.
+    """Configures the C library to keep freed memory for later allocations; returns whether it was possible.
 
-    A network frees and asks for megabytes a hundred times in a pass; with glibc's defaults each time costs the system
-    calls and the page faults of fresh memory, a tenth of the whole on two cores. It holds for the whole process, so
-    that programs decide it, here the command line.
+    A network allocates and frees megabytes a hundred times in a forward pass. With the defaults of glibc, each time
+    costs system calls and page faults, a tenth of the whole time on two cores and more in training. The setting applies
+    to the whole process, so that only programs should change it, such as the command line.
     """
     import ctypes
 

@@ -1,4 +1,4 @@
-"""The deepest features of a group's images side by side, in one piece of memory."""
+"""The deepest features of the images of a group, in one contiguous tensor."""
 
 from collections.abc import Iterable
 
@@ -6,17 +6,17 @@ from torch import Tensor
 
 
 class DeepRows:
-    """Tensors ``(n, C, h, w)`` of some images each, added one after the other.
+    """A tensor of features of images, to which tensors ``(n, C, h, w)`` are added one after the other.
 
-    They are written into one piece of memory: kept part by part they would stand in the way of the layers' memory, and
-    be there twice when they are put together.
+    All are written into one preallocated tensor. Separate tensors would fragment the memory of the layers, and would be
+    in memory twice when they are concatenated.
 
-    Images may have grids of different shapes. Then their positions stand in a row, ``(N, C, 1, P)`` for the largest
-    number P of positions, and what is missing is zero: a descriptor of no length, which is no object to
-    :class:`cosod.models.modules.part_matching.PartMatching` and adds nothing to a mean under an attention.
+    Images may have grids of different shapes. The result then has the shape ``(N, C, 1, P)`` with the largest number P
+    of positions, and is padded with zeros. A descriptor of length zero shows no object for
+    :class:`cosod.models.modules.part_matching.PartMatching`, and adds nothing to a mean under an attention.
 
     Args:
-        rows: how many images are expected; more may come.
+        rows: expected number of images; there may be more.
 
     Example:
         >>> rows = DeepRows(3)
@@ -41,7 +41,7 @@ class DeepRows:
         self._used += len(flat)
 
     def tensor(self) -> Tensor:
-        """Returns all features, ``(N, C, h, w)`` where all grids are alike, else ``(N, C, 1, P)``.
+        """Returns all features: ``(N, C, h, w)`` if all grids have one shape, otherwise ``(N, C, 1, P)``.
 
         Raises:
             ValueError: nothing was added.
@@ -68,7 +68,7 @@ class DeepRows:
 
 
 def together(parts: Iterable[Tensor]) -> Tensor:
-    """Puts tensors ``(n, C, h, w)`` into one, as :class:`DeepRows` does.
+    """Concatenates tensors ``(n, C, h, w)``, as :class:`DeepRows` does.
 
     Example:
         >>> together([torch.ones(2, 4, 2, 2), torch.ones(1, 4, 2, 2)]).shape

@@ -1,4 +1,4 @@
-"""The predictor: a network, and everything between it and a folder of photos."""
+"""The detector, which applies a network to images."""
 
 import functools
 import os
@@ -36,8 +36,8 @@ class Detector:
 
     Attributes:
         options: the options in use, with the chosen size, device and precision.
-        forward: the network's steps for groups of images that are read and shrunk.
-        pipeline: what is made of them: presence, regions, closer looks.
+        forward: forward pass of the network for groups of resized images.
+        pipeline: the steps from images to results: consensus, presence, filtering of regions, enlarged crops.
 
     Raises:
         InputError: an option is out of range, or the network does not support the size.
@@ -73,7 +73,7 @@ class Detector:
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
-        self._process = os.getpid()  # sent to this process whole, it has left nothing behind
+        self._process = os.getpid()  # it was unpickled in this process, and not forked
 
     @property
     def network(self) -> CoSaliencyNetwork:
@@ -99,7 +99,7 @@ class Detector:
 
     @property
     def _runtime(self) -> str:
-        """What computes features: integers are ONNX Runtime's, whatever the backend."""
+        """The runtime that computes features: ONNX Runtime for int8, otherwise the backend."""
         return "onnxruntime" if self.options.precision == "int8" else self.options.backend
 
     @property
@@ -132,15 +132,15 @@ class Detector:
         return input_shape(height, width, self.size, self.stride)
 
     def inputs(self, images: Sequence[ImageSource], on_error: OnError | None = None, twice: bool = False) -> Inputs:
-        """Returns images as the network is given them: read when they are asked for, and shrunk.
+        """Returns images as the input of the network: they are read and resized when they are accessed.
 
         Args:
             images: as for :meth:`segment`.
             on_error: as for :meth:`stream`.
-            twice: whether they are asked for a second time, so that keeping them pays.
+            twice: whether the images are accessed a second time, so that they should be kept.
 
         Raises:
-            InputError: no images.
+            InputError: there are no images.
 
         Example:
             >>> for index, pixels in detector.inputs(photos).read(range(len(photos))):  # doctest: +SKIP
@@ -286,12 +286,12 @@ class Detector:
             images: as for :meth:`segment`.
             masks: for each image a mask of the object at the size of the image, or None; masks may be given in the
                 same forms as images. If a mask has two values, the brighter one marks the object; otherwise values
-                above half of the range do. Marked images alone then define the object, and one of them is enough. The
-                other images count as far as they show it (not at all if presence is not calibrated).
-            on_error: as for :meth:`stream`; negatives are counted after the images.
+                above half of the range do. Then only the marked images define the object, and one of them is enough.
+                The other images are weighted by their presence (and ignored if presence is not calibrated).
+            on_error: as for :meth:`stream`; the indices of negatives follow those of the images.
             negatives: images of what the object is *not*, for instance images in which something was found by
-                mistake; they must not show the object. A region of another image that resembles one of them more than
-                the object is faded, and presence is low.
+                mistake; they must not show the object. Regions of other images that resemble one of them more than the
+                object are faded, and lower the presence.
 
         Raises:
             InputError: there are no images, or only images of a single color; a mask marks nothing or everything, or

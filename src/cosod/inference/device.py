@@ -1,4 +1,4 @@
-"""The device that computes."""
+"""Choice of the device."""
 
 import torch
 
@@ -6,10 +6,10 @@ from cosod.errors import DeviceError
 
 
 def choose_device(device: str = "auto") -> torch.device:
-    """Returns the device of a name; ``auto`` is CUDA if there is one, else the CPU.
+    """Returns the device of a name; ``auto`` is CUDA if it is available, otherwise the CPU.
 
     Raises:
-        DeviceError: the device is unknown or absent.
+        DeviceError: the device is unknown or not available.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

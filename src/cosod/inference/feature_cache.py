@@ -1,4 +1,4 @@
-"""The features of a group, batch by batch, and kept up to a bound."""
+"""The features of a group in batches, which are kept up to a limit of memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -10,25 +10,25 @@ from torch import Tensor
 from cosod.io.prefetch import Inputs, batched_by
 from cosod.models.base import Features
 
-#: Bytes of one piece of memory that features of a large group are kept in.
+#: Number of bytes of the blocks of memory for the features of a large group.
 BLOCK_BYTES = 1 << 26
 
 
 class EncodedGroup:
-    """The images of a group as features, which are encoded when they are asked for, and kept up to a bound.
+    """The features of the images of a group, which are encoded when they are needed, and kept up to a limit.
 
     Args:
         inputs: the images.
-        encode: n shrunk images ``(H, W, 3)`` uint8 of one shape -> their features.
-        batch: images at once.
-        bound: bytes of features to keep. What goes beyond is encoded again each time it is asked for, so that memory
-            does not grow with the group.
+        encode: function from n resized images ``(H, W, 3)`` uint8 of the same shape to their features.
+        batch: number of images that are encoded at once.
+        bound: maximum number of bytes of features to keep. Features beyond it are computed again each time, so that the
+            memory does not grow with the group.
     """
 
     def __init__(self, inputs: Inputs, encode: Callable[[list[np.ndarray]], Features], batch: int, bound: int):
         self.inputs, self.encode, self.batch, self.bound = inputs, encode, batch, bound
         self._kept: dict[int, _Row] = {}
-        self._free: dict[tuple[int, int], _Row] = {}  # by shape, the first free row of the block that is being filled
+        self._free: dict[tuple[int, int], _Row] = {}  # by shape: the first free row of the current block
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -37,19 +37,19 @@ class EncodedGroup:
     def batches(self, indices: Iterable[int], last: bool = False) -> Iterator[tuple[list[int], Features]]:
         """Yields indices and features of images; those that cannot be read are reported once and left out.
 
-        A batch has images of one shape. Batches of images of one shape alone are in order; where shapes differ, they
-        are nearly so (:func:`cosod.io.prefetch.batched_by`).
+        The images of a batch have the same shape. If all images have the same shape, the batches are in order,
+        otherwise nearly in order (:func:`cosod.io.prefetch.batched_by`).
 
         Args:
             indices: indices of the images.
-            last: they are not asked for again: features are freed as they are given out. An image that has to be read
-                again and cannot be any more is reported and left out, as before.
+            last: whether the features are not needed again, so that they are freed as they are yielded. An image that
+                has to be read again for that, but is no longer readable, is reported and left out.
         """
         for part in batched_by(self._items(indices), self.batch, self._shape):
             yield [index for index, _ in part], self._features(part, last)
 
     def _items(self, indices: Iterable[int]) -> Iterator[tuple[int, np.ndarray | None]]:
-        """Yields index and image; None in place of an image whose features are kept."""
+        """Yields index and image, with None instead of an image whose features are kept."""
         indices = list(indices)
         images = self.inputs.read([index for index in indices if index not in self._kept])
         upcoming = next(images, None)
@@ -88,8 +88,8 @@ class EncodedGroup:
     def _moved(self, row: "_Row", size: int) -> "_Row":
         """Copies a row into a block of many rows.
 
-        Memory that stays between the memory that layers ask for and give back would leave holes that the next batch
-        does not fit into, and a process could grow to twice what it holds.
+        Features that stay in memory between the temporary tensors of the layers would fragment the memory, and a
+        process could grow to twice its size.
         """
         place = self._free.get(row.batch.size)
         if place is None or place.number == len(place.batch.deep):
@@ -102,7 +102,7 @@ class EncodedGroup:
 
 
 class _Row(NamedTuple):
-    """One image's features, as a row of the batch that they came in."""
+    """The features of one image, as a row of their batch."""
 
     batch: Features
     number: int
@@ -113,7 +113,7 @@ def _levels(features: Features) -> tuple[Tensor, ...]:
 
 
 def _block(like: Features, rows: int) -> Features:
-    """Allocates memory for ``rows`` images with features of the shapes, types and memory formats of ``like``."""
+    """Allocates features for ``rows`` images with the shapes, types and memory formats of ``like``."""
 
     def made(level: Tensor) -> Tensor:
         last = level.dim() == 4 and level.is_contiguous(memory_format=torch.channels_last)
@@ -124,7 +124,7 @@ def _block(like: Features, rows: int) -> Features:
 
 
 def _together(rows: list[_Row]) -> Features:
-    """Concatenates rows to one batch; no copy where they are rows of one batch that follow each other."""
+    """Concatenates rows to a batch; consecutive rows of one batch are not copied."""
     batch, start = rows[0]
     if all(row.batch is batch and row.number == number for number, row in enumerate(rows, start=start)):
         part = slice(start, start + len(rows))

@@ -9,11 +9,11 @@ from cosod.models.base import Consensus, Features, Output, Steps
 class MirroredSteps:
     """The two steps of a network with flip averaging: see :class:`cosod.models.base.Steps`.
 
-    The consensus comes from the images as they are. The mirrored images' features travel behind the others in
-    ``skips``, their deepest last.
+    The consensus is computed from the images that are not mirrored. In ``skips``, the features of the mirrored images
+    follow those of the images, and their deepest feature is the last entry.
 
     Args:
-        steps: steps of the network.
+        steps: the steps of the network.
     """
 
     def __init__(self, steps: Steps):

@@ -1,4 +1,4 @@
-"""Detectors in processes that were forked from the one that loaded them, as ``multiprocessing`` does on Linux."""
+"""Detectors in forked processes, such as those of ``multiprocessing`` on Linux."""
 
 import functools
 import os
@@ -10,23 +10,23 @@ from cosod.errors import DeviceError
 
 @functools.cache
 def prepare_forks() -> None:
-    """Lets forked processes compute in one thread.
+    """Limits torch to one thread in forked processes.
 
-    OpenMP, by which torch computes in several threads, waits forever in a forked process for threads that only its
-    parent has. With one thread it waits for none. This holds for all that a forked process computes with torch, which
-    would hang otherwise. (OpenCV's threads need nothing: the calling thread does the work of those that are gone.)
+    In a forked process, OpenMP, which torch uses for its threads, waits forever for threads that exist in the parent
+    process only, and everything computed with torch would hang. With one thread it does not wait. (OpenCV needs no such
+    setting, because the calling thread does the work of missing threads.)
     """
-    if hasattr(os, "register_at_fork"):  # not on Windows, where nothing is forked
+    if hasattr(os, "register_at_fork"):  # Windows has no forks
         os.register_at_fork(after_in_child=functools.partial(torch.set_num_threads, 1))
 
 
 def check_process(owner: int, backend: str, device: torch.device) -> None:
-    """Raises DeviceError in a forked process where what computes has been left behind in its parent.
+    """Raises DeviceError in a forked process if the GPU or the runtime is usable in the parent process only.
 
     Args:
         owner: id of the process that loaded the detector.
         backend: as for :class:`cosod.Detector`.
-        device: where the network is.
+        device: device of the network.
     """
     if os.getpid() == owner or (backend == "torch" and device.type == "cpu"):
         return

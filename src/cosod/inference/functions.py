@@ -1,4 +1,4 @@
-"""The functions of the package for whoever needs no detector in hand: load, learn, apply."""
+"""The functions ``load``, ``learn`` and ``apply`` of the package."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -40,13 +40,13 @@ def load(
         >>> detector = cosod.load(weights="runs/mine", device="cpu", flip=True)  # doctest: +SKIP
     """
     chosen = DetectorOptions.of(options, device=device, **changes)
-    choose_device(chosen.device)  # first: it fails fast
+    choose_device(chosen.device)  # first, because it fails fast
     if weights is None:
         network = loading.load(name_or_path)
     else:
         named = None if name_or_path == "default" else str(name_or_path)
         if named is not None:
-            registry.entry(loading.ALIASES.get(named, named))  # a path in its place would be a second file
+            registry.entry(loading.ALIASES.get(named, named))  # a path here would be a second file
         network = loading.load(weights, expected=named)
     return Detector(network, options=chosen)
 
@@ -57,7 +57,7 @@ def learn(
     detector: Detector | None = None,
     negatives: Sequence[ImageSource] | None = None,
 ) -> GroupConsensus:
-    """Learns what images share, as a consensus for other images; see :meth:`cosod.Detector.learn`.
+    """Learns what images share as a consensus for other images; see :meth:`cosod.Detector.learn`.
 
     Example:
         >>> consensus = cosod.learn(["mug1.jpg", "mug2.jpg"], negatives=["bowl.jpg"])  # doctest: +SKIP
@@ -70,7 +70,7 @@ def apply(
     images: Sequence[ImageSource],
     detector: Detector | None = None,
 ) -> Iterator:
-    """Yields index and map, or maps of several consensuses, of each image by itself; see :meth:`Detector.apply`.
+    """Applies one or more consensuses to each image; yields index and map, or list of maps: see :meth:`Detector.apply`.
 
     Example:
         >>> for index, saliency in cosod.apply(consensus, ["photo1.jpg", "photo2.jpg"]):  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""What the images of a group share: the network's consensus, with outliers counting less, or from marked regions."""
+"""The consensus of a group, with low weights for outliers, or from marked regions."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,19 +14,19 @@ from cosod.inference.reference_sampling import ReferenceSampling, choose, sample
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 from cosod.models.modules.affinity import affinity_of
 
-#: Images that a consensus from marks is formed of where it is no mean over images.
+#: Maximum number of images for a consensus from marks if the consensus is not a mean over images.
 MOST = 128
 
 
 class Shared(NamedTuple):
-    """Of the N images of a group that could be read.
+    """The consensus of the N images of a group that could be read.
 
     Attributes:
         indices: indices of these images in the group.
-        consensus: what the decoder takes.
-        vectors: F of each image under its attention, ``(N, C)``.
+        consensus: consensus for the decoder.
+        vectors: mean of F of each image under its attention, ``(N, C)``.
         weights: weights of the images in the consensus, ``(N,)``.
-        presence: presence of what they share in each image, ``(N,)``; None where it is not known.
+        presence: presence of the shared object in each image, ``(N,)``; None without a calibration.
     """
 
     indices: list[int]
@@ -49,10 +49,11 @@ def shared(
     precision: torch.dtype = torch.float32,
     kept_calibration: Calibration | None = None,
 ) -> Shared:
-    """Computes what a group shares; with a calibration, an image counts as far as the object is there.
+    """Computes the consensus of a group; with a calibration, images are weighted by their presence.
 
-    A network without a calibration, or whose consensus comes from no attention, gives its own consensus. A network
-    with a group affinity compares images in the given precision, and those of a large group with some of them only.
+    Without a calibration, or if the network has no attention, the result is the consensus of the network. If the
+    network has a group affinity, images are compared in the given precision, and those of a large group with references
+    only.
 
     Raises:
         ImageError: none of the images could be read.
@@ -102,7 +103,7 @@ def _by_references(
     sampling: ReferenceSampling,
     precision: torch.dtype,
 ) -> Shared:
-    """Does the same as :func:`_exact`, in time that grows with N and memory that grows by one vector an image."""
+    """Computes the same as :func:`_exact` from references, in time linear in N and with one vector for each image."""
     affinity = affinity_of(network)
     references, chosen = choose(affinity, group, sampling, precision)
     indices: list[int] = []
@@ -127,7 +128,7 @@ def _of_references(
     precision: torch.dtype,
     kept_calibration: Calibration | None,
 ) -> Shared:
-    """Computes what the references share, looked for in each image of the group as a saved consensus is."""
+    """Computes the consensus of the references, and applies it to each image of the group like a saved consensus."""
     affinity = affinity_of(network)
     sample = sampled(group, sampling)
     attention = affinity.attention(sample.deep, precision=precision)
@@ -147,15 +148,13 @@ def _of_references(
     vectors = torch.cat(found)
     if kept_calibration is None:
         return Shared(indices, consensus, vectors, vectors.new_ones(len(vectors)), None)
-    alike = torch.nn.functional.cosine_similarity(
-        vectors, prototype
-    )  # as presence.similarity, of what is pooled already
+    alike = torch.nn.functional.cosine_similarity(vectors, prototype)  # as in presence.similarity, from pooled vectors
     presence = kept_calibration.presence(alike, count(weights))
     return Shared(indices, consensus, vectors, presence.clamp_min(FLOOR), presence)
 
 
 def _weights(calibration: Calibration | None, vectors: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Computes weights of the images and presence in each, from F of each under its attention, ``(N, C)``."""
+    """Computes the weights and the presence of the images from their vectors ``(N, C)``."""
     if calibration is None or len(vectors) == 1:
         return vectors.new_ones(len(vectors)), None
     presence = group_presence(calibration, vectors)
@@ -170,18 +169,18 @@ def shared_with_marks(
     marked: list[int],
     mark: Callable[[int, tuple[int, int]], Tensor],
 ) -> Shared:
-    """Computes what marked images share and, with a calibration, what resembles it in the others.
+    """Computes the consensus of marked images and, with a calibration, of the matching parts of the other images.
 
     Args:
-        network, calibration, group: as for :func:`shared`. Nothing is kept of an image but a vector, so that the
-            group may have any size.
+        network, calibration, group: as for :func:`shared`. Only one vector of each image is kept, so that the group may
+            have any size.
         marked: indices of the marked images.
-        mark: called with the index of a marked image that could be read and the height and width of F; gives its mark
-            as attention ``(1, H, W)``, see :func:`cosod.inference.consensus_file.marked_attention`.
+        mark: function that returns the mark of a readable image as attention ``(1, H, W)`` for its index and the height
+            and width of F, see :func:`cosod.inference.consensus_file.marked_attention`.
 
     Raises:
         ImageError: none of the images could be read.
-        InputError: none of the marked images could be read, or the network's consensus comes from no attention.
+        InputError: none of the marked images could be read, or the network has no attention.
     """
     marks: dict[int, Tensor] = {}
     parts: list[Tensor] = []
@@ -218,9 +217,9 @@ def shared_with_marks(
 
 
 class _Gathered:
-    """The consensus of images that come in batches, of any number.
+    """The consensus of any number of images that are added in batches.
 
-    Where the consensus of a network is no mean over images, it is that of the :data:`MOST` images that weigh most.
+    If the consensus of a network is not a mean over images, the :data:`MOST` images of the largest weights are used.
     """
 
     def __init__(self, network: CoSaliencyNetwork):
@@ -229,7 +228,7 @@ class _Gathered:
         self._kept: tuple[Tensor, ...] = ()
 
     def add(self, features: Features, attention: Tensor, weight: Tensor) -> None:
-        """Take in the images of a batch, with an attention and a weight each."""
+        """Adds the images of a batch, each with an attention and a weight."""
         if weight.sum() <= 0:
             return
         if self.network.additive_consensus:
@@ -244,7 +243,7 @@ class _Gathered:
         self._kept = tuple(part[rows] for part in new)
 
     def consensus(self) -> Consensus:
-        """Returns the consensus of all that was added."""
+        """Returns the consensus of all added images."""
         if self.network.additive_consensus:
             return Consensus(self._total / self._weight)
         deep, attention, weight = self._kept

@@ -1,7 +1,7 @@
 """The forward pass of a group: encode in batches, form the consensus, decode in batches.
 
-Everything that looks at whole groups does it by this: the detector, validation while a network is trained, the choice
-of hard partners, analyses and albums.
+Everything that processes whole groups uses it: the detector, validation in training, the choice of hard partners,
+analyses and albums.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ class Decoded(NamedTuple):
     Attributes:
         indices: indices of these images in the group.
         features: features of the images.
-        output: what the decoder makes of them.
+        output: output of the decoder for these images.
     """
 
     indices: list[int]
@@ -32,13 +32,13 @@ class Decoded(NamedTuple):
 
 
 class GroupForward:
-    """The three steps of a network for groups of any size; nothing is kept of a group between calls.
+    """The three steps of a network for groups of any size, without state between calls.
 
     Args:
-        network: in evaluation mode (see :func:`evaluating` for one that is trained).
-        batch: images that are decoded at once where a whole group is given.
-        steps: what encodes and decodes in the network's place; the network itself by default.
-        device: what computes; by default the device that the network is on.
+        network: network in evaluation mode (see :func:`evaluating` for a network in training).
+        batch: number of images that are decoded at once when a whole group is passed.
+        steps: steps that encode and decode instead of the network; by default the network itself.
+        device: device of the computation; by default the device of the network.
 
     Example:
         >>> network = cosod.models.create("gconet_plus_mobile").eval()
@@ -59,26 +59,26 @@ class GroupForward:
         self.device = device or next(network.parameters()).device
 
     def encode(self, images: Sequence[np.ndarray]) -> Features:
-        """Encodes shrunk images ``(H, W, 3)`` uint8 of one size, as many as fit into memory."""
+        """Encodes resized images ``(H, W, 3)`` uint8 of the same size, all at once."""
         return self.steps.encode(to_batch(images, self.network.mean, self.network.std, self.device))
 
     def encode_deep(self, images: Sequence[np.ndarray]) -> Features:
-        """Does the same as :meth:`encode`, without what only the decoder reads."""
+        """Encodes like :meth:`encode`, without the skips, which only the decoder needs."""
         return self.encode(images)._replace(skips=())
 
     def consensus(self, parts: Sequence[Features]) -> Consensus:
-        """Computes the network's consensus of all images of a group, whose features come in parts."""
+        """Computes the consensus of all images of a group from features in several parts."""
         return self.network.consensus(joined(parts))
 
     def decode(
         self, parts: Iterable[tuple[list[int], Features]], consensus: Consensus, formed_of: Sequence[int]
     ) -> Iterator[Decoded]:
-        """Decodes a group, part by part.
+        """Decodes a group in several parts.
 
         Args:
-            parts: indices and features of images of the group, some of which may be gone meanwhile.
+            parts: indices and features of images of the group; images may be missing.
             consensus: consensus of the whole group.
-            formed_of: indices of the images that the consensus was formed of, in their order there.
+            formed_of: indices of the images from which the consensus was computed, in the same order.
         """
         rows = {index: row for row, index in enumerate(formed_of)}
         for indices, features in parts:
@@ -87,17 +87,17 @@ class GroupForward:
             yield Decoded(indices, features, output)
 
     def alone(self, features: Features, consensus: Consensus) -> Output:
-        """Decodes images each by itself: of the consensus nothing counts but its vector."""
+        """Decodes each image separately, with the vector of the consensus only."""
         return self.steps.decode(features, Consensus(consensus.vector.to(features.deep)))
 
     def whole_group_maps(self, outputs: Iterable[Output]) -> Tensor:
-        """Returns the maps ``(N, 1, S, S)`` of a group whose maps depend on all images, from its output in parts."""
+        """Computes the maps ``(N, 1, S, S)`` of a group, which depend on all images, from outputs in several parts."""
         pairs = [(output.probability, output.threshold) for output in outputs]
         branches = (torch.cat([part for part in branch if part is not None]) for branch in zip(*pairs, strict=True))
         return self.network.confidence_map(*branches)
 
     def maps(self, images: Tensor) -> Tensor:
-        """Computes the maps ``(N, 1, S, S)`` of normalized images ``(N, 3, S, S)`` that are one group."""
+        """Computes the maps ``(N, 1, S, S)`` of a group of normalized images ``(N, 3, S, S)``."""
         indices = list(range(len(images)))
         parts = [
             (indices[start : start + self.batch], self.steps.encode(part.to(self.device)))
@@ -110,19 +110,19 @@ class GroupForward:
         return torch.cat([output.maps for output in outputs])
 
     def maps_alone(self, features: Features) -> Tensor:
-        """Computes the maps ``(N, 1, S, S)`` of N images, each as a group of its own: plain saliency."""
+        """Computes the maps ``(N, 1, S, S)`` of N images, each as a group of one image, which shows its saliency."""
         singles = [features.part(slice(row, row + 1)) for row in range(len(features.deep))]
         return torch.cat([self.steps.decode(one, self.network.consensus(one)).maps for one in singles])
 
 
 def joined(parts: Sequence[Features]) -> Features:
-    """Concatenates the deepest features of a group that comes in parts: all that its consensus is formed from."""
+    """Concatenates the deepest features of a group in several parts, from which its consensus is computed."""
     return Features((), together(part.deep for part in parts), parts[0].size)
 
 
 @contextlib.contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Puts a network that is trained into evaluation mode, without gradients; each module's mode comes back after."""
+    """Puts a network into evaluation mode without gradients; afterwards, the mode of each module is restored."""
     modes = {module: module.training for module in network.modules()}
     network.eval()
     try:

@@ -1,11 +1,10 @@
-"""Whether the integer graph of a network pays on this processor, found out once and kept in the cache."""
+"""A probe of whether the integer graph of a network is worth using on this processor, with its result in the cache."""
 
 import hashlib
 import importlib.util
 import json
 import platform
 import time
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -22,24 +21,24 @@ from cosod.models.backbones.imagenet import cache_dir
 from cosod.models.base import CoSaliencyNetwork, Steps
 from cosod.models.checkpoints import loading
 
-#: Share of the other precision's time that integers may take at most to be chosen by themselves.
+#: Maximum time of int8 relative to the other precision at which it is chosen automatically.
 FASTER = 0.9
-#: Least cosine of the descriptors of drawn images with those in float32. Old processors, which add pairs of products
-#: in 16 bits, fall below it.
+#: Minimum cosine of the descriptors of drawn images with those in float32. Old processors, which add pairs of products
+#: in 16 bits, do not reach it.
 ALIKE = 0.98
 ROUNDS = 3
 PACKAGES = ("onnx", "onnxruntime")
 
 
 def integers_pay(network: CoSaliencyNetwork, size: int, other: str) -> bool:
-    """Whether int8 can be had, gives the same features and is faster than another precision, on this processor.
+    """Returns whether int8 is available, gives the same features, and is faster than another precision here.
 
-    The answer is kept in the cache, for these weights, this size, these versions and this number of threads.
+    The result is stored in the cache for these weights, this size, these versions and this number of threads.
 
     Args:
-        network: on the CPU, in evaluation mode.
+        network: network on the CPU in evaluation mode.
         size: side of the images.
-        other: ``float32`` or ``bfloat16``.
+        other: the other precision, ``float32`` or ``bfloat16``.
 
     Example:
         >>> integers_pay(cosod.models.create("gconet"), 224, "float32")
@@ -58,7 +57,7 @@ def integers_pay(network: CoSaliencyNetwork, size: int, other: str) -> bool:
         return known
     try:
         answer = _measured(network, size, other, graph)
-    except Exception:  # a runtime that cannot run here raises whatever its parts raise
+    except Exception:  # runtimes raise errors of many kinds
         answer = False
     _keep(path, answer)
     return answer
@@ -73,20 +72,20 @@ def _measured(network: CoSaliencyNetwork, size: int, other: str, graph: bytes) -
     pairs = zip(integer.encode(images).deep, exact.encode(images).deep, strict=True)
     if min(float(torch.cosine_similarity(a.flatten(), b.flatten(), dim=0)) for a, b in pairs) < ALIKE:
         return False
-    # In turns, so that other work on the machine meets both.
+    # Alternately, so that other load on the machine affects both.
     times = [(_seconds(integer, images), _seconds(fast, images)) for _ in range(ROUNDS)]
     ours, theirs = (min(column) for column in zip(*times, strict=True))
     return ours < FASTER * theirs
 
 
-def _seconds(steps: Steps, images: torch.Tensor, clock: Callable[[], float] = time.perf_counter) -> float:
-    start = clock()
+def _seconds(steps: Steps, images: torch.Tensor) -> float:
+    start = time.perf_counter()
     steps.encode(images)
-    return clock() - start
+    return time.perf_counter() - start
 
 
 def _path(network: CoSaliencyNetwork, graph: bytes, size: int, other: str) -> Path | None:
-    """Returns the file of the answer in the cache; None if the user has no cache folder."""
+    """Returns the file of the result in the cache; None if the user has no cache folder."""
     try:
         folder = cache_dir()
     except RuntimeError:  # no home
@@ -101,7 +100,7 @@ def _path(network: CoSaliencyNetwork, graph: bytes, size: int, other: str) -> Pa
 def _read(path: Path | None) -> bool | None:
     try:
         found = None if path is None else json.loads(path.read_text())["int8"]
-    except (OSError, ValueError, KeyError, TypeError):  # not there, or damaged
+    except (OSError, ValueError, KeyError, TypeError):  # missing or damaged
         return None
     return found if isinstance(found, bool) else None
 
@@ -113,4 +112,4 @@ def _keep(path: Path | None, answer: bool) -> None:
         with whole(path) as temporary:
             temporary.write_text(json.dumps({"int8": answer}))
     except OutputError:
-        pass  # it is only measured again
+        pass  # then it is measured again

@@ -1,4 +1,4 @@
-"""How single images are judged by a kept consensus: whether the object is there, and what it is not."""
+"""The rules for saved consensuses: presence in single images, and negatives."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Self
@@ -15,11 +15,11 @@ from cosod.models.base import Output
 
 
 class KeptRules(NamedTuple):
-    """The constants of a network for kept consensuses.
+    """The constants of a network for saved consensuses.
 
     Attributes:
-        calibration: from similarity to presence; None where presence is not known.
-        negative: rule for regions that resemble what the object is not.
+        calibration: calibration from similarity to presence; None if the weights contain none.
+        negative: rule for regions that resemble negatives.
     """
 
     calibration: Calibration | None
@@ -27,7 +27,7 @@ class KeptRules(NamedTuple):
 
     @classmethod
     def read(cls, extra: Mapping) -> Self:
-        """Reads the rules of a weights file with these extra values.
+        """Reads the rules from the extra values of a weights file.
 
         Raises:
             WeightsError: an entry is damaged.
@@ -36,14 +36,14 @@ class KeptRules(NamedTuple):
         return cls(calibration, NegativeRule.read(extra) or NegativeRule())
 
     def negatives(self, consensus: GroupConsensus) -> Negatives | None:
-        """Returns what the object of a consensus is not; None where nothing said it."""
+        """Returns the negatives of a consensus; None if it has none."""
         return None if consensus.negatives is None else Negatives(consensus.negatives, self.negative)
 
     def presence(self, deep: Tensor, consensus: GroupConsensus) -> list[float | None]:
-        """Computes the probability that the object is in each of N images, by F ``(N, C, H, W)``; None if unknown.
+        """Computes the probability that each of N images shows the object from F ``(N, C, H, W)``; None if unknown.
 
-        The place of an image that resembles the object most is compared with the prototype and, where there are any,
-        with the nearest negative.
+        The part of an image that resembles the object most is compared with the prototype and, if there are negatives,
+        with the nearest of them.
         """
         if self.calibration is None:
             return [None] * len(deep)
@@ -57,13 +57,13 @@ class KeptRules(NamedTuple):
 
 
 def negatives_of(outputs: Iterable[tuple[Output, Tensor]], prototype: Tensor) -> Tensor | None:
-    """Returns the negatives that photos without the object give; None if there are no photos.
+    """Computes the negatives from photos without the object; None if there are no photos.
 
-    Of each photo these are what stands out, region by region, and the place that resembles the object most, which is
-    what presence looks at.
+    The negatives of a photo are the descriptors of its salient regions, and that of the part that resembles the object
+    most, which is the one that determines presence.
 
     Args:
-        outputs: what the decoder makes of the photos, in batches, and F of the same photos, ``(N, C, h, w)``.
+        outputs: output of the decoder for a batch of photos, and F of the same photos, ``(N, C, h, w)``; in batches.
         prototype: prototype of the object, ``(C,)``.
 
     Returns:

@@ -1,8 +1,7 @@
-"""What an object is *not*: descriptors of what stands out in photos without it, kept beside its consensus.
+"""Negatives of a consensus: descriptors of salient regions in photos that do not show the object.
 
-A prototype alone says how much a region resembles the object, and one mug resembles a bowl more than a tree does.
-Beside descriptors of bowls the question is another one: does the region resemble the object more than the nearest of
-these?
+A prototype alone gives the similarity of a region to the object, and to a mug, a bowl is more similar than a tree. With
+descriptors of bowls as negatives, the similarity to the object can be compared with the one to the nearest negative.
 """
 
 from dataclasses import dataclass
@@ -14,24 +13,24 @@ from torch.nn import functional as F
 
 from cosod.models.checkpoints.safetensors_file import Constants
 
-#: Negatives that are kept of a consensus: those nearest to the object, since no other is ever the nearest.
+#: Maximum number of negatives of a consensus; those nearest to the object are kept.
 MOST = 256
 
 
 @dataclass(frozen=True)
 class NegativeRule(Constants):
-    """How much less a region counts that resembles a negative as much as the object, or more.
+    """The rule by which regions are faded that resemble a negative about as much as the object, or more.
 
     The factor of a region is the logistic function of ``sharpness * (own - negative + margin)``, where ``own`` is its
     cosine with the object's prototype and ``negative`` the largest one with a negative.
 
-    The constants belong to the weights that they were fitted on (``tools/calibrate_presence.py``) and are kept in the
-    metadata of the weights file; where a file has none, those of the package's own features hold.
+    The constants were fitted to the weights (``tools/calibrate_presence.py``), and are stored in the metadata of the
+    weights file; if a file has none, the defaults are used, which were fitted to the default network.
 
     Attributes:
         sharpness: factor of the difference of the cosines.
-        margin: a region half of which stays resembles a negative by so much more than the object: the prototype of few
-            photos is known less well than a negative is.
+        margin: difference of the cosines at which the factor is one half. It is positive, because a prototype of few
+            photos is less accurate than a negative.
 
     Example:
         >>> NegativeRule(30.0, 0.0).factor(torch.tensor([0.8, 0.6]), torch.tensor([0.6, 0.8])).round(decimals=2)
@@ -43,7 +42,7 @@ class NegativeRule(Constants):
     margin: float = 0.075
 
     def factor(self, own: Tensor, negative: Tensor) -> Tensor:
-        """Computes factors in [0, 1] of any shape.
+        """Computes the factors, in [0, 1].
 
         Args:
             own: cosines with the prototype.
@@ -53,7 +52,7 @@ class NegativeRule(Constants):
 
 
 class Negatives(NamedTuple):
-    """What an object is not, and the rule for it.
+    """The negatives of a consensus, and the rule for them.
 
     Attributes:
         vectors: unit vectors ``(M, C)``, M >= 1.
@@ -64,17 +63,17 @@ class Negatives(NamedTuple):
     rule: NegativeRule
 
     def nearest(self, vectors: Tensor) -> Tensor:
-        """Computes the largest cosine of each of N vectors ``(N, C)`` with a negative, ``(N,)``."""
+        """Computes the largest cosine of each of N vectors ``(N, C)`` with the negatives, ``(N,)``."""
         return (F.normalize(vectors, dim=1) @ self.vectors.to(vectors).T).amax(dim=1)
 
     def factor(self, vectors: Tensor, prototype: Tensor) -> Tensor:
-        """Computes the rule's factors ``(N,)`` of N vectors ``(N, C)``, for an object with a prototype ``(C,)``."""
+        """Computes the factors ``(N,)`` of N vectors ``(N, C)`` for an object with the prototype ``(C,)``."""
         own = F.cosine_similarity(vectors, prototype.to(vectors), dim=1)
         return self.rule.factor(own, self.nearest(vectors))
 
 
 def nearest_ones(negatives: Tensor, prototype: Tensor) -> Tensor:
-    """Returns the :data:`MOST` of the negatives ``(M, C)`` that resemble the object most, in the order given.
+    """Returns the :data:`MOST` negatives of ``(M, C)`` that resemble the object most, in their order.
 
     Args:
         negatives: unit vectors.

@@ -1,6 +1,6 @@
-"""What can be chosen about detection: one dataclass, from the command line to the network.
+"""Options of detection, in one dataclass from the command line to the network.
 
-Nothing heavy is imported here, so that the command line can make its options from these fields and still start at once.
+No heavy module is imported here, so that the command line creates its options from the fields and still starts quickly.
 """
 
 import operator
@@ -10,11 +10,11 @@ from typing import Any
 from cosod.errors import InputError
 from cosod.io.limits import MAX_PIXELS
 
-#: What ``precision`` may be.
+#: Values of ``precision``.
 PRECISIONS = ("auto", "float32", "bfloat16", "int8")
-#: What ``backend`` may be.
+#: Values of ``backend``.
 BACKENDS = ("torch", "onnxruntime", "openvino")
-#: What ``ReferenceSampling.by`` may be.
+#: Values of ``ReferenceSampling.by``.
 WAYS = ("spread", "random")
 #: Bytes of encoder features that a group may keep between encoding and decoding. What exceeds them is encoded a second
 #: time, batch by batch, for decoding.
@@ -33,7 +33,7 @@ def check_backend(backend: str) -> None:
 
 @dataclass(frozen=True)
 class ReferenceSampling:
-    """With which of its images a large group is compared (the references); docs/large_groups.md has measurements.
+    """Choice of the references, with which the images of a large group are compared; see docs/large_groups.md.
 
     Attributes:
         references: number of images that each image is compared with; 0 compares it with all images of the group.
@@ -62,16 +62,16 @@ class ReferenceSampling:
             raise InputError(f"references by {self.by!r}: give one of {', '.join(WAYS)}")
 
     def applies_to(self, images: int) -> bool:
-        """Whether a group of so many images is compared with its references alone."""
+        """Returns whether a group of this number of images is compared with references only."""
         return 0 < self.references < images and images > self.exact_up_to
 
 
-#: How large groups are compared by default.
+#: Default choice of the references.
 SAMPLING = ReferenceSampling()
 
 
 def _option(default: Any, what: str, least: int | None = None, choices: tuple[str, ...] = ()) -> Any:
-    """Returns a field with its line of help, the minimum of a number, and the choices of a word."""
+    """Returns a dataclass field with its help text and its minimum or choices."""
     return field(default=default, metadata={"help": what, "least": least, "choices": choices})
 
 
@@ -95,7 +95,7 @@ class DetectorOptions:
             with fast integer arithmetic (default network at its own size, extra ``onnx``); or ``auto``: ``int8`` if it
             is available and a probe shows that it is faster, otherwise ``bfloat16`` if it is faster and no pixel of a
             probe differs by more than 2/255 (see :mod:`cosod.inference.precision`), otherwise ``float32``.
-        sampling: with which images the images of a large group are compared.
+        sampling: choice of the references, with which the images of a large group are compared.
         backend: runtime that computes features and maps: ``torch``, or on the CPU ``onnxruntime`` or ``openvino``,
             both in float32. For these the network is converted once and stored in the cache (see
             :mod:`cosod.inference.backends`).
@@ -107,7 +107,7 @@ class DetectorOptions:
             :mod:`cosod.inference.region_filter`).
 
     Raises:
-        InputError: a value out of range, or a backend that does not compute on this device or in this precision.
+        InputError: a value is out of range, or the backend does not support the device or the precision.
 
     Example:
         >>> options = DetectorOptions(size=384, flip=True)
@@ -162,7 +162,7 @@ class DetectorOptions:
                 f"backend {self.backend} computes on the CPU only; leave device {self.device!r} out, or the backend"
             )
         if self.precision == "int8" and self.backend == "onnxruntime":
-            return  # which computes it in any case
+            return  # ONNX Runtime computes int8 with any backend
         if self.precision not in ("auto", "float32"):
             raise InputError(f"backend {self.backend} computes in float32 only; leave precision {self.precision!r} out")
 
@@ -171,37 +171,37 @@ class DetectorOptions:
         """Returns options with some of them changed; those given as None stay as they are.
 
         Args:
-            options: what is changed; by default the defaults.
-            changes: values by the names of the fields.
+            options: options to change; by default the default options.
+            changes: new values by the names of the fields.
 
         Raises:
-            InputError: a value out of range.
+            InputError: a value is out of range.
             TypeError: there is no option of this name.
         """
         return replace(options or cls(), **{name: value for name, value in changes.items() if value is not None})
 
     @property
     def views(self) -> dict[str, int | bool | None]:
-        """How images are looked at, as plain values: maps of other views are other maps."""
+        """The options that change the maps, as plain values, by which maps of different runs are distinguished."""
         return {"size": self.size, "flip": self.flip, "closer": self.closer, "keep_regions": self.keep_regions}
 
     def plain(self) -> dict[str, Any]:
-        """Returns all options as values that JSON can hold, for records of runs; :meth:`from_plain` reads them."""
+        """Returns all options as JSON values for the records of runs; :meth:`from_plain` reads them."""
         return asdict(self)
 
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> "DetectorOptions":
-        """Returns the options that :meth:`plain` gave."""
+        """Returns options from the result of :meth:`plain`."""
         return cls(**{**values, "sampling": ReferenceSampling(**values["sampling"])})
 
 
 def help_of(name: str) -> str:
-    """Returns the line of help of an option."""
+    """Returns the help text of an option."""
     return _field(name).metadata["help"]
 
 
 def choices_of(name: str) -> tuple[str, ...]:
-    """Returns the words that an option takes, or nothing where it takes other values."""
+    """Returns the choices of an option; empty if it takes other values."""
     return _field(name).metadata["choices"]
 
 

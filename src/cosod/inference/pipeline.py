@@ -1,4 +1,4 @@
-"""From images to results: those of a group by what it shares, those of single images by a saved consensus."""
+"""The pipeline from images to results, for a group, or for single images with a saved consensus."""
 
 import functools
 import itertools
@@ -30,7 +30,7 @@ from cosod.models.base import Consensus, Features, Output
 
 @dataclass(frozen=True)
 class Result:
-    """What was found in one image.
+    """The result for one image.
 
     Attributes:
         index: index of the image in the list that was given.
@@ -59,14 +59,14 @@ class Result:
 
 
 class Pipeline:
-    """Finds the shared object in images that are read and shrunk as they are needed.
+    """Finds the shared object in images, which are read and resized when they are needed.
 
     Args:
-        forward: encodes and decodes.
-        options: with a size, a device and a precision that were chosen.
-        calibration: says how probable it is that an image holds the object; None where that is not known.
-        region_classifier: says which regions of a map stay; None where all do.
-        kept_rules: how images are judged by a saved consensus; by default as by the consensus of a group.
+        forward: forward pass of the network.
+        options: options whose size, device and precision are final.
+        calibration: calibration of presence scores in groups; None if the weights contain none.
+        region_classifier: classifier that decides which regions of a map are kept; None keeps all.
+        kept_rules: rules for saved consensuses; by default those for groups.
     """
 
     def __init__(
@@ -83,30 +83,30 @@ class Pipeline:
         self.network = forward.network
 
     def encoded(self, inputs: Inputs) -> EncodedGroup:
-        """Encodes the images of a group, for :meth:`consensus` and :meth:`decoded`."""
+        """Returns the features of a group for :meth:`consensus` and :meth:`decoded`; they are computed when needed."""
         return EncodedGroup(inputs, self.forward.encode, self.options.batch, self.options.feature_bytes)
 
     def encoded_deep(self, inputs: Inputs) -> EncodedGroup:
-        """Does the same as :meth:`encoded`, for the consensus alone."""
+        """Returns the features of a group like :meth:`encoded`, for the consensus only."""
         return EncodedGroup(inputs, self.forward.encode_deep, self.options.batch, self.options.feature_bytes)
 
     def consensus(self, group: EncodedGroup) -> Shared:
-        """Computes what a group shares.
+        """Computes the consensus of a group.
 
         Raises:
             ImageError: none of the images could be read.
         """
-        # Integers are the encoder's; what it gives is compared in float32.
+        # Only the encoder computes in integers; descriptors are compared in float32.
         precision = torch.bfloat16 if self.options.precision == "bfloat16" else torch.float32
         kept_calibration = self.kept_rules.calibration
         return shared(self.network, self.calibration, group, self.options.sampling, precision, kept_calibration)
 
     def decoded(self, group: EncodedGroup, indices: list[int], consensus: Consensus) -> Iterator[Decoded]:
-        """Yields what the decoder makes of the images of a group, in batches; they are not asked for again.
+        """Decodes the images of a group in batches; their features are freed.
 
         Args:
             group: the group.
-            indices: of the images that the consensus was formed of, in their order there.
+            indices: indices of the images from which the consensus was computed, in the same order.
             consensus: consensus of the group.
         """
         return self.forward.decode(group.batches(sorted(indices), last=True), consensus, indices)
@@ -114,14 +114,14 @@ class Pipeline:
     def filtered(
         self, output: Output, deep: Tensor, prototype: Tensor | None, negatives: Negatives | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Returns the maps ``(n, 1, h, w)`` with other regions faded, and the factors of the fading, if any."""
+        """Returns the maps ``(n, 1, h, w)`` with other regions faded, and the factors of the fading or None."""
         if self.region_classifier is None or prototype is None:
             return output.maps, None
         factors = kept(output, deep, prototype, self.region_classifier, negatives)
         return output.maps * factors, factors
 
     def group(self, inputs: Inputs) -> Iterator[Result]:
-        """Yields the results of a group by what its images share.
+        """Yields the results of a group.
 
         Raises:
             ImageError: none of the images can be read.
@@ -136,7 +136,7 @@ class Pipeline:
         decoded = self.decoded(encoded, indices, consensus)
         if self.network.whole_group_maps:
             raw = list(decoded)
-            if not raw:  # each of them is gone meanwhile, and has been reported
+            if not raw:  # none of them is readable any more, which was reported
                 return
             maps = self.forward.whole_group_maps(part.output for part in raw)
             sizes = [len(part.indices) for part in raw]
@@ -154,7 +154,7 @@ class Pipeline:
         yield from in_order(results(), lambda result: result.index, inputs, sorted(indices))
 
     def apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
-        """Yields the results of images each by itself: for each image one for each consensus.
+        """Yields the results of each image separately, one for each consensus.
 
         Raises:
             ImageError: none of the images can be read.
@@ -187,18 +187,19 @@ class Pipeline:
                 ]
 
     def learn(self, inputs: Inputs, masks: Sequence[ImageSource | None], identity: tuple[str, str]) -> GroupConsensus:
-        """Learns what images share, to be saved; of marked images what is marked.
+        """Learns a consensus of images, which are marked or not, for saving.
 
         Args:
             inputs: the images.
-            masks: one for each image, None where there is none.
-            identity: name and weights of the network, for the facts of the consensus.
+            masks: a mask or None for each image.
+            identity: name of the network and hash of its weights, for the provenance of the consensus.
 
         Raises:
-            InputError: all images are of one color; a mask cannot be used; or the network's consensus cannot be kept.
+            InputError: all images have a single color; a mask cannot be used; or the consensus of the network cannot be
+                saved.
             ImageError: none of the images can be read.
         """
-        # Nothing is decoded: the deepest features are all that may be needed again.
+        # Only the deepest features are needed, because nothing is decoded.
         encoded = self.encoded_deep(inputs)
         marked = [index for index, mask in enumerate(masks) if mask is not None]
         if marked:
@@ -231,10 +232,10 @@ class Pipeline:
 
     @torch.inference_mode()
     def against(self, consensus: GroupConsensus, inputs: Inputs) -> GroupConsensus:
-        """Returns the consensus with what its object is not.
+        """Returns a consensus with negatives.
 
         Args:
-            consensus: from :meth:`learn`.
+            consensus: consensus from :meth:`learn`.
             inputs: images without the object.
 
         Raises:
@@ -256,14 +257,14 @@ class Pipeline:
         return replace(consensus, provenance=provenance, negatives=vectors)
 
     def check_negatives(self) -> None:
-        """Raises InputError if the network has no constants for photos of what an object is not."""
+        """Raises InputError if the weights contain no constants for negatives."""
         if self.kept_rules.calibration is None and self.region_classifier is None:
             raise InputError(
                 "photos of what the object is not need weights that presence is calibrated for; use the default network"
             )
 
     def empty(self, inputs: Inputs, index: int, consensuses: int = 1) -> list[Result]:
-        """Returns the results of an image of one color, one for each consensus."""
+        """Returns the empty results of an image of a single color, one for each consensus."""
         small = torch.zeros(1, self.options.size, self.options.size)
         presence = None if self.calibration is None else 0.0
         return [Result(index, small, inputs.sizes[index], None, presence, n, True) for n in range(consensuses)]
@@ -271,7 +272,7 @@ class Pipeline:
     def _looks(
         self, indices: list[int], maps: Tensor, factors: Tensor | None, inputs: Inputs, consensus: Consensus
     ) -> dict[int, Look]:
-        """Returns the closer looks at some images by the same consensus; none unless they are wanted."""
+        """Segments enlarged crops of images with the same consensus, if the option ``closer`` is set."""
         if not self.options.closer:
             return {}
         if self.network.whole_group_maps or consensus.spatial is not None or len(consensus.vector) > 1:

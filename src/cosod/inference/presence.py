@@ -1,10 +1,10 @@
 """Presence scores: whether an image shows the shared object, and which images of a group are outliers.
 
-Both are read off the deepest feature F, before anything is decoded. Each image gives one vector, F averaged under the
-attention of the group or, where a kept consensus is applied, under an attention to what resembles it. A prototype is
-the mean of such vectors. An image holds the object if its vector points where the prototype of the *other* images
-does. Combinations with the map's own height and size, with the affinity, or with F averaged under the map separate
-no better on held-out groups.
+Both are computed from the deepest feature F, without decoding. Each image has one vector, the mean of F under the
+attention of the group or, for a saved consensus, under an attention to what resembles its prototype. A prototype is the
+mean of such vectors. An image shows the object if the cosine of its vector with the prototype of the *other* images is
+high. On held-out groups, combinations with the maximum or the area of the map, with the affinity, or with the mean of F
+under the map do not separate better.
 """
 
 from dataclasses import dataclass
@@ -15,27 +15,27 @@ from torch.nn import functional as F
 
 from cosod.models.checkpoints.safetensors_file import Constants
 
-#: Below it the object is called absent.
+#: Presence below which the object is absent.
 ABSENT = 0.5
-#: Rounds of prototype, presence, prototype weighted by presence.
+#: Number of rounds, each of which computes prototypes and presence, and weights the next prototypes by presence.
 ROUNDS = 2
-#: Smallest weight of an image, so that a group whose images have nothing in common keeps a mean.
+#: Minimum weight of an image, so that the mean is defined for a group whose images have nothing in common.
 FLOOR = 1e-3
-#: Factor of the cosines whose softmax says where in an image a prototype is.
+#: Factor of the cosines with a prototype, whose softmax is the attention of an image.
 SHARPNESS = 20.0
 
 
 @dataclass(frozen=True)
 class Calibration(Constants):
-    """From similarity to presence by ``sigmoid(slope * similarity + few / references + offset)``.
+    """Calibration from similarity to presence: ``sigmoid(slope * similarity + few / references + offset)``.
 
-    The constants belong to the weights they were fitted on (``tools/calibrate_presence.py``) and are kept in the
-    metadata of the weights file.
+    The constants were fitted to the weights (``tools/calibrate_presence.py``), and are stored in the metadata of the
+    weights file.
 
     Attributes:
-        slope: factor of the similarity, the cosine of an image's vector and the prototype.
-        offset: the constant term.
-        few: makes up for prototypes of few images, which resemble a new image less.
+        slope: factor of the similarity, which is the cosine of the vector of an image and the prototype.
+        offset: constant term.
+        few: factor of the inverse number of references, since a prototype of few images is less similar to new images.
         auc: area under the ROC curve on groups that were not used for the fit; for information only.
     """
 
@@ -46,11 +46,11 @@ class Calibration(Constants):
     auc: float | None = None
 
     def presence(self, similarity: Tensor, references: Tensor | float) -> Tensor:
-        """Computes the probability that the object is there, ``(N,)`` in [0, 1].
+        """Computes the probability that images show the object, ``(N,)`` in [0, 1].
 
         Args:
             similarity: ``(N,)``.
-            references: how many images the prototype stands for, one value or ``(N,)``.
+            references: number of images of the prototype, one value or ``(N,)``.
         """
         return torch.sigmoid(self.slope * similarity + self.few / references + self.offset)
 
@@ -59,8 +59,8 @@ class Calibration(Constants):
 class KeptCalibration(Calibration):
     """Calibration for saved consensuses, which are applied to single photos of any kind.
 
-    A prototype there is compared with the place of an image that resembles it most, which makes for other cosines than
-    the attention of a group. Where a weights file has no such entry, that of groups is used.
+    The prototype of a saved consensus is compared with the part of an image that resembles it most, which gives other
+    cosines than the attention of a group. If a weights file has no such entry, the calibration of groups is used.
     """
 
     entry = "kept_presence"
@@ -72,18 +72,18 @@ def pooled(deep: Tensor, attention: Tensor) -> Tensor:
 
 
 def where_like(deep: Tensor, prototype: Tensor) -> Tensor:
-    """Computes attention ``(N, 1, H, W)``, one an image, to the positions of F that resemble a prototype ``(C,)``."""
+    """Computes the attention ``(N, 1, H, W)`` to positions of F that resemble a prototype ``(C,)``."""
     cosine = F.cosine_similarity(deep, prototype[:, None, None], dim=1)
     return (SHARPNESS * cosine).flatten(1).softmax(dim=1).view_as(cosine)[:, None]
 
 
 def similarity(deep: Tensor, prototype: Tensor) -> Tensor:
-    """Computes the cosine ``(N,)`` of a prototype ``(C,)`` and F ``(N, C, H, W)`` where they are most alike."""
+    """Computes the cosine ``(N,)`` of a prototype ``(C,)`` with the most similar parts of F ``(N, C, H, W)``."""
     return F.cosine_similarity(pooled(deep, where_like(deep, prototype)), prototype)
 
 
 def resemblance(vectors: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Computes how much each of N >= 2 images resembles the others of its group, itself left out.
+    """Computes the similarity of each of N >= 2 images to the other images of its group.
 
     Args:
         vectors: F of each image under its attention, ``(N, C)``.
@@ -102,10 +102,10 @@ def resemblance(vectors: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def group_presence(calibration: Calibration, vectors: Tensor) -> Tensor:
-    """Computes the presence in each of N >= 2 images of what the group shares, ``(N,)``.
+    """Computes the presence of the shared object in each of N >= 2 images of a group, ``(N,)``.
 
-    Every image is compared with the mean of the others, then again with their mean weighted by presence, so that
-    outliers among them pull it aside no more.
+    Each image is compared with the mean of the others, and then with their mean weighted by presence, so that outliers
+    have little influence.
 
     Args:
         calibration: calibration of the network.
@@ -119,5 +119,5 @@ def group_presence(calibration: Calibration, vectors: Tensor) -> Tensor:
 
 
 def count(weights: Tensor) -> float:
-    """Returns the number of equally weighted images that the weights amount to."""
+    """Returns the effective number of images, which is the number of equally weighted images."""
     return float(weights.sum() ** 2 / (weights**2).sum().clamp_min(1e-12))

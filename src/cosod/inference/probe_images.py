@@ -1,10 +1,10 @@
-"""Images that are drawn and not photographed: the same bytes on every machine, to compare maps on."""
+"""Drawn images, which are the same on every machine, for comparing maps."""
 
 import numpy as np
 
 
 def drawn_group(size: int = 128) -> list[np.ndarray]:
-    """Draws three images of a red disc on different grounds: the same bytes on every machine."""
+    """Draws three images of a red disc on different backgrounds, with the same bytes on every machine."""
     y, x = np.mgrid[:size, :size].astype(np.int64)
     images = []
     for number, (cx, cy) in enumerate([(40, 44), (80, 60), (60, 88)]):

@@ -1,4 +1,4 @@
-"""Reference images: the few images of a large group that every image of it is compared with."""
+"""Reference images of a large group, with which all its images are compared."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.options import ReferenceSampling
 from cosod.models.modules.group_affinity import GroupAffinity, References
 
-#: How many images ``spread`` chooses each reference from.
+#: Number of candidates for each reference in ``spread``.
 CANDIDATES = 4
 
 
@@ -20,9 +20,9 @@ class Sample(NamedTuple):
     """Some images of a group.
 
     Attributes:
-        indices: in the group.
-        deep: their deepest features, ``(R, C, H, W)``, or as :class:`.deep_rows.DeepRows` has them.
-        weights: how many images each stands for, ``(R,)``.
+        indices: indices of the images in the group.
+        deep: deepest features of the images, ``(R, C, H, W)``, or ``(R, C, 1, P)`` from :class:`.deep_rows.DeepRows`.
+        weights: number of images that each of them represents, ``(R,)``.
     """
 
     indices: list[int]
@@ -34,8 +34,7 @@ class Sample(NamedTuple):
 def sampled(group: EncodedGroup, sampling: ReferenceSampling) -> Sample:
     """Returns the references of a group.
 
-    Which they are depends on the number of images and their order and, by ``spread``, on the images; what cannot be
-    read is passed over.
+    They depend on the number of images, their order and, with ``spread``, on the images. Unreadable images are skipped.
 
     Raises:
         ImageError: none of the images could be read.
@@ -66,8 +65,8 @@ def choose(
 ) -> tuple[References, dict[int, float]]:
     """Chooses the references of a group as :class:`GroupAffinity` takes them, and their weights by index.
 
-    In bfloat16 comparing takes half the time; the single matches are rounded, to one part in 500, and their mean over
-    the references hardly.
+    Comparing in bfloat16 takes half the time. Single matches have a rounding error of one part in 500, and their mean
+    over the references a much smaller one.
 
     Raises:
         ImageError: none of the images could be read.
@@ -80,16 +79,16 @@ def choose(
 
 
 def spread(vectors: Tensor, count: int) -> tuple[list[int], Tensor]:
-    """Chooses rows of vectors ``(M, C)`` that lie far apart, and counts how many rows each stands for.
+    """Chooses rows of vectors ``(M, C)`` that are far apart, and counts the rows that each of them represents.
 
-    The first is the one nearest to the mean of all, each further one the farthest, by cosine, from those before it;
-    all rows where there are no more than ``count``. A row belongs to the chosen one that is nearest.
+    The first one is nearest to the mean of all rows, and each further one has the largest cosine distance from those
+    before. If there are at most ``count`` rows, all are chosen. Each row is represented by the nearest chosen one.
     """
     unit = F.normalize(vectors.float(), dim=1)
     chosen = [int((unit @ unit.mean(dim=0)).argmax())]
     nearest = unit @ unit[chosen[0]]
     while len(chosen) < min(count, len(unit)):
-        nearest[chosen] = torch.inf  # so that none is taken twice, equal ones neither
+        nearest[chosen] = torch.inf  # so that no row is chosen twice, even if rows are equal
         chosen.append(int(nearest.argmin()))
         nearest = torch.maximum(nearest, unit @ unit[chosen[-1]])
     owner = (unit @ unit[chosen].T).argmax(dim=1)

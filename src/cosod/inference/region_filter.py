@@ -1,12 +1,11 @@
-"""Which regions of an image show what the group shares, and which something else that stands out.
+"""The filter that fades regions of a map that show other objects than the shared one.
 
-A decoder judges position by position, and part of a second object beside the shared one is often marked too. A region
-as a whole says more: the mean of its descriptors lies nearer to the prototype of the group (see
-:mod:`cosod.inference.presence`) than that of the other regions, if it is the shared object. Regions that do not are
-faded.
+A decoder classifies single positions, and often marks parts of a second object beside the shared one. Whole regions are
+easier to classify: of all regions of an image, the one with the shared object has the mean descriptor that is nearest
+to the prototype of the group (see :mod:`cosod.inference.presence`). Regions that are less similar are faded.
 
-Only the regions of one image are compared with each other, and the best of them stays as it is: whether the object is
-in the image at all is another question, which presence answers. So it does not matter how well the prototype is known.
+Only the regions of the same image are compared with each other, and the best of them is kept, so that the accuracy of
+the prototype matters little. Whether the image shows the object at all is decided by presence.
 """
 
 from dataclasses import dataclass
@@ -21,24 +20,24 @@ from cosod.inference.negatives import Negatives
 from cosod.models.base import Output
 from cosod.models.checkpoints.safetensors_file import Constants
 
-#: Regions are where something stands out with a probability above it.
+#: Saliency above which positions belong to the core of a region.
 CORE = 0.5
-#: Maps are reduced so many times for it: decoders give no more detail, and it takes a tenth of the time.
+#: Factor by which maps are reduced to find regions, which takes a tenth of the time; the decoder gives no finer detail.
 REDUCED = 4
-#: A region smaller than this share of the image belongs to the nearest larger one.
+#: Regions smaller than this share of the image are merged with the nearest larger one.
 LEAST = 0.006
 
 
 @dataclass(frozen=True)
 class RegionClassifier(Constants):
-    """How much of a region stays, by how much less it resembles the prototype than the best region of its image.
+    """Computes the factor of a region from the difference of its similarity to that of the best region of the image.
 
-    The constants belong to the weights they were fitted on (``tools/calibrate_regions.py``) and are kept in the
-    metadata of the weights file.
+    The constants were fitted to the weights (``tools/calibrate_regions.py``), and are stored in the metadata of the
+    weights file.
 
     Attributes:
-        sharpness: factor of differences of cosines in the logistic function.
-        margin: the difference at which half of a region stays.
+        sharpness: factor of the difference of cosines in the logistic function.
+        margin: difference at which the factor is one half.
 
     Example:
         >>> RegionClassifier(40.0, 0.1).kept(np.array([0.8, 0.8, 0.3])).round(3)
@@ -50,7 +49,7 @@ class RegionClassifier(Constants):
     margin: float
 
     def kept(self, cosines: np.ndarray) -> np.ndarray:
-        """Computes factors ``(R,)`` in [0, 1] of regions with these cosines with the prototype; 1 for the best one."""
+        """Computes the factors ``(R,)`` in [0, 1] of regions from their cosines with the prototype."""
 
         def logistic(x: np.ndarray) -> np.ndarray:
             return 0.5 + 0.5 * np.tanh(0.5 * self.sharpness * x)  # without overflow
@@ -59,10 +58,10 @@ class RegionClassifier(Constants):
 
 
 def regions(saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the region of each pixel of a map ``(H, W)``, counted from 0, and which pixels are their cores.
+    """Returns the index of the region of each pixel of a map ``(H, W)``, and whether the pixel is in its core.
 
-    Cores are connected pixels above :data:`CORE`; each other pixel belongs to the core that is nearest. A map with less
-    than two cores is one region.
+    Cores are connected components of pixels above :data:`CORE`; each other pixel belongs to the nearest core. A map
+    with less than two cores has one region.
     """
     count, cores, statistics, _ = cv2.connectedComponentsWithStats((saliency > CORE).astype(np.uint8))
     large = [core for core in range(1, count) if statistics[core, cv2.CC_STAT_AREA] >= LEAST * saliency.size]
@@ -80,7 +79,7 @@ def regions(saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cosines(where: np.ndarray, cores: np.ndarray, deep: Tensor, prototype: Tensor) -> np.ndarray:
-    """Computes the cosine ``(R,)`` of each region's mean descriptor with the prototype.
+    """Computes the cosine of the mean descriptor of each region with the prototype, ``(R,)``.
 
     Args:
         where, cores: regions and cores of :func:`regions`, ``(H, W)``.
@@ -91,7 +90,7 @@ def cosines(where: np.ndarray, cores: np.ndarray, deep: Tensor, prototype: Tenso
 
 
 def means(where: np.ndarray, cores: np.ndarray, deep: Tensor) -> Tensor:
-    """Sums the descriptors of each region, ``(R, C)``, which points where their mean does; arguments as there."""
+    """Computes the sum of the descriptors of each region, ``(R, C)``; arguments as for :func:`cosines`."""
     size = (deep.shape[2], deep.shape[1])
     masks = [((where == region) & cores).astype(np.float32) for region in range(int(where.max()) + 1)]
     shares = torch.from_numpy(np.stack([cv2.resize(mask, size, interpolation=cv2.INTER_AREA) for mask in masks]))
@@ -99,7 +98,7 @@ def means(where: np.ndarray, cores: np.ndarray, deep: Tensor) -> Tensor:
 
 
 def reduced(maps: Tensor) -> Tensor:
-    """Reduces maps ``(N, 1, H, W)`` to the size at which regions are found, on the CPU."""
+    """Reduces maps ``(N, 1, H, W)`` to the size for finding regions, on the CPU."""
     return F.avg_pool2d(maps.float().cpu(), REDUCED)
 
 
@@ -110,19 +109,19 @@ def kept(
     classifier: RegionClassifier,
     negatives: Negatives | None = None,
 ) -> Tensor:
-    """Computes how much of each pixel stays: factors in [0, 1] for maps.
+    """Computes the factors in [0, 1] by which maps are multiplied.
 
     Args:
-        output: output of N images; regions are looked for in ``probability``, of any object, where the network has it,
-            else in ``maps``.
+        output: output for N images. Regions are those of ``probability``, the saliency of any object, or of ``maps`` if
+            the network does not compute it.
         deep: F of the same images, ``(N, C, h, w)``.
         prototype: prototype of the group, ``(C,)``.
         classifier: classifier of the network.
-        negatives: what the object is not. A region that resembles it more than the object is faded too, if it is the
-            only one, and is not what others are compared with.
+        negatives: negatives of the object. A region that resembles one of them more than the object is faded even if it
+            is the only one, and other regions are not compared with it.
 
     Returns:
-        ``(N, 1, H, W)`` where the maps are; without negatives 1 everywhere in a map of one region.
+        ``(N, 1, H, W)`` on the device of the maps. Without negatives, the factors of a map with one region are 1.
     """
     deep, prototype = deep.float().cpu(), prototype.float().cpu()
     found = reduced(output.maps if output.probability is None else output.probability)
@@ -134,7 +133,7 @@ def kept(
 
 
 def descriptors(output: Output, deep: Tensor) -> Tensor:
-    """Computes unit vectors ``(R, C)`` of all regions of N images, on the CPU; arguments as for :func:`kept`."""
+    """Computes the unit vectors ``(R, C)`` of all regions of N images, on the CPU; arguments as for :func:`kept`."""
     found = reduced(output.maps if output.probability is None else output.probability)[:, 0].numpy()
     deep = deep.float().cpu()
     return F.normalize(torch.cat([means(*regions(s), f) for s, f in zip(found, deep, strict=True)]), dim=1)

@@ -13,19 +13,19 @@ from cosod.io.prefetch import Inputs
 class _Indexed(Protocol):
     @property
     def index(self) -> int:
-        """Of the image in its group."""
+        """Index of the image in its group."""
 
 
 R = TypeVar("R", bound=_Indexed)
 
 
 def with_uniform(results: Iterator[R], inputs: Inputs, empty: Callable[[int], list[R]]) -> Iterator[R]:
-    """Yields the results, and empty ones in the places of images of one color, which are reported at the end.
+    """Yields the results with empty ones for images of a single color, which are reported at the end.
 
     Args:
         results: results of the other images, in order.
-        inputs: the images; which of them are of one color turns out as they are read.
-        empty: gives the results for the index of an image of one color.
+        inputs: the images; those of a single color are known after they are read.
+        empty: function that returns the results for the index of an image of a single color.
 
     Raises:
         ImageError: none of the images can be read.
@@ -50,7 +50,7 @@ def with_uniform(results: Iterator[R], inputs: Inputs, empty: Callable[[int], li
 
 
 def tell_uniform(inputs: Inputs) -> None:
-    """Warns of the images of one color in a group."""
+    """Warns of the images of a single color in a group."""
     if not inputs.uniform:
         return
     names = [inputs.name(index) for index in sorted(inputs.uniform)]

@@ -1,7 +1,7 @@
-"""Zooming in: the surroundings of small objects are cropped, enlarged, and segmented again.
+"""Segmentation of small objects in enlarged crops.
 
-A network sees a few hundred pixels along each side, whatever the photo's size; of an object that fills a tenth of the
-photo's width it sees thirty of them.
+The input of a network has a few hundred pixels along each side for photos of any size, and of these about thirty for an
+object whose width is a tenth of the photo's.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,19 +17,19 @@ from cosod.io.images import read_image
 from cosod.io.prefetch import Inputs, batched_by
 from cosod.io.tensors import shrink, to_own_size
 
-#: What is shown around the object on each side, as a share of the object's side. Less costs the network its view of
-#: the surroundings: with .35 plain photos lose what with .75 they gain (held-out groups of DUTS_class).
+#: Margin of the crop on each side, as a share of the side of the object. With a smaller margin, the network lacks
+#: context: on held-out groups of DUTS_class, .35 makes the maps worse by as much as .75 makes them better.
 MARGIN = 0.75
-#: A box around the object alone that is larger than this share of the photo shows enough already.
+#: Objects whose box is larger than this share of the photo are not cropped.
 LARGE = 0.5
-#: Of the pixels of an object so many lie beyond its box on each side: specks must not decide.
+#: Share of the pixels of the object outside its box on each side, so that specks do not determine the box.
 BEYOND = 0.01
-#: Over this share of the box its map fades into the one of the whole photo.
+#: Share of the side of the box over which its map is blended with the map of the whole photo.
 FADE = 0.15
 
 
 class Box(NamedTuple):
-    """A part of an image, in shares of its width and height."""
+    """A box in an image, in shares of its width and height."""
 
     left: float
     top: float
@@ -44,17 +44,17 @@ class Box(NamedTuple):
 
 
 class Look(NamedTuple):
-    """A map ``(1, H, W)`` of what lies in a box."""
+    """A map ``(1, H, W)`` of the content of a box."""
 
     box: Box
     map: Tensor
 
 
 def box_around(saliency: np.ndarray) -> Box | None:
-    """Returns the box to look at again; None where nothing is found or all that is found is large already.
+    """Returns the box to crop; None if the map is empty or the object is large enough.
 
     Args:
-        saliency: ``(H, W)`` in [0, 1].
+        saliency: map ``(H, W)`` in [0, 1].
     """
     places = np.nonzero(saliency > 0.5)
     if not len(places[0]):
@@ -77,15 +77,17 @@ def look_closer(
     inputs: Inputs,
     look: Callable[[list[np.ndarray]], Tensor],
 ) -> dict[int, Look]:
-    """Segments enlarged parts of some images, by index; without those that need none, or can no longer be read.
+    """Segments enlarged crops of images with small objects; returns them by the index of the image.
+
+    Images without a small object, and images that can no longer be read, are left out.
 
     Args:
         indices: indices of the images in ``inputs``.
-        maps: what was found in them, ``(n, 1, H, W)``.
-        factors: what of them stayed (see :func:`cosod.inference.region_filter.kept`), ``(n, 1, H, W)``: what is gone
-            there is not brought back.
-        inputs: where the images come from; they are read once more, at their full size.
-        look: from images ``(H, W, 3)`` of one shape to maps.
+        maps: maps of the images, ``(n, 1, H, W)``.
+        factors: factors of the region filter, ``(n, 1, H, W)`` (see :func:`cosod.inference.region_filter.kept`), which
+            are applied to the crops too, so that faded regions do not come back.
+        inputs: the images, which are read again at their full size.
+        look: function from images ``(H, W, 3)`` of the same shape to maps.
     """
     around = map(box_around, maps[:, 0].float().cpu().numpy())
     boxes = {index: box for index, box in zip(indices, around, strict=True) if box}
@@ -95,7 +97,7 @@ def look_closer(
     def cut(index: int) -> np.ndarray | None:
         try:
             image = read_image(inputs.source(index), inputs.max_pixels)
-        except ImageError:  # gone meanwhile, or too large for the memory: the map that is there stays
+        except ImageError:  # no longer readable, or too large for the memory; the map does not change
             return None
         part = np.ascontiguousarray(image[boxes[index].pixels(*image.shape[:2])])
         return shrink(part, inputs.shape(*part.shape[:2]))
@@ -116,7 +118,7 @@ def look_closer(
 
 
 def blended(saliency: np.ndarray, look: Look) -> np.ndarray:
-    """Averages the map of the whole image ``(H, W)`` and that of its part where both are; changed in place."""
+    """Averages the map of the whole image ``(H, W)``, in place, with that of the crop within its box."""
     rows, columns = look.box.pixels(*saliency.shape)
     part = saliency[rows, columns]
     closer = to_own_size(look.map, part.shape)
@@ -127,7 +129,7 @@ def blended(saliency: np.ndarray, look: Look) -> np.ndarray:
 
 
 def _ramp(length: int, first: bool, last: bool) -> np.ndarray:
-    """Returns one, but fading to zero towards those ends that are not the image's."""
+    """Returns weights that are one, and fade to zero toward the ends that are not at the border of the image."""
     inner = (np.arange(length, dtype=np.float32) + 0.5) / (FADE * length)
     ramp = np.ones(length, np.float32)
     if first:

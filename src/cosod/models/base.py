@@ -109,26 +109,26 @@ class Steps(Protocol):
     """
 
     def encode(self, images: Tensor) -> Features:
-        """Does the same as :meth:`CoSaliencyNetwork.encode`."""
+        """Computes what :meth:`CoSaliencyNetwork.encode` computes."""
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
-        """Does the same as :meth:`CoSaliencyNetwork.decode`, with probability and threshold if the network has them."""
+        """Computes what :meth:`CoSaliencyNetwork.decode` computes, with probability and threshold if there are any."""
 
 
 class CoSaliencyNetwork(nn.Module):
     """Base class of all networks, which composes the three steps; ``config`` is a frozen dataclass of options.
 
-    ``mean`` and ``std`` (RGB, for values in [0, 1]) normalize the images before ``encode``; ``size`` is the side of
-    the square that images are resized to by default, and ``mask_threshold`` the default threshold of masks (see
-    :func:`cosod.postprocess.threshold.binarize`). Where ``any_groups`` is true, ``forward`` takes a second
-    argument, the number of groups of a training batch, which otherwise are two; where ``group_sizes`` is true, the
-    number of images of each of its groups. Sides of images are multiples of ``stride``. Where ``additive_consensus`` is
-    true, the consensus of two groups together is the weighted mean of theirs. Where ``keep_aspect`` is true, images
-    become rectangles of their own proportions (:func:`cosod.io.tensors.input_shape`) in place of squares, in training
-    and in detection, and images of one group may have different ones.
+    ``mean`` and ``std`` (RGB, for values in [0, 1]) normalize the images before ``encode``; ``size`` is the side of the
+    square that images are resized to by default, and ``mask_threshold`` the default threshold of masks (see
+    :func:`cosod.postprocess.threshold.binarize`). If ``any_groups`` is true, ``forward`` takes a second argument in
+    training, the number of groups of the batch, which is two otherwise; if ``group_sizes`` is true, this argument has
+    the number of images of each group. The sides of images are multiples of ``stride``. If ``additive_consensus`` is
+    true, the consensus of the union of two groups is the weighted mean of their consensuses. If ``keep_aspect`` is
+    true, images are resized to rectangles of their own proportions (:func:`cosod.io.tensors.input_shape`) instead of
+    squares, in training and in detection, and the images of a group may have different proportions.
     """
 
-    #: What the weights file said besides (see :func:`cosod.models.save`), where the weights came from one.
+    #: Further values of the weights file (see :func:`cosod.models.save`); empty if the weights came from none.
     extra: Mapping[str, Any] = MappingProxyType({})
     stride: int = 16
     additive_consensus: bool = True

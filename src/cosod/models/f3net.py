@@ -33,7 +33,7 @@ def _conv(i: int, o: int, kernel: int) -> nn.Sequential:
 
 
 class CrossFeature(nn.Module):
-    """CFM, section 3.2: a finer and a coarser feature select what they agree on, and each takes it in."""
+    """Cross feature module (CFM, section 3.2): adds the product of a finer and a coarser feature to each of the two."""
 
     def __init__(self):
         super().__init__()
@@ -52,14 +52,22 @@ class CrossFeature(nn.Module):
 
 
 class Decoder(nn.Module):
-    """One sub-decoder of the cascade, section 3.3: three cross feature modules, coarse to fine."""
+    """One decoder of the cascaded feedback decoder (section 3.3): three cross feature modules, from coarse to fine."""
 
     def __init__(self):
         super().__init__()
         self.cfm45, self.cfm34, self.cfm23 = CrossFeature(), CrossFeature(), CrossFeature()
 
     def forward(self, levels: tuple[Tensor, ...], feedback: Tensor | None = None) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Refines the features of levels 2 to 5 with the last decoder's result; returns them and this one's result."""
+        """Refines the features of levels 2 to 5.
+
+        Args:
+            levels: features of levels 2 to 5, ``(N, 64, ., .)`` each.
+            feedback: result of the decoder before this one, which is added to all levels; None for the first.
+
+        Returns:
+            The refined features of levels 2 to 5, and the result, which has the size of level 2.
+        """
         x2, x3, x4, x5 = levels
         if feedback is not None:
             x2, x3, x4, x5 = (x + enlarge(feedback, x.shape[-2:]) for x in levels)
@@ -70,10 +78,10 @@ class Decoder(nn.Module):
 
 
 class F3Net(SaliencyNetwork):
-    """``f3net``: published with one channel a head, here also with two.
+    """``f3net``: the published network, whose heads have one channel, or two on request.
 
-    Maps in the order of the published code: of both decoders (the second is the result and stands first here), then
-    of the second decoder's levels 2 to 5. The dense feature is the second decoder's result, 64 channels at stride 4.
+    The maps are those of both decoders, the second of which is the result and comes first, and then those of levels 2
+    to 5 of the second decoder. The dense feature is the output of the second decoder, with 64 channels at stride 4.
     """
 
     size = 352

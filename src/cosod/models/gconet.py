@@ -22,10 +22,10 @@ class GCoNetConfig:
         channels: channels of the decoder.
         groups: training groups that the auxiliary classifier tells apart (291 in DUTS_class).
         size: side in pixels to which images are resized, aspect not kept.
-        affinity: the consensus is formed by the group affinity module (GAM); without it, as in the ablation of
-            the paper (section 4.3), it is the mean of F over images and positions.
-        contrast: group collaborating module (GCM). Training only, as is the next one.
-        classification: auxiliary group classifier (ACM).
+        affinity: whether the group affinity module (GAM) forms the consensus; otherwise, as in the ablation of the
+            paper (section 4.3), the consensus is the mean of F over images and positions.
+        contrast: whether the group collaborating module (GCM) is used in training.
+        classification: whether the auxiliary group classifier (ACM) is used in training.
         key_kernel: kernel of query and key in GAM: 1 in the published code, 3 in the paper.
     """
 
@@ -52,8 +52,8 @@ def _predict(channels: int) -> nn.Sequential:
 class GCoNet(CoSaliencyNetwork):
     """``gconet``: VGG-16, the group affinity module, and a feature pyramid with a map at each of four levels.
 
-    In training the group collaborating module (GCM, section 3.3) also predicts from F times the other group's
-    consensus, which must give nothing, and the auxiliary classifier (ACM, section 3.4) names the group.
+    In training, the group collaborating module (GCM, section 3.3) also predicts a map from F times the consensus of
+    the other group, whose target is empty, and the auxiliary classifier (ACM, section 3.4) predicts the group.
 
     Shapes: ``encode`` gives skips with 64, 128, 256, 512 channels at strides 1, 2, 4, 8 and F with 512 at
     stride 16; the output's ``sides`` are the four supervised maps, ``(N, 1, H, W)`` each.

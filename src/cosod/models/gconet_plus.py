@@ -31,7 +31,7 @@ _CHOICES = {
 
 @dataclass(frozen=True)
 class GCoNetPlusConfig:
-    """The switches of :class:`GCoNetPlus`; the defaults are the published network.
+    """Options of :class:`GCoNetPlus`; the defaults are the published network.
 
     Attributes:
         backbone: ``vgg16_bn``, ``vgg16``, ``resnet50``, or another one of five levels.
@@ -40,16 +40,16 @@ class GCoNetPlusConfig:
         key_kernel: kernel of query and key in ``gam``: 1 in the published code, 3 in the papers.
         lateral: lateral connections by one 1 x 1 convolution (``plain``) or by a ``resblk``.
         conv_after_resize: three more convolutions after each of the decoder's first four resizes.
-        outputs: supervised outputs, 1 to 4: the result and the levels above it.
-        confidence_module: the map is made by the confidence enhancement module (section 3.4, CEM) from
-            probability and threshold, and not by one convolution.
+        outputs: number of supervised outputs, 1 to 4: the result and the levels above it.
+        confidence_module: whether the confidence enhancement module (section 3.4, CEM) computes the map from
+            probability and threshold; otherwise one convolution computes it.
         confidence: k of that module, ``map = sigmoid(k (P - T))``; ``"released"`` follows the published code,
             where k is 300, or 50 for a whole batch with any P - T below -0.296 (not with a refiner).
         refiner: U-shaped refiner on the map (``mask``) or on image and map (``image_mask``).
-        classification: auxiliary group classifier. Training only, as are the next three.
-        masked_classification: the classifier also on images masked by the network's own map (RACM).
-        mask_merge: image and mask are joined by ``product``, ``sum`` or ``concat`` (with a 1 x 1 convolution).
-        contrast: group collaborating module (GCM).
+        classification: whether the auxiliary group classifier is used; this and the next three are for training only.
+        masked_classification: whether the classifier also sees the images masked by the network's own map (RACM).
+        mask_merge: how image and mask are combined: ``product``, ``sum`` or ``concat`` (with a 1 x 1 convolution).
+        contrast: whether the group collaborating module (GCM) is used.
         groups: training groups that the classifier tells apart (291 in DUTS_class).
         size: side in pixels to which images are resized, aspect not kept.
     """
@@ -103,11 +103,11 @@ def _after(channels: int, bn: bool) -> nn.Sequential:
 
 
 class GCoNetPlus(CoSaliencyNetwork):
-    """``gconet_plus``: a five-block backbone, the consensus on its last block, a top-down decoder, the CEM.
+    """``gconet_plus``: a backbone of five blocks, a consensus of its last block, a top-down decoder, and the CEM.
 
-    Shapes (VGG): ``encode`` gives skips with 64, 128, 256, 512 channels at strides 1, 2, 4, 8 and F with 512
-    at stride 16 (before them the images themselves, where the refiner reads them). ``sides`` are as many maps
-    as ``outputs``, and one more with a refiner, the result last.
+    Shapes (with VGG): ``encode`` returns skips with 64, 128, 256 and 512 channels at strides 1, 2, 4 and 8, and F with
+    512 channels at stride 16. If the refiner reads the images, they are the first skip. ``sides`` has as many maps as
+    ``outputs``, and one more with a refiner; the last one is the result.
     """
 
     def __init__(self, config: GCoNetPlusConfig | None = None):
@@ -174,8 +174,8 @@ class GCoNetPlus(CoSaliencyNetwork):
     def confidence_map(self, probability: Tensor, threshold: Tensor) -> Tensor:
         """Computes ``sigmoid(k (P - T))`` with the k of the configuration (section 3.4, CEM).
 
-        A released k is chosen once for all maps given here: a predictor that decodes a group in several
-        batches calls this on the whole group's P and T at the end, and gets what one batch would have given.
+        With ``confidence="released"``, k is chosen once for all maps that are passed. A predictor that decodes a group
+        in several batches therefore calls this at the end, with P and T of the whole group.
 
         Args:
             probability, threshold: P and T, ``(N, 1, H, W)`` in [0, 1].

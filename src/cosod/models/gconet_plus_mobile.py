@@ -1,4 +1,4 @@
-"""The light network: GCoNet+'s consensus and two branches, on frozen features, so that it knows no classes."""
+"""The default network: consensus and confidence branches as in GCoNet+, on the features of a frozen backbone."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.layers import enlarge, keep_statistics, peak
 from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described, unpack
 
-#: How much of the gate's logit is made up for where an image resembles the group most.
+#: Largest value by which the gate's logits of an image are raised.
 MADE_UP = 2.0
-#: How much less the gate counts for each unit of logits that is made up for: one unit takes a third off.
+#: The gate's logits are divided by one plus this factor times the value that was added; one unit removes a third.
 DOUBT = 0.5
 #: Share of a training batch in the running means of the features that are compared.
 MOMENTUM = 0.01
@@ -30,13 +30,13 @@ class MobileConfig:
             at strides 4, 8, 16 and 32.
         decoder: channels of the saliency decoder at strides 32, 16, 8 and 4.
         gate: channels of the gate at strides 16, 8 and 4.
-        dropout: share of the channels of each feature that the saliency decoder does not see in training, so that
-            it leans on no single one, and on no class of the training set.
-        strength: factor of the gate's logits in ``decode``; they count as they are while the network is trained.
-        lift: what is added in ``decode`` to the gate's logits where an image resembles the group most, before the
-            factor.
-        raised: logit up to which ``decode`` raises the best of an image, halfway, once by itself and once by what it
-            shares with the group. -inf leaves all as it is.
+        dropout: share of the channels of each feature that are set to zero for the saliency decoder in training, so
+            that it does not depend on single channels, and thereby on the classes of the training set.
+        strength: factor of the gate's logits in ``decode``; it is not applied in training.
+        lift: value of the gate's logits in ``decode``, before the factor, where an image resembles the group most.
+        raised: logit toward which ``decode`` raises the most salient part of an image, by at most half of the
+            difference; it is applied to the logits of saliency, and again to their sum with the gate's. With -inf
+            nothing is raised.
         size: side of a square with as many pixels as images are resized to by default; a multiple of 32.
     """
 
@@ -66,7 +66,7 @@ def _conv(i: int, o: int, kernel: int = 3) -> nn.Sequential:
 
 
 class SaliencyDecoder(nn.Module):
-    """What stands out in each image by itself: a top-down decoder over the backbone's features.
+    """A top-down decoder over the features of the backbone, which computes the saliency of each image by itself.
 
     Args:
         backbone: channels at strides 4, 8, 16 and 32.
@@ -92,7 +92,7 @@ class SaliencyDecoder(nn.Module):
         self.head = nn.Conv2d(c4, 1, 1)
 
     def forward(self, x4: Tensor, x8: Tensor, x16: Tensor, x32: Tensor) -> tuple[Tensor, Tensor]:
-        """Computes logits at stride 4, and at stride 16 for a loss of their own; both float32."""
+        """Computes logits at stride 4, and at stride 16 for an auxiliary loss; both float32."""
         x4, x8, x16, x32 = (self.dropout(x) for x in (x4, x8, x16, x32))
         x = self.reduce(x32) + self.context(x32.mean(dim=(2, 3)))[:, :, None, None]
         x = enlarge(self.block32(x), x16.shape[-2:]) + self.lateral16(x16)
@@ -103,7 +103,7 @@ class SaliencyDecoder(nn.Module):
 
 
 class Gate(nn.Module):
-    """What of that the group shares: similarity at stride 16, brought to the outlines of finer features.
+    """A decoder that enlarges the similarity to the group from stride 16 to stride 4, guided by finer features.
 
     Args:
         backbone: channels at strides 4, 8 and 16.
@@ -125,7 +125,7 @@ class Gate(nn.Module):
         self.head = nn.Conv2d(c4, 1, 1)
 
     def forward(self, similarity: Tensor, x4: Tensor, x8: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
-        """Computes what is added to the logits of saliency at stride 4, and at stride 16 for a loss; both float32."""
+        """Computes logits to add to those of saliency at stride 4, and at stride 16 for a loss; both are float32."""
         x = self.block16(torch.cat([self.similarity(similarity), self.lateral16(fine)], dim=1))
         coarse = self.coarse(x)
         x = enlarge(x, x8.shape[-2:]) + self.lateral8(x8)
@@ -136,18 +136,19 @@ class Gate(nn.Module):
 class GCoNetPlusMobile(CoSaliencyNetwork):
     """``gconet_plus_mobile``, the default network.
 
-    As GCoNet+: attention from the affinity of all positions of a group gathers a consensus (section 3.2), and two
-    branches make the map, one of which says how probable an object is and one what has to be exceeded (section 3.3,
-    confidence enhancement). Otherwise than there the backbone stays as ImageNet left it, and the branches see
-    different things. The first sees an image by itself and nothing of the group; the second, the gate, sees how much
-    each position resembles the group (:class:`.part_matching.PartMatching`) and nothing of what it is. Neither can
-    learn that some classes are shared and others are not. The map is the sigmoid of the sum of their logits,
-    those of the gate counted from the best of each image (:func:`_relative`).
+    As in GCoNet+, the affinity of all positions of a group gives an attention, under which a consensus is computed
+    (section 3.2), and the map comes from two branches, one for the probability of an object and one for what it has to
+    exceed (section 3.3, confidence enhancement). There are two differences. The backbone is frozen with its ImageNet
+    weights. And the branches have different inputs: the first, the saliency decoder, sees each image by itself and
+    nothing of the group; the second, the gate, sees how much each position resembles the group
+    (:class:`.part_matching.PartMatching`), but not what is there. So neither can learn that objects of certain classes
+    are the shared ones. The map is the sigmoid of the sum of both logits, where those of the gate are taken relative to
+    the best position of each image (:func:`_relative`).
 
-    Shapes: ``encode`` gives four skips (features at strides 4 and 8, the feature at stride 16 as unit vectors, and
-    logits of saliency at stride 4), and ``deep``, the descriptors, ``(N, C, H/32, W/32)``. A consensus vector holds
-    prototype and parts. ``mean16`` and ``mean32`` are the means of the two features that are compared, over the images
-    of the training: without them all cosines are high.
+    Shapes: ``encode`` returns four skips (the features at strides 4 and 8, the feature at stride 16 as unit vectors,
+    and the logits of saliency at stride 4), and the descriptors as ``deep``, ``(N, C, H/32, W/32)``. A consensus vector
+    holds a prototype and its parts. ``mean16`` and ``mean32`` are the means of the two compared features over the
+    training images; they are subtracted, because otherwise all cosines are high.
     """
 
     group_sizes = True
@@ -173,7 +174,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
                 nn.init.zeros_(head.bias)
 
     def train(self, mode: bool = True):
-        """Sets the mode as usual, but the backbone stays in evaluation mode: it is frozen."""
+        """Sets the mode as usual, but the frozen backbone stays in evaluation mode."""
         super().train(mode)
         keep_statistics(self.backbone)
         return self
@@ -216,7 +217,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         alike = strength * _relative(gate, saliency, lift)
         logits = saliency + _missing(saliency, level) + alike
         logits = logits + _missing(logits, level) * (alike - strength * lift).exp()
-        # Contiguous: two channels that stand side by side in memory are enlarged five times slower.
+        # Contiguous, because resizing two channels in channels-last format takes five times as long.
         both = torch.cat([logits, saliency], dim=1).contiguous()
         logits, saliency = enlarge(both, features.size).split(1, dim=1)
         return Output(maps=logits.sigmoid(), logits=logits, probability=saliency.sigmoid())
@@ -231,7 +232,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         return self.matching.similarity(features.deep, features.skips[2], _pooled(features).sigmoid(), vector)
 
     def forward_training(self, images: Tensor, sizes: tuple[int, ...]) -> Output:
-        """Does the same as :meth:`forward` in training mode, for groups of ``sizes`` images."""
+        """Computes the output of :meth:`forward` in training mode; group i of the batch has ``sizes[i]`` images."""
         features, objects = self._encode(images)
         attentions, vectors = [], []
         for deep in features.deep.split(sizes):
@@ -253,12 +254,13 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
 
 
 def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
-    """Computes the logits of the gate as they count in an image of the group, ``(N, 1, H, W)``.
+    """Computes the logits of the gate relative to the best position of each image, ``(N, 1, H, W)``.
 
-    Each image shows the object somewhere. So what resembles the group most, of what is salient there, is not held back
-    but raised to ``lift``, and the rest is held back as far as it resembles the group less. Where even the best is next
-    to nothing like the group, no more than :data:`MADE_UP` is made up for. And the less the best resembles the group,
-    as where the consensus is of one photo, the less certain it is what differences mean, and the less they count.
+    Each image of a group shows the object somewhere. The logits are therefore shifted so that the salient position that
+    resembles the group most has the value ``lift``, and all others have less. The shift is at most :data:`MADE_UP`, so
+    that the logits stay low in an image in which nothing resembles the group. The lower the best position was before
+    the shift, as with a consensus of a single photo, the less reliable are differences of logits; they are then scaled
+    down (:data:`DOUBT`).
 
     Args:
         gate, saliency: logits of the two branches, ``(N, 1, H, W)``.
@@ -269,11 +271,11 @@ def _relative(gate: Tensor, saliency: Tensor, lift: float) -> Tensor:
 
 
 def _missing(logits: Tensor, level: float) -> Tensor:
-    """Computes half of what the best of each image has less than ``level``, ``(N, 1, 1, 1)``, at least 0.
+    """Computes half of the difference from the peak of each image to ``level``, ``(N, 1, 1, 1)``, at least 0.
 
-    Each image shows something, so that where nothing is marked with certainty, as with kinds of things that training
-    photos show in the background only, what stands out most is meant. No more than half of how far it stands out from
-    the mean of the image is made up for: in an empty image nothing does.
+    Each image of a group shows an object, so if no logit is high, as for kinds of objects that the training photos only
+    show in the background, the most salient part is raised. The result is at most half of the difference between the
+    peak and the mean of the image, so that nothing is raised in an image without any salient part.
 
     Args:
         logits: ``(N, 1, H, W)``.
@@ -284,5 +286,5 @@ def _missing(logits: Tensor, level: float) -> Tensor:
 
 
 def _pooled(features: Features) -> Tensor:
-    """Computes the logits of saliency at stride 16; what trains the gate does not train them."""
+    """Computes the logits of saliency at stride 16, detached, so that losses of the gate do not train the decoder."""
     return F.avg_pool2d(features.skips[3].detach().float(), 4)

@@ -156,8 +156,8 @@ def name_of(network: CoSaliencyNetwork) -> str:
         >>> name_of(create("gconet_plus_mobile"))
         'gconet_plus_mobile'
     """
-    # What asks for most comes first: of two entries the one without a preset fits everything of its class. A backbone
-    # that no entry has is an option of the entry that fits but for it.
+    # Entries with the most options in their preset come first, because an entry without a preset fits every network of
+    # its class. A backbone that no entry has is an option of the entry that fits otherwise.
     for ignored in (("size",), ("size", "backbone")):
         for name, found in sorted(REGISTRY.items(), key=lambda pair: -len(pair[1].preset)):
             wanted = {key: value for key, value in found.preset.items() if key not in ignored}

@@ -1,4 +1,4 @@
-"""What every network for single images takes and returns, and its place among the networks for groups."""
+"""The interface of the networks that segment single images, as a special case of the networks for groups."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from cosod.models.modules.layers import enlarge
 
 
 class Saliency(NamedTuple):
-    """What a network makes of N images.
+    """Output of a network for N single images.
 
     Attributes:
         logits: all supervised maps, the result first, each ``(N, C, h, w)`` at its own stride. C = 2: background and
@@ -26,12 +26,12 @@ class Saliency(NamedTuple):
 
 
 class SaliencyNetwork(CoSaliencyNetwork):
-    """Base of the networks that look at one image at a time; ``config.classes`` is C above, 1 or 2.
+    """Base class of the networks that segment each image by itself.
 
-    As networks for groups they have a consensus that says nothing: every image is segmented by itself.
-
-    ``stem`` has the beginnings of the names of those parameters, the backbone's first layers, that are left as
-    ImageNet made them.
+    To have the interface of the networks for groups, they return a consensus of ones, which changes nothing.
+    ``config.classes`` is the number C of channels of the logits in :class:`Saliency`, 1 or 2. ``stem`` lists the
+    prefixes of the names of those parameters, the first layers of the backbone, that keep their ImageNet weights in
+    training.
     """
 
     stem: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class SaliencyNetwork(CoSaliencyNetwork):
         return self.heads(self.encode(images))
 
     def heads(self, features: Features) -> Saliency:
-        """Computes the same from the encoder's features."""
+        """Computes the same as :meth:`saliency` from the features of the encoder."""
         raise NotImplementedError
 
     def consensus(self, features: Features) -> Consensus:
@@ -68,5 +68,5 @@ def salient(logits: Tensor) -> Tensor:
 
 
 def log_odds(logits: Tensor) -> Tensor:
-    """Computes the same before the sigmoid; that of the difference of two classes is their softmax."""
+    """Computes the logit of :func:`salient`; with two classes it is the difference of their logits."""
     return logits if logits.shape[1] == 1 else logits[:, 1:] - logits[:, :1]

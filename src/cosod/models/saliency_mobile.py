@@ -33,10 +33,11 @@ def _conv(i: int, o: int, kernel: int = 3, groups: int = 1) -> nn.Sequential:
 
 
 class SaliencyMobile(SaliencyNetwork):
-    """``saliency_mobile``: trains on a processor.
+    """``saliency_mobile``: a network that is small enough to be trained on a CPU.
 
-    MobileNetV2 down to stride 32, every level squeezed to ``width`` channels as F3Net does, an average of the whole
-    image added to the coarsest; from there each level is the finer one plus the enlarged coarser one, filtered.
+    MobileNetV2 computes features down to stride 32, and each level is reduced to ``width`` channels, as in F3Net. The
+    mean over the whole image is added to the coarsest level. From there on, each finer level is added to the enlarged
+    coarser one, and the sum is filtered by two convolutions.
     """
 
     size = 224

@@ -35,9 +35,9 @@ class SSNMConfig:
         solver: solver of the spatial modulator: ``eigh``, the closed form, or ``reference``, the published code's 200
             steps of Adam.
         groups: categories that the classifier of the semantic modulator tells apart (78 of COCO as published).
-        size: side in pixels to which images are resized, aspect not kept.
+        size: side in pixels of the squares that images are resized to.
         channels: channels of the unified levels; 512 unless given, or 96 with ``mobilenet_v2``.
-        tied: the decoder's levels 4, 3 and 2 share one block; by default as the form says.
+        tied: whether levels 4, 3 and 2 of the decoder share one block; by default only in the form ``reference``.
     """
 
     form: str = "paper"
@@ -68,19 +68,19 @@ class SSNMConfig:
 class SSNM(CoSaliencyNetwork):
     """``ssnm``: four levels modulated by the group, scaled by its semantics and shifted by its spatial maps.
 
-    The form ``reference`` is what the published weights need: both modulators read the coarsest level F_4; images
-    and channels are mixed up in the second pooling, so that the order of images counts; groups are taken in
-    fives, the last one completed with the group's first images; decoder blocks are shared. In the form ``paper``
-    the modulators read a fusion of all levels, the order does not count, a group has any size, and every level
-    has its own block. (That the semantic modulator reads the fusion too is ours: through the spatial maps goes no
-    gradient, and the fusion would never be trained.)
+    The published weights need the form ``reference``: both modulators read the coarsest level F_4; the second pooling
+    mixes images and channels, so that the result depends on the order of the images; groups are split into groups of
+    five, the last of which is completed with the first images; and decoder blocks are shared. In the form ``paper``,
+    the modulators read a fusion of all levels, the order of the images does not matter, groups may have any size, and
+    every level has its own block. (In the paper only the spatial modulator reads the fusion. Here the semantic
+    modulator does too, because no gradient flows through the spatial maps, and the fusion would not be trained.)
 
-    Shapes: ``encode`` gives four skips F_1 .. F_4 with C channels (``SSNMConfig.width``) at strides 4, 8, 16, 32,
-    and deep ``(N, C, H/32, W/32)``, which is F_4 or the fusion. In training mode ``classes`` are logits, for each
-    image those of its group.
+    Shapes: ``encode`` returns four skips F_1 .. F_4 with C channels (``SSNMConfig.width``) at strides 4, 8, 16 and 32,
+    and ``deep``, ``(N, C, H/32, W/32)``, which is F_4 or the fusion. In training mode, ``classes`` has the logits of an
+    image's group for each image.
     """
 
-    #: Its loss favors the background, so that its maps are seldom above one half.
+    #: The loss favors the background, so that values of the maps are rarely above one half.
     mask_threshold = "coseg"
     any_groups = True
 
@@ -150,7 +150,7 @@ class SSNM(CoSaliencyNetwork):
         return Output(maps, logits, (maps,))
 
     def forward(self, images: Tensor, groups: int = 2) -> Output:
-        """Computes maps as every network; in training mode the batch may be any number of groups of one size."""
+        """Computes the maps; in training mode the batch has ``groups`` groups of the same size."""
         return self.forward_training(images, groups) if self.training else super().forward(images)
 
     def forward_training(self, images: Tensor, groups: int = 2) -> Output:
@@ -167,19 +167,19 @@ class SSNM(CoSaliencyNetwork):
         deep = deep[:, together.to(deep.device)].flatten(0, 1)  # (G B, k, C, H, W): B parts with k images each
         parts, k = together.shape
         positions = k * deep[0, 0, 0].numel()
-        # Of unit length over a group; this keeps the published scale for groups and images of other sizes.
+        # Maps have unit length over a group; the factor keeps the published scale for other numbers of positions.
         spatial = spatial_map(deep, self.config.solver) * (positions / REFERENCE_POSITIONS) ** 0.5
         vector = self.semantic(deep).repeat_interleave(k, dim=0).unflatten(0, (groups, parts * k))
         spatial = spatial.flatten(0, 1).unflatten(0, (groups, parts * k))
-        # Images stand in the parts in their own order; what completes the last part is at the end.
+        # The parts keep the order of the images, and the images that complete the last part are at the end.
         return Consensus(vector[:, :n].flatten(0, 1)[..., None, None], spatial=spatial[:, :n].flatten(0, 1))
 
 
 def fives(n: int) -> Tensor:
-    """Returns how the published code cuts n images into groups: indices ``(ceil(n / 5), 5)``.
+    """Returns how the published code splits n images into groups of five: indices ``(ceil(n / 5), 5)``.
 
-    Five in a row; the last group is completed with the first images. Where there are not enough of them either
-    (n of 1 or 2, on which the published code fails), these are repeated.
+    The groups are consecutive, and the last one is completed with the first images. If there are fewer than five
+    images, they are repeated (the published code fails for 1 or 2 images).
 
     Example:
         >>> fives(7).shape
@@ -190,7 +190,11 @@ def fives(n: int) -> Tensor:
 
 
 class Fusion(nn.Module):
-    """The paper's fusion of levels: from the finest on, 1 x 1 convolution, down, plus the next; 1 x 1 at the end."""
+    """Fuses the four levels into one feature, as the paper describes.
+
+    From the finest level on, a level is pooled to the size of the next one, passes a 1 x 1 convolution, and is added to
+    it. A last 1 x 1 convolution follows.
+    """
 
     def __init__(self, channels: int):
         super().__init__()
@@ -201,13 +205,13 @@ class Fusion(nn.Module):
         """Fuses F_1 .. F_4 to a feature of the shape of F_4, not negative."""
         x = levels[0]
         for conv, level in zip(self.down, levels[1:], strict=True):
-            # Down first: it commutes with a 1 x 1 convolution, and costs a quarter so.
+            # Pooling comes first: it commutes with a 1 x 1 convolution, which then costs a quarter.
             x = level + conv(F.adaptive_avg_pool2d(x, level.shape[-2:]))
         return F.relu(self.out(x))
 
 
 class DecoderBlock(nn.Module):
-    """One level of the decoder: 1 x 1, plus the level above, 3 x 3, and twice the size."""
+    """One level of the decoder: 1 x 1 convolution, addition of the level above, 3 x 3 convolution, upsampling."""
 
     def __init__(self, channels: int, up: bool = True):
         super().__init__()

@@ -1,8 +1,8 @@
 """Alpha of the pixels around an object's edge by closed-form matting (Levin, Lischinski and Weiss, PAMI 2008).
 
 Alpha is taken to be a linear function of the color in every window of 3 x 3 pixels (equation 4), which gives a sparse
-linear system in alpha (equation 12). Only pixels of the band whose alpha is unknown are variables, so time and memory
-grow with the object's outline, not with the photo.
+linear system in alpha (equation 12). The variables are only the pixels with unknown alpha, a band along the outline, so
+that time and memory grow with the length of the outline and not with the size of the photo.
 """
 
 import cv2
@@ -12,18 +12,18 @@ from cosod.postprocess.inpaint import spread
 
 #: Regularization of the linear model for colors in [0, 1] (equation 4).
 EPSILON = 1e-5
-#: Weight of the estimate of every pixel for itself, and how much is added where object and background look alike.
+#: Weight of the estimate of each pixel by its color, and what is added to it if object and background look alike.
 WEIGHT, WEIGHT_ALIKE = 0.02, 0.3
-#: Distance of the colors of object and background, for values in [0, 1], that tells them well apart.
+#: Distance of the colors of object and background, for values in [0, 1], at which they are well distinguished.
 APART = 0.2
-#: Blur, in pixels, of the mask where it stands for alpha.
+#: Standard deviation, in pixels, of the blur of the mask when it replaces alpha.
 SOFT = 0.5
-#: Values of alpha so close to 0 or 1 become 0 or 1, and how much is added where object and background look alike:
-#: there the system spreads the edge over the whole band.
+#: Values of alpha this close to 0 or 1 become 0 or 1, and what is added to this distance if object and background look
+#: alike, because the solution then spreads the edge over the whole band.
 CONTRAST, CONTRAST_ALIKE = 0.05, 0.42
-#: The conjugate gradients end after so many steps, or when the residual has sunk to this share.
+#: Maximum number of steps of the conjugate gradients, and the share of the initial residual at which they end.
 STEPS, TOLERANCE = 100, 1e-3
-#: Windows whose matrices are made at once, which bounds the memory.
+#: Number of windows whose matrices are computed at once, which bounds the memory.
 CHUNK = 16384
 
 _WINDOW = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
@@ -33,12 +33,13 @@ _CENTER = 12
 
 
 def closed_form_alpha(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-    """Computes alpha where it is unknown, from what is known around.
+    """Computes the unknown values of alpha from the known ones around them.
 
     Args:
         image: float32 ``(H, W, 3)`` in [0, 1].
-        mask: bool ``(H, W)``, the object; it decides where alpha is known, and where colors cannot.
-        unknown: bool ``(H, W)``, the pixels to find alpha of.
+        mask: mask of the object, bool ``(H, W)``. It gives the known values of alpha, and the unknown ones where object
+            and background have the same colors.
+        unknown: pixels whose alpha is computed, bool ``(H, W)``.
 
     Returns:
         float32 ``(H, W)`` in [0, 1], equal to ``mask`` where alpha is known.
@@ -61,14 +62,14 @@ def closed_form_alpha(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) 
 
 
 def color_estimate(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Estimates alpha of every pixel by its color alone, between those of object and background close by.
+    """Estimates alpha of each pixel from its color and the nearest colors of object and background.
 
     Args:
         image, mask, unknown: as for :func:`closed_form_alpha`.
 
     Returns:
-        Alpha in [0, 1], and how far it can be trusted, in [0, 1], both float32 ``(H, W)``. Little trust is in pixels
-        where the two colors are alike, and in those that are no mixture of them.
+        Alpha and its confidence, both float32 ``(H, W)`` in [0, 1]. The confidence is low if the two colors are
+        similar, or if the color of the pixel is not a mixture of them.
     """
     known = ~unknown
     inner, outer = (spread(image, (known & side).astype(np.float32)) for side in (mask, ~mask))
@@ -83,10 +84,10 @@ def color_estimate(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> 
 
 
 class _Band:
-    """The matting Laplacian of some pixels: for each its coefficients of the 5 x 5 pixels around."""
+    """The matting Laplacian of some pixels, as the coefficients of the 5 x 5 pixels around each of them."""
 
     def __init__(self, image: np.ndarray, unknown: np.ndarray):
-        # A margin of two pixels, which no window enters, lets every pixel have all its neighbors.
+        # With a margin of two pixels, which no window enters, every pixel has all its neighbors.
         padded = np.pad(unknown, 2)
         row = padded.shape[1]
         self.places = np.flatnonzero(padded)
@@ -95,7 +96,7 @@ class _Band:
         number = np.full(padded.size, -1, np.int32)
         number[self.places] = np.arange(len(self.places))
         touched = cv2.dilate(padded.astype(np.uint8), np.ones((3, 3), np.uint8))
-        touched[:3] = touched[-3:] = touched[:, :3] = touched[:, -3:] = 0  # windows lie in the image
+        touched[:3] = touched[-3:] = touched[:, :3] = touched[:, -3:] = 0  # windows lie within the image
         centers = np.flatnonzero(touched)
         colors = np.pad(image, ((2, 2), (2, 2), (0, 0))).reshape(-1, 3)
         window = np.array([dy * row + dx for dy, dx in _WINDOW])
@@ -104,16 +105,16 @@ class _Band:
             self._add(number[places], _window_matrices(colors[places]))
 
     def _add(self, numbers: np.ndarray, matrices: np.ndarray) -> None:
-        """Adds the matrices ``(n, 9, 9)`` of windows to the rows of their pixels ``(n, 9)``, -1 for known ones."""
+        """Adds the matrices ``(n, 9, 9)`` of windows to the rows of their pixels ``(n, 9)``; -1 is a known pixel."""
         for k, (down, across) in enumerate(_WINDOW):
-            # Of one place in the window, every window has another pixel: indices are unique.
+            # At one position in the window, all windows have different pixels, so that the indices are unique.
             variable = numbers[:, k] >= 0
             here, coefficients = numbers[variable, k], matrices[variable, k]
             for other, (y, x) in enumerate(_WINDOW):
                 self.rows[(y - down + 2) * 5 + x - across + 2, here] += coefficients[:, other]
 
     def _times(self, values: np.ndarray) -> np.ndarray:
-        """Multiplies the Laplacian by alpha, given flat with the margin, at the band's pixels."""
+        """Multiplies the Laplacian by alpha, which is flat and includes the margin, at the pixels of the band."""
         result = np.zeros(len(self.places), np.float32)
         for coefficients, offset in zip(self.rows, self.offsets, strict=True):
             result += coefficients * values[self.places + offset]
@@ -123,9 +124,9 @@ class _Band:
         """Solves for alpha of the band by conjugate gradients, preconditioned by the diagonal.
 
         Args:
-            alpha: float32 ``(H, W)``: known outside of the band, where to begin in it.
-            target, weight: target and weight of the band's pixels, ``(n,)``: ``weight * (alpha - target)^2`` is added
-                to the energy.
+            alpha: float32 ``(H, W)``: known values outside of the band, and initial ones within it.
+            target, weight: target and weight of the pixels of the band, ``(n,)``: ``weight * (alpha - target)^2`` is
+                added to the energy.
         """
         flat = np.pad(alpha, 2).ravel()
         found = flat[self.places]

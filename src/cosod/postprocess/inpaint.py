@@ -1,18 +1,18 @@
-"""Colors for pixels that have none: a smooth continuation of those around them."""
+"""Smooth filling of pixels without a known color from the colors around them."""
 
 import cv2
 import numpy as np
 
 
 def spread(colors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Fills pixels of weight 0 from those of weight 1, smoothly, at any distance.
+    """Fills pixels of weight 0 smoothly from pixels of weight 1 at any distance.
 
-    Averages go down a pyramid over the pixels that are known, and come up again where there are none ("pull-push",
-    Gortler et al., SIGGRAPH 1996), in time linear in the pixels.
+    The method is "pull-push" (Gortler et al., SIGGRAPH 1996): an image pyramid of means over the known pixels is
+    computed, and then enlarged level by level to fill the unknown ones. Its time is linear in the number of pixels.
 
     Args:
-        colors: float32 ``(H, W, 3)``; what stands where the weight is 0 does not matter.
-        weights: float32 ``(H, W)`` in [0, 1]; with all of them 0 the result is 0.
+        colors: float32 ``(H, W, 3)``; values at pixels of weight 0 are ignored.
+        weights: float32 ``(H, W)`` in [0, 1]; if all are 0, the result is 0.
 
     Returns:
         float32 ``(H, W, 3)``, equal to ``colors`` where the weight is 1.

@@ -1,4 +1,4 @@
-"""From a mask to a smooth alpha at the photo's own size, and colors at the edge without the old background."""
+"""Matting: a smooth alpha at the size of the photo from a mask, and colors of the edge without the background."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,15 @@ from cosod.postprocess.closed_form import closed_form_alpha
 from cosod.postprocess.inpaint import spread
 from cosod.postprocess.object_mask import bounded
 
-#: Longer side, in pixels, at which alpha and the colors around the edge are found.
+#: Longer side, in pixels, at which alpha and the colors along the edge are computed.
 EDGE_SIDE = 1024
-#: Pixels on each side of the mask's edge in which alpha is unknown: at least so many, and so many of the mask's own.
+#: Width in pixels of the band of unknown alpha on each side of the edge of the mask: the minimum in pixels of the
+#: image, and the width in pixels of the mask.
 BAND, MASK_ERROR = 4, 2.5
 #: Radius in pixels, and regularization for colors in [0, 1], of the linear models that are applied to larger images
 #: (fast guided filter: He and Sun, arXiv:1505.00996).
 RADIUS, EPSILON = 2, 1e-5
-#: Side of the tiles that full-size photos are worked on in, which bounds the memory.
+#: Side of the tiles in which full-size photos are processed, which bounds the memory.
 TILE = 256
 
 Window = tuple[slice, slice]
@@ -27,9 +28,9 @@ def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsi
 
     Args:
         guide: float32 ``(H, W, 3)`` in [0, 1].
-        target: float32 ``(H, W)``, what is filtered.
-        radius: windows are ``2 radius + 1`` pixels a side.
-        epsilon: the larger, the smoother.
+        target: float32 ``(H, W)`` to be filtered.
+        radius: radius of the windows, whose sides are ``2 radius + 1`` pixels.
+        epsilon: regularization; larger values give smoother results.
 
     Returns:
         float32 ``(H, W, 4)``: the filtered target is ``(guide * c[..., :3]).sum(-1) + c[..., 3]``.
@@ -55,7 +56,7 @@ def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsi
     gg = products[1][..., 0] - mg * mg + epsilon
     gb = products[1][..., 1] - mg * mb
     bb = products[1][..., 2] - mb * mb + epsilon
-    # The inverse of the symmetric 3 x 3 matrix by its cofactors: one matrix a pixel, so no call to a solver each.
+    # The symmetric 3 x 3 matrix of each pixel is inverted by its cofactors, which avoids a solver call for each pixel.
     c00, c01, c02 = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
     c11, c12, c22 = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
     determinant = rr * c00 + rg * c01 + rb * c02
@@ -66,17 +67,6 @@ def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsi
     return np.concatenate([mean(slopes), mean(offset)[..., None]], -1)
 
 
-def guided_filter(guide: np.ndarray, target: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
-    """Smooths ``target`` ``(H, W)`` along the edges of ``guide``; arguments as :func:`guided_coefficients`.
-
-    Example:
-        >>> guide, target = np.zeros((8, 8, 3), np.float32), np.ones((8, 8), np.float32)
-        >>> bool(np.allclose(guided_filter(guide, target, 2, 1e-3), 1))
-        True
-    """
-    return _apply(guided_coefficients(guide, target, radius, epsilon), guide)
-
-
 def _apply(coefficients: np.ndarray, guide: np.ndarray) -> np.ndarray:
     return (coefficients[..., :3] * guide).sum(-1) + coefficients[..., 3]
 
@@ -84,15 +74,16 @@ def _apply(coefficients: np.ndarray, guide: np.ndarray) -> np.ndarray:
 def smooth_alpha(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Computes alpha at the image's size, from a mask of any size that covers the same view.
 
-    Up to :data:`EDGE_SIDE` alpha is found pixel by pixel. Larger images are reduced to it, and the linear models that
-    make alpha of the colors there are applied to every pixel of the image, as in section 4.3 of Levin et al.
+    For images of up to :data:`EDGE_SIDE` pixels, alpha is computed for each pixel. Larger images are reduced to this
+    size, and the linear models that map colors to alpha there are applied to all pixels of the image, as in section 4.3
+    of Levin et al.
 
     Args:
         image: ``(H, W, 3)`` uint8.
         mask: bool ``(h, w)``.
 
     Returns:
-        uint8 ``(H, W)``: 255 inside, 0 outside, between them in a narrow band along the image's own edge.
+        uint8 ``(H, W)``: 255 inside, 0 outside, and values between them in a narrow band along the edge in the image.
 
     Example:
         >>> image, mask = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), bool)
@@ -104,7 +95,7 @@ def smooth_alpha(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     size = bounded(image.shape, EDGE_SIDE)
     guide = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     target = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5
-    # The edge of the mask may be off by some of its own pixels.
+    # The edge of the mask may be wrong by a few pixels of the mask.
     reach = max(BAND, round(MASK_ERROR * max(size) / max(mask.shape)))
     small = closed_form_alpha(guide, target, _edge(target, reach))
     if size == (width, height):
@@ -124,7 +115,7 @@ def _at_full_size(image: np.ndarray, guide: np.ndarray, small: np.ndarray) -> np
     height, width = image.shape[:2]
     coefficients = guided_coefficients(guide, small, RADIUS, EPSILON)
     kernel = np.ones((3, 3), np.uint8)
-    # Where alpha is 0 or 1 all around it stays so.
+    # Alpha does not change where all values around it are 0, or all are 1.
     bounds = ((cv2.erode(small, kernel) > 0.99).astype(np.float32) + (cv2.dilate(small, kernel) > 0.01)) / 2
     alpha = np.empty((height, width), np.uint8)
     for window in _tiles(height, width):
@@ -139,19 +130,19 @@ def _at_full_size(image: np.ndarray, guide: np.ndarray, small: np.ndarray) -> np
 
 
 def clean_colors(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Computes the colors of the object alone, where the image shows it mixed with the background.
+    """Computes the colors of the object without the background that is mixed with them along the edge.
 
-    In the band of partial alpha a pixel is ``alpha F + (1 - alpha) B``. Estimates of F and B are spread into the
-    band from both sides, and corrected by what they leave of the pixel unexplained (Forte, "Approximate fast
-    foreground color estimation", ICIP 2021, equation 5).
+    In the band of partial alpha, a pixel is ``alpha F + (1 - alpha) B``. F and B are first extrapolated into the band
+    from both sides, and then corrected by the residual of this equation (Forte, "Approximate fast foreground color
+    estimation", ICIP 2021, equation 5).
 
     Args:
         image: ``(H, W, 3)`` uint8.
         alpha: uint8 ``(H, W)``.
 
     Returns:
-        uint8 ``(H, W, 3)``: the image's own where alpha is 255; a little beyond the edge the object's colors go on,
-        and black follows.
+        uint8 ``(H, W, 3)``: the colors of the image where alpha is 255. The colors of the object continue a little
+        beyond the edge, and all further pixels are black.
 
     Example:
         >>> image, alpha = np.full((16, 16, 3), 200, np.uint8), np.full((16, 16), 255, np.uint8)
@@ -187,7 +178,7 @@ def _tiles(height: int, width: int) -> Iterator[Window]:
 
 
 def _enlarged(coarse: np.ndarray, size: tuple[int, int], window: Window) -> np.ndarray:
-    """Stretches the window of ``coarse`` to ``size``, without stretching the rest; bilinear."""
+    """Returns a window of ``coarse`` enlarged to ``size``, bilinearly, without enlarging the rest."""
     (rows, y, down), (columns, x, across) = (
         _source(part, long, short) for part, long, short in zip(window, size, coarse.shape, strict=False)
     )
@@ -202,7 +193,7 @@ def _enlarged(coarse: np.ndarray, size: tuple[int, int], window: Window) -> np.n
 
 
 def _source(window: slice, long: int, short: int) -> tuple[slice, float, float]:
-    """Returns along one axis the coarse pixels that a window needs, where it begins in them, and its step."""
+    """Returns along one axis the coarse pixels that a window needs, its start in them, and its step."""
     step = short / long
     begin, end = (window.start + 0.5) * step - 0.5, (window.stop - 0.5) * step - 0.5
     first, last = max(0, int(begin) - 1), min(short, int(end) + 3)

@@ -1,4 +1,4 @@
-"""From a map to the mask of the object: threshold, GrabCut, specks and holes."""
+"""The mask of the object from a map: thresholding, GrabCut, and removal of specks and holes."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,24 +8,25 @@ import numpy as np
 from cosod.errors import InputError
 from cosod.postprocess.threshold import MASK_THRESHOLD, binarize
 
-#: Longer side, in pixels, of what GrabCut works on: its time grows faster than the pixels, and its edge is
+#: Longer side, in pixels, of images for GrabCut: its time grows faster than the number of pixels, and the edge is
 #: refined at full size afterwards.
 CUT_SIDE = 480
-#: Above and below these values of the map GrabCut may not change its mind. Left free, it lowers the IoU: the
-#: colors of object and background overlap in most photos (`benchmarks/cutouts.py`).
+#: Pixels whose value in the map is above the first or below the second are fixed in GrabCut. If they were free, the IoU
+#: would be lower, because the colors of object and background overlap in most photos (`benchmarks/cutouts.py`).
 SURE_OBJECT, SURE_BACKGROUND = 0.9, 0.1
-#: Rounds of GrabCut; further ones change little.
+#: Number of iterations of GrabCut; further ones change little.
 ROUNDS = 3
-#: How far above the threshold the map has to rise in a part of a mask, see :func:`binary_mask`. The mean IoU of masks
-#: rises a little by it, from 72.02 to 72.07 per cent over MSRC, held-out groups and both beside a distractor, and falls
-#: on none. With 0.8 it would rise to 72.14, but a second object that is fainter than the first would be left out.
+#: How far above the threshold the maximum of the map in a part of a mask has to be, see :func:`binary_mask`. It raises
+#: the mean IoU of masks from 72.02 to 72.07 percent over MSRC, the held-out groups, and both beside a distractor, and
+#: lowers it on none of them. A value of 0.8 would give 72.14, but would remove a second, fainter object.
 CERTAIN = 0.5
-#: A part smaller than this share of the largest one is a speck, a hole smaller than this share of the object a flaw.
+#: Parts smaller than the first share of the largest part, and holes smaller than the second share of the object, are
+#: removed.
 SPECK, FLAW = 0.05, 0.003
-#: GrabCut needs at least so many pixels of object and of background for their color models.
+#: Minimum number of pixels of object and of background that GrabCut needs for their color models.
 LEAST = 16
-#: GrabCut's mask is taken if it overlaps with the map's own at least so far (IoU). Below, it makes more masks worse
-#: than better, the more so the better the maps are.
+#: Minimum overlap (IoU) of the mask of GrabCut with the mask of the map. Masks of less overlap are more often worse
+#: than better, especially if the maps are good.
 AGREEMENT = 0.8
 
 Box = tuple[int, int, int, int]
@@ -35,7 +36,7 @@ def check_map(saliency: np.ndarray, size: tuple[int, int], name: str = "the map"
     """Converts a map to float32 ``(H, W)`` in [0, 1]; uint8 and bool are scaled.
 
     Raises:
-        InputError: not of ``size`` (height, width), or with values out of range.
+        InputError: the map does not have the ``size`` (height, width), or has values out of range.
 
     Example:
         >>> check_map(np.array([[0, 255]], np.uint8), (1, 2)).tolist()
@@ -54,18 +55,18 @@ def check_map(saliency: np.ndarray, size: tuple[int, int], name: str = "the map"
 
 
 def binary_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
-    """Computes the bool mask ``(H, W)`` of a map, without parts that are nowhere certain.
+    """Computes the bool mask ``(H, W)`` of a map, without parts of low confidence.
 
-    Of a threshold t in numbers, a connected part stays if the map somewhere in it reaches ``t + CERTAIN t (1 - t)`` of
-    its largest value, 0.625 of it for t = 0.5, so that fragments of what was faded as another object go. The thresholds
-    of papers are taken as they are.
+    With a number t as the threshold, a connected part is kept if the maximum of the map in it is at least ``t + CERTAIN
+    t (1 - t)`` times the maximum of the whole map (0.625 times for t = 0.5). This removes fragments of other objects.
+    The thresholds of the papers, ``"adaptive"`` and ``"coseg"``, are applied without this rule.
 
     Args:
         saliency: the map ``(H, W)`` in [0, 1].
         threshold: as for :func:`cosod.postprocess.threshold.binarize`.
 
     Raises:
-        InputError: an unknown threshold.
+        InputError: the threshold is unknown.
 
     Example:
         >>> saliency = np.zeros((8, 8), np.float32)
@@ -86,7 +87,7 @@ def binary_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -
 
 
 def object_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
-    """Computes the bool mask ``(H, W)`` of the object from the map alone, without specks and holes.
+    """Computes the bool mask ``(H, W)`` of the object from the map, without specks and small holes.
 
     Example:
         >>> saliency = np.zeros((32, 32), np.float32)
@@ -103,7 +104,8 @@ def object_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -
 def tidy(mask: np.ndarray, saliency: np.ndarray | None = None) -> np.ndarray:
     """Removes parts under :data:`SPECK` of the largest one and holes under :data:`FLAW` from a mask ``(H, W)``.
 
-    Small holes stay where the map ``(H, W)``, if it is given, is sure of background: that of a thin handle, say.
+    If the map ``(H, W)`` is given, small holes that contain certain background are kept, for instance the opening of a
+    thin handle.
 
     Example:
         >>> mask = np.zeros((64, 64), bool)
@@ -163,7 +165,7 @@ def surroundings(mask: np.ndarray, share: float = 0.25) -> tuple[slice, slice] |
 
 
 def _bounds(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Returns the first and one past the last row, and the same of columns."""
+    """Returns the first row and one past the last, and the same for columns."""
     found = []
     for axis in (1, 0):
         used = np.flatnonzero(mask.any(axis=axis))
@@ -176,17 +178,17 @@ def _bounds(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]] | None:
 def grab_cut(
     image: np.ndarray, saliency: np.ndarray, mask: np.ndarray, agreement: float = AGREEMENT
 ) -> tuple[np.ndarray, str | None]:
-    """Computes the object's mask by color: GrabCut (Rother et al., SIGGRAPH 2004) from the map's mask.
+    """Refines the mask of the object by color with GrabCut (Rother et al., SIGGRAPH 2004).
 
     Args:
-        image: ``(H, W, 3)`` uint8, best the object's :func:`surroundings`.
-        saliency: its map ``(H, W)``; decides what is sure.
-        mask: bool ``(H, W)``, where to begin.
-        agreement: the least overlap (IoU) with ``mask`` with which GrabCut's result is taken.
+        image: ``(H, W, 3)`` uint8, preferably cropped to the :func:`surroundings` of the object.
+        saliency: map of the image ``(H, W)``; its highest and lowest values are certain.
+        mask: initial mask, bool ``(H, W)``.
+        agreement: minimum overlap (IoU) of the result with ``mask``; below it, ``mask`` is returned.
 
     Returns:
-        A bool mask of the same view, at most :data:`CUT_SIDE` large, and why it is ``mask`` itself where GrabCut
-        could not work or lost the object.
+        A bool mask whose longer side is at most :data:`CUT_SIDE`, and the reason if it is ``mask`` itself, because
+        GrabCut could not be applied or lost the object; otherwise None.
 
     Example:
         >>> mask, note = grab_cut(image, saliency, object_mask(saliency))  # doctest: +SKIP
@@ -201,8 +203,8 @@ def grab_cut(
     marks = np.where(mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     marks[mask & (saliency > SURE_OBJECT)] = cv2.GC_FGD
     marks[~mask & (saliency < SURE_BACKGROUND)] = cv2.GC_BGD
-    # GrabCut starts from random clusters. OpenCV keeps a generator for each thread: in a thread of its own the
-    # seed makes the result repeatable and touches nobody else's.
+    # GrabCut starts from random clusters. OpenCV has a random generator for each thread, so that the seed in a new
+    # thread makes the result reproducible and does not change other generators.
     with ThreadPoolExecutor(1) as pool:
         found = pool.submit(_seeded_grab_cut, image, marks).result()
     overlap = (found & mask).sum() / (found | mask).sum()

@@ -16,13 +16,13 @@ from cosod.io.images import MAX_PIXELS, read_image
 from cosod.io.passed_over import SHEET_MARK
 from cosod.postprocess.object_mask import binary_mask
 
-#: Endings of contact sheets.
+#: Suffixes of contact sheets.
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
-#: The longest side that JPEG files can have.
+#: Maximum side of JPEG files.
 JPEG_LIMIT = 65_500
 OVERLAY_COLOR = (255, 64, 96)
-#: How maps are packed as PNG. They are smooth, and mostly nothing: the difference to the row above and runs of the same
-#: byte are all that is looked for, in a third of the time that trying all filters takes, for files about as small.
+#: PNG parameters of maps. Maps are smooth and mostly empty, so that the difference from the row above and run-length
+#: encoding give files about as small as trying all filters, in a third of the time.
 MAP_PNG = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # not in older OpenCV
     MAP_PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
@@ -39,7 +39,7 @@ def to_8bit(saliency: np.ndarray) -> np.ndarray:
 
 
 def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Draws the image ``(H, W, 3)`` with all but the mask's object dimmed, and the object outlined.
+    """Draws an image ``(H, W, 3)`` with the object of the mask outlined and everything else dimmed.
 
     Example:
         >>> image, mask = np.full((4, 4, 3), 200, np.uint8), np.ones((4, 4), bool)
@@ -54,7 +54,7 @@ def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def encode(array: np.ndarray, media: str = "image/png", quality: int = 90) -> bytes:
-    r"""Encodes a uint8 or bool array as PNG or JPEG, by the media type.
+    r"""Encodes a uint8 or bool array as PNG or JPEG, according to the media type.
 
     Example:
         >>> encode(np.zeros((2, 2), np.uint8), "image/png")[:4]
@@ -73,18 +73,18 @@ def encode(array: np.ndarray, media: str = "image/png", quality: int = 90) -> by
 
 
 def save_image(array: np.ndarray, path: Path, quality: int = 90) -> None:
-    """Saves a uint8 or bool array as PNG or JPEG, by the suffix of ``path``; written whole or not at all.
+    """Saves a uint8 or bool array as PNG or JPEG, according to the suffix of ``path``, completely or not at all.
 
     Example:
         >>> save_image(to_8bit(saliency), Path("map.png"))  # doctest: +SKIP
     """
     media = "image/jpeg" if path.suffix.lower() in (".jpg", ".jpeg") else "image/png"
-    with whole(path) as temporary:  # around the packing too: JPEG has a limit to its sides
+    with whole(path) as temporary:  # includes the encoding, which fails for JPEG files with too long sides
         temporary.write_bytes(encode(array, media, quality))
 
 
 def save_sheet(array: np.ndarray, path: Path) -> None:
-    """Saves a contact sheet as PNG or JPEG by its suffix, so that :func:`cosod.io.passed_over.is_sheet` knows it.
+    """Saves a contact sheet as PNG or JPEG by its suffix, marked for :func:`cosod.io.passed_over.is_sheet`.
 
     Example:
         >>> save_sheet(sheet, Path("sheet.png"))  # doctest: +SKIP
@@ -99,7 +99,7 @@ def save_sheet(array: np.ndarray, path: Path) -> None:
 
 
 def fitting_jpeg(array: np.ndarray) -> np.ndarray:
-    """Encodes an image ``(H, W, 3)`` at its size, or reduced as far as JPEG files need it.
+    """Returns an image ``(H, W, 3)``, reduced if it exceeds the maximum side of JPEG files.
 
     Example:
         >>> fitting_jpeg(np.zeros((70_000, 2, 3), np.uint8)).shape
@@ -120,15 +120,16 @@ def contact_sheet(
     cell: int = 220,
     max_pixels: int = MAX_PIXELS,
 ) -> None:
-    """Draws one picture of many groups: for each image the photo, its map and the overlay, one under the other.
+    """Draws a contact sheet of several groups: for each image the photo, its map and the overlay in a column.
 
     Args:
-        groups: name, and ``(image file, map file)`` of the images to show; the first ``columns`` of each.
-        path: where to write it, PNG or JPEG.
-        threshold: threshold of the overlays' masks.
-        columns: images a group.
+        groups: name of each group, and ``(image file, map file)`` of its images, of which the first ``columns`` are
+            shown.
+        path: file to write, PNG or JPEG.
+        threshold: threshold of the masks of the overlays.
+        columns: number of images of a group.
         cell: side of a cell in pixels.
-        max_pixels: images of more pixels, and others that cannot be read any more, are not shown.
+        max_pixels: images with more pixels, and images that can no longer be read, are left out.
 
     Example:
         >>> contact_sheet([("mugs", [(Path("mug.jpg"), Path("mug.png"))])], Path("sheet.png"))  # doctest: +SKIP
@@ -162,7 +163,7 @@ def contact_sheet(
 def _column(image_file: Path, map_file: Path, threshold: float | str, cell: int, most: int) -> list[np.ndarray] | None:
     try:
         image, saliency = read_image(image_file, most), read_image(map_file, most)[..., 0]
-    except ImageError:  # gone meanwhile, which must not cost the sheet
+    except ImageError:  # the file was removed in the meantime, which must not prevent the sheet
         return None
     scale = cell / max(image.shape[:2])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))

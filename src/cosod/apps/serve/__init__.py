@@ -1,6 +1,7 @@
 """The web page and HTTP API of ``cosod serve``, and the label page of ``cosod active label``.
 
-Uploads come in by ``uploads``, what is painted by ``marks``; they lie in ``store``, are worked on one job after the
-other by ``jobs``, and go out by ``views``; ``app`` joins them to routes. ``labeling`` is the application of the label
-page. ``guard`` stands in front of every request of both, ``running`` starts them.
+``uploads`` reads uploaded photos, and ``marks`` reads what users paint on them. ``store`` keeps the photos, ``jobs``
+processes them one job after the other, and ``views`` renders the results; ``app`` defines the routes. ``labeling`` is
+the application of the label page. In both applications, ``guard`` checks every request, and ``running`` starts the
+server.
 """

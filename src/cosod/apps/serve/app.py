@@ -30,10 +30,10 @@ DESCRIPTION = """Photos that share an object go in, the object in each of them c
 
 Make a group with its photos (`POST /api/groups`), start its job, ask for the job until it is done, and fetch the
 pictures or the zip. Delete the group when you are through; groups that nobody uses are deleted after a while."""
-#: Decoded at once, over all uploads.
+#: Maximum number of photos that are decoded at once, over all uploads.
 DECODERS = 2
 SWEEP_SECONDS = 30.0
-#: Status that nobody reads.
+#: Status of the response to a client that has closed the connection.
 CLIENT_LEFT = 499
 
 
@@ -43,10 +43,10 @@ def create_app(
     """Creates the application, to be run by an ASGI server in one process.
 
     Args:
-        detector: the one model instance; a single thread uses it.
-        limits: what is taken in.
-        host: the address it is served at, which decides the host names that it answers to.
-        names: further host names to answer to.
+        detector: the detector, which is used by a single thread.
+        limits: limits of uploads and memory.
+        host: address at which the application is served, which determines the accepted host names.
+        names: further accepted host names.
 
     Example:
         >>> app = create_app(cosod.load())  # doctest: +SKIP
@@ -58,7 +58,7 @@ def create_app(
         title="cosod",
         version=__version__,
         description=DESCRIPTION,
-        docs_url=None,  # FastAPI's own pages load scripts from elsewhere; /api.html is the package's own
+        docs_url=None,  # FastAPI's pages load scripts from other hosts; /api.html does not
         redoc_url=None,
         lifespan=partial(_lifespan, store=store, worker=worker),
     )
@@ -117,12 +117,12 @@ def _add_groups(app: FastAPI, store: Store, worker: Worker, limits: Limits) -> N
 
     @app.get("/api/limits", tags=["groups"])
     async def read_limits() -> Bounds:
-        """Returns what the server takes in."""
+        """Returns the limits of the server."""
         return Bounds.of(limits, takes_negatives(worker.detector))
 
     @app.post("/api/groups", tags=["groups"], status_code=201, openapi_extra=UPLOAD, responses=FULL)
     async def create_group(request: Request) -> Uploaded:
-        """Make a group, with any number of photos or none. Files that are no photos are refused one by one."""
+        """Create a group with any number of photos or none. Files that are not photos are refused one by one."""
         group = store.create()
         try:
             return await upload(request, group)
@@ -132,7 +132,7 @@ def _add_groups(app: FastAPI, store: Store, worker: Worker, limits: Limits) -> N
 
     @app.post("/api/groups/{group}/photos", tags=["groups"], status_code=201, openapi_extra=UPLOAD, responses=GONE)
     async def add_photos(group: str, request: Request) -> Uploaded:
-        """Add photos to a group. The next job takes them in."""
+        """Add photos to a group. The next job uses them."""
         return await upload(request, store.get(group))
 
     @app.get("/api/groups/{group}", tags=["groups"], responses=GONE)
@@ -165,13 +165,13 @@ def _add_photos(app: FastAPI, store: Store) -> None:
         side: Side = None,
         as_found: Annotated[bool, Query(description="Leave out the correction that was painted.")] = False,
     ) -> Response:
-        """Returns a picture of the photo: itself, its map, mask, cut-out, thumbnail or overlay."""
+        """Returns the photo, or its map, mask, cut-out, thumbnail or overlay as a picture."""
         found = store.get(group)
         asked = found.photo(photo)
         draw = partial(render, view, found, asked, threshold, side, frame, as_found)
-        await request.body()  # it has none, but only behind it one can see whether the client is still there
+        await request.body()  # the body is empty, but has to be read before a disconnected client is noticed
         async with drawing:
-            if await request.is_disconnected():  # it did not wait for its turn
+            if await request.is_disconnected():  # the client left while it waited
                 return Response(status_code=CLIENT_LEFT)
             data, media = await to_thread.run_sync(draw)
         return Response(data, media_type=media)
@@ -180,9 +180,9 @@ def _add_photos(app: FastAPI, store: Store) -> None:
 def _add_job(app: FastAPI, store: Store, worker: Worker) -> None:
     @app.post("/api/groups/{group}/job", tags=["job"], status_code=202, responses={**GONE, **FULL})
     async def start_job(group: str) -> JobState:
-        """Find the object in all photos of the group. An earlier job is cancelled and its results are replaced. Where
-        photos are marked, the object is what the marks show; negative photos show what it is not, and nothing is found
-        in them.
+        """Find the object in all photos of the group. An earlier job is cancelled, and its results are replaced. If
+        photos are marked, the object is what the marks show. Negative photos show what the object is not, and nothing
+        is found in them.
         """
         found = store.get(group)
         if not found.photos:
@@ -191,12 +191,12 @@ def _add_job(app: FastAPI, store: Store, worker: Worker) -> None:
 
     @app.get("/api/groups/{group}/job", tags=["job"], responses=GONE)
     async def read_job(group: str) -> JobState:
-        """Returns how far the job is."""
+        """Returns the progress of the job."""
         return JobState.of(_job(store, group), worker)
 
     @app.delete("/api/groups/{group}/job", tags=["job"], responses=GONE)
     async def cancel_job(group: str) -> JobState:
-        """End the job before its next photo; maps that are done stay."""
+        """Cancel the job before its next photo. Finished maps are kept."""
         job = _job(store, group)
         job.cancel()
         return JobState.of(job, worker)
@@ -208,7 +208,7 @@ def _add_job(app: FastAPI, store: Store, worker: Worker) -> None:
         threshold: Threshold = 0.5,
         views: Annotated[list[ZipViews] | None, Query(description="All by default.")] = None,
     ) -> StreamingResponse:
-        """Returns everything in one zip, sent while it is made."""
+        """Returns all results in one zip archive, which is sent while it is made."""
         found = store.get(group)
         if not any(photo.found for photo in found.photos.values()):
             raise Unknown("there are no results yet")

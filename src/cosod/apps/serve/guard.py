@@ -1,4 +1,4 @@
-"""What every request passes before it reaches a route."""
+"""Checks of all requests before they reach a route."""
 
 import asyncio
 import ipaddress
@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 
 from cosod.apps.serve.limits import Limits
 
-#: The page loads nothing but its own files, talks to nobody but its own server, and runs no inline script.
+#: The page may load its own files only, connect to its own server only, and run no inline scripts.
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -27,7 +27,7 @@ HEADERS = {
 
 
 def is_loopback(host: str) -> bool:
-    """Whether ``host``, a name or an address to listen at, is reached from this machine only."""
+    """Returns whether ``host``, a name or an address to listen at, is reachable from this machine only."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -35,17 +35,17 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """ASGI middleware: checks who is asked for and by whom, counts bodies while they are read, adds headers.
+    """ASGI middleware that checks the headers ``Host`` and ``Origin``, limits bodies, and adds headers to responses.
 
-    A web page elsewhere can give its own name the address of this machine (DNS rebinding) or post forms to it.
-    The first shows in the ``Host`` header, the second in ``Origin``; both are refused.
+    A foreign web page can resolve its own host name to the address of this machine (DNS rebinding), or post forms to
+    it. The first is recognized by the ``Host`` header, the second by ``Origin``; both are refused.
 
     Args:
-        app: what stands behind.
-        host: the address that the server listens at. On loopback only loopback names are answered, otherwise
-            this machine's names and any address in digits, which no rebinding can forge.
-        limits: limits on bodies.
-        names: further names to answer to, as those of a proxy.
+        app: the ASGI application.
+        host: address at which the server listens. For a loopback address, only loopback names are accepted, otherwise
+            the names of this machine and all numeric addresses, which DNS rebinding cannot forge.
+        limits: limits of bodies.
+        names: further accepted host names, for instance those of a proxy.
     """
 
     def __init__(self, app, host: str, limits: Limits, names: Collection[str] = ()):
@@ -88,14 +88,14 @@ class Guard:
             return False
 
     def _counted(self, scope, receive):
-        """Returns ``receive`` with the body's bytes counted and its pauses bounded."""
+        """Returns ``receive`` with limits on the size of the body and on pauses within it."""
         upload = scope["path"] == "/api/groups" or scope["path"].endswith("/photos")
         most = self.limits.upload_bytes if upload else self.limits.small_bytes
         taken, complete = 0, False
 
         async def counted():
             nonlocal taken, complete
-            if complete:  # from here on it waits for the client to leave, which has no limit
+            if complete:  # from now on it waits for the client to disconnect, without a limit
                 return await receive()
             try:
                 async with asyncio.timeout(self.limits.stall_seconds):

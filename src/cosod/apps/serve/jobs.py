@@ -1,4 +1,4 @@
-"""One worker thread that finds the object in one group after the other."""
+"""The worker thread that finds the object in one group after the other."""
 
 import threading
 import time
@@ -24,22 +24,22 @@ State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
 class Cancelled(Exception):
-    """Ends the work on a job from within."""
+    """Raised within a job that was cancelled."""
 
 
 @dataclass(eq=False)
 class Job:
-    """One run over a group's photos.
+    """One run over the photos of a group.
 
     Attributes:
-        group: whose photos.
-        photos: those that the group had when the job was made.
-        negatives: ids of those that showed what the object is not at that time.
-        run: counts the jobs of the group.
-        read: photos read so far, the first half of the work.
-        done: ids of the photos whose result is there: negative ones, which have no map, then the others in order.
-        failed: id -> what is wrong, for photos that could not be read.
-        message: why the job failed, or what a person should know about its result.
+        group: the group.
+        photos: photos of the group when the job was created.
+        negatives: ids of the photos that were negative at that time.
+        run: number of the job within the group.
+        read: number of photos read so far, which is the first half of the work.
+        done: ids of the photos with a result: first the negative ones, which have no map, then the others in order.
+        failed: error messages of photos that could not be read, by id.
+        message: why the job failed, or a note for the user about the result.
     """
 
     group: UploadedGroup
@@ -55,7 +55,7 @@ class Job:
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def note_read(self, photo: Photo) -> None:
-        """Count a photo as read, once however often it is."""
+        """Counts a photo as read; further calls for the same photo have no effect."""
         self._seen.add(photo.id)
         self.read = len(self._seen)
 
@@ -64,7 +64,7 @@ class Job:
         return self.state in ("waiting", "running")
 
     def cancel(self) -> None:
-        """End it before its next photo; a job that has ended stays as it is."""
+        """Ends the job before its next photo; does nothing if it has ended."""
         self._stop.set()
         if self.state == "waiting":
             self.state = "cancelled"
@@ -76,11 +76,11 @@ class Job:
 
 
 class Worker:
-    """The one thread that uses the detector, and the jobs that wait for it.
+    """The thread that uses the detector, and the queue of jobs.
 
     Args:
-        detector: used by this thread alone.
-        waiting: jobs that may wait; one more is refused.
+        detector: the detector, which only this thread uses.
+        waiting: maximum number of waiting jobs.
     """
 
     def __init__(self, detector: Detector, waiting: int):
@@ -94,11 +94,11 @@ class Worker:
         self._thread.start()
 
     def submit(self, group: UploadedGroup) -> Job:
-        """Submits a job over all photos of the group, in place of the group's earlier one.
+        """Submits a job over all photos of the group, which replaces an earlier job of the group.
 
         Raises:
-            Full: too many jobs wait already; the earlier one goes on.
-            InputError: all photos show what the object is not; the earlier one goes on.
+            Full: too many jobs are waiting; the earlier job continues.
+            InputError: all photos are negative; the earlier job continues.
         """
         with self._changed:
             self._waiting = deque(job for job in self._waiting if job.active)
@@ -125,7 +125,7 @@ class Worker:
             return group.job
 
     def ahead_of(self, job: Job) -> int:
-        """Returns how many jobs come before this one."""
+        """Returns the number of jobs before this one."""
         with self._changed:
             waiting = [other for other in self._waiting if other.active]
             if job not in waiting:
@@ -134,11 +134,11 @@ class Worker:
 
     @property
     def retry_after(self) -> int:
-        """Seconds after which a refused job may find a place, judged by the last job."""
+        """Number of seconds after which a refused job should be submitted again, estimated from the last job."""
         return max(1, round(self._last_seconds))
 
     def close(self) -> None:
-        """Cancel everything and wait for the thread to end."""
+        """Cancels all jobs and waits for the thread to end."""
         with self._changed:
             self._closed = True
             for job in (*self._waiting, *([self._running] if self._running else [])):
@@ -158,8 +158,8 @@ class Worker:
                 job.state, self._running = "running", job
             start = time.monotonic()
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SingleImageWarning)  # told in the job's message
-                warnings.simplefilter("ignore", UniformImageWarning)  # shown as photos without the object
+                warnings.simplefilter("ignore", SingleImageWarning)  # reported by the message of the job
+                warnings.simplefilter("ignore", UniformImageWarning)  # reported as photos without the object
                 state, job.message = _run(self.detector, job)
             with self._changed:
                 job.state, self._running = state, None
@@ -177,7 +177,7 @@ def _run(detector: Detector, job: Job) -> tuple[State, str]:
         return "cancelled", ""
     except CosodError as error:
         return "failed", _told(error, job)
-    except Exception as error:  # out of memory, no space left: this job ends, the server goes on
+    except Exception as error:  # for instance no memory or disk space: the job ends, and the server continues
         return "failed", f"the work stopped: {type(error).__name__}: {_told(error, job)}"
     found = sum(photo.id in job.done for photo in positives)
     if found == 1 and not any(photo.marked for photo in positives):
@@ -188,8 +188,8 @@ def _run(detector: Detector, job: Job) -> tuple[State, str]:
 def _find(detector: Detector, job: Job, positives: list[Photo], negatives: list[Photo]) -> Iterator[Result]:
     """Yields the results of the photos that may show the object, with their indices in ``positives``.
 
-    Where photos are marked, the object is what the marks show; else it is what all positives share. Negatives say what
-    it is not.
+    If photos are marked, the object is what the marks show; otherwise it is what all positives share. Negatives show
+    what the object is not.
     """
     marked = [photo for photo in positives if photo.marked]
     if not marked and not negatives:
@@ -203,7 +203,7 @@ def _find(detector: Detector, job: Job, positives: list[Photo], negatives: list[
 
 
 def _noting(job: Job, photos: Sequence[Photo]) -> OnError:
-    """Returns what notes in the job that one of the photos could not be read."""
+    """Returns the function that records in the job that a photo could not be read."""
 
     def note(index: int, error: ImageError) -> None:
         job.failed[photos[index].id] = photos[index].told(str(error))
@@ -212,9 +212,9 @@ def _noting(job: Job, photos: Sequence[Photo]) -> OnError:
 
 
 def _keep(job: Job, photo: Photo, result: Result) -> None:
-    """Write the map, unless group, photo or job are gone by now.
+    """Writes the map, unless the group, the photo or the job was deleted in the meantime.
 
-    In a marked photo the object is what a person painted, whatever the network sees there.
+    The map of a marked photo is the painted mark, and not the map of the network.
     """
     data = None if photo.marked else encode(to_8bit(result.map))
     with job.group.lock:
@@ -224,7 +224,7 @@ def _keep(job: Job, photo: Photo, result: Result) -> None:
                 write_bytes(photo.map, photo.mark.read_bytes())
                 photo.presence = 1.0
             else:
-                write_bytes(photo.map, data or encode(to_8bit(result.map)))  # unmarked meanwhile
+                write_bytes(photo.map, data or encode(to_8bit(result.map)))  # the mark was removed in the meantime
                 photo.presence = result.presence
             photo.found = True
         job.done.append(photo.id)
@@ -238,7 +238,7 @@ def _told(error: Exception, job: Job) -> str:
 
 
 class _Watched(Sequence[Path]):
-    """The paths of photos of a job; counts what is read, and ends the reading when the job is cancelled."""
+    """The paths of the photos of a job; counts those that are read, and raises Cancelled if the job is cancelled."""
 
     def __init__(self, job: Job, photos: Sequence[Photo]):
         self._job, self._photos = job, photos
@@ -254,7 +254,7 @@ class _Watched(Sequence[Path]):
 
 
 class _Marks(Sequence[np.ndarray]):
-    """The masks that photos were marked with, each read when it is its turn: together they might be too large."""
+    """The masks of marked photos, each read when it is accessed, since together they might exceed the memory."""
 
     def __init__(self, photos: Sequence[Photo]):
         self._photos = photos

@@ -1,4 +1,4 @@
-"""The page on which a person answers active learning's points: its routes and the images, by their numbers."""
+"""The application of the label page, on which a person labels the points of active learning."""
 
 import functools
 import io
@@ -22,16 +22,16 @@ from cosod.io.images import read_image
 
 PAGE = Path(__file__).parent / "label_page"
 ICON = Path(__file__).parent / "page" / "icon.svg"
-#: Longest side that the page is given an image in: what a phone can still draw.
+#: Maximum side of the images for the page, which phones can still draw.
 MAX_SIDE = 3000
-#: Bytes of a request's body, of which an answer needs a tenth.
+#: Maximum number of bytes of the body of a request; an answer needs a tenth of it.
 MAX_BODY = 1000
-#: Images that are kept encoded.
+#: Number of encoded images that are kept in memory.
 KEPT = 16
 
 
 class Given(BaseModel):
-    """One answer; what the values may be is for the session to say."""
+    """One answer, whose values the session checks."""
 
     session: str
     point: Any
@@ -40,12 +40,12 @@ class Given(BaseModel):
 
 
 def create_label_app(session: Session, then: str, then_skipped: str | None = None) -> FastAPI:
-    """Creates the application for one sitting, to be run by an ASGI server in one process on a loopback address.
+    """Creates the application for one session, to be run by an ASGI server in one process on a loopback address.
 
     Args:
-        session: what is asked and answered; it becomes ``app.state.session``.
-        then: the command to run next, which the last screen names.
-        then_skipped: the same where points were skipped, ``then`` by default.
+        session: the points and their answers; it becomes ``app.state.session``.
+        then: the command to run next, which the last screen shows.
+        then_skipped: the command to show if points were skipped; by default ``then``.
 
     Example:
         >>> session = Session(pool, queries, Path("answers.json"))  # doctest: +SKIP
@@ -101,7 +101,7 @@ def _add_routes(app: FastAPI, commands: dict[str, str]) -> None:
             data = shown(session, number)
         except ImageError as error:
             raise HTTPException(404, printable(str(error))) from error
-        # The session is a part of the address, so that a browser may keep the image without mistaking it.
+        # The session is part of the address, so that a browser never shows a cached image of another session.
         return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
     @app.get("/icon.svg")
@@ -113,7 +113,7 @@ def _encoded(session: Session, number: int) -> bytes:
     """Encodes an image of the session as the network sees it, upright and over white, as JPEG.
 
     Raises:
-        ImageError: it cannot be read, or is not the one that the points were asked for.
+        ImageError: the image cannot be read, or has changed since its points were chosen.
     """
     pool, name = session.pool, session.images[number]
     image = read_image(pool.path(name))

@@ -1,4 +1,4 @@
-"""How much one server takes in, keeps and works on."""
+"""Limits of the server on uploads, memory and jobs."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ from cosod.errors import InputError
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of the server; whatever is over one of them is refused, and nothing else is disturbed.
+    """Limits of the server. A request beyond a limit is refused, and other requests are not affected.
 
     Attributes:
-        photos: photos in one group.
-        file_bytes: bytes of one uploaded file, counted while they are read.
-        group_bytes: bytes of all uploads of one group.
-        total_bytes: bytes of all uploads of all groups.
-        pixels: pixels of one photo; more are refused before the photo is decoded.
-        groups: groups kept at once.
-        waiting: jobs that may wait for the one that runs.
-        keep_seconds: a group that nobody has asked about for so long is deleted.
-        stall_seconds: a request whose body stops coming for so long is ended.
-        small_bytes: body of a request that uploads no photos.
+        photos: maximum number of photos of a group.
+        file_bytes: maximum number of bytes of an uploaded file, counted while it is read.
+        group_bytes: maximum number of bytes of all uploads of a group.
+        total_bytes: maximum number of bytes of all uploads of all groups.
+        pixels: maximum number of pixels of a photo; larger ones are refused before they are decoded.
+        groups: maximum number of groups.
+        waiting: maximum number of waiting jobs.
+        keep_seconds: number of seconds after the last request for a group when it is deleted.
+        stall_seconds: number of seconds without data after which an upload is ended.
+        small_bytes: maximum number of bytes of a body without photos.
     """
 
     photos: int = 200
@@ -35,8 +35,10 @@ class Limits:
 
     @property
     def upload_bytes(self) -> int:
-        """Bytes of the body of one upload. What is over the limits of a group is read and passed over, so that the
-        photos before it are kept and the client hears why the others are not; a body without end is ended here.
+        """Maximum number of bytes of the body of one upload.
+
+        Photos beyond the limits of a group are read and discarded, so that the photos before them are kept, and the
+        client learns why the others are refused. This limit ends endless bodies.
         """
         return 8 * self.group_bytes
 

@@ -1,4 +1,4 @@
-"""The routes by which a person says what photos show: marks, photos without the object, and corrections."""
+"""The routes for marks, negative photos and corrections, by which a person tells what photos show."""
 
 from functools import partial
 from pathlib import Path
@@ -23,10 +23,10 @@ def add_marks(app: FastAPI, store: Store, limits: Limits, detector: Detector) ->
     """Adds the routes of marks, negatives and corrections to the application.
 
     Args:
-        app: gets the routes.
-        store: keeps the photos.
-        limits: what is taken in.
-        detector: whose network must have constants for negatives, where photos are to be such.
+        app: the application.
+        store: the store of the photos.
+        limits: limits of the server.
+        detector: the detector; photos may be negative if its weights have constants for negatives.
     """
     painting = CapacityLimiter(1)
 
@@ -37,9 +37,9 @@ def add_marks(app: FastAPI, store: Store, limits: Limits, detector: Detector) ->
         responses={**GONE, **CONFLICT},
     )
     async def put_mark(group: str, photo: str, request: Request) -> PhotoState:
-        """Mark the object: a PNG of the photo's view in any size, white on the object and black elsewhere. Gray
-        between white and black strokes is left open: there the outline follows the photo's colors. The next job looks
-        for what is marked in all photos, and shows it in this one as it was painted. A negative photo is not marked.
+        """Mark the object by a PNG of the whole photo in any size, white on the object and black elsewhere. Where it is
+        gray, between white and black strokes, the outline follows the colors of the photo. The next job looks for the
+        marked object in all photos, and shows it in this one as it was painted. A negative photo cannot be marked.
         """
         found = store.get(group)
         marked = found.photo(photo)
@@ -57,10 +57,10 @@ def add_marks(app: FastAPI, store: Store, limits: Limits, detector: Detector) ->
 
     @app.put("/api/groups/{group}/photos/{photo}/negative", tags=["marks"], responses={**GONE, **CONFLICT})
     async def put_negative(group: str, photo: str) -> PhotoState:
-        """Say that the photo shows what the object is *not*, as one in which something was found by mistake. The
-        object must not be in it, and it must not be marked. Its map is empty from now on. The next job does not count
-        it for the group, and finds nothing in the other photos that resembles it more than the object. Photos may be
-        negative where `negatives` of `GET /api/limits` is true.
+        """Declare the photo negative: it shows what the object is *not*, for instance something that was found by
+        mistake. It must not show the object, and must not be marked. Its map is empty from now on. The next job does
+        not use it for the group, and leaves out what resembles it more than the object in the other photos. Photos may
+        be negative if `negatives` of `GET /api/limits` is true.
         """
         found = store.get(group)
         negative = found.photo(photo)
@@ -75,7 +75,7 @@ def add_marks(app: FastAPI, store: Store, limits: Limits, detector: Detector) ->
 
     @app.delete("/api/groups/{group}/photos/{photo}/negative", tags=["marks"], responses=GONE)
     async def delete_negative(group: str, photo: str) -> PhotoState:
-        """Let the photo count for the group again. The next job finds the object in it."""
+        """Make a negative photo part of the group again. The next job finds the object in it."""
         found = store.get(group)
         return _noted(found, found.photo(photo), negative=False)
 
@@ -86,9 +86,9 @@ def add_marks(app: FastAPI, store: Store, limits: Limits, detector: Detector) ->
         responses={**GONE, **CONFLICT},
     )
     async def put_correction(group: str, photo: str, request: Request) -> PhotoState:
-        """Correct the result of a photo by hand: a PNG of the photo's view in any size, white where the object is
-        missing, black where something else was found, gray (128) where the result stays. All pictures of the photo
-        follow it, also those of later jobs. The empty map of a negative photo is not corrected.
+        """Correct the result of a photo by a PNG of the whole photo in any size: white where the object is missing,
+        black where something else was found, gray (128) where the result is right. The correction applies to all
+        pictures of the photo, also after later jobs. The empty map of a negative photo cannot be corrected.
         """
         found = store.get(group)
         changed = found.photo(photo)
@@ -100,13 +100,13 @@ def add_marks(app: FastAPI, store: Store, limits: Limits, detector: Detector) ->
 
     @app.delete("/api/groups/{group}/photos/{photo}/correction", tags=["marks"], responses=GONE)
     async def delete_correction(group: str, photo: str) -> PhotoState:
-        """Show the result of the photo again as it was found."""
+        """Remove the correction, so that the result is shown as it was found."""
         found = store.get(group)
         return _stored(found, found.photo(photo), found.photo(photo).correction, None, corrected=False)
 
 
 def takes_negatives(detector: Detector) -> bool:
-    """Returns whether photos may say what the object is not."""
+    """Returns whether photos may be negative."""
     try:
         detector.pipeline.check_negatives()
     except InputError:
@@ -115,7 +115,7 @@ def takes_negatives(detector: Detector) -> bool:
 
 
 def _check_positive(photo: Photo, wanted: str) -> None:
-    """Raises Conflict for a photo that shows what the object is not."""
+    """Raises Conflict if the photo is negative."""
     if photo.negative:
         raise Conflict(
             f"{photo.name}: this photo is set to show what the object is not; take that back to {wanted} in it"
@@ -123,16 +123,16 @@ def _check_positive(photo: Photo, wanted: str) -> None:
 
 
 def _shown(data: bytes, photo: Photo, max_pixels: int) -> np.ndarray:
-    """Returns the mask that a painted mark makes of a photo."""
+    """Returns the mask of a photo for a painted mark."""
     painting = read_mark(data, (photo.height, photo.width))
     return 255 * marked_mask(painting, lambda: read_image(photo.path, max_pixels)).astype(np.uint8)
 
 
 def _stored(group: UploadedGroup, photo: Photo, path: Path, painting: np.ndarray | None, **state: bool) -> PhotoState:
-    """Keep what was painted, or remove it, and note that in the photo's ``state``."""
+    """Saves or removes a painting, and records that in the state of the photo."""
     data = None if painting is None else encode(painting)
     with group.lock:
-        group.photo(photo.id)  # it may have been removed meanwhile, or become negative
+        group.photo(photo.id)  # raises if the photo was removed in the meantime
         if data is not None:
             _check_positive(photo, "paint")
         path.unlink(missing_ok=True)
@@ -142,7 +142,7 @@ def _stored(group: UploadedGroup, photo: Photo, path: Path, painting: np.ndarray
 
 
 def _noted(group: UploadedGroup, photo: Photo, **state: bool) -> PhotoState:
-    """Note in the photo's ``state`` what a person said of it."""
+    """Records in the state of the photo what the user said about it."""
     with group.lock:
         group.photo(photo.id)
         vars(photo).update(state)

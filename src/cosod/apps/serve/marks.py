@@ -1,4 +1,4 @@
-"""What a person paints on a photo: a mark that shows the object, or a correction of what was found."""
+"""What a user paints on a photo: a mark of the object, or a correction of the result."""
 
 import io
 from collections.abc import Callable
@@ -10,31 +10,31 @@ from PIL import Image
 from cosod.errors import ImageError
 from cosod.postprocess.object_mask import grab_cut, surroundings
 
-#: A painting has at most so many pixels; the page sends far less.
+#: Maximum number of pixels of a painting; the page sends far fewer.
 MOST_PIXELS = 16_000_000
-#: Values of a painting: at least OBJECT is the object, at most BACKGROUND is not, and what lies between is left open.
+#: Values of a painting: from OBJECT on the object, up to BACKGROUND not the object, and undecided between them.
 OBJECT, BACKGROUND = 192, 63
-#: How far the object may reach beyond what was painted where that is left open: a share of the photo's longer side,
-#: and a share of the painted area's own extent (the root of its pixels).
+#: How far the object may extend beyond the painted strokes where the painting is undecided: as a share of the longer
+#: side of the photo, and as a share of the square root of the painted area.
 REACH, OWN_REACH = 0.04, 0.6
 
-#: A stroke is a rough mask: what GrabCut makes of it may differ this far (IoU).
+#: Minimum overlap (IoU) of the mask of GrabCut with the painted strokes, which are only a rough mask.
 AGREEMENT = 0.5
 
 
 def read_mark(data: bytes, size: tuple[int, int]) -> np.ndarray:
-    """Reads a painted mark, and checks at once that it can be used.
+    """Reads a painted mark and checks that it can be used.
 
     Args:
-        data: a PNG of the photo's view in any size: white on the object, black elsewhere; or, beside white and black
-            strokes, gray where the object's own outline decides. A mask of zeros and ones is taken for black and white.
+        data: a PNG of the whole photo in any size, white on the object and black elsewhere. Between white and black
+            strokes it may be gray where the outline of the object decides. In a mask of zeros and ones, ones are white.
         size: height and width of the photo.
 
     Returns:
         uint8 ``(H, W)`` at the size of the photo.
 
     Raises:
-        ImageError: it is no PNG, too large, marks nothing, or marks everything.
+        ImageError: the data is not a PNG, is too large, marks nothing, or marks everything.
     """
     painting = _read(data, size)
     if not (painting >= OBJECT).any():
@@ -45,13 +45,13 @@ def read_mark(data: bytes, size: tuple[int, int]) -> np.ndarray:
 
 
 def read_correction(data: bytes, size: tuple[int, int]) -> np.ndarray:
-    """Reads a painted correction: white is added to the object, black is removed, gray (128) stays as it was found.
+    """Reads a painted correction: white is added to the object, black is removed, and gray (128) changes nothing.
 
     Args and Returns:
         as for :func:`read_mark`.
 
     Raises:
-        ImageError: it is no PNG, too large, or leaves everything as it was found.
+        ImageError: the data is not a PNG, is too large, or changes nothing.
     """
     painting = _read(data, size)
     if not ((painting >= OBJECT) | (painting <= BACKGROUND)).any():
@@ -60,17 +60,17 @@ def read_correction(data: bytes, size: tuple[int, int]) -> np.ndarray:
 
 
 def marked_mask(painting: np.ndarray, read: Callable[[], np.ndarray]) -> np.ndarray:
-    """Computes the mask of a photo in which a person marked the object: what is painted is the object there.
+    """Computes the mask of a marked photo.
 
-    Where the painting leaves something open, the object may reach a little beyond the strokes, up to where the
-    colors change (:func:`cosod.postprocess.object_mask.grab_cut`).
+    Where the painting is undecided, the object may extend a little beyond the strokes, up to where the colors change
+    (:func:`cosod.postprocess.object_mask.grab_cut`).
 
     Args:
         painting: painting of :func:`read_mark`, ``(H, W)``.
-        read: gives the photo, ``(H, W, 3)`` uint8; called where something is left open.
+        read: returns the photo, ``(H, W, 3)`` uint8; called only if the painting is undecided somewhere.
 
     Returns:
-        bool ``(H, W)``, true on all that was painted as object, false on all that was painted as background.
+        bool ``(H, W)``, true on everything painted as object, and false on everything painted as background.
     """
     painted = painting >= OBJECT
     reach = round(min(REACH * max(painted.shape), OWN_REACH * float(painted.sum()) ** 0.5))
@@ -86,7 +86,7 @@ def marked_mask(painting: np.ndarray, read: Callable[[], np.ndarray]) -> np.ndar
     inside = painted[around] | ((soft > 0.5) & near[around])
     result = np.zeros(painted.shape, bool)
     result[around] = _touching(inside, painted[around])
-    return painted if result.all() else result  # a mark of everything says nothing
+    return painted if result.all() else result  # a mask of the whole photo is not useful
 
 
 def corrected(saliency: np.ndarray, painting: np.ndarray) -> np.ndarray:
@@ -111,7 +111,7 @@ def _read(data: bytes, size: tuple[int, int]) -> np.ndarray:
 
 
 def _gray(image: Image.Image) -> np.ndarray:
-    """Converts a picture to uint8 gray: transparent is black, 16 bits become 8, of two dark values one is white."""
+    """Converts a picture to uint8 gray: transparent becomes black, and of two dark values the larger becomes white."""
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.float32)
         values = (deep if deep.max(initial=0) <= BACKGROUND else deep / 257).round().astype(np.uint8)
@@ -120,13 +120,13 @@ def _gray(image: Image.Image) -> np.ndarray:
         if picture.mode == "RGBA":
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
         values = np.asarray(picture.convert("L"))
-    if values.max(initial=0) <= BACKGROUND and len(found := np.unique(values)) == 2:  # zeros and ones, label colors
+    if values.max(initial=0) <= BACKGROUND and len(found := np.unique(values)) == 2:  # zeros and ones
         return np.where(values == found[1], 255, 0).astype(np.uint8)
     return values
 
 
 def _fitted(painting: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resizes the painting to its photo; where it is reduced, no stroke is lost however thin it is."""
+    """Resizes the painting to the size of the photo; if it is reduced, thin strokes are kept."""
     height, width = size
     if painting.shape[0] <= height and painting.shape[1] <= width:
         return cv2.resize(painting, (width, height), interpolation=cv2.INTER_NEAREST)
@@ -144,7 +144,7 @@ def _near(painted: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _touching(mask: np.ndarray, painted: np.ndarray) -> np.ndarray:
-    """Returns the parts of ``mask`` that hold something painted."""
+    """Returns the connected parts of ``mask`` that overlap with what was painted."""
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     kept = np.zeros(count, bool)
     kept[np.unique(labels[painted])] = True

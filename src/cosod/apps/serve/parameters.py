@@ -1,4 +1,4 @@
-"""What the routes take and give, as the OpenAPI document describes it: queries, bodies, and answers."""
+"""Queries, bodies and responses of the routes, as the OpenAPI document describes them."""
 
 from typing import Annotated, Literal
 

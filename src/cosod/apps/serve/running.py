@@ -1,4 +1,4 @@
-"""Running one of the applications: the socket that it listens at, and the ASGI server."""
+"""Running an application: the socket on which it listens, and the ASGI server."""
 
 import socket
 
@@ -9,14 +9,14 @@ from cosod.errors import InputError
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Opens the socket of a server; from here on connections wait for it.
+    """Opens the socket of a server; from now on, connections are accepted and wait.
 
     Args:
         host: a name or an address of this machine.
-        port: 0 takes any that is free.
+        port: number of the port; 0 chooses a free one.
 
     Raises:
-        InputError: the port is taken, or the address is none of this machine's.
+        InputError: the port is in use, or the address does not belong to this machine.
 
     Example:
         >>> with listen("127.0.0.1", 0) as listening:
@@ -38,7 +38,7 @@ def address_of(listening: socket.socket, host: str = "127.0.0.1") -> str:
 
 
 def run(app: FastAPI, listening: socket.socket) -> None:
-    """Serves until Ctrl-C, which it raises as KeyboardInterrupt once everything is closed."""
+    """Serves until Ctrl-C; raises KeyboardInterrupt after everything is closed."""
     config = uvicorn.Config(
         app, log_level="warning", server_header=False, limit_concurrency=200, timeout_graceful_shutdown=3
     )

@@ -1,4 +1,4 @@
-"""What the API says, as its OpenAPI document describes it."""
+"""The responses of the API, as its OpenAPI document describes them."""
 
 from typing import Literal
 
@@ -29,14 +29,14 @@ class PhotoState(BaseModel):
 
 
 class Refusal(BaseModel):
-    """A file that was not taken in."""
+    """A file that was refused."""
 
     name: str
     error: str = Field(description="One sentence: the cause, and the way out.")
 
 
 class Uploaded(BaseModel):
-    """What came of an upload."""
+    """Result of an upload."""
 
     group: str = Field(description="Id of the group; there is no other key to it.")
     photos: list[PhotoState] = Field(description="The photos taken in by this request.")
@@ -44,7 +44,7 @@ class Uploaded(BaseModel):
 
 
 class JobState(BaseModel):
-    """How far the group's job is."""
+    """Progress of the job of a group."""
 
     run: int = Field(description="Counts the group's jobs.")
     state: State
@@ -91,7 +91,7 @@ class GroupState(BaseModel):
 
 
 class Bounds(BaseModel):
-    """What the server takes in."""
+    """Limits of the server."""
 
     photos: int = Field(description="Photos in a group.")
     file_bytes: int = Field(description="Bytes of one photo.")
@@ -107,7 +107,7 @@ class Bounds(BaseModel):
 
 
 class Problem(BaseModel):
-    """Any answer that is not a success."""
+    """Any response that is not a success."""
 
     detail: str
 

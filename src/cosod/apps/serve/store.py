@@ -1,4 +1,4 @@
-"""Uploaded photos and their results: in a temporary folder, for a while."""
+"""Uploaded photos and their results, in a temporary folder for a limited time."""
 
 import contextlib
 import os
@@ -9,7 +9,6 @@ import tempfile
 import threading
 import time
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -17,24 +16,25 @@ from typing import Protocol
 from cosod.apps.serve.limits import Limits
 
 PREFIX = "cosod-serve-"
-#: A server touches its folder at every sweep; one untouched for so long was left behind by a killed server.
+#: A server touches its folder at every sweep. A folder untouched for this number of seconds belongs to a server that
+#: was killed.
 LEFT_BEHIND_SECONDS = 86400
 
 
 class Unknown(Exception):
-    """A group or photo that is not, or no longer, here."""
+    """Raised for a group or a photo that does not exist, or no longer exists."""
 
 
 class Full(Exception):
-    """The server has no room at present."""
+    """Raised if the server has no room at present."""
 
 
 class Conflict(Exception):
-    """A request that contradicts what was said of a photo before."""
+    """Raised for a request that contradicts the state of a photo."""
 
 
 class Work(Protocol):
-    """What the store knows of a job: whether it is still to be done, and how to end it."""
+    """The part of a job that the store uses: whether it is unfinished, and how to cancel it."""
 
     @property
     def active(self) -> bool: ...
@@ -47,15 +47,16 @@ class Photo:
     """One uploaded photo.
 
     Attributes:
-        id: made by the server; the names of all files are made of it.
-        name: as uploaded, made safe by :func:`safe_name`; shown and written into zips, never a path here.
-        path: the upload as it came.
+        id: identifier, which the server chooses; the names of all files are derived from it.
+        name: name of the uploaded file, made safe by :func:`safe_name`; shown and used in zip archives, never as a
+            path.
+        path: the uploaded file.
         height, width: height and width of the upright photo in pixels.
-        marked: whether :attr:`mark` holds what a person painted to show the object.
-        corrected: whether :attr:`correction` holds what a person changed of the result.
-        negative: whether a person said that the photo shows what the object is *not*; then it is not marked.
-        found: whether :attr:`map` holds the map of the last job.
-        presence: probability that the photo holds the object at all; None where the network cannot tell.
+        marked: whether :attr:`mark` contains a mark of the object by the user.
+        corrected: whether :attr:`correction` contains a correction of the result by the user.
+        negative: whether the user declared that the photo shows what the object is *not*; then it is not marked.
+        found: whether :attr:`map` contains the map of the last job.
+        presence: probability that the photo shows the object; None if the network has no calibration.
     """
 
     id: str
@@ -71,12 +72,12 @@ class Photo:
 
     @property
     def mark(self) -> Path:
-        """White where a person showed the object, at the photo's size; see :mod:`cosod.apps.serve.marks`."""
+        """File of the mark, white on the object, at the size of the photo; see :mod:`cosod.apps.serve.marks`."""
         return self.path.with_suffix(".mark.png")
 
     @property
     def correction(self) -> Path:
-        """White and black where a person changed the result, gray elsewhere, at the photo's size."""
+        """File of the correction at the size of the photo: white and black where the result changes, gray elsewhere."""
         return self.path.with_suffix(".correction.png")
 
     @property
@@ -85,40 +86,40 @@ class Photo:
 
     @property
     def ready(self) -> bool:
-        """Whether there is something to show: a map, or the empty one of a photo without the object."""
+        """Whether there is a map, or the photo is negative, so that its map is empty."""
         return self.found or self.negative
 
     @property
     def known_presence(self) -> float | None:
-        """Presence of the last job; 0 in a photo of which a person said that the object is not there."""
+        """Presence of the last job; 0 for a negative photo."""
         return 0.0 if self.negative else self.presence
 
     def told(self, text: str) -> str:
-        """Returns a message with the photo's own name in place of the server's path."""
+        """Returns a message with the path on the server replaced by the name of the photo."""
         return text.replace(str(self.path), self.name)
 
     def delete(self) -> None:
-        """Remove the upload and all that was made of it."""
+        """Removes the upload and all files derived from it."""
         for path in (self.path, self.mark, self.correction, self.map):
             path.unlink(missing_ok=True)
 
 
 @dataclass(eq=False)
 class UploadedGroup:
-    """Photos that belong together.
+    """A group of uploaded photos.
 
     Attributes:
-        id: what a client needs to know to see the group.
-        folder: folder of its uploads and results, flat.
-        photos: photos by id, in the order they came.
-        job: the latest one.
-        runs: jobs so far.
-        paintings: changes of marks, corrections and negatives so far.
-        crops: how the thumbnails were last planned, kept by :mod:`cosod.apps.serve.views`.
-        bytes: number of bytes of its uploads, those under way among them.
-        touched: when somebody last asked about it.
-        deleted: nothing may be written any more.
-        lock: held by whoever writes into ``folder`` or changes ``photos``.
+        id: secret identifier, which clients need for all requests about the group.
+        folder: folder of its uploads and results, without subfolders.
+        photos: photos by id, in the order of their upload.
+        job: the latest job.
+        runs: number of jobs so far.
+        paintings: number of changes of marks, corrections and negatives so far.
+        crops: the last plan of the thumbnails, kept by :mod:`cosod.apps.serve.views`.
+        bytes: number of bytes of its uploads, including those in progress.
+        touched: time of the last request for the group.
+        deleted: whether the group was deleted, so that nothing may be written.
+        lock: lock for writing into ``folder`` and changing ``photos``.
     """
 
     id: str
@@ -134,14 +135,14 @@ class UploadedGroup:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def photo(self, photo_id: str) -> Photo:
-        """Raises Unknown if the group has no such photo."""
+        """Returns a photo; raises Unknown if the group has no such photo."""
         try:
             return self.photos[photo_id]
         except KeyError:
             raise Unknown("no such photo; it was removed") from None
 
     def remove(self, photo_id: str) -> None:
-        """Delete a photo and all that was made of it."""
+        """Deletes a photo and all files derived from it."""
         with self.lock:
             photo = self.photo(photo_id)
             del self.photos[photo_id]
@@ -154,19 +155,18 @@ class Store:
     """All groups of one server.
 
     Args:
-        limits: limits on what it holds.
-        clock: seconds, for telling how long a group has not been used.
+        limits: limits of the server.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic):
-        self.limits, self._clock = limits, clock
+    def __init__(self, limits: Limits):
+        self.limits, self._clock = limits, time.monotonic
         _remove_left_behind()
         self.root = Path(tempfile.mkdtemp(prefix=PREFIX))
         self._groups: dict[str, UploadedGroup] = {}
         self._lock = threading.Lock()
 
     def create(self) -> UploadedGroup:
-        """Creates an empty group; raises Full if there are too many."""
+        """Creates an empty group; raises Full if there are too many groups."""
         with self._lock:
             if len(self._groups) >= self.limits.groups:
                 raise Full(f"the server keeps {self.limits.groups} groups already; try again later")
@@ -177,7 +177,7 @@ class Store:
             return group
 
     def get(self, group_id: str) -> UploadedGroup:
-        """Returns the group, which counts as a use of it; raises Unknown."""
+        """Returns a group and records that it is in use; raises Unknown if there is no such group."""
         with self._lock:
             group = self._groups.get(group_id)
             if group is None:
@@ -186,7 +186,7 @@ class Store:
             return group
 
     def delete(self, group: UploadedGroup) -> None:
-        """Forget the group, cancel its job and remove its folder."""
+        """Deletes the group, cancels its job and removes its folder."""
         with self._lock:
             self._groups.pop(group.id, None)
         with group.lock:
@@ -198,11 +198,11 @@ class Store:
 
     @property
     def bytes(self) -> int:
-        """Bytes of all uploads."""
+        """Number of bytes of all uploads."""
         return sum(group.bytes for group in list(self._groups.values()))
 
     def sweep(self) -> None:
-        """Delete the groups that nobody has used for ``keep_seconds``, but none whose job is still to be done."""
+        """Deletes the groups that were not used for ``keep_seconds`` and have no unfinished job."""
         with contextlib.suppress(OSError):
             os.utime(self.root)
         oldest = self._clock() - self.limits.keep_seconds
@@ -211,14 +211,14 @@ class Store:
                 self.delete(group)
 
     def close(self) -> None:
-        """Delete everything."""
+        """Deletes all groups and the folder."""
         for group in list(self._groups.values()):
             self.delete(group)
         shutil.rmtree(self.root, ignore_errors=True)
 
 
 def safe_name(name: str) -> str:
-    """Returns a file's name as it may be shown and put into a zip: no folders, nothing invisible, not too long."""
+    """Returns the name of a file without folders and invisible characters, limited in length, for display and zips."""
     name = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     name = "".join(c for c in name if unicodedata.category(c)[0] != "C")
     name = re.sub(r'[<>:"|?*]', "_", name).strip(". ")
@@ -227,7 +227,7 @@ def safe_name(name: str) -> str:
 
 
 def _remove_left_behind() -> None:
-    """Remove this user's folders of servers that were killed before they could."""
+    """Removes the folders of servers of this user that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             state = folder.lstat()

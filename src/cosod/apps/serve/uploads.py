@@ -1,4 +1,4 @@
-"""Photos out of a multipart body, straight to disk."""
+"""Uploads: writing the photos of a multipart body to disk while it is read."""
 
 import contextlib
 import secrets
@@ -16,13 +16,13 @@ from cosod.apps.serve.store import Photo, Store, Unknown, UploadedGroup, safe_na
 from cosod.errors import ImageError
 from cosod.io.images import read_image
 
-#: Refused files of one request that are named one by one.
+#: Maximum number of refused files of a request that are listed by name.
 NAMED = 1000
 
 
 @dataclass
 class Received:
-    """What came of one request: photos that the group has now, and files that were refused, with the reason."""
+    """Result of one request: the new photos of the group, and the refused files with the reasons."""
 
     photos: list[Photo] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
@@ -31,21 +31,21 @@ class Received:
 async def receive(
     body: AsyncIterator[bytes], content_type: str, group: UploadedGroup, store: Store, decoding: CapacityLimiter
 ) -> Received:
-    """Writes the files of a multipart body to the group's folder, and takes in those that are photos.
+    """Writes the files of a multipart body to the folder of the group, and adds those that are photos.
 
-    A file that is no photo or over a limit is refused, and the others go on: of more photos than a group may have,
-    the first ones are kept. When the request ends in any other way than whole, nothing of it stays.
+    A file that is not a photo, or exceeds a limit, is refused, and the others are kept; of more photos than a group may
+    have, these are the first ones. If the request does not end regularly, nothing of it is kept.
 
     Args:
-        body: as it comes in.
-        content_type: the request's header, with the boundary.
-        group: where the photos go.
-        store: for its limits.
-        decoding: bounds how many photos are decoded at once.
+        body: the body of the request, in pieces.
+        content_type: header of the request, with the boundary.
+        group: the group.
+        store: the store, which has the limits.
+        decoding: limiter of the number of photos that are decoded at once.
 
     Raises:
-        HTTPException: the body is no multipart form, or ends too early.
-        Unknown: the group was deleted meanwhile.
+        HTTPException: the body is not a multipart form, or ends too early.
+        Unknown: the group was deleted in the meantime.
     """
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
@@ -56,7 +56,7 @@ async def receive(
             parser = MultipartParser(options[b"boundary"], parts.callbacks())
             async for chunk in body:
                 parser.write(chunk)
-                await _decode(parts, decoding)  # at once, so that files that are no photos take no photo's place
+                await _decode(parts, decoding)  # immediately, so that files that are not photos do not count
             parser.finalize()
         except FormParserError as error:
             raise HTTPException(400, "the body is not a well-formed multipart form") from error
@@ -64,13 +64,13 @@ async def receive(
             raise HTTPException(507, "the server cannot store the photos") from error
         if not parts.ended:
             raise HTTPException(400, "the body ends before the form does")
-    except BaseException:  # a client that left cancels this task
+    except BaseException:  # this task is cancelled if the client disconnects
         parts.discard_all()
         raise
     with group.lock:
         if group.deleted:
             raise Unknown("the group was deleted while photos came in")
-        room = max(0, store.limits.photos - len(group.photos))  # another request may have filled it meanwhile
+        room = max(0, store.limits.photos - len(group.photos))  # another request may have added photos in the meantime
         late = parts.photos[room:]
         group.photos |= {photo.id: photo for photo in parts.photos[:room]}
     parts.discard(late)
@@ -80,7 +80,7 @@ async def receive(
 
 
 async def _decode(parts: "_Parts", decoding: CapacityLimiter) -> None:
-    """Takes in the photos among the files that are written by now, and removes the other files."""
+    """Adds the photos among the files written so far, and removes the other files."""
     while parts.written:
         photo = parts.written[0]
         try:
@@ -88,7 +88,7 @@ async def _decode(parts: "_Parts", decoding: CapacityLimiter) -> None:
             if reason is None:
                 pixels = parts.limits.pixels
                 photo.height, photo.width = await to_thread.run_sync(partial(_size, photo, pixels), limiter=decoding)
-        except FileNotFoundError:  # only a deleted group loses its uploads
+        except FileNotFoundError:  # the group was deleted
             raise Unknown("the group was deleted while photos came in") from None
         except ImageError as error:
             reason = photo.told(str(error)).removeprefix(f"{photo.name}: ")
@@ -101,16 +101,16 @@ async def _decode(parts: "_Parts", decoding: CapacityLimiter) -> None:
 
 
 def _size(photo: Photo, max_pixels: int) -> tuple[int, int]:
-    """Returns the height and width, once the photo has been decoded to its end."""
+    """Decodes the photo completely, and returns its height and width."""
     return read_image(photo.path, max_pixels).shape[:2]
 
 
 class _Parts:
-    """The callbacks of the parser: every part with a file name becomes a file, counted while it is written."""
+    """The callbacks of the parser: each part with a file name is written to a file, and its bytes are counted."""
 
     def __init__(self, group: UploadedGroup, store: Store):
         self.group, self.store, self.limits = group, store, store.limits
-        self.written: list[Photo] = []  # whole on the disk, not decoded yet
+        self.written: list[Photo] = []  # completely written, not decoded yet
         self.photos: list[Photo] = []
         self.ended = False
         self._refused: list[dict[str, str]] = []
@@ -133,13 +133,13 @@ class _Parts:
         }
 
     def discard_all(self) -> None:
-        """Remove all uploads of the request, the one that is being written too."""
+        """Removes all uploads of the request, including the one that is being written."""
         if self._file:
             self._drop()
         self.discard([*self.written, *self.photos])
 
     def discard(self, photos: list[Photo]) -> None:
-        """Remove these uploads."""
+        """Removes these uploads."""
         for photo in photos:
             with contextlib.suppress(FileNotFoundError):
                 self.group.bytes -= photo.path.stat().st_size
@@ -147,16 +147,16 @@ class _Parts:
 
     @property
     def full(self) -> bool:
-        """Whether the group has all the photos that it may have."""
+        """Whether the group has its maximum number of photos."""
         return len(self.group.photos) + len(self.photos) >= self.limits.photos
 
     @property
     def too_many(self) -> str:
-        """Why a file is refused that the group has no place for."""
+        """The reason for refusing a file if the group has its maximum number of photos."""
         return f"a group has at most {self.limits.photos} photos"
 
     def refuse(self, name: str, reason: str) -> None:
-        """Note a file that is not taken in; beyond :data:`NAMED` of them they are only counted."""
+        """Records a refused file; files beyond :data:`NAMED` are only counted."""
         if len(self._refused) < NAMED:
             self._refused.append({"name": name, "error": f"{name}: {reason}"})
         else:
@@ -186,7 +186,7 @@ class _Parts:
     def _open(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         if b"filename" not in options:
-            return  # a plain field of the form: passed over
+            return  # a field of the form without a file, which is ignored
         name = safe_name(options[b"filename"].decode("utf-8", "replace"))
         if self.full:
             self.refuse(name, self.too_many)

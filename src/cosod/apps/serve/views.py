@@ -1,4 +1,4 @@
-"""What is made of a photo and its map when somebody asks: pictures, and a zip of all of them."""
+"""Pictures of a photo and its map, rendered on request, and a zip archive of all of them."""
 
 import io
 import json
@@ -27,7 +27,7 @@ from cosod.postprocess.object_mask import Box, binary_mask, object_box, object_m
 from cosod.postprocess.render import encode, overlay, to_8bit
 
 View = Literal["photo", "map", "mask", "cutout", "thumbnail", "overlay"]
-#: Folder of each view in the zip.
+#: Folder of each view in the zip archive.
 FOLDERS: dict[View, str] = {
     "map": "maps",
     "mask": "masks",
@@ -37,25 +37,25 @@ FOLDERS: dict[View, str] = {
 }
 ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg"}
 
-#: Side of a thumbnail in pixels, and of the maps that the thumbnails of a group are planned on.
+#: Side of a thumbnail in pixels, and longer side of the maps with which the thumbnails of a group are planned.
 THUMBNAIL, PLANNING_SIDE = 512, 320
 
-#: Longest side of a cut-out that a size is given for.
+#: Maximum side of a cut-out with a given size.
 LARGEST = 4096
 
-#: Full-size photos are worked on one at a time, whoever asks, so that memory stays bounded.
+#: Lock by which full-size photos are processed one at a time, which bounds the memory.
 _one = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Frame:
-    """How cut-outs are placed; see :class:`cosod.apps.cutout.cutout.CutoutOptions`.
+    """Background, size and margin of cut-outs; see :class:`cosod.apps.cutout.cutout.CutoutOptions`.
 
     Attributes:
-        background: a color, a gradient, or the photo out of focus; None leaves them transparent.
-        size: ``(width, height)`` of the picture; None leaves the object as large as in the photo.
+        background: a color, a gradient, or the blurred photo; None for transparency.
+        size: ``(width, height)`` of the picture; None keeps the object at its size in the photo.
         padding: margin around the object, as a share.
-        absent: what becomes of photos without the object, also in thumbnails.
+        absent: treatment of photos without the object, also in thumbnails.
     """
 
     background: Background | None = None
@@ -67,11 +67,11 @@ class Frame:
     def of(
         cls, background: str | None, size: str | None, padding: float | None, absent: str = absence.DEFAULT
     ) -> "Frame":
-        """Returns the frame that the words of an address mean.
+        """Returns the frame for the parameters of a query.
 
         Raises:
-            InputError: a background that is neither a color nor a gradient nor ``blur``; a file of the server's is
-                never one. A size of more than :data:`LARGEST` pixels a side.
+            InputError: the background is neither a color nor a gradient nor ``blur`` (files of the server are not
+                accepted), or a side is longer than :data:`LARGEST` pixels.
         """
         behind = None if background in (None, "") else named_background(background)
         width_height = None if size is None else tuple(int(part) for part in size.split("x"))
@@ -89,10 +89,10 @@ class Frame:
 
 
 def named_background(text: str) -> Background:
-    """Returns the background that a word stands for: ``blur``, a color, or two with a colon between them.
+    """Returns a background by name: ``blur``, a color, or two colors with a colon between them.
 
     Raises:
-        InputError: anything else; what is no color would be taken for the path of a file.
+        InputError: the text is anything else; it is never used as the path of a file.
     """
     for part in [] if text == "blur" else text.split(":"):
         try:
@@ -118,13 +118,13 @@ def render(
     """Renders one picture of one photo.
 
     Args:
-        view: what to show.
-        group: the photo's, which thumbnails are made to look alike in.
-        photo: with a map, unless ``view`` is the photo itself.
-        threshold: threshold of all views but photo and map, see :func:`cosod.postprocess.threshold.binarize`.
-        side: longest side in pixels; by default the photo's own size, and :data:`THUMBNAIL` of thumbnails.
-        frame: frame of cut-outs; its ``absent`` counts for thumbnails too.
-        as_found: leave out the correction of the photo.
+        view: kind of the picture.
+        group: group of the photo, within which thumbnails are framed alike.
+        photo: photo with a map, unless ``view`` is the photo itself.
+        threshold: threshold of all views except photo and map, see :func:`cosod.postprocess.threshold.binarize`.
+        side: maximum side in pixels; by default the size of the photo, and :data:`THUMBNAIL` for thumbnails.
+        frame: frame of cut-outs; its ``absent`` applies to thumbnails too.
+        as_found: whether to ignore the correction of the photo.
 
     Returns:
         The encoded picture and its media type.
@@ -150,21 +150,21 @@ def zipped(
     threshold: float,
     frame: Frame = Frame(),
 ) -> Iterator[bytes]:
-    """Yields a zip of the views of all photos that have a map, piece by piece, each made when it is its turn.
+    """Yields a zip archive of the views of all photos with a map in pieces, which are rendered one after the other.
 
-    Beside a folder for each view it holds ``results.json``: names, sizes, presence and files of the photos, and which
-    of them are negative.
+    Beside a folder for each view, it contains ``results.json`` with the names, sizes, presence and files of the photos,
+    and which of them are negative.
     """
     photos = [photo for photo in group.photos.values() if photo.ready]
     stems = unique_names([PurePosixPath(photo.name).stem for photo in photos])
     sink, told = _Sink(), []
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # pictures are compressed already
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # pictures are already compressed
         for photo, stem in zip(photos, stems, strict=True):
             files = {}
             for view in views:
                 try:
                     data, media = render(view, group, photo, threshold, frame=frame)
-                except Unknown:  # removed while the zip was on its way
+                except Unknown:  # removed while the archive was sent
                     break
                 files[view] = f"{FOLDERS[view]}/{stem}{ENDINGS[media]}"
                 archive.writestr(files[view], data)
@@ -192,7 +192,7 @@ def _render(
         size = (side or THUMBNAIL, side or THUMBNAIL)
         crops = _crops(group, threshold, frame.absent)
         if photo.id not in crops:
-            raise FileNotFoundError(photo.map)  # removed while this waited for its turn
+            raise FileNotFoundError(photo.map)  # removed while this request waited
         window, mask = crops[photo.id]
         return encode(crop(read_image(photo.path), window, size, mask), "image/jpeg"), "image/jpeg"
     saliency = _map(photo, side, as_found)
@@ -207,10 +207,7 @@ def _render(
 
 
 def _map(photo: Photo, side: int | None, as_found: bool = False) -> np.ndarray:
-    """Returns the map in [0, 1], ``(H, W)``, as it was corrected, shrunk to ``side``.
-
-    That of a photo of what the object is not is empty.
-    """
+    """Returns the corrected map in [0, 1], ``(H, W)``, reduced to ``side``; that of a negative photo is empty."""
     if photo.negative:
         return _fit(np.zeros((photo.height, photo.width), np.float32), side)
     with Image.open(photo.map) as stored:
@@ -222,13 +219,13 @@ def _map(photo: Photo, side: int | None, as_found: bool = False) -> np.ndarray:
 
 
 def _presence(photo: Photo) -> float | None:
-    """Returns the presence; None where a person has shown the object in the photo by hand."""
+    """Returns the presence; None if the user marked or added the object by hand."""
     shown = (photo.marked or photo.corrected) and not photo.negative
     return None if shown else photo.known_presence
 
 
 def _crops(group: UploadedGroup, threshold: float, absent: str) -> dict[str, tuple[Crop, np.ndarray]]:
-    """Returns frame and reduced mask of every photo with a map, by id; planned once for a group's thumbnails."""
+    """Returns crop and reduced mask of each photo with a map, by id; they are planned once for a group."""
     photos = [photo for photo in list(group.photos.values()) if photo.ready]
     key = (group.runs, group.paintings, threshold, absent, *(photo.id for photo in photos))
     if group.crops is None or group.crops[0] != key:
@@ -245,7 +242,7 @@ def _crops(group: UploadedGroup, threshold: float, absent: str) -> dict[str, tup
 
 
 def _enlarged(box: Box | None, shape: tuple[int, int], photo: Photo) -> Box | None:
-    """Returns a box on the reduced mask as a box on the photo."""
+    """Converts a box on the reduced mask to a box on the photo."""
     if box is None:
         return None
     across, down = photo.width / shape[1], photo.height / shape[0]
@@ -253,7 +250,7 @@ def _enlarged(box: Box | None, shape: tuple[int, int], photo: Photo) -> Box | No
 
 
 def _fit(image: np.ndarray, side: int | None) -> np.ndarray:
-    """Shrinks the image so that its longest side is at most ``side``."""
+    """Reduces an image to a maximum side of ``side``."""
     scale = 1.0 if side is None else side / max(image.shape[:2])
     if scale >= 1:
         return image
@@ -262,7 +259,7 @@ def _fit(image: np.ndarray, side: int | None) -> np.ndarray:
 
 
 class _Sink(io.RawIOBase):
-    """A file that cannot be rewound, from which what was written is taken away."""
+    """A file without seeking, from which the written bytes are taken away."""
 
     def __init__(self):
         self._data = bytearray()
@@ -275,6 +272,6 @@ class _Sink(io.RawIOBase):
         return len(data)
 
     def take(self) -> bytes:
-        """Returns what was written since the last time."""
+        """Returns the bytes written since the last call."""
         data, self._data = bytes(self._data), bytearray()
         return data

@@ -27,6 +27,8 @@ LABELS = ("coco", "yolo")
 YOLO_FOLDER, COCO_FILE = "labels", "coco.json"
 #: Longer side at which a group's masks are kept while its crops are planned: memory for thousands of photos.
 KEPT_SIDE = 512
+#: Thumbnails of each group that a contact sheet shows.
+SHOWN = 24
 
 
 class _Found(NamedTuple):
@@ -171,10 +173,10 @@ class ThumbnailJob:
             write_text(written[-1], "".join(f"{name}\n" for name in names))
         return written
 
-    def write_sheet(self, groups: list[Group], path: Path, most: int = 24) -> None:
-        """Writes one picture of the thumbnails, the first ``most`` of each group."""
+    def write_sheet(self, groups: list[Group], path: Path) -> None:
+        """Writes one picture of the thumbnails, the first :data:`SHOWN` of each group."""
         shown = []
         for group in groups:
             files = [self.files(group, index)[0] for index in range(len(group.images))]
-            shown.append((group.name, [read_image(file) for file in files if file.exists()][:most]))
+            shown.append((group.name, [read_image(file) for file in files if file.exists()][:SHOWN]))
         save_sheet(contact_sheet([entry for entry in shown if entry[1]]), path)

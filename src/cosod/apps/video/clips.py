@@ -21,27 +21,28 @@ from cosod.io.storage import is_remote
 
 __all__ = ["PICTURES", "RATE", "SUFFIXES", "Animation", "Clip", "even", "is_clip", "open_clip", "writer"]
 
-#: Files with these endings are taken for video.
+#: Suffixes of video files.
 SUFFIXES = VIDEO_SUFFIXES
-#: Files with these endings are clips where they hold more than one frame.
+#: Suffixes of pictures that are clips if they have more than one frame.
 PICTURES = frozenset({".gif", ".png", ".apng", ".webp", ".avif"})
-#: Frames a second of a clip that does not say.
+#: Frames per second of a clip without this information.
 RATE = 25.0
-#: Seconds that viewers show a frame for whose own time is too short.
+#: Durations of a frame below this number of seconds are replaced by a tenth of a second, as in browsers.
 _SHORTEST = 0.011
 
 
 class Clip:
-    """A video file, read frame by frame, any number of times.
+    """A video file that can be read frame by frame, any number of times.
 
     Attributes:
         path: the file.
-        rate: frames a second.
-        promised: frames that the file says it has; 0 where it does not say.
-        times: seconds from the start of each frame, once :meth:`spread` has read the clip through.
+        rate: number of frames per second.
+        promised: number of frames according to the file; 0 if the file does not contain it.
+        times: time in seconds from the start of each frame, once :meth:`spread` has read the clip.
 
     Raises:
-        InputError: the file is missing, no video, of a codec that this OpenCV lacks, or has frames over the limit.
+        InputError: the file is missing or is not a video, this OpenCV lacks its codec, or its frames have more pixels
+            than the limit.
     """
 
     def __init__(self, path: str | os.PathLike, max_pixels: int = MAX_PIXELS):
@@ -53,7 +54,7 @@ class Clip:
         self.rate, self.promised = self._facts(max_pixels)
 
     def frames(self) -> Iterator[np.ndarray]:
-        """Yields all frames that can be read, upright, RGB uint8 ``(H, W, 3)``; one at a time is held."""
+        """Yields all readable frames, upright, RGB uint8 ``(H, W, 3)``; one frame at a time is in memory."""
         for _, retrieve in self._steps():
             frame = retrieve()
             if frame is None:
@@ -61,20 +62,20 @@ class Clip:
             yield frame
 
     def spread(self, count: int, keep: Callable[[np.ndarray], np.ndarray]) -> tuple[list[np.ndarray], int]:
-        """Returns ``count`` to ``2 count - 1`` frames at even distances over the clip, or all of a shorter one.
+        """Returns ``count`` to ``2 count - 1`` evenly spaced frames of the clip, or all frames of a shorter clip.
 
-        The clip is read through, because what files say of their length and where seeking lands is not to be relied
-        on: every frame is kept first, and whenever ``2 count`` are there every other one is dropped.
+        The whole clip is read, because the length in the file and seeking are not reliable. At first all frames are
+        kept, and whenever there are ``2 count`` of them, every second one is dropped.
 
         Args:
-            count: see above.
-            keep: what to keep of a frame, as a smaller copy of it.
+            count: minimum number of frames.
+            keep: function that converts a frame to what is kept, for instance a smaller copy.
 
         Returns:
-            What was kept of the frames, and how many frames the clip really has.
+            The converted frames, and the actual number of frames of the clip.
 
         Raises:
-            InputError: not one frame can be read.
+            InputError: no frame can be read.
         """
         kept: list[np.ndarray] = []
         times: list[float] = []
@@ -106,7 +107,7 @@ class Clip:
         return (rate if 0 < rate <= 1000 else RATE), (int(promised) if 0 < promised < 1e9 else 0)
 
     def _steps(self) -> Iterator[tuple[float, Callable[[], np.ndarray | None]]]:
-        """Yields for each frame its time in seconds, and a function that returns it, or None where it cannot be had."""
+        """Yields the time of each frame in seconds, and a function that returns the frame, or None if unreadable."""
         with self._opened() as capture:
 
             def retrieve() -> np.ndarray | None:
@@ -118,21 +119,21 @@ class Clip:
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[cv2.VideoCapture]:
-        with quiet(), text_path(self.path) as name:  # FFmpeg keeps the file open without its name
+        with quiet(), text_path(self.path) as name:  # FFmpeg needs the name only to open the file
             capture = cv2.VideoCapture(str(name), cv2.CAP_FFMPEG)
         try:
             if not capture.isOpened():
                 raise InputError(f"{self.path}: cannot be opened as video: {why_not_video(self.path)}")
-            capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # phones store a turn beside the frames
+            capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # phones store the rotation as metadata
             yield capture
         finally:
             capture.release()
 
 
 class Animation(Clip):
-    """An animated GIF, PNG, WebP or AVIF picture as a clip; transparency is laid over white.
+    """An animated GIF, PNG, WebP or AVIF picture as a clip, with transparent frames placed on white.
 
-    Frames have the times that the file gives them.
+    The times of the frames are those in the file.
     """
 
     def _facts(self, max_pixels: int) -> tuple[float, int]:
@@ -161,16 +162,16 @@ class Animation(Clip):
                 try:
                     image.seek(number)
                     image.load()
-                    # A copy: reading may turn or convert it, and the next frame is laid over this one.
+                    # A copy, because reading may rotate or convert it, and the next frame is drawn over this one.
                     frame = read_image(image.copy(), self._max_pixels)
-                except Exception:  # the file breaks off here, which the missing frames tell
+                except Exception:  # the file is truncated here; the missing frames are reported
                     return
                 yield time, functools.partial(_same, frame)
                 time += _duration(image)
 
 
 def is_clip(path: Path) -> bool:
-    """Whether a file is taken for a clip: a video by its name, or a picture that is animated.
+    """Returns whether a file is treated as a clip: a video by its suffix, or an animated picture.
 
     Example:
         >>> is_clip(Path("clip.mp4"))  # doctest: +SKIP
@@ -183,7 +184,7 @@ def is_clip(path: Path) -> bool:
 
 
 def is_animated(path: Path) -> bool:
-    """Whether a picture has more than one frame; False where it cannot be read, which its reader will say.
+    """Returns whether a picture has more than one frame; False if it cannot be read, which its reader reports.
 
     Example:
         >>> is_animated(Path("photo.png"))  # doctest: +SKIP
@@ -197,14 +198,14 @@ def is_animated(path: Path) -> bool:
 
 
 def open_clip(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> Clip:
-    """Open a video or an animated picture.
+    """Opens a video or an animated picture.
 
     Args:
-        path: the file.
-        max_pixels: clips of larger frames are refused.
+        path: path of the file.
+        max_pixels: maximum number of pixels of a frame; clips with larger frames are refused.
 
     Raises:
-        InputError: as :class:`Clip`.
+        InputError: see :class:`Clip`.
 
     Example:
         >>> open_clip("clip.mp4").rate  # doctest: +SKIP
@@ -219,6 +220,6 @@ def _same(frame: np.ndarray) -> np.ndarray:
 
 
 def _duration(image: Image.Image) -> float:
-    """Returns the seconds that the frame in hand is shown, as browsers show it."""
+    """Returns the number of seconds for which browsers show the current frame."""
     seconds = float(image.info.get("duration", 0) or 0) / 1000
     return seconds if seconds >= _SHORTEST else 0.1

@@ -1,4 +1,4 @@
-"""Cut-outs of clips: the object in each frame, as pictures with transparency."""
+"""Cut-outs of clips: a picture with transparency of the object in each frame."""
 
 import contextlib
 from collections import Counter
@@ -21,7 +21,7 @@ class CutoutTask:
     """Cut-outs of a clip's frames: ``<output>/<clip>/000001.<format>`` and so on.
 
     Attributes:
-        job: how objects are cut out, and where to.
+        job: options and output folder of the cut-outs.
 
     Example:
         >>> run_clips(detector, model, [Path("clip.mp4")], CutoutTask(CutoutJob(Path("out"))))
@@ -72,5 +72,5 @@ class CutoutTask:
             return {"file": str(file)}
 
         yield make
-        for note, count in notes.items():  # once a clip: in most frames it is the same
+        for note, count in notes.items():  # reported once for a clip, because most frames have the same notes
             report({"event": "warning", "group": name, "message": f"in {count} of {done} frames, {note}"})

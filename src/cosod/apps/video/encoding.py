@@ -1,4 +1,4 @@
-"""Writing video files that browsers play: H.264 where the machine has an encoder, else VP9, with the clip's sound."""
+"""Writing video files for browsers: H.264 if the machine has an encoder, otherwise VP9, with the sound of the clip."""
 
 import contextlib
 import functools
@@ -19,41 +19,41 @@ from cosod.errors import OutputError
 from cosod.io.atomic_write import whole
 from cosod.io.file_names import text_path
 
-#: Codecs of OpenCV by preference: four letters, and their names. Browsers do not play the last.
+#: Codecs of OpenCV in the order of preference: FourCC, and name. Browsers do not play the last one.
 CODECS = {"avc1": "H.264", "vp09": "VP9", "mp4v": "MPEG-4 part 2"}
-#: FFmpeg's encoders of H.264 by preference.
+#: H.264 encoders of FFmpeg in the order of preference.
 _H264 = ("libx264", "libopenh264")
-#: Marks of sound in the containers that are in use: MP4 and MOV, Matroska and WebM, AVI.
+#: Byte sequences that mark sound in the usual containers: MP4 and MOV, Matroska and WebM, AVI.
 _SOUND = (b"soun", b"A_AAC", b"A_OPUS", b"A_VORBIS", b"A_MPEG", b"A_AC3", b"A_EAC3", b"A_PCM", b"A_FLAC", b"auds")
-#: No clip is written with more frames a second.
+#: Maximum number of frames per second of a written video.
 _FASTEST = 60.0
 
 
 class FrameWriter(Protocol):
-    """What :func:`writer` gives."""
+    """The interface of the writer that :func:`writer` yields."""
 
     def write(self, image: Any, /) -> Any:
-        """Add a frame ``(H, W, 3)`` uint8 BGR of even sides."""
+        """Adds a frame ``(H, W, 3)`` uint8 BGR with even sides."""
 
 
 @contextlib.contextmanager
 def writer(path: Path, rate: float, size: tuple[int, int], sound: Path | None = None) -> Iterator[FrameWriter]:
-    """Open an MP4 file for writing, which is there whole or not at all.
+    """Opens an MP4 file for writing; it is written completely or not at all.
 
-    With FFmpeg on the machine the video is H.264 and has the sound of the clip ``sound``; else it is what OpenCV
-    encodes, of :data:`CODECS`, and without sound. See :func:`shortcomings`.
+    If FFmpeg is installed, the video is encoded as H.264 and gets the sound of the clip ``sound``. Otherwise OpenCV
+    encodes it with one of :data:`CODECS`, without sound. See :func:`shortcomings`.
 
     Args:
-        path: the file, ending in ``.mp4``.
-        rate: frames a second.
+        path: path of the file, with the suffix ``.mp4``.
+        rate: number of frames per second.
         size: height and width of the frames; odd sides become even.
-        sound: a clip, or None.
+        sound: clip whose sound is used, or None.
 
     Yields:
-        Its ``write`` takes :func:`even` frames turned to BGR.
+        A writer, whose ``write`` takes :func:`even` frames in BGR.
 
     Raises:
-        OutputError: the file cannot be written, or there is no encoder at all.
+        OutputError: the file cannot be written, or there is no encoder.
 
     Example:
         >>> with writer(Path("overlay.mp4"), 25, (480, 640)) as video:
@@ -61,7 +61,7 @@ def writer(path: Path, rate: float, size: tuple[int, int], sound: Path | None = 
     """
     height, width = (n + n % 2 for n in size)
     with whole(path) as temporary:
-        inner = temporary.with_suffix(".mp4")  # encoders go by the ending
+        inner = temporary.with_suffix(".mp4")  # encoders choose the format by the suffix
         try:
             through = _piped if h264_of_ffmpeg() else _by_opencv
             with through(inner, path, rate, (height, width), sound) as video:
@@ -72,7 +72,7 @@ def writer(path: Path, rate: float, size: tuple[int, int], sound: Path | None = 
 
 
 def shortcomings(clip: Path) -> list[str]:
-    """Say what a video that is written for a clip will lack on this machine: one sentence each.
+    """Returns what a video that is written for a clip will lack on this machine, one sentence each.
 
     Example:
         >>> shortcomings(Path("clip.mp4"))
@@ -89,7 +89,7 @@ def shortcomings(clip: Path) -> list[str]:
 
 
 def has_sound(clip: Path) -> bool:
-    """Whether a video file seems to have sound, by the marks of its container.
+    """Returns whether a video file seems to have sound, by markers in its container.
 
     Example:
         >>> has_sound(Path("silent.mp4"))
@@ -98,7 +98,7 @@ def has_sound(clip: Path) -> bool:
     try:
         with clip.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             if data[4:8] == b"ftyp":
-                # The table that names the tracks is at the start or at the end, around the frames.
+                # The table of tracks is at the start or at the end of the file.
                 start = max(0, len(data) - (64 << 20))
                 return data.find(b"soun", 0, 64 << 20) >= 0 or data.find(b"soun", start) >= 0
             return any(data.find(mark, 0, 1 << 20) >= 0 for mark in _SOUND[1:])
@@ -108,7 +108,7 @@ def has_sound(clip: Path) -> bool:
 
 @functools.cache
 def h264_of_ffmpeg() -> str | None:
-    """Returns FFmpeg's encoder of H.264 on this machine; None where there is no FFmpeg or it has none.
+    """Returns the H.264 encoder of FFmpeg on this machine; None if there is no FFmpeg or it has no such encoder.
 
     Example:
         >>> h264_of_ffmpeg()
@@ -125,15 +125,15 @@ def h264_of_ffmpeg() -> str | None:
 
 
 def even_times(times: list[float], rate: float) -> tuple[list[int], float]:
-    """Returns how often to write each frame so that a video of one rate shows it at its own time.
+    """Returns how often each frame is written, so that a video with a constant rate shows it at the right time.
 
     Args:
-        times: seconds from the start at which each frame of the clip is shown.
-        rate: frames a second that the clip states.
+        times: time of each frame of the clip in seconds from the start.
+        rate: number of frames per second according to the clip.
 
     Returns:
-        Number of copies of each frame, at least 1, and the rate of the video: the stated one for a clip of one rate,
-        else that of its shortest steps.
+        Number of copies of each frame, at least 1, and the rate of the video: that of the clip if its rate is constant,
+        otherwise the one of its shortest intervals.
 
     Example:
         >>> even_times([0.0, 0.1, 0.4], 5.0)
@@ -153,7 +153,7 @@ def even_times(times: list[float], rate: float) -> tuple[list[int], float]:
 
 
 def even(frame: np.ndarray) -> np.ndarray:
-    """Doubles the last row or column of a frame where a side is odd, which encoders do not take.
+    """Repeats the last row or column of a frame with odd sides, which encoders do not support.
 
     Example:
         >>> even(np.zeros((3, 4, 3), np.uint8)).shape
@@ -185,7 +185,7 @@ def _by_opencv(file: Path, path: Path, rate: float, size: tuple[int, int], sound
 
 @contextlib.contextmanager
 def _piped(file: Path, path: Path, rate: float, size: tuple[int, int], sound: Path | None) -> Iterator[FrameWriter]:
-    """Pipes frames to FFmpeg, with the sound of the clip taken over."""
+    """Pipes frames to FFmpeg, which copies the sound of the clip."""
     height, width = size
     command = ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{width}x{height}"]
     command += ["-r", f"{rate:.6f}", "-i", "-", *(["-i", str(sound)] if sound else []), "-map", "0:v"]
@@ -195,7 +195,7 @@ def _piped(file: Path, path: Path, rate: float, size: tuple[int, int], sound: Pa
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=told)
         try:
             with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext() as frames:
-                yield _Pipe(frames)  # where it ends by itself the pipe breaks, and it has said why
+                yield _Pipe(frames)  # if FFmpeg fails, the pipe breaks, and its message says why
             if process.wait() != 0:
                 told.seek(0)
                 lines = told.read().decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
@@ -218,7 +218,7 @@ class _Pipe:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silences OpenCV and its FFmpeg on standard error: this package says what is wrong itself."""
+    """Silences the messages of OpenCV and its FFmpeg on standard error; this package reports errors itself."""
     level, told = cv2.utils.logging.getLogLevel(), os.environ.get(FFMPEG_LOG)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ.setdefault(FFMPEG_LOG, "-8")  # read when the first video is opened

@@ -1,4 +1,4 @@
-"""Clips into an output folder: a map for each frame, masks, and a video of overlays."""
+"""Processing clips into an output folder: a map for each frame, masks, and a video of overlays."""
 
 import contextlib
 import time
@@ -29,14 +29,14 @@ from cosod.io.photo_groups import Group, unique_names
 from cosod.io.run_records import file_states, fingerprint, record_of, refuse_foreign
 from cosod.postprocess.render import overlay, save_image, to_8bit
 
-#: Takes the number of a frame, from 1 on, and what is found in it, and returns facts for the frame's event.
+#: Function of the number of a frame (from 1) and what is found in it, which returns values for the event of the frame.
 Make = Callable[[int, FrameMap], dict]
-#: How many numbers of damaged frames a message shows.
+#: Number of damaged frames that a message lists.
 _SHOWN = 5
 
 
 class ClipTask(Protocol):
-    """What is made of a clip's frames and maps.
+    """A task that makes results of the frames and maps of a clip.
 
     Attributes:
         output: folder of the results.
@@ -55,21 +55,21 @@ class ClipTask(Protocol):
 
     @property
     def verb(self) -> str:
-        """The command that makes it."""
+        """The command that performs the task."""
 
     def facts(self) -> object:
-        """Returns the options as values for JSON: other ones mean other results."""
+        """Returns the options that the results depend on, as values for JSON."""
 
     def files(self, name: str, frames: int) -> list[Path]:
-        """Returns all files of a clip of so many frames."""
+        """Returns all files of a clip with this number of frames."""
 
     def opened(self, clip: Clip, name: str, report: EventListener) -> AbstractContextManager[Make]:
-        """Gives the function that is called with each frame in turn."""
+        """Yields the function that is called with each frame in order."""
 
 
 @dataclass(frozen=True)
 class SegmentTask:
-    """Maps, masks and overlays of clips, as a job of `cosod segment` asks for."""
+    """Maps, masks and overlays of clips, with the options of `cosod segment`."""
 
     job: SegmentJob
     verb = VERB
@@ -145,12 +145,12 @@ def split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def clip_names(clips: Sequence[Path], groups: Sequence[Group]) -> list[str]:
-    """Returns the names of the results of clips; none is a group's."""
+    """Returns the names of the results of clips, which differ from the names of the groups."""
     return unique_names([shortened(clip.stem) for clip in clips], (*RESERVED, *(group.name for group in groups)))
 
 
 def clip_targets(job: SegmentJob | ClipTask, clips: Sequence[Path], groups: Sequence[Group]) -> list[Path]:
-    """Returns the files that are written for clips, as far as they are known: of the many frames the first."""
+    """Returns files that are written for clips; of the files for the frames, only the first."""
     task = _task(job)
     names = clip_names(clips, groups)
     return [path for name in names for path in (record_of(task.output, name), *task.files(name, 1))]
@@ -164,17 +164,17 @@ def run_clips(
     report: EventListener = lambda event: None,
     groups: Sequence[Group] = (),
 ) -> Summary:
-    """Segment every clip: ``<output>/<clip>/000001.png``..., masks likewise, ``<output>/overlays/<clip>.mp4``.
+    """Segments clips: maps ``<output>/<clip>/000001.png``..., masks likewise, ``<output>/overlays/<clip>.mp4``.
 
-    A clip that cannot be read is reported and the others go on; of one that breaks off, the readable part is done and
-    the loss reported, and damaged frames are counted. Finished clips are skipped unless ``job.overwrite``.
+    A clip that cannot be read is reported and skipped. Of a truncated clip, the readable part is processed, and the
+    loss is reported; damaged frames are counted. Finished clips are skipped unless ``job.overwrite`` is set.
 
     Args:
         detector, model: as for :func:`cosod.apps.segment.run`.
-        clips: from :func:`split`.
-        job: what is written: of maps, or another :class:`ClipTask`.
-        report: as there; a frame is an ``image`` event with its ``time`` in seconds.
-        groups: that have results in the same folder.
+        clips: clips from :func:`split`.
+        job: options of the maps, or another :class:`ClipTask`.
+        report: as for :func:`cosod.apps.segment.run`; each frame is an ``image`` event with its ``time`` in seconds.
+        groups: groups with results in the same folder.
     """
     summary, start = Summary(), time.monotonic()
     task = _task(job)
@@ -218,7 +218,7 @@ def _task(job: SegmentJob | ClipTask) -> ClipTask:
 
 
 def _photos(task: ClipTask, name: str, path: Path, frames: int) -> dict[str, dict]:
-    """Returns what the record says of frames, as of photos: see :mod:`cosod.apps.stale`."""
+    """Returns the entries of the frames in the record, in the form of photos: see :mod:`cosod.apps.stale`."""
     ((_, size, version),) = file_states([path])
     entry = {"image": real_path(path), "size": size, "version": version}
     found: dict[str, dict] = {}
@@ -244,12 +244,12 @@ class _Made(NamedTuple):
 
 def _make_clip(detector: Detector, clip: Clip, task: ClipTask, unit: Unit) -> _Made:
     """Processes a clip."""
-    # While the network works, another process looks for damage, which FFmpeg tells on standard error alone.
+    # Meanwhile another process looks for damage, which FFmpeg reports on standard error only.
     looking = contextlib.nullcontext(lambda: []) if isinstance(clip, Animation) else damaged_frames(clip.path)
     with looking as damaged:
         learned = learn(clip, detector)
         unit.tell("clip", images=learned.frames)
-        unit.begin()  # not before: of a clip that cannot be read, what an earlier run made stays
+        unit.begin()  # not earlier, so that the results of an earlier run remain if the clip cannot be read
         done, absent = 0, []
         with task.opened(clip, unit.name, unit.report) as make:
             for done, found in enumerate(maps(clip, detector, learned.consensus, Smoothing()), start=1):

@@ -1,7 +1,7 @@
-"""What only OpenCV's messages tell, found in a process of its own: damaged frames of a clip, and encoders that work.
+"""Damaged frames of a clip, and encoders that work, found by the messages of OpenCV in a separate process.
 
-FFmpeg inside OpenCV hides damage, and writes of it on standard error alone. This file is run as a script, imports
-nothing but OpenCV, and its standard error is read by :func:`damaged_frames` and :func:`encodes`.
+The FFmpeg in OpenCV conceals damaged frames, and reports them on standard error only. :func:`damaged_frames` and
+:func:`encodes` run this file as a script, which imports nothing but OpenCV, and read its standard error.
 """
 
 import contextlib
@@ -14,16 +14,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-#: Says to FFmpeg inside OpenCV from which level on it tells of errors.
+#: Environment variable with the log level of the FFmpeg in OpenCV.
 FFMPEG_LOG = "OPENCV_FFMPEG_LOGLEVEL"
-#: Words of FFmpeg's messages about frames that are not whole.
+#: Words in messages of FFmpeg about damaged frames.
 _DAMAGE = re.compile(
     r"damaged|error while decoding|error at mb|error count|error y=|overread|corrupt|conceal|marker bit missing|invalid"
     r"|illegal|slice_header error|no frame!|cabac|bytestream|out of range|overflow|error submitting|missing picture"
     r"|failed to decode|truncat|no end of image|get_bits|bits left",
     re.IGNORECASE,
 )
-#: Messages that stand in whole clips too: of sound, and of remarks beside the frames.
+#: Messages that undamaged clips cause too, about sound and metadata.
 _HARMLESS = re.compile(
     r"\[(aac|mp3|ac3|eac3|opus|vorbis|flac|pcm)|\bSEI\b|edit list|color_range|deprecated", re.IGNORECASE
 )
@@ -31,17 +31,17 @@ _HARMLESS = re.compile(
 
 @contextlib.contextmanager
 def damaged_frames(path: Path) -> Iterator[Callable[[], list[int]]]:
-    """Look for damaged frames of a clip while the block runs.
+    """Looks for damaged frames of a clip while the block runs.
 
-    Gives a function that waits for the end and returns the numbers of damaged frames, from 1 on. A codec without
-    checks, as VP9, has damage that nothing tells of.
+    Yields a function that waits for the end and returns the numbers of damaged frames, starting at 1. Damage in codecs
+    without checks, such as VP9, is not found.
 
     Example:
         >>> with damaged_frames(Path("clip.mp4")) as found:
         ...     segment()
         ...     print(found())
     """
-    from cosod.io.file_names import text_path  # not above: this file is a program too, without the package
+    from cosod.io.file_names import text_path  # here, as the script runs without the package
 
     with tempfile.TemporaryFile() as told, text_path(path) as name:
         process = _start("frames", str(name), told)
@@ -63,7 +63,7 @@ def damaged_frames(path: Path) -> Iterator[Callable[[], list[int]]]:
 
 @functools.cache
 def encodes(codec: str) -> bool:
-    """Whether OpenCV of this machine writes MP4 files with a codec, by its four letters.
+    """Returns whether OpenCV on this machine writes MP4 files with a codec, which is given by its FourCC.
 
     Example:
         >>> encodes("mp4v")
@@ -110,7 +110,7 @@ def _main(what: str, path: str) -> int:
             video.write(np.full((64, 64, 3), level, np.uint8))
         video.release()
         return 0 if Path(path).stat().st_size > 100 else 1
-    # One thread, so that what FFmpeg tells is of the frame in hand.
+    # With one thread, the messages of FFmpeg refer to the current frame.
     options = [cv2.CAP_PROP_N_THREADS, 1] if hasattr(cv2, "CAP_PROP_N_THREADS") else []
     capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, options)
     number = 0

@@ -1,4 +1,4 @@
-"""From a clip to one map a frame."""
+"""Segmentation of a clip: a map for each frame."""
 
 import os
 import warnings
@@ -18,17 +18,17 @@ from cosod.inference.functions import load
 from cosod.io.prefetch import batched
 from cosod.io.tensors import shrink
 
-#: Frames that the consensus is formed of: at least so many, where there are, and fewer than twice as many.
+#: Minimum number of frames for the consensus, if the clip has as many; fewer than twice as many are used.
 SAMPLE = 16
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What the first reading of a clip gives.
+    """The result of the first reading of a clip.
 
     Attributes:
         consensus: consensus of the sampled frames.
-        frames: how many frames the clip has.
+        frames: number of frames of the clip.
     """
 
     consensus: GroupConsensus
@@ -63,15 +63,15 @@ def segment_video(
     Args:
         path: a video file that OpenCV reads, or an animated GIF, PNG, WebP or AVIF picture.
         detector: by default :func:`cosod.load`.
-        sample: frames, spread over the clip, that the consensus is formed of.
-        smoothing: weight of the past, 0 (off) to below 1; see :class:`cosod.apps.video.Smoother`.
-        consensus: what to look for (:meth:`cosod.Detector.learn`), in place of what the frames share.
+        sample: number of frames, spread over the clip, from which the consensus is computed.
+        smoothing: weight of earlier frames, from 0 (off) to below 1; see :class:`cosod.apps.video.Smoother`.
+        consensus: consensus to apply (see :meth:`cosod.Detector.learn`) instead of that of the frames.
 
     Yields:
         For each frame a float32 map ``(H, W)`` in [0, 1] at the size of the upright frame.
 
     Raises:
-        InputError: no video, not one readable frame, or an option out of range.
+        InputError: the file is not a video or has no readable frame, or an option is out of range.
 
     Example:
         >>> maps = list(cosod.segment_video("clip.mp4"))  # doctest: +SKIP
@@ -85,7 +85,7 @@ def segment_video(
 
 
 def learn(clip: Clip, detector: Detector, sample: int = SAMPLE) -> Learned:
-    """Learns the consensus of frames spread over the clip.
+    """Computes the consensus of frames spread over the clip.
 
     Example:
         >>> learned = learn(open_clip("clip.mp4"), cosod.load())  # doctest: +SKIP
@@ -97,7 +97,7 @@ def learn(clip: Clip, detector: Detector, sample: int = SAMPLE) -> Learned:
         warnings.simplefilter("ignore", UniformImageWarning)
         try:
             return Learned(detector.learn(frames), total)
-        except InputError as error:  # a clip that is black, or of another color, to its end
+        except InputError as error:  # all frames have a single color
             raise InputError(f"{clip.path}: {error}") from error
 
 
@@ -112,7 +112,7 @@ def maps(clip: Clip, detector: Detector, consensus: GroupConsensus, options: Smo
     for frames in batched(clip.frames(), detector.batch):
         small = [shrink(frame, detector.shape(*frame.shape[:2])) for frame in frames]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UniformImageWarning)  # clips begin and end in black
+            warnings.simplefilter("ignore", UniformImageWarning)  # clips often begin and end with black frames
             found = [(result, result.map) for result in detector.results(small, None, [consensus])]
         for result, saliency in found:
             frame = frames[result.index]

@@ -1,4 +1,4 @@
-"""Maps that do not flicker: smoothing over time along the motion of the picture."""
+"""Temporal smoothing of maps along the motion of the picture, which prevents flicker."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ class Smoothing:
     """Options of :class:`Smoother`.
 
     Attributes:
-        strength: weight of the past where the picture is predicted perfectly, 0 (off) to below 1.
-        tolerance: difference of color levels between the moved earlier frame and this one at which the past counts
-            only 1 / e of that.
-        cut: share of pixels that the motion does not explain from which on a frame begins a new scene.
+        strength: weight of the earlier map where the motion predicts the frame perfectly, from 0 (off) to below 1.
+        tolerance: difference of color levels between the warped earlier frame and the current one at which this weight
+            is divided by e.
+        cut: share of pixels not explained by the motion from which on a frame begins a new scene.
     """
 
     strength: float = 0.7
@@ -31,9 +31,10 @@ class Smoothing:
 class Smoother:
     """Exponential smoothing of maps along optical flow.
 
-    Each map is mixed with the smoothed map before it, moved along the flow (DIS, Kroeger et al., ECCV 2016) from this
-    frame to the last. The past has little weight where the moved last frame does not look like this one, none where
-    the flow there and back does not return (uncovered background, flow gone wrong), and none at all after a cut.
+    Each map is averaged with the previous smoothed map, warped along the optical flow (DIS, Kroeger et al., ECCV 2016)
+    from the current frame to the previous one. The weight of the previous map is small where the warped previous frame
+    differs from the current one. It is zero where forward and backward flow are inconsistent, as in uncovered
+    background, and in the whole frame after a cut.
     """
 
     def __init__(self, options: Smoothing | None = None):
@@ -70,7 +71,7 @@ class Smoother:
         if (error > self.options.tolerance).mean() > self.options.cut:
             return saliency
         inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-        # Where there and back is not the same way, something was uncovered or the flow is wrong.
+        # Inconsistent forward and backward flow means uncovered background or a wrong flow.
         returns = np.linalg.norm(flow + moved(forth), axis=2) < 1
         weight = self.options.strength * np.exp(-error / self.options.tolerance) * (inside & returns)
         return (weight * moved(last_saliency) + (1 - weight) * saliency).astype(np.float32)

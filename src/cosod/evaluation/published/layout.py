@@ -70,6 +70,12 @@ def _ranks(values: Iterable[float | None], digits: int, lower: bool) -> list[int
     return [order.index(v) + 1 if v is not None and v in order[:2] else 0 for v in shown]
 
 
+def _marked(cell: Cell, ranks: tuple[str, str, str], note: str) -> str:
+    """Returns the text of a figure in the pattern of its rank, followed by its footnote in the pattern ``note``."""
+    text = ranks[cell.rank].format(cell.text)
+    return text + note.format(cell.note) if cell.note else text
+
+
 def _text(title, head, body, remarks) -> str:
     mark = {0: " ", 1: "*", 2: "'"}
     lines = [["", "method", "venue", "trained on", *head, "source"]]
@@ -86,8 +92,7 @@ def _text(title, head, body, remarks) -> str:
 
 def _markdown(title, head, body, remarks) -> str:
     def figure(cell: Cell) -> str:
-        marked = {0: "{}", 1: "**{}**", 2: "<u>{}</u>"}[cell.rank].format(cell.text)
-        return f"{marked} [{cell.note}]" if cell.note else marked
+        return _marked(cell, ("{}", "**{}**", "<u>{}</u>"), " [{}]")
 
     def safe(text: str) -> str:
         return "".join(f"\\{c}" if c in "\\|*_<`" else c for c in text)
@@ -116,8 +121,7 @@ def _latex(title, head, body, remarks) -> str:
         return "".join(special.get(c, c) for c in text)
 
     def figure(cell: Cell) -> str:
-        marked = {0: "{}", 1: "\\textbf{{{}}}", 2: "\\underline{{{}}}"}[cell.rank].format(cell.text)
-        return f"{marked}\\textsuperscript{{{cell.note}}}" if cell.note else marked
+        return _marked(cell, ("{}", r"\textbf{{{}}}", r"\underline{{{}}}"), r"\textsuperscript{{{}}}")
 
     names = ["Method", "Venue", "Trained on", *(safe(h) for h in head), "Source"]
     out = [f"% {title}", "% bold: best, underlined: second best, arrow: this run"]

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, field, replace
 from importlib import resources
 
+from cosod.datasets.catalogue import plain_name
 from cosod.errors import InputError
 from cosod.evaluation.metrics.names import MEASURES, lower_is_better, short_label
 from cosod.evaluation.published import layout
@@ -101,7 +102,7 @@ def canonical(set_name: str) -> str:
         'CoSal2015'
     """
     for name, aliases in SETS.items():
-        if _plain(set_name) in {_plain(a) for a in (name, *aliases)}:
+        if plain_name(set_name) in {plain_name(a) for a in (name, *aliases)}:
             return name
     raise InputError(f"no published table for the set '{set_name}'; choose one of {', '.join(SETS)}")
 
@@ -211,10 +212,6 @@ def class_names() -> dict[str, str]:
     return dict(_sources()["classes"])
 
 
-def _plain(name: str) -> str:
-    return "".join(c for c in name.casefold() if c not in "-_ ")
-
-
 @functools.cache
 def _sources() -> dict:
     text = resources.files("cosod.evaluation.published").joinpath("tables", "sources.json").read_text(encoding="utf-8")
@@ -298,13 +295,13 @@ def _with_means(row: PublishedRow, measures: list[str], printed: list[str]) -> P
 
 def _own(method: str, values: dict[str, float], known: list[str], protocol: str, training: str) -> PublishedRow:
     """Returns a row of the user's, in the unit of the table."""
-    by_plain = {_plain(k): k for k in known}
+    by_plain = {plain_name(k): k for k in known}
     scale = 100 if protocol == "coseg" else 1
     taken = {}
     for key, value in values.items():
         measure, _, group = key.partition("/")
-        group = _sources()["classes"].get(_plain(group), group)
-        column = by_plain.get(_plain(f"{measure}/{group}" if group else measure))
+        group = _sources()["classes"].get(plain_name(group), group)
+        column = by_plain.get(plain_name(f"{measure}/{group}" if group else measure))
         if column is None or value is None or math.isnan(value):
             continue
         if not 0 <= value <= 1:

@@ -11,22 +11,19 @@ _DASHES = ("", "6 3", "2 3")
 COLORS = 8
 
 
-def line_chart(
-    title: str, axes: tuple[str, str], series: list[tuple[str, np.ndarray, np.ndarray]], floor: float = 0.0
-) -> str:
+def line_chart(title: str, axes: tuple[str, str], series: list[tuple[str, np.ndarray, np.ndarray]]) -> str:
     """Draws a figure with one line for each series.
 
     Args:
         title: caption.
         axes: names of x and y.
         series: name, x, y; x in [0, 1], y in [0, 1].
-        floor: lowest y shown; what lies below is cut off.
     """
     parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(title)}">']
     for tick in np.linspace(0, 1, 6):
-        x, y = _place(tick, floor + tick * (1 - floor), floor)
+        x, y = _place(tick, tick)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{floor + tick * (1 - floor):.1f}</text>')
+        parts.append(f'<text x="{_LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{tick:.1f}</text>')
         parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 14}" text-anchor="middle">{tick:.1f}</text>')
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     parts.append(f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">{html.escape(axes[0])}</text>')
@@ -34,9 +31,7 @@ def line_chart(
     turned = f'transform="rotate(-90 11 {height})"'
     parts.append(f'<text x="11" y="{height}" text-anchor="middle" {turned}>{html.escape(axes[1])}</text>')
     for i, (name, xs, ys) in enumerate(series):
-        points = " L".join(
-            "{:.1f} {:.1f}".format(*_place(x, max(y, floor), floor)) for x, y in zip(xs, ys, strict=True)
-        )
+        points = " L".join("{:.1f} {:.1f}".format(*_place(x, y)) for x, y in zip(xs, ys, strict=True))
         parts.append(f'<path d="M{points}" {stroke(i)}><title>{html.escape(name)}</title></path>')
     parts.append("</svg>")
     return f'<figure class="chart"><figcaption>{html.escape(title)}</figcaption>{"".join(parts)}</figure>'
@@ -57,7 +52,7 @@ def stroke(index: int) -> str:
     return f'stroke="var(--c{index % COLORS})"' + (f' stroke-dasharray="{dash}"' if dash else "")
 
 
-def _place(x: float, y: float, floor: float) -> tuple[float, float]:
+def _place(x: float, y: float) -> tuple[float, float]:
     across = _LEFT + x * (_WIDTH - _LEFT - _RIGHT)
-    down = _TOP + (1 - (y - floor) / (1 - floor)) * (_HEIGHT - _TOP - _BOTTOM)
+    down = _TOP + (1 - y) * (_HEIGHT - _TOP - _BOTTOM)
     return across, down

@@ -23,9 +23,9 @@ def tables(reports: Iterable[Report]) -> dict[tuple[str, str], list[Report]]:
     return out
 
 
-def best_two(rows: list[Report], key: str, digits: int = 4) -> tuple[float | None, float | None]:
+def best_two(rows: list[Report], key: str) -> tuple[float | None, float | None]:
     """Returns the best and the second-best printed value of a measure; None where there are not as many."""
-    values = {round(r.all[key], digits) for r in rows if not math.isnan(r.all[key])}
+    values = {round(r.all[key], 4) for r in rows if not math.isnan(r.all[key])}
     ranked = [*sorted(values, reverse=not lower_is_better(key)), None, None]
     return (ranked[0], ranked[1]) if len(rows) > 1 else (None, None)
 

@@ -1,4 +1,4 @@
-"""Graphs in the formats of other runtimes, as bytes. Batch normalization is folded into convolutions in all of them."""
+"""Conversion of graphs, in which batch normalization is folded, to the formats of other runtimes, as bytes."""
 
 import contextlib
 import io
@@ -15,12 +15,12 @@ import torch
 from cosod.errors import ExtraError, InputError
 from cosod.inference.backends.graphs import Graph
 
-#: Name of the extra file with the metadata in a TorchScript archive.
+#: Name of the file with the metadata in a TorchScript archive.
 TORCHSCRIPT_METADATA = "cosod.json"
 
 
 def import_onnx() -> None:
-    """Raises ExtraError where the packages that write ONNX are missing."""
+    """Raises ExtraError if the packages that write ONNX are missing."""
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
@@ -32,9 +32,9 @@ def import_openvino():
     """Imports the package ``openvino``, with its telemetry disabled.
 
     Raises:
-        ExtraError: it is missing.
+        ExtraError: the package is missing.
     """
-    # It reports every import to its makers where this package can be imported, and goes on where it cannot.
+    # OpenVINO reports every import to its developers if its telemetry package can be imported.
     sys.modules.setdefault("openvino_telemetry", None)
     try:
         import openvino
@@ -47,8 +47,8 @@ def to_onnx(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
     """Converts a graph to an ONNX model; metadata become its ``metadata_props``.
 
     Raises:
-        ExtraError: without onnx or onnxscript.
-        InputError: a module that cannot be written so.
+        ExtraError: onnx or onnxscript is missing.
+        InputError: the module cannot be converted.
     """
     import_onnx()
     with _converting("ONNX"):
@@ -70,17 +70,17 @@ def to_onnx(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
 def to_openvino(graph: Graph, metadata: Mapping[str, str] | None = None) -> tuple[bytes, bytes]:
     """Converts a graph to an OpenVINO model, its ``.xml`` and ``.bin``, in float32; metadata become ``rt_info``.
 
-    Inputs and outputs are in the graph's order. They are named where there is one of each: of several, some may be
-    the same tensor, which can have but one name.
+    Inputs and outputs have the order of the graph. They get names only if there is one input and one output, because
+    several of them may be the same tensor, which can have only one name.
 
     Raises:
-        ExtraError: without openvino.
-        InputError: a module that cannot be written so.
+        ExtraError: openvino is missing.
+        InputError: the module cannot be converted.
     """
     openvino = import_openvino()
     shapes = [openvino.PartialShape([-1, *example.shape[1:]]) for example in graph.examples]
     with _converting("OpenVINO"):
-        if graph.strides:  # a trace would take height and width for constants
+        if graph.strides:  # a trace would store height and width as constants
             program = torch.export.export(graph.module, graph.examples, dynamic_shapes=_free(graph))
             model = openvino.convert_model(program)
         else:
@@ -97,16 +97,16 @@ def to_openvino(graph: Graph, metadata: Mapping[str, str] | None = None) -> tupl
 
 
 def _free(graph: Graph) -> tuple:
-    """Returns the free dimensions of a graph's arguments; variable positional arguments are one argument, a tuple."""
+    """Returns the dynamic dimensions of the arguments of a graph; variable positional arguments are one tuple."""
     free = graph.free()
     return free if len(graph.inputs) == 1 else (free,)
 
 
 def to_torchscript(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
-    """Converts a graph to a frozen TorchScript archive that returns one tensor; metadata are its file ``cosod.json``.
+    """Converts a graph to a frozen TorchScript archive with one output; metadata become its file ``cosod.json``.
 
     Raises:
-        InputError: a module that cannot be written so.
+        InputError: the module cannot be converted.
     """
     with _converting("TorchScript"):
         traced = torch.jit.trace(_First(graph.module).eval(), graph.examples, check_trace=False)
@@ -117,7 +117,7 @@ def to_torchscript(graph: Graph, metadata: Mapping[str, str] | None = None) -> b
 
 
 class _First(torch.nn.Module):
-    """Returns the only output by itself."""
+    """Returns the only output as a tensor, and not as a tuple."""
 
     def __init__(self, module: torch.nn.Module):
         super().__init__()
@@ -148,7 +148,7 @@ def _converting(form: str) -> Iterator[None]:
             yield
     except (MemoryError, ExtraError):
         raise
-    except Exception as error:  # converters raise whatever their parts raise
+    except Exception as error:  # converters raise errors of many kinds
         raise InputError(f"this network cannot be converted to {form}: {_cause(error)}; choose another one") from error
     finally:
         log.setLevel(level)

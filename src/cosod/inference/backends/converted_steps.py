@@ -1,4 +1,4 @@
-"""The steps of a network by another runtime."""
+"""The steps of a network in another runtime."""
 
 from importlib import metadata
 
@@ -14,25 +14,25 @@ from cosod.models import registry
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output, Steps
 from cosod.models.checkpoints import loading
 
-#: Raised when graphs of this version could not be used by the code before it, or the other way round.
+#: Version of the graphs; it is increased when they are not compatible with earlier versions of the package.
 VERSION = 2
 
 
 class ConvertedSteps:
-    """Encoder and decoder of another runtime.
+    """Encoder and decoder in another runtime.
 
     Args:
-        encoder: images -> skips and F.
-        decoder: skips, F, vector (and spatial modulator) -> maps (and P and T).
+        encoder: runtime of the encoder, from images to skips and F.
+        decoder: runtime of the decoder, from skips, F, vector (and spatial modulator) to maps (and P and T).
     """
 
     def __init__(self, encoder: OnnxRuntime | OpenVINO, decoder: OnnxRuntime | OpenVINO):
         self._encoder, self._decoder = encoder, decoder
-        # Beside the encoder's outputs the decoder takes the vector and, in SSNM, the spatial modulator.
+        # Besides the outputs of the encoder, the decoder takes the vector and, in SSNM, the spatial modulator.
         self._spatial = decoder.inputs - encoder.outputs == 2
 
     def encode(self, images: Tensor) -> Features:
-        """As :meth:`cosod.models.base.CoSaliencyNetwork.encode`, for images of a size they were made for."""
+        """Encodes images like :meth:`cosod.models.base.CoSaliencyNetwork.encode`, if the graph supports their size."""
         *skips, deep = self._encoder(images)
         return Features(tuple(skips), deep, tuple(images.shape[-2:]))
 
@@ -41,7 +41,7 @@ class ConvertedSteps:
         deep = features.deep
         inputs = [*features.skips, deep, consensus.vector.expand(len(deep), -1, -1, -1)]
         if self._spatial:
-            # Without a modulator nothing is added to the features.
+            # Zeros are added to the features if there is no modulator.
             absent = deep.new_zeros(len(deep), 1, *deep.shape[2:])
             inputs.append(absent if consensus.spatial is None else consensus.spatial)
         maps, *branches = self._decoder(*inputs)
@@ -56,11 +56,12 @@ def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
 
     Args:
         backend: one of :data:`cosod.inference.options.BACKENDS`.
-        network: on the CPU, float32, in evaluation mode.
+        network: network on the CPU, float32, in evaluation mode.
+        size: side of the images.
 
     Raises:
-        InputError: an unknown backend; a network that cannot be converted.
-        ExtraError: the backend's package is missing.
+        InputError: the backend is unknown, or the network cannot be converted.
+        ExtraError: the package of the backend is missing.
 
     Example:
         >>> steps = open_steps("onnxruntime", network, 256)  # doctest: +SKIP
@@ -69,7 +70,7 @@ def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
     if backend == "torch":
         return network
     if network.keep_aspect:
-        size = network.size  # only of the example: height and width stay free
+        size = network.size  # of the example only; height and width are dynamic
     make, versions = (_onnx, _onnx_versions()) if backend == "onnxruntime" else (_openvino, _openvino_versions())
     facts = (registry.name_of(network), loading.identity(network), str(size), backend, str(VERSION), *versions)
     return make(network, size, facts)
@@ -102,7 +103,7 @@ def _onnx_versions() -> tuple[str, ...]:
         import onnxruntime  # noqa: F401
     except ImportError as error:
         raise ExtraError("--backend onnxruntime", "onnx") from error
-    # What is written does not depend on the onnxruntime that reads it.
+    # The files do not depend on the version of onnxruntime that reads them.
     return _versions("torch", "onnx", "onnxscript")
 
 
@@ -117,5 +118,5 @@ def _versions(*packages: str) -> tuple[str, ...]:
         try:
             found.append(f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
-            found.append(f"{package} -")  # the conversion says what is missing
+            found.append(f"{package} -")  # the conversion reports what is missing
     return tuple(found)

@@ -1,4 +1,4 @@
-"""A network as one model for other programs: the images of a group in, their maps out."""
+"""Export of a network as one model for other programs, from the images of a group to their maps."""
 
 from collections.abc import Callable
 from importlib import metadata
@@ -20,18 +20,18 @@ from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints import loading
 
 FORMATS = ("onnx", "openvino", "torchscript")
-#: Largest difference of a map from the network's own with which a file is kept.
+#: Maximum difference of the maps from those of the network; with a larger one, no file is kept.
 TOLERANCE = 1e-3
-#: File name endings by format.
+#: Suffixes by format.
 SUFFIXES = {"onnx": (".onnx",), "openvino": (".xml",), "torchscript": (".pt", ".pth")}
 
 
 class Exported(NamedTuple):
-    """What was written.
+    """Result of an export.
 
     Attributes:
-        files: one, or OpenVINO's two.
-        deviation: largest difference of its maps from the network's own.
+        files: written files; two for OpenVINO, otherwise one.
+        deviation: largest difference of the maps from those of the network.
         metadata: metadata in the model.
     """
 
@@ -44,21 +44,21 @@ def export(network: CoSaliencyNetwork, path: Path, form: str, size: int | None =
     """Writes a network as a model that other programs can run without this package.
 
     Its input ``images`` is ``(N, 3, S, S)`` float32, one group of N >= 1 images, normalized; its output ``maps`` is
-    ``(N, 1, S, S)`` in [0, 1]. Of a network that keeps the proportions of images, ONNX and OpenVINO models also take
+    ``(N, 1, S, S)`` in [0, 1]. If the network keeps the proportions of images, ONNX and OpenVINO models also take
     images ``(N, 3, H, W)`` whose sides are multiples of its stride (:func:`cosod.io.tensors.input_shape`). The whole
-    group is compared at once: memory grows with the square of N. The file is run on groups of one, three and five
-    images before it takes its name.
+    group is compared at once, so that memory grows with the square of N. The model is tested on groups of one, three
+    and five images before the file gets its name.
 
     Args:
-        network: with weights.
-        path: path of the file; of OpenVINO's two files the ``.xml``, beside which the ``.bin`` is written.
+        network: network with weights.
+        path: path of the file; for OpenVINO that of the ``.xml`` file, beside which the ``.bin`` file is written.
         form: one of :data:`FORMATS`.
-        size: S; by default the network's.
+        size: side S of the images; by default that of the network.
 
     Raises:
-        InputError: an unknown format, size or ending; a network that cannot be written so, or whose maps would come
-            out otherwise.
-        ExtraError: the format's package is missing.
+        InputError: the format, the size or the suffix is invalid; or the network cannot be converted, or not without
+            changing its maps.
+        ExtraError: the package of the format is missing.
         OutputError: the file cannot be written.
     """
     size = network.size if size is None else size
@@ -66,10 +66,10 @@ def export(network: CoSaliencyNetwork, path: Path, form: str, size: int | None =
     network.check_size(size)
     network = network.eval().cpu()
     facts = describe(network, size, form)
-    # Files are opened before the conversion, so that a folder that cannot be written is found out at once.
+    # Files are opened before the conversion, so that a folder without write permission is noticed at once.
     if form == "openvino":
         second = path.with_suffix(".bin")
-        # The weights take their name first: who sees the new .xml also finds them.
+        # The weights get their name first, so that they exist when the .xml file appears.
         with whole(path) as temporary, whole(second) as beside:
             xml, weights = to_openvino(group_graph(network, size, free=True), facts)
             temporary.write_bytes(xml)
@@ -84,7 +84,7 @@ def export(network: CoSaliencyNetwork, path: Path, form: str, size: int | None =
 
 
 def check(path: Path, form: str) -> None:
-    """Raises InputError for an unknown format, or a file name that programs would not take for one of this format."""
+    """Raises InputError for an unknown format, or for a file name without a suffix of the format."""
     if form not in FORMATS:
         raise InputError(f"there is no format {form!r}; choose one of {', '.join(FORMATS)}")
     if path.suffix not in SUFFIXES[form]:
@@ -94,11 +94,11 @@ def check(path: Path, form: str) -> None:
 
 
 def describe(network: CoSaliencyNetwork, size: int, form: str) -> dict[str, str]:
-    """Returns the metadata of a model: how to prepare its images, and where it comes from.
+    """Returns the metadata of a model: its origin, and how to prepare images.
 
-    Where the model takes images of other sides than ``size`` too, ``stride`` says what they are multiples of.
+    If the model also takes images with other sides than ``size``, the sides must be multiples of the entry ``stride``.
     """
-    any_shape = network.keep_aspect and form != "torchscript"  # which is traced, with sides for constants
+    any_shape = network.keep_aspect and form != "torchscript"  # TorchScript is traced, with the sides as constants
     return {
         "model": registry.name_of(network),
         "identity": loading.identity(network),
@@ -112,7 +112,7 @@ def describe(network: CoSaliencyNetwork, size: int, form: str) -> dict[str, str]
 
 
 class _TorchScript:
-    """A TorchScript archive that runs."""
+    """A runtime for TorchScript archives."""
 
     def __init__(self, path: Path):
         self._module = torch.jit.load(path)
@@ -126,10 +126,10 @@ class _TorchScript:
 def _verified(
     network: CoSaliencyNetwork, facts: dict[str, str], path: Path, run: Callable[[Tensor], list[Tensor]]
 ) -> float:
-    """Returns the largest difference of a model's maps from the network's, on groups of three sizes and several shapes.
+    """Returns the largest difference of the maps from those of the network, on groups of several sizes and shapes.
 
     Raises:
-        InputError: it is larger than :data:`TOLERANCE`.
+        InputError: the difference is larger than :data:`TOLERANCE`.
     """
     size, stride = int(facts["size"]), int(facts.get("stride", 0))
     reference = GroupModel(network, None if stride else size)
@@ -142,14 +142,14 @@ def _verified(
     for group in (drawn, five, drawn[:1], *others):
         try:
             (maps,) = run(group)
-        except Exception as error:  # runtimes raise whatever their parts raise
+        except Exception as error:  # runtimes raise errors of many kinds
             first = str(error).partition("\n")[0]
             raise InputError(
                 f"{path} would not run for a group of {len(group)} images: {first}; take another format"
             ) from error
         wanted = reference(group)[0]
         found = float((maps - wanted).abs().max()) if maps.shape == wanted.shape else float("inf")
-        if not found <= TOLERANCE:  # NaN too
+        if not found <= TOLERANCE:  # also for NaN
             raise InputError(
                 f"{path} would give other maps than the network for a group of {len(group)} images (largest "
                 f"difference {found:.2g}, allowed {TOLERANCE}); take another format"

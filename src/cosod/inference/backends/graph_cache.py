@@ -1,4 +1,4 @@
-"""Converted graphs kept between runs: one archive each, checked as it is read."""
+"""The cache of converted graphs, with an archive for each graph that is checked when it is read."""
 
 import hashlib
 import zipfile
@@ -11,14 +11,14 @@ from cosod.models.backbones.imagenet import cache_dir
 
 
 def kept(facts: tuple[str, ...], names: tuple[str, ...], make: Callable[[], dict[str, bytes]]) -> dict[str, bytes]:
-    """Returns the files ``names`` from the cache, or makes them and stores them there.
+    """Returns the files ``names`` from the cache, or makes them and stores them in the cache.
 
-    A damaged archive is made again; where nothing can be written, nothing is kept.
+    A damaged archive is replaced. If the cache cannot be written, nothing is stored.
 
     Args:
         facts: everything that the files depend on; the first entry becomes part of the file name.
         names: names of the files.
-        make: makes them.
+        make: function that makes the files.
     """
     path = _path(facts)
     if path is None:
@@ -27,14 +27,14 @@ def kept(facts: tuple[str, ...], names: tuple[str, ...], make: Callable[[], dict
         with zipfile.ZipFile(path) as archive:
             return {name: archive.read(name) for name in names}
     except (OSError, KeyError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile):
-        pass  # not there, or damaged: every entry carries a checksum
+        pass  # missing or damaged; every entry has a checksum
     files = make()
     try:
         with whole(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             for name in names:
                 archive.writestr(name, files[name])
     except OutputError:
-        pass  # it is only slower without
+        pass  # the cache only saves time
     return files
 
 
@@ -42,7 +42,7 @@ def _path(facts: tuple[str, ...]) -> Path | None:
     """Returns the path of the archive for these facts; None if the user has no cache folder."""
     try:
         folder = cache_dir()
-    except RuntimeError:  # no home
+    except RuntimeError:  # the user has no home folder
         return None
     key = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
     return folder / "backends" / f"{facts[0]}-{key}.zip"

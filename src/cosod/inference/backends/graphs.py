@@ -1,4 +1,4 @@
-"""The parts of a network that are converted, as modules from tensors to tensors, with examples and names."""
+"""The parts of a network that are converted: modules from tensors to tensors, with example inputs and names."""
 
 import copy
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from cosod.inference.cpu_fusion import fold
 from cosod.inference.presence import FLOOR, Calibration, group_presence, pooled
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 
-#: Positions of the coarsest grid along a side, at most, where these stay free.
+#: Maximum side of the coarsest grid, if height and width are dynamic.
 MOST = 128
-#: Images of the examples. With a single one, converters would take the number for a constant.
+#: Number of images of the examples. Converters would treat a single image as a constant number.
 EXAMPLES = 3
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What a converter takes.
+    """The input of a converter.
 
     Attributes:
-        module: in evaluation mode, batch normalization folded; takes the inputs one by one, returns a tuple of the
-            outputs.
-        examples: examples of the inputs; their first dimension is the number of images, which stays free.
-        inputs, outputs: names.
-        strides: of each input the stride of its grid, where height and width of the images stay free too; 0 of an input
-            that is no grid.
-        coarsest: stride of the coarsest grid, that of images is 1.
+        module: module in evaluation mode with folded batch normalization, which takes the inputs as separate arguments
+            and returns a tuple of the outputs.
+        examples: examples of the inputs; their first dimension is the number of images, which is dynamic.
+        inputs, outputs: names of inputs and outputs.
+        strides: stride of the grid of each input, if height and width of the images are dynamic too; 0 for an input
+            that is not a grid.
+        coarsest: stride of the coarsest grid; that of images is 1.
     """
 
     module: nn.Module
@@ -40,7 +40,7 @@ class Graph:
     coarsest: int = 1
 
     def free(self) -> tuple[dict[int, Any], ...]:
-        """Returns the dimensions of each input that stay free, as ``torch.export`` takes them."""
+        """Returns the dynamic dimensions of each input for ``torch.export``."""
         images = torch.export.Dim("N", min=1)
         if not self.strides:
             return tuple({0: images} for _ in self.examples)
@@ -52,7 +52,7 @@ class Graph:
 
 
 class Encoder(nn.Module):
-    """Images -> skips, finest first, and F."""
+    """The encoder of a network, from images to skips, finest first, and F."""
 
     def __init__(self, network: CoSaliencyNetwork):
         super().__init__()
@@ -64,7 +64,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Skips, F and the vector of the consensus (and SSNM's spatial modulator) -> maps (and P and T)."""
+    """The decoder of a network, from skips, F and vector (and spatial modulator of SSNM) to maps (and P and T)."""
 
     def __init__(self, network: CoSaliencyNetwork, size: int, skips: int):
         super().__init__()
@@ -81,14 +81,13 @@ class Decoder(nn.Module):
 
 
 class GroupModel(nn.Module):
-    """The images of a group -> their maps: what :meth:`cosod.inference.detector.Detector.segment` computes, in one
-    batch.
+    """The whole network, from the images of a group to their maps, in one batch.
 
-    Regions of other things stay (``keep_regions=True``).
+    The maps are those of :meth:`cosod.inference.detector.Detector.segment` with ``keep_regions=True``.
 
     Args:
         network: the network.
-        size: side of the images; None where height and width stay free.
+        size: side of the images; None if height and width are dynamic.
     """
 
     def __init__(self, network: CoSaliencyNetwork, size: int | None):
@@ -102,8 +101,8 @@ class GroupModel(nn.Module):
             features = features._replace(size=(self.size, self.size))
         consensus = self.network.consensus(features)
         if self.calibration is not None and consensus.attention is not None:
-            # As cosod.inference.group_consensus.shared, but without its case of one image, whose weight is one whatever
-            # its presence.
+            # As in cosod.inference.group_consensus.shared, but without its special case of a single image, whose weight
+            # is one in any case.
             presence = group_presence(self.calibration, pooled(features.deep, consensus.attention))
             consensus = self.network.gather(features, consensus.attention, presence.clamp_min(FLOOR))
         return (self.network.decode(features, consensus).maps,)
@@ -113,7 +112,7 @@ class GroupModel(nn.Module):
 def encoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
     """Returns the graph of the encoder, from ``images`` ``(N, 3, size, size)`` to ``skip1``, ... and ``deep``.
 
-    Of a network that keeps the proportions of images, they may have any height and width that it takes.
+    If the network keeps the proportions of images, they may have any height and width that it supports.
     """
     network = folded(network)
     images = _example(network, size)
@@ -126,9 +125,10 @@ def encoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
 
 @torch.no_grad()
 def decoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
-    """Inputs as the encoder's outputs, ``vector`` ``(N, C, 1, 1)`` and, with SSNM, ``spatial`` ``(N, 1, H, W)``.
+    """Returns the graph of the decoder.
 
-    Outputs ``maps`` and, where the network has them, ``probability`` and ``threshold``.
+    Its inputs are the outputs of the encoder, ``vector`` ``(N, C, 1, 1)`` and, for SSNM, ``spatial`` ``(N, 1, H, W)``.
+    Its outputs are ``maps`` and, if the network has them, ``probability`` and ``threshold``.
     """
     network = folded(network)
     features = network.encode(_example(network, size))
@@ -150,10 +150,10 @@ def group_graph(network: CoSaliencyNetwork, size: int, free: bool = False) -> Gr
     Args:
         network: the network.
         size: side of the images.
-        free: height and width of the images stay free, if the network keeps their proportions.
+        free: whether height and width of the images are dynamic, if the network keeps their proportions.
 
     Raises:
-        InputError: a network whose consensus cannot be written as a graph.
+        InputError: the consensus of the network cannot be converted.
     """
     network = folded(network)
     free = free and network.keep_aspect
@@ -179,12 +179,12 @@ def folded(network: CoSaliencyNetwork) -> CoSaliencyNetwork:
     fold(network)
     for module in network.modules():
         if getattr(module, "inplace", False):
-            module.inplace = False  # half the time that a converter takes
+            module.inplace = False  # halves the time of a converter
     return network
 
 
 def _example(network: CoSaliencyNetwork, size: int) -> Tensor:
-    """Images; where height and width stay free they differ, as a converter takes what is the same for the same."""
+    """Returns images whose dynamic height and width differ, because converters would treat equal sides as the same."""
     return torch.zeros(EXAMPLES, 3, size, size + network.stride * network.keep_aspect)
 
 

@@ -1,4 +1,4 @@
-"""The steps of a network with its encoder in 8-bit integers, by ONNX Runtime."""
+"""The steps of a network with an encoder in 8-bit integers, in ONNX Runtime."""
 
 from pathlib import Path
 
@@ -13,17 +13,17 @@ from cosod.models import registry
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.checkpoints import loading
 
-#: Ending of the integer graph beside the weights file of the package.
+#: Suffix of the file of the integer graph beside a weights file of the package.
 SUFFIX = ".int8.onnx"
 
 
 class IntegerSteps:
-    """Encoder in integers, decoder in float32: descriptors and what is compared are float32 throughout.
+    """An encoder in integers and a decoder in float32; descriptors are computed and compared in float32.
 
     Args:
-        network: on the CPU, float32, in evaluation mode.
-        size: side of the images, or of the square that has about as many pixels.
-        graph: of :func:`cosod.inference.backends.quantization.quantized`; by default the one in the package.
+        network: network on the CPU, float32, in evaluation mode.
+        size: side of the images, or of the square with about as many pixels.
+        graph: graph from :func:`cosod.inference.backends.quantization.quantized`; by default that of the package.
 
     Raises:
         InputError: the package has no integer graph for these weights or this size.
@@ -43,12 +43,12 @@ class IntegerSteps:
         return type(self), self._arguments  # a session cannot be sent to another process
 
     def encode(self, images: Tensor) -> Features:
-        """As :meth:`cosod.models.base.CoSaliencyNetwork.encode`, for images of the size that the graph is for."""
+        """Encodes images like :meth:`cosod.models.base.CoSaliencyNetwork.encode`, if the graph supports their size."""
         *skips, deep = self._encoder(images)
         return Features(tuple(skip.permute(0, 3, 1, 2) for skip in skips), deep, tuple(images.shape[-2:]))
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
-        """As :meth:`cosod.models.base.CoSaliencyNetwork.decode`."""
+        """Decodes features like :meth:`cosod.models.base.CoSaliencyNetwork.decode`."""
         return self._decoder.decode(features, consensus)
 
 
@@ -71,7 +71,7 @@ def packaged_graph(network: CoSaliencyNetwork, size: int) -> bytes:
     """Reads the integer graph of a network from the package.
 
     Raises:
-        InputError: there is none for this network, these weights or this size.
+        InputError: the package has no graph for this network, these weights or this size.
         ExtraError: onnx is missing.
 
     Example:

@@ -1,10 +1,10 @@
-"""The encoder as an integer graph: convolutions in 8 bits, from the ranges that features have on photos.
+"""Static quantization of the encoder to 8-bit integers, calibrated by the ranges of features on photos.
 
-The graph holds scales and no weights of the convolutions it computes in integers: these are rounded from the float
-weights when it is loaded, so that nothing is stored twice. Three kinds of layers stay in float32, by measurement: the
-first two convolutions, whose rounding makes half of the error of all features (the filters of the first depthwise one
-look for edges, and their sums are small), layers of one output channel, which are logits, and all that forms
-descriptors.
+The graph contains the scales of the quantized convolutions, but not their weights, which are rounded from the float
+weights when the graph is loaded, so that nothing is stored twice. According to measurements, three kinds of layers stay
+in float32: the first two convolutions, whose rounding causes half of the error of all features (the filters of the
+first depthwise one are edge filters with small sums); layers with one output channel, which are logits; and all layers
+that compute descriptors.
 """
 
 import contextlib
@@ -26,35 +26,35 @@ from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints import loading
 
-#: Raised when graphs of this version could not be used by the code before it, or the other way round.
+#: Version of the graphs; it is increased when they are not compatible with earlier versions of the package.
 FORMAT = 3
-#: Convolutions at the start that stay in float32.
+#: Number of convolutions at the start that stay in float32.
 FLOAT_FIRST = 2
-#: Largest integer of a weight; symmetric, so that no weight needs a zero point.
+#: Largest integer of a weight; the range is symmetric, so that weights need no zero point.
 TOP = 127
-#: Kinds of nodes that compute in integers.
+#: Types of quantized nodes.
 INTEGER = ["Conv", "Add", "Resize", "Clip", "Relu"]
 
 
 def integers(weight: Tensor, scale: Tensor) -> Tensor:
-    """Rounds the weight of a convolution to integers, keeping the sum of each filter over its taps.
+    """Rounds the weight of a convolution to integers, and keeps the sum over the taps of each filter.
 
-    As :func:`cosod.inference.cpu_fusion.rounded`: each tap, from the largest to the smallest, takes over the rounding
-    error of the one before.
+    As in :func:`cosod.inference.cpu_fusion.rounded`, the rounding error of each tap is added to the next one, from the
+    largest to the smallest.
 
     Args:
         weight: ``(O, I, h, w)`` float32.
-        scale: of each output channel, ``(O,)``.
+        scale: scale of each output channel, ``(O,)``.
 
     Returns:
-        int8 of the shape of ``weight``, in [-127, 127].
+        int8 with the shape of ``weight``, in [-127, 127].
 
     Example:
         >>> integers(torch.tensor([[[[0.6, -0.3, -0.3]]]]), torch.tensor([0.1])).tolist()
         [[[[6, -3, -3]]]]
     """
     taps = (weight / scale.view(-1, 1, 1, 1)).flatten(2)
-    if taps.shape[2] == 1:  # nothing to take an error over, and sorting costs as much as all else
+    if taps.shape[2] == 1:  # there is no next tap, and sorting would take as long as everything else
         return taps.round().clamp(-TOP, TOP).view_as(weight).to(torch.int8)
     order = taps.abs().argsort(dim=2, descending=True, stable=True)
     result, carry = torch.empty_like(taps), torch.zeros_like(taps[..., :1])
@@ -70,12 +70,12 @@ def quantized(network: CoSaliencyNetwork, batches: Iterable[Tensor], size: int |
     """Makes the integer graph of a network's encoder.
 
     Args:
-        network: on the CPU, float32, in evaluation mode.
-        batches: normalized photos ``(N, 3, H, W)``, on which ranges are taken.
-        size: side of the images, or of the square that has about as many pixels; by default the network's.
+        network: network on the CPU, float32, in evaluation mode.
+        batches: normalized photos ``(N, 3, H, W)``, on which the ranges are measured.
+        size: side of the images, or of the square with about as many pixels; by default that of the network.
 
     Returns:
-        An ONNX model without the integer weights, for :func:`filled`; some 0.6 MB. Its skips are ``(N, H, W, C)``.
+        An ONNX model without the integer weights for :func:`filled`, of about 0.6 MB. Its skips are ``(N, H, W, C)``.
 
     Raises:
         ExtraError: onnx, onnxscript or onnxruntime is missing.
@@ -111,7 +111,7 @@ def quantized(network: CoSaliencyNetwork, batches: Iterable[Tensor], size: int |
     for tensor in made.graph.initializer:
         if _weight_of(tensor.name, state):
             tensor.ClearField("raw_data")
-    # What the converter says of where each node came from is four times as long as the graph.
+    # The converter's records of the origin of each node are four times as long as the graph.
     for node in made.graph.node:
         node.ClearField("metadata_props")
         node.ClearField("doc_string")
@@ -130,17 +130,17 @@ def quantized(network: CoSaliencyNetwork, batches: Iterable[Tensor], size: int |
 
 
 def filled(graph: bytes, network: CoSaliencyNetwork, state: dict[str, Tensor] | None = None) -> bytes:
-    """Gives a graph of :func:`quantized` the weights of its network, as a model that ONNX Runtime runs.
+    """Inserts the weights of the network into a graph of :func:`quantized`; returns a model for ONNX Runtime.
 
     Args:
-        graph: without the weights.
-        network: the network that the graph was made of.
-        state: the network's weights with batch normalization folded, if they are at hand; folding takes as long as all
-            else.
+        graph: graph without the weights.
+        network: network from which the graph was made.
+        state: weights of the network with folded batch normalization, if they are available; folding them takes as long
+            as everything else.
 
     Raises:
         ExtraError: onnx is missing.
-        InputError: the graph is damaged, or of another network.
+        InputError: the graph is damaged, or belongs to another network.
 
     Example:
         >>> runner = OnnxRuntime(filled(graph, network))  # doctest: +SKIP
@@ -165,7 +165,7 @@ def facts(graph: bytes) -> dict[str, str]:
 
     Raises:
         ExtraError: onnx is missing.
-        InputError: the graph is damaged, or of another format.
+        InputError: the graph is damaged, or has another format.
 
     Example:
         >>> facts(path.read_bytes())["cosod_size"]  # doctest: +SKIP
@@ -176,12 +176,12 @@ def facts(graph: bytes) -> dict[str, str]:
 
 def _parsed(graph: bytes):
     try:
-        import onnx  # without onnxscript, which only makes graphs and takes half a second to import
+        import onnx  # onnxscript is needed only to make graphs, and takes half a second to import
     except ImportError as error:
         raise ExtraError("precision int8", "onnx") from error
     try:
         model = onnx.load_from_string(graph)
-    except Exception as error:  # protobuf's errors are of no one class
+    except Exception as error:  # protobuf raises errors of several classes
         raise InputError("the integer graph is damaged; install cosod again, or take another precision") from error
     if _facts(model).get("cosod_integer") != str(FORMAT):
         raise InputError("the integer graph is damaged or of another version; install cosod again")
@@ -197,13 +197,13 @@ def _stem(name: str) -> str:
 
 
 def _weight_of(name: str, state: dict[str, Tensor]) -> str | None:
-    """Returns the network's name of an integer weight; None for any other tensor."""
+    """Returns the name in the network of an integer weight; None for any other tensor."""
     own = _stem(name).removeprefix("network.")
     return own if name.endswith(".weight_quantized") and own in state else None
 
 
 class _ChannelsLast(Encoder):
-    """An encoder whose skips have their channels last, as integers are computed and as the decoder wants them."""
+    """An encoder whose skips have the channels last, which is the format of the integer kernels and of the decoder."""
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         *skips, deep = super().forward(images)

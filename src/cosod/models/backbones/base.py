@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-#: Strides of the four levels that most networks of today work on.
+#: Strides of the four levels that most networks use.
 FOUR = (4, 8, 16, 32)
-#: The same before a last pooling, as VGG has them.
+#: Strides of backbones that are to be pooled once more, such as VGG.
 FOUR_FINER = (2, 4, 8, 16)
 
 

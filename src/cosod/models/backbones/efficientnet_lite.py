@@ -17,14 +17,14 @@ STAGES = (
     (6, 192, 4, 2, 5),
     (6, 320, 1, 1, 3),
 )
-#: Factors of channels and blocks.
+#: Factors of the numbers of channels and of blocks.
 VARIANTS = {
     "efficientnet_lite0": (1.0, 1.0),
     "efficientnet_lite1": (1.0, 1.1),
     "efficientnet_lite2": (1.1, 1.2),
 }
 STEM = 32
-#: Stages after which a feature is given, which has stride 4, 8, 16 and 32.
+#: Stages whose output is returned as a feature; their strides are 4, 8, 16 and 32.
 GIVEN = (1, 2, 4, 6)
 
 
@@ -93,7 +93,7 @@ class EfficientNetLite(Backbone):
         number, layer, rest = rest.split(".", 2)
         places = [(stage, block) for stage, blocks in enumerate(self.stages) for block in range(len(blocks))]
         if int(number) >= len(places):
-            return published  # of a deeper variant: an entry that is not here
+            return published  # an entry of a deeper variant, which is reported as unknown
         stage, block = places[int(number)]
         layers = ["_expand_conv", "_depthwise_conv", "_project_conv"]
         norms = ["_bn0", "_bn1", "_bn2"]
@@ -106,8 +106,9 @@ class EfficientNetLite(Backbone):
 
 
 def _place(kind: str, strided: bool) -> int:
-    """Returns the index of a convolution or its normalization in :func:`_conv_bn`, where padding stands before strided
-    ones.
+    """Returns the index of a convolution or of its normalization in :func:`_conv_bn`.
+
+    Strided convolutions come after a layer of padding.
     """
     return (kind == "bn") + strided
 
@@ -125,7 +126,7 @@ def _conv_bn(i: int, o: int, kernel: int, stride: int = 1, groups: int = 1, acti
     layers: list[nn.Module] = []
     padding = kernel // 2
     if stride > 1:
-        # As TensorFlow pads images of even sides: one row and column more after them than before.
+        # TensorFlow pads images with even sides by one row and column more at their end than at their start.
         before = (kernel - stride) // 2
         after = kernel - stride - before
         layers.append(nn.ZeroPad2d((before, after, before, after)))
@@ -138,7 +139,7 @@ def _conv_bn(i: int, o: int, kernel: int, stride: int = 1, groups: int = 1, acti
 
 
 class _InvertedResidual(nn.Module):
-    """Expand by 1 x 1, filter each channel, project by 1 x 1; a shortcut where the shapes allow."""
+    """Expansion by 1 x 1, depthwise convolution, projection by 1 x 1; a shortcut if input and output have one shape."""
 
     def __init__(self, i: int, o: int, kernel: int, stride: int, expansion: int):
         super().__init__()

@@ -6,12 +6,13 @@ from torch.nn import functional as F
 from cosod.models.backbones.base import Backbone
 from cosod.models.backbones.resnet import Bottleneck
 
-#: Modules of stages 2, 3 and 4, which have as many parallel resolutions: Wang et al., TPAMI 2021, table 1.
+#: Numbers of modules of stages 2, 3 and 4, which have 2, 3 and 4 parallel resolutions: Wang et al., TPAMI 2021, table
+#: 1.
 MODULES = (1, 4, 3)
 #: Residual units of a branch in each module, and bottlenecks of the first stage.
 UNITS = 4
 STEM = 64
-#: How names of the classifier's head begin in the checkpoints.
+#: Prefixes of the names of the classifier's head in the checkpoints.
 HEAD = ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.")
 
 
@@ -36,7 +37,7 @@ class BasicBlock(nn.Module):
 
 
 class Exchange(nn.Module):
-    """One module: residual units in each resolution, then every resolution gets the sum of all, resized."""
+    """One module: residual units in each resolution, then for each resolution the sum of all, resized to it."""
 
     def __init__(self, channels: tuple[int, ...]):
         super().__init__()
@@ -58,7 +59,7 @@ class Exchange(nn.Module):
 
 
 def _path(channels: tuple[int, ...], source: int, target: int) -> nn.Module:
-    """Creates the path between two resolutions: 1 x 1 to a finer one, strided 3 x 3 to a coarser one."""
+    """Creates the path between two resolutions: 1 x 1 to a finer one, strided 3 x 3 convolutions to a coarser one."""
     if source == target:
         return nn.Identity()
     if source > target:
@@ -106,7 +107,7 @@ class HRNet(Backbone):
         xs = [self.layer1(x)]
         for stage in range(2, 2 + len(MODULES)):
             transition = self.get_submodule(f"transition{stage - 1}")
-            # The new resolution is made of the coarsest one there is.
+            # The new resolution is computed from the coarsest one so far.
             xs = [step(xs[min(number, len(xs) - 1)]) for number, step in enumerate(transition)]
             xs = self.get_submodule(f"stage{stage}")(xs)
         return xs
@@ -116,7 +117,7 @@ class HRNet(Backbone):
 
 
 def _transition(before: tuple[int, ...], after: tuple[int, ...]) -> nn.ModuleList:
-    """Creates what brings a stage's resolutions to the next stage's, which are one more."""
+    """Creates the layers between the resolutions of a stage and those of the next, which has one more."""
     steps: list[nn.Module] = []
     for number, channels in enumerate(after):
         if number == len(before):

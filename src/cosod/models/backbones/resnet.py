@@ -11,7 +11,7 @@ EXPANSION = 4
 
 
 class Bottleneck(nn.Module):
-    """1 x 1 to ``inner`` channels, 3 x 3 (which carries the stride), 1 x 1 to four times as many; a shortcut."""
+    """A bottleneck with a shortcut: 1 x 1 to ``inner`` channels, strided 3 x 3, and 1 x 1 to four times as many."""
 
     def __init__(self, i: int, inner: int, stride: int):
         super().__init__()
@@ -37,11 +37,11 @@ class Bottleneck(nn.Module):
 class ResNet50(Backbone):
     """ResNet-50 as ``conv1`` (stem without its max-pooling) and ``conv2`` .. ``conv5`` (``layer1`` .. ``layer4``).
 
-    Without the pooling the strides are half of the usual ones, so that the deepest feature has stride 16 as
-    VGG's has; this is how GCoNet+ uses it.
+    Without the pooling, the strides are half of the usual ones, so that the deepest feature has stride 16, as that of
+    VGG; GCoNet+ uses the network in this form.
 
     Args:
-        pooled: with the max-pooling, so that the strides are 2, 4, 8, 16 and 32, as F3Net uses it.
+        pooled: whether to include the max-pooling, so that the strides are 2, 4, 8, 16 and 32, as in F3Net.
 
     Shapes (for images of H x W, without pooling):
     ``(N, 64, H/2, W/2)``, ``(N, 256, H/2, W/2)``, ``(N, 512, H/4, W/4)``,

@@ -11,13 +11,13 @@ BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512
 
 
 class VGG16(Backbone):
-    """The convolutions of VGG-16 as ``conv1`` .. ``conv5``, cut before the last pooling.
+    """The convolutions of VGG-16 as ``conv1`` .. ``conv5``, without the last pooling.
 
-    The pooling stands at the front of ``conv2`` .. ``conv5``. Inside a block, layers carry the number that they
-    have in torchvision's ``features``: ``conv2.7.weight`` here is ``features.7.weight`` there.
+    Pooling is the first layer of ``conv2`` .. ``conv5``. Inside a block, layers have the numbers that they have in
+    ``features`` of torchvision: ``conv2.7.weight`` here is ``features.7.weight`` there.
 
     Args:
-        batch_norm: with batch normalization after each convolution (``vgg16_bn``).
+        batch_norm: whether batch normalization follows each convolution (``vgg16_bn``).
 
     Shapes (for images of H x W): ``(N, 64, H, W)``, ``(N, 128, H/2, W/2)``, ``(N, 256, H/4, W/4)``,
     ``(N, 512, H/8, W/8)``, ``(N, 512, H/16, W/16)``.

@@ -26,17 +26,17 @@ def from_pretrained(
 ) -> CoSaliencyNetwork:
     """Loads a network from a folder, or from a repository of the Hugging Face Hub; on the CPU, in evaluation mode.
 
-    A folder that is there comes first, and takes no other package. A repository needs the extra ``hub``; what was
-    fetched once is kept in huggingface_hub's cache. Only ``weights.safetensors`` is read, which cannot run any code.
+    An existing folder takes precedence, and needs no other package. A repository needs the extra ``hub``; downloaded
+    files are kept in the cache of huggingface_hub. Only ``weights.safetensors`` is read, which cannot run any code.
 
     Args:
-        name_or_folder: a folder of :func:`~cosod.models.save_pretrained` or of a training run, or the name of a
+        name_or_folder: a folder that :func:`~cosod.models.save_pretrained` or a training run wrote, or the name of a
             repository, ``"user/name"``.
         revision: branch, tag or commit of the repository; by default its main branch. A commit pins the weights.
         token: access token, or ``False`` for none; by default the one that ``hf auth login`` stored.
-        cache_dir: folder of the cache, in place of huggingface_hub's own.
-        force_download: whether to fetch the file again where the cache has it.
-        local_files_only: whether to take the file from the cache, without a connection.
+        cache_dir: folder of the cache; by default that of huggingface_hub.
+        force_download: whether to download the file again if it is in the cache.
+        local_files_only: whether to use the cache only, without a connection.
 
     Raises:
         InputError: neither a folder, nor the name of a repository that can be read.
@@ -81,18 +81,18 @@ def push_to_hub(
     create_pr: bool = False,
     commit_message: str | None = None,
 ) -> str:
-    """Pushes a network to a repository of the Hugging Face Hub, which is made where it is missing.
+    """Pushes a network to a repository of the Hugging Face Hub, which is created if it is missing.
 
-    The repository gets the files of :func:`~cosod.models.save_pretrained`. A model card that it has is kept.
+    The repository gets the files of :func:`~cosod.models.save_pretrained`. An existing model card is kept.
 
     Args:
         network: one of the registered networks.
         name: name of the repository, ``"user/name"``.
         dtype: type of the floating-point values in the file, for instance ``torch.float16`` for half the size.
-        private: whether a repository that is made is private; by default as the owner's settings say.
+        private: whether a new repository is private; by default the settings of its owner decide.
         token: access token that may write; by default the one that ``hf auth login`` stored.
         branch: branch to push to; by default the main branch.
-        create_pr: whether to open a pull request in place of a commit to the branch.
+        create_pr: whether to open a pull request instead of committing to the branch.
         commit_message: first line of the commit.
 
     Returns:
@@ -107,7 +107,7 @@ def push_to_hub(
         >>> cosod.models.push_to_hub(network, "user/name", dtype=torch.float16)  # doctest: +SKIP
     """
     name = _repository(name)
-    registry.name_of(network)  # before a repository is made for it
+    registry.name_of(network)  # raises before a repository is created
     _check_installed()
     from huggingface_hub import HfApi
 
@@ -130,7 +130,7 @@ def _repository(name: str | os.PathLike) -> str:
     """Returns the name of a repository.
 
     Raises:
-        InputError: it has not the form of one.
+        InputError: the text does not have the form of a name.
     """
     parts = str(name).split("/")
     if not isinstance(name, str) or len(parts) != 2 or not all(parts) or parts[0] in (".", "..", "~"):
@@ -147,7 +147,7 @@ def _check_installed() -> None:
 
 @contextlib.contextmanager
 def _fetching(name: str, revision: str | None) -> Iterator[None]:
-    """Says in one sentence why a repository cannot be read."""
+    """Turns errors of reading a repository into an error of one sentence."""
     from huggingface_hub import errors
 
     try:
@@ -184,7 +184,7 @@ def _fetching(name: str, revision: str | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _pushing(name: str) -> Iterator[None]:
-    """Says in one sentence why a repository cannot be written."""
+    """Turns errors of writing a repository into an error of one sentence."""
     from huggingface_hub import errors
 
     try:
@@ -201,6 +201,6 @@ def _pushing(name: str) -> Iterator[None]:
 
 
 def _line(error: Exception) -> str:
-    """Returns the first line of an error's text, without the stop at its end."""
+    """Returns the first line of an error's text, without the period at its end."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].rstrip(". ")

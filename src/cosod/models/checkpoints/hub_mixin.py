@@ -11,16 +11,16 @@ from cosod.models.checkpoints import safetensors_file
 from cosod.models.checkpoints.loading import RESULT
 from cosod.models.checkpoints.pretrained_folder import model_card, save_pretrained
 
-#: Files of more bytes are not fetched. The largest of the networks here has a tenth of that.
+#: Maximum number of bytes of a file to download. The largest network of the package has a tenth of it.
 MAX_BYTES = 4_000_000_000
 
 
 class HubNetwork(ModelHubMixin):
-    """A network beside the methods of huggingface_hub's mix-in; its repository holds this package's weights file.
+    """A network with the methods of huggingface_hub's mix-in; a repository holds the weights file of this package.
 
     Args:
         network: one of the registered networks.
-        title: title of its model card, best the name of the repository.
+        title: title of the model card, preferably the name of the repository.
         save_options: options of :func:`~cosod.models.checkpoints.pretrained_folder.save_pretrained`.
     """
 
@@ -28,19 +28,19 @@ class HubNetwork(ModelHubMixin):
         self.network = network
         self._title = title
         self._save_options = save_options
-        self._hub_mixin_config = None  # else the mix-in writes these arguments to a config.json
+        self._hub_mixin_config = None  # otherwise the mix-in writes these arguments to config.json
 
     def _save_pretrained(self, save_directory: Path) -> None:
         save_pretrained(self.network, save_directory, title=self._title, **self._save_options)
 
     def generate_model_card(self, *args: Any, **kwargs: Any) -> ModelCard:
-        # The mix-in's own is a template that needs Jinja2.
+        # The default of the mix-in is a template that needs Jinja2.
         return ModelCard(model_card(self.network, self._title or "user/name"))
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "HubNetwork":
-        # The mix-in's own would first fetch and parse a config.json of any size and content. Here the weights file
-        # carries the configuration.
+        # The default of the mix-in would first download and parse a config.json of any size and content. In this
+        # package, the weights file contains the configuration.
         return cls._from_pretrained(model_id=str(pretrained_model_name_or_path), **options)
 
     @classmethod

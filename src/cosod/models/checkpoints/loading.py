@@ -1,4 +1,4 @@
-"""One way to any network with weights: by name, by file of this package, or by published checkpoint."""
+"""Loading a network with weights: by name, from a file of this package, or from a published checkpoint."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ def load(name_or_path: str | os.PathLike = "default", expected: str | None = Non
 
     Args:
         name_or_path: ``"default"``, ``"accurate"``, another network whose weights come with the package, a weights
-            file, or the folder of a training run, whose weights file it is then.
+            file, or the folder of a training run.
         expected: name of the network that a weights file must hold, or of one that it is a variant of (``ssnm`` of
             ``ssnm_reference``).
 

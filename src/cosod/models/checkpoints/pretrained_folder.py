@@ -1,4 +1,4 @@
-"""A network as a folder that stands by itself: its weights file, and a card that says what it is and how to use it."""
+"""A network as a folder with its weights file, and a model card that describes the network and its use."""
 
 import dataclasses
 import os
@@ -12,7 +12,7 @@ from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints import safetensors_file
 from cosod.models.checkpoints.loading import RESULT
 
-#: The card in the folder, which a repository shows as its first page.
+#: File name of the model card, which the Hub shows as the first page of a repository.
 CARD = "README.md"
 
 _CARD = """\
@@ -59,11 +59,11 @@ def save_pretrained(
     """Saves a network to a folder that :func:`~cosod.models.from_pretrained` and ``cosod.load`` take.
 
     The folder gets two files, each written whole or not at all: ``weights.safetensors``, with the network's
-    configuration and all that was calibrated with it, and a model card, ``README.md``. A card that is there is kept.
+    configuration and its calibrations, and a model card, ``README.md``. An existing card is kept.
 
     Args:
         network: one of the registered networks.
-        folder: made where it is missing; weights that are there are replaced.
+        folder: the folder, which is created if it is missing; existing weights are replaced.
         dtype: type of the floating-point values in the file, for instance ``torch.float16`` for half the size.
         title: title of the card, best the name of the repository, ``"user/name"``; by default the folder's name.
 
@@ -76,7 +76,7 @@ def save_pretrained(
         >>> cosod.models.save_pretrained(network, "mugs", dtype=torch.float16)  # doctest: +SKIP
     """
     folder = Path(folder)
-    registry.name_of(network)  # refuses what no file can describe, in a sentence
+    registry.name_of(network)  # raises InputError for a network that no file can describe
     safetensors_file.save(network, folder / RESULT, extra=dict(network.extra), dtype=dtype)
     if not os.path.lexists(folder / CARD):
         write_text(folder / CARD, model_card(network, title or folder.resolve().name))

@@ -1,4 +1,4 @@
-"""Checkpoints of the published code, to and from the networks of this package."""
+"""Conversion of checkpoints of the published code to networks of this package and back."""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from cosod.models.checkpoints.published_names import FAMILIES, Family
 from cosod.models.checkpoints.reading import read
 from cosod.models.checkpoints.unwrapping import state_dict
 
-#: How many names a message shows before it says how many more there are.
+#: Number of names that a message lists before it says how many more there are.
 SHOWN = 3
 
 
@@ -45,20 +45,20 @@ def recognize(state: Mapping[str, Tensor], where: str = "the state dict") -> Rec
 
 
 def from_published(source: str | os.PathLike | Mapping[str, Any] | nn.Module) -> CoSaliencyNetwork:
-    """Loads the network of a published checkpoint, in evaluation mode; it gives what the published code gives.
+    """Loads the network of a published checkpoint, in evaluation mode; its maps are those of the published code.
 
-    GCoNet+ gets ``confidence="released"``.
+    For GCoNet+, ``confidence`` is ``"released"``.
 
     Args:
         source: a file (PyTorch's format or safetensors), or what such a file holds: a state dict, plain or under a
             key as ``state_dict``, ``model``, ``net`` or ``model_state_dict``, or a whole module. Its names may have
             the prefixes ``module.`` (DataParallel) and ``_orig_mod.`` (torch.compile). Numbers and settings beside
-            the tensors are passed over, and ``num_batches_tracked`` may be missing, as in files of old PyTorch
+            the tensors are ignored, and ``num_batches_tracked`` may be missing, as in files of old PyTorch
             versions. No code from the file is run.
 
     Raises:
-        WeightsError: the file is missing or damaged, of another kind or network, its weights are not finite, or
-            entries are missing, unknown or of another shape.
+        WeightsError: the file is missing, damaged, of another kind, or of another network; its weights are not finite;
+            or entries are missing, unknown or of another shape.
 
     Example:
         >>> network = from_published("final_gconet.pth")  # doctest: +SKIP
@@ -82,10 +82,10 @@ def from_published(source: str | os.PathLike | Mapping[str, Any] | nn.Module) ->
 
 
 def to_published(network: CoSaliencyNetwork) -> dict[str, Tensor]:
-    """Returns the state dict that the published code loads, in its names and with the entries that it never uses.
+    """Returns the state dict that the published code loads, with its names and including entries that it never uses.
 
-    These are zeros that share one number's memory, and ``torch.save`` writes no more than that number. Where the
-    published code has one parameter under several names, these entries share their memory.
+    The unused entries are zeros that share the memory of one number, so that ``torch.save`` writes only this number. If
+    the published code has one parameter under several names, these entries share their memory.
 
     Raises:
         WeightsError: the network, or an option of it, has no published counterpart.
@@ -114,11 +114,11 @@ def check(
 
     Args:
         expected, found: shape by name.
-        where: the beginning of the message.
-        optional: entries of ``expected`` that end so may be absent from ``found``.
+        where: start of the message.
+        optional: endings of the names of those entries of ``expected`` that may be missing.
 
     Raises:
-        WeightsError: naming the first few entries that are missing, unknown, or of another shape.
+        WeightsError: entries are missing, unknown, or of another shape; the message lists the first few.
 
     Example:
         >>> check({"conv.weight": (8, 3, 3, 3)}, {"conv.weight": (8, 3, 3, 3)}, "the file")
@@ -139,7 +139,7 @@ def check(
 
 
 def some(names) -> str:
-    """Returns the first few of ``names`` in a line.
+    """Returns the first few of ``names`` in one line.
 
     Example:
         >>> some(["conv1.weight", "conv1.bias"])
@@ -151,7 +151,7 @@ def some(names) -> str:
 
 
 def _names(network: CoSaliencyNetwork, family: Family) -> dict[str, str]:
-    """Returns our names by the published ones, in the order of our state dict."""
+    """Maps the published names to those of this package, in the order of the network's state dict."""
     rows = family.rows(network.config)
     names = {}
     for our in network.state_dict():

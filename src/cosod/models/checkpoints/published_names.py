@@ -1,4 +1,4 @@
-"""What the checkpoints of the published code hold: how to tell them apart, and their names for our parameters."""
+"""The kinds of checkpoints of the published code: how to recognize them, and their names of the parameters."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
 from cosod.models.ssnm import LEVELS, SSNM, SSNMConfig
 
 State = Mapping[str, Tensor]
-#: (prefix of our names, prefix or prefixes of the published names); the first row that matches a name holds.
+#: (prefix of the names here, prefix or prefixes of the published names); the first row that matches a name is used.
 Rows = list[tuple[str, str | tuple[str, ...]]]
 
 
@@ -24,12 +24,12 @@ class Family:
 
     Attributes:
         label: its name in messages.
-        network: our class.
-        matches: whether a published state dict is of this family.
-        config: the configuration that a published state dict belongs to.
-        rows: our names and the published ones, for a configuration.
-        unused: entries that the published code makes and never uses, with their shapes: ignored when a
-            checkpoint is read, zero when one is written.
+        network: class of this package.
+        matches: returns whether a published state dict is of this family.
+        config: returns the configuration for a published state dict.
+        rows: returns the names here and the published ones for a configuration.
+        unused: returns the entries that the published code creates and never uses, with their shapes; they are ignored
+            when a checkpoint is read, and zero when one is written.
     """
 
     label: str
@@ -60,7 +60,7 @@ def _contrast() -> Rows:
 
 
 def _groups(state: State) -> dict[str, int]:
-    """Returns the size of the classifier; the default where the file has none (which is then reported as missing)."""
+    """Returns the size of the classifier; the default if the file has none, which is reported as missing later."""
     weight = state.get("classifier.weight")
     return {"groups": len(weight)} if weight is not None and weight.ndim else {}
 
@@ -152,14 +152,14 @@ def _plus_rows(config: GCoNetPlusConfig) -> Rows:
 
 def _plus_unused(config: GCoNetPlusConfig) -> dict[str, tuple[int, ...]]:
     shapes = _affinity_unused(2048 if config.backbone == "resnet50" else 512)
-    if config.confidence_module:  # made even where the confidence module takes its place
+    if config.confidence_module:  # created even if the confidence module replaces it
         shapes |= {"conv_out1.0.weight": (1, 32, 1, 1), "conv_out1.0.bias": (1,)}
     return shapes
 
 
 # --- SSNM -----------------------------------------------------------------------------------------------------
 
-#: The published decoder blocks that are one block in its code, coarsest first, and the layers of a block.
+#: The decoder blocks that share their weights in the published code, coarsest first.
 SHARED = ("concat4", "concat3", "concat2")
 LAYERS = (("reduce", "0"), ("merge", "2"), ("up", "4"))
 

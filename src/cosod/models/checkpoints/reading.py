@@ -1,8 +1,8 @@
-"""Reading files of weights by others, without running anything that they hold.
+"""Reading weights files of other programs without running code from them.
 
-Training scripts keep more than tensors in a checkpoint: NumPy's numbers, the arguments of the run, at times the whole
-module. PyTorch's restricted reader refuses all of these. Here NumPy's numbers and arrays are let through, and objects
-of any other class become empty stand-ins that merely keep what the file says of them; no code of theirs is imported.
+Training scripts save more than tensors in a checkpoint: numbers of NumPy, the arguments of the run, sometimes the whole
+module. The restricted reader of PyTorch refuses all of these. Here, numbers and arrays of NumPy are allowed, and
+objects of all other classes are replaced by empty stand-ins with the same attributes; their code is not imported.
 """
 
 import pickle
@@ -19,18 +19,18 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 from cosod.errors import WeightsError
 from cosod.io.file_names import text_path
 
-#: Modules whose functions and classes act on the machine: a file that names them is refused.
+#: Modules whose functions and classes can access the machine; a file that names them is refused.
 _REFUSED = frozenset(
     "builtins os posix nt sys subprocess shutil importlib runpy socket pty code ctypes multiprocessing "  # noqa: SIM905
     "threading webbrowser pip pickle marshal inspect io tempfile operator".split()
 )
-#: Names in small letters that are data all the same.
+#: Names in lower case that are data and not functions.
 _DATA = frozenset(
     "collections.defaultdict datetime.datetime datetime.date datetime.timedelta functools.partial "  # noqa: SIM905
     "easydict.edict builtins.list builtins.dict builtins.int builtins.float builtins.str builtins.bool "
     "builtins.tuple builtins.object builtins.frozenset builtins.slice builtins.range".split()
 )
-#: Files of other kinds that are met under the names of weights: their first bytes, and what they are.
+#: Kinds of files that are often named like weights by mistake: their first bytes, and what they are.
 _KINDS = (
     (
         b"version https://git-lfs",
@@ -50,7 +50,7 @@ _AGAIN = "download or copy the file again"
 
 
 class StandIn:
-    """An object of a class that is not imported: what the file says of it is in its attributes."""
+    """Replaces an object of a class that is not imported; it has the attributes that the file contains."""
 
     def __init__(self, *args: Any, **options: Any):
         pass
@@ -64,7 +64,7 @@ class StandIn:
 
 
 class _Table:
-    """In place of a class of dictionaries."""
+    """Replaces a class of dictionaries."""
 
     def __new__(cls, *args: Any, **options: Any):
         return OrderedDict()
@@ -79,7 +79,7 @@ def read(path: str | Path) -> Any:
         >>> content = read("final_gconet.pth")
 
     Raises:
-        WeightsError: the file is missing, damaged, of another kind, or asks for functions to be run.
+        WeightsError: the file is missing, damaged, of another kind, or calls functions.
     """
     path = Path(path)
     if not path.is_file():
@@ -94,12 +94,12 @@ def read(path: str | Path) -> Any:
         return _unpickled(path)
     except WeightsError:
         raise
-    except Exception as error:  # a damaged file makes the readers raise nearly anything
+    except Exception as error:  # readers raise errors of many kinds for damaged files
         raise WeightsError(f"cannot read the weights in {path}: {cause(error)}; {_AGAIN}") from error
 
 
 def is_safetensors(path: Path) -> bool:
-    """Whether a file is of the safetensors format, by its content, or by its name where the content says nothing.
+    """Returns whether a file has the safetensors format, by its content, or by its name if the content does not tell.
 
     Example:
         >>> is_safetensors(Path("gconet.safetensors"))
@@ -117,7 +117,7 @@ def refuse_other_kinds(path: Path) -> None:
     """Refuses files that are named like weights but are something else, such as a web page.
 
     Raises:
-        WeightsError: it is such a file.
+        WeightsError: the file is of another kind.
     """
     with path.open("rb") as file:
         start = file.read(2048)
@@ -145,7 +145,7 @@ def _holds_a_pickle(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             return any(name.count("/") <= 1 and name.endswith("data.pkl") for name in archive.namelist())
     except zipfile.BadZipFile:
-        return True  # cut off, which the reader says better
+        return True  # truncated; the reader has a better message
 
 
 def _unpickled(path: Path) -> Any:
@@ -157,9 +157,9 @@ def _unpickled(path: Path) -> Any:
             known.add(name)
     while True:
         try:
-            with safe_globals(allowed), path.open("rb") as file:  # given a path, it would go by the name's ending
+            with safe_globals(allowed), path.open("rb") as file:  # with a path, the suffix would decide
                 return torch.load(file, map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError as error:  # files of PyTorch before 1.6 tell the names one by one
+        except pickle.UnpicklingError as error:  # files of PyTorch before 1.6 give the names one by one
             found = re.search(r"Unsupported global: GLOBAL (\S+) was not", str(error))
             name = found and _full_name(found[1])
             if not name or name in known:
@@ -179,7 +179,7 @@ def _foreign(path: Path) -> list[str]:
             ) from None
         return []  # the format of PyTorch before 1.6
     except (RuntimeError, pickle.UnpicklingError, KeyError):
-        return []  # damaged, which torch.load says better
+        return []  # damaged; torch.load has a better message
 
 
 def _full_name(name: str) -> str:
@@ -187,10 +187,10 @@ def _full_name(name: str) -> str:
 
 
 def _stand_in(name: str, path: Path) -> type:
-    """Returns what takes the place of a class of the file.
+    """Returns the class that replaces a class of the file.
 
     Raises:
-        WeightsError: it is no class, or one that acts on the machine.
+        WeightsError: the name is not a class, or a class that can access the machine.
     """
     module, _, last = name.rpartition(".")
     is_class = last.lstrip("_")[:1].isupper() and module.split(".")[0] not in _REFUSED
@@ -204,7 +204,7 @@ def _stand_in(name: str, path: Path) -> type:
 
 
 def _numpy() -> list[tuple[Any, str]]:
-    """Returns NumPy's numbers and arrays, under their names of NumPy 1 and 2."""
+    """Returns the classes of NumPy's numbers and arrays with their names in NumPy 1 and 2."""
     core = np.array(0).__reduce__()[0].__module__  # numpy.core.multiarray, or since NumPy 2 numpy._core.multiarray
     scalar, array = np.float64(0).__reduce__()[0], np.array(0).__reduce__()[0]
     found: list[tuple[Any, str]] = [(np.ndarray, "numpy.ndarray"), (np.dtype, "numpy.dtype")]
@@ -215,7 +215,7 @@ def _numpy() -> list[tuple[Any, str]]:
 
 
 def cause(error: Exception) -> str:
-    """Returns in one line why a file cannot be read, without PyTorch's advice to read it unsafely.
+    """Returns the cause of a reading error in one line, without PyTorch's advice to read the file unsafely.
 
     Example:
         >>> cause(EOFError())

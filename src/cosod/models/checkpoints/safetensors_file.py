@@ -21,7 +21,7 @@ from cosod.models.checkpoints.reading import refuse_other_kinds
 from cosod.models.checkpoints.unwrapping import check_finite
 from cosod.models.registry import create, entry, name_of
 
-#: Raised when files of this version could not be read by the code before it.
+#: Version of the format; it is increased when earlier versions of the package cannot read the files.
 FORMAT = 1
 
 
@@ -43,7 +43,7 @@ def save(
 
     Args:
         network: one of the registered networks.
-        path: the file; its folder is made where it is missing.
+        path: path of the file; its folder is created if it is missing.
         extra: further values for the metadata, of types that JSON supports (how it was trained, its scores, ...).
         dtype: type of the floating-point values in the file, for instance ``torch.float16`` for half the size.
 
@@ -92,14 +92,14 @@ class Constants:
     """Base of frozen dataclasses of floats that were fitted to a network and are kept in its weights file's metadata.
 
     Attributes:
-        entry: the name that they are kept under; ``tools/calibrate_<entry>.py`` fits them.
+        entry: name in the metadata; ``tools/calibrate_<entry>.py`` fits the constants.
     """
 
     entry: ClassVar[str]
 
     @classmethod
     def read(cls, extra: Mapping) -> Self | None:
-        """Reads the constants from a weights file's extra values; returns None where there are none.
+        """Reads the constants from the extra values of a weights file; returns None if there are none.
 
         Raises:
             WeightsError: the entry is not what :meth:`as_dict` makes.
@@ -126,8 +126,8 @@ def load(path: str | os.PathLike) -> CoSaliencyNetwork:
     """Loads the network of a weights file, on the CPU, in evaluation mode and float32.
 
     Raises:
-        WeightsError: the file is missing, damaged, not of this package, of a newer format, its weights are not
-            finite, or its entries are not exactly the network's.
+        WeightsError: the file is missing, damaged, not of this package, or of a newer format; its weights are not
+            finite; or its entries are not exactly those of the network.
 
     Example:
         >>> network = load("network.safetensors")  # doctest: +SKIP
@@ -153,7 +153,7 @@ def _write(tensors: dict[str, Tensor], path: str | os.PathLike, metadata: dict[s
     with whole(path) as temporary:
         try:
             save_file(tensors, temporary, metadata)
-        except SafetensorError as error:  # how this library reports a full disk
+        except SafetensorError as error:  # safetensors raises it for a full disk
             raise OSError(str(error)) from error
 
 
@@ -172,7 +172,7 @@ def _read(path: str | os.PathLike, with_tensors: bool) -> tuple[CoSaliencyNetwor
         return None, description
     try:
         network = create(description.name, **description.config)
-    except Exception as error:  # options of anyone: too few, negative, or more than the memory holds
+    except Exception as error:  # options from an untrusted file may be missing, negative, or too large for the memory
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path} is of a network that this version cannot make: {reason}; update cosod") from error
     own = network.state_dict()

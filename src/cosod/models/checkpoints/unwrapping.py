@@ -1,4 +1,4 @@
-"""From what a checkpoint holds to a plain state dict: wrappers, prefixes, whole modules, numbers beside the tensors."""
+"""Extracting a plain state dict from a checkpoint with wrappers, prefixes, whole modules, or values beside tensors."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cosod.errors import WeightsError
 from cosod.models.checkpoints.reading import StandIn
 
-#: Keys that training scripts keep a state dict under, the likeliest first.
+#: Keys under which training scripts save a state dict, most likely first.
 WRAPPERS = (
     "state_dict",
     "model_state_dict",
@@ -27,9 +27,9 @@ WRAPPERS = (
     "ema_state_dict",
     "params_ema",
 )
-#: Prefixes of all names that wrappers of modules add: DataParallel, torch.compile, Lightning and others.
+#: Prefixes that wrappers of modules add to all names: DataParallel, torch.compile, Lightning and others.
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
-#: What wrappers of averaged weights keep beside them.
+#: Entries that wrappers of averaged weights save beside the weights.
 _COUNTERS = frozenset({"n_averaged"})
 _DEPTH = 4
 _SHOWN = 3
@@ -40,12 +40,12 @@ def state_dict(content: Any, where: str, fits: Callable[[Mapping[str, Tensor]], 
 
     Args:
         content: what :func:`cosod.models.checkpoints.reading.read` gives, a state dict, or a module.
-        where: the beginning of messages.
-        fits: whether a plain state dict is of a network that is looked for. Of several state dicts that one is taken
-            that fits; where none does, the first.
+        where: start of error messages.
+        fits: returns whether a plain state dict belongs to a wanted network. Of several state dicts, the first that
+            fits is returned; if none fits, the first one.
 
     Returns:
-        Names without prefixes of wrappers -> tensors, on the device where they are.
+        Tensors by their names without prefixes of wrappers, on the device where they are.
 
     Example:
         >>> state_dict({"epoch": 3, "model": {"module.a": torch.zeros(1)}}, "the file", lambda state: True)
@@ -63,7 +63,7 @@ def state_dict(content: Any, where: str, fits: Callable[[Mapping[str, Tensor]], 
 
 
 def check_finite(state: Mapping[str, Tensor], where: str) -> None:
-    """Refuses weights that are not finite, which would make every map black or white.
+    """Raises an error for weights that are not finite, with which all maps would be black or white.
 
     Raises:
         WeightsError: an entry holds NaN or infinity; the first few are named.
@@ -78,7 +78,7 @@ def check_finite(state: Mapping[str, Tensor], where: str) -> None:
 
 
 def _candidates(content: Any, depth: int) -> list[dict[str, Tensor]]:
-    """Returns all state dicts in a checkpoint, the likeliest first."""
+    """Returns all state dicts in a checkpoint, most likely first."""
     if isinstance(content, nn.Module):
         return [dict(content.state_dict())]
     if isinstance(content, StandIn):
@@ -103,7 +103,7 @@ def _of_stand_in(thing: StandIn, depth: int) -> list[dict[str, Tensor]]:
 
 
 def _module_state(module: Any, prefix: str = "") -> dict[str, Tensor]:
-    """Returns what ``state_dict()`` of a saved module would give, of the attributes that every module has."""
+    """Returns what ``state_dict()`` of a saved module would return, from the attributes that every module has."""
     facts = vars(module)
     state: dict[str, Tensor] = {}
     passing = facts.get("_non_persistent_buffers_set") or ()
@@ -118,7 +118,7 @@ def _module_state(module: Any, prefix: str = "") -> dict[str, Tensor]:
 
 
 def _tensor(value: Any) -> Tensor | None:
-    """Returns the value as a tensor; None for the numbers, texts and settings that are kept beside weights."""
+    """Returns the value as a tensor; None for numbers, texts and settings that are saved beside weights."""
     if isinstance(value, Tensor):
         return value.detach()
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.ndim:

@@ -1,4 +1,4 @@
-"""The module of a network that forms a group's consensus under an attention."""
+"""How to find the module of a network that computes the attention of a group."""
 
 from torch import nn
 
@@ -7,5 +7,5 @@ from cosod.models.modules.part_matching import PartMatching
 
 
 def affinity_of(network: nn.Module) -> GroupAffinity | PartMatching | None:
-    """Returns the module of a network that compares every image of a group with every other, if there is one."""
+    """Returns the module of a network that compares all images of a group with each other; None if there is none."""
     return next((m for m in network.modules() if isinstance(m, GroupAffinity | PartMatching)), None)

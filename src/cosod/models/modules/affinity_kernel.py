@@ -1,4 +1,4 @@
-"""The best matches of a group as one Triton kernel, for NVIDIA GPUs: the affinity matrix is never written to memory."""
+"""A Triton kernel for NVIDIA GPUs that computes the best matches of a group without storing the affinity matrix."""
 
 import functools
 import warnings
@@ -8,9 +8,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-#: Positions of queries and of keys, and channels, that a program multiplies at a time.
+#: Numbers of queries, of keys and of channels that a program of the kernel multiplies at a time.
 QUERIES, KEYS, CHANNELS = 64, 64, 32
-#: Programs that keep a large GPU busy; small groups are divided over the images of the keys to reach it.
+#: Number of programs that keeps a large GPU busy; for small groups, the images of the keys are divided to reach it.
 PROGRAMS = 512
 
 
@@ -42,7 +42,7 @@ def _best_match(
 
 
 def fused_best_match(query: Tensor, key: Tensor) -> Tensor:
-    """Does the same as :func:`cosod.models.modules.group_affinity.best_match`, without gradients.
+    """Computes :func:`cosod.models.modules.group_affinity.best_match` without gradients.
 
     Args:
         query: ``(N, C, P)``.
@@ -55,7 +55,7 @@ def fused_best_match(query: Tensor, key: Tensor) -> Tensor:
     m, _, keys = key.shape
     rows = n * p
     blocks = triton.cdiv(rows, QUERIES)
-    # Each part's sum goes to a row of its own, and these are added in order: the same result every time.
+    # The sum of each part is written to a row of its own. Adding the rows in order makes the result deterministic.
     parts = max(1, min(m, PROGRAMS // blocks))
     share = triton.cdiv(m, parts)
     parts = triton.cdiv(m, share)
@@ -70,9 +70,9 @@ def fused_best_match(query: Tensor, key: Tensor) -> Tensor:
 
 @functools.cache
 def works(device: torch.device) -> bool:
-    """Whether the kernel compiles for this device and gives the right answer there; a warning says where it does not.
+    """Returns whether the kernel compiles for this device and gives the right result; warns if it does not.
 
-    Triton follows neither every driver nor every GPU, and a network must not fail for that.
+    Triton does not support every driver and every GPU, which must not make a network fail.
     """
     generator = torch.Generator().manual_seed(0)
     query, key = (torch.randn(n, 40, 70, generator=generator).to(device) for n in (2, 3))

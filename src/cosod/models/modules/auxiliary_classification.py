@@ -1,4 +1,4 @@
-"""Auxiliary classification (ACM of GCoNet, RACM of GCoNet+): which training group an image belongs to."""
+"""Auxiliary classification (ACM of GCoNet, RACM of GCoNet+) of images by their training group."""
 
 from torch import nn
 

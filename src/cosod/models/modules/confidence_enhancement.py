@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
-#: Where P - T is below it, the published code's exp(-300 (P - T)) overflows float32 ...
+#: Below this value of P - T, exp(-300 (P - T)) of the published code overflows float32.
 RELEASED_LIMIT = -88.72 / 300
-#: ... and it computes the whole batch again with this k.
+#: The k with which the published code then computes the whole batch again.
 RELEASED_FALLBACK = 50.0
 RELEASED_K = 300.0
 
@@ -22,11 +22,11 @@ def confidence_logits(probability: Tensor, threshold: Tensor, k: float | str) ->
 
     Args:
         probability, threshold: P and T, ``(N, 1, H, W)`` in [0, 1].
-        k: a number, or ``"released"``: the published code's, chosen once for all maps given here.
+        k: a number, or ``"released"`` for the k of the published code, which is chosen once for all maps.
     """
     difference = probability - threshold
     if k == "released":
-        # Chosen by tensor operations, so that the choice is traced and waits for no device.
+        # Tensor operations choose k, so that the choice is part of a trace and does not wait for the device.
         low = difference.detach().min() < RELEASED_LIMIT
         k = RELEASED_K + (RELEASED_FALLBACK - RELEASED_K) * low.to(difference.dtype)
     return k * difference

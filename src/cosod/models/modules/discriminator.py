@@ -1,4 +1,4 @@
-"""Discriminator of the adversarial loss of GCoNet+: does a map look drawn by hand?"""
+"""Discriminator of the adversarial loss of GCoNet+, which tells maps of the network from ground truth."""
 
 from torch import Tensor, nn
 
@@ -8,7 +8,7 @@ from cosod.errors import InputError
 class Discriminator(nn.Module):
     """Four strided convolutions and one linear layer over all positions, as in the published code.
 
-    It is trained every fifth step of the network, with a binary cross entropy, and is no part of it.
+    It is trained in every fifth step of the network, with a binary cross entropy, and is not part of the network.
 
     Args:
         size: side of the square maps; a multiple of 16.

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from cosod.models.base import Consensus
 
-#: Largest number of entries of one block of the affinity matrix in float32, twice as many in 16 bits: 2 MiB, which stay
-#: in the cache of a processor between the product that writes the block and the maximum that reads it.
+#: Largest number of float32 entries of one block of the affinity matrix (twice as many in 16 bits). These 2 MiB stay in
+#: the cache of a processor between the product that writes the block and the maximum that reads it.
 BLOCK_ENTRIES = 1 << 19
 
 
@@ -44,7 +44,7 @@ def best_match(query: Tensor, key: Tensor, block_entries: int = BLOCK_ENTRIES) -
 
 
 def _fused(device: torch.device) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """Returns the kernel for NVIDIA GPUs, if Triton is there, as it is with torch for CUDA on Linux, and works."""
+    """Returns the kernel for NVIDIA GPUs if Triton is installed and works; torch for CUDA on Linux comes with it."""
     try:
         from cosod.models.modules import affinity_kernel
     except ImportError:
@@ -53,7 +53,7 @@ def _fused(device: torch.device) -> Callable[[Tensor, Tensor], Tensor] | None:
 
 
 def _whole_best_match(query: Tensor, key: Tensor) -> Tensor:
-    """Does the same as :func:`best_match` from the whole matrix: for graphs, in which no loop runs over a group."""
+    """Computes :func:`best_match` from the whole matrix, for exported graphs, which have no loop over a group."""
     n, c, p = query.shape
     m, _, keys = key.shape
     scores = query.transpose(1, 2).reshape(n * p, c) @ key.transpose(0, 1).reshape(c, m * keys)
@@ -61,7 +61,7 @@ def _whole_best_match(query: Tensor, key: Tensor) -> Tensor:
 
 
 class _BestMatch(torch.autograd.Function):
-    """Forward keeps only the index of each best match, and that only when a gradient is wanted."""
+    """The function :func:`best_match`, which saves the index of each best match if a gradient is needed."""
 
     @staticmethod
     def forward(ctx, query: Tensor, key: Tensor, block_entries: int) -> Tensor:
@@ -72,11 +72,11 @@ class _BestMatch(torch.autograd.Function):
         wanted = any(ctx.needs_input_grad[:2])
         index = torch.empty(m, n * p, device=query.device, dtype=torch.int32) if wanted else None
         block_entries = block_entries * 4 // query.element_size()
-        # Whole images of keys, and as many queries as then fit: both blocks are as square as the bound allows.
+        # A block has the keys of whole images, and as many queries as then fit; it is as square as the bound allows.
         images = max(1, min(m, int(block_entries**0.5) // keys))
         rows = max(1, block_entries // (images * keys))
         blocks = [block.transpose(0, 1).reshape(c, -1) for block in key.split(images)]
-        # One piece of memory for all blocks: fresh memory for each costs more than what is computed in it.
+        # All blocks share one buffer, because allocating one for each block takes longer than computing the block.
         memory = flat.new_empty(rows * images * keys)
         for start in range(0, n * p, rows):
             part = flat[start : start + rows]
@@ -114,8 +114,8 @@ class _BestMatch(torch.autograd.Function):
 def _best_match_within(unit: Tensor, block_entries: int) -> Tensor:
     """Computes :func:`best_match` of images ``(N, C, P)`` with themselves.
 
-    The affinity is symmetric then: half of it is computed, and each block says what matches its rows best and its
-    columns.
+    The affinity matrix is symmetric in this case, so that only half of its blocks are computed; each gives the best
+    matches of its rows and of its columns.
     """
     n, c, p = unit.shape
     flat = unit.transpose(1, 2).reshape(n * p, c)
@@ -138,7 +138,8 @@ def _best_match_within(unit: Tensor, block_entries: int) -> Tensor:
 def _largest(scores: Tensor, dim: int) -> Tensor:
     """Returns the maxima over a dimension.
 
-    Of bfloat16 on a processor by the bits, which are in the order of the numbers from zero on: an eighth of the time.
+    On a CPU, the maximum of bfloat16 values that are not negative is computed from their bits as integers, which have
+    the same order, in an eighth of the time.
     """
     if scores.dtype == torch.bfloat16 and not scores.is_cuda:
         bits = scores.view(torch.int16).amax(dim=dim)
@@ -156,14 +157,14 @@ def image_mean(x: Tensor, weights: Tensor | None = None) -> Tensor:
 
 
 class References(NamedTuple):
-    """Images that the images of a large group are matched against, in place of the whole group.
+    """Images of a large group that all its images are matched against, instead of the whole group.
 
     Attributes:
-        keys: keys of R of the group's images, ``(R, K, P)``, in the precision that is to be compared in: the affinity's
-            ``keys`` times the image's weight (how many images it stands for), as the best match with w times a key is
-            w times the best match with the key.
+        keys: keys of R images of the group, ``(R, K, P)``, in the precision of the comparison. They are the ``keys`` of
+            the affinity times the weight of the image (the number of images it represents), because the best match
+            with w times a key is w times the best match with the key.
         weight: sum of the R weights.
-        images: N, how many the group has.
+        images: number N of images of the group.
     """
 
     keys: Tensor
@@ -174,19 +175,19 @@ class References(NamedTuple):
 def _reference_match(query: Tensor, references: References, own: Tensor) -> tuple[Tensor, Tensor]:
     """Computes the weighted sum over references of each position's best match, and the weight of the others."""
     others = references.weight - own
-    others = torch.where(others > 0, others, 1.0)  # where an image is the only reference
+    others = torch.where(others > 0, others, 1.0)  # for an image that is the only reference
     match = best_match(query.to(references.keys.dtype), references.keys)
     return match.float() * len(references.keys), others[:, None]
 
 
 class GroupAffinity(nn.Module):
-    """Attention from the group affinity, and the consensus that it gathers (GCoNet equations 1-4).
+    """Attention from the group affinity, and the consensus under this attention (GCoNet, equations 1-4).
 
     Args:
         channels: C of the deep feature.
         key_channels: channels of query and key; C in the papers.
-        pool: ``"mean"`` averages the attended feature over positions (the papers); ``"sum"`` adds it up, which
-            keeps the consensus on the scale of the feature whatever the number of positions.
+        pool: ``"mean"`` averages the attended feature over positions, as in the papers; ``"sum"`` sums it, so that the
+            scale of the consensus does not depend on the number of positions.
         kernel: kernel size of query and key: 1 in the published code, 3 in the papers.
     """
 
@@ -202,7 +203,7 @@ class GroupAffinity(nn.Module):
             nn.init.zeros_(conv.bias)
 
     def keys(self, deep: Tensor) -> Tensor:
-        """Computes what other images are matched against, ``(N, K, H W)``, from F ``(N, C, H, W)``."""
+        """Computes the keys that other images are matched against, ``(N, K, H W)``, from F ``(N, C, H, W)``."""
         return self.key(deep).flatten(2)
 
     def attention(
@@ -212,20 +213,19 @@ class GroupAffinity(nn.Module):
         own: Tensor | None = None,
         precision: torch.dtype | None = None,
     ) -> Tensor:
-        """Computes where in each image the best matches of the group are.
+        """Computes the attention of a group: the softmax over the positions of each image of their mean best match.
 
         Args:
-            deep: F of one group, ``(N, C, H, W)``; with references of any n of its images.
-            references: to match against in place of the whole group. The mean over the images other than a position's
-                own is then the weighted mean over those of them that are references, and its own image counts one
-                N-th, as in the whole group: with all N images as references the result is the same.
-            own: ``(n,)``, the weights that these images have as references, 0 where they are none; needed with
-                ``references``.
-            precision: that the positions of the whole group are compared in, by default their own; references bring
-                theirs.
+            deep: F of one group, ``(N, C, H, W)``; with ``references``, F of any n images of the group.
+            references: images to match against instead of the whole group. The mean over all images except the one of
+                the position becomes the weighted mean over the references except this image, and the image itself has
+                the weight 1 / N, as in the whole group. If all N images are references, the result is the same.
+            own: weights of the n images as references, ``(n,)``, 0 for those that are none; needed with ``references``.
+            precision: precision in which the positions of the whole group are compared, by default that of ``deep``;
+                ``references`` are in the precision of their own.
 
         Returns:
-            ``(N, 1, H, W)``, every image summing to one.
+            ``(N, 1, H, W)``; the values of each image sum to one.
         """
         n, _, h, w = deep.shape
         query, key = self.query(deep).flatten(2), self.keys(deep)
@@ -245,8 +245,8 @@ class GroupAffinity(nn.Module):
 
         Args:
             deep: ``(N, C, H, W)``.
-            attention: ``(N, 1, H, W)`` to use in place of the group's own, for a consensus from marked regions.
-            weights: ``(N,)`` of the images in the consensus; all the same by default.
+            attention: attention ``(N, 1, H, W)`` to use instead of that of the group, for instance marked regions.
+            weights: weights of the images in the consensus, ``(N,)``; equal by default.
         """
         if attention is None:
             attention = self.attention(deep)
@@ -256,11 +256,11 @@ class GroupAffinity(nn.Module):
         return Consensus(vector=image_mean(self.project(attended), weights), attention=attention)
 
     def gathered(self, vectors: Tensor, positions: int, weights: Tensor | None = None) -> Tensor:
-        """Computes the consensus vector ``(1, C, 1, 1)`` from F of each image added up under its attention.
+        """Computes the consensus vector ``(1, C, 1, 1)`` from the weighted sum of F of each image under its attention.
 
         Args:
             vectors: ``(N, C)``, see :func:`cosod.inference.presence.pooled`.
-            positions: H W of the F that they come from.
+            positions: number of positions H W of F.
             weights: as for :meth:`forward`.
         """
         scale = 1.0 if self.pool == "sum" else 1 / positions

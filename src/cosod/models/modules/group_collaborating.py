@@ -1,4 +1,4 @@
-"""Group collaborating module (GCM) of GCoNet, section 3.3: the consensus of the own group and that of another."""
+"""Group collaborating module (GCM) of GCoNet, section 3.3, which uses the consensus of another group in training."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 def contrast_head(channels: int) -> nn.Sequential:
     """Creates the head of the group collaborating module: ``(N, C, H, W)`` to logits ``(N, 1, H, W)``.
 
-    GCoNet section 3.3 (GCM). Training only.
+    It is used in training only.
     """
     hidden = channels // 4
     return nn.Sequential(nn.Conv2d(channels, hidden, 3, padding=1), nn.ReLU(), nn.Conv2d(hidden, 1, 1))

@@ -1,8 +1,8 @@
-"""Matching in features that training leaves alone: where the shared object is, its parts, and what resembles them.
+"""Part matching in frozen features: attention to the shared object, its parts, and the similarity of positions to them.
 
-The classes of a training set are few, and a network that is tuned to them drops what it has no class for. So nothing
-here is compared but descriptors from the frozen ImageNet backbone, and what the layers after it see of a group is how
-much each position resembles it, never what the group is.
+A training set has few classes, and a network that is tuned to them misses objects of other classes. Therefore only
+descriptors from the frozen ImageNet backbone are compared here, and the layers that follow see how much each position
+resembles the group, but not what the group shows.
 """
 
 import math
@@ -18,28 +18,29 @@ from cosod.models.base import Consensus
 from cosod.models.modules.group_affinity import best_match
 from cosod.models.modules.layers import peak, resize
 
-#: Parts that a consensus has.
+#: Number of parts of a consensus.
 PARTS = 8
-#: Rounds of k-means, and how sharply a position belongs to its nearest part.
+#: Rounds of k-means, and the factor of the cosines in its soft assignment of positions to parts.
 ROUNDS, SHARPNESS = 4, 20.0
-#: Concentration of the mixture that says how well a position fits any of the parts.
+#: Concentration of the mixture of von Mises-Fisher distributions by which a position is compared with all parts.
 CONCENTRATION = 12.0
-#: How sharply an image counts less that resembles the others of its group less.
+#: Factor of the cosines in the softmax that gives the weights of the images of a group.
 AGREEMENT = 8.0
-#: Objectness is kept this far from 0 and 1.
+#: Objectness is clamped to [MARGIN, 1 - MARGIN].
 MARGIN = 1e-3
 #: Positions whose attention is below this share of the largest belong to no part.
 LEAST = 0.02
-#: What is as near to a part as this is that part, but for rounding.
+#: A position whose distance from the nearest part is below this is taken for that part, within rounding.
 NOTHING = 1e-5
-#: What a match with a position without any object is worth less than one with an object.
+#: Value that is subtracted from the match with a position that shows no object.
 BACKGROUND = 0.3
-#: Channels of :meth:`PartMatching.similarity`: eight measures, each as it is and less the image's best, and saliency.
+#: Channels of :meth:`PartMatching.similarity`: eight measures, the same relative to the best of the image, and
+#: saliency.
 SIMILARITIES = 17
 
 
 class Parts(NamedTuple):
-    """What a consensus vector holds.
+    """The contents of a consensus vector.
 
     Attributes:
         prototype: the mean descriptor of the shared object, unit length, ``(B, C)``.
@@ -66,18 +67,18 @@ def unpack(vector: Tensor, channels: int) -> Parts:
 
 
 def described(coarse: Tensor, fine: Tensor, objectness: Tensor) -> Tensor:
-    """Computes descriptors: two frozen features as unit vectors side by side, scaled by objectness.
+    """Computes descriptors: the concatenation of two frozen features as unit vectors, scaled by objectness.
 
-    The direction says what is there, the length whether it is an object. Cosines see the first alone, and means of
-    descriptors count objects more.
+    The direction of a descriptor represents the appearance, and its length the probability of an object. Cosines depend
+    on the direction only, and objects have more weight in means of descriptors.
 
     Args:
-        coarse: the backbone's last feature, ``(N, C1, h, w)``.
-        fine: the one before, ``(N, C2, 2 h, 2 w)``.
-        objectness: logits at an eighth of the stride, ``(N, 1, 8 h, 8 w)``.
+        coarse: last feature of the backbone, ``(N, C1, h, w)``.
+        fine: the feature before, ``(N, C2, 2 h, 2 w)``.
+        objectness: logits at an eighth of the stride of ``coarse``, ``(N, 1, 8 h, 8 w)``.
 
     Returns:
-        ``(N, C1 + C2, h, w)``, float32, of lengths in [0.001, 0.999].
+        ``(N, C1 + C2, h, w)``, float32, with lengths in [0.001, 0.999].
     """
     pair = [F.normalize(f.float(), dim=1) for f in (coarse, F.avg_pool2d(fine, 2))]
     share = F.avg_pool2d(objectness.float(), 8).sigmoid().clamp(MARGIN, 1 - MARGIN)
@@ -85,7 +86,7 @@ def described(coarse: Tensor, fine: Tensor, objectness: Tensor) -> Tensor:
 
 
 def _in_float32(method: Callable) -> Callable:
-    """Decorates a method whose sums over many products would lose what they are for in half precision."""
+    """Decorates a method that computes in float32, because sums of many products are too inexact in half precision."""
 
     @wraps(method)
     def run(self, deep: Tensor, *arguments, **options):
@@ -111,17 +112,18 @@ class PartMatching(nn.Module):
 
     @_in_float32
     def attentions(self, deep: Tensor, precision: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
-        """Computes where in each image of a group the shared object is, in two rounds.
+        """Computes the attention to the shared object in each image of a group, in two rounds.
 
-        In the first a position counts as much as its best matches in the *other* images do, if an object is there; in
-        the second also as much as it resembles the prototype of the first.
+        In the first round, the attention of a position depends on its best matches in the *other* images and on its
+        objectness; in the second, it also depends on the similarity to the prototype of the first round.
 
         Args:
             deep: descriptors of the group's N images, ``(N, C, h, w)``.
-            precision: that positions are compared in; by default float32.
+            precision: precision in which positions are compared; by default float32.
 
         Returns:
-            Two attentions, ``(N, 1, h, w)``; every image sums to one. A single image is looked at by objectness alone.
+            Two attentions, ``(N, 1, h, w)``; the values of each image sum to one. The attention of a single image
+            depends on objectness alone.
         """
         n, _, h, w = deep.shape
         unit, logits = self._parted(deep)
@@ -140,12 +142,12 @@ class PartMatching(nn.Module):
 
     @_in_float32
     def forward(self, deep: Tensor, attention: Tensor | None = None, weights: Tensor | None = None) -> Consensus:
-        """Computes the consensus of the N images of one group: prototype and parts of what attention is on, packed.
+        """Computes the consensus of the N images of one group: prototype and parts under the attention, packed.
 
         Args:
             deep: descriptors, ``(N, C, h, w)``.
-            attention: ``(N, 1, h, w)`` to use in place of the group's own, for a consensus from marked regions.
-            weights: ``(N,)`` of the images; by default an image counts as far as it resembles the others.
+            attention: attention ``(N, 1, h, w)`` to use instead of that of the group, for instance marked regions.
+            weights: weights of the images, ``(N,)``; by default those of :meth:`agreement`.
         """
         if attention is None:
             attention = self.attention(deep)
@@ -161,11 +163,12 @@ class PartMatching(nn.Module):
 
     @_in_float32
     def similarity(self, deep: Tensor, fine: Tensor, saliency: Tensor, vector: Tensor) -> Tensor:
-        """Computes how each position resembles the group, in :data:`SIMILARITIES` channels at the finer grid.
+        """Computes how much each position resembles the group, in :data:`SIMILARITIES` channels on the finer grid.
 
-        Eight measures: how well it fits any part; its cosine with the prototype, by either feature, as it is and after
-        the image's mean is taken off both; and three of these spread over positions that look alike and lie near, so
-        that the parts of an object share one answer. Each is given as it is and less the image's best.
+        There are eight measures: the similarity to the mixture of all parts; for each of the two features, the cosine
+        with the prototype, without and with the mean of the image subtracted; and the first three of these averaged
+        over positions that are similar and close, so that all parts of an object get similar values. Each measure is
+        returned as it is, and as the difference from the best position of the image.
 
         Args:
             deep: descriptors ``(N, C, h, w)``.
@@ -194,7 +197,7 @@ class PartMatching(nn.Module):
         return torch.cat([*channels, logits / 4], dim=1)
 
     def _spread(self, fine: Tensor, saliency: Tensor, values: Tensor) -> Tensor:
-        """Averages values ``(N, k, H, W)`` over the positions that look like each one, lie near, and are salient."""
+        """Averages values ``(N, k, H, W)`` at each position over the positions that are similar, close and salient."""
         h, w = fine.shape[-2:]
         rows, columns = torch.arange(h, device=fine.device), torch.arange(w, device=fine.device)
         places = torch.stack([rows[:, None].expand(h, w) / h, columns.expand(h, w) / w], dim=-1).view(-1, 2).float()
@@ -215,14 +218,15 @@ class PartMatching(nn.Module):
         return F.normalize(torch.einsum("ncp,np->nc", unit, attention.flatten(1).float()), dim=1)
 
     def agreement(self, deep: Tensor, attention: Tensor) -> Tensor:
-        """Computes weights ``(N,)`` of the images, adding up to one, from the cosine of each with the mean of the
-        others.
+        """Computes weights of the images, ``(N,)``, which sum to one.
+
+        They are the softmax of the cosines of each image's mean descriptor with the mean of the others.
         """
         return _agreement(self.vectors(deep, attention))
 
 
 def _agreement(vectors: Tensor) -> Tensor:
-    """Returns :meth:`PartMatching.agreement` of images with these unit vectors, ``(N, C)``."""
+    """Computes :meth:`PartMatching.agreement` from the unit vectors of the images, ``(N, C)``."""
     others = F.normalize(vectors.sum(dim=0) - vectors, dim=1)  # zero for a single image, whose weight is one
     return (AGREEMENT * (vectors * others).sum(dim=1)).softmax(dim=0)
 
@@ -238,7 +242,7 @@ def _others_match(unit: Tensor, logits: Tensor, precision: torch.dtype | None) -
     query = torch.cat([unit, torch.ones_like(unit[:, :1])], dim=1)
     key = torch.cat([unit, worth[:, None]], dim=1)
     own = (query.transpose(1, 2) @ key).amax(dim=2)
-    images = torch.ones_like(unit[:, 0, 0]).sum()  # a tensor, so that a graph knows groups of other sizes
+    images = torch.ones_like(unit[:, 0, 0]).sum()  # a tensor, so that exported graphs accept groups of other sizes
     mean = best_match(query.to(dtype=precision), key.to(dtype=precision)).float()
     return torch.where(images > 1, (images * mean - own) / (images - 1).clamp_min(1), torch.zeros_like(mean))
 
@@ -246,8 +250,8 @@ def _others_match(unit: Tensor, logits: Tensor, precision: torch.dtype | None) -
 def _parts_of(unit: Tensor, mass: Tensor, prototype: Tensor) -> tuple[Tensor, Tensor]:
     """Clusters positions ``(M, C)`` with masses ``(M,)`` by spherical k-means: parts ``(K, C)`` and shares ``(K,)``.
 
-    The first part begins at the prototype, each other one at the position that no part resembles and that weighs most;
-    where every position of any mass is a part already, at the prototype as well.
+    The first part is initialized with the prototype, and each further one with the position of the largest mass times
+    distance from the nearest part. If every position with any mass is a part already, the prototype is used again.
     """
     mass = torch.where(mass > LEAST * mass.amax(dim=0), mass, torch.zeros_like(mass))
     least = NOTHING * mass.amax(dim=0)
@@ -255,20 +259,20 @@ def _parts_of(unit: Tensor, mass: Tensor, prototype: Tensor) -> tuple[Tensor, Te
     nearest = unit @ prototype
     for _ in range(PARTS - 1):
         gain, place = (mass * (1 - nearest)).max(dim=0, keepdim=True)
-        # By index_select: a graph could not read the number out of its tensor, as plain indexing does.
+        # index_select, because exported graphs cannot convert a tensor to an index, as plain indexing does.
         chosen = torch.where(gain > least, unit.index_select(0, place)[0], prototype)
         parts.append(chosen)
         nearest = torch.maximum(nearest, unit @ chosen)
     found = torch.stack(parts)
     for _ in range(ROUNDS):
         belongs = (SHARPNESS * unit @ found.T).softmax(dim=1) * mass[:, None]
-        # A part that loses all its positions stays where it is.
+        # A part without any position keeps its value.
         found = F.normalize(belongs.T @ unit + 1e-6 * found, dim=1)
     return found, belongs.sum(dim=0) / belongs.sum()
 
 
 def _logit(share: Tensor) -> Tensor:
-    """Does the same as :func:`torch.logit`, which not every format of exported models knows."""
+    """Computes :func:`torch.logit` in operations that all export formats have."""
     return (share / (1 - share)).log()
 
 

@@ -12,12 +12,12 @@ def _conv(i: int, o: int, batch_norm: bool) -> nn.Sequential:
 
 
 class Refiner(nn.Module):
-    """Adds a correction to the logits of a map, found by four levels down and four up.
+    """Adds a correction to the logits of a map, which a U-Net with four levels computes.
 
     Args:
-        channels: channels of the input: 1 for the map alone, 4 for the image and the map.
-        width: channels inside.
-        batch_norm: normalize after each convolution.
+        channels: number of channels of the input: 1 for the map alone, 4 for the image and the map.
+        width: number of channels of the inner layers.
+        batch_norm: whether batch normalization follows each convolution.
     """
 
     def __init__(self, channels: int, width: int = 64, batch_norm: bool = True):
@@ -32,9 +32,9 @@ class Refiner(nn.Module):
         """Computes the refined map.
 
         Args:
-            maps: ``(N, 1, H, W)`` in [0, 1]. Certain values are eased to (0.01, 0.99): a map that the
-                confidence module made binary has logits that no correction could reach.
-            images: ``(N, 3, H, W)``, where the refiner was made for four channels.
+            maps: ``(N, 1, H, W)`` in [0, 1]. They are clamped to [0.01, 0.99], because the logits of a map that the
+                confidence module made binary are too large for any correction.
+            images: ``(N, 3, H, W)``, if the refiner has four input channels.
 
         Returns:
             Logits, ``(N, 1, H, W)``.
@@ -50,4 +50,4 @@ class Refiner(nn.Module):
             level = levels.pop()
             x = block(torch.cat([resize(x, level.shape[-2:]), level], dim=1))
         eased = maps.clamp(0.01, 0.99)
-        return (eased / (1 - eased)).log() + self.leave(x)  # the logit, in operations that every format has
+        return (eased / (1 - eased)).log() + self.leave(x)  # the logit, in operations that every export format has

@@ -1,4 +1,4 @@
-"""Relation modules of GCoNet+: how the consensus of a group is formed from its deepest features F.
+"""Relation modules of GCoNet+, which compute the consensus of a group from its deepest features F.
 
 All of them turn F into F' of the same shape, and the consensus is the mean of F' over images and positions.
 The group affinity module compares the images of the group; the other three, which the GCoNet+ code offers
@@ -15,14 +15,14 @@ from cosod.models.modules.group_affinity import GroupAffinity, image_mean
 
 
 class MeanConsensus(nn.Module):
-    """The consensus is the mean of F' over images and positions; here F' is F, derived classes relate."""
+    """Computes the consensus as the mean of F' over images and positions; F' is F unless a subclass defines it."""
 
     def relate(self, deep: Tensor) -> Tensor:
         """Maps F to F', both ``(N, C, H, W)``."""
         return deep
 
     def forward(self, deep: Tensor, attention: Tensor | None = None, weights: Tensor | None = None) -> Consensus:
-        """Does the same as :meth:`.group_affinity.GroupAffinity.forward`; by default every position counts the same."""
+        """Computes the consensus as :meth:`.group_affinity.GroupAffinity.forward`, by default over all positions."""
         related = self.relate(deep)
         if attention is not None:
             related = (related * attention).sum(dim=(2, 3), keepdim=True)
@@ -44,8 +44,8 @@ class IntegrityEnhancement(MeanConsensus):
         self.gate = nn.Linear(channels, channels)
 
     def relate(self, deep: Tensor) -> Tensor:
-        # Product, sum and concatenation of three inputs that here are all F. The product is of the cubes of
-        # activations: the sum is formed from it, as in the published code.
+        # ICON combines three inputs, which are all F here, by product, sum and concatenation. As in the published code,
+        # the product takes the place of one summand of the sum.
         product = deep**3
         total = product + 2 * deep
         value = self.value(product)
@@ -83,8 +83,8 @@ class NonLocal(MeanConsensus):
 class PositionAttention(MeanConsensus):
     """Multi-head attention between the positions of an image (Vaswani et al., NeurIPS 2017, section 3.2.2).
 
-    Otherwise than the published code, which reshapes channels as if they were positions and makes query, key
-    and value with one layer, this is the attention of the paper.
+    This is the attention of the paper. The published code differs: it reshapes channels as if they were positions, and
+    computes query, key and value by one layer.
     """
 
     def __init__(self, channels: int, heads: int = 8, dropout: float = 0.1):
@@ -98,18 +98,18 @@ class PositionAttention(MeanConsensus):
 
 
 class NoRelation(nn.Module):
-    """A consensus of ones: F goes to the decoder as it is (the baseline of the ablation tables)."""
+    """Returns a consensus of ones, so that the decoder gets F unchanged: the baseline of the ablation tables."""
 
     def forward(self, deep: Tensor) -> Consensus:
         return Consensus(vector=deep.new_ones(1, deep.shape[1], 1, 1))
 
 
 def make_relation(name: str, channels: int, key_kernel: int = 1) -> nn.Module:
-    """Creates the module of that name for F of ``channels``; called with F ``(N, C, H, W)`` it returns a ``Consensus``.
+    """Creates a relation module, which maps F ``(N, C, H, W)`` to a ``Consensus``.
 
     Args:
         name: ``gam``, ``ice``, ``non_local``, ``attention`` or ``none``.
-        channels: C of F.
+        channels: number of channels C of F.
         key_kernel: kernel of query and key in ``gam``.
     """
     if name == "gam":

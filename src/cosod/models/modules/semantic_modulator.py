@@ -1,4 +1,4 @@
-"""The semantic modulator of SSNM: which channels a group shares, by hierarchical second-order pooling (HSP)."""
+"""The semantic modulator of SSNM: weights of the channels by hierarchical second-order pooling (HSP) over a group."""
 
 import torch
 from torch import Tensor, nn
@@ -6,19 +6,19 @@ from torch.nn import functional as F
 
 #: Channels after the first and the second 1 x 1 convolution.
 FIRST, SECOND = 64, 32
-#: Positions of an image and images of a group as published, over which the published code sums.
+#: Numbers of positions of an image and of images of a group in the published code, which sums over them.
 POSITIONS, IMAGES = 49, 5
 
 
 class SemanticModulator(nn.Module):
-    """One value a channel for each group: second-order pooling over positions, then over images, then a layer.
+    """Computes a weight for each channel by second-order pooling over positions, then over images, and a linear layer.
 
     Args:
         channels: C of the feature.
         groups: categories of the classifier.
-        published: as in the published code: the matrix with a row for each image is read row by row into one with
-            a column for each image instead of being transposed, which mixes images and channels; and products are
-            summed as over 5 images of 7 x 7. Otherwise they are averaged.
+        published: whether to compute as the published code does. It reshapes the matrix with a row for each image into
+            one with a column for each image, instead of transposing it, which mixes images and channels; and it sums
+            products over 5 images of 7 x 7 positions, where the mean is used otherwise.
     """
 
     def __init__(self, channels: int, groups: int, published: bool = False):
@@ -31,7 +31,7 @@ class SemanticModulator(nn.Module):
 
     @torch.no_grad()
     def scale_start(self) -> None:
-        """Scales the initial weights so that sums start like averages; the vector is of degree four in ``first``."""
+        """Scales the initial weights so that sums have the scale of means; the vector has degree four in ``first``."""
         if self.published:
             for parameter in self.first.parameters():
                 parameter.mul_((POSITIONS**2 * IMAGES) ** -0.25)
@@ -39,7 +39,7 @@ class SemanticModulator(nn.Module):
     def forward(self, deep: Tensor) -> Tensor:
         """Maps features of B groups of n images, ``(B, n, C, H, W)``, to ``(B, C)``, not negative.
 
-        The logits of the group's categories are ``classifier`` of this.
+        Applied to the result, ``classifier`` gives the logits of the group's categories.
         """
         batch, n = deep.shape[:2]
         positions, images = (POSITIONS, IMAGES) if self.published else (1, 1)
@@ -53,5 +53,5 @@ class SemanticModulator(nn.Module):
             return F.relu(F.linear(again, self.select.weight.float(), self.select.bias.float()))
 
     def columns(self, pooled: Tensor) -> Tensor:
-        """Maps ``(B, n, D)`` to ``(B, D, n)``: transposed, or as the published code reshapes it."""
+        """Maps ``(B, n, D)`` to ``(B, D, n)`` by transposing or, as in the published code, by reshaping."""
         return pooled.reshape(len(pooled), -1, pooled.shape[1]) if self.published else pooled.mT

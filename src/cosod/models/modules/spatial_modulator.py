@@ -11,14 +11,14 @@ from torch.nn import functional as F
 
 SOLVERS = ("eigh", "reference")
 
-#: Adam as the published code runs it, for groups of ``REFERENCE_POSITIONS`` (five images of 7 x 7).
+#: Settings of Adam in the published code, for groups of ``REFERENCE_POSITIONS`` positions (five images of 7 x 7).
 STEPS, RATE, BETAS, EPSILON = 200, 0.01, (0.9, 0.999), 1e-8
 REFERENCE_POSITIONS = 245
 #: Factor of the barrier that keeps the length of s near one.
 BARRIER = 50.0
-#: Below this part of the number of positions, an eigenvalue is rounding: all descriptors are the same.
+#: An eigenvalue below this share of the number of positions is a rounding error: all descriptors are the same.
 FLAT = 1e-6
-#: Columns of X that are held in double precision at once.
+#: Number of columns of X that are converted to double precision at once.
 BLOCK = 4096
 
 
@@ -31,8 +31,8 @@ def spatial_map(deep: Tensor, solver: str = "eigh") -> Tensor:
         solver: ``eigh``, the closed form, or ``reference``, the published code's 200 steps of Adam.
 
     Returns:
-        ``(B, n, 1, H, W)`` float32, signed; over each group of unit length (``reference``: nearly) and, with
-        ``eigh``, of a sum that is not negative.
+        ``(B, n, 1, H, W)`` float32, signed. Over each group, the length is one (nearly one with ``reference``) and,
+        with ``eigh``, the sum is not negative.
     """
     groups, n, _, height, width = deep.shape
     with torch.autocast(deep.device.type, enabled=False):
@@ -44,8 +44,8 @@ def spatial_map(deep: Tensor, solver: str = "eigh") -> Tensor:
 def unit_descriptors(deep: Tensor) -> Tensor:
     """Maps ``(B, n, C, H, W)`` to X, ``(B, C, n H W)`` float32 with columns of unit length.
 
-    A dead descriptor, whose channels are all zero, stays zero; values that are not finite count as zero, so that
-    a diverging network shows in its loss and not as an error of the eigensolver.
+    A descriptor whose channels are all zero stays zero. Values that are not finite are replaced by zero, so that a
+    network that diverges is noticed by its loss, and not by an error of the eigensolver.
     """
     x = deep.float().nan_to_num(0.0, 0.0, 0.0).transpose(1, 2).flatten(2)
     return F.normalize(x, dim=1)
@@ -58,8 +58,8 @@ def leading_eigenvector(x: Tensor) -> Tensor:
         x: ``(B, C, P)``, as :func:`unit_descriptors` makes it.
 
     Returns:
-        ``(B, P)`` of unit length, its sum not negative; the same value everywhere where all descriptors are
-        the same, so that any vector would do.
+        ``(B, P)`` of unit length with a sum that is not negative. If all descriptors are the same, so that every vector
+        is an eigenvector, all its values are equal.
     """
     channels, positions = x.shape[1:]
     value, s = _dense(x) if positions <= channels + 1 else _low_rank(x)
@@ -76,14 +76,14 @@ def _dense(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _low_rank(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Does the same as :func:`_dense`, from matrices of C + 1 rows.
+    """Computes the same as :func:`_dense` from matrices of C + 1 rows.
 
     ``G = Y^T J Y`` with Y = [X; 1] and J = diag(1, ..., 1, -1). With ``Y Y^T = Q D^2 Q^T`` and Y = Q D V^T, G is
     ``V (D Q^T J Q D) V^T``: it has the eigenvalues of the small symmetric matrix in the middle, and for a vector
     w of that one, V w. As G V w = value V w, this is ``Y^T J Q D w / value``, which divides by no small D.
     """
     y = torch.cat([x, x.new_ones(len(x), 1, x.shape[2])], dim=1)
-    # Of nearly equal descriptors, all that counts is lost in float32: cosines are near one.
+    # Cosines of nearly equal descriptors are close to one, and their differences are lost in float32.
     parts = y.split(BLOCK, dim=2)
     squares, q = torch.linalg.eigh(sum(part.double() @ part.double().mT for part in parts))
     d = squares.clamp_min(0).sqrt()
@@ -95,11 +95,11 @@ def _low_rank(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def adam_eigenvector(x: Tensor) -> Tensor:
-    """Computes the published approximation: Adam on ``-s^T G s + 50 d(|s|)``, d = -log(2 - r) from r = 1 on, else -log
-    r.
+    """Computes the published approximation, which minimizes ``-s^T G s + 50 d(|s|)`` by Adam.
 
-    The gradient is written out, so that it also runs where autograd is off. With P other than 245 positions the
-    rate is scaled as the values of s are, which start at ``1 / sqrt(P)``, and the barrier as ``s^T G s`` is.
+    The barrier d(r) is ``-log(2 - r)`` for r >= 1, and ``-log(r)`` below. The gradient is written out, so that autograd
+    is not needed. If P is not 245, the learning rate is scaled like the values of s, which start at ``1 / sqrt(P)``,
+    and the barrier is scaled like ``s^T G s``.
 
     Args:
         x: ``(B, C, P)``, as :func:`unit_descriptors` makes it.
@@ -112,7 +112,7 @@ def adam_eigenvector(x: Tensor) -> Tensor:
     first, second = BETAS
     s = x.new_full((len(x), positions), positions**-0.5)
     mean, square = torch.zeros_like(s), torch.zeros_like(s)
-    # One by construction. The barrier has its kink there, and rounding would choose the side of the first step.
+    # The length is one by construction. It is not computed, since rounding would decide the side of the barrier's kink.
     length = x.new_ones(len(x), 1)
     for step in range(1, STEPS + 1):
         slope = torch.where(length >= 1, 1 / (2 - length), -1 / length)
