@@ -109,3 +109,32 @@ def test_standard_input_and_output(P):
     done = subprocess.run(command, input=b"no photo", capture_output=True, text=False)
     assert done.returncode == 1 and done.stdout == b"" and b"standard input: not an image" in done.stderr
     assert b"cosod-" not in done.stderr
+
+
+def test_standard_input_is_called_by_its_name(P, capfd, monkeypatch):
+    frames = [Image.open(f"P/{i}.jpg") for i in range(2)]
+    data = io.BytesIO()
+    frames[0].save(data, "GIF", save_all=True, append_images=frames[1:])
+    command = [sys.executable, "-m", "cosod", "cutout", "-", "-o", "-", *map(str, FAST["cutout"])]
+    done = subprocess.run(command, input=data.getvalue(), capture_output=True)
+    shown = done.stderr.decode()
+    assert done.returncode == 0 and done.stdout.startswith(b"\x89PNG")
+    assert "Note: standard input is animated: its first frame is used" in shown
+    assert "Warning: standard input: one image only" in shown and "cosod-" not in shown
+
+
+@pytest.mark.parametrize(
+    ("stream", "arguments"), [("stdin", ["-", "-o", "out.png"]), ("stdout", ["P/0.jpg", "-o", "-"])]
+)
+def test_a_stream_that_is_closed_is_one_sentence(P, capsys, monkeypatch, stream, arguments):
+    with monkeypatch.context() as closed:
+        closed.setattr(sys, stream, None)
+        assert cosod("segment", *arguments, *FAST["segment"]) == 1
+    shown = capsys.readouterr().err
+    assert f"Error: standard {stream.removeprefix('std')}put is closed" in shown
+
+
+@pytest.mark.parametrize("verb", ["learn", "group"])
+def test_commands_that_read_no_standard_input_say_so(P, capsys, verb):
+    assert cosod(verb, "-", "-o", "new.consensus" if verb == "learn" else "new") == 1
+    assert "- stands for standard input, which this command does not read" in capsys.readouterr().err

@@ -51,3 +51,27 @@ def test_albums_of_long_names(tmp_path, capsys):
     assert cosod("group", tmp_path / "P", "-o", tmp_path / "albums", *options) == 0
     found = json.loads(capsys.readouterr().out)
     assert sum(map(len, found["albums"].values())) + len(found["leftovers"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("file", "file is no folder"),
+        ("file/sub", "file is no folder"),
+        ("dead", "dead is a link to a folder that does not exist"),
+        ("circle", "circle: is a link that leads back to itself"),
+        ("circle/sub", "circle/sub: is a link that leads back to itself"),
+    ],
+)
+def test_places_where_no_folder_can_be(tmp_path, monkeypatch, capsys, place, why):
+    monkeypatch.chdir(tmp_path)
+    for i in range(2):
+        photo(tmp_path / "P" / f"{i}.jpg", i)
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "dead").symlink_to("nowhere")
+    (tmp_path / "circle").symlink_to("circle")
+    assert cosod("segment", "P", "-o", place, "--size", 64) == 1
+    assert why in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "kept"
+    assert cosod("segment", "circle", "-o", "out") == 1
+    assert "circle: is a link that leads back to itself" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cosod.errors import InputError
+from cosod.errors import InputError, OutputError
 from cosod.io.atomic_write import write_text
 from cosod.io.passed_over import is_sheet
 from cosod.io.photo_groups import Group
@@ -54,6 +54,16 @@ def check_places(
 
 def check_output(folder: Path) -> None:
     """Raises OutputError if results cannot be written to ``folder``, before any work is done."""
+    if not is_remote(folder):
+        for place in (folder, *folder.parents):
+            if place.is_symlink() and not place.exists():
+                raise OutputError(
+                    f"{place} is a link to a folder that does not exist; make the folder, or give another"
+                )
+            if place.exists():
+                if not place.is_dir():
+                    raise OutputError(f"{place} is no folder; give another one for the results")
+                break
     probe = folder / RECORDS / "writable"
     write_text(probe, "")
     with contextlib.suppress(OSError):  # a store may let objects be written and not removed

@@ -66,7 +66,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
         kinds = plural(len(consensuses), "consensus", "consensuses")
         click.echo(f"{plural(total, 'image')}, {kinds}; {detector.identity[0]} at {detector.size} px", err=True)
         tell_absent(detector, job)
-        with progress(total * len(consensuses), as_json) as report:
+        with progress(total * len(consensuses), as_json, one=one) as report:
             summary = run(detector, identity, groups, job, report, consensuses, finished)
     look_for_stale(summary, [one.output for one in jobs], everything, prune)
     if one:

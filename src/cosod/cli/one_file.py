@@ -11,6 +11,8 @@ import click
 
 #: Standard input as a path of photos, standard output as the place of a result.
 STANDARD = Path("-")
+#: What standard input is called in messages, and in the temporary folder.
+INPUT = "standard input"
 #: Endings of files: a folder of results is not called so by anybody who means a folder.
 FILE_ENDINGS = frozenset(
     f".{ending}"
@@ -44,10 +46,20 @@ class OneFile:
         """The place of the result, as shown in messages."""
         return "standard output" if self.standard else str(self.file)
 
+    def named(self, text: str) -> str:
+        """Returns a text with the names that the user knows in place of temporary ones."""
+        for temporary, known in (
+            (str(self.file), self.shown),
+            (str(self.output / INPUT), INPUT),
+            (self.output.name, INPUT),
+        ):
+            text = text.replace(temporary, known)
+        return text
+
     def close(self, summary) -> None:
-        """Send the result where it goes, and name standard input in a run's failures."""
-        for failure in summary.failed:
-            failure["error"] = failure["error"].replace(str(self.output / "standard input"), "standard input")
+        """Send the result where it goes, and name standard input in what the summary lists."""
+        for entry in (*summary.failed, *summary.absent):
+            entry.update({key: self.named(value) for key, value in entry.items() if isinstance(value, str)})
         if self.standard and self.file.exists():
             stream: BinaryIO = sys.stdout.buffer
             stream.write(self.file.read_bytes())
@@ -108,7 +120,11 @@ def one_file(
     for option, value in refused.items():
         if value:
             raise InputError(f"{option} needs a folder for the results; -o {output} is one file")
+    if from_input and sys.stdin is None:
+        raise InputError("standard input is closed; give a file, or send a photo to standard input")
     if output == STANDARD:
+        if sys.stdout is None:
+            raise InputError("standard output is closed; give a file with -o")
         if as_json:
             raise InputError("--json and -o - both write to standard output; give a file with -o")
         if sys.stdout is not None and sys.stdout.isatty():
@@ -116,8 +132,8 @@ def one_file(
     folder = Path(click.get_current_context().with_resource(tempfile.TemporaryDirectory(prefix="cosod-")))
     if from_input:
         stream: BinaryIO = sys.stdin.buffer
-        (folder / "standard input").write_bytes(stream.read())
-        paths = (folder / "standard input",)
+        (folder / INPUT).write_bytes(stream.read())
+        paths = (folder / INPUT,)
     standard = output == STANDARD
     return OneFile(tuple(paths), folder, folder / f"result{endings[0]}" if standard else output, standard)
 

@@ -6,12 +6,16 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cosod.cli import choices
 from cosod.cli.detector_options import network_options
 from cosod.cli.parameters import ListOf, OneOf, threshold_value
+
+if TYPE_CHECKING:
+    from cosod.cli.one_file import OneFile
 
 #: Files that are named one by one.
 SHOWN = 20
@@ -190,12 +194,14 @@ def find_inputs(
 
 def note_animated(paths: Iterable[Path]) -> None:
     """Says of which of the files that were given one by one the first frame alone is used."""
-    from cosod.apps.video.clips import PICTURES, is_clip
+    from cosod.apps.video.clips import PICTURES, is_animated, is_clip
+    from cosod.cli.one_file import INPUT
 
     for path in paths:
         # Other formats hold more than one picture too: a JPEG of some phones, pages of a TIFF.
-        if path.suffix.lower() in PICTURES and is_clip(path):
-            click.echo(f"Note: {path} is animated: its first frame is used; cosod segment reads all frames", err=True)
+        given = path.name if path.name == INPUT and is_animated(path) else path
+        if given != path or (path.suffix.lower() in PICTURES and is_clip(path)):
+            click.echo(f"Note: {given} is animated: its first frame is used; cosod segment reads all frames", err=True)
 
 
 def note_results(folder: Path, verbs: tuple[str, ...]) -> None:
@@ -231,15 +237,26 @@ def tell_left_out() -> None:
 
 
 @contextlib.contextmanager
-def progress(total: int, as_json: bool, unit: str = "img") -> Iterator[Callable[[dict], None]]:
-    """Shows a progress bar of so many pieces, and yields the function that a run reports its events to."""
+def progress(
+    total: int, as_json: bool, unit: str = "img", one: "OneFile | None" = None
+) -> Iterator[Callable[[dict], None]]:
+    """Shows a progress bar of so many pieces, and yields the function that a run reports its events to.
+
+    Args:
+        total: number of pieces.
+        as_json: whether to print events to standard output.
+        unit: what a piece is.
+        one: the one photo and its result, whose temporary names are not shown.
+    """
     from tqdm import tqdm
+
+    named: Callable[[str], str] = one.named if one else str
 
     with tqdm(total=total, unit=unit, disable=None, dynamic_ncols=True) as bar:
 
         def report(event: dict) -> None:
             if as_json:
-                click.echo(json.dumps(event, ensure_ascii=False))
+                click.echo(named(json.dumps(event, ensure_ascii=False)))
             kind = event["event"]
             if kind == "skipped":
                 bar.total -= event["images"]
@@ -250,9 +267,9 @@ def progress(total: int, as_json: bool, unit: str = "img") -> Iterator[Callable[
             elif kind == "image" or (kind == "failed" and "kind" not in event):  # clips do not count, their frames do
                 bar.update()
             if kind == "warning":
-                tqdm.write(f"Warning: {event['group']}: {event['message']}", file=sys.stderr)
+                tqdm.write(named(f"Warning: {event['group']}: {event['message']}"), file=sys.stderr)
             for note in event.get("notes", ()):
-                tqdm.write(f"Note: {event['image']}: {note}", file=sys.stderr)
+                tqdm.write(named(f"Note: {event['image']}: {note}"), file=sys.stderr)
 
         yield report
 

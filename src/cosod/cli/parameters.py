@@ -1,5 +1,6 @@
 """Kinds of values that the command line takes, and how their text is read."""
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,19 @@ def refuse_empty(value, param: click.Parameter | None) -> None:
         raise InputError(f"{name} is empty; give a file or a folder ('.' is the current folder)")
 
 
+def _refuse_circle(path):
+    """Returns the path; raises ``InputError`` for a link that leads back to itself, which nothing can follow."""
+    from cosod.errors import InputError
+
+    if isinstance(path, Path):
+        try:
+            path.stat()
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise InputError(f"{path}: is a link that leads back to itself; mend or remove it") from None
+    return path
+
+
 class PathOrURL(click.ParamType):
     """A path, or the URL of a folder or object in a store; click's own type would make ``s3:/`` of ``s3://``."""
 
@@ -24,7 +38,7 @@ class PathOrURL(click.ParamType):
         from cosod.io.storage import as_path
 
         refuse_empty(value, param)
-        return as_path(value)
+        return _refuse_circle(as_path(value))
 
 
 class LocalPath(click.Path):
@@ -36,7 +50,7 @@ class LocalPath(click.Path):
     def convert(self, value, param, ctx):
         """Returns the path."""
         refuse_empty(value, param)
-        return super().convert(value, param, ctx)
+        return _refuse_circle(super().convert(value, param, ctx))
 
 
 class AtLeast(click.ParamType):

@@ -116,7 +116,7 @@ def command(
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
     click.echo(f"{plural(total, 'image')} in {plural(len(groups), 'group')}", err=True)
-    with progress(total, as_json) as report:
+    with progress(total, as_json, one=one) as report:
         summary = run(job, source, groups, report)
     for file in job.write_labels(groups):
         click.echo(f"Labels in {file}", err=True)

@@ -69,6 +69,8 @@ def find_groups(
     found: list[tuple[str, list[Path]]] = []
     if None in kinds:
         missing = paths[kinds.index(None)]
+        if str(missing) == "-":
+            raise InputError("- stands for standard input, which this command does not read; give a file or a folder")
         link = not is_remote(missing) and missing.is_symlink()
         what = "a link to a file that does not exist" if link else "no such file or folder"
         raise InputError(f"{missing}: {what}; check the path")

@@ -128,3 +128,20 @@ def test_chromium_plays_what_is_written(tmp_path):
         )
         browser.close()
     assert state[:2] == [64, 48] and state[2] > 0.5 and state[3] is None
+
+
+def test_a_video_that_could_not_be_written_to_its_end_is_an_error(tmp_path, without_ffmpeg):
+    resource = pytest.importorskip("resource")
+    noise = np.random.default_rng(0)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # as a disk that is full
+    try:
+        with (
+            pytest.raises(OutputError, match="the video could not be written to its end"),
+            writer(tmp_path / "a.mp4", 10, (240, 320)) as video,
+        ):
+            for _ in range(10):
+                video.write(noise.integers(0, 256, (240, 320, 3), np.uint8))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []

@@ -177,10 +177,34 @@ def _by_opencv(file: Path, path: Path, rate: float, size: tuple[int, int], sound
         )
     if not video.isOpened():
         raise OutputError(f"cannot write {path}: this OpenCV has no video encoder; save maps or masks instead")
+    frames = _Counted(video)
     try:
-        yield video
+        yield frames
     finally:
         video.release()
+    # OpenCV tells of no error: on a full disk it writes a part of the file, without the table at its end.
+    if frames.count and _count(file) < frames.count:
+        raise OutputError(
+            f"cannot write {path}: the video could not be written to its end; check the space on the disk"
+        )
+
+
+class _Counted:
+    def __init__(self, video: cv2.VideoWriter):
+        self._video, self.count = video, 0
+
+    def write(self, frame: np.ndarray) -> None:
+        self._video.write(frame)
+        self.count += 1
+
+
+def _count(file: Path) -> int:
+    """Returns the number of frames that the table of a video file names; 0 where it has none."""
+    with quiet(), text_path(file) as name:
+        capture = cv2.VideoCapture(str(name), cv2.CAP_FFMPEG)
+        count = round(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+        capture.release()
+    return count
 
 
 @contextlib.contextmanager
