@@ -213,3 +213,13 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, plain, value):
     safetensors_file.save(network, tmp_path / "a.safetensors")
     with pytest.raises(WeightsError, match="NaN or infinite"):
         load(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"hello world\n" * 20, "it is a text file"), (b"PK\x03\x04" + b"a" * 200, "it is cut off, or damaged")],
+)
+def test_files_that_no_reader_takes_are_told_by_their_content(tmp_path, content, why):
+    (tmp_path / "a.pth").write_bytes(content)
+    with pytest.raises(WeightsError, match=f"a.pth: {why}; download or copy the file again"):
+        read(tmp_path / "a.pth")

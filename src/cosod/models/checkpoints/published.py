@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cosod.errors import WeightsError
+from cosod.io.wording import plural
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints.published_names import FAMILIES, Family
 from cosod.models.checkpoints.reading import read
@@ -39,7 +40,8 @@ def recognize(state: Mapping[str, Tensor], where: str = "the state dict") -> Rec
             return Recognized(family.label, family, family.config(state))
     known = " or ".join(family.label for family in FAMILIES)
     raise WeightsError(
-        f"{where} is not a checkpoint of {known}: its {len(state)} entries begin with {some(state)}; "
+        f"{where} is not a checkpoint of {known}: its {plural(len(state), 'entry', 'entries')} "
+        f"{'begins' if len(state) == 1 else 'begin'} with {some(state)}; "
         "a file that this package saved needs no conversion"
     )
 

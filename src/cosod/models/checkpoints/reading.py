@@ -95,7 +95,18 @@ def read(path: str | Path) -> Any:
     except WeightsError:
         raise
     except Exception as error:  # readers raise errors of many kinds for damaged files
-        raise WeightsError(f"cannot read the weights in {path}: {cause(error)}; {_AGAIN}") from error
+        raise WeightsError(f"cannot read the weights in {path}: {_why(path) or cause(error)}; {_AGAIN}") from error
+
+
+def _why(path: Path) -> str | None:
+    """Returns why a file that no reader takes is none of weights, where that is better known than by the reader."""
+    with path.open("rb") as file:
+        start = file.read(2048)
+    if start.startswith(b"PK") and not zipfile.is_zipfile(path):
+        return "it is cut off, or damaged"
+    # Not before it was tried to be read: the oldest kind of pickle is text too.
+    text = start.decode("utf-8", "replace")
+    return "it is a text file" if all(c.isprintable() or c in "\t\r\n\f\ufeff" for c in text) else None
 
 
 def is_safetensors(path: Path) -> bool:
