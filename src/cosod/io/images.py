@@ -3,26 +3,17 @@
 import contextlib
 import io
 import os
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, Protocol
 
-import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL import Image
 
-from cosod.errors import DamagedImageWarning, ImageError, InputError
-from cosod.io.color_profiles import to_srgb
-from cosod.io.image_formats import SUFFIXES, open_pillow, unreadable
-from cosod.io.levels import levels_of_array, levels_of_pillow
+from cosod.errors import ImageError
+from cosod.io.decoding import LEVELS, PIXELS, Reader, decoded, decoded_pillow, one_at_a_time, opened, sideways
+from cosod.io.image_formats import SUFFIXES, open_pillow
 from cosod.io.limits import MAX_PIXELS
-from cosod.io.pixels import from_array, from_pillow, is_tensor, orientation, scaled, tensor_array, turned
+from cosod.io.pixels import is_tensor, tensor_array
 from cosod.io.storage import as_path, is_remote, open_binary
-from cosod.io.truncated_jpeg import mended
 
 __all__ = [
     "MAX_PIXELS",
@@ -49,10 +40,6 @@ class SupportsArray(Protocol):
 
 #: What an image is read from, see :func:`read_image`.
 ImageSource = str | os.PathLike | Image.Image | np.ndarray | bytes | bytearray | memoryview | BinaryIO | SupportsArray
-
-#: A Pillow image that has not been decoded yet, and a file object, may be in a group twice and be read by one thread
-#: at a time.
-_one_at_a_time = threading.RLock()
 
 
 def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -102,7 +89,7 @@ def read_levels(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray
         >>> read_levels(np.eye(3, dtype=int)).max()
         np.float32(1.0)
     """
-    return _read(source, max_pixels, reader=_LEVELS)[0]
+    return _read(source, max_pixels, reader=LEVELS)[0]
 
 
 def read_reduced(source: ImageSource, side: int, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, tuple[int, int]]:
@@ -141,37 +128,26 @@ def image_size(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> tuple[i
     try:
         with open_binary(as_path(path)) as file, open_pillow(file) as image:
             width, height = image.size
-            sideways = _sideways(image)
+            exchanged = sideways(image)
     except Exception:
         height, width = read_image(path, max_pixels).shape[:2]
         return height, width
-    return (width, height) if sideways else (height, width)
-
-
-class _Reader(NamedTuple):
-    """What is made of decoded Pillow images, and of arrays."""
-
-    of_pillow: Callable[[Image.Image], np.ndarray]
-    of_array: Callable[[np.ndarray], np.ndarray]
-
-
-_PIXELS = _Reader(from_pillow, from_array)
-_LEVELS = _Reader(levels_of_pillow, levels_of_array)
+    return (width, height) if exchanged else (height, width)
 
 
 def _read(
-    source: ImageSource, max_pixels: int, at_least: int | None = None, reader: _Reader = _PIXELS
+    source: ImageSource, max_pixels: int, at_least: int | None = None, reader: Reader = PIXELS
 ) -> tuple[np.ndarray, tuple[int, int]]:
     if isinstance(source, Image.Image):
-        array = _read_pillow(source, max_pixels, reader)
+        array = decoded_pillow(source, max_pixels, reader)
         return array, array.shape[:2]
     if isinstance(source, bytes | bytearray | memoryview) or _is_file(source):
         data = _fetched(source)
-        return _decoded(io.BytesIO(data), "the image given as a file or its bytes", max_pixels, at_least, reader)
+        return decoded(io.BytesIO(data), "the image given as a file or its bytes", max_pixels, at_least, reader)
     if isinstance(source, str | os.PathLike) or is_remote(source):
         path = as_path(source)
-        with _opened(path) as file:
-            return _decoded(file, str(path), max_pixels, at_least, reader)
+        with opened(path) as file:
+            return decoded(file, str(path), max_pixels, at_least, reader)
     array = reader.of_array(_array(source))
     return array, array.shape[:2]
 
@@ -185,7 +161,7 @@ def _fetched(source: Any) -> bytes:
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     try:
-        with _one_at_a_time:
+        with one_at_a_time:
             with contextlib.suppress(OSError, AttributeError, io.UnsupportedOperation):  # a pipe cannot seek
                 source.seek(0)
             data = source.read()
@@ -208,152 +184,3 @@ def _array(source: Any) -> np.ndarray:
         return np.asarray(source)
     except Exception as error:
         raise ImageError(f"the image given cannot be converted to an array ({error}); give a numpy array") from error
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Opens the file of a path; what cannot be opened is an ImageError.
-
-    Pillow is handed a file, not a path, for which it maps uncompressed TIFF into memory and gets turned ones wrong.
-    """
-    try:
-        file = open_binary(path)
-    except FileNotFoundError:
-        what = "a link to a file that does not exist" if not is_remote(path) and path.is_symlink() else "no such file"
-        raise ImageError(f"{path}: {what}; check the path") from None
-    except IsADirectoryError:
-        raise ImageError(f"{path}: is a folder; give an image file") from None
-    except PermissionError:
-        raise ImageError(f"{path}: may not be read; check its permissions") from None
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:  # a name that is too long or holds a zero byte, a disk that fails
-        raise ImageError(f"{path}: cannot be opened ({error}); check the path") from error
-    with file:
-        yield file
-
-
-def _decoded(
-    file: BinaryIO, name: str, max_pixels: int, at_least: int | None, reader: _Reader
-) -> tuple[np.ndarray, tuple[int, int]]:
-    """Decodes a file in any of the formats; returns its pixels, and height and width of the whole image."""
-    try:
-        with open_pillow(file) as image:
-            _check_size(image.size, max_pixels, name)
-            try:
-                return _pixels(image, at_least, reader)
-            except OSError:
-                whole = _mended(image, file, name)
-                if whole is None:
-                    raise
-        with open_pillow(io.BytesIO(whole)) as image:
-            return _pixels(image, at_least, reader)
-    except UnidentifiedImageError:
-        array = _decoded_by_opencv(file, name, max_pixels, reader)
-        return array, array.shape[:2]
-    except MemoryError:
-        raise ImageError(f"{name}: too large for the memory of this machine; reduce the image") from None
-    except InputError:
-        raise
-    except Exception as error:  # Pillow's decoders raise many kinds, SyntaxError and struct.error among them
-        raise ImageError(f"{name}: damaged or truncated ({error}); replace the file") from error
-
-
-def _pixels(image: Image.Image, at_least: int | None, reader: _Reader) -> tuple[np.ndarray, tuple[int, int]]:
-    width, height = image.size
-    if at_least and isinstance(image, JpegImageFile) and image.draft(None, (at_least, at_least)):
-        array = reader.of_pillow(image)
-        return array, (width, height) if _sideways(image) else (height, width)
-    array = reader.of_pillow(image)
-    return array, array.shape[:2]
-
-
-def _mended(image: Image.Image, file: BinaryIO, name: str) -> bytes | None:
-    """Completes the file of a JPEG image that breaks off near its end; None for all others."""
-    if not isinstance(image, JpegImageFile):
-        return None
-    file.seek(0)
-    found = mended(file.read())
-    if found is None:
-        return None
-    if found.missing >= 0.005:  # less is seen by nobody
-        message = f"{name}: lacks its last bytes, and with them {found.missing:.0%} of the image; replace the file"
-        warnings.warn(message, DamagedImageWarning, stacklevel=2)
-    return found.data
-
-
-def _read_pillow(image: Image.Image, max_pixels: int, reader: _Reader) -> np.ndarray:
-    name = "the Pillow image given"
-    _check_size(image.size, max_pixels, name)
-    try:
-        with _one_at_a_time:
-            try:
-                image.load()
-            except OSError:
-                file = getattr(image, "fp", None)
-                whole = _mended(image, file, name) if file is not None else None
-                if whole is None:
-                    raise
-                image = open_pillow(io.BytesIO(whole))
-            return reader.of_pillow(image)
-    except MemoryError:
-        raise ImageError(f"{name}: too large for the memory of this machine; reduce the image") from None
-    except InputError:
-        raise
-    except Exception as error:  # closed, truncated, or of a mode that cannot be converted
-        raise ImageError(f"{name}: cannot be used ({error}); open it again, or replace its file") from error
-
-
-def _sideways(image: Image.Image) -> bool:
-    """Whether the upright image has the stored one's height for its width."""
-    try:
-        return orientation(image) in (5, 6, 7, 8)
-    except Exception:  # damaged EXIF data, which turns nothing
-        return False
-
-
-def _check_size(size: tuple[int, int], max_pixels: int, name: str) -> None:
-    width, height = size
-    if width * height > max_pixels:
-        raise ImageError(
-            f"{name}: {width} x {height} is over the limit of {max_pixels:,} pixels; "
-            "raise the limit (--max-pixels) if you trust the file"
-        )
-    if width == 0 or height == 0:
-        raise ImageError(f"{name}: the image has no pixels")
-
-
-def _decoded_by_opencv(file: BinaryIO, name: str, max_pixels: int, reader: _Reader) -> np.ndarray:
-    """Decodes the kinds that Pillow does not know and OpenCV does: TIFF with floats or 16 bits a color."""
-    file.seek(0)
-    content = file.read()
-    array = None
-    if content[:4] in (b"II*\0", b"MM\0*"):
-        try:
-            flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-            array = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-        except cv2.error:  # OpenCV has a size limit of its own
-            array = None
-    if array is None:
-        raise unreadable(name, content[:256])
-    _check_size(array.shape[1::-1], max_pixels, name)
-    profile, turn = _tiff_tags(content)
-    if reader is _LEVELS:
-        return turned(reader.of_array(array), turn)
-    array = reader.of_array(scaled(array) if array.dtype.kind == "f" else array)
-    if profile:
-        array = np.array(to_srgb(Image.fromarray(array), profile))
-    return np.ascontiguousarray(turned(array, turn))
-
-
-def _tiff_tags(content: bytes) -> tuple[bytes | None, int]:
-    """Reads the ICC profile and EXIF orientation of a TIFF file."""
-    icc_profile, turn = 34675, 274
-    try:
-        tags = ImageFileDirectory_v2(content[:8])
-        file = io.BytesIO(content)
-        file.seek(tags.next)
-        tags.load(file)
-        return tags.get(icc_profile), int(tags.get(turn, 1))
-    except Exception:  # damaged tags must not cost the image
-        return None, 1

@@ -50,36 +50,38 @@ REGISTRY: dict[str, Entry] = {
     "gconet_plus_mobile": Entry(
         GCoNetPlusMobile,
         MobileConfig,
-        "The default: a light GCoNet+ on EfficientNet-Lite0, images at 256.",
+        "The default network: a small GCoNet+ on EfficientNet-Lite0, images at 256.",
         packaged="gconet_plus_mobile.safetensors",
     ),
     "gconet_plus_accurate": Entry(
         GCoNetPlusMobile,
         MobileConfig,
-        "A larger version of the default on EfficientNet-Lite2, images at 352: more accurate, two fifths of the speed.",
+        "A larger default network on EfficientNet-Lite2, images at 352: more accurate, at two fifths of the speed.",
         {"backbone": "efficientnet_lite2", "size": 352},
         packaged="gconet_plus_accurate.safetensors",
     ),
     "ssnm": Entry(
         SSNM,
         SSNMConfig,
-        "SSNM (AAAI 2020) as its paper draws it, on VGG-16 with batch normalization, images at 224.",
+        "SSNM (AAAI 2020) as the paper describes it, on VGG-16 with batch normalization, images at 224.",
         {"form": "paper", "backbone": "vgg16_bn"},
     ),
     "ssnm_reference": Entry(
         SSNM,
         SSNMConfig,
-        "SSNM as its published code and weights are: groups of five.",
+        "SSNM as in the published code and weights, with groups of five.",
         {"form": "reference", "backbone": "vgg16_bn"},
     ),
-    "ssnm_mobile": Entry(SSNM, SSNMConfig, "A light SSNM on MobileNetV2.", {"backbone": "mobilenet_v2"}),
+    "ssnm_mobile": Entry(SSNM, SSNMConfig, "SSNM on MobileNetV2.", {"backbone": "mobilenet_v2"}),
     **{
         f"ssnm_hrnet_w{width}": Entry(SSNM, SSNMConfig, f"SSNM on HRNetV2-W{width}.", {"backbone": f"hrnet_w{width}"})
         for width in (18, 32, 48)
     },
-    "f3net": Entry(F3Net, F3NetConfig, "F3Net (AAAI 2020) on ResNet-50, each image by itself, at 352."),
+    "f3net": Entry(F3Net, F3NetConfig, "F3Net (AAAI 2020) for single images on ResNet-50, at 352."),
     "saliency_mobile": Entry(
-        SaliencyMobile, SaliencyMobileConfig, "A light network for clicks: MobileNetV2, each image by itself, at 224."
+        SaliencyMobile,
+        SaliencyMobileConfig,
+        "MobileNetV2 for single images at 224, trained on clicks.",
     ),
 }
 

@@ -1,38 +1,16 @@
-"""The HTTP API from start to end, and what it refuses."""
+"""The HTTP API from start to end: groups, jobs, pictures and zips."""
 
-import contextlib
 import io
 import json
-import socket
 import zipfile
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
 from cosod.apps.serve.limits import Limits
-from cosod.inference.detector import Detector
-from tests.apps.serve.conftest import eventually, form, hold, photo, running
-
-
-def made(server, *names):
-    answer = server.client.post("/api/groups", files=form(*names))
-    assert answer.status_code == 201
-    return answer.json()["group"], [entry["id"] for entry in answer.json()["photos"]]
-
-
-def found(server, *names):
-    group, ids = made(server, *names)
-    assert server.client.post(f"/api/groups/{group}/job").status_code == 202
-    server.wait(group)
-    return group, ids
-
-
-def picture(server, group, photo_id, view, **query):
-    answer = server.client.get(f"/api/groups/{group}/photos/{photo_id}/{view}", params=query)
-    assert answer.status_code == 200, answer.text
-    return Image.open(io.BytesIO(answer.content))
+from tests.apps.serve.client import found, made, picture
+from tests.apps.serve.conftest import eventually, hold, photo, running
 
 
 def test_group_from_photos_to_pictures(server):
@@ -76,22 +54,6 @@ def test_zip_holds_every_view_of_every_photo(server):
     assert len(zipfile.ZipFile(io.BytesIO(some.content)).namelist()) == 4
 
 
-def test_files_that_are_no_photos_are_reported_and_the_others_go_on(server):
-    damaged = photo(1)[:-200]
-    files = [*form("good.png"), *form("text.png", data=b"no image"), *form("cut.png", data=damaged), *form("b.png")]
-    files += [
-        *form("empty.png", data=b""),
-        *form("page.eps", data=b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
-    ]
-    answer = server.client.post("/api/groups", files=files).json()
-    assert [entry["name"] for entry in answer["photos"]] == ["good.png", "b.png"]
-    assert [entry["name"] for entry in answer["failed"]] == ["text.png", "cut.png", "empty.png", "page.eps"]
-    assert all(str(server.store.root) not in entry["error"] for entry in answer["failed"])
-    folder = server.store.get(answer["group"]).folder
-    assert len(list(folder.iterdir())) == 2
-    assert server.store.get(answer["group"]).bytes == sum(path.stat().st_size for path in folder.iterdir())
-
-
 def test_photo_damaged_after_the_upload_fails_alone(server):
     group, ids = made(server, "a.png", "b.png", "c.png")
     server.store.get(group).photo(ids[1]).path.write_bytes(b"gone bad")
@@ -99,148 +61,6 @@ def test_photo_damaged_after_the_upload_fails_alone(server):
     job = server.wait(group)
     assert job["done"] == [ids[0], ids[2]] and list(job["failed"]) == [ids[1]]
     assert job["failed"][ids[1]].startswith("b.png: ")
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("../../../../etc/passwd", "passwd"),
-        ("..\\..\\windows\\system.ini", "system.ini"),
-        ("/etc/shadow", "shadow"),
-        ("..", "photo"),
-        ("tür‮gpj.exe", "türgpj.exe"),
-        ("a\x00b\x1bc.png", "abc.png"),
-        ("<script>|*.png", "_script___.png"),
-        ("x" * 300 + ".png", "x" * 80 + ".png"),
-    ],
-)
-def test_names_never_become_paths(server, given, kept):
-    body = f'--x\r\nContent-Disposition: form-data; name="photos"; filename="{given}"\r\n\r\n'.encode()
-    body += photo() + b"\r\n--x--\r\n"
-    headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    answer = server.client.post("/api/groups", content=body, headers=headers).json()
-    name = answer["photos"][0]["name"]
-    assert name == kept
-    folder = server.store.get(answer["group"]).folder
-    assert folder.parent == server.store.root
-    assert [path.name for path in folder.iterdir()] == [f"{answer['photos'][0]['id']}.upload"]
-
-
-@pytest.mark.parametrize(
-    "path", ["/../app.py", "/%2e%2e/app.py", "/..%2fapp.py", "/page/../../store.py", "//etc/passwd"]
-)
-def test_page_serves_nothing_but_its_own_files(server, path):
-    with socket.create_connection(("127.0.0.1", server.port)) as line:
-        line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        assert b" 404 " in line.makefile("rb").readline()
-
-
-def test_limits_on_count_bytes_and_pixels(detector):
-    small = Detector(detector.network, "cpu", 64, max_pixels=50_000)
-    limits = Limits(photos=3, file_bytes=40_000, group_bytes=100_000, groups=2, pixels=50_000)
-    with running(small, limits) as server:
-        answer = server.client.post("/api/groups", files=form(*"abcde")).json()
-        assert len(answer["photos"]) == 3 and len(answer["failed"]) == 2
-        more = server.client.post(f"/api/groups/{answer['group']}/photos", files=form("f")).json()
-        assert not more["photos"] and "at most 3 photos" in more["failed"][0]["error"]
-        big = [*form("big", data=b"x" * 50_000), *form("wide", data=photo(size=(100, 600), kind="JPEG")), *form("a")]
-        answer = server.client.post("/api/groups", files=big).json()
-        assert [entry["name"] for entry in answer["photos"]] == ["a"]
-        told = {entry["name"]: entry["error"] for entry in answer["failed"]}
-        assert "MB a photo" in told["big"] and "50,000 pixels" in told["wide"]
-        full = server.client.post("/api/groups", files=form("a"))
-        assert full.status_code == 503 and int(full.headers["retry-after"]) >= 1
-        server.client.delete(f"/api/groups/{answer['group']}")
-        assert server.client.post("/api/groups", files=form("a")).status_code == 201
-
-
-def test_of_more_photos_than_a_group_may_have_the_first_are_kept(server):
-    one = photo()
-    names = [f"{number:03}.png" for number in range(500)]
-    answer = server.client.post("/api/groups", files=[("photos", (name, one)) for name in names])
-    assert answer.status_code == 201
-    told = answer.json()
-    assert [entry["name"] for entry in told["photos"]] == names[:200]
-    assert sorted(entry["name"] for entry in told["failed"]) == names[200:]
-    assert all("at most 200 photos" in entry["error"] for entry in told["failed"])
-    more = server.client.post(f"/api/groups/{told['group']}/photos", files=form(*"abc"))
-    assert more.status_code == 201 and len(more.json()["failed"]) == 3
-    group = server.store.get(told["group"])
-    assert group.bytes == 200 * len(one) and len(list(group.folder.iterdir())) == 200
-    server.client.delete(f"/api/groups/{told['group']}")
-
-
-def test_files_that_are_no_photos_take_no_place(detector):
-    with running(detector, Limits(photos=3)) as server:
-        files = [*form(*(f"{number}.txt" for number in range(1500)), data=b"no image"), *form(*"abcd")]
-        answer = server.client.post("/api/groups", files=files)
-        assert answer.status_code == 201
-        told = answer.json()
-        assert [entry["name"] for entry in told["photos"]] == ["a", "b", "c"]
-        assert len(told["failed"]) == 1001 and "501 more files" in told["failed"][-1]["error"]
-
-
-def test_of_more_bytes_than_a_group_may_have_the_first_are_kept(detector):
-    one = photo()
-    with running(detector, Limits(group_bytes=3 * len(one) + 100)) as server:
-        told = server.client.post("/api/groups", files=form(*"abcdefgh", data=one)).json()
-        assert [entry["name"] for entry in told["photos"]] == ["a", "b", "c"]
-        assert len(told["failed"]) == 5 and "a group" in told["failed"][0]["error"]
-
-
-def test_bytes_are_counted_not_believed(detector):
-    with running(detector, Limits(file_bytes=1 << 20, group_bytes=2 << 20)) as server:
-
-        def endless():
-            yield b'--x\r\nContent-Disposition: form-data; name="photos"; filename="a.png"\r\n\r\n'
-            while True:
-                yield bytes(65536)
-
-        headers = {"Content-Type": "multipart/form-data; boundary=x"}
-        with contextlib.suppress(httpx.TransportError):  # the server may hang up before the client has heard why
-            assert server.client.post("/api/groups", content=endless(), headers=headers).status_code == 413
-        eventually(lambda: not list(server.store.root.iterdir()))
-        assert server.store.bytes == 0
-
-
-def test_body_that_is_no_form_leaves_no_group(server):
-    before = set(server.store.root.iterdir())
-    for content, kind, status in (
-        (b"hello", "text/plain", 415),
-        (b"hello", "multipart/form-data; boundary=x", 400),
-        (
-            b'--x\r\nContent-Disposition: form-data; name="p"; filename="a"\r\n\r\nhalf',
-            "multipart/form-data; boundary=x",
-            400,
-        ),
-    ):
-        answer = server.client.post("/api/groups", content=content, headers={"Content-Type": kind})
-        assert answer.status_code == status and "detail" in answer.json()
-    assert set(server.store.root.iterdir()) == before
-
-
-def test_client_that_leaves_half_way_leaves_nothing(server):
-    before = set(server.store.root.iterdir())
-    with socket.create_connection(("127.0.0.1", server.port)) as line:
-        line.sendall(
-            b"POST /api/groups HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
-            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
-            b'--x\r\nContent-Disposition: form-data; name="p"; filename="a.png"\r\n\r\n' + bytes(5000)
-        )
-        eventually(lambda: set(server.store.root.iterdir()) != before)
-    eventually(lambda: set(server.store.root.iterdir()) == before)
-
-
-def test_upload_that_stalls_is_ended(detector):
-    with running(detector, Limits(stall_seconds=0.3)) as server:
-        with socket.create_connection(("127.0.0.1", server.port)) as line:
-            line.sendall(
-                b"POST /api/groups HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
-                b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
-            )
-            line.settimeout(20)
-            assert b" 408 " in line.makefile("rb").readline()
-        eventually(lambda: not list(server.store.root.iterdir()))
 
 
 def test_cancelled_job_stops_between_photos(detector, monkeypatch):
@@ -346,35 +166,6 @@ def test_marked_photo_says_what_to_look_for(server, detector, monkeypatch):
     assert np.abs(shown - expected[2] * 255).max() <= 1
     references, masks = learned[0]  # of the server; the second is this test's own
     assert [path.stem for path in references] == [ids[1]] and np.array_equal(masks[0], mask)
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({}, 200),
-        ({"Host": "localhost:1234"}, 200),
-        ({"Host": "[::1]:8000"}, 200),
-        ({"Host": "evil.example"}, 403),
-        ({"Host": "127.0.0.1.evil.example"}, 403),
-        ({"Host": "localhost:80@evil.example"}, 403),
-        ({"Host": "192.168.0.9"}, 403),
-        ({"Host": "[::1"}, 403),
-        ({"Host": "localhost:8000", "Origin": "http://evil.example"}, 403),
-        ({"Host": "localhost:8000", "Origin": "null"}, 403),
-        ({"Host": "localhost:8000", "Origin": "http://localhost:8000"}, 200),
-    ],
-)
-def test_only_the_pages_own_host_and_origin_are_answered(server, headers, status):
-    assert server.client.get("/api/limits", headers=headers).status_code == status
-
-
-def test_page_runs_under_a_strict_policy(server):
-    for path in ("/", "/api/limits", "/nothing", "/openapi.json"):
-        policy = server.client.get(path).headers["content-security-policy"]
-        assert "default-src 'none'" in policy and "script-src 'self';" in policy and "unsafe" not in policy
-    page = server.client.get("/").text
-    assert "http://" not in page.replace("http://www.w3.org/", "") and "https://" not in page
-    assert server.client.get("/docs").status_code == server.client.get("/redoc").status_code == 404
 
 
 def test_openapi_document_describes_every_route(server):

@@ -10,8 +10,8 @@ from PIL import Image
 
 from cosod.apps.serve.marks import corrected, marked_mask, read_correction, read_mark
 from cosod.errors import ImageError
+from tests.apps.serve.client import made, picture
 from tests.apps.serve.conftest import photo
-from tests.apps.serve.test_api import made, picture
 
 
 def png(array, mode=None):

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from cosod.inference.detector import Detector
+from tests.apps.serve.client import found, made, picture
 from tests.apps.serve.conftest import form, hold, photo, running
-from tests.apps.serve.test_api import found, made, picture
 from tests.apps.serve.test_marks import png, put, search, square
 
 GRAY = np.full((60, 80, 3), 100, np.uint8)

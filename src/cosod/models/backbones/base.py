@@ -43,12 +43,22 @@ class Backbone(nn.Module):
 
 
 def has_four_levels(strides: Sequence[int]) -> bool:
-    """Whether :func:`four_levels` can be computed for a backbone with these strides."""
+    """Returns whether :func:`four_levels` can be computed for a backbone with these strides.
+
+    Example:
+        >>> has_four_levels((4, 8, 16, 32)), has_four_levels((1, 2, 4))
+        (True, False)
+    """
     return tuple(strides[-4:]) in (FOUR, FOUR_FINER)
 
 
 def has_five_levels(strides: Sequence[int]) -> bool:
-    """Whether a backbone with these strides has the five blocks that GCoNet and GCoNet+ read."""
+    """Returns whether a backbone with these strides has the five blocks that GCoNet and GCoNet+ need.
+
+    Example:
+        >>> has_five_levels((1, 2, 4, 8, 16)), has_five_levels((4, 8, 16, 32))
+        (True, False)
+    """
     return len(strides) == 5
 
 

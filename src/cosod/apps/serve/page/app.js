@@ -1,7 +1,8 @@
 // The page: photos in, the group's job, results as they come.
 
 import { Card } from "./card.js";
-import { dropped, ofFolder, pasted } from "./files.js";
+import { framing, onChoices, showChoices, threshold, view } from "./choices.js";
+import { onFiles } from "./files.js";
 import { correct, mark } from "./marking.js";
 import { attempt, complain, progress, report, tell } from "./messages.js";
 import * as server from "./server.js";
@@ -266,29 +267,8 @@ function startOver() {
 
 // ------------------------------------------------------------------------------------------------ what is shown
 
-const view = () => $("[name=view]:checked").value;
-const threshold = () => Number($("#threshold").value);
-
-/** What is chosen for cut-outs, as the server takes it. */
-function framing() {
-  const chosen = {};
-  const background = $("#background").value;
-  if (background) chosen.background = background === "own" ? $("#color").value : background;
-  const size = $("#size").value;
-  if (size === "trim") chosen.padding = 0.06;
-  else if (size) chosen.size = size === "own" ? `${length("#size-width")}x${length("#size-height")}` : size;
-  return chosen;
-}
-
-const length = (selector) => Math.min(4096, Math.max(1, Math.round(Number($(selector).value)) || 1));
-const look = () => ({ threshold: threshold(), framing: framing() });
-
 function showAll() {
-  $("#framing").hidden = view() !== "cutout";
-  $("#own-color").hidden = $("#background").value !== "own";
-  $("#own-size").hidden = $("#size").value !== "own";
-  $("#threshold-value").value = threshold().toFixed(2);
-  $("#threshold").disabled = ["photo", "map"].includes(view());
+  showChoices();
   $("#cards").dataset.view = view();
   showState();
 }
@@ -309,7 +289,7 @@ function showState() {
   zip.setAttribute("aria-disabled", String(!ready));
   if (ready) zip.href = server.zipAddress(group, { threshold: threshold(), ...framing() });
   else zip.removeAttribute("href");
-  for (const card of cards) card.show(group, view(), look());
+  for (const card of cards) card.show(group, view(), { threshold: threshold(), framing: framing() });
 }
 
 function settle(text) {
@@ -322,39 +302,11 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 // ------------------------------------------------------------------------------------------------ wiring
 
-for (const button of document.querySelectorAll("[data-pick]"))
-  button.addEventListener("click", () => $(`#pick-${button.dataset.pick}`).click());
-$("#pick-photos").addEventListener("change", (event) => {
-  add(event.target.files);
-  event.target.value = "";
-});
-$("#pick-folder").addEventListener("change", (event) => {
-  add(ofFolder(event.target.files));
-  event.target.value = "";
-});
+onFiles(add);
+onChoices(showAll);
 $("#find").addEventListener("click", () => (searching ? stop() : search()));
 $("#clear").addEventListener("click", startOver);
 $("#problems button").addEventListener("click", () => complain([], true));
-for (const id of ["threshold", "color", "size-width", "size-height"]) $(`#${id}`).addEventListener("input", showAll);
-for (const id of ["background", "size"]) $(`#${id}`).addEventListener("change", showAll);
-for (const choice of document.querySelectorAll("[name=view]")) choice.addEventListener("change", showAll);
-
-const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-document.addEventListener("dragover", (event) => {
-  if (!holdsFiles(event)) return;
-  event.preventDefault();
-  document.body.classList.add("dragging");
-});
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) document.body.classList.remove("dragging");
-});
-document.addEventListener("drop", async (event) => {
-  if (!holdsFiles(event)) return;
-  event.preventDefault();
-  document.body.classList.remove("dragging");
-  add(await dropped(event.dataTransfer));
-});
-document.addEventListener("paste", (event) => add(pasted(event)));
 addEventListener("pagehide", () => {
   if (group) server.deleteGroup(group);
 });

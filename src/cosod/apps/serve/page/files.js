@@ -1,7 +1,40 @@
-// Files out of a drop, the clipboard or a file dialog.
+// Files that a person gives the page: by a file dialog, a drop, or the clipboard.
+
+const $ = (selector) => document.querySelector(selector);
+
+/** Call `take` with the files whenever a person gives some. */
+export function onFiles(take) {
+  for (const button of document.querySelectorAll("[data-pick]"))
+    button.addEventListener("click", () => $(`#pick-${button.dataset.pick}`).click());
+  $("#pick-photos").addEventListener("change", (event) => {
+    take(event.target.files);
+    event.target.value = "";
+  });
+  $("#pick-folder").addEventListener("change", (event) => {
+    take(ofFolder(event.target.files));
+    event.target.value = "";
+  });
+  document.addEventListener("dragover", (event) => {
+    if (!holdsFiles(event)) return;
+    event.preventDefault();
+    document.body.classList.add("dragging");
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dragging");
+  });
+  document.addEventListener("drop", async (event) => {
+    if (!holdsFiles(event)) return;
+    event.preventDefault();
+    document.body.classList.remove("dragging");
+    take(await dropped(event.dataTransfer));
+  });
+  document.addEventListener("paste", (event) => take(pasted(event)));
+}
+
+const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 
 /** All files of a drop, those in folders too, in the order of their paths. */
-export async function dropped(transfer) {
+async function dropped(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.length) return [...transfer.files];
   const found = [];
@@ -10,10 +43,10 @@ export async function dropped(transfer) {
 }
 
 /** Files of a folder that the file dialog chose. */
-export const ofFolder = (list) => [...list].filter((file) => wanted(file)).sort(byPath);
+const ofFolder = (list) => [...list].filter((file) => wanted(file)).sort(byPath);
 
 /** Pictures on the clipboard. */
-export const pasted = (event) => [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));
+const pasted = (event) => [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));
 
 async function collect(entry, found, inFolder) {
   if (entry.isFile) {
