@@ -112,5 +112,5 @@ def test_names_with_a_dash_in_front(tmp_path, photos, monkeypatch, capsys):
     (tmp_path / "-dash.png").write_bytes((photos / GROUP / f"{PHOTO}0.png").read_bytes())
     monkeypatch.chdir(tmp_path)
     assert cosod("segment", "-dash.png", "-o", "out", "--size", "64") == 2
-    assert "The file -dash.png is given as ./-dash.png." in capsys.readouterr().err
+    assert "The file -dash.png is given as ./-dash.png" in capsys.readouterr().err
     assert cosod("segment", "./-dash.png", "-o", "out", "--size", "64") == 0

@@ -58,11 +58,14 @@ def check_output(folder: Path) -> None:
         for place in (folder, *folder.parents):
             if place.is_symlink() and not place.exists():
                 raise OutputError(
-                    f"{place} is a link to a folder that does not exist; make the folder, or give another"
+                    f"cannot write to {folder}: {place} is a link to a folder that does not exist; make it, or "
+                    "give another one"
                 )
             if place.exists():
                 if not place.is_dir():
-                    raise OutputError(f"{place} is no folder; give another one for the results")
+                    raise OutputError(
+                        f"cannot write to {folder}: {place} is no folder; give another one for the results"
+                    )
                 break
     probe = folder / RECORDS / "writable"
     write_text(probe, "")

@@ -73,8 +73,8 @@ def main(arguments: list[str] | None = None) -> None:
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:
-        _explain_dash(error, arguments)
         error.show()
+        _explain_dash(error, arguments)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted: what was finished is kept, nothing is half-written.", err=True)
@@ -101,11 +101,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _explain_dash(error: click.ClickException, arguments: list[str]) -> None:
-    """Adds to the error of an unknown option how a file is given whose name begins with a dash."""
+    """Says after the error of an unknown option how a file is given whose name begins with a dash."""
     if isinstance(error, click.NoSuchOption):
         names = [a for a in arguments if a.startswith("-") and os.path.lexists(a)]
         if names:
-            error.message += f" The file {names[0]} is given as ./{names[0]}."
+            click.echo(f"The file {names[0]} is given as ./{names[0]}", err=True)
 
 
 #: Errors of an output that takes no more.
