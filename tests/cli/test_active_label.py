@@ -72,7 +72,16 @@ def test_label_a_run_survives_a_kill_and_ends_on_ctrl_c(tmp_path):
         assert fetch(host, "/api/state")[1]["answers"] == [1, 0, None, None, None]
         process.send_signal(signal.SIGINT)
         _, shown = process.communicate(timeout=60)
-        assert process.returncode == 0 and f"cosod active query {state.folder}" in shown
+        assert process.returncode == 0 and f"cosod active query {state.folder} --give-up" in shown
+        assert f"2 of 5 points are answered, and saved in {state.points_file}" in shown
+        assert f"Answer the others with: cosod active label {state.folder}; without" in shown
+    with labeling(state.folder, "--port", 0) as (process, host, line):
+        assert [give(host, point, 1)[0] for point in (2, 3, 4)] == [200] * 3
+        process.send_signal(signal.SIGINT)
+        _, shown = process.communicate(timeout=60)
+        assert f"Go on with: cosod active query {state.folder}\n" in shown
+    with labeling(state.folder, "--port", 0) as (process, host, line):
+        assert line.startswith("5 of 5 points are answered. See or correct the answers at http")
 
 
 def test_label_a_file_of_queries_and_import_the_answers(tmp_path, capsys):
@@ -136,6 +145,16 @@ def test_flags_of_query_that_need_another(tmp_path, capsys, flags, message):
     state, _ = make_run(tmp_path)
     assert cosod("query", state.folder, *flags) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_run_goes_on_with_the_folder_of_its_images_alone(tmp_path, capsys):
+    run, pool = tmp_path / "run", make_pool(tmp_path / "pool")
+    begin = ["--device", "cpu", "--backbone", "none", "--data", pool]
+    assert cosod("query", run, *begin, *TINY_FLAGS, "--set", "first=1") == 0
+    assert cosod("query", run, *begin) == 0
+    assert "4 points in 4 images wait" in capsys.readouterr().err
+    assert cosod("query", run, *begin, "--seed", 5) == 1
+    assert "was begun with other settings" in capsys.readouterr().err
 
 
 @pytest.mark.slow

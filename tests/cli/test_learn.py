@@ -122,3 +122,12 @@ def test_the_name_of_a_consensus(scenes_on_disk, capsys):
     assert not (root / "disc.png").exists()
     assert cosod("learn", root / "refs", "-o", root / "disc", "--size", "64") == 0
     assert "rename the file to" in capsys.readouterr().err
+
+
+def test_images_that_cannot_be_read_are_named_where_none_is_left(tmp_path, capsys):
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(b"no photo")
+    assert cosod("learn", tmp_path / "a.jpg", tmp_path / "b.jpg", "-o", tmp_path / "o.consensus", "--size", 64) == 1
+    shown = capsys.readouterr().err
+    assert "a.jpg: not an image" in shown and "b.jpg: not an image" in shown
+    assert shown.splitlines()[-1] == "Error: none of the images could be read"

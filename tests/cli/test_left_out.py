@@ -123,3 +123,18 @@ def test_an_animated_picture_is_its_first_frame(tmp_path, capsys, verb):
     told = capsys.readouterr().err
     assert f"{tmp_path / 'clip.gif'} is animated: its first frame is used" in told
     assert "still.gif is animated" not in told
+
+
+def test_files_beside_albums_and_thumbnails_are_nobodys_photos(photos, tmp_path, capsys):
+    (tmp_path / "few").mkdir()
+    for name in ("a.jpg", "b.avif"):
+        (tmp_path / "few" / name).write_bytes((photos / name).read_bytes())
+    assert cosod("group", tmp_path / "few", "-o", tmp_path / "albums", "--size", "64") == 0
+    assert cosod("segment", tmp_path / "albums", "-o", tmp_path / "maps", "--size", "64") == 0
+    assert "left out:" not in capsys.readouterr().err
+
+
+def test_a_dead_link_given_by_itself_is_called_one(tmp_path, capsys):
+    (tmp_path / "dead.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    assert cosod("segment", tmp_path / "dead.jpg", "-o", tmp_path / "out") == 1
+    assert "dead.jpg: a link to a file that does not exist; check the path" in capsys.readouterr().err

@@ -91,10 +91,26 @@ def test_sets_and_pools(photos, tmp_path):
 
 
 def test_names_for_pictures_and_for_libraries(tmp_path):
-    assert printable(PHOTO) == "p\ufffd" and printable("ä") == "ä"
+    assert printable(PHOTO) == "p\ufffd" and printable("ä") == "ä" and printable("a\nb\r") == "a\ufffdb\ufffd"
     (tmp_path / f"{PHOTO}.mp4").write_bytes(b"content")
     with text_path(tmp_path / f"{PHOTO}.mp4") as path:
         assert str(path).encode() and path.suffix == ".mp4" and path.read_bytes() == b"content"
     assert not path.exists()
     with text_path(tmp_path / "ä.mp4") as path:
         assert path == tmp_path / "ä.mp4"
+
+
+def test_names_with_line_breaks_are_drawn(tmp_path, photos):
+    folder = tmp_path / "lines"
+    folder.mkdir()
+    for number in range(2):
+        (folder / f"{number}\n\r.png").write_bytes((photos / GROUP / f"{PHOTO}{number}.png").read_bytes())
+    assert cosod("inspect", folder, "-o", tmp_path / "drawn", "--size", "64") == 0
+
+
+def test_names_with_a_dash_in_front(tmp_path, photos, monkeypatch, capsys):
+    (tmp_path / "-dash.png").write_bytes((photos / GROUP / f"{PHOTO}0.png").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert cosod("segment", "-dash.png", "-o", "out", "--size", "64") == 2
+    assert "The file -dash.png is given as ./-dash.png." in capsys.readouterr().err
+    assert cosod("segment", "./-dash.png", "-o", "out", "--size", "64") == 0

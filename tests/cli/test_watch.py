@@ -115,3 +115,12 @@ def test_a_folder_that_fills_while_it_runs(d):
 )
 def test_what_cannot_be_watched(d, capsys, arguments, says):
     refused(d, capsys, "watch", *arguments.split(), "--once", says=says)
+
+
+def test_what_is_not_read_is_named_at_the_end(d, capsys):
+    (d / "in" / "raw.cr2").write_bytes(b"raw")
+    assert done(capsys)[2]["left_out"][0]["file"] == "in/raw.cr2", "nothing else is there"
+    photo(d / "in" / "a.jpg", 3)
+    images, code, last = done(capsys)
+    assert (images, code) == (["in/a.jpg"], 0)
+    assert [(file["file"], file["reason"]) for file in last["left_out"]] == [("in/raw.cr2", "camera raw file")]

@@ -293,7 +293,7 @@ class Loop:
         seen = plural(int(truth.clicks.sum()), "click") if isinstance(truth, Targets) else "masks"
         seen = "its own masks" if stage == "self" else seen
         images = plural(len(self.pool), "image")
-        self.say(f"stage {stage}: {plural(steps, 'step')} on {seen} of {images} ({share:.3%} of their pixels)")
+        self.say(f"stage {stage}: {plural(steps, 'step')} on {seen} of {images} ({_percent(share)} of their pixels)")
         key = (self.settings.seed, "stage", stage)
         with progress(steps, "step", f"stage {stage}") as update:
 
@@ -314,6 +314,11 @@ class Loop:
         row = report._asdict() | {"stage": stage, "labeled_share": share, "labels": self.settings.labels}
         write_text(self.state.folder / f"stage-{stage}.json", json.dumps(row) + "\n")
         return report
+
+
+def _percent(share: float) -> str:
+    """Returns a share in per cent; a few clicks in large images are less than what is worth writing out."""
+    return "less than 0.001 %" if 0 < share < 1e-5 else f"{100 * share:.4g} %"
 
 
 def _check_backbone(network: str, backbone: Path | str | None) -> None:

@@ -114,7 +114,12 @@ def as_markdown(rows: Sequence[ScoreRow]) -> str:
         [
             *lines,
             "",
-            f"Mean{share} ± standard deviation (N - 1) over {seeds} seed{'' if seeds == 1 else 's'}; protocol papers.",
+            (
+                f"Mean{share} ± standard deviation (N - 1) over {seeds} seeds"
+                if seeds > 1
+                else f"Scores{share} of one seed"
+            )
+            + "; protocol papers.",
         ]
     )
 

@@ -72,6 +72,7 @@ class Unit:
         name: name of the group or clip in events and failures.
         report: called with a dictionary for each ``event``.
         later: calls a function once all that was handed over before is written.
+        clip: whether it is a clip, whose images are frames.
 
     Example:
         >>> unit = Unit("mugs", print)
@@ -81,15 +82,21 @@ class Unit:
         1
     """
 
-    def __init__(self, name: str, report: EventListener, later: Callable[[Callable[[], None]], None] = at_once) -> None:
-        self.name, self.report, self.summary = name, report, Summary()
+    def __init__(
+        self,
+        name: str,
+        report: EventListener,
+        later: Callable[[Callable[[], None]], None] = at_once,
+        clip: bool = False,
+    ) -> None:
+        self.name, self.report, self.clip, self.summary = name, report, clip, Summary()
         self._later = later
         self._pending: list[UnitRecord] = []
         self._earlier: list[dict[str, list[str]]] = []
 
     @property
     def failed(self) -> list[dict[str, str]]:
-        """What failed: ``group``, ``image``, ``error``."""
+        """What failed: ``group``, ``image``, ``error``, and of clips ``kind``."""
         return self.summary.failed
 
     def pending(self, records: Sequence[UnitRecord], images: int) -> list[int]:
@@ -101,7 +108,7 @@ class Unit:
         numbers = [number for number, earlier in enumerate(stored) if earlier is None]
         self._pending = [records[number] for number in numbers]
         if not numbers and stored[-1] is not None:
-            self.summary.skipped_groups = 1
+            self.summary.skipped_groups, self.summary.skipped_clips = 1, int(self.clip)
             self.summary.failed += stored[-1]["failed"]
             self.tell("skipped", images=images)
         return numbers
@@ -114,15 +121,17 @@ class Unit:
         """Reports an event in its place among those of results that are being written."""
         self._later(functools.partial(self.report, {"event": event, "group": self.name, **facts}))
 
-    def fail(self, image: object, error: object, written: bool = False) -> None:
+    def fail(self, image: object, error: object, written: bool = False, kind: str | None = None) -> None:
         """Leaves out an image, or a whole clip, and reports it; the run goes on.
 
         Args:
             image: its path.
             error: what went wrong, a sentence that names it.
             written: whether the results that were handed over before are written, so that the event need not wait.
+            kind: for a clip, :data:`cosod.apps.summary.CLIP` or :data:`cosod.apps.summary.PART`.
         """
-        self.failed.append({"group": self.name, "image": str(image), "error": str(error)})
+        of_clip = {} if kind is None else {"kind": kind}
+        self.failed.append({"group": self.name, "image": str(image), "error": str(error), **of_clip})
         event = {"event": "failed", **self.failed[-1]}
         if written:
             self.report(event)
@@ -137,6 +146,8 @@ class Unit:
             facts: for each of the records that had to be done what it keeps.
         """
         self.summary.groups, self.summary.images = 1, images
+        if self.clip:
+            self.summary.clips, self.summary.frames = 1, images
         for record, earlier, kept in zip(self._pending, self._earlier, facts, strict=True):
             known = {"verb": record.verb, "fingerprint": record.fingerprint, "failed": self.failed}
             write_text(record.file, json.dumps({**known, **kept, "earlier": earlier}))

@@ -16,6 +16,7 @@ from cosod.errors import InputError
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.detector import Detector
 from cosod.io.file_names import shortened
+from cosod.io.image_formats import LeftOut
 from cosod.io.photo_groups import Group, find_groups, unique_names
 from cosod.io.run_records import RECORDS, file_states, read_record
 from cosod.io.storage import all_there, is_remote, kind
@@ -38,6 +39,10 @@ class Watch:
         job: what to write.
         consensuses: name -> consensus.
         report: called with a dictionary for each ``event``, as by :func:`cosod.apps.segment.run`.
+
+    Attributes:
+        failed: real path -> failure, of photos that could not be read.
+        left_out: the files of the last look that are not read.
 
     Raises:
         InputError: the folder does not exist, or results would overwrite what this command has not made.
@@ -62,6 +67,7 @@ class Watch:
         self.detector, self.model, self.folder, self.job = detector, model, folder, job
         self.consensuses, self.report = consensuses, report
         self.failed: dict[str, dict[str, str]] = {}
+        self.left_out: list[LeftOut] = []
         self._jobs = jobs_of(job, consensuses)
         self._stems: dict[str, dict[str, str]] = {}  # group -> real path -> stem
         self._names: dict[str, str] = {}  # real folder -> group
@@ -98,12 +104,14 @@ class Watch:
 
     def groups(self) -> list[Group]:
         """Returns the photos that are there, under the names that their results have or will have."""
+        left_out: list[LeftOut] = []
         try:
-            found = find_groups([self.folder], [self.job.output], RESERVED)
+            found = find_groups([self.folder], [self.job.output], RESERVED, on_left_out=left_out.append)
         except InputError:
             if kind(self.folder) != "folder":
                 raise
-            return []  # no photos yet
+            found = []  # no photos yet
+        self.left_out = left_out
         return [self._named(group) for group in found]
 
     def _named(self, group: Group) -> Group:

@@ -67,6 +67,7 @@ def command(
     """
     from cosod.analysis.ablation import ablate, as_csv, as_markdown, open_test
     from cosod.evaluation.protocols import get
+    from cosod.inference.cpu_fusion import prefer_kept_memory
     from cosod.io.atomic_write import write_text
     from cosod.io.images import SUFFIXES
     from cosod.io.write_guard import guard
@@ -93,6 +94,7 @@ def command(
             guard_run(folder, read, parent=output)
             guard([folder / "scores.json"], read, SUFFIXES, [folder / "maps"], output)
     guard([output / "table.md", output / "table.csv"], read, SUFFIXES, output=output)
+    prefer_kept_memory()
     rows = ablate(loaded, numbers, sets, job, protocol, say=lambda line: click.echo(line, err=True))
     table = as_markdown(rows, chosen, len(numbers))
     write_text(output / "table.md", table + "\n")

@@ -48,17 +48,27 @@ def command(source, images, output, port, opened):
     if source.is_dir():
         then = f"cosod active query {shlex.quote(str(source))}"
         then_skipped = f"{then} --give-up"
+        open_points = "; without the open points"
     else:
         then = then_skipped = f"cosod active import RUN {shlex.quote(str(session.path))}"
+        open_points = "; with the answers so far"
     with listen("127.0.0.1", port) as listening:
         total = len(session.asked)
         address = f"{address_of(listening)}/"
-        click.echo(f"{session.answered} of {total} points are answered. Answer the others at {address}", err=True)
+        what = "See or correct the answers" if session.answered == total else "Answer the others"
+        click.echo(f"{session.answered} of {total} points are answered. {what} at {address}", err=True)
         if opened:
             click.launch(address)
         with contextlib.suppress(KeyboardInterrupt):
             run(create_label_app(session, then, then_skipped), listening)
-    click.echo(f"\n{session.answered} of {total} points are answered. Go on with: {then}", err=True)
+    click.echo(f"\n{session.answered} of {total} points are answered, and saved in {session.path}", err=True)
+    if session.answered == total:
+        click.echo(f"Go on with: {then}", err=True)
+        return
+    again = [f"cosod active label {shlex.quote(str(source))}"]
+    again += [f"{option} {shlex.quote(str(path))}" for option, path in (("--images", images), ("-o", output)) if path]
+    instead = f"{open_points}: {then_skipped}" if session.answered else ""
+    click.echo(f"Answer the others with: {' '.join(again)}{instead}", err=True)
 
 
 def _session(source: Path, images: Path | None, output: Path | None):

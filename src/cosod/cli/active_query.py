@@ -81,7 +81,9 @@ def command(run, data, subset, preset, changes, seed, backbone, device, threads,
     take_threads(threads)
     pool, settings, failed = None, None, []
     if data is not None:
-        settings = load_preset(preset or "paper10", changed(changes) | {"seed": seed or 0})
+        # A run that is there has its settings: the folder of its images alone says nothing against them.
+        if preset or changes or seed is not None or not State(run).exists():
+            settings = load_preset(preset or "paper10", changed(changes) | {"seed": seed or 0})
         pool, failed = read_pool(data, subset)
     loop = Loop.open(run, pool, settings, device, backbone=start_of(backbone), say=say)
     queries = loop.asked(give_up)

@@ -151,11 +151,16 @@ def start_of(backbone: str | None) -> Path | str | None:
 
 
 def take_threads(threads: int | None) -> None:
-    """Sets the number of CPU threads; prints it where it is smaller than PyTorch's because other programs run."""
+    """Sets the number of CPU threads; prints it where it is smaller than PyTorch's because other programs run.
+
+    It also asks the C library to keep memory, from which training profits as well.
+    """
     import torch
 
+    from cosod.inference.cpu_fusion import prefer_kept_memory
     from cosod.training.threads import set_threads
 
+    prefer_kept_memory()
     most = torch.get_num_threads()
     taken = set_threads(threads)
     if threads is None and taken < most:

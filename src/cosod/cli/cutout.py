@@ -138,7 +138,7 @@ def command(
     found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups else []
     found += [plural(len(clips), "video clip")] if clips else []
     click.echo(" and ".join(found), err=True)
-    with progress(total, as_json) as report:
+    with progress(total, as_json, "img" if groups else "frame") as report:
         summary = run(job, source, groups, report)
         if clips:
             summary += run_clips(source.detector, source.model, clips, CutoutTask(job), report, groups)

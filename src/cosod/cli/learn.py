@@ -66,7 +66,12 @@ def command(paths, output, masks, negatives, network):
         raise InputError(f"{output} exists and is not a consensus; give another name, as object.consensus")
     failed = []
     detector, _ = network.open()
-    learned = detector.learn(images, marks, lambda index, error: failed.append(error), others)
+    try:
+        learned = detector.learn(images, marks, lambda index, error: failed.append(error), others)
+    except InputError:  # with none left, the reasons are those of the single images
+        for sentence in failed:
+            click.echo(f"  {sentence}", err=True)
+        raise
     learned.save(output)
     provenance = learned.provenance
     marked = f", {provenance.marked} of them marked" if provenance.marked else ""

@@ -231,11 +231,11 @@ def tell_left_out() -> None:
 
 
 @contextlib.contextmanager
-def progress(total: int, as_json: bool) -> Iterator[Callable[[dict], None]]:
-    """Shows a progress bar, and yields the function that a run reports its events to."""
+def progress(total: int, as_json: bool, unit: str = "img") -> Iterator[Callable[[dict], None]]:
+    """Shows a progress bar of so many pieces, and yields the function that a run reports its events to."""
     from tqdm import tqdm
 
-    with tqdm(total=total, unit="img", disable=None, dynamic_ncols=True) as bar:
+    with tqdm(total=total, unit=unit, disable=None, dynamic_ncols=True) as bar:
 
         def report(event: dict) -> None:
             if as_json:
@@ -244,7 +244,10 @@ def progress(total: int, as_json: bool) -> Iterator[Callable[[dict], None]]:
             if kind == "skipped":
                 bar.total -= event["images"]
                 bar.refresh()
-            elif kind in ("image", "failed"):
+            elif kind == "clip":  # until now nobody knew how many frames it has
+                bar.total += event["images"]
+                bar.refresh()
+            elif kind == "image" or (kind == "failed" and "kind" not in event):  # clips do not count, their frames do
                 bar.update()
             if kind == "warning":
                 tqdm.write(f"Warning: {event['group']}: {event['message']}", file=sys.stderr)
@@ -275,17 +278,11 @@ def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> Non
 
 
 def list_absent(entries: Sequence[dict]) -> None:
-    """Prints the images that probably do not show the object."""
-    from cosod.inference.presence import ABSENT
-    from cosod.io.wording import hundredths, plural
+    """Prints the images, and the frames of clips, that probably do not show the object."""
+    from cosod.cli.run_summary import absent_lines
 
-    if entries:
-        # Of several consensuses an image may lack more than one object.
-        some = plural(len({entry["image"] for entry in entries}), "image is", "images are")
-        click.echo(f"{some} without the object (presence below {ABSENT:.2f}):", err=True)
-    for entry in entries:
-        of = f", {entry['consensus']}" if "consensus" in entry else ""
-        click.echo(f"  {entry['image']} (presence {hundredths(entry['presence'])}{of})", err=True)
+    for line in absent_lines(entries):
+        click.echo(line, err=True)
 
 
 def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -> None:
@@ -301,22 +298,14 @@ def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -
 
 
 def finish(summary, output: Path | str, as_json: bool) -> None:
-    """Prints the summary of a run; images that could not be used are listed and make the exit code 1."""
-    from cosod.io.wording import plural
+    """Prints the summary of a run; photos and clips that could not be used are listed and make the exit code 1."""
+    from cosod.cli.run_summary import done_line, failures
 
     facts = summary.as_dict()
     if as_json:
         facts["left_out"] = [file.as_dict() for file in left_out()]
         click.echo(json.dumps({"event": "summary", **facts}, ensure_ascii=False))
-    done = f"{plural(summary.images, 'image')} in {plural(summary.groups, 'group')}"
-    line = f"{done} done in {summary.seconds:.1f} s"
-    if summary.images:
-        line += f" ({facts['images_per_second']:.1f} images/s)"
-    if summary.skipped_groups:
-        were = "group was" if summary.skipped_groups == 1 else "groups were"
-        them = "it" if summary.skipped_groups == 1 else "them"
-        line += f"; {summary.skipped_groups} {were} finished already (--overwrite redoes {them})"
-    click.echo(f"{line}. Results in {output}", err=True)
+    click.echo(done_line(summary, output), err=True)
     list_absent(summary.absent)
     if summary.stale:
         are = "result is of a photo that is" if len(summary.stale) == 1 else "results are of photos that are"
@@ -325,4 +314,10 @@ def finish(summary, output: Path | str, as_json: bool) -> None:
             click.echo(f"  {file}", err=True)
         if (more := len(summary.stale) - SHOWN) > 0:
             click.echo(f"  and {more} more", err=True)
-    list_failed(failure["error"] for failure in summary.failed)
+    tell_left_out()
+    for line, sentences in failures(summary.failed):
+        click.echo(f"{line}:", err=True)
+        for sentence in sentences:
+            click.echo(f"  {sentence}", err=True)
+    if summary.failed:
+        raise click.exceptions.Exit(1)

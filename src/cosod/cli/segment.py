@@ -120,7 +120,7 @@ def command(
         found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups or part else []
         found += [plural(len(clips), "video clip")] if clips else []
         click.echo(f"{' and '.join(found)}; {where}", err=True)
-        with progress(total, as_json) as report:
+        with progress(total, as_json, "img" if groups else "frame") as report:
             if on_ray:
                 summary = on_ray.run(detector, identity, groups, job, report, finished)
             else:

@@ -153,12 +153,14 @@ def command(
         changed["pretrained"] = False
     chosen = recipes.load_recipe(recipe, changed)
 
+    from cosod.inference.cpu_fusion import prefer_kept_memory
     from cosod.training.loop import train
     from cosod.training.run import TrainingJob
 
     start = Path(backbone) if backbone not in (None, "none") else None
     read = [recipe, hold_out, start, machine["images"], *map(place_of, data)]
     guard_run(output, [*read, *weights_files(machine["init"])], machine["replay"])
+    prefer_kept_memory()
     weights = train(TrainingJob(chosen, data, output, start, progress=not quiet, **machine))
     click.echo(f"Weights in {weights}; use them with: {use_of(weights)}", err=True)
 

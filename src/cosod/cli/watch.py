@@ -10,7 +10,7 @@ import click
 
 from cosod.cli.apply import load_consensuses, open_for, split_consensuses, tell_absent
 from cosod.cli.one_file import refuse_file_name
-from cosod.cli.options import finish, map_options
+from cosod.cli.options import finish, map_options, note_left_out
 from cosod.cli.parameters import PathOrURL, threshold_value
 from cosod.io.wording import hundredths
 
@@ -110,6 +110,8 @@ def command(
         watch(watched, every, idle, once, looked, stop)
     total.failed = list(watched.failed.values())
     total.stale = [str(file) for file in watched.stale()]
+    for file in watched.left_out:
+        note_left_out(file)
     finish(total, output, as_json)
 
 

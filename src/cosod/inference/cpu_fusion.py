@@ -159,8 +159,8 @@ def prefer_kept_memory() -> bool:
     """Configures the C library to keep freed memory for later allocations; returns whether it was possible.
 
     A network allocates and frees megabytes a hundred times in a forward pass. With the defaults of glibc, each time
-    costs system calls and page faults, a tenth of the whole time on two cores. The setting applies to the whole
-    process, so that only programs should change it, such as the command line.
+    costs system calls and page faults, a tenth of the whole time on two cores and more in training. The setting applies
+    to the whole process, so that only programs should change it, such as the command line.
     """
     import ctypes
 

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,13 +34,14 @@ def shortened_path(name: str) -> str:
 
 
 def printable(name: str) -> str:
-    """Returns a name for pictures and figures, with a mark in place of each byte that is not UTF-8.
+    """Returns a name for pictures and figures, with a mark in place of each byte that is not UTF-8, and of line breaks
+    and other control characters, which fonts cannot draw.
 
     Example:
         >>> printable("caf\\udce9")
         'caf\ufffd'
     """
-    return os.fsencode(name).decode("utf-8", "replace")
+    return re.sub(r"[\x00-\x1f\x7f]", "\ufffd", os.fsencode(name).decode("utf-8", "replace"))
 
 
 @contextlib.contextmanager

@@ -91,13 +91,15 @@ def results_in(folder: Path) -> Results | None:
         verbs[_verb(record)] = None
     files = []
     if (folder / "albums.json").is_file():
-        files = ["albums.jpg"]
+        files = ["albums.jpg", "albums.json"]
         verbs["group"] = None
         folders |= dict.fromkeys(("leftovers", "results"))
     if "segment" in verbs:
         folders |= dict.fromkeys(("masks", "overlays"))
+        files.append("manifest.json")
     if "thumbnails" in verbs:
         folders["labels"] = None
+        files.append("coco.json")
     return Results(tuple(verbs), folders, files)
 
 

@@ -68,7 +68,10 @@ def find_groups(
     kinds = [kind(p) for p in paths]
     found: list[tuple[str, list[Path]]] = []
     if None in kinds:
-        raise InputError(f"{paths[kinds.index(None)]}: no such file or folder; check the path")
+        missing = paths[kinds.index(None)]
+        link = not is_remote(missing) and missing.is_symlink()
+        what = "a link to a file that does not exist" if link else "no such file or folder"
+        raise InputError(f"{missing}: {what}; check the path")
     entered, left_out = set(excluded), []
     unread: list[LeftOut] = []
     for path, k in zip(paths, kinds, strict=True):
@@ -81,10 +84,10 @@ def find_groups(
         found.insert(0, (name or "images", files))
     for folder, verbs in left_out:
         on_results(folder, verbs)
-    if not found:
-        raise InputError(_nothing_in(paths, left_out, unread))
     for file in unread:
         on_left_out(file)
+    if not found:
+        raise InputError(_nothing_in(paths, left_out, unread))
     names = unique_names([shortened_path(name) for name, _ in found], reserved)
     groups = []
     for name, (_, images) in zip(names, found, strict=True):

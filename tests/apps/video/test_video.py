@@ -90,11 +90,9 @@ def test_odd_sizes_are_written_and_read(tmp_path):
 
 
 def test_bad_clips(tmp_path, clip):
-    (tmp_path / "text.mp4").write_text("no video")
-    (tmp_path / "empty.mp4").write_bytes(b"")
-    (tmp_path / "cut.mp4").write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])  # its index is at the end
-    for name in ("text.mp4", "empty.mp4", "cut.mp4", "missing.mp4"):
-        with pytest.raises(InputError, match=name):
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "gone.mp4")
+    for name, why in (("missing.mp4", "no such video"), ("link.mp4", "a link to a file that does not exist")):
+        with pytest.raises(InputError, match=f"{name}: {why}"):
             Clip(tmp_path / name)
     with pytest.raises(InputError, match="over the limit"):
         Clip(clip, max_pixels=100)
@@ -110,13 +108,56 @@ def test_command_writes_maps_and_an_overlay_video_and_reports_bad_clips(tmp_path
     assert lines[-1]["images"] == 4 and [f["group"] for f in lines[-1]["failed"]] == ["bad"]
     assert sorted(p.name for p in (out / "apple").iterdir()) == [f"{n:06d}.png" for n in range(1, 5)]
     assert len(list(Clip(out / "overlays" / "apple.mp4").frames())) == 4
+    assert (lines[-1]["clips"], lines[-1]["frames"]) == (1, 4)
     assert run("segment", good, *options) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["skipped_groups"] == 1
+    shown = capsys.readouterr()
+    last = json.loads(shown.out.splitlines()[-1])
+    assert (last["skipped_groups"], last["skipped_clips"]) == (1, 1)
+    assert "1 clip was finished already" in shown.err
+
+
+def test_the_summary_speaks_of_frames_and_clips(tmp_path, moving, capsys):
+    one, two = (write_clip(tmp_path / f"{n}.mp4", moving[0][:n]) for n in (1, 2))
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(2):
+        cv2.imwrite(str(photos / f"{number}.png"), moving[0][number][..., ::-1])
+    options = ["-o", tmp_path / "out", "--size", 64]
+    assert run("segment", one, *options) == 0
+    shown = capsys.readouterr().err
+    assert "1 frame of 1 clip done" in shown and " frames/s)" in shown and "image" not in shown
+    assert run("segment", one, two, photos, *options) == 0
+    assert "2 images in 1 group and 2 frames of 1 clip done" in capsys.readouterr().err
+    assert run("segment", one, two, photos, *options) == 0
+    assert "1 group and 2 clips were finished already (--overwrite redoes them)" in capsys.readouterr().err
+    (tmp_path / "bad.mp4").write_text("no video")
+    assert run("segment", tmp_path / "bad.mp4", "-o", tmp_path / "new", "--size", 64) == 1
+    shown = capsys.readouterr().err
+    assert "0 frames of 0 clips done" in shown and "1 clip could not be read:" in shown and "Results in" not in shown
+
+
+def test_frames_without_the_object_are_named_and_left_blank(tmp_path, moving, capsys):
+    rng = np.random.default_rng(3)
+    bare = [rng.integers(0, 256, moving[0][0].shape, np.uint8) for _ in range(3)]
+    clip = write_clip(tmp_path / "apple.mp4", [*moving[0][:6], *bare])
+    options = ["-o", tmp_path / "out", "--size", 128, "--absent", "blank"]
+    assert run("segment", clip, *options, "--json") == 0
+    shown = capsys.readouterr()
+    events = [json.loads(line) for line in shown.out.splitlines()]
+    presence = [event["presence"] for event in events if event["event"] == "image"]
+    assert min(presence[:6]) > 0.5 > max(presence[6:])
+    assert [entry["frame"] for entry in events[-1]["absent"]] == [7, 8, 9]
+    assert f"3 frames are without the object (presence below 0.50):\n  {clip}: 7 to 9" in shown.err
+    assert all(cv2.imread(str(tmp_path / "out" / "apple" / f"00000{n}.png")).max() == 0 for n in (7, 8, 9))
+    assert cv2.imread(str(tmp_path / "out" / "apple" / "000001.png")).max() > 0
+    assert run("segment", clip, *options) == 0  # finished, and told again
+    assert "3 frames are without the object" in capsys.readouterr().err
 
 
 def test_a_clip_that_breaks_off_is_done_as_far_as_it_goes(tmp_path, moving, capsys):
     whole = write_clip(tmp_path / "whole.avi", moving[0] * 2, codec="MJPG")
     (tmp_path / "cut.avi").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     assert run("segment", tmp_path / "cut.avi", "-o", tmp_path / "out", "--size", 64) == 1
-    assert "breaks off after" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "breaks off after" in shown and "1 clip was read, but not without faults:" in shown
     assert len(list((tmp_path / "out" / "cut").iterdir())) > 4

@@ -59,14 +59,8 @@ def test_one_graph_is_for_all_sizes_of_a_network_that_keeps_proportions(backend,
     assert len(archives(cache, backend)) == 1
 
 
-@pytest.mark.parametrize("name", ["gconet", "gconet_plus_released", "ssnm_reference"])
-def test_other_networks(name):
-    check_parity(name, "openvino", 3)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ENGINES)
 @pytest.mark.parametrize("name", ["gconet", "gconet_plus_released", "gconet_plus_refined", "ssnm", "ssnm_reference"])
+@pytest.mark.parametrize("backend", ["openvino", pytest.param("onnxruntime", marks=pytest.mark.slow)])
 def test_every_network(name, backend):
     for number in (1, 5):
         check_parity(name, backend, number)

@@ -48,7 +48,7 @@ def test_groups_of_one_image_are_left_out_with_a_warning(tmp_path):
 
 def test_one_group_or_none_is_refused(tmp_path):
     make_set(tmp_path / "a", sizes=(3,))
-    with pytest.raises(InputError, match="has 1 groups of two or more images"):
+    with pytest.raises(InputError, match="has 1 group of two or more images"):
         read_groups(str(tmp_path / "a"))
     make_set(tmp_path / "b")
     flat = tmp_path / "flat"

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from cosod.apps.video.encoding import even, quiet, writer
+from cosod.apps.video.not_video import why_not_video
 from cosod.errors import InputError
 from cosod.io.file_names import text_path
 from cosod.io.image_formats import VIDEO_SUFFIXES
@@ -48,7 +49,8 @@ class Clip:
         self.path = Path(path)
         self.times: list[float] = []
         if not self.path.is_file():
-            raise InputError(f"{self.path}: no such video; check the path")
+            what = "a link to a file that does not exist" if self.path.is_symlink() else "no such video"
+            raise InputError(f"{self.path}: {what}; check the path")
         self.rate, self.promised = self._facts(max_pixels)
 
     def frames(self) -> Iterator[np.ndarray]:
@@ -121,10 +123,7 @@ class Clip:
             capture = cv2.VideoCapture(str(name), cv2.CAP_FFMPEG)
         try:
             if not capture.isOpened():
-                raise InputError(
-                    f"{self.path}: cannot be opened as video (damaged, cut off, or of a codec that is not here); "
-                    "convert it to MP4 with H.264"
-                )
+                raise InputError(f"{self.path}: cannot be opened as video: {why_not_video(self.path)}")
             capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # phones store the rotation as metadata
             yield capture
         finally:

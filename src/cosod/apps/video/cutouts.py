@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from cosod.apps.cutout.backgrounds import background
 from cosod.apps.cutout.cutout import cut_out_noted
 from cosod.apps.cutout.job import WEBP_LIMIT, CutoutJob, save_cutout
 from cosod.apps.resumable import EventListener
 from cosod.apps.video.clips import Clip
 from cosod.apps.video.job import Make
+from cosod.apps.video.segment import FrameMap
 from cosod.errors import InputError
 
 
@@ -39,6 +38,10 @@ class CutoutTask:
         return self.job.overwrite
 
     @property
+    def absent(self) -> str:
+        return self.job.options.absent
+
+    @property
     def verb(self) -> str:
         return self.job.verb
 
@@ -56,14 +59,15 @@ class CutoutTask:
         notes: Counter[str] = Counter()
         done = 0
 
-        def make(number: int, frame: np.ndarray, saliency: np.ndarray) -> dict:
+        def make(number: int, found: FrameMap) -> dict:
             nonlocal done
-            result = cut_out_noted(frame, saliency, options)
+            result = cut_out_noted(found.frame, found.saliency, options, found.presence)
             if self.job.format == "webp" and max(result.pixels.shape) > WEBP_LIMIT:
                 raise InputError(f"{clip.path}: over WebP's {WEBP_LIMIT} pixels a side; give --format png")
             file = self.output / name / f"{number:06d}.{self.job.format}"
             save_cutout(result.pixels, file)
-            notes.update(result.notes)
+            if not result.absent:  # these the summary names
+                notes.update(result.notes)
             done = number
             return {"file": str(file)}
 

@@ -6,20 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
 
+from cosod.apps.absence import is_absent
 from cosod.apps.preflight import check_places
 from cosod.apps.resumable import EventListener, Unit, UnitRecord
 from cosod.apps.segment.job import RESERVED, VERB, SegmentJob
 from cosod.apps.stale import real_path
-from cosod.apps.summary import Summary
+from cosod.apps.summary import CLIP, PART, Summary
 from cosod.apps.video.clips import Animation, Clip, is_clip, open_clip
 from cosod.apps.video.encoding import even, even_times, shortcomings, writer
 from cosod.apps.video.opencv_probe import damaged_frames
-from cosod.apps.video.segment import learn, maps
+from cosod.apps.video.segment import FrameMap, learn, maps
 from cosod.apps.video.smoothing import Smoothing
 from cosod.errors import InputError
 from cosod.inference.detector import Detector
@@ -28,8 +29,8 @@ from cosod.io.photo_groups import Group, unique_names
 from cosod.io.run_records import file_states, fingerprint, record_of, refuse_foreign
 from cosod.postprocess.render import overlay, save_image, to_8bit
 
-#: Function of the number of a frame (from 1), the frame and its map, which returns values for the event of the frame.
-Make = Callable[[int, np.ndarray, np.ndarray], dict]
+#: Function of the number of a frame (from 1) and what is found in it, which returns values for the event of the frame.
+Make = Callable[[int, FrameMap], dict]
 #: Number of damaged frames that a message lists.
 _SHOWN = 5
 
@@ -39,7 +40,8 @@ class ClipTask(Protocol):
 
     Attributes:
         output: folder of the results.
-        overwrite: whether finished clips are processed again.
+        overwrite: redo clips that are finished already.
+        absent: what is done with frames that do not show the object, see :data:`cosod.apps.absence.ABSENT_KINDS`.
     """
 
     @property
@@ -47,6 +49,9 @@ class ClipTask(Protocol):
 
     @property
     def overwrite(self) -> bool: ...
+
+    @property
+    def absent(self) -> str: ...
 
     @property
     def verb(self) -> str:
@@ -77,6 +82,10 @@ class SegmentTask:
     def overwrite(self) -> bool:
         return self.job.overwrite
 
+    @property
+    def absent(self) -> str:
+        return self.job.absent
+
     def facts(self) -> object:
         return list(self.job.facts.values())
 
@@ -91,9 +100,12 @@ class SegmentTask:
         with contextlib.ExitStack() as stack:
             video = None
 
-            def make(number: int, frame: np.ndarray, saliency: np.ndarray) -> dict:
+            def make(number: int, found: FrameMap) -> dict:
                 nonlocal video
                 told, save = {}, self.job.save
+                frame, saliency, _ = found
+                if self.absent == "blank" and is_absent(found.presence, self.absent):
+                    saliency = np.zeros_like(saliency)
                 mask = self.job.mask(saliency, frame) if {"masks", "overlays"} & set(save) else None
                 for kind, picture in (("maps", saliency), ("masks", mask)):
                     if kind in save:
@@ -168,11 +180,11 @@ def run_clips(
     task = _task(job)
     check_places(clip_targets(task, clips, groups), groups, clips)
     for name, path in zip(clip_names(clips, groups), clips, strict=True):
-        unit = Unit(name, report)
+        unit = Unit(name, report, clip=True)
         try:
             _do_clip(detector, model, path, task, unit)
         except InputError as error:
-            unit.fail(path, error)
+            unit.fail(path, error, kind=CLIP)
         summary += unit.summary
     summary.seconds = time.monotonic() - start
     return summary
@@ -193,11 +205,12 @@ def _do_clip(detector: Detector, model: str, path: Path, task: ClipTask, unit: U
     )
     if not unit.pending([record], images=0):
         return
-    frames, faults = _make_clip(detector, clip, task, unit)
-    for fault in faults:
-        unit.fail(path, f"{path}: {fault}")
-    facts = {"frames": frames, "detector": detector.options.plain(), "photos": _photos(task, name, path, frames)}
-    unit.finish(frames, [facts])
+    made = _make_clip(detector, clip, task, unit)
+    for fault in made.faults:
+        unit.fail(path, f"{path}: {fault}", kind=PART)
+    photos = _photos(task, name, path, made.frames)
+    facts = {"frames": made.frames, "detector": detector.options.plain(), "photos": photos, "absent": made.absent}
+    unit.finish(made.frames, [facts])
 
 
 def _task(job: SegmentJob | ClipTask) -> ClipTask:
@@ -215,22 +228,42 @@ def _photos(task: ClipTask, name: str, path: Path, frames: int) -> dict[str, dic
     return found
 
 
-def _make_clip(detector: Detector, clip: Clip, task: ClipTask, unit: Unit) -> tuple[int, list[str]]:
-    """Processes a clip; returns the number of processed frames, and its defects, one sentence each."""
+class _Made(NamedTuple):
+    """What was made of a clip.
+
+    Attributes:
+        frames: how many frames were done.
+        faults: what is wrong with the clip: a sentence each.
+        absent: the frames without the object, as in a :class:`~cosod.apps.summary.Summary`.
+    """
+
+    frames: int
+    faults: list[str]
+    absent: list[dict]
+
+
+def _make_clip(detector: Detector, clip: Clip, task: ClipTask, unit: Unit) -> _Made:
+    """Processes a clip."""
     # Meanwhile another process looks for damage, which FFmpeg reports on standard error only.
     looking = contextlib.nullcontext(lambda: []) if isinstance(clip, Animation) else damaged_frames(clip.path)
     with looking as damaged:
         learned = learn(clip, detector)
         unit.tell("clip", images=learned.frames)
         unit.begin()  # not earlier, so that the results of an earlier run remain if the clip cannot be read
-        done = 0
+        done, absent = 0, []
         with task.opened(clip, unit.name, unit.report) as make:
-            found = maps(clip, detector, learned.consensus, Smoothing())
-            for done, (frame, saliency) in enumerate(found, start=1):
-                facts = make(done, frame, saliency)
+            for done, found in enumerate(maps(clip, detector, learned.consensus, Smoothing()), start=1):
+                facts = make(done, found)
                 if done <= len(clip.times):
                     facts["time"] = round(clip.times[done - 1], 3)
-                facts["share"] = round(float((saliency > 0.5).mean()), 4)
+                gone = is_absent(found.presence, task.absent)
+                blank = gone and task.absent == "blank"
+                facts["share"] = 0.0 if blank else round(float((found.saliency > 0.5).mean()), 4)
+                if found.presence is not None:
+                    facts["presence"] = round(found.presence, 4)
+                if gone:
+                    where = {"group": unit.name, "image": str(clip.path), "frame": done}
+                    absent.append(where | {"presence": facts["presence"]})
                 unit.tell("image", image=f"{clip.path}#{done}", **facts)
         faults = []
         if clip.promised > done * 1.02 + 1 or (isinstance(clip, Animation) and clip.promised > done):
@@ -243,7 +276,7 @@ def _make_clip(detector: Detector, clip: Clip, task: ClipTask, unit: Unit) -> tu
                 f"{len(broken)} of {done} frames are damaged (number {numbers}), which may spoil the results of these "
                 "and of those that follow; get a whole copy of the file"
             )
-    return done, faults
+    return _Made(done, faults, absent)
 
 
 def _stem(number: int) -> str:

@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -32,6 +33,20 @@ class Learned:
 
     consensus: GroupConsensus
     frames: int
+
+
+class FrameMap(NamedTuple):
+    """What is found in a frame.
+
+    Attributes:
+        frame: the frame, RGB uint8 ``(H, W, 3)``.
+        saliency: its map, float32 ``(H, W)`` in [0, 1].
+        presence: probability that the frame shows the object; None where the network does not know it.
+    """
+
+    frame: np.ndarray
+    saliency: np.ndarray
+    presence: float | None
 
 
 def segment_video(
@@ -65,8 +80,8 @@ def segment_video(
     options = Smoothing(smoothing)
     clip = open_clip(path, detector.max_pixels)
     consensus = consensus or learn(clip, detector, sample).consensus
-    for _, saliency in maps(clip, detector, consensus, options):
-        yield saliency
+    for found in maps(clip, detector, consensus, options):
+        yield found.saliency
 
 
 def learn(clip: Clip, detector: Detector, sample: int = SAMPLE) -> Learned:
@@ -86,22 +101,21 @@ def learn(clip: Clip, detector: Detector, sample: int = SAMPLE) -> Learned:
             raise InputError(f"{clip.path}: {error}") from error
 
 
-def maps(
-    clip: Clip, detector: Detector, consensus: GroupConsensus, options: Smoothing
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def maps(clip: Clip, detector: Detector, consensus: GroupConsensus, options: Smoothing) -> Iterator[FrameMap]:
     """Yields each frame with its smoothed map, at the frame's own size.
 
     Example:
-        >>> for frame, saliency in maps(clip, detector, consensus, Smoothing()):  # doctest: +SKIP
-        ...     print(saliency.mean())
+        >>> for found in maps(clip, detector, consensus, Smoothing()):  # doctest: +SKIP
+        ...     print(found.presence, found.saliency.mean())
     """
     smoother = Smoother(options)
     for frames in batched(clip.frames(), detector.batch):
         small = [shrink(frame, detector.shape(*frame.shape[:2])) for frame in frames]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UniformImageWarning)  # clips often begin and end with black frames
-            found = list(detector.apply(consensus, small))
-        for index, saliency in found:
-            height, width = frames[index].shape[:2]
-            saliency = smoother(small[index], saliency)
-            yield frames[index], cv2.resize(saliency, (width, height), interpolation=cv2.INTER_LINEAR).clip(0, 1)
+            found = [(result, result.map) for result in detector.results(small, None, [consensus])]
+        for result, saliency in found:
+            frame = frames[result.index]
+            saliency = smoother(small[result.index], saliency)
+            saliency = cv2.resize(saliency, frame.shape[1::-1], interpolation=cv2.INTER_LINEAR).clip(0, 1)
+            yield FrameMap(frame, saliency, result.presence)

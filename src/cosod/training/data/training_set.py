@@ -16,6 +16,7 @@ from cosod.datasets.catalogue import known
 from cosod.datasets.coco import Picture, find_images, read_instances
 from cosod.errors import ImageError, InputError, nearest
 from cosod.io.images import image_size
+from cosod.io.wording import plural
 from cosod.training.config.sections import GroupSampling
 from cosod.training.data.keyed_rng import KeyedRNG
 
@@ -180,7 +181,8 @@ def read_groups(where: str) -> tuple[str, dict[str, Pairs]]:
     if single := sorted(set(found.groups) - set(groups)):
         warnings.warn(f"{where}: left out, of fewer than two images: {', '.join(single)}", stacklevel=2)
     if len(groups) < 2:
-        raise InputError(f"{where} has {len(groups)} groups of two or more images; training needs at least two groups")
+        count = plural(len(groups), "group")
+        raise InputError(f"{where} has {count} of two or more images; at least two groups are needed")
     return name or found.name, {group: groups[group] for group in sorted(groups, key=_natural)}
 
 

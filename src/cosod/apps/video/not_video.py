@@ -1,0 +1,113 @@
+"""Why a file cannot be opened as video, as far as its first bytes and the table of its container tell."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+#: What is said where nothing better is known.
+UNKNOWN = "it is damaged, cut off, or of a codec that is not available here; convert it to MP4 with H.264"
+_SOUND_ONLY = "it has sound but no pictures; give a file with pictures"
+#: First bytes of a file -> why it is no video.
+_STARTS = {
+    b"ID3": _SOUND_ONLY,
+    b"\xff\xfb": _SOUND_ONLY,
+    b"\xff\xf1": _SOUND_ONLY,
+    b"\xff\xf9": _SOUND_ONLY,
+    b"fLaC": _SOUND_ONLY,
+    b"#!AMR": _SOUND_ONLY,
+    b"%PDF": "it is a PDF document; give the video itself",
+    b"PK\x03\x04": "it is an archive; unpack it first",
+    b"Rar!": "it is an archive; unpack it first",
+    b"7z\xbc\xaf": "it is an archive; unpack it first",
+    b"\x1f\x8b": "it is an archive; unpack it first",
+}
+#: Start of a container, the marks of pictures in it, and those of sound.
+_MARKS = (
+    (b"RIFF", (b"vids", b"vidc"), (b"auds", b"WAVE")),
+    (b"OggS", (b"\x80theora", b"OVP80", b"\x01video"), (b"vorbis", b"OpusHead", b"Speex", b"\x7fFLAC")),
+    (b"\x1aE\xdf\xa3", (b"V_",), (b"A_",)),
+    (
+        b"\x30\x26\xb2\x75",  # ASF, the container of WMV and WMA
+        (b"\xc0\xef\x19\xbc\x4d\x5b\xcf\x11",),
+        (b"\x40\x9e\x69\xf8\x4d\x5b\xcf\x11",),
+    ),
+)
+#: Bytes that the tables of containers are looked for in.
+_HEAD, _TABLE = 1 << 16, 64 << 20
+#: Types of the boxes that MP4 and QuickTime files begin with.
+_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+
+
+def why_not_video(path: Path) -> str:
+    """Returns why a file cannot be opened as video, and what to do: the end of a sentence.
+
+    Args:
+        path: a file that no decoder opens.
+
+    Example:
+        >>> why_not_video(Path("empty.mp4"))  # doctest: +SKIP
+        'it is empty; copy or download it again'
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            return _why(file, head) or UNKNOWN
+    except PermissionError:
+        return "it may not be read; check its permissions"
+    except OSError as error:
+        return f"it cannot be read ({error.strerror or error}); check the file and the disk"
+
+
+def _why(file: BinaryIO, head: bytes) -> str | None:
+    if not head:
+        return "it is empty; copy or download it again"
+    if not any(head):
+        return "its beginning is all zeros, as in an unfinished download; copy or download it again"
+    if head[4:8] in _BOXES:
+        return _why_mp4(file)
+    for start, pictures, sound in _MARKS:
+        if head.startswith(start):
+            has_sound, has_pictures = (any(mark in head for mark in marks) for marks in (sound, pictures))
+            return _SOUND_ONLY if has_sound and not has_pictures else None
+    for start, why in _STARTS.items():
+        if head.startswith(start):
+            return why
+    beginning = head[:1024].lstrip().lower()
+    if beginning.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return "it is a web page, as is saved when a download fails; download the video itself"
+    return "it is a text file; give the video itself" if _is_text(head[:1024]) else None
+
+
+def _why_mp4(file: BinaryIO) -> str | None:
+    """Returns why an MP4 or QuickTime file cannot be opened: its table of tracks is missing, or names sound alone."""
+    for kind, size in _boxes(file):
+        if kind in (b"moov", b"moof"):
+            table = file.read(min(size, _TABLE))
+            return _SOUND_ONLY if b"soun" in table and b"vide" not in table else None
+    return "its table of frames is missing, so it was cut off or is still being written; copy it again when it is done"
+
+
+def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Yields type and size of the outer boxes of an MP4 file, which stands at the start of the content of each."""
+    end = file.seek(0, 2)
+    place = 0
+    while place + 8 <= end:
+        file.seek(place)
+        header = file.read(16)
+        size, used = int.from_bytes(header[:4], "big"), 8
+        if size == 1:  # the size stands in the next eight bytes
+            size, used = int.from_bytes(header[8:16], "big"), 16
+        elif size == 0:  # to the end of the file
+            size = end - place
+        if size < used:
+            return
+        file.seek(place + used)
+        yield header[4:8], size - used
+        place += size
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether the first bytes of a file are text; a character may be cut at their end."""
+    text = start.decode("utf-8", "ignore")
+    whole = len(text.encode()) >= len(start) - 3
+    return whole and all(character.isprintable() or character in "\t\r\n\f\ufeff" for character in text)

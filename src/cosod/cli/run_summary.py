@@ -1,0 +1,114 @@
+"""The last lines of a run: how much was done, in the words of what it was done with, and what could not be read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from cosod.apps.summary import CLIP, PART, Summary
+from cosod.inference.presence import ABSENT
+from cosod.io.wording import hundredths, plural
+
+#: Ranges of frames of a clip that are named.
+MOST_RANGES = 10
+
+
+def done_line(summary: Summary, place: object) -> str:
+    """Returns the line that says what a run did, and where its results are.
+
+    Args:
+        summary: summary of the run.
+        place: file or folder of the results.
+
+    Example:
+        >>> done_line(Summary(groups=1, images=9, clips=1, frames=9, seconds=3.0), "out")
+        '9 frames of 1 clip done in 3.0 s (3.0 frames/s). Results in out'
+    """
+    kinds = [failure.get("kind") for failure in summary.failed]
+    of_clips = summary.clips + summary.skipped_clips or CLIP in kinds or PART in kinds
+    groups, skipped = summary.groups - summary.clips, summary.skipped_groups - summary.skipped_clips
+    of_photos = groups + skipped or None in kinds or not of_clips
+    done, units = [], []
+    if of_photos:
+        done.append(f"{plural(summary.images - summary.frames, 'image')} in {plural(groups, 'group')}")
+        units.append("images")
+    if of_clips:
+        done.append(f"{plural(summary.frames, 'frame')} of {plural(summary.clips, 'clip')}")
+        units.append("frames")
+    line = f"{' and '.join(done)} done in {summary.seconds:.1f} s"
+    if summary.images:
+        line += f" ({summary.as_dict()['images_per_second']:.1f} {' and '.join(units)}/s)"
+    if summary.skipped_groups:
+        counts = ((skipped, "group"), (summary.skipped_clips, "clip"))
+        finished = " and ".join(plural(count, noun) for count, noun in counts if count)
+        were, them = ("was", "it") if summary.skipped_groups == 1 else ("were", "them")
+        line += f"; {finished} {were} finished already (--overwrite redoes {them})"
+    there = summary.groups or summary.skipped_groups
+    return f"{line}. Results in {place}" if there else f"{line}. Nothing was written to {place}"
+
+
+def absent_lines(entries: Sequence[Mapping]) -> Iterator[str]:
+    """Yields the lines that name images, and frames of clips, that probably do not show the object.
+
+    Args:
+        entries: ``absent`` of a :class:`~cosod.apps.summary.Summary`.
+
+    Example:
+        >>> frames = [{"image": "a.mp4", "frame": number, "presence": 0.1} for number in (3, 4, 5, 9)]
+        >>> print("\n".join(absent_lines(frames)))
+        4 frames are without the object (presence below 0.50):
+          a.mp4: 3 to 5, 9
+    """
+    photos = [entry for entry in entries if "frame" not in entry]
+    if photos:
+        # Of several consensuses an image may lack more than one object.
+        some = plural(len({entry["image"] for entry in photos}), "image is", "images are")
+        yield f"{some} without the object (presence below {ABSENT:.2f}):"
+    for entry in photos:
+        of = f", {entry['consensus']}" if "consensus" in entry else ""
+        yield f"  {entry['image']} (presence {hundredths(entry['presence'])}{of})"
+    clips: dict[str, list[int]] = {}
+    for entry in entries:
+        if "frame" in entry:
+            clips.setdefault(entry["image"], []).append(entry["frame"])
+    if clips:
+        some = plural(sum(map(len, clips.values())), "frame is", "frames are")
+        yield f"{some} without the object (presence below {ABSENT:.2f}):"
+    for clip, numbers in clips.items():
+        yield f"  {clip}: {ranges(numbers)}"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Returns rising numbers in words, with those that follow each other as ranges; of many ranges, the first ones.
+
+    Example:
+        >>> ranges([1, 3, 4, 7, 8, 9])
+        '1, 3, 4, 7 to 9'
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    words = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs[:MOST_RANGES]]
+    return ", ".join(words) + (", ..." if len(runs) > MOST_RANGES else "")
+
+
+def failures(failed: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """Yields for each kind of failure its headline, and a sentence for each failure.
+
+    Args:
+        failed: ``failed`` of a :class:`~cosod.apps.summary.Summary`.
+
+    Example:
+        >>> for line, sentences in failures([{"image": "a.mp4", "error": "a.mp4: is empty", "kind": "clip"}]):
+        ...     print(line, sentences)
+        1 clip could not be read ['a.mp4: is empty']
+    """
+    of = {kind: [entry for entry in failed if entry.get("kind") == kind] for kind in (None, CLIP, PART)}
+    if entries := of[None]:
+        yield f"{plural(len(entries), 'image')} could not be read", [entry["error"] for entry in entries]
+    if entries := of[CLIP]:
+        yield f"{plural(len(entries), 'clip')} could not be read", [entry["error"] for entry in entries]
+    if entries := of[PART]:
+        count = len({entry["image"] for entry in entries})  # two things may be wrong with a clip
+        sentences = [entry["error"] for entry in entries]
+        yield f"{plural(count, 'clip was', 'clips were')} read, but not without faults", sentences
