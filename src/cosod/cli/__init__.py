@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:
-        _explain_dash(error, arguments)
+        error = _with_dash_explained(error, arguments)
         error.show()
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
@@ -100,12 +100,14 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _explain_dash(error: click.ClickException, arguments: list[str]) -> None:
-    """Adds to the error of an unknown option how a file is given whose name begins with a dash."""
+def _with_dash_explained(error: click.ClickException, arguments: list[str]) -> click.ClickException:
+    """Adds to the error of an unknown option how to give a file whose name begins with a dash."""
     if isinstance(error, click.NoSuchOption):
         names = [a for a in arguments if a.startswith("-") and os.path.lexists(a)]
         if names:
-            error.message += f" The file {names[0]} is given as ./{names[0]}."
+            said = f"{error.format_message()} The file {names[0]} is given as ./{names[0]}."
+            return click.UsageError(said, error.ctx)
+    return error
 
 
 #: Errors of an output that takes no more.
