@@ -33,9 +33,9 @@ def test_no_module_needs_torchvision_or_timm():
 
 PUBLIC_NAMES = """
 import sys
-import cosod, cosod.evaluation
-for module in (cosod, cosod.evaluation):
-    assert set(module.__all__) <= set(dir(module))
+import cosod, cosod.evaluation, cosod.io
+for module in (cosod, cosod.evaluation, cosod.io):
+    assert sorted(module.__all__) == dir(module)
 assert "torch" not in sys.modules
 for module in (cosod, cosod.evaluation):
     for name in module.__all__:

@@ -1,8 +1,11 @@
 """Co-salient object detection: find the object that a group of photos shares, at the pixel.
 
->>> import cosod
->>> detector = cosod.load()
->>> maps = detector.segment(["mug1.jpg", "mug2.jpg", "mug3.jpg"])
+::
+
+    import cosod
+
+    detector = cosod.load()
+    maps = detector.segment(["mug1.jpg", "mug2.jpg", "mug3.jpg"])
 """
 
 import importlib
@@ -61,5 +64,5 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    """The public names, for completion: what has not been imported yet is listed too."""
-    return sorted({*globals(), *__all__})
+    """Returns the public names, for completion, including those that are not imported yet."""
+    return sorted(__all__)

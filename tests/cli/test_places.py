@@ -3,17 +3,11 @@
 import json
 
 import pytest
-from PIL import Image
 
-from tests.apps.made import scene
+from tests.apps.made import photo
 from tests.cli.command_line import cosod, files
 
 SMALL = ["--working-size", 64]
-
-
-def photo(path, seed=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(scene(60, 80, (36 + 4 * seed, 30), 15, seed)[0]).save(path)
 
 
 def test_results_inside_the_photos_are_left_out_and_said(tmp_path, capsys):

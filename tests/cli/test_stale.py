@@ -4,18 +4,12 @@ import json
 import os
 
 import pytest
-from PIL import Image
 
-from tests.apps.made import scene
+from tests.apps.made import photo
 from tests.cli.command_line import cosod, files
 
 FAST = {"segment": ["--size", 64], "cutout": ["--working-size", 64, "--method", "alpha"]}
 FAST["thumbnails"] = ["--working-size", 64]
-
-
-def photo(path, seed=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(scene(60, 80, (30 + 4 * seed, 30), 15, seed)[0]).save(path)
 
 
 @pytest.fixture

@@ -8,18 +8,12 @@ import sys
 import time
 
 import pytest
-from PIL import Image
 
-from tests.apps.made import scene
+from tests.apps.made import photo
 from tests.cli.command_line import cosod, files
 from tests.cli.test_inputs_are_kept import refused
 
 FAST = ["--every", 0.1, "--once", "--size", 64]
-
-
-def photo(path, seed=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(scene(60, 80, (36 + 4 * (seed % 4), 30), 15, seed)[0]).save(path)
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
-"""Drawn groups with outliers among them."""
+"""Drawn groups with outliers among them, and their features."""
 
 import numpy as np
+
+from cosod.inference.feature_cache import EncodedGroup
+from cosod.io.prefetch import Inputs
 
 
 def scene(i):
@@ -17,3 +20,9 @@ def scene(i):
 
 def scenes(n):
     return [scene(i) for i in range(n)]
+
+
+def encoded(detector, images, on_error=None):
+    """The features of images as a detector's pipeline has them."""
+    inputs = Inputs(images, detector.size, detector.max_pixels, on_error)
+    return EncodedGroup(inputs, detector.forward.encode, detector.batch, detector.options.feature_bytes)

@@ -7,13 +7,11 @@ import torch
 from cosod.errors import ImageError, InputError
 from cosod.inference import group_consensus
 from cosod.inference.detector import Detector
-from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import _Gathered, shared, shared_with_marks
 from cosod.inference.presence import Calibration, pooled, similarity
 from cosod.inference.reference_sampling import ReferenceSampling, sampled
-from cosod.io.prefetch import Inputs
 from cosod.models.base import Features
-from tests.inference.scenes import scenes
+from tests.inference.scenes import encoded, scenes
 from tests.models.lively import lively
 
 CALIBRATION = Calibration(slope=20.0, offset=-10.0, few=0.5)
@@ -35,12 +33,6 @@ def detector(network, sampling=None, calibration=None, **options):
     found = Detector(network, "cpu", size=64, sampling=sampling, **options)
     found.pipeline.calibration = calibration
     return found
-
-
-def encoded(of, images, on_error=None):
-    return EncodedGroup(
-        Inputs(images, of.size, of.max_pixels, on_error), of.forward.encode, of.batch, of.options.feature_bytes
-    )
 
 
 @pytest.mark.parametrize("calibration", [None, CALIBRATION])

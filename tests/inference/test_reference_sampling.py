@@ -10,14 +10,13 @@ from PIL import Image
 from cosod import models
 from cosod.errors import ImageError, InputError
 from cosod.inference.detector import Detector
-from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.functions import load
 from cosod.inference.group_consensus import shared
 from cosod.inference.reference_sampling import ReferenceSampling, choose, sampled, spread
 from cosod.io.prefetch import Inputs
 from cosod.models.modules.affinity import affinity_of
 from cosod.models.modules.group_affinity import GroupAffinity, References
-from tests.inference.scenes import scene, scenes
+from tests.inference.scenes import encoded, scene, scenes
 
 ALWAYS = {"exact_up_to": 0}
 PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
@@ -38,12 +37,6 @@ def gconet():
 
 def detector(network, references, by="spread", exact_up_to=0, **options):
     return Detector(network, "cpu", size=64, sampling=ReferenceSampling(references, by, exact_up_to), **options)
-
-
-def encoded(of, images, on_error=None):
-    return EncodedGroup(
-        Inputs(images, of.size, of.max_pixels, on_error), of.forward.encode, of.batch, of.options.feature_bytes
-    )
 
 
 def references_of(affinity, deep, rows, weights):

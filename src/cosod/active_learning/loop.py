@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -107,7 +108,7 @@ class Loop:
         pool: Pool | None = None,
         settings: Settings | None = None,
         device: str = "auto",
-        **more,
+        **more: Any,
     ) -> "Loop":
         """Begins a run, or resumes the one in ``folder``.
 
@@ -281,12 +282,12 @@ class Loop:
 
     def _train(
         self,
-        network,
+        network: SaliencyNetwork,
         stage: int | str,
         truth: Targets | Tensor,
         steps: int,
-        rate=triangle,
-        after_step=lambda step: None,
+        rate: Callable[[int, int], float] = triangle,
+        after_step: Callable[[int], None] = lambda step: None,
     ) -> StageReport:
         share = truth.share if isinstance(truth, Targets) else 1.0
         seen = plural(int(truth.clicks.sum()), "click") if isinstance(truth, Targets) else "masks"

@@ -139,7 +139,13 @@ def select(
 
 
 def _looked_at(
-    networks, batch: Tensor, settings: PointSelection, attack: Attack, precision, key, known
+    networks: list[SaliencyNetwork],
+    batch: Tensor,
+    settings: PointSelection,
+    attack: Attack,
+    precision: torch.dtype,
+    key: tuple[int, str],
+    known: list,
 ) -> tuple[Tensor, Tensor]:
     """Scores ``(N, side * side)`` and features of length 1 ``(N, D, h, w)``, on the CPU."""
     generator = torch.Generator().manual_seed(torch_seed(*key))

@@ -13,7 +13,7 @@ from cosod.active_learning.labels import MODES
 from cosod.active_learning.selection import PointSelection
 from cosod.active_learning.stage import Training
 from cosod.errors import InputError, nearest
-from cosod.training.config.typed_tables import build, explained, parsed, put
+from cosod.training.config.typed_tables import build, explained, flat, parsed, put
 
 #: How many superpixels an image is cut into, about.
 REGIONS = 450
@@ -143,16 +143,9 @@ def differences(one: Settings, other: Settings) -> list[str]:
         >>> differences(load_preset("paper10"), load_preset("paper10", {"seed": 1}))
         ['seed 0 there and 1 here']
     """
-    first, second = _flat(to_table(one)), _flat(to_table(other))
+    first, second = flat(to_table(one)), flat(to_table(other))
     return [f"{key} {first[key]!r} there and {second[key]!r} here" for key in first if first[key] != second[key]]
 
 
 def _presets() -> dict[str, dict]:
     return tomllib.loads((resources.files("cosod.active_learning") / "presets.toml").read_text(encoding="utf-8"))
-
-
-def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in table.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat

@@ -162,7 +162,9 @@ class _Batch(NamedTuple):
     masks: Tensor | None
 
     @classmethod
-    def of(cls, images, truth, chosen: Tensor, settings: Training, generator: torch.Generator) -> "_Batch":
+    def of(
+        cls, images: Tensor, truth: "Targets | Tensor", chosen: Tensor, settings: Training, generator: torch.Generator
+    ) -> "_Batch":
         pixels = images[chosen].permute(0, 3, 1, 2).float() / 255
         if isinstance(truth, Targets):
             xy, labels = truth.xy[chosen], truth.labels[chosen]

@@ -3,7 +3,7 @@
 >>> import cosod
 >>> from cosod.io import find_groups
 >>> from cosod.analysis import inspect
->>> inspect(cosod.load(), find_groups(["photos"]), "looked_into").summary
+>>> inspect(cosod.load(), find_groups(["photos"]), "looked_into").summary  # doctest: +SKIP
 """
 
 from cosod.analysis.run import KINDS, Inspection, inspect

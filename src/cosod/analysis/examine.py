@@ -166,7 +166,7 @@ def image_vectors(network: CoSaliencyNetwork, features: Features, consensus: Con
     return torch.stack(vectors).cpu().numpy()
 
 
-def _read(detector: Detector, group: Group, on_error, on_read) -> Iterator[list[_Read]]:
+def _read(detector: Detector, group: Group, on_error: OnError, on_read: Callable[[], None]) -> Iterator[list[_Read]]:
     """Yields the readable images of a group in batches; of each the thumbnail and what the network takes."""
 
     def load(index: int) -> _Read | ImageError:
@@ -193,7 +193,9 @@ def _read(detector: Detector, group: Group, on_error, on_read) -> Iterator[list[
                 yield part
 
 
-def _show(forward: GroupForward, part, stems: list[str], consensus: Consensus, kinds: Collection[str]) -> list[Shown]:
+def _show(
+    forward: GroupForward, part: list[_Read], stems: list[str], consensus: Consensus, kinds: Collection[str]
+) -> list[Shown]:
     network = forward.network
     found: list[dict] = [{} for _ in part]
     watched = caught_levels(network) if "decoder" in kinds else contextlib.nullcontext([])

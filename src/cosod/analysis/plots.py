@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cosod.errors import ExtraError
 from cosod.io.atomic_write import whole
 from cosod.io.file_names import printable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -40,7 +45,7 @@ def check() -> None:
         raise ExtraError("drawing figures", "inspect") from None
 
 
-def save(figure, path: Path) -> None:
+def save(figure: "Figure", path: Path) -> None:
     """Saves a figure as PNG, written whole or not at all."""
     with whole(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI)
@@ -142,7 +147,7 @@ def _colors(count: int) -> list[tuple]:
     return [tuple(hsv_to_rgb((i * golden % 1, 0.55 + 0.35 * (i % 2), 0.55 + 0.15 * (i % 3)))) for i in range(count)]
 
 
-def _write_names(figure, axes, centers: np.ndarray, names: list[str], points: np.ndarray) -> int:
+def _write_names(figure: "Figure", axes: "Axes", centers: np.ndarray, names: list[str], points: np.ndarray) -> int:
     """Names near the centers, none over another, off the points where possible; returns how many found no room."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.patheffects import withStroke

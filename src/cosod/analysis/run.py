@@ -150,7 +150,7 @@ def inspect(
     stems: list[str] = []
     for group in groups:
 
-        def on_error(index: int, error: ImageError, group=group) -> None:
+        def on_error(index: int, error: ImageError, group: Group = group) -> None:
             found.failed.append({"group": group.name, "image": str(group.images[index]), "error": str(error)})
             report({"event": "failed", **found.failed[-1]})
 
@@ -250,7 +250,7 @@ def _point(points: np.ndarray | None, number: int) -> Sequence:
 def _csv(rows: Sequence[Sequence]) -> str:
     """Returns rows as CSV; floats with six digits, NaN as an empty cell."""
 
-    def cell(value):
+    def cell(value: object) -> object:
         if isinstance(value, float | np.floating):
             return f"{value:.6g}" if np.isfinite(value) else ""
         return value

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from cosod.analysis import plots
 from cosod.errors import InputError
 from cosod.io.atomic_write import write_text
 from cosod.io.photo_groups import unique_names
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LOG = "log.jsonl"
 #: What a log line tells besides the loss terms; see :class:`cosod.training.run_log.RunLog`.
@@ -28,7 +32,7 @@ Curve = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
-class RunLog:
+class RunCurves:
     """The curves of one run.
 
     Attributes:
@@ -57,7 +61,7 @@ class _Points:
         return np.array(steps), np.array([self.by_step[step] for step in steps], np.float64)
 
 
-def read_run(folder: str | os.PathLike, name: str = "") -> RunLog:
+def read_run(folder: str | os.PathLike, name: str = "") -> RunCurves:
     """Reads the curves of the run in a folder; lines that are damaged, or are no log lines, are left out and counted.
 
     Raises:
@@ -88,7 +92,7 @@ def read_run(folder: str | os.PathLike, name: str = "") -> RunLog:
                     validation.setdefault(measure, {}).setdefault(kind, _Points()).by_step[step] = value
     if not (terms or validation or rate.by_step):
         raise InputError(f"{path}: nothing to draw in its {len(lines)} lines; give the folder of another run")
-    return RunLog(
+    return RunCurves(
         name or folder.resolve().name,
         {term: points.curve() for term, points in terms.items()},
         rate.curve() if rate.by_step else None,
@@ -97,7 +101,7 @@ def read_run(folder: str | os.PathLike, name: str = "") -> RunLog:
     )
 
 
-def read_runs(folders: Sequence[str | os.PathLike]) -> list[RunLog]:
+def read_runs(folders: Sequence[str | os.PathLike]) -> list[RunCurves]:
     """Reads several runs under different names: their folders' names, with those of the parents where needed.
 
     Example:
@@ -115,7 +119,7 @@ def curve_files(folder: Path) -> list[Path]:
     return [folder / "learning_curves.png", folder / "learning_curves.csv"]
 
 
-def draw(runs: Sequence[RunLog], folder: Path) -> list[Path]:
+def draw(runs: Sequence[RunCurves], folder: Path) -> list[Path]:
     """Writes ``learning_curves.png``, with a panel for each quantity and a line for each run, and the same as CSV.
 
     Raises:
@@ -144,7 +148,7 @@ def draw(runs: Sequence[RunLog], folder: Path) -> list[Path]:
 _Panel = tuple[str, list[tuple[int, str, Curve]]]
 
 
-def _panels(runs: Sequence[RunLog]) -> list[_Panel]:
+def _panels(runs: Sequence[RunCurves]) -> list[_Panel]:
     """Returns the panels: the total first, then its terms, the validation and the learning rate."""
     found: dict[str, list[tuple[int, str, Curve]]] = {}
     names = dict.fromkeys(["total", *(term for run in runs for term in run.terms)])
@@ -191,7 +195,7 @@ def _figure(panels: list[_Panel], runs: list[str], path: Path) -> None:
         plots.save(figure, path)
 
 
-def _line(axes, curve: Curve, **look) -> None:
+def _line(axes: "Axes", curve: Curve, **look: Any) -> None:
     """Draws one curve; a long one faint, with its moving mean over a twentieth of it on top."""
     steps, values = curve
     if len(steps) < _MANY:
@@ -218,6 +222,6 @@ def _row(line: bytes) -> dict | None:
     return row
 
 
-def _is_number(value) -> bool:
+def _is_number(value: object) -> bool:
     """Whether a value is a finite number: a loss that was none is logged as null."""
     return type(value) in (int, float) and math.isfinite(value)

@@ -34,7 +34,7 @@ def check_places(
         InputError: a target is an input, or lies in a folder of the photos.
 
     Example:
-        >>> check_places(targets(job, groups), groups, [weights])
+        >>> check_places(targets(job, groups), groups, [weights])  # doctest: +SKIP
     """
     photos = [image for group in groups for image in group.images]
     inputs = InputFiles([*photos, *read])

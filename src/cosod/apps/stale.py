@@ -23,7 +23,8 @@ def photos_of(group: Group, output: Any, files: Callable[[int], Iterable[Any]]) 
         files: the results of the image at an index.
 
     Example:
-        >>> photos_of(group, job.output, lambda index: [job.target("maps", group.name, group.stems[index])])
+        >>> files = lambda index: [job.target("maps", group.name, group.stems[index])]  # doctest: +SKIP
+        >>> photos_of(group, job.output, files)  # doctest: +SKIP
     """
     states = file_states(group.images)
     entries = {}

@@ -48,8 +48,9 @@ class Watch:
         InputError: the folder does not exist, or results would overwrite what this command has not made.
 
     Example:
-        >>> watch = Watch(detector, model, Path("incoming"), SegmentJob(Path("out")), {"mug": consensus})
-        >>> summary = watch.look()
+        >>> job = SegmentJob(Path("out"))  # doctest: +SKIP
+        >>> watch = Watch(detector, model, Path("incoming"), job, {"mug": consensus})  # doctest: +SKIP
+        >>> summary = watch.look()  # doctest: +SKIP
     """
 
     def __init__(

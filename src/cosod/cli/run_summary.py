@@ -52,9 +52,8 @@ def absent_lines(entries: Sequence[Mapping]) -> Iterator[str]:
 
     Example:
         >>> frames = [{"image": "a.mp4", "frame": number, "presence": 0.1} for number in (3, 4, 5, 9)]
-        >>> print("\n".join(absent_lines(frames)))
-        4 frames are without the object (presence below 0.50):
-          a.mp4: 3 to 5, 9
+        >>> list(absent_lines(frames))
+        ['4 frames are without the object (presence below 0.50):', '  a.mp4: 3 to 5, 9']
     """
     photos = [entry for entry in entries if "frame" not in entry]
     if photos:

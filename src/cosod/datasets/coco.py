@@ -159,33 +159,33 @@ def _load(path: Path) -> dict:
     return table
 
 
-def _rows(table: dict, key: str, path) -> list[dict]:
+def _rows(table: dict, key: str, path: Path) -> list[dict]:
     rows = table[key]
     if not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{path}: {key} holds something that is no entry; give a COCO file of instances")
     return rows
 
 
-def _id(entry: dict, key: str, path) -> int:
+def _id(entry: dict, key: str, path: Path) -> int:
     if not isinstance(entry.get("id"), int):
         raise InputError(f"{path}: an entry of {key} has no whole number as its id; give a COCO file of instances")
     return entry["id"]
 
 
-def _name(name: object, known: dict[int, str], path) -> str:
+def _name(name: object, known: dict[int, str], path: Path) -> str:
     if not isinstance(name, str) or not name or name in known.values():
         raise InputError(f"{path}: {name!r} is no name of a category, or that of two; correct the file")
     return name
 
 
-def _size(entry: dict, path) -> tuple[int, int]:
+def _size(entry: dict, path: Path) -> tuple[int, int]:
     size = entry.get("height"), entry.get("width")
     if not all(isinstance(side, int) and 0 < side < 1 << 16 for side in size):
         raise InputError(f"{path}: image {entry['id']} has no height and width in pixels; correct the file")
     return size
 
 
-def _file(entry: dict, path) -> str:
+def _file(entry: dict, path: Path) -> str:
     name = entry.get("file_name")
     if not isinstance(name, str) or not name or "\\" in name:
         raise InputError(f"{path}: image {entry['id']} has no file_name; correct the file")

@@ -172,7 +172,8 @@ def _match(place: Location, group: str, images: Listing, problems: list[Problem]
     by_stem: dict[str, list[str]] = defaultdict(list)
     for mask in masks.files:
         by_stem[_stem(mask)].append(mask)
-    pairs, bare, taken = [], [], {}
+    pairs, bare = [], []
+    taken: dict[str, str] = {}
     for image in images.files:
         stem = _stem(image)
         if stem in taken:

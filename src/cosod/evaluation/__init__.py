@@ -33,5 +33,5 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    """Returns the public names, for completion: what has not been imported yet is listed too."""
-    return sorted({*globals(), *__all__})
+    """Returns the public names, for completion, including those that are not imported yet."""
+    return sorted(__all__)

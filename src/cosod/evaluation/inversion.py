@@ -23,7 +23,7 @@ def inverted(pred: np.ndarray, truth: np.ndarray) -> str | None:
         where objects seldom are.
 
     Example:
-        >>> inverted(255 - truth, truth)
+        >>> inverted(255 - truth, truth)  # doctest: +SKIP
         'inverted'
     """
     low, high = int(pred.min()), int(pred.max())

@@ -20,7 +20,7 @@ def levels_of(image: Image.Image, truth: bool) -> tuple[np.ndarray, tuple[str, .
         uint8, (H, W), and kinds of notices.
 
     Example:
-        >>> levels, kinds = levels_of(Image.open("mask.png"), truth=True)
+        >>> levels, kinds = levels_of(Image.open("mask.png"), truth=True)  # doctest: +SKIP
     """
     gray = np.asarray(image.convert("L"))
     alpha = _alpha(image)

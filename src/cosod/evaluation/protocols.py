@@ -6,6 +6,7 @@ Figures of two protocols differ in the third digit, and are never put into one t
 
 import abc
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +74,7 @@ class Protocol(abc.ABC):
 
 
 class _WithCurves(Protocol):
-    def from_curves(self, mean):
+    def from_curves(self, mean: dict[str, np.ndarray]) -> dict[str, float]:
         if not mean:
             return {}
         return {
@@ -93,7 +94,7 @@ class Papers(_WithCurves):
     title = "eval-co-sod, the CoSOD papers' toolbox"
     keys = ("mae", "s", "max_f", "mean_f", "max_e", "mean_e", "ap", "auc")
 
-    def score(self, pred, truth):
+    def score(self, pred: np.ndarray, truth: np.ndarray) -> Scores:
         binary = histograms.is_binary(truth)
         mask = truth if binary else np.where(truth >= 128, 255, 0).astype(np.uint8)
         center = histograms.centroid(mask)
@@ -134,7 +135,7 @@ class PySODMetrics(_WithCurves):
     title = "PySODMetrics 1.6"
     keys = ("mae", "s", "max_f", "mean_f", "max_e", "mean_e", "ap", "auc", "wf", "adp_f", "adp_e")
 
-    def score(self, pred, truth):
+    def score(self, pred: np.ndarray, truth: np.ndarray) -> Scores:
         mask = np.where(truth > 128, 255, 0).astype(np.uint8)
         cut = _cut_after(mask, round)
         view = _BinaryView.of(pred, mask, cut)
@@ -160,7 +161,7 @@ class PySODMetrics(_WithCurves):
         )
 
 
-class F3Net(Protocol):
+class F3NetProtocol(Protocol):
     """The MATLAB code of F3Net, behind the point-label papers: an all-black map or truth adds 0 to every sum."""
 
     name = "f3net"
@@ -168,7 +169,7 @@ class F3Net(Protocol):
     keys = ("mae", "s", "max_f", "wf", "adp_f", "adp_e")
     resample = Image.Resampling.BICUBIC
 
-    def score(self, pred, truth):
+    def score(self, pred: np.ndarray, truth: np.ndarray) -> Scores:
         mask = np.where(truth >= 128, 255, 0).astype(np.uint8)
         if not pred.any() or not mask.any():
             zeros = np.zeros(256)
@@ -188,11 +189,11 @@ class F3Net(Protocol):
             {"precision": precision, "recall": recall, "fpr": fpr},
         )
 
-    def finished(self, mean):
+    def finished(self, mean: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         # Precision and recall are averaged over images before F is taken of them, unlike in the other protocols.
         return mean | {"f": curves.f_beta(mean["precision"], mean["recall"])} if mean else {}
 
-    def from_curves(self, mean):
+    def from_curves(self, mean: dict[str, np.ndarray]) -> dict[str, float]:
         return {"max_f": self.finished(mean)["f"].max()} if mean else {}
 
 
@@ -213,7 +214,7 @@ class Coseg(Protocol):
     skip_empty: bool = False
     keys = ("p", "j")
 
-    def score(self, pred, truth):
+    def score(self, pred: np.ndarray, truth: np.ndarray) -> Scores:
         if not self.native:
             pred, truth = precision_jaccard.at_papers_size(pred), precision_jaccard.at_papers_size(truth)
         objects = truth >= 128
@@ -230,7 +231,7 @@ PROTOCOLS: dict[str, Protocol] = {
         Papers(),
         PySODMetrics(),
         Coseg(),
-        F3Net(),
+        F3NetProtocol(),
         Coseg("coseg-native", "SSNM's P and J at the truth's own size", native=True),
         Coseg("coseg-ufo", "UFO's variant of P and J, threshold capped at 0.5", cap=0.5),
     )
@@ -293,7 +294,7 @@ class _BinaryView:
         return float(curves.alignment_or_share(self.table, passing)[0])
 
 
-def _cut_after(mask: np.ndarray, rounded) -> tuple[int, int]:
+def _cut_after(mask: np.ndarray, rounded: Callable[[float], int]) -> tuple[int, int]:
     """Returns the first row and column after the centroid; MATLAB's 1:Y includes row Y. (0, 0) for an empty mask."""
     center = histograms.centroid(mask)
     return (0, 0) if center is None else (rounded(center[0]) + 1, rounded(center[1]) + 1)

@@ -38,7 +38,7 @@ def read_map(path: str | os.PathLike) -> Levels:
     read from there. An image of 16 bits that holds no level above 255 is taken for one of 8 bits.
 
     Example:
-        >>> levels, kinds = read_map("maps/mug/1.png")
+        >>> levels, kinds = read_map("maps/mug/1.png")  # doctest: +SKIP
 
     Raises:
         ImageError: the file is missing, unreadable or damaged, or holds values that are no gray levels (NaN, negative).
@@ -57,7 +57,7 @@ def read_truth(path: str | os.PathLike) -> Levels:
     can be read in several ways is read as the toolboxes do, and named.
 
     Example:
-        >>> levels, kinds = read_truth("gts/mug/1.png")
+        >>> levels, kinds = read_truth("gts/mug/1.png")  # doctest: +SKIP
 
     Raises:
         ImageError: as :func:`read_map`.
@@ -115,7 +115,7 @@ def _decoded(path: str | os.PathLike, truth: bool) -> tuple[np.ndarray, tuple[st
         raise ImageError(f"{path}: cannot be read as an image ({_short(reason)}); replace the file") from error
 
 
-def _from_pillow(image: Image.Image, path, truth: bool) -> tuple[np.ndarray, tuple[str, ...]]:
+def _from_pillow(image: Image.Image, path: str | os.PathLike, truth: bool) -> tuple[np.ndarray, tuple[str, ...]]:
     if image.mode in ("1", "L") and "transparency" not in image.info:
         return np.asarray(image.convert("L")), ()
     if image.mode == "F":
@@ -134,7 +134,7 @@ def _from_16_bit(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8), ("depth",)
 
 
-def _from_float(values: np.ndarray, path) -> tuple[np.ndarray, tuple[str, ...]]:
+def _from_float(values: np.ndarray, path: str | os.PathLike) -> tuple[np.ndarray, tuple[str, ...]]:
     if not np.isfinite(values).all():
         share = 100 * np.mean(~np.isfinite(values))
         raise ImageError(f"{path}: {share:.1f} % of its values are NaN or infinite; look at what wrote the map")

@@ -19,6 +19,7 @@ class DeepRows:
         rows: expected number of images; there may be more.
 
     Example:
+        >>> import torch
         >>> rows = DeepRows(3)
         >>> rows.add(torch.ones(2, 4, 2, 2))
         >>> rows.add(torch.ones(1, 4, 2, 3))
@@ -71,6 +72,7 @@ def together(parts: Iterable[Tensor]) -> Tensor:
     """Concatenates tensors ``(n, C, h, w)``, as :class:`DeepRows` does.
 
     Example:
+        >>> import torch
         >>> together([torch.ones(2, 4, 2, 2), torch.ones(1, 4, 2, 2)]).shape
         torch.Size([3, 4, 2, 2])
     """

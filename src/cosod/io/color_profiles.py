@@ -24,7 +24,8 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         do.
 
     Example:
-        >>> to_srgb(Image.open("display_p3.jpg"), Image.open("display_p3.jpg").info.get("icc_profile")).mode
+        >>> image = Image.open("display_p3.jpg")  # doctest: +SKIP
+        >>> to_srgb(image, image.info.get("icc_profile")).mode  # doctest: +SKIP
         'RGB'
     """
     space = _space(profile) if profile else None

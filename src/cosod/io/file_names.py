@@ -51,7 +51,7 @@ def text_path(path: Path) -> Iterator[Path]:
     A path that is UTF-8 is given as it is; to another leads a link, as long as the block lasts.
 
     Example:
-        >>> with text_path(path) as file:
+        >>> with text_path(path) as file:  # doctest: +SKIP
         ...     capture = cv2.VideoCapture(str(file))
     """
     if printable(str(path)) == str(path):

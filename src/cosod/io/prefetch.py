@@ -157,7 +157,7 @@ class Inputs:
         return batched_by(self.read(range(len(self))), n, lambda item: item[1].shape)
 
 
-def batched(items, n: int) -> Iterator[list]:
+def batched(items: Iterable[T], n: int) -> Iterator[list[T]]:
     """Yields lists of n items each; the last one may be shorter."""
     items = iter(items)
     while part := list(islice(items, n)):

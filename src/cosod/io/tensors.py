@@ -76,7 +76,9 @@ def shrink(image: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
     return F.interpolate(pixels, shape, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
 
 
-def to_batch(images: Sequence[np.ndarray], mean: Sequence[float], std: Sequence[float], device="cpu") -> Tensor:
+def to_batch(
+    images: Sequence[np.ndarray], mean: Sequence[float], std: Sequence[float], device: str | torch.device = "cpu"
+) -> Tensor:
     """Normalizes n images ``(H, W, 3)`` uint8 to a batch ``(N, 3, H, W)`` float32, channels last in memory.
 
     Example:

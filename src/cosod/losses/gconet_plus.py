@@ -1,5 +1,6 @@
 """The sum of losses that trains GCoNet+."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -99,7 +100,7 @@ def gconet_plus_loss(
     terms: dict[str, Tensor] = {}
     factors: dict[str, float] = {}
 
-    def add(name: str, factor: float, compute) -> None:
+    def add(name: str, factor: float, compute: Callable[[], Tensor]) -> None:
         if factor:
             terms[name] = compute()
             factors[name] = factor
@@ -122,7 +123,7 @@ def gconet_plus_loss(
     return terms | {"total": sum(factors[name] * term for name, term in terms.items())}
 
 
-def _smoothed(loss, maps: Tensor, masks: Tensor, epsilon: float) -> Tensor:
+def _smoothed(loss: Callable[[Tensor, Tensor], Tensor], maps: Tensor, masks: Tensor, epsilon: float) -> Tensor:
     if not epsilon:
         return loss(maps, masks)
     return 0.5 * (loss(maps, masks) + loss(maps, smooth_masks(masks, epsilon)))

@@ -1,5 +1,7 @@
 """Losses between maps and masks. All maps and masks are ``(N, 1, H, W)`` in [0, 1]; all results are scalars."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -112,7 +114,7 @@ def smooth_masks(masks: Tensor, epsilon: float = 1e-3) -> Tensor:
     return masks * (1 - epsilon) + epsilon / 2
 
 
-def _similarity(a: Tensor, b: Tensor, average) -> Tensor:
+def _similarity(a: Tensor, b: Tensor, average: Callable[[Tensor], Tensor]) -> Tensor:
     """Computes SSIM at each pixel, for values in [0, 1]; ``average`` is the mean over a window."""
     c1, c2 = 0.01**2, 0.03**2
     mean_a, mean_b = average(a), average(b)

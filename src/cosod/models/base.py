@@ -210,7 +210,7 @@ class CoSaliencyNetwork(nn.Module):
         """Computes the maps of the images, each separately, from the consensus of their group (or its ``part``)."""
         raise NotImplementedError
 
-    def forward(self, images: Tensor, *groups) -> Output:
+    def forward(self, images: Tensor, *groups: Any) -> Output:
         """Runs the three steps one after the other.
 
         In evaluation mode the N images are one group. In training mode they are two groups of N / 2, the

@@ -1,6 +1,7 @@
 """The default network: consensus and confidence branches as in GCoNet+, on the features of a frozen backbone."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -173,7 +174,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
                 nn.init.normal_(head.weight, std=0.01)
                 nn.init.zeros_(head.bias)
 
-    def train(self, mode: bool = True):
+    def train(self, mode: bool = True) -> Self:
         """Sets the mode as usual, but the frozen backbone stays in evaluation mode."""
         super().train(mode)
         keep_statistics(self.backbone)

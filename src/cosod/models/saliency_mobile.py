@@ -1,6 +1,7 @@
 """The light network for single images: MobileNetV2 and a top-down decoder with a map at every level."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from torch import Tensor, nn
 
@@ -56,7 +57,7 @@ class SaliencyMobile(SaliencyNetwork):
         self.blocks = nn.ModuleList(nn.Sequential(_conv(width, width), _conv(width, width)) for _ in channels)
         self.levels = nn.ModuleList(nn.Conv2d(width, config.classes, 1) for _ in channels)
 
-    def train(self, mode: bool = True):
+    def train(self, mode: bool = True) -> Self:
         """Sets the mode as usual, but the backbone's batch normalization keeps its ImageNet statistics."""
         super().train(mode)
         keep_statistics(self.backbone)

@@ -1,6 +1,7 @@
 """SSNM: Zhang et al., "Deep Object Co-segmentation via Spatial-Semantic Network Modulation", AAAI 2020."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -110,7 +111,7 @@ class SSNM(CoSaliencyNetwork):
                 nn.init.xavier_uniform_(module.weight)
         self.semantic.scale_start()
 
-    def train(self, mode: bool = True):
+    def train(self, mode: bool = True) -> Self:
         """Sets the mode as usual, but the batch normalization of MobileNetV2 keeps its statistics: see
         ``GCoNetPlusMobile``.
         """

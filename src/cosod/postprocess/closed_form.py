@@ -45,8 +45,9 @@ def closed_form_alpha(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) 
         float32 ``(H, W)`` in [0, 1], equal to ``mask`` where alpha is known.
 
     Example:
-        >>> unknown = cv2.dilate(mask.astype(np.uint8), kernel) != cv2.erode(mask.astype(np.uint8), kernel)
-        >>> alpha = closed_form_alpha(image / np.float32(255), mask, unknown)
+        >>> levels = mask.astype(np.uint8)  # doctest: +SKIP
+        >>> unknown = cv2.dilate(levels, kernel) != cv2.erode(levels, kernel)  # doctest: +SKIP
+        >>> alpha = closed_form_alpha(image / np.float32(255), mask, unknown)  # doctest: +SKIP
     """
     alpha = mask.astype(np.float32)
     if not unknown.any():

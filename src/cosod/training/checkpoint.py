@@ -8,6 +8,7 @@ import torch
 from cosod.errors import InputError, OutputError
 from cosod.io.atomic_write import whole
 from cosod.models.checkpoints.reading import cause
+from cosod.training.config.typed_tables import flat
 
 #: Raised when files of this version could not be read by the code before it.
 FORMAT = 1
@@ -52,7 +53,7 @@ def check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> Non
     Raises:
         InputError: naming every difference, the network's first.
     """
-    one, other = _flat(found), _flat(wanted)
+    one, other = flat(found), flat(wanted)
     keys = [k for k in one | other if one.get(k) != other.get(k) and k not in FREE]
     keys.sort(key=lambda k: not k.startswith(("network", "options")))
     if keys:
@@ -87,13 +88,3 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make the folder {folder}: {error.strerror}; give another one") from error
-
-
-def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    out = {}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            out |= _flat(value, f"{prefix}{key}.")
-        else:
-            out[prefix + key] = value
-    return out

@@ -1,6 +1,7 @@
 """How well a network does on groups that were held out, looked at while it trains."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -90,7 +91,7 @@ class Validator:
         aspect = float(np.exp(np.mean([np.log(width / height) for height, width in sizes])))
         return self.recipe.shape(1000, round(1000 * aspect))
 
-    def _read(self, image, mask, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def _read(self, image: Path, mask: Path | None, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
         pixels = torch.from_numpy(shrink(read_image(image), shape).copy()).permute(2, 0, 1).float() / 255
         truth = read_mask(Item(image, mask, "", 0)).resize(shape[::-1], Image.Resampling.BILINEAR)
         return pixels, torch.from_numpy((np.asarray(truth) > 127).astype(np.float32))[None]

@@ -17,7 +17,7 @@ from cosod.models.base import Consensus
 from tests.inference.backends.made import group, network
 
 SIZE = 64
-ENGINES = ["openvino", "onnxruntime"]
+RUNTIMES = ["openvino", "onnxruntime"]
 PHOTOS = Path(__file__).parents[3] / "examples" / "photos" / "apples"
 
 
@@ -46,13 +46,13 @@ def check_parity(name, backend, number, size=SIZE):
     assert wanted.maps.std() > 0.002  # not the same number everywhere
 
 
-@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("backend", RUNTIMES)
 @pytest.mark.parametrize("number", [1, 3, 5])
 def test_default_network(backend, number):
     check_parity("default", backend, number)
 
 
-@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("backend", RUNTIMES)
 def test_one_graph_is_for_all_sizes_of_a_network_that_keeps_proportions(backend, cache):
     for size in (64, 160, 384):
         check_parity("default", backend, 2, size)
@@ -78,7 +78,7 @@ def test_kept_consensus_without_spatial_modulator():
     torch.testing.assert_close(found, own.decode(features, consensus).maps, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("backend", RUNTIMES)
 def test_no_batch_normalization_is_left(backend, cache):
     pytest.importorskip(backend)
     open_steps(backend, network("default"), SIZE)
@@ -97,7 +97,7 @@ def archives(folder, backend):
     return [path for path in paths if first in zipfile.ZipFile(path).namelist()]
 
 
-@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("backend", RUNTIMES)
 def test_detector_on_the_examples(backend):
     pytest.importorskip(backend)
     photos = sorted(PHOTOS.iterdir())[:3]
@@ -115,7 +115,7 @@ def test_detector_on_the_examples(backend):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("backend", RUNTIMES)
 @pytest.mark.parametrize("name", ["gconet_plus_released", "ssnm"])
 def test_detector_with_other_networks(name, backend):
     pytest.importorskip(backend)

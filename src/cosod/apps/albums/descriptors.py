@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cosod.errors import InputError, WeightsError
@@ -92,12 +92,12 @@ class _Deepest:
             self._hook = self.backbone.register_forward_hook(self._keep)
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.backbone is not None:
             self._hook.remove()
         self.features = None
 
-    def _keep(self, module, inputs, output) -> None:
+    def _keep(self, module: nn.Module, inputs: tuple, output: list[Tensor]) -> None:
         self.features = output[-1]
 
 

@@ -32,6 +32,8 @@ RESULTS = "results"
 DESCRIPTORS = Path(".cosod") / "descriptors"
 #: Photos described between two writes.
 PART = 256
+#: Rows of the photos that could be read, their descriptors, and the errors of the others by row.
+Described = tuple[list[int], np.ndarray, dict[int, str]]
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,9 @@ def sort_photos(
     return Sorted(albums, leftovers.images, tuple(failed), earlier)
 
 
-def _describe(detector, model: str, photos: Sequence[Path], output: Path, report):
+def _describe(
+    detector: Detector, model: str, photos: Sequence[Path], output: Path, report: Callable[[int], None]
+) -> tuple[list[int], np.ndarray, list[dict[str, str]]]:
     """Returns indices, descriptors and failures; parts that a stopped run described are read back."""
     indices: list[int] = []
     descriptors: list[np.ndarray] = []
@@ -199,7 +203,7 @@ def _describe(detector, model: str, photos: Sequence[Path], output: Path, report
     return indices, np.concatenate(described) if described else np.zeros((0, 0), np.float32), failed
 
 
-def _describe_part(detector, photos: list[Path], kept: Path):
+def _describe_part(detector: Detector, photos: list[Path], kept: Path) -> Described:
     errors: dict[int, str] = {}
     rows, found = describe(detector, photos, lambda row, error: errors.__setitem__(row, str(error)))
     with whole(kept) as temporary, temporary.open("wb") as file:
@@ -207,7 +211,7 @@ def _describe_part(detector, photos: list[Path], kept: Path):
     return rows, found, errors
 
 
-def _read_part(kept: Path):
+def _read_part(kept: Path) -> Described | None:
     try:
         with np.load(kept, allow_pickle=False) as stored:
             errors = {int(row): text for row, text in json.loads(str(stored["errors"])).items()}

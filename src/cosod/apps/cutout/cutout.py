@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -12,7 +12,7 @@ from cosod.apps.cutout.backgrounds import Background, background
 from cosod.errors import ImageError, InputError
 from cosod.io.images import MAX_PIXELS, ImageSource
 from cosod.postprocess.matting import clean_colors, smooth_alpha
-from cosod.postprocess.object_mask import check_map, grab_cut, object_box, object_mask, surroundings
+from cosod.postprocess.object_mask import Box, check_map, grab_cut, object_box, object_mask, surroundings
 from cosod.postprocess.threshold import MASK_THRESHOLD, check_threshold
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def cutout(
     maps: Sequence[np.ndarray] | None = None,
     options: CutoutOptions | None = None,
     presence: Sequence[float | None] | None = None,
-    **changes,
+    **changes: Any,
 ) -> list[np.ndarray]:
     """Cuts the object that a group of images shares out of each image.
 
@@ -229,7 +229,7 @@ def _touches(box: tuple[int, int, int, int], shape: tuple[int, int]) -> bool:
     return x == 0 or y == 0 or x + width == shape[1] or y + height == shape[0]
 
 
-def _placed(rgba: np.ndarray, photo: np.ndarray, box, options: CutoutOptions) -> np.ndarray:
+def _placed(rgba: np.ndarray, photo: np.ndarray, box: Box | None, options: CutoutOptions) -> np.ndarray:
     """Places the cut-out in its frame and on its background."""
     if options.size is None and options.padding is None:
         framed, shown = rgba, (slice(None), slice(None))
@@ -245,11 +245,11 @@ def _placed(rgba: np.ndarray, photo: np.ndarray, box, options: CutoutOptions) ->
     return _over(framed, behind)
 
 
-def _framed(rgba: np.ndarray, box, options: CutoutOptions) -> tuple[np.ndarray, tuple[slice, slice]]:
+def _framed(rgba: np.ndarray, box: Box, options: CutoutOptions) -> tuple[np.ndarray, tuple[slice, slice]]:
     """Places the object in a frame of its own; also returns the part of the photo (rows, columns) in the frame."""
     x, y, width, height = box
     if options.size is None:
-        margin = round(options.padding * max(width, height))
+        margin = round((options.padding or 0) * max(width, height))
         frame, scale = (width + 2 * margin, height + 2 * margin), 1.0
     else:
         frame = options.size

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cosod.apps.serve.limits import Limits
 
@@ -48,14 +49,14 @@ class Guard:
         names: further accepted host names, for instance those of a proxy.
     """
 
-    def __init__(self, app, host: str, limits: Limits, names: Collection[str] = ()):
+    def __init__(self, app: ASGIApp, host: str, limits: Limits, names: Collection[str] = ()):
         self.app, self.limits = app, limits
         self.names = {"localhost", "127.0.0.1", "::1", host.lower(), *(name.lower() for name in names)}
         self.any_address = not is_loopback(host)
         if self.any_address:
             self.names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -87,13 +88,13 @@ class Guard:
         except ValueError:
             return False
 
-    def _counted(self, scope, receive):
+    def _counted(self, scope: Scope, receive: Receive) -> Receive:
         """Returns ``receive`` with limits on the size of the body and on pauses within it."""
         upload = scope["path"] == "/api/groups" or scope["path"].endswith("/photos")
         most = self.limits.upload_bytes if upload else self.limits.small_bytes
         taken, complete = 0, False
 
-        async def counted():
+        async def counted() -> Message:
             nonlocal taken, complete
             if complete:  # from now on it waits for the client to disconnect, without a limit
                 return await receive()
@@ -111,8 +112,8 @@ class Guard:
         return counted
 
 
-def _with_headers(scope, send):
-    async def sending(message):
+def _with_headers(scope: Scope, send: Send) -> Send:
+    async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 
 from cosod.apps import absence
-from cosod.apps.serve.schema import Problem
+from cosod.apps.serve.schema import ErrorResponse
 from cosod.apps.serve.views import Frame
 
 Threshold = Annotated[float, Query(gt=0, lt=1, description="Above it, a map's value counts as object.")]
@@ -52,9 +52,9 @@ UPLOAD = {
 PAINTING = {
     "requestBody": {"required": True, "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
 }
-GONE = {404: {"model": Problem, "description": "No such group, photo or result."}}
-CONFLICT = {409: {"model": Problem, "description": "Something else was said of the photo; take that back first."}}
-FULL = {503: {"model": Problem, "description": "No room at present; `Retry-After` says when to ask again."}}
+GONE = {404: {"model": ErrorResponse, "description": "No such group, photo or result."}}
+CONFLICT = {409: {"model": ErrorResponse, "description": "Something else was said of the photo; take that back first."}}
+FULL = {503: {"model": ErrorResponse, "description": "No room at present; `Retry-After` says when to ask again."}}
 PICTURE = {200: {"content": {"image/png": {}, "image/jpeg": {}}, "description": "The picture."}}
 ARCHIVE = {200: {"content": {"application/zip": {}}, "description": "The zip."}}
 

@@ -106,7 +106,7 @@ class Bounds(BaseModel):
         return cls(**named, negatives=negatives)
 
 
-class Problem(BaseModel):
+class ErrorResponse(BaseModel):
     """Any response that is not a success."""
 
     detail: str

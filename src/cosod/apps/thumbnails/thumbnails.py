@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -113,7 +113,9 @@ def plan_crops(
     return frames
 
 
-def _chosen(found, aspect: float, options: ThumbnailOptions) -> tuple[float, tuple[float, float]]:
+def _chosen(
+    found: list[tuple[Box, tuple[int, int]]], aspect: float, options: ThumbnailOptions
+) -> tuple[float, tuple[float, float]]:
     """Returns the share of the object and place of its center, for all photos of a group."""
     if not found or options.edges == "inside":
         return options.fill or FILL, (0.5, 0.5)
@@ -132,7 +134,7 @@ def _chosen(found, aspect: float, options: ThumbnailOptions) -> tuple[float, tup
     return chosen
 
 
-def _around(box, aspect: float, fill: float, place: tuple[float, float]):
+def _around(box: Box | np.ndarray, aspect: float, fill: float, place: tuple[float, float]) -> tuple:
     """Returns the frame in which ``box`` takes ``fill`` of the tighter side, its center at ``place``."""
     x, y, width, height = box
     frame_width = np.maximum(width, height * aspect) / fill
@@ -145,7 +147,7 @@ def _around(box, aspect: float, fill: float, place: tuple[float, float]):
     )
 
 
-def _overlap(start, length, limit):
+def _overlap(start: np.ndarray, length: np.ndarray, limit: np.ndarray) -> np.ndarray:
     return np.clip(np.minimum(start + length, limit) - np.maximum(start, 0), 0, None)
 
 
@@ -220,7 +222,7 @@ def _sharpened(image: np.ndarray) -> np.ndarray:
     return cv2.addWeighted(image, 1 + SHARPEN, cv2.GaussianBlur(image, (0, 0), SHARPEN_RADIUS), -SHARPEN, 0)
 
 
-def _seen(mask: np.ndarray | None, box, shape, size: tuple[int, int]) -> np.ndarray:
+def _seen(mask: np.ndarray | None, box: Frame, shape: tuple[int, ...], size: tuple[int, int]) -> np.ndarray:
     """Returns the part of a mask of any size that a box of the image shows, with a margin; bool."""
     if mask is None:
         return np.zeros(size[::-1], bool)
@@ -230,7 +232,7 @@ def _seen(mask: np.ndarray | None, box, shape, size: tuple[int, int]) -> np.ndar
     return cv2.dilate(np.asarray(resized), np.ones((5, 5), np.uint8)) > 32
 
 
-def _extended(shown: np.ndarray, margins, covered: np.ndarray) -> np.ndarray:
+def _extended(shown: np.ndarray, margins: tuple[tuple[int, int], ...], covered: np.ndarray) -> np.ndarray:
     """Extends ``shown`` by margins (rows before and after, columns before and after) of its background."""
     known = np.pad(np.ones(shown.shape[:2], np.uint8), margins)
     free = np.pad((~covered).astype(np.float32), margins)
@@ -252,7 +254,7 @@ def thumbnails(
     maps: Sequence[np.ndarray] | None = None,
     options: ThumbnailOptions | None = None,
     presence: Sequence[float | None] | None = None,
-    **changes,
+    **changes: Any,
 ) -> list[np.ndarray]:
     """Crops the images of a group around their shared object, at one size and place.
 

@@ -24,7 +24,7 @@ class CutoutTask:
         job: options and output folder of the cut-outs.
 
     Example:
-        >>> run_clips(detector, model, [Path("clip.mp4")], CutoutTask(CutoutJob(Path("out"))))
+        >>> run_clips(detector, model, [Path("clip.mp4")], CutoutTask(CutoutJob(Path("out"))))  # doctest: +SKIP
     """
 
     job: CutoutJob

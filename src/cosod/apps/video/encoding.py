@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 import cv2
 import numpy as np
@@ -56,7 +56,7 @@ def writer(path: Path, rate: float, size: tuple[int, int], sound: Path | None = 
         OutputError: the file cannot be written, or there is no encoder.
 
     Example:
-        >>> with writer(Path("overlay.mp4"), 25, (480, 640)) as video:
+        >>> with writer(Path("overlay.mp4"), 25, (480, 640)) as video:  # doctest: +SKIP
         ...     video.write(frame)
     """
     height, width = (n + n % 2 for n in size)
@@ -75,7 +75,7 @@ def shortcomings(clip: Path) -> list[str]:
     """Returns what a video that is written for a clip will lack on this machine, one sentence each.
 
     Example:
-        >>> shortcomings(Path("clip.mp4"))
+        >>> shortcomings(Path("clip.mp4"))  # doctest: +SKIP
         ['the overlays have no sound; install ffmpeg to keep it']
     """
     if h264_of_ffmpeg():
@@ -111,7 +111,7 @@ def h264_of_ffmpeg() -> str | None:
     """Returns the H.264 encoder of FFmpeg on this machine; None if there is no FFmpeg or it has no such encoder.
 
     Example:
-        >>> h264_of_ffmpeg()
+        >>> h264_of_ffmpeg()  # doctest: +SKIP
         'libx264'
     """
     program = shutil.which("ffmpeg")
@@ -218,7 +218,7 @@ def _piped(file: Path, path: Path, rate: float, size: tuple[int, int], sound: Pa
     with tempfile.TemporaryFile() as told:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=told)
         try:
-            with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext() as frames:
+            with contextlib.suppress(BrokenPipeError), cast(BinaryIO, process.stdin) as frames:
                 yield _Pipe(frames)  # if FFmpeg fails, the pipe breaks, and its message says why
             if process.wait() != 0:
                 told.seek(0)
@@ -233,7 +233,7 @@ def _piped(file: Path, path: Path, rate: float, size: tuple[int, int], sound: Pa
 
 
 class _Pipe:
-    def __init__(self, stream):
+    def __init__(self, stream: BinaryIO):
         self._stream = stream
 
     def write(self, frame: np.ndarray) -> None:

@@ -29,7 +29,7 @@ from cosod.io.photo_groups import Group, unique_names
 from cosod.io.run_records import file_states, fingerprint, record_of, refuse_foreign
 from cosod.postprocess.render import overlay, save_image, to_8bit
 
-#: Function of the number of a frame (from 1) and what is found in it, which returns values for the event of the frame.
+#: Function of the number of a frame (from 1) and its result, which returns values for the event of the frame.
 Make = Callable[[int, FrameMap], dict]
 #: Number of damaged frames that a message lists.
 _SHOWN = 5
@@ -40,7 +40,7 @@ class ClipTask(Protocol):
 
     Attributes:
         output: folder of the results.
-        overwrite: redo clips that are finished already.
+        overwrite: whether finished clips are processed again.
         absent: what is done with frames that do not show the object, see :data:`cosod.apps.absence.ABSENT_KINDS`.
     """
 

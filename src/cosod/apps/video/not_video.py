@@ -1,13 +1,13 @@
-"""Why a file cannot be opened as video, as far as its first bytes and the table of its container tell."""
+"""The reason why a file cannot be opened as video, from its first bytes and the table of its container."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-#: What is said where nothing better is known.
+#: The reason if no other one is found.
 UNKNOWN = "it is damaged, cut off, or of a codec that is not available here; convert it to MP4 with H.264"
 _SOUND_ONLY = "it has sound but no pictures; give a file with pictures"
-#: First bytes of a file -> why it is no video.
+#: Reasons why a file is not a video, by its first bytes.
 _STARTS = {
     b"ID3": _SOUND_ONLY,
     b"\xff\xfb": _SOUND_ONLY,
@@ -21,7 +21,7 @@ _STARTS = {
     b"7z\xbc\xaf": "it is an archive; unpack it first",
     b"\x1f\x8b": "it is an archive; unpack it first",
 }
-#: Start of a container, the marks of pictures in it, and those of sound.
+#: First bytes of a container, and the markers of its tracks of pictures and of sound.
 _MARKS = (
     (b"RIFF", (b"vids", b"vidc"), (b"auds", b"WAVE")),
     (b"OggS", (b"\x80theora", b"OVP80", b"\x01video"), (b"vorbis", b"OpusHead", b"Speex", b"\x7fFLAC")),
@@ -32,17 +32,17 @@ _MARKS = (
         (b"\x40\x9e\x69\xf8\x4d\x5b\xcf\x11",),
     ),
 )
-#: Bytes that the tables of containers are looked for in.
+#: Number of bytes in which the tables of containers are searched.
 _HEAD, _TABLE = 1 << 16, 64 << 20
-#: Types of the boxes that MP4 and QuickTime files begin with.
+#: Types of the first box of MP4 and QuickTime files.
 _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 
 
 def why_not_video(path: Path) -> str:
-    """Returns why a file cannot be opened as video, and what to do: the end of a sentence.
+    """Returns why a file cannot be opened as video and what to do, as the end of a sentence.
 
     Args:
-        path: a file that no decoder opens.
+        path: path of a file that no decoder opens.
 
     Example:
         >>> why_not_video(Path("empty.mp4"))  # doctest: +SKIP
@@ -79,7 +79,7 @@ def _why(file: BinaryIO, head: bytes) -> str | None:
 
 
 def _why_mp4(file: BinaryIO) -> str | None:
-    """Returns why an MP4 or QuickTime file cannot be opened: its table of tracks is missing, or names sound alone."""
+    """Returns why an MP4 or QuickTime file cannot be opened: its table of tracks is missing, or has sound only."""
     for kind, size in _boxes(file):
         if kind in (b"moov", b"moof"):
             table = file.read(min(size, _TABLE))
@@ -88,16 +88,16 @@ def _why_mp4(file: BinaryIO) -> str | None:
 
 
 def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Yields type and size of the outer boxes of an MP4 file, which stands at the start of the content of each."""
+    """Yields type and size of the outer boxes of an MP4 file, which is at the start of the content of the box."""
     end = file.seek(0, 2)
     place = 0
     while place + 8 <= end:
         file.seek(place)
         header = file.read(16)
         size, used = int.from_bytes(header[:4], "big"), 8
-        if size == 1:  # the size stands in the next eight bytes
+        if size == 1:  # the size follows in eight bytes
             size, used = int.from_bytes(header[8:16], "big"), 16
-        elif size == 0:  # to the end of the file
+        elif size == 0:  # the box extends to the end of the file
             size = end - place
         if size < used:
             return
@@ -107,7 +107,7 @@ def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
 
 
 def _is_text(start: bytes) -> bool:
-    """Whether the first bytes of a file are text; a character may be cut at their end."""
+    """Returns whether the first bytes of a file are text, whose last character may be incomplete."""
     text = start.decode("utf-8", "ignore")
     whole = len(text.encode()) >= len(start) - 3
     return whole and all(character.isprintable() or character in "\t\r\n\f\ufeff" for character in text)

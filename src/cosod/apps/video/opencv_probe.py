@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 #: Environment variable with the log level of the FFmpeg in OpenCV.
 FFMPEG_LOG = "OPENCV_FFMPEG_LOGLEVEL"
@@ -37,7 +38,7 @@ def damaged_frames(path: Path) -> Iterator[Callable[[], list[int]]]:
     without checks, such as VP9, is not found.
 
     Example:
-        >>> with damaged_frames(Path("clip.mp4")) as found:
+        >>> with damaged_frames(Path("clip.mp4")) as found:  # doctest: +SKIP
         ...     segment()
         ...     print(found())
     """
@@ -74,7 +75,7 @@ def encodes(codec: str) -> bool:
         return process is not None and process.wait() == 0
 
 
-def _start(what: str, path: str, told) -> subprocess.Popen | None:
+def _start(what: str, path: str, told: IO[bytes]) -> subprocess.Popen | None:
     command = [sys.executable, str(Path(__file__)), what, path]
     environment = {name: value for name, value in os.environ.items() if name != FFMPEG_LOG}
     try:

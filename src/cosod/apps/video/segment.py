@@ -36,12 +36,12 @@ class Learned:
 
 
 class FrameMap(NamedTuple):
-    """What is found in a frame.
+    """The result for a frame.
 
     Attributes:
         frame: the frame, RGB uint8 ``(H, W, 3)``.
         saliency: its map, float32 ``(H, W)`` in [0, 1].
-        presence: probability that the frame shows the object; None where the network does not know it.
+        presence: probability that the frame shows the object; None if the network has no calibration.
     """
 
     frame: np.ndarray

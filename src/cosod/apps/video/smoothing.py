@@ -57,7 +57,9 @@ class Smoother:
         self._last = frame, saliency
         return saliency
 
-    def _mixed(self, frame, saliency, last_frame, last_saliency) -> np.ndarray:
+    def _mixed(
+        self, frame: np.ndarray, saliency: np.ndarray, last_frame: np.ndarray, last_saliency: np.ndarray
+    ) -> np.ndarray:
         gray, last_gray = (cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in (frame, last_frame))
         flow, forth = self._flow.calc(gray, last_gray, None), self._flow.calc(last_gray, gray, None)
         height, width = gray.shape

@@ -48,7 +48,7 @@ class Totals:
             merged(self.curves, other.curves),
         )
 
-    def __radd__(self, other) -> "Totals":
+    def __radd__(self, other: object) -> "Totals":
         return self if other == 0 else NotImplemented
 
     def means(self) -> dict[str, float]:

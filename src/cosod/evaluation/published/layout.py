@@ -1,7 +1,8 @@
 """How a comparison with published rows is printed: plain text, Markdown or LaTeX."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cosod.evaluation.metrics.names import short_label
 
@@ -20,7 +21,20 @@ class Cell:
     note: int
 
 
-def render(fmt, *, title, columns, rows, decimals, lower, notes) -> str:
+#: The rows of a table: the published row, whether it is from this run, and its figures.
+Body = list[tuple[Any, bool, list[Cell]]]
+
+
+def render(
+    fmt: str,
+    *,
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Any],
+    decimals: Mapping[str, int],
+    lower: Collection[str],
+    notes: Sequence[str],
+) -> str:
     """Renders the table as text that ends in a newline.
 
     Args:
@@ -76,7 +90,7 @@ def _marked(cell: Cell, ranks: tuple[str, str, str], note: str) -> str:
     return text + note.format(cell.note) if cell.note else text
 
 
-def _text(title, head, body, remarks) -> str:
+def _text(title: str, head: list[str], body: Body, remarks: list[str]) -> str:
     mark = {0: " ", 1: "*", 2: "'"}
     lines = [["", "method", "venue", "trained on", *head, "source"]]
     for row, own, cells in body:
@@ -90,7 +104,7 @@ def _text(title, head, body, remarks) -> str:
     return "\n".join(out) + "\n"
 
 
-def _markdown(title, head, body, remarks) -> str:
+def _markdown(title: str, head: list[str], body: Body, remarks: list[str]) -> str:
     def figure(cell: Cell) -> str:
         return _marked(cell, ("{}", "**{}**", "<u>{}</u>"), " [{}]")
 
@@ -108,7 +122,7 @@ def _markdown(title, head, body, remarks) -> str:
     return "\n".join(out) + "\n"
 
 
-def _latex(title, head, body, remarks) -> str:
+def _latex(title: str, head: list[str], body: Body, remarks: list[str]) -> str:
     special = {c: f"\\{c}" for c in "&%$#_{}"} | {
         "\\": r"\textbackslash{}",
         "~": r"\textasciitilde{}",

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from cosod.evaluation.report.formats import tables
 from cosod.evaluation.report.report import Report
 from cosod.io.atomic_write import whole
 from cosod.io.file_names import printable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: Okabe and Ito's colors, told apart by most color-blind readers, without the yellow that paper swallows.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -117,7 +121,7 @@ def _scatter(rows: list[Report]):
     return figure
 
 
-def _write(figure, folder: Path, name: str) -> list[Path]:
+def _write(figure: "Figure", folder: Path, name: str) -> list[Path]:
     paths = [folder / f"{name}.png", folder / f"{name}.svg"]
     for path in paths:
         with whole(path) as temporary:

@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -28,7 +29,7 @@ def import_onnx() -> None:
         raise ExtraError("writing ONNX", "onnx") from error
 
 
-def import_openvino():
+def import_openvino() -> ModuleType:
     """Imports the package ``openvino``, with its telemetry disabled.
 
     Raises:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -188,7 +189,7 @@ def _parsed(graph: bytes):
     return model
 
 
-def _facts(model) -> dict[str, str]:
+def _facts(model: Any) -> dict[str, str]:
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
@@ -210,7 +211,7 @@ class _ChannelsLast(Encoder):
         return *(skip.permute(0, 2, 3, 1) for skip in skips), deep
 
 
-def _left_in_float(graph) -> list[str]:
+def _left_in_float(graph: Any) -> list[str]:
     """Returns the names of the nodes that stay in float32; see the module docstring."""
     weights = {tensor.name: tensor.dims[0] for tensor in graph.initializer if len(tensor.dims) == 4}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]

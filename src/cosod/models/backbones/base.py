@@ -66,6 +66,7 @@ def four_levels(backbone: Backbone, images: Tensor) -> list[Tensor]:
     """Returns the last four features, at strides 4, 8, 16 and 32, pooled once if the backbone has half these strides.
 
     Example:
+        >>> import torch
         >>> from cosod.models.backbones import registry
         >>> features = four_levels(registry.create("vgg16"), torch.zeros(1, 3, 64, 64))
         >>> [tuple(f.shape[1:]) for f in features]

@@ -1,7 +1,7 @@
 """Conversion of checkpoints of the published code to networks of this package and back."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -140,7 +140,7 @@ def check(
         raise WeightsError(f"{where} does not fit the network: entries {', '.join(parts)}; use a file of this network")
 
 
-def some(names) -> str:
+def some(names: Iterable[str]) -> str:
     """Returns the first few of ``names`` in one line.
 
     Example:

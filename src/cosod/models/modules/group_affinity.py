@@ -4,7 +4,7 @@ GCoNet section 3.2 ("group affinity module", GAM); the same module serves GCoNet
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +64,7 @@ class _BestMatch(torch.autograd.Function):
     """The function :func:`best_match`, which saves the index of each best match if a gradient is needed."""
 
     @staticmethod
-    def forward(ctx, query: Tensor, key: Tensor, block_entries: int) -> Tensor:
+    def forward(ctx: Any, query: Tensor, key: Tensor, block_entries: int) -> Tensor:
         n, c, p = query.shape
         m, _, keys = key.shape
         flat = query.transpose(1, 2).reshape(n * p, c)
@@ -95,7 +95,7 @@ class _BestMatch(torch.autograd.Function):
         return total.view(n, p).to(query.dtype)
 
     @staticmethod
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         query, key, index = ctx.saved_tensors
         n, c, p = query.shape
         m = len(key)

@@ -8,7 +8,7 @@ resembles the group, but not what the group shows.
 import math
 from collections.abc import Callable
 from functools import wraps
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -89,7 +89,7 @@ def _in_float32(method: Callable) -> Callable:
     """Decorates a method that computes in float32, because sums of many products are too inexact in half precision."""
 
     @wraps(method)
-    def run(self, deep: Tensor, *arguments, **options):
+    def run(self: Any, deep: Tensor, *arguments: Any, **options: Any) -> Any:
         with torch.autocast(deep.device.type, enabled=False):
             return method(self, deep, *arguments, **options)
 

@@ -166,7 +166,7 @@ def to_table(recipe: Recipe) -> dict[str, Any]:
         0.0001
     """
 
-    def plain(value):
+    def plain(value: Any) -> Any:
         if isinstance(value, dict):
             return {k: plain(v) for k, v in value.items()}
         return list(map(plain, value)) if isinstance(value, tuple | list) else value

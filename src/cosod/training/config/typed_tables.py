@@ -120,6 +120,19 @@ def parsed(value: Any) -> Any:
         return value
 
 
+def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns a table of tables as one table, whose keys are joined by dots.
+
+    Example:
+        >>> flat({"steps": 100, "optimizer": {"lr": 0.1}})
+        {'steps': 100, 'optimizer.lr': 0.1}
+    """
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return found
+
+
 def explained(cls: type, place: tuple[str, ...], table: Mapping[str, Any], kinds: Mapping[str, Any]) -> str:
     """Returns what a key does, its value in a table, and its default; for a key with keys of its own, all of them.
 

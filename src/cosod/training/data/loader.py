@@ -69,7 +69,12 @@ class Batches(Dataset):
     """
 
     def __init__(
-        self, sets: Sequence[TrainingSet], plan: Sequence[tuple[Meeting, ...]], recipe: Recipe, epoch: int, norm
+        self,
+        sets: Sequence[TrainingSet],
+        plan: Sequence[tuple[Meeting, ...]],
+        recipe: Recipe,
+        epoch: int,
+        norm: tuple[tuple[float, float, float], tuple[float, float, float]],
     ):
         # Every worker gets a copy, so only what the epoch needs; a distractor may be any image.
         used = [{shot.item for meeting in each for shot in meeting.shots} for each in zip(*plan, strict=True)]
@@ -139,7 +144,13 @@ class Batches(Dataset):
             return self.recipe.side, self.recipe.side
 
     def _examples(
-        self, shots, common, data: TrainingSet, rngs: list[KeyedRNG], shape: tuple[int, int], lost: list[str]
+        self,
+        shots: Sequence[Shot],
+        common: Sequence,
+        data: TrainingSet,
+        rngs: list[KeyedRNG],
+        shape: tuple[int, int],
+        lost: list[str],
     ) -> list[Example]:
         """Reads one group's examples; one that cannot be read is replaced by the next, with a sentence in ``lost``.
 
