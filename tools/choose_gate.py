@@ -4,10 +4,10 @@
         runs/figures/held_out-concatenated [--model accurate] [--strength 1.25 1.5] [--lift 0.25] [--raised 3 4]
 
 Each set is a folder with ``images/<group>`` and ``gts/<group>``; those of the example are written by
-``tools/measure_default.py``. Images are encoded once and decoded with each combination of the options ``strength``,
-``lift`` and ``raised`` of :class:`cosod.models.gconet_plus_mobile.MobileConfig`, as ``cosod segment`` does it. Of each
-set it prints the mean over groups of the IoU of maps cut at one half, in per cent, and of S. What is chosen is written
-into the class; ``tools/export_default.py`` takes it over into a weights file.
+``tools/measure_default.py``. Images are encoded once and decoded with each combination of the options
+:data:`cosod.models.gconet_plus_mobile.DECODE_OPTIONS`, as ``cosod segment`` does it. Of each set it prints the mean
+over groups of the IoU of maps cut at one half and of J, in per cent, and of S. What is chosen is written into
+:class:`~cosod.models.gconet_plus_mobile.MobileConfig`; ``tools/export_default.py`` takes it over into a weights file.
 """
 
 import argparse
@@ -21,14 +21,13 @@ import torch
 from measure_default import read_truth
 
 import cosod
-from cosod.evaluation.metrics.functional import s_measure
+from cosod.evaluation.metrics.functional import precision_jaccard, s_measure
 from cosod.io.tensors import to_own_size
-from cosod.models.gconet_plus_mobile import MobileConfig
+from cosod.models.gconet_plus_mobile import DECODE_OPTIONS, MobileConfig
 from cosod.postprocess.render import to_8bit
 
-OPTIONS = ("strength", "lift", "raised")
-#: IoU and S of one image.
-Figures = tuple[float, float]
+#: IoU at one half, J and S of one image.
+Figures = tuple[float, float, float]
 
 
 @torch.inference_mode()
@@ -42,7 +41,7 @@ def figures(
     found = detector.pipeline.consensus(encoded)
     network = detector.forward.steps.network
     for way in ways:
-        network.config = replace(network.config, **dict(zip(OPTIONS, way, strict=True)))
+        network.config = replace(network.config, **dict(zip(DECODE_OPTIONS, way, strict=True)))
         batches = encoded.batches(sorted(found.indices))
         scores = []
         for part, features, output in detector.forward.decode(batches, found.consensus, found.indices):
@@ -52,10 +51,11 @@ def figures(
 
 
 def score(saliency: np.ndarray, mask: np.ndarray) -> Figures:
-    """Computes IoU at one half and S of one map."""
+    """Computes IoU at one half, J and S of one map."""
     marked = saliency > 0.5
     iou = (marked & mask).sum() / max(1, (marked | mask).sum())
-    return float(iou), s_measure(to_8bit(saliency), np.uint8(255) * mask)
+    levels, truth = to_8bit(saliency), np.uint8(255) * mask
+    return float(iou), precision_jaccard(levels, truth)[1], s_measure(levels, truth)
 
 
 def main():
@@ -63,19 +63,19 @@ def main():
     parser.add_argument("sets", type=Path, nargs="+")
     parser.add_argument("--model", default="default", help="a light network of the package, or a weights file")
     parser.add_argument("--images", type=int, default=12, help="images of each group, at most")
-    for option in OPTIONS:
+    for option in DECODE_OPTIONS:
         value = getattr(MobileConfig(), option)
         parser.add_argument(f"--{option}", type=float, nargs="+", default=[value], help="values to compare")
     args = parser.parse_args()
     detector = cosod.load(args.model, device="cpu")
-    ways = list(itertools.product(*(getattr(args, option) for option in OPTIONS)))
-    print(f"| set | {' | '.join(OPTIONS)} | IoU | S |\n|---|---|---|---|---|---|")
+    ways = list(itertools.product(*(getattr(args, option) for option in DECODE_OPTIONS)))
+    print(f"| set | {' | '.join(DECODE_OPTIONS)} | IoU | J | S |\n|{'---|' * (len(DECODE_OPTIONS) + 4)}")
     for data in args.sets:
         groups = sorted(path.name for path in (data / "images").iterdir())
         found = [[np.mean(f, axis=0) for f in figures(detector, data, g, args.images, ways)] for g in groups]
-        for way, (iou, s) in zip(ways, np.mean(found, axis=0), strict=True):
+        for way, (iou, j, s) in zip(ways, np.mean(found, axis=0), strict=True):
             values = " | ".join(f"{value:g}" for value in way)
-            print(f"| {data.name} | {values} | {100 * iou:.1f} | {s:.4f} |", flush=True)
+            print(f"| {data.name} | {values} | {100 * iou:.1f} | {100 * j:.1f} | {s:.4f} |", flush=True)
 
 
 if __name__ == "__main__":

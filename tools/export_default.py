@@ -2,11 +2,11 @@
 
     python tools/export_default.py runs/default/weights.safetensors -o src/cosod/weights/gconet_plus_mobile.safetensors
 
-Several files are averaged with equal weights, which pays where one run started from the other and the statistics of its
-batch normalization were frozen. Options of the network that no training changes (``strength``, ``lift``, ``raised``)
-are those of today's code. The weights are stored as float16, with what ``cosod doctor`` compares its maps with and the
-record of each run. ``tools/calibrate_presence.py``, ``tools/calibrate_regions.py`` and ``tools/measure_albums.py
---calibrate`` have to follow: their constants belong to the weights.
+Several files are averaged with equal weights, which pays where one run started from the other and the statistics of
+its batch normalization were frozen. Options of the network that no training changes (``DECODE_OPTIONS``) are those of
+today's code. The weights are stored as float16, with what ``cosod doctor`` compares its maps with and the record of
+each run. ``tools/calibrate_presence.py``, ``tools/calibrate_regions.py`` and ``tools/measure_albums.py --calibrate``
+have to follow: their constants belong to the weights.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from cosod import doctor, models
 from cosod.errors import InputError
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints.safetensors_file import describe
-from cosod.models.gconet_plus_mobile import MobileConfig
+from cosod.models.gconet_plus_mobile import DECODE_OPTIONS, MobileConfig
 
 
 def averaged(paths: list[Path], size: int | None = None) -> CoSaliencyNetwork:
@@ -31,10 +31,8 @@ def averaged(paths: list[Path], size: int | None = None) -> CoSaliencyNetwork:
     mean = {k: torch.stack([s[k].float() for s in states]).mean(0).to(v.dtype) for k, v in states[-1].items()}
     config = networks[-1].config
     if isinstance(config, MobileConfig):
-        today = MobileConfig()
-        config = replace(
-            config, strength=today.strength, lift=today.lift, raised=today.raised, size=size or config.size
-        )
+        today = {option: getattr(MobileConfig(), option) for option in DECODE_OPTIONS}
+        config = replace(config, size=size or config.size, **today)
     network = type(networks[-1])(config)
     network.load_state_dict(mean)
     return network.eval()

@@ -18,6 +18,8 @@ from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, descr
 MADE_UP = 2.0
 #: The gate's logits are divided by one plus this factor times the value that was added; one unit removes a third.
 DOUBT = 0.5
+#: Options of :class:`MobileConfig` that only ``decode`` reads, so that they may be changed after training.
+DECODE_OPTIONS = ("strength", "lift", "raised")
 #: Share of a training batch in the running means of the features that are compared.
 MOMENTUM = 0.01
 
