@@ -96,6 +96,8 @@ def read_gray(path: str | os.PathLike) -> tuple[np.ndarray, str | None]:
 def _decoded(path: str | os.PathLike, truth: bool) -> tuple[np.ndarray, tuple[str, ...]]:
     try:
         data = Path(path).read_bytes()
+        if not data:
+            raise ImageError(f"{path}: the file is empty; replace it")
         if data.startswith(_PNG) and data[-8:-4] == b"IEND":
             levels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
             if levels is not None and levels.ndim == 2:

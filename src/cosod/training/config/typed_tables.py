@@ -43,7 +43,7 @@ def build(cls: type, table: Mapping[str, Any], where: str, kinds: Mapping[str, A
     values = {}
     for key, value in table.items():
         if key not in hints:
-            raise InputError(f"{where} has an unknown key {key!r}; {nearest(key, sorted(hints))}")
+            raise InputError(f"{where}: unknown key {key!r}; {nearest(key, sorted(hints))}")
         values[key] = _value(hints[key], value, f"{where}: {key}")
     try:
         return cls(**values)
