@@ -144,7 +144,7 @@ def test_file_that_is_no_state_dict(tmp_path):
 
 
 def test_unknown_backbones():
-    with pytest.raises(InputError, match="known are vgg16"):
+    with pytest.raises(InputError, match="no ImageNet weights for 'vgg19'"):
         fetch("vgg19")
     with pytest.raises(InputError, match="a backbone Linear"):
         init_backbone(Wrapper(nn.Linear(1, 1)))
