@@ -100,7 +100,10 @@ def test_other_shapes_are_named(plus):
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ({"layer.weight": torch.zeros(2)}, "not a checkpoint of GCoNet or GCoNet. or SSNM or F3Net: its 1 entry begins with layer"),
+        (
+            {"layer.weight": torch.zeros(2)},
+            "not a checkpoint of GCoNet or GCoNet. or SSNM or F3Net: its 1 entry begins",
+        ),
         ({}, "holds no state dict"),
         ({"epoch": 3}, "entries that are no tensors"),
         ({"state_dict": {"module.a": torch.zeros(1)}}, "its 1 entry begins with a"),
