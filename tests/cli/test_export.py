@@ -1,5 +1,6 @@
 """``cosod export``."""
 
+import functools
 import importlib
 import json
 import sys
@@ -7,7 +8,6 @@ import sys
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 
 from cosod.cli.export import command
 from cosod.errors import ExtraError, InputError, OutputError
@@ -17,6 +17,7 @@ from cosod.inference.detector import Detector
 from cosod.io.tensors import to_batch
 from cosod.models import save
 from cosod.models.checkpoints import loading
+from tests.cli.command_line import run as run_command
 from tests.inference.backends.made import group, network
 
 SIZE = 64
@@ -34,8 +35,7 @@ OTHERS = [
 ]
 
 
-def run(*arguments):
-    return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+run = functools.partial(run_command, command)
 
 
 def need(form):

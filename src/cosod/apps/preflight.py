@@ -55,18 +55,14 @@ def check_places(
 def check_output(folder: Path) -> None:
     """Raises OutputError if results cannot be written to ``folder``, before any work is done."""
     if not is_remote(folder):
-        for place in (folder, *folder.parents):
-            if place.is_symlink() and not place.exists():
-                raise OutputError(
-                    f"cannot write to {folder}: {place} is a link to a folder that does not exist; make it, or "
-                    "give another one"
-                )
-            if place.exists():
-                if not place.is_dir():
-                    raise OutputError(
-                        f"cannot write to {folder}: {place} is no folder; give another one for the results"
-                    )
-                break
+        place = next((place for place in (folder, *folder.parents) if place.is_symlink() or place.exists()), None)
+        if place and not place.exists():
+            raise OutputError(
+                f"cannot write to {folder}: {place} is a link to a folder that does not exist; make it, or give "
+                "another one"
+            )
+        if place and not place.is_dir():
+            raise OutputError(f"cannot write to {folder}: {place} is no folder; give another one for the results")
     probe = folder / RECORDS / "writable"
     write_text(probe, "")
     with contextlib.suppress(OSError):  # a store may let objects be written and not removed

@@ -199,8 +199,9 @@ def note_animated(paths: Iterable[Path]) -> None:
 
     for path in paths:
         # Other formats hold more than one picture too: a JPEG of some phones, pages of a TIFF.
-        given = path.name if path.name == INPUT and is_animated(path) else path
-        if given != path or (path.suffix.lower() in PICTURES and is_clip(path)):
+        from_input = path.name == INPUT  # which has no suffix
+        if is_animated(path) if from_input else path.suffix.lower() in PICTURES and is_clip(path):
+            given = INPUT if from_input else path
             click.echo(f"Note: {given} is animated: its first frame is used; cosod segment reads all frames", err=True)
 
 
@@ -308,10 +309,14 @@ def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -
 
     tell_left_out()
     if sentences := list(sentences):
-        click.echo(f"{plural(len(sentences), noun)} could not be read{more}:", err=True)
-        for sentence in sentences:
-            click.echo(f"  {sentence}", err=True)
+        _list(f"{plural(len(sentences), noun)} could not be read{more}", sentences)
         raise click.exceptions.Exit(1)
+
+
+def _list(headline: str, sentences: Iterable[str]) -> None:
+    click.echo(f"{headline}:", err=True)
+    for sentence in sentences:
+        click.echo(f"  {sentence}", err=True)
 
 
 def finish(summary, output: Path | str, as_json: bool) -> None:
@@ -332,9 +337,7 @@ def finish(summary, output: Path | str, as_json: bool) -> None:
         if (more := len(summary.stale) - SHOWN) > 0:
             click.echo(f"  and {more} more", err=True)
     tell_left_out()
-    for line, sentences in failures(summary.failed):
-        click.echo(f"{line}:", err=True)
-        for sentence in sentences:
-            click.echo(f"  {sentence}", err=True)
+    for headline, sentences in failures(summary.failed):
+        _list(headline, sentences)
     if summary.failed:
         raise click.exceptions.Exit(1)

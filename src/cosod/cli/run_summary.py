@@ -103,10 +103,9 @@ def failures(failed: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, list[st
         1 clip could not be read ['a.mp4: is empty']
     """
     of = {kind: [entry for entry in failed if entry.get("kind") == kind] for kind in (None, CLIP, PART)}
-    if entries := of[None]:
-        yield f"{plural(len(entries), 'image')} could not be read", [entry["error"] for entry in entries]
-    if entries := of[CLIP]:
-        yield f"{plural(len(entries), 'clip')} could not be read", [entry["error"] for entry in entries]
+    for kind, noun in ((None, "image"), (CLIP, "clip")):
+        if entries := of[kind]:
+            yield f"{plural(len(entries), noun)} could not be read", [entry["error"] for entry in entries]
     if entries := of[PART]:
         count = len({entry["image"] for entry in entries})  # two things may be wrong with a clip
         sentences = [entry["error"] for entry in entries]

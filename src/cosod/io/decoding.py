@@ -19,7 +19,7 @@ from cosod.io.color_profiles import to_srgb
 from cosod.io.image_formats import open_pillow, unreadable
 from cosod.io.levels import levels_of_array, levels_of_pillow
 from cosod.io.pixels import from_array, from_pillow, orientation, scaled, turned
-from cosod.io.storage import is_remote, open_binary
+from cosod.io.storage import nothing_at, open_binary
 from cosod.io.truncated_jpeg import mended
 
 #: Lock for decoding Pillow images and reading file objects, since a group may contain the same one twice, which one
@@ -48,8 +48,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     try:
         file = open_binary(path)
     except FileNotFoundError:
-        what = "a link to a file that does not exist" if not is_remote(path) and path.is_symlink() else "no such file"
-        raise ImageError(f"{path}: {what}; check the path") from None
+        raise ImageError(f"{path}: {nothing_at(path, 'file')}; check the path") from None
     except IsADirectoryError:
         raise ImageError(f"{path}: is a folder; give an image file") from None
     except PermissionError:

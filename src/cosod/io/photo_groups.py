@@ -11,7 +11,7 @@ from cosod.io.file_names import shortened, shortened_path
 from cosod.io.image_formats import KINDS, SUFFIXES, LeftOut, is_image_name, kind_of
 from cosod.io.passed_over import Results, is_sheet, is_system_folder, results_in
 from cosod.io.run_records import RECORDS
-from cosod.io.storage import as_path, entries, is_remote, kind
+from cosod.io.storage import as_path, entries, is_remote, kind, nothing_at
 from cosod.io.wording import plural
 
 
@@ -71,9 +71,7 @@ def find_groups(
         missing = paths[kinds.index(None)]
         if str(missing) == "-":
             raise InputError("- stands for standard input, which this command does not read; give a file or a folder")
-        link = not is_remote(missing) and missing.is_symlink()
-        what = "a link to a file that does not exist" if link else "no such file or folder"
-        raise InputError(f"{missing}: {what}; check the path")
+        raise InputError(f"{missing}: {nothing_at(missing, 'file or folder')}; check the path")
     entered, left_out = set(excluded), []
     unread: list[LeftOut] = []
     for path, k in zip(paths, kinds, strict=True):

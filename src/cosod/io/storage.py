@@ -69,6 +69,21 @@ def is_remote(path: Any) -> bool:
     return upath is not None and isinstance(path, upath.UPath) and not isinstance(path, os.PathLike)
 
 
+def nothing_at(path: Any, wanted: str) -> str:
+    """Returns what to say of a path where nothing is: that it is a link that leads nowhere, or that it does not exist.
+
+    Args:
+        path: path of this machine or of a store.
+        wanted: what was expected there.
+
+    Example:
+        >>> nothing_at(Path("photos/none.jpg"), "file")
+        'no such file'
+    """
+    link = not is_remote(path) and path.is_symlink()
+    return "a link to a file that does not exist" if link else f"no such {wanted}"
+
+
 def _from_url(url: str) -> Any:
     try:
         from upath import UPath

@@ -1,4 +1,4 @@
-"""Numbers and nouns in messages."""
+"""Numbers and nouns in messages, and what text is."""
 
 import math
 
@@ -16,6 +16,16 @@ def plural(count: int, noun: str, several: str = "") -> str:
         ('1 image', '2 images', '0 entries')
     """
     return f"{count} {noun if count == 1 else several or noun + 's'}"
+
+
+def is_text(text: str) -> bool:
+    """Returns whether all characters are those of a text: printable ones, line breaks, tabs, and a byte order mark.
+
+    Example:
+        >>> is_text("one line"), is_text(chr(0))
+        (True, False)
+    """
+    return all(character.isprintable() or character in "\t\r\n\f\ufeff" for character in text)
 
 
 def hundredths(value: float) -> str:

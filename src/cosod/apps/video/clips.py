@@ -17,7 +17,7 @@ from cosod.errors import InputError
 from cosod.io.file_names import text_path
 from cosod.io.image_formats import VIDEO_SUFFIXES
 from cosod.io.images import MAX_PIXELS, read_image
-from cosod.io.storage import is_remote
+from cosod.io.storage import is_remote, nothing_at
 
 __all__ = ["PICTURES", "RATE", "SUFFIXES", "Animation", "Clip", "even", "is_clip", "open_clip", "writer"]
 
@@ -49,8 +49,7 @@ class Clip:
         self.path = Path(path)
         self.times: list[float] = []
         if not self.path.is_file():
-            what = "a link to a file that does not exist" if self.path.is_symlink() else "no such video"
-            raise InputError(f"{self.path}: {what}; check the path")
+            raise InputError(f"{self.path}: {nothing_at(self.path, 'video')}; check the path")
         self.rate, self.promised = self._facts(max_pixels)
 
     def frames(self) -> Iterator[np.ndarray]:

@@ -104,8 +104,6 @@ class SegmentTask:
                 nonlocal video
                 told, save = {}, self.job.save
                 frame, saliency, _ = found
-                if self.absent == "blank" and is_absent(found.presence, self.absent):
-                    saliency = np.zeros_like(saliency)
                 mask = self.job.mask(saliency, frame) if {"masks", "overlays"} & set(save) else None
                 for kind, picture in (("maps", saliency), ("masks", mask)):
                     if kind in save:
@@ -253,12 +251,13 @@ def _make_clip(detector: Detector, clip: Clip, task: ClipTask, unit: Unit) -> _M
         done, absent = 0, []
         with task.opened(clip, unit.name, unit.report) as make:
             for done, found in enumerate(maps(clip, detector, learned.consensus, Smoothing()), start=1):
+                gone = is_absent(found.presence, task.absent)
+                if gone and task.absent == "blank":
+                    found = found._replace(saliency=np.zeros_like(found.saliency))
                 facts = make(done, found)
                 if done <= len(clip.times):
                     facts["time"] = round(clip.times[done - 1], 3)
-                gone = is_absent(found.presence, task.absent)
-                blank = gone and task.absent == "blank"
-                facts["share"] = 0.0 if blank else round(float((found.saliency > 0.5).mean()), 4)
+                facts["share"] = round(float((found.saliency > 0.5).mean()), 4)
                 if found.presence is not None:
                     facts["presence"] = round(found.presence, 4)
                 if gone:

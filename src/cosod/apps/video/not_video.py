@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from cosod.io.wording import is_text
+
 #: The reason if no other one is found.
 UNKNOWN = "it is damaged, cut off, or of a codec that is not available here; convert it to MP4 with H.264"
 _SOUND_ONLY = "it has sound but no pictures; give a file with pictures"
@@ -110,4 +112,4 @@ def _is_text(start: bytes) -> bool:
     """Returns whether the first bytes of a file are text, whose last character may be incomplete."""
     text = start.decode("utf-8", "ignore")
     whole = len(text.encode()) >= len(start) - 3
-    return whole and all(character.isprintable() or character in "\t\r\n\f\ufeff" for character in text)
+    return whole and is_text(text)

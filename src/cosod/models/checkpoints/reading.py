@@ -18,6 +18,7 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from cosod.errors import WeightsError
 from cosod.io.file_names import text_path
+from cosod.io.wording import is_text
 
 #: Modules whose functions and classes can access the machine; a file that names them is refused.
 _REFUSED = frozenset(
@@ -106,7 +107,7 @@ def _why(path: Path) -> str | None:
         return "it is cut off, or damaged"
     # Not before it was tried to be read: the oldest kind of pickle is text too.
     text = start.decode("utf-8", "replace")
-    return "it is a text file" if all(c.isprintable() or c in "\t\r\n\f\ufeff" for c in text) else None
+    return "it is a text file" if is_text(text) else None
 
 
 def is_safetensors(path: Path) -> bool:
