@@ -29,3 +29,21 @@ def write_section(path: Path, name: str, title: str, text: str) -> None:
     else:
         new = f"{old.rstrip()}\n\n{section}"
     path.write_text(new, encoding="utf-8")
+
+
+def read_sections(path: Path) -> dict[str, list[dict[str, str]]]:
+    """The rows of the tables of each section of a file, by the names of their columns."""
+    found: dict[str, list[dict[str, str]]] = {}
+    rows, names = [], None
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("<!-- begin "):
+            rows = found.setdefault(line.removeprefix("<!-- begin ").removesuffix(" -->"), [])
+        if not line.startswith("|"):
+            names = None
+            continue
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if names is None:
+            names = cells
+        elif not set(cells[0]) <= {"-"}:
+            rows.append(dict(zip(names, cells, strict=True)))
+    return found

@@ -58,8 +58,7 @@ def absent_lines(entries: Sequence[Mapping]) -> Iterator[str]:
     photos = [entry for entry in entries if "frame" not in entry]
     if photos:
         # Of several consensuses an image may lack more than one object.
-        some = plural(len({entry["image"] for entry in photos}), "image is", "images are")
-        yield f"{some} without the object (presence below {ABSENT:.2f}):"
+        yield _without_object(len({entry["image"] for entry in photos}), "image")
     for entry in photos:
         of = f", {entry['consensus']}" if "consensus" in entry else ""
         yield f"  {entry['image']} (presence {hundredths(entry['presence'])}{of})"
@@ -68,10 +67,13 @@ def absent_lines(entries: Sequence[Mapping]) -> Iterator[str]:
         if "frame" in entry:
             clips.setdefault(entry["image"], []).append(entry["frame"])
     if clips:
-        some = plural(sum(map(len, clips.values())), "frame is", "frames are")
-        yield f"{some} without the object (presence below {ABSENT:.2f}):"
+        yield _without_object(sum(map(len, clips.values())), "frame")
     for clip, numbers in clips.items():
         yield f"  {clip}: {ranges(numbers)}"
+
+
+def _without_object(count: int, noun: str) -> str:
+    return f"{plural(count, f'{noun} is', f'{noun}s are')} without the object (presence below {ABSENT:.2f}):"
 
 
 def ranges(numbers: Sequence[int]) -> str:
