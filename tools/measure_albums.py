@@ -1,4 +1,4 @@
-"""Measure how well albums are found, and make the background that the package's descriptors are whitened by.
+"""Measure how well albums are found, and make the whitening of the package's descriptors.
 
     python tools/measure_albums.py --duts DUTS_class [--pascal PASCAL_coseg] [--weights FILE]
     python tools/measure_albums.py --duts DUTS_class --calibrate
@@ -7,7 +7,7 @@ The photos of all groups of a set are mixed, sorted by ``cosod.group``'s steps, 
 Rand index and normalized mutual information, a leftover being an album of its own. Of DUTS_class the 30 groups are
 taken that training held out; since some of these are breeds of one animal, a second line counts all classes of one
 everyday name as one group. ``--calibrate`` belongs after every change of the default weights: it describes four photos
-of each other group of DUTS_class and writes the background beside the weights.
+of each other group of DUTS_class and writes the whitening beside the weights.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from measure_default import held_out
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from cosod.apps.albums.clustering import Grouping, cluster
-from cosod.apps.albums.descriptors import Background, background_file, background_of, describe, embed
+from cosod.apps.albums.descriptors import Whitening, describe, embed, whitening_file, whitening_of
 from cosod.inference.detector import Detector
 from cosod.inference.functions import load
 from cosod.io.images import SUFFIXES
@@ -26,7 +26,7 @@ from cosod.models import registry
 from cosod.models.checkpoints import loading
 from cosod.training.data.coarse_labels import CoarseLabels
 
-#: Photos of each group, and principal components, of a background.
+#: Photos of each group, and principal components, of a whitening.
 PHOTOS, DIMENSIONS = 4, 128
 SEED = 1
 
@@ -38,7 +38,7 @@ def photos(root: Path, groups: list[str]) -> tuple[list[Path], list[str]]:
 
 
 def calibrate(detector: Detector, duts: Path) -> None:
-    """Write the background of the default weights, from groups that are not held out."""
+    """Write the whitening of the default weights, from groups that are not held out."""
     held = set(held_out())
     rng = np.random.default_rng(SEED)
     chosen = []
@@ -46,8 +46,8 @@ def calibrate(detector: Detector, duts: Path) -> None:
         files = photos(duts, [group])[0]
         chosen += [files[i] for i in rng.permutation(len(files))[:PHOTOS]]
     _, descriptors = describe(detector, chosen)
-    path = background_file(registry.name_of(detector.network))
-    Background.of(descriptors, DIMENSIONS, loading.identity(detector.network)).save(path)
+    path = whitening_file(registry.name_of(detector.network))
+    Whitening.of(descriptors, DIMENSIONS, loading.identity(detector.network)).save(path)
     print(f"{path}: from {len(chosen)} photos")
 
 
@@ -71,19 +71,19 @@ def main():
     detector = load(args.weights or "default")
     if args.calibrate:
         calibrate(detector, args.duts)
-    background = background_of(detector.network)
-    if background is not None and background.weights != loading.identity(detector.network):
-        print("The background was made with other weights; run --calibrate")
-    options = Grouping.plain() if background is None else Grouping()
+    whitening = whitening_of(detector.network)
+    if whitening is not None and whitening.weights != loading.identity(detector.network):
+        print("The whitening was made with other weights; run --calibrate")
+    options = Grouping.plain() if whitening is None else Grouping()
     print("| set | photos | groups | albums | leftovers | ARI | NMI |\n|---|---|---|---|---|---|---|")
     if args.duts:
         files, groups = photos(args.duts, held_out())
         names = CoarseLabels(p.name for p in (args.duts / "images").iterdir()).of
         truths = {", classes": groups, ", everyday names": [names.get(g, g) for g in groups]}
-        measure("DUTS_class, 30 groups held out", truths, embed(describe(detector, files)[1], background), options)
+        measure("DUTS_class, 30 groups held out", truths, embed(describe(detector, files)[1], whitening), options)
     if args.pascal:
         files, groups = photos(args.pascal, sorted(p.name for p in (args.pascal / "images").iterdir()))
-        measure("PASCAL_coseg", {"": groups}, embed(describe(detector, files)[1], background), options)
+        measure("PASCAL_coseg", {"": groups}, embed(describe(detector, files)[1], whitening), options)
 
 
 if __name__ == "__main__":

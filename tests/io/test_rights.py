@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cosod import models
-from cosod.apps.albums.descriptors import Background
+from cosod.apps.albums.descriptors import Whitening
 from cosod.inference.consensus_file import GroupConsensus, Provenance
 from cosod.io.atomic_write import whole
 
@@ -17,7 +17,7 @@ WRITERS = {
     "mug.consensus": lambda path: GroupConsensus(
         torch.zeros(4), torch.ones(4), Provenance("gconet_plus_mobile", "0", 256, 2, 0, 2.0, None, None)
     ).save(path),
-    "background.safetensors": lambda path: Background.of(np.random.default_rng(0).random((9, 4)), 2).save(path),
+    "whitening.safetensors": lambda path: Whitening.of(np.random.default_rng(0).random((9, 4)), 2).save(path),
 }
 
 

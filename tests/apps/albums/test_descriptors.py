@@ -1,9 +1,9 @@
-"""Descriptors of images, and the background that they are whitened by."""
+"""Descriptors of images, and their whitening."""
 
 import numpy as np
 import pytest
 
-from cosod.apps.albums.descriptors import Background, background_of, describe, embed
+from cosod.apps.albums.descriptors import Whitening, describe, embed, whitening_of
 from cosod.errors import ImageError, WeightsError
 from cosod.inference.functions import load
 
@@ -39,18 +39,18 @@ def test_unreadable_images_are_left_out_or_raised(detector, tmp_path):
 def test_background_whitens_and_survives_a_file(tmp_path):
     rng = np.random.default_rng(0)
     world = rng.normal(size=(400, 12)) * np.linspace(1, 9, 12) + 5
-    background = Background.of(world.astype(np.float32), 8, "abc")
-    white = (world - background.mean) @ background.projection
+    whitening = Whitening.of(world.astype(np.float32), 8, "abc")
+    white = (world - whitening.mean) @ whitening.projection
     np.testing.assert_allclose(np.cov(white.T), np.eye(8), atol=0.02)
-    background.save(tmp_path / "b.safetensors")
-    again = Background.load(tmp_path / "b.safetensors")
+    whitening.save(tmp_path / "b.safetensors")
+    again = Whitening.load(tmp_path / "b.safetensors")
     assert again.weights == "abc"
-    np.testing.assert_allclose(embed(world, again), embed(world, background), atol=5e-3)
+    np.testing.assert_allclose(embed(world, again), embed(world, whitening), atol=5e-3)
     np.testing.assert_allclose(np.linalg.norm(embed(world, None), axis=1), 1, rtol=1e-5)
     (tmp_path / "b.safetensors").write_bytes(b"damaged")
     with pytest.raises(WeightsError, match="damaged"):
-        Background.load(tmp_path / "b.safetensors")
+        Whitening.load(tmp_path / "b.safetensors")
 
 
 def test_the_package_has_a_background_for_its_default_network(detector):
-    assert len(background_of(detector.network).mean) == describe(detector, pictures(1))[1].shape[1]
+    assert len(whitening_of(detector.network).mean) == describe(detector, pictures(1))[1].shape[1]

@@ -1,7 +1,7 @@
 """Albums: an unsorted folder of photos, sorted into groups that share an object."""
 
 from cosod.apps.albums.clustering import Grouping, cluster
-from cosod.apps.albums.descriptors import Background, describe, embed
+from cosod.apps.albums.descriptors import Whitening, describe, embed
 from cosod.apps.albums.grouping import Albums, group
 
-__all__ = ["Albums", "Background", "Grouping", "cluster", "describe", "embed", "group"]
+__all__ = ["Albums", "Grouping", "Whitening", "cluster", "describe", "embed", "group"]

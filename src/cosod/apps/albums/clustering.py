@@ -43,7 +43,7 @@ class Grouping:
 
     @classmethod
     def plain(cls, smallest: int = 2) -> "Grouping":
-        """Returns the settings for vectors that were made without a background, whose distances are smaller and vary
+        """Returns the settings for vectors that were made without a whitening, whose distances are smaller and vary
         more.
         """
         return cls(smallest, 0.3, 0.9)

@@ -25,11 +25,11 @@ from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
 #: Added to the map that features are averaged under: a tenth of the surroundings' weight helps where the map misses
 #: the object, and tells scenes apart.
 FLOOR = 0.1
-#: Photos that the background's mean counts for when it is mixed with the mean of the photos themselves.
+#: Photos that the mean of a whitening counts for when it is mixed with the mean of the photos themselves.
 PRIOR = 90
-#: The same for a mean that starts from nothing, where there is no background.
+#: The same for a mean that starts from nothing, where there is no whitening.
 PLAIN_PRIOR = 20
-#: Entry of a background's metadata that says which weights it was made with.
+#: Entry of the metadata of a whitening that says which weights it was made with.
 WEIGHTS = "weights"
 
 
@@ -102,13 +102,13 @@ class _Deepest:
 
 
 @dataclass(frozen=True, eq=False)
-class Background:
-    """What descriptors of photos of all kinds have in common, so that it can be taken away.
+class Whitening:
+    """A whitening transform of descriptors, computed from photos of all kinds.
 
     Attributes:
         mean: ``(C,)``.
-        projection: ``(C, D)``, onto the D strongest principal components, each scaled to unit variance (whitening).
-        weights: identity of the weights that it was made with.
+        projection: ``(C, D)``, onto the D strongest principal components, each scaled to unit variance.
+        weights: identity of the weights whose descriptors it was computed from.
     """
 
     mean: np.ndarray
@@ -116,21 +116,21 @@ class Background:
     weights: str = ""
 
     @classmethod
-    def of(cls, descriptors: np.ndarray, dimensions: int, weights: str = "") -> "Background":
-        """Computes the background of descriptors ``(N, C)`` of N photos of all kinds, N well over ``dimensions``."""
+    def of(cls, descriptors: np.ndarray, dimensions: int, weights: str = "") -> "Whitening":
+        """Computes the whitening from descriptors ``(N, C)`` of N photos of all kinds, N well over ``dimensions``."""
         mean = descriptors.mean(axis=0)
         _, spread, axes = np.linalg.svd(descriptors - mean, full_matrices=False)
         deviation = spread[:dimensions] / len(descriptors) ** 0.5
         return cls(mean, axes[:dimensions].T / np.maximum(deviation, 1e-6), weights)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Saves the background as safetensors, the projection in half precision."""
+        """Saves the whitening as safetensors, the projection in half precision."""
         tensors = {"mean": self.mean.astype(np.float32), "projection": self.projection.astype(np.float16, order="C")}
         with whole(path) as temporary:
             save_file(tensors, temporary, {WEIGHTS: self.weights})
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> "Background":
+    def load(cls, path: str | os.PathLike) -> "Whitening":
         """Loads what :meth:`save` wrote; raises WeightsError if it is damaged."""
         try:
             with safe_open(path, framework="numpy") as file:
@@ -143,34 +143,34 @@ class Background:
         return cls(mean, projection, weights)
 
 
-def background_file(name: str) -> Path | None:
-    """Returns the package's file of the background for a network of this name; None if there is none."""
+def whitening_file(name: str) -> Path | None:
+    """Returns the file of the whitening for a network of this name; None if there is none."""
     weights = registry.weights_file(name)
     return None if weights is None else weights.with_suffix(".albums.safetensors")
 
 
-def background_of(network: CoSaliencyNetwork) -> Background | None:
-    """Returns the package's background for a network, also for other weights of it; None if there is none."""
+def whitening_of(network: CoSaliencyNetwork) -> Whitening | None:
+    """Returns the whitening of the package for a network, also for other weights of it; None if there is none."""
     try:
-        path = background_file(registry.name_of(network))
+        path = whitening_file(registry.name_of(network))
     except InputError:  # a network of the caller's own
         return None
-    return Background.load(path) if path is not None and path.is_file() else None
+    return Whitening.load(path) if path is not None and path.is_file() else None
 
 
-def embed(descriptors: np.ndarray, background: Background | None) -> np.ndarray:
+def embed(descriptors: np.ndarray, whitening: Whitening | None) -> np.ndarray:
     """Maps descriptors to unit vectors ``(N, D)`` float32 whose dot products say how alike the objects are.
 
-    With a background the descriptors are whitened by it, and what the photos at hand have in common beyond it (one
-    camera, one house) is taken away in part: their mean counts N, the background's :data:`PRIOR`. Without one their
-    own mean is all that can be taken away.
+    With a whitening the descriptors are whitened by it, and what the photos at hand have in common beyond it (one
+    camera, one house) is taken away in part: their mean counts N, that of the whitening :data:`PRIOR`. Without one
+    their own mean is all that can be taken away.
 
     Example:
-        >>> vectors = embed(descriptors, background_of(network))  # doctest: +SKIP
+        >>> vectors = embed(descriptors, whitening_of(network))  # doctest: +SKIP
     """
     x, prior = descriptors, PLAIN_PRIOR
-    if background is not None and len(background.mean) == descriptors.shape[1]:
-        x, prior = _unit((x - background.mean) @ background.projection), PRIOR
+    if whitening is not None and len(whitening.mean) == descriptors.shape[1]:
+        x, prior = _unit((x - whitening.mean) @ whitening.projection), PRIOR
     x = x - x.mean(axis=0) * (len(x) / (len(x) + prior))
     return _unit(x).astype(np.float32)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosod.apps.albums.clustering import Grouping, cluster
-from cosod.apps.albums.descriptors import background_of, describe, embed
+from cosod.apps.albums.descriptors import describe, embed, whitening_of
 from cosod.errors import ImageError
 from cosod.inference.detector import Detector
 from cosod.inference.functions import load
@@ -85,9 +85,9 @@ def sort(
     plain = sorted(set(range(total)) - set(indices) - set(unreadable))
     if not len(indices):
         return Albums((), tuple(plain), tuple(sorted(unreadable)))
-    background = background_of(detector.network)
-    options = Grouping.plain(smallest) if background is None else Grouping(smallest)
-    labels = cluster(embed(descriptors, background), options)
+    whitening = whitening_of(detector.network)
+    options = Grouping.plain(smallest) if whitening is None else Grouping(smallest)
+    labels = cluster(embed(descriptors, whitening), options)
     where = np.asarray(indices)
     albums = [tuple(where[labels == number].tolist()) for number in range(labels.max(initial=-1) + 1)]
     leftovers = sorted([*where[labels < 0].tolist(), *plain])
