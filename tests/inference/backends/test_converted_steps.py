@@ -13,7 +13,9 @@ from cosod.errors import ExtraError, InputError
 from cosod.inference.backends import converted_steps as steps_module
 from cosod.inference.backends import open_steps
 from cosod.inference.detector import Detector
+from cosod.models.backbones.base import Backbone
 from cosod.models.base import Consensus
+from cosod.models.checkpoints import loading
 from tests.inference.backends.made import group, network
 
 SIZE = 64
@@ -232,3 +234,26 @@ def test_nothing_is_reported_to_openvino():
         "print([name for name in sys.modules if name.startswith(('openvino_telemetry.', 'torchvision'))])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+class WithConstant(Backbone):
+    """A backbone that computes with a side as a Python number."""
+
+    def __init__(self, backbone):
+        super().__init__()
+        self.backbone, self.strides, self.out_channels = backbone, backbone.strides, backbone.out_channels
+
+    def forward(self, images):
+        *levels, deepest = self.backbone(images)
+        return [*levels, deepest * (int(images.shape[-2]) / SIZE)]
+
+
+def test_a_network_that_a_conversion_changes_is_refused(tmp_path, monkeypatch):
+    """A trace stores Python numbers as constants; the wrong graph must not get into the cache either."""
+    pytest.importorskip("openvino")
+    monkeypatch.setenv("COSOD_CACHE", str(tmp_path))
+    own = loading.load().eval()
+    own.backbone = WithConstant(own.backbone)
+    with pytest.raises(InputError, match=r"gconet_plus_mobile .* images of 320 x 256 pixels; leave --backend out"):
+        open_steps("openvino", own, SIZE)
+    assert not list(tmp_path.rglob("*.zip"))

@@ -16,6 +16,8 @@ import torch
 from cosod.errors import ExtraError, InputError
 from cosod.inference.backends.graphs import Graph
 
+#: Maximum difference of the outputs of a converted network from those of the network.
+TOLERANCE = 1e-3
 #: Name of the file with the metadata in a TorchScript archive.
 TORCHSCRIPT_METADATA = "cosod.json"
 
@@ -85,8 +87,8 @@ def to_openvino(graph: Graph, metadata: Mapping[str, str] | None = None) -> tupl
         for example, dimensions in zip(graph.examples, free, strict=True)
     ]
     with _converting("OpenVINO"):
-        # By a trace, which takes a quarter of the time of torch.export: no network does arithmetic with sides that a
-        # trace would not follow.
+        # By a trace, which takes a quarter of the time of torch.export. A trace follows arithmetic with the sides of
+        # tensors, but not with Python numbers made of them; the callers compare outputs for other sides.
         model = openvino.convert_model(graph.module, example_input=graph.examples, input=shapes)
     if len(graph.inputs) == len(graph.outputs) == 1:
         model.inputs[0].get_tensor().set_names(set(graph.inputs))

@@ -1,15 +1,19 @@
 """The steps of a network in another runtime."""
 
+from collections.abc import Callable
 from importlib import metadata
 
+import torch
 from torch import Tensor
 
-from cosod.errors import ExtraError
-from cosod.inference.backends.conversion import import_openvino, to_onnx, to_openvino
+from cosod.errors import ExtraError, InputError
+from cosod.inference.backends.conversion import TOLERANCE, import_openvino, to_onnx, to_openvino
 from cosod.inference.backends.graph_cache import kept
 from cosod.inference.backends.graphs import decoder_graph, encoder_graph
 from cosod.inference.backends.runtimes import OnnxRuntime, OpenVINO
 from cosod.inference.options import check_backend
+from cosod.inference.probe_images import drawn_group
+from cosod.io.tensors import shrink, to_batch
 from cosod.models import registry
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output, Steps
 from cosod.models.checkpoints import loading
@@ -81,9 +85,11 @@ def _onnx(network: CoSaliencyNetwork, size: int, facts: tuple[str, ...]) -> Conv
         graphs = encoder_graph(network, size), decoder_graph(network, size)
         return dict(zip(names, map(to_onnx, graphs), strict=True))
 
+    def opened(files: dict[str, bytes]) -> ConvertedSteps:
+        return ConvertedSteps(*(OnnxRuntime(files[name]) for name in names))
+
     names = ("encoder.onnx", "decoder.onnx")
-    files = kept(facts, names, make)
-    return ConvertedSteps(*(OnnxRuntime(files[name]) for name in names))
+    return opened(kept(facts, names, lambda: _verified(network, size, make(), opened)))
 
 
 def _openvino(network: CoSaliencyNetwork, size: int, facts: tuple[str, ...]) -> ConvertedSteps:
@@ -92,10 +98,48 @@ def _openvino(network: CoSaliencyNetwork, size: int, facts: tuple[str, ...]) -> 
         parts = (part for graph in graphs for part in to_openvino(graph))
         return dict(zip(names, parts, strict=True))
 
+    def opened(files: dict[str, bytes]) -> ConvertedSteps:
+        return ConvertedSteps(
+            *(OpenVINO(files[f"{part}.xml"], files[f"{part}.bin"]) for part in ("encoder", "decoder"))
+        )
+
     names = ("encoder.xml", "encoder.bin", "decoder.xml", "decoder.bin")
-    files = kept(facts, names, make)
-    encoder, decoder = (OpenVINO(files[f"{part}.xml"], files[f"{part}.bin"]) for part in ("encoder", "decoder"))
-    return ConvertedSteps(encoder, decoder)
+    return opened(kept(facts, names, lambda: _verified(network, size, make(), opened)))
+
+
+@torch.no_grad()
+def _verified(
+    network: CoSaliencyNetwork,
+    size: int,
+    files: dict[str, bytes],
+    opened: Callable[[dict[str, bytes]], ConvertedSteps],
+) -> dict[str, bytes]:
+    """Returns converted files after a check of their outputs, for drawn images of each shape that they have to take.
+
+    Raises:
+        InputError: the outputs are not those of the network.
+    """
+    steps = opened(files)
+    shapes = [(size, size)]
+    if network.keep_aspect:
+        shapes.append((size + 2 * network.stride, size))
+    for shape in shapes:
+        images = to_batch([shrink(image, shape) for image in drawn_group()], network.mean, network.std)
+        features = network.encode(images)
+        consensus = network.consensus(features)
+        wanted = network.decode(features, consensus)
+        try:
+            found = steps.decode(steps.encode(images), consensus)
+            pairs = [(getattr(found, name), getattr(wanted, name)) for name in ("maps", "probability", "threshold")]
+            same = all(float((one - two).abs().max()) <= TOLERANCE for one, two in pairs if two is not None)
+        except Exception:  # runtimes raise errors of many kinds
+            same = False
+        if not same:
+            raise InputError(
+                f"{registry.name_of(network)} would give other maps in this runtime for images of "
+                f"{shape[0]} x {shape[1]} pixels; leave --backend out"
+            )
+    return files
 
 
 def _onnx_versions() -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cosod.errors import InputError
-from cosod.inference.backends.conversion import to_onnx, to_openvino, to_torchscript
+from cosod.inference.backends.conversion import TOLERANCE, to_onnx, to_openvino, to_torchscript
 from cosod.inference.backends.graphs import GroupModel, group_graph
 from cosod.inference.backends.runtimes import OnnxRuntime, OpenVINO
 from cosod.inference.probe_images import drawn_group
@@ -20,8 +20,6 @@ from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints import loading
 
 FORMATS = ("onnx", "openvino", "torchscript")
-#: Maximum difference of the maps from those of the network; with a larger one, no file is kept.
-TOLERANCE = 1e-3
 #: Suffixes by format.
 SUFFIXES = {"onnx": (".onnx",), "openvino": (".xml",), "torchscript": (".pt", ".pth")}
 
@@ -129,7 +127,7 @@ def _verified(
     """Returns the largest difference of the maps from those of the network, on groups of several sizes and shapes.
 
     Raises:
-        InputError: the difference is larger than :data:`TOLERANCE`.
+        InputError: the difference is larger than :data:`~cosod.inference.backends.conversion.TOLERANCE`.
     """
     size, stride = int(facts["size"]), int(facts.get("stride", 0))
     reference = GroupModel(network, None if stride else size)
