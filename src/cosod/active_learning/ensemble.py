@@ -26,7 +26,7 @@ class Ensemble:
             rate rises and falls once, and a snapshot is taken at the end of each of the last ``size`` of ``parts``
             parts of the stage.
         size: number of snapshots; 1 with the rule ``last`` disables the ensemble.
-        parts: number of equal parts into which the rule ``last`` divides a stage; the paper has 32 epochs.
+        parts: number of equal parts into which the rule ``last`` divides a stage; the published method has 32 epochs.
     """
 
     rule: str = "cycles"

@@ -33,7 +33,7 @@ def write(path: Path, state: dict[str, Any]) -> None:
     with whole(path) as temporary:
         try:
             torch.save({"format": FORMAT, **state}, temporary)
-        except RuntimeError as error:  # how PyTorch's writer reports a full disk
+        except RuntimeError as error:  # PyTorch's writer reports a full disk by this error
             raise OSError(f"{error}".splitlines()[0]) from error
 
 
@@ -48,7 +48,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes the reader raise nearly anything
+    except Exception as error:  # a damaged file can cause nearly any error
         raise InputError(f"cannot read the checkpoint {path}: {cause(error)}; delete it to begin again") from error
     if not isinstance(state, dict) or "recipe" not in state:
         raise InputError(f"{path} is no checkpoint of cosod train; give another folder with -o")

@@ -66,7 +66,7 @@ class ProcessGroup:
             self._average([p.grad for p in module.parameters() if p.grad is not None])
 
     def average_statistics(self, module: nn.Module) -> None:
-        """Averages the running statistics of batch normalization over the processes."""
+        """Averages the running statistics of the batch normalization layers of a module over the processes."""
         if self.size > 1:
             self._average([b for b in module.buffers() if b.is_floating_point()])
 

@@ -53,8 +53,8 @@ class GroupSampling:
             epoch (GCoNet's authors suggest the last two).
         pairs: number of batches in a step, over all processes; their gradients are averaged.
         coarse_labels: share of groups whose images are drawn from all classes of one coarse label
-            (:mod:`cosod.training.data.coarse_labels`); a value above 0 also prevents that groups of the same coarse
-            label are in one batch.
+            (:mod:`cosod.training.data.coarse_labels`); a value above 0 also keeps groups of the same coarse label out
+            of one batch, if there are others.
         shares: relative frequency with which groups are drawn from each of several training sets, if the groups of a
             batch may come from different sets; if empty, a step takes a batch from every set.
         meetings: number of batches in an epoch if ``shares`` is not empty.

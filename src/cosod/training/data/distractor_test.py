@@ -87,6 +87,7 @@ def make_distractors(where: str, output: Path, seed: int) -> Iterator[Concatenat
 
     Raises:
         InputError: the set cannot be used, or the folder contains other files.
+        ImageError: an image cannot be read.
         OutputError: a file cannot be written.
 
     Example:

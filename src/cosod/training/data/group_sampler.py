@@ -95,7 +95,11 @@ class Sampler:
         return [self._meeting(epoch, group, nearest or {}, place) for place, group in enumerate(order)]
 
     def partners(self, *groups: str) -> list[str]:
-        """Returns the groups that may be in a batch with ``groups``: those of other coarse labels, if there are any."""
+        """Returns the groups that may be in a batch with ``groups``.
+
+        These are the groups that show another kind of object
+        (:meth:`cosod.training.data.coarse_labels.CoarseLabels.alike`), or all other groups if there is no such group.
+        """
         others = [name for name in self.names if name not in groups]
         return [name for name in others if not any(self.coarse_labels.alike(name, group) for group in groups)] or others
 
