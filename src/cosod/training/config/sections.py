@@ -58,12 +58,11 @@ class GroupSampling:
         shares: relative frequency with which groups are drawn from each of several training sets, if the groups of a
             batch may come from different sets; if empty, a step takes a batch from every set.
         meetings: number of batches in an epoch if ``shares`` is not empty.
-        ungrouped: names of groups whose images share no object. They are not sampled as groups; their images are used
-            in composed groups (``augment.made``) and as distractors.
+        ungrouped: names of groups whose images share no object. If ``shares`` is not empty, they are not sampled as
+            groups, but their images are used in composed groups (``augment.made``) and as distractors.
         cut: share of groups that are split into smaller groups of one or more images; no distractors are added to
             these.
-        coco_area: minimum area in pixels of a COCO instance; an image belongs to the groups of all categories of which
-            it has a larger instance.
+        coco_area: area in pixels that a COCO instance must exceed for its image to be in the group of its category.
         coco_images: minimum number of images of a COCO category; smaller categories are left out.
     """
 
