@@ -88,9 +88,10 @@ def read_answers(path: str | os.PathLike, pool: Pool) -> list[Answer]:
 
 
 def merge(answers: Iterable[Answer], points: PointSet, asked: Iterable[Queries], pool: Pool) -> Merged:
-    """Merges answers with the clicks so far. Answers that cannot be accepted are left out, with an error message.
+    """Merges answers with the clicks so far.
 
-    These are answers outside of an image, to points that were not asked for, or contradictory ones.
+    An answer is rejected if it lies outside of its image, if its point was not asked for, or if it contradicts another
+    answer. Rejected answers are left out, with an error message for each.
 
     Args:
         answers: answers of :func:`read_answers`.

@@ -50,7 +50,7 @@ def attacked(
     generator: torch.Generator | None = None,
     known: Sequence[tuple[np.ndarray, np.ndarray]] = (),
 ) -> Tensor:
-    """Changes images such that the network becomes less certain of its prediction.
+    """Changes images so that the network becomes less certain of its prediction.
 
     Each step is ``x <- clip(x + alpha * sign(grad CE(f(x), y)))``, where ``clip`` limits x to [0, 1] and to a distance
     of ``eps`` from the image. The target y is the network's own binary prediction for the unchanged image, so that no

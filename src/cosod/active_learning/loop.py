@@ -47,8 +47,6 @@ class Material:
         pool: the images.
         side: side S in pixels of the squares that images and masks are resized to.
         regions_file: file in which the superpixels are cached, because their computation takes long.
-        images: images of the pool, ``(N, S, S, 3)`` uint8.
-        masks: masks of the pool, ``(N, S, S)`` uint8.
     """
 
     pool: Pool
@@ -57,10 +55,12 @@ class Material:
 
     @cached_property
     def images(self) -> Tensor:
+        """Images of the pool, ``(N, S, S, 3)`` uint8."""
         return load_images(self.pool, self.side)
 
     @cached_property
     def masks(self) -> Tensor:
+        """Masks of the pool, ``(N, S, S)`` uint8, 0 to 255."""
         return load_masks(self.pool, self.side)
 
     @cached_property

@@ -206,7 +206,7 @@ class Batches(Dataset):
         return [mix(own, other, augment, KeyedRNG(*key, f"mix {place}")) for own, other, place in parts]
 
     def _distractors(self, meeting: Meeting, number: int, key: tuple, shape: tuple[int, int]) -> list[Example]:
-        """Reads images of groups that are not alike those of the meeting, one of each, and an image without a group."""
+        """Reads one image of each of several groups unlike those of the meeting, and an image without a group."""
         recipe, data, rng = self.recipe, self.sets[number], KeyedRNG(*key)
         names = [
             name for name in data.groups if not any(self._coarse_labels.alike(name, own) for own in meeting.groups)

@@ -83,7 +83,7 @@ class Replay:
 
         Args:
             epoch: number of the epoch, from 0.
-            nearest: not used; it is there for the signature of :data:`cosod.training.data.group_sampler.Plan`.
+            nearest: unused; part of the signature of :data:`cosod.training.data.group_sampler.Plan`.
 
         Raises:
             InputError: the files of the epoch are missing or damaged, contain images that the set does not have (the
