@@ -244,7 +244,7 @@ def _read_data(job: TrainingJob) -> tuple[list[TrainingSet], dict]:
     """Reads the training sets, and the held-out groups of the first one."""
     recipe, wanted = job.recipe, job.recipe.validation
     shares = recipe.sampling.shares
-    if shares and len(job.data) not in (1, len(shares)):  # all groups are drawn from a single set
+    if shares and len(job.data) not in (1, len(shares)):  # with one set, all groups are drawn from it
         raise InputError(
             f"recipe {recipe.name} draws from {len(shares)} sets, not {len(job.data)}; repeat --data in its order, "
             "or set sampling.shares"
