@@ -1,5 +1,6 @@
-"""Active learning for salient object detection: choosing the ten pixels of an image that a person should label.
+"""Active learning for salient object detection, which chooses the few pixels of each image that a person should label.
 
-ASTE-AL (Wu et al., TPAMI 2024): clicks are kept in :mod:`.points`, the images in :mod:`.pool`, a run's folder in
-:mod:`.state`; :mod:`.loop` puts attack, ensemble, uncertainty, diversity and training together.
+The method is ASTE-AL (Wu et al., TPAMI 2024), with ten clicks per image. :mod:`.points` contains the clicks,
+:mod:`.pool` the images, and :mod:`.state` the folder of a run; :mod:`.loop` combines attack, ensemble, uncertainty,
+diversity and training.
 """

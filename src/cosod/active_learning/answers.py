@@ -1,4 +1,4 @@
-"""Answers of people, read back from JSON, a Label Studio export or CVAT XML, and checked before they count."""
+"""Reading of people's answers from JSON files, Label Studio exports or CVAT XML, and their validation."""
 
 import json
 import math
@@ -14,12 +14,18 @@ from cosod.active_learning.pool import Pool
 from cosod.active_learning.queries import ASKED, LABELS
 from cosod.errors import InputError
 
-#: Bytes of an answers file, which takes some hundred for each point.
+#: Maximum size of a file of answers in bytes; a point takes some hundred bytes.
 MAX_BYTES = 500_000_000
 
 
 class Answer(NamedTuple):
-    """What a file says of one point; ``label`` is None for one that is still open there."""
+    """Answer to one point in a file.
+
+    Attributes:
+        image: name of the image.
+        x, y: column and row of the pixel.
+        label: 1 if the pixel is salient, 0 if it is background, None if the point has no answer in the file.
+    """
 
     image: str
     x: int
@@ -29,14 +35,14 @@ class Answer(NamedTuple):
 
 @dataclass
 class Merged:
-    """What :func:`merge` made of a file.
+    """Result of :func:`merge`.
 
     Attributes:
-        points: the clicks there were and the new ones.
-        new: how many are new.
-        known: how many answers were there already, the same.
-        unanswered: points that the file has, without an answer.
-        problems: a sentence for each answer that does not count.
+        points: the clicks so far and the new ones.
+        new: number of new clicks.
+        known: number of answers that are equal to earlier ones.
+        unanswered: number of points without an answer.
+        problems: error message of each answer that was rejected.
     """
 
     points: PointSet
@@ -47,16 +53,22 @@ class Merged:
 
 
 def read_answers(path: str | os.PathLike, pool: Pool) -> list[Answer]:
-    """Reads the answers of a file; its kind is told by its content.
+    """Reads the answers of a file, whose format is recognized by its content.
 
     Args:
-        path: JSON as ``cosod active label`` writes it (the layout of :class:`PointSet`), a JSON export of Label
-            Studio, or a CVAT for images 1.1 XML.
+        path: a JSON file of ``cosod active label`` (the format of :class:`PointSet`), a JSON export of Label Studio, or
+            an XML file in the format "CVAT for images 1.1".
         pool: the pool that the answers are for.
 
+    Returns:
+        One answer for each point in the file.
+
     Raises:
-        InputError: the file is missing, damaged, of no known kind, or of another pool. XML with a document type or
-            entities of its own is refused.
+        InputError: the file is missing, too large, damaged, of an unknown format, or of another pool; or an XML file
+            declares a document type or entities, which is not safe.
+
+    Example:
+        >>> answers = read_answers("points.json", pool)  # doctest: +SKIP
     """
     path = Path(path)
     text = _read(path)
@@ -76,13 +88,20 @@ def read_answers(path: str | os.PathLike, pool: Pool) -> list[Answer]:
 
 
 def merge(answers: Iterable[Answer], points: PointSet, asked: Iterable[Queries], pool: Pool) -> Merged:
-    """Add answers to the clicks there are; what does not fit is listed and left out.
+    """Merges answers with the clicks so far.
+
+    An answer is rejected if it lies outside of its image, if its point was not asked for, or if it contradicts another
+    answer. Rejected answers are left out, with an error message for each.
 
     Args:
         answers: answers of :func:`read_answers`.
-        points: the clicks so far; unchanged.
-        asked: the pixels asked for, in this round and those before.
+        points: the clicks so far, which are not changed.
+        asked: the pixels asked for in this round and in earlier ones.
         pool: the images.
+
+    Example:
+        >>> answers = read_answers("points.json", pool)  # doctest: +SKIP
+        >>> merged = merge(answers, PointSet(pool.fingerprint), [queries], pool)  # doctest: +SKIP
     """
     allowed = {(image, x, y) for queries in asked for image, pixels in queries.items() for x, y in pixels}
     merged = Merged(PointSet(points.pool))
@@ -159,8 +178,8 @@ def _from_region(path: Path, image: str, region: dict) -> Answer:
 
 
 def _from_cvat(path: Path, text: str, pool: Pool) -> Iterator[Answer]:
-    # Entities can only be defined in a document type, which CVAT never writes: without one there is no bomb, and as
-    # text the document is UTF-8 whatever it claims.
+    # Entities, which can expand to huge texts, can only be defined in a document type, which CVAT never writes. The
+    # text is decoded as UTF-8 already, so that an encoding that the document declares has no effect.
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise InputError(f"{path}: defines a document type or entities, which CVAT never does; export it again")
     try:
@@ -184,7 +203,7 @@ def _from_cvat(path: Path, text: str, pool: Pool) -> Iterator[Answer]:
 
 
 def _pixel(path: Path, image: str, place: list) -> tuple[int, int]:
-    """Returns column and row of the pixel that a place in an image lies in; outside stays outside."""
+    """Returns the column and row of the pixel that contains a point; points outside of the image remain outside."""
     try:
         x, y = (math.floor(float(value) + 1e-6) for value in place)
     except (ValueError, OverflowError) as error:

@@ -1,4 +1,4 @@
-"""The attack that brings uncertainty out: projected gradient descent on the image (ASTE-AL's FPGD-PA)."""
+"""The adversarial attack that reveals uncertain pixels: projected gradient descent on the image (ASTE-AL's FPGD-PA)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,18 +17,18 @@ from cosod.models.saliency_base import SaliencyNetwork, log_odds
 
 @dataclass(frozen=True)
 class Attack:
-    """Options of :func:`attacked`.
+    """Configuration of the adversarial attack, see :func:`attacked`.
 
     Attributes:
-        eps: maximum change of a value of the image, which is in [0, 1].
-        alpha: change of a value in one step. The published attack has 5 steps of 0.01. They change the light network's
-            prediction nearly as often far from the outline of the object as close to it (at 44 and 53 percent of the
-            positions, ``benchmarks/attack.py``), so that the change says nothing about uncertainty; 5 steps of 0.0005
-            change it where it is uncertain (6 and 23 percent).
+        eps: maximum change of each value of the image, for values in [0, 1].
+        alpha: change of each value in one step. The published attack has 5 steps of 0.01. These change the prediction
+            of the light network nearly as often far from the outline of the object as close to it (at 44 and 53 percent
+            of the positions, ``benchmarks/attack.py``), so that the change does not indicate uncertainty; 5 steps of
+            0.0005 change the prediction mainly where it is uncertain (at 6 and 23 percent).
         steps: number of steps; 0 disables the attack.
         random_start: whether the attack starts at a random point within ``eps`` of the image.
-        clicks: whether the attack uses the labels of labeled points there, and the network's own prediction elsewhere;
-            otherwise it uses the prediction everywhere.
+        clicks: whether the target of the attack has the labels of the clicks at their positions; otherwise it is the
+            network's own prediction everywhere.
     """
 
     eps: float = 0.1
@@ -50,22 +50,23 @@ def attacked(
     generator: torch.Generator | None = None,
     known: Sequence[tuple[np.ndarray, np.ndarray]] = (),
 ) -> Tensor:
-    """Changes images so that the network becomes uncertain of its prediction.
+    """Changes images so that the network becomes less certain of its prediction.
 
-    ``x <- clip(x + alpha * sign(grad CE(f(x), y)))`` within ``eps`` of the image and [0, 1], where y is the network's
-    own binary prediction for the unchanged image. So no labels are needed, and none leak.
+    Each step is ``x <- clip(x + alpha * sign(grad CE(f(x), y)))``, where ``clip`` limits x to [0, 1] and to a distance
+    of ``eps`` from the image. The target y is the network's own binary prediction for the unchanged image, so that no
+    labels are needed.
 
     Args:
-        network: its mode is set to evaluation meanwhile; weights and statistics are untouched.
+        network: network to attack, in evaluation mode during the attack; it is not changed.
         images: ``(N, 3, H, W)`` in [0, 1], not normalized.
         settings: settings of the attack.
-        precision: precision of the network's arithmetic.
-        generator: for the random start.
-        known: for each image its labeled points ``(K, 2)``, the image spanning -1 to 1, and their labels ``(K,)``,
-            which take the place of what the network says there.
+        precision: precision of the network's computation (autocast).
+        generator: generator of the random start.
+        known: labeled points ``(K, 2)`` of each image, in coordinates from -1 to 1, and their labels ``(K,)``, which
+            replace the prediction of the network in y; by default no labels are used.
 
     Returns:
-        ``(N, 3, H, W)`` in [0, 1].
+        The changed images, ``(N, 3, H, W)`` in [0, 1]; ``images`` themselves if the attack has 0 steps.
 
     Example:
         >>> changed = attacked(network, images, Attack(), generator=torch.Generator().manual_seed(0))  # doctest: +SKIP
@@ -84,7 +85,7 @@ def attacked(
             said[image, 0, rows, columns] = torch.from_numpy(np.asarray(labels, np.float32)).to(said.device)
         for _ in range(settings.steps):
             changed.requires_grad_(True)
-            # The sum: an image's direction then does not depend on how many images are attacked with it.
+            # With the sum, the gradient of an image does not depend on the number of images in the batch.
             loss = F.binary_cross_entropy_with_logits(_answer(network, changed, precision), said, reduction="sum")
             (gradient,) = torch.autograd.grad(loss, changed)
             changed = changed.detach() + settings.alpha * gradient.sign()
@@ -93,7 +94,7 @@ def attacked(
 
 
 def _answer(network: SaliencyNetwork, images: Tensor, precision: torch.dtype) -> Tensor:
-    """Computes the log odds of being salient, at the stride of the network's result."""
+    """Computes the log odds of being salient, at the resolution of the network's main output."""
     with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
         logits = network.saliency(normalized(images, network)).logits[0]
     return log_odds(logits.float())
@@ -101,7 +102,7 @@ def _answer(network: SaliencyNetwork, images: Tensor, precision: torch.dtype) ->
 
 @contextmanager
 def _still(network: SaliencyNetwork) -> Iterator[None]:
-    """Puts the network in evaluation mode without parameter gradients; both are as before afterwards."""
+    """Sets the network to evaluation mode without gradients of parameters, and restores both afterwards."""
     training, wanted = network.training, [p.requires_grad for p in network.parameters()]
     network.eval().requires_grad_(False)
     try:

@@ -1,4 +1,4 @@
-"""Choice among the uncertain pixels: relationship-aware diversity sampling, and the uniform draw of PixelPick."""
+"""Choice among the most uncertain pixels: relationship-aware diversity sampling, and the sampling of PixelPick."""
 
 import numpy as np
 
@@ -11,18 +11,19 @@ def candidates(
     generator: np.random.Generator,
     regions: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Selects the most uncertain pixels that may be asked for, most uncertain first; ties in random order.
+    """Selects the most uncertain pixels as candidates, in the order of decreasing uncertainty; ties in random order.
 
     Args:
-        scores: ``(P,)``, larger is more uncertain.
-        excluded: ``(P,)`` bool, pixels that are labeled already.
+        scores: uncertainty of the pixels, ``(P,)``.
+        excluded: whether a pixel must not be selected, e.g. because it is labeled, ``(P,)`` bool.
         share: share of all P pixels that are candidates.
-        at_least: as many are taken where ``share`` gives fewer and there are as many.
-        generator: for ties.
-        regions: region of each pixel, ``(P,)``; then only the most uncertain pixel of each region is taken.
+        at_least: minimum number of candidates, even if ``share`` gives fewer; there are fewer only if not enough pixels
+            are left.
+        generator: generator for the order of ties.
+        regions: region of each pixel, ``(P,)``; if given, only the most uncertain pixel of each region is a candidate.
 
     Returns:
-        Indices, ``(C,)``.
+        Indices of the C candidates, ``(C,)``.
 
     Example:
         >>> scores = np.array([0.1, 0.9, 0.8, 0.2])
@@ -41,7 +42,12 @@ def candidates(
 
 
 def pixelpick(found: np.ndarray, clicks: int, generator: np.random.Generator) -> np.ndarray:
-    """Draws ``clicks`` of the candidates ``found``, uniformly, none twice (PixelPick's diversity heuristic).
+    """Draws candidates uniformly without replacement (the diversity heuristic of PixelPick).
+
+    Args:
+        found: indices of the candidates, ``(C,)``.
+        clicks: number of candidates to draw; all are returned if there are fewer.
+        generator: source of the random choice.
 
     Example:
         >>> chosen = pixelpick(np.arange(10), 3, np.random.default_rng(0))
@@ -52,22 +58,23 @@ def pixelpick(found: np.ndarray, clicks: int, generator: np.random.Generator) ->
 
 
 def set_cover(scores: np.ndarray, features: np.ndarray, labeled: np.ndarray, clicks: int, quantile: float) -> list[int]:
-    """Chooses by greedy weighted coverage: each pick explains all candidates that look like it (ASTE-AL's RDS).
+    """Chooses candidates by greedy weighted set cover (the relationship-aware diversity sampling of ASTE-AL).
 
-    Candidates i and j look alike where the cosine of their features is at least tau, the given quantile of the
-    cosines between all candidates. Those that look like a labeled point are covered from the start. Each pick is the
-    candidate whose uncovered likes weigh most, a candidate weighing its uncertainty; once all are covered, it is the
-    one least like anything labeled or picked.
+    Two candidates are similar if the cosine of their features is at least tau, the given quantile of the cosines of all
+    pairs of candidates. A candidate is covered if it is similar to a labeled point or to a chosen candidate. In each
+    step, the candidate is chosen for which the similar uncovered candidates have the largest sum of uncertainties. Once
+    all candidates are covered, the candidate is chosen whose maximum cosine with labeled points and chosen candidates
+    is the lowest.
 
     Args:
         scores: uncertainty of the candidates, ``(C,)``.
-        features: ``(C, D)``, of length 1.
-        labeled: features of the labeled points, ``(L, D)``, of length 1.
-        clicks: how many to pick.
-        quantile: in [0, 1].
+        features: features of the candidates, ``(C, D)``, unit vectors.
+        labeled: features of the labeled points, ``(L, D)``, unit vectors.
+        clicks: number of candidates to choose.
+        quantile: quantile of the cosines that gives tau, in [0, 1].
 
     Returns:
-        Indices of at most ``clicks`` candidates, none twice.
+        Indices of the chosen candidates, in the order of the choice; at most ``clicks``, all different.
 
     Example:
         >>> features = np.eye(4, dtype=np.float32)
@@ -85,7 +92,7 @@ def set_cover(scores: np.ndarray, features: np.ndarray, labeled: np.ndarray, cli
     for _ in range(min(clicks, count)):
         gain = alike @ np.where(covered, 0.0, scores)
         if gain[open_].max() > 0:
-            # lexsort: by gain, then by uncertainty, then the earlier candidate.
+            # The order of lexsort is by gain; ties are broken by uncertainty, then in favor of the earlier candidate.
             pick = int(np.lexsort((-np.arange(count), scores, np.where(open_, gain, -1.0)))[-1])
         else:
             pick = int(np.where(open_, nearest, np.inf).argmin())

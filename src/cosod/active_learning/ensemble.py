@@ -1,4 +1,4 @@
-"""The trajectory ensemble: several snapshots of one training run in place of several runs (ATAL)."""
+"""The trajectory ensemble (ATAL): several snapshots of one training run instead of networks of several runs."""
 
 import copy
 import math
@@ -18,14 +18,15 @@ RULES = ("cycles", "last")
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Which snapshots of the network in a stage of training form the ensemble.
+    """Configuration of the snapshots of the network in a training stage that form the ensemble.
 
     Attributes:
-        rule: ``cycles``: the learning rate falls along a cosine ``size`` times in a stage, and a snapshot is kept at
-            the end of each cycle. ``last``: the learning rate rises and falls once, and snapshots are kept at the ends
-            of the last ``size`` of ``parts`` parts.
-        size: number of snapshots; 1 with ``last`` disables the ensemble.
-        parts: number of equal parts that ``last`` divides a stage into; the method has 32 epochs.
+        rule: schedule of the learning rate and times of the snapshots. ``cycles``: the learning rate falls along a
+            cosine ``size`` times in a stage, and a snapshot is taken at the end of each cycle. ``last``: the learning
+            rate rises and falls once, and a snapshot is taken at the end of each of the last ``size`` of ``parts``
+            parts of the stage.
+        size: number of snapshots; 1 with the rule ``last`` disables the ensemble.
+        parts: number of equal parts into which the rule ``last`` divides a stage; the published method has 32 epochs.
     """
 
     rule: str = "cycles"
@@ -39,22 +40,27 @@ class Ensemble:
             raise InputError(f"ensemble: size {self.size} of {self.parts} parts; give 1 to {self.parts}")
 
     def rate(self, step: int, steps: int) -> float:
-        """Returns the rate's factor in a step (from 0) of a stage."""
+        """Returns the factor of the learning rate in a step (from 0) of a stage of ``steps`` steps."""
         if self.rule == "last":
             return triangle(step, steps)
         within = step * self.size / steps % 1
         return (1 + math.cos(math.pi * within)) / 2
 
     def moments(self, steps: int) -> set[int]:
-        """Returns the steps (from 1) after which the network is kept; the last one always."""
+        """Returns the steps (from 1) of a stage after which a snapshot is taken; they include the last step."""
         if self.rule == "last":
             return {steps - steps * part // self.parts for part in range(self.size)}
         return {steps * cycle // self.size for cycle in range(1, self.size + 1)}
 
 
 def triangle(step: int, steps: int) -> float:
-    """Computes F3Net's schedule: up in the first half of a stage, down in the second; ``1 - |2 (s + 1) / (S + 1) -
-    1|``.
+    """Computes the factor of the learning rate in F3Net's schedule, ``1 - |2 (s + 1) / (S + 1) - 1|``.
+
+    It rises linearly in the first half of a stage and falls in the second half.
+
+    Args:
+        step: number s of the step, from 0.
+        steps: number S of steps of the stage.
 
     Example:
         >>> [round(triangle(step, 4), 2) for step in range(4)]
@@ -67,7 +73,7 @@ State = dict[str, Tensor]
 
 
 def snapshot(network: nn.Module) -> State:
-    """Returns a copy of weights and statistics on the CPU.
+    """Returns a copy of the state dict of a network on the CPU.
 
     Example:
         >>> sorted(snapshot(nn.Linear(2, 1)))
@@ -77,7 +83,11 @@ def snapshot(network: nn.Module) -> State:
 
 
 def members(network: SaliencyNetwork, snapshots: list[State]) -> list[SaliencyNetwork]:
-    """Returns networks in evaluation mode, without gradients, one for each snapshot.
+    """Creates a network for each snapshot, in evaluation mode, without gradients, and with folded batch normalization.
+
+    Args:
+        network: network of the same architecture, which is copied.
+        snapshots: state dicts of :func:`snapshot`.
 
     Example:
         >>> networks = members(network, [snapshot(network)])  # doctest: +SKIP
@@ -93,12 +103,15 @@ def members(network: SaliencyNetwork, snapshots: list[State]) -> list[SaliencyNe
 
 @torch.no_grad()
 def mean_probability(networks: list[SaliencyNetwork], images: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
-    """Computes the mean of the networks' probabilities of being salient, ``(N, 1, H, W)``.
+    """Computes the probability of each pixel to be salient, averaged over networks.
 
     Args:
         networks: networks of :func:`members`.
-        images: ``(N, 3, H, W)`` in [0, 1].
-        precision: precision of the networks' arithmetic.
+        images: ``(N, 3, H, W)`` in [0, 1], not normalized.
+        precision: precision of the networks' computation (autocast).
+
+    Returns:
+        The mean probability, ``(N, 1, H, W)`` in [0, 1].
 
     Example:
         >>> probability = mean_probability(members(network, snapshots), images)  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""From clicks to what a network is trained on: the clicked pixels, or the superpixels around them."""
+"""Training targets from clicks: labels of the clicked pixels, or of the superpixels that contain them."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,9 @@ from cosod.active_learning.points import Point, PointSet, Queries, place
 from cosod.active_learning.pool import Pool
 from cosod.errors import ExtraError, InputError
 
-#: How a click becomes labels. ``gt_in_region`` takes the mask at every pixel of the clicked superpixel, as the
-#: published code does: it reads dense labels that nobody clicked, and its results say nothing about clicks.
+#: Which pixels a click labels: the pixel itself, or its superpixel. With ``gt_in_region``, each pixel of the superpixel
+#: gets its own label from the mask, as in the published code. This uses dense labels that no click has given, so that
+#: the results do not show what can be learned from clicks.
 MODES = ("points", "superpixels", "gt_in_region")
 
 
@@ -20,10 +21,10 @@ class Targets:
     """Labeled points of N images, padded to the largest number K of one image.
 
     Attributes:
-        xy: ``(N, K, 2)`` float32, the images spanning -1 to 1.
-        labels: ``(N, K)`` int8: 1 salient, 0 background, -1 padding.
-        clicks: ``(N, K)`` bool: which of them were clicked; the others come from superpixels.
-        share: share of all pixels of the pool that are labeled.
+        xy: coordinates of the points in the image from -1 to 1, ``(N, K, 2)`` float32.
+        labels: ``(N, K)`` int8: 1 for salient, 0 for background, -1 for padding.
+        clicks: whether a point was clicked, ``(N, K)`` bool; the other points come from superpixels.
+        share: share of the pixels of an image that are labeled, averaged over the images.
     """
 
     xy: Tensor
@@ -33,11 +34,18 @@ class Targets:
 
 
 def oracle(queries: Queries, pool: Pool) -> PointSet:
-    """Returns the answers that the pool's masks give.
+    """Answers queries by the masks of the pool.
+
+    Args:
+        queries: pixels to answer, by image.
+        pool: images with masks.
 
     Raises:
-        InputError: an image without a mask, or a point outside its image.
-        ImageError: a mask that cannot be read, or of another size than its image.
+        InputError: an image has no mask, or a point lies outside its image.
+        ImageError: a mask cannot be read, or has another size than its image.
+
+    Example:
+        >>> answers = oracle({"cat.jpg": [(10, 20)]}, pool)  # doctest: +SKIP
     """
     from cosod.active_learning.images import read_mask
 
@@ -50,10 +58,20 @@ def oracle(queries: Queries, pool: Pool) -> PointSet:
 
 
 def superpixels(image: np.ndarray, count: int = 450) -> np.ndarray:
-    """Computes the SLIC superpixels of an image ``(H, W, 3)`` uint8: each pixel's region, ``(H, W)`` int16.
+    """Computes the SLIC superpixels of an image.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        count: approximate number of superpixels.
+
+    Returns:
+        Index of the superpixel of each pixel, ``(H, W)`` int16.
 
     Raises:
         ExtraError: scikit-image is not installed.
+
+    Example:
+        >>> regions = superpixels(np.zeros((224, 224, 3), np.uint8))  # doctest: +SKIP
     """
     try:
         from skimage.segmentation import slic
@@ -69,17 +87,25 @@ def targets(
     regions: np.ndarray | None = None,
     masks: Tensor | None = None,
 ) -> Targets:
-    """Returns what the images of a pool are trained on, in the order of ``pool.names``.
+    """Computes the training targets of the images of a pool, in the order of ``pool.names``.
 
     Args:
         points: the clicks.
         pool: the images.
         mode: one of :data:`MODES`.
-        regions: superpixels ``(N, S, S)`` of the shrunk images, for every mode but ``points``.
-        masks: ``(N, S, S)`` uint8, for ``gt_in_region``.
+        regions: superpixels of the resized images, ``(N, S, S)``; required unless the mode is ``points``.
+        masks: masks of the resized images, ``(N, S, S)`` uint8, 0 to 255; required for ``gt_in_region``.
 
     Raises:
         InputError: there is no such mode.
+
+    Example:
+        >>> points = PointSet()
+        >>> points.add("cat.jpg", [Point(0, 0, 1)])
+        1
+        >>> found = targets(points, Pool(".", {"cat.jpg": (4, 4)}))
+        >>> found.xy.tolist(), found.labels.tolist(), found.share
+        ([[[-0.75, -0.75]]], [[1]], 0.0625)
     """
     if mode not in MODES:
         raise InputError(f"no label mode {mode!r}; give one of {', '.join(MODES)}")
@@ -97,7 +123,20 @@ def targets(
 
 
 def cells(xy: np.ndarray, sides: int | tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns rows and columns, on a grid of ``(H, W)`` cells, of points ``(K, 2)`` in an image from -1 to 1."""
+    """Returns the cells of a grid over the image that contain points.
+
+    Args:
+        xy: points ``(K, 2)``, in coordinates of the image from -1 to 1.
+        sides: numbers of rows and columns of the grid, or a single number for both.
+
+    Returns:
+        The rows ``(K,)`` and the columns ``(K,)``, int64.
+
+    Example:
+        >>> rows, columns = cells(np.array([[-1.0, 0.0]]), 4)
+        >>> rows.tolist(), columns.tolist()
+        ([2], [0])
+    """
     height, width = (sides, sides) if isinstance(sides, int) else sides
     found = np.clip(((xy + 1) / 2 * [width, height]).astype(np.int64), 0, [width - 1, height - 1])
     return found[:, 1], found[:, 0]
@@ -106,7 +145,7 @@ def cells(xy: np.ndarray, sides: int | tuple[int, int]) -> tuple[np.ndarray, np.
 def _expanded(
     xy: np.ndarray, labels: np.ndarray, regions: np.ndarray, mask: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the pixels of the clicked regions, with the label of the nearest click in it, or of the mask."""
+    """Returns the pixels of all clicked regions, with the label of the nearest click in the region, or of the mask."""
     side = len(regions)
     of_click = regions[cells(xy, side)]
     rows, columns = np.nonzero(np.isin(regions, of_click))

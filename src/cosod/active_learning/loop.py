@@ -1,4 +1,4 @@
-"""The loop of active learning: query, label, train, query again. The result of every step is saved to disk."""
+"""The loop of active learning: query, label, train, and query again. The result of every step is saved to disk."""
 
 import json
 import os
@@ -39,12 +39,14 @@ from cosod.training.data.keyed_rng import torch_seed
 
 @dataclass
 class Material:
-    """The pool in memory, read when first needed; runs on one pool may share it.
+    """Images, masks and superpixels of a pool in memory, which are read when they are first used.
+
+    Several runs on the same pool can share them.
 
     Attributes:
         pool: the images.
-        side: side that they are kept at.
-        regions_file: where the superpixels are kept, which take a while to find.
+        side: side S in pixels of the squares that images and masks are resized to.
+        regions_file: file in which the superpixels are cached, because their computation takes long.
     """
 
     pool: Pool
@@ -53,15 +55,17 @@ class Material:
 
     @cached_property
     def images(self) -> Tensor:
+        """Images of the pool, ``(N, S, S, 3)`` uint8."""
         return load_images(self.pool, self.side)
 
     @cached_property
     def masks(self) -> Tensor:
+        """Masks of the pool, ``(N, S, S)`` uint8, 0 to 255."""
         return load_masks(self.pool, self.side)
 
     @cached_property
     def regions(self) -> np.ndarray:
-        """Superpixels ``(N, S, S)`` of the images at ``side``."""
+        """Superpixels of the images, ``(N, S, S)`` int16."""
         key = f"{self.pool.fingerprint}/{self.side}/{REGIONS}"
         if self.regions_file.exists():
             with np.load(self.regions_file, allow_pickle=False) as file:
@@ -75,17 +79,17 @@ class Material:
 
 @dataclass
 class Loop:
-    """One run in its folder.
+    """Active-learning run; :meth:`open` begins or resumes one.
 
     Attributes:
-        state: the folder.
-        pool: the images; they must be what they were when the run began.
+        state: folder of the run.
+        pool: the images, which must not change during the run.
         settings: settings of the run.
-        backbone: file or URL of ImageNet weights; downloaded where it is not given, ``Path("none")`` is a random start.
-            A run remembers it.
+        backbone: file or URL of the ImageNet weights of the backbone; by default they are downloaded. With
+            ``Path("none")`` the backbone is initialized at random. The value is saved in the folder of the run.
         device: device of training and queries.
-        material: the pool in memory.
-        say: called with a line when something takes a while.
+        material: the pool in memory; by default it is read when needed.
+        say: called with a message before each long computation.
     """
 
     state: State
@@ -110,20 +114,21 @@ class Loop:
         device: str = "auto",
         **more: Any,
     ) -> "Loop":
-        """Begins a run, or resumes the one in ``folder``.
+        """Begins a run, or resumes the run in a folder.
 
         Args:
             folder: folder of the run.
-            pool: needed to begin; a run that goes on must have the same.
-            settings: the same.
-            device: see :func:`cosod.load`.
-            more: further attributes.
+            pool: the images. It is required to begin a run; to resume one, it can be omitted, or must be the same.
+            settings: settings of the run. By default these are :class:`Settings` without changes, or those of the run
+                that is resumed, from which they must not differ.
+            device: device of training and queries, see :func:`cosod.load`.
+            more: further attributes of the class.
 
         Raises:
-            InputError: no run there and no pool to begin one with; another pool or other settings than those of the
-                run there, named; images of the pool that changed since, named.
-            WeightsError: the backbone's ImageNet weights cannot be had. They are looked for here, before anybody
-                has answered anything, although only the first training needs them.
+            InputError: there is no run in the folder, and no pool is given; or pool or settings differ from those of
+                the run; or images of the pool have changed. The message names the differences.
+            WeightsError: the ImageNet weights of the backbone cannot be loaded. They are checked here, before any
+                points are asked for, although they are used only in the first training.
         """
         state = State(Path(folder))
         more["backbone"] = backbone = state.backbone() if more.get("backbone") is None else more["backbone"]
@@ -147,14 +152,20 @@ class Loop:
         return cls(state, pool, settings, device=choose_device(device), **more)
 
     def asked(self, give_up: bool = False) -> Queries:
-        """Returns the pixels that wait for an answer; once all are answered, trains and returns those of the next
-        round.
+        """Returns the pixels without an answer.
+
+        If all pixels of the current round are answered, a network is trained and the pixels of the next round are
+        chosen.
 
         Args:
-            give_up: what is still open in the current round is asked no more, if anything was answered.
+            give_up: whether the next round begins although some pixels of the current round are not answered; at least
+                one pixel must be.
 
         Returns:
-            Empty when the budget is spent.
+            Pixels by image; empty if all rounds are done.
+
+        Raises:
+            TrainingError: the network cannot be trained.
         """
         if self.settings.first == 0:
             return {}
@@ -171,10 +182,14 @@ class Loop:
         return queries
 
     def answer(self, answers: PointSet) -> int:
-        """Add answers to those of the run; returns how many were new.
+        """Adds answers to those of the run, and saves them.
+
+        Returns:
+            The number of answers that are new.
 
         Raises:
-            InputError: answers of another pool, outside their image, or contradicting earlier ones; then none is kept.
+            InputError: an answer is of another pool, lies outside its image, or contradicts an earlier one; then no
+                answer is added.
         """
         self.pool.check_points(answers, "the answers")
         points = self.state.points(self.pool)
@@ -183,13 +198,24 @@ class Loop:
         return new
 
     def run(self) -> Path:
-        """Go through all rounds with the pool's masks for a person, train the final network; returns its file."""
+        """Runs all rounds with answers from the masks of the pool; returns the weights file of the final network."""
         while queries := self.asked():
             self.answer(oracle(queries, self.pool))
         return self.finish()
 
     def finish(self) -> Path:
-        """Train the final network, from ImageNet, on all that is answered; returns its weights file."""
+        """Trains the final network from ImageNet weights on all answers, unless its weights file exists already.
+
+        With ``training.self_steps``, one more network is trained on the masks that this network predicts, and becomes
+        the final network.
+
+        Returns:
+            The file of the final weights.
+
+        Raises:
+            InputError: ``training.final_steps`` is 0.
+            TrainingError: the network cannot be trained.
+        """
         path = self.state.folder / loading.RESULT
         if path.exists():
             return path
@@ -198,7 +224,7 @@ class Loop:
             raise InputError("training.final_steps is 0: this run has no final network")
         truth, network = self.truth(), self._new("final")
         clicked = isinstance(truth, Targets)
-        # With masks there is nothing to self-train on: the same number of steps trains one network.
+        # There is no self-training with masks; instead, the network is trained for the total number of steps.
         report = self._train(network, "final", truth, training.final_steps + (0 if clicked else training.self_steps))
         if clicked and training.self_steps:
             precision = PRECISIONS[training.precision]
@@ -210,7 +236,14 @@ class Loop:
         return path
 
     def truth(self, after: int | None = None) -> Targets | Tensor:
-        """Returns what a network is trained on: labeled points, all or those up to round ``after``; or masks."""
+        """Returns the ground truth that a network is trained on.
+
+        Args:
+            after: number of the last round whose answers are used; by default all answers are.
+
+        Returns:
+            Labeled points, or with full supervision the masks, ``(N, S, S)`` uint8.
+        """
         if self.settings.labels == "masks":
             return self.material.masks
         needs = self.settings.labels != "points"
@@ -220,7 +253,7 @@ class Loop:
         return targets(points, self.pool, self.settings.labels, regions, masks)
 
     def _next(self, number: int, points: PointSet) -> Queries:
-        """Returns the pixels of round ``number``."""
+        """Chooses the pixels to ask for in round ``number``; those of round 0 are random."""
         if number == 0:
             return random_queries(self.pool, self.settings.first, self.settings.seed)
         network, snapshots = self._trained(number - 1)
@@ -243,7 +276,7 @@ class Loop:
             )
 
     def _trained(self, number: int) -> tuple[SaliencyNetwork, list[Snapshot]]:
-        """Returns the network and the snapshots of a round's stage, trained where they are not on disk yet."""
+        """Returns the network and the snapshots of the training stage of a round; trains them if they are not saved."""
         file = self.state.model_file(number)
         if file.exists():
             network = self._new(number)
@@ -261,18 +294,18 @@ class Loop:
             self._train(network, number, self.truth(number), training.steps, ensemble.rate, keep)
             checkpoint.write(file, {"snapshots": snapshots})
             if number:
-                self.state.model_file(number - 1).unlink(missing_ok=True)  # nothing reads it any more
+                self.state.model_file(number - 1).unlink(missing_ok=True)  # it is not needed any more
         return network, snapshots
 
     def _start(self, number: int) -> SaliencyNetwork:
-        """Returns the network that a stage begins with: that of the stage before, retrained if lost, or a new one."""
+        """Returns the initial network of a stage: a new one, or with ``training.warm`` that of the previous stage."""
         network = self._new(number)
         if number and self.settings.training.warm:
             network.load_state_dict(self._trained(number - 1)[1][-1])
         return network
 
     def _new(self, stage: int | str, classes: int | None = None) -> SaliencyNetwork:
-        """Creates a network with ImageNet's backbone; by default with the classes of the run's labels."""
+        """Creates a network with ImageNet weights; by default with one class for masks and two classes for clicks."""
         training = self.settings.training
         torch.manual_seed(torch_seed(self.settings.seed, "weights", stage if not training.warm else "first"))
         network = create(training.network, classes=classes or (1 if self.settings.labels == "masks" else 2))
@@ -317,12 +350,12 @@ class Loop:
 
 
 def _percent(share: float) -> str:
-    """Returns a share in per cent; a few clicks in large images are less than what is worth writing out."""
+    """Returns a share in percent as text, without the value if it is below 0.001 percent (few clicks, large images)."""
     return "less than 0.001 %" if 0 < share < 1e-5 else f"{100 * share:.4g} %"
 
 
 def _check_backbone(network: str, backbone: Path | str | None) -> None:
-    """Raises WeightsError where the backbone's weights are missing or of another network."""
+    """Raises WeightsError if the weights of the backbone cannot be loaded into the network."""
     if backbone != Path("none"):
         init_backbone(create(network), backbone)
 

@@ -1,4 +1,4 @@
-"""Clicks: what a person, or a mask in place of one, has said about single pixels of the images of a pool."""
+"""Clicks, i.e. the labels of single pixels of the images of a pool, given by a person or by masks."""
 
 import json
 import os
@@ -11,16 +11,16 @@ import numpy as np
 from cosod.errors import InputError
 from cosod.io.atomic_write import write_text
 
-#: Raised when files of this version could not be read by the code before it.
+#: Version of the file format; increased if earlier versions of this code could not read the files.
 FORMAT = 1
 
 
 class Point(NamedTuple):
-    """One answered click.
+    """Click with its label.
 
     Attributes:
-        x, y: column and row in pixels of the original, upright image; (0, 0) is its top left pixel.
-        label: 1 where the pixel is salient, 0 where it is background.
+        x, y: column and row of the pixel in the original, upright image; (0, 0) is the top left pixel.
+        label: 1 if the pixel is salient, 0 if it is background.
     """
 
     x: int
@@ -29,13 +29,20 @@ class Point(NamedTuple):
 
 
 class PointSet:
-    """The clicks of a pool by image, an image being named by its path relative to the pool's root (``/`` between).
+    """Set of the clicks of a pool, by the names of the images (paths relative to the folder of the pool, with ``/``).
 
-    Clicks are kept as coordinates and are never drawn into a mask of another size: two that would fall into one
-    cell there both count. Their number is the budget that was spent.
+    Clicks are stored as pixel coordinates of the original images, and not in masks of another size, in which two clicks
+    could be in the same cell. The number of clicks is the part of the budget that was spent.
 
     Args:
-        pool: fingerprint of the pool they belong to, see :class:`cosod.active_learning.pool.Pool`.
+        pool: fingerprint of the pool of the clicks, see :class:`cosod.active_learning.pool.Pool`.
+
+    Example:
+        >>> points = PointSet()
+        >>> points.add("cat.jpg", [Point(10, 20, 1)])
+        1
+        >>> points.points("cat.jpg")
+        [Point(x=10, y=20, label=1)]
     """
 
     def __init__(self, pool: str = ""):
@@ -43,21 +50,26 @@ class PointSet:
         self._points: dict[str, dict[tuple[int, int], int]] = {}
 
     def points(self, image: str) -> list[Point]:
-        """Returns the clicks of an image in the order of :meth:`add`; none for an image without."""
+        """Returns the clicks of an image, in the order in which they were added; an empty list if there are none."""
         return [Point(x, y, label) for (x, y), label in self._points.get(image, {}).items()]
 
     def placed(self, image: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the clicks of an image of ``size`` (height, width) as :func:`place` gives them, and their labels.
+        """Returns the K clicks of an image as coordinates and labels.
+
+        Args:
+            image: name of the image.
+            size: height and width of the image.
 
         Returns:
-            float32 ``(K, 2)``, the image spanning -1 to 1, and int8 ``(K,)``.
+            The coordinates in the image from -1 to 1, ``(K, 2)`` float32 (see :func:`place`), and the labels, ``(K,)``
+            int8.
         """
         clicked = self.points(image)
         xy = np.array([(p.x, p.y) for p in clicked], np.float32)
         return place(xy, (0, 0, size[1], size[0])), np.array([p.label for p in clicked], np.int8)
 
     def images(self) -> list[str]:
-        """Returns the images that have clicks, sorted."""
+        """Returns the names of the images that have clicks, sorted."""
         return sorted(self._points)
 
     def __len__(self) -> int:
@@ -71,14 +83,18 @@ class PointSet:
         return isinstance(other, PointSet) and (self.pool, self._points) == (other.pool, other._points)
 
     def add(self, image: str, points: Iterable[Point]) -> int:
-        """Add clicks; all of them or, after an error, none. The same answer given again counts once.
+        """Adds clicks to an image; after an error, none of them is added.
+
+        Args:
+            image: name of the image.
+            points: the clicks; a click that is in the set already is ignored.
 
         Returns:
-            How many were new.
+            The number of new clicks.
 
         Raises:
-            InputError: a label that is neither 0 nor 1, a negative coordinate, or an answer that contradicts an
-                earlier one of the same pixel.
+            InputError: a label is neither 0 nor 1, a coordinate is negative, or a label contradicts that of an earlier
+                click on the same pixel.
         """
         known = self._points.get(image, {})
         added: dict[tuple[int, int], int] = {}
@@ -98,26 +114,26 @@ class PointSet:
         return len(added)
 
     def remove(self, image: str, x: int, y: int) -> None:
-        """Take a click back; nothing happens where there is none."""
+        """Removes the click on a pixel, if there is one."""
         known = self._points.get(image, {})
         known.pop((x, y), None)
         if not known:
             self._points.pop(image, None)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write to a JSON file, whole or not at all, a line an image: ``"<image>": [[x, y, label], ...]``.
+        """Writes the clicks to a JSON file, atomically, with a line ``"<image>": [[x, y, label], ...]`` for each image.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the file cannot be written.
         """
         write_text(path, _dump(self.pool, self._as_lists()))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "PointSet":
-        """Loads the clicks of a file that :meth:`save` wrote.
+        """Loads clicks from a file that :meth:`save` has written.
 
         Raises:
-            InputError: there is no such file, it is damaged, of a newer version, or holds contradictions.
+            InputError: the file is missing, damaged, of another version, or contains contradictory labels.
         """
         pool, rows = read_rows(path, 3)
         result = cls(pool)
@@ -129,24 +145,32 @@ class PointSet:
         return {image: [[x, y, label] for (x, y), label in self._points[image].items()] for image in self.images()}
 
 
-#: Pixels that are asked for, by image: ``(x, y)`` each.
+#: Pixels to ask for, as columns and rows ``(x, y)``, by the name of the image.
 Queries = dict[str, list[tuple[int, int]]]
 
 
 def save_queries(path: str | os.PathLike, pool: str, queries: Queries) -> None:
-    """Write the pixels asked for as :meth:`PointSet.save` does, without labels.
+    """Writes pixels to ask for to a file in the format of :meth:`PointSet.save`, but without labels.
+
+    Args:
+        path: file to write.
+        pool: fingerprint of the pool.
+        queries: pixels to ask for, by image.
+
+    Raises:
+        OutputError: the file cannot be written.
 
     Example:
-        >>> save_queries("queries.json", pool.fingerprint(), {"cat.jpg": [(10, 20)]})  # doctest: +SKIP
+        >>> save_queries("queries.json", pool.fingerprint, {"cat.jpg": [(10, 20)]})  # doctest: +SKIP
     """
     write_text(path, _dump(pool, {image: [list(point) for point in queries[image]] for image in sorted(queries)}))
 
 
 def load_queries(path: str | os.PathLike) -> tuple[str, Queries]:
-    """Loads the fingerprint of the pool, and the pixels asked for, of a file that :func:`save_queries` wrote.
+    """Loads the fingerprint of the pool and the pixels to ask for from a file that :func:`save_queries` has written.
 
     Raises:
-        InputError: as for :meth:`PointSet.load`.
+        InputError: the file is missing, damaged, or of another version.
 
     Example:
         >>> fingerprint, queries = load_queries("queries.json")  # doctest: +SKIP
@@ -156,7 +180,7 @@ def load_queries(path: str | os.PathLike) -> tuple[str, Queries]:
 
 
 def unanswered(queries: Queries, answers: PointSet) -> Queries:
-    """Returns those of ``queries`` that ``answers`` has no answer for, images without any left out.
+    """Returns the pixels of ``queries`` without an answer in ``answers``, without images that are completely answered.
 
     Example:
         >>> answers = PointSet()
@@ -174,10 +198,14 @@ def unanswered(queries: Queries, answers: PointSet) -> Queries:
 
 
 def read_rows(path: str | os.PathLike, width: int) -> tuple[str, dict[str, list[list[int]]]]:
-    """Reads a file of points: the fingerprint of the pool, and ``width`` whole numbers a point by image.
+    """Reads the fingerprint of the pool and the points of each image from a file.
+
+    Args:
+        path: file of :meth:`PointSet.save` or of :func:`save_queries`.
+        width: number of integers per point: 3 with labels, 2 without.
 
     Raises:
-        InputError: there is no such file, or it is no file of points with so many numbers.
+        InputError: the file is missing, damaged, of another version, or its points have another number of values.
 
     Example:
         >>> fingerprint, rows = read_rows("points.json", 3)  # doctest: +SKIP
@@ -205,16 +233,16 @@ def read_rows(path: str | os.PathLike, width: int) -> tuple[str, dict[str, list[
 
 
 def place(xy: np.ndarray, window: tuple[int, int, int, int], flip: bool = False) -> np.ndarray:
-    """Returns where pixels of an image come to lie when a window of it is cut out, resized to any size, and mirrored.
+    """Converts pixels of an image to normalized coordinates in a window of the image.
 
     Args:
-        xy: columns and rows, ``(K, 2)``.
-        window: left, top, right, bottom in pixels, the last two exclusive.
-        flip: left and right exchanged after cutting.
+        xy: columns and rows of the pixels, ``(K, 2)``.
+        window: left, top, right and bottom of the window in pixels; the last two are exclusive.
+        flip: whether the window is flipped horizontally.
 
     Returns:
-        float32 ``(K, 2)``: the pixels' centers, where -1 and 1 are the outer edges of the result, as
-        ``grid_sample`` (``align_corners=False``) counts. Distinct pixels stay distinct.
+        The centers of the pixels, ``(K, 2)`` float32. -1 and 1 are the outer edges of the window, as for
+        ``grid_sample`` with ``align_corners=False``. Different pixels have different coordinates.
 
     Example:
         >>> place(np.array([[0, 0]]), (0, 0, 4, 4)).tolist()

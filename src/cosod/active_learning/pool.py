@@ -1,4 +1,4 @@
-"""The pool: the images to be labeled, and the masks that may answer in place of a person."""
+"""The pool, i.e. the images to be labeled; their masks, if there are any, can give the answers instead of a person."""
 
 import hashlib
 import json
@@ -17,11 +17,11 @@ from cosod.io.images import image_size, read_image
 
 @dataclass(frozen=True)
 class Pool:
-    """Images under one folder, named by their paths from there.
+    """Images to be labeled in a folder; the name of an image is its path relative to the folder.
 
     Attributes:
         root: the folder.
-        sizes: height and width of the upright image by name, sorted by name.
+        sizes: height and width of each image in its upright orientation, by name, in the order of the names.
     """
 
     root: Path
@@ -35,20 +35,25 @@ class Pool:
         seed: int = 0,
         on_error: Callable[[ImageError], None] | None = None,
     ) -> "Pool":
-        """Finds the images of a folder: those in its ``images`` folder, or all that lie in no folder of masks.
+        """Finds the images of a folder and reads their sizes.
+
+        These are the images in subfolders like ``images``, if there are any; otherwise all images outside of folders
+        of masks.
 
         Args:
             root: the folder.
-            subset: number of images to choose at random; all by default.
-            seed: seed of that choice.
-            on_error: called for an image that cannot be read, which is left out; by default the error is raised.
+            subset: number of images to choose at random; by default all images.
+            seed: seed of this choice.
+            on_error: called with the error of each image that cannot be read, which is then left out; by default the
+                error is raised.
 
         Raises:
-            InputError: there is no such folder, or no image in it that can be read.
+            InputError: the folder does not exist, or no image in it can be read.
+            ImageError: an image cannot be read, and ``on_error`` is not given.
         """
         names = _photos(Path(root))
         if subset is not None and subset < len(names):
-            # By hash, so that the choice depends on nothing but the seed and the names.
+            # The images are chosen by a hash, so that the choice depends only on the seed and the names.
 
             def chance(name: str) -> bytes:
                 return hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest()
@@ -68,7 +73,7 @@ class Pool:
 
     @property
     def names(self) -> list[str]:
-        """The images, sorted by name."""
+        """Names of the images, sorted."""
         return list(self.sizes)
 
     def __len__(self) -> int:
@@ -78,7 +83,7 @@ class Pool:
         """Returns the file of an image of the pool.
 
         Raises:
-            InputError: no image of the pool has this name.
+            InputError: the pool has no image of this name.
         """
         if name not in self.sizes:
             raise InputError(f"{name}: is not in the pool of {len(self)} images under {self.root}")
@@ -86,14 +91,17 @@ class Pool:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A short hash of the names and sizes: another pool, another fingerprint."""
+        """Short hash of the names and sizes of the images, which identifies the pool."""
         return hashlib.sha256(json.dumps(list(self.sizes.items())).encode()).hexdigest()[:16]
 
     def masks(self) -> dict[str, Path]:
-        """Finds the mask of every image: in a folder ``gts``, ``masks`` or of a like name, called as its image is.
+        """Finds the mask of every image: a file of the same stem in a folder of masks (``gts``, ``masks``, etc.).
+
+        Returns:
+            The file of the mask by the name of the image.
 
         Raises:
-            InputError: an image without a mask.
+            InputError: an image has no mask.
         """
         truths = {key_of(name): self.root / name for name in _files(self.root) if _is_truth(name)}
         missing = [name for name in self.names if key_of(name) not in truths]
@@ -105,10 +113,14 @@ class Pool:
         return {name: truths[key_of(name)] for name in self.names}
 
     def check(self, image: str, points: Iterable[Point | tuple[int, int]]) -> None:
-        """Whether points may be clicks of an image.
+        """Checks that points lie in an image of the pool.
+
+        Args:
+            image: name of the image.
+            points: column and row of each point, which further values may follow.
 
         Raises:
-            InputError: the image is not of this pool, or a point lies outside it.
+            InputError: the pool has no such image, or a point lies outside the image.
         """
         self.path(image)
         height, width = self.sizes[image]
@@ -117,10 +129,14 @@ class Pool:
                 raise InputError(f"{image}: point ({x}, {y}) lies outside the image of {width} x {height} pixels")
 
     def check_points(self, points: PointSet, where: str | os.PathLike) -> None:
-        """Whether a set of clicks, from the file ``where``, is of this pool.
+        """Checks that clicks belong to this pool.
+
+        Args:
+            points: the clicks.
+            where: file of the clicks, or another name of them in messages.
 
         Raises:
-            InputError: it is of another pool, or has an image or a point that the pool has not.
+            InputError: the clicks are of another pool, of an image that the pool does not have, or outside an image.
         """
         if points.pool != self.fingerprint:
             raise InputError(
@@ -131,10 +147,10 @@ class Pool:
             self.check(image, clicks)
 
     def check_unchanged(self) -> None:
-        """Whether the files are still what they were when the pool was made.
+        """Checks that the images exist and have the same sizes as when the pool was made.
 
         Raises:
-            InputError: naming the images that are gone or have another size.
+            InputError: images are missing, unreadable, or of another size; the message names the first three.
         """
         changed = []
         for name, size in self.sizes.items():
@@ -153,17 +169,21 @@ class Pool:
             )
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write to a JSON file, whole or not at all."""
+        """Writes the pool to a JSON file, atomically.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
         lines = ",\n".join(f"{json.dumps(n, ensure_ascii=False)}: {json.dumps(s)}" for n, s in self.sizes.items())
         root = json.dumps(str(self.root.resolve()), ensure_ascii=False)
         write_text(path, f'{{"root": {root}, "fingerprint": "{self.fingerprint}", "sizes": {{\n{lines}\n}}}}\n')
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Pool":
-        """Loads the pool of a file that :meth:`save` wrote.
+        """Loads a pool from a file that :meth:`save` has written; the images themselves are not read.
 
         Raises:
-            InputError: the file is missing or damaged.
+            InputError: the file is missing, damaged, or was edited.
         """
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -178,7 +198,7 @@ class Pool:
         return pool
 
 
-#: Folders of masks; those of the evaluation, and the plain word.
+#: Names of folders of masks, in lower case: those that the evaluation knows, and further ones.
 _MASKS = TRUTH_FOLDERS | {"mask", "masks"}
 
 
@@ -191,7 +211,15 @@ def _is_truth(name: str) -> bool:
 
 
 def key_of(name: str) -> tuple[str, ...]:
-    """Returns what an image and its mask have in common: the folders without the telling ones, and the stem."""
+    """Returns a key that an image and its mask have in common: the stem, and all folders but ``images``, ``gts``, etc.
+
+    Args:
+        name: path of the image or the mask, relative to the pool's folder.
+
+    Example:
+        >>> key_of("images/cat/1.jpg"), key_of("gts/cat/1.png")
+        (('cat', '1'), ('cat', '1'))
+    """
     path = PurePosixPath(name)
     return (*(p for p in path.parts[:-1] if p.lower() not in _MASKS | IMAGE_FOLDERS), path.stem)
 

@@ -1,4 +1,4 @@
-"""Progress of a round: a bar on a terminal, or lines in a log."""
+"""Display of the progress of a computation: a progress bar on a terminal, or lines in a log."""
 
 import sys
 import time
@@ -7,21 +7,21 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
-#: Lines in a log: one after each of so many parts of the work, and one after so many seconds without any.
+#: A line is printed after each of this number of equal parts of the work, and after this number of seconds without one.
 PARTS, SECONDS = 4, 30.0
 
 
 @contextmanager
 def progress(total: int, unit: str, what: str) -> Iterator[Callable[[int], None]]:
-    """Shows on standard error how far some work is: a bar where that is a terminal, else a line now and then.
+    """Shows the progress of a computation on standard error: a progress bar on a terminal, otherwise a few lines.
 
     Args:
-        total: pieces of work.
-        unit: what a piece is, in the singular.
-        what: the work, as lines name it.
+        total: total number of units of work.
+        unit: name of a unit in the singular, e.g. ``image``.
+        what: name of the computation in the lines.
 
     Yields:
-        A function that is called with how many more pieces are done.
+        A function that is to be called with the number of units that were done since its last call.
 
     Example:
         >>> with progress(2, "step", "stage 0") as done:  # doctest: +SKIP

@@ -1,6 +1,7 @@
-"""The points to ask for, in the forms that people answer them in: JSON, Label Studio tasks, CVAT XML.
+"""Files of the points to ask for, for the tools in which people answer: JSON, Label Studio tasks, and CVAT XML.
 
-Coordinates of pixels are whole numbers here, places in an image there: a pixel is asked for at its center.
+Points are pixels with integer coordinates in this package. Label Studio and CVAT have continuous coordinates, in which
+a point is at the center of its pixel.
 """
 
 import dataclasses
@@ -16,9 +17,9 @@ from cosod.active_learning.pool import Pool
 from cosod.errors import InputError
 from cosod.io.atomic_write import write_text
 
-#: The labels of a point in Label Studio and CVAT: as it is asked for, and the two answers.
+#: Labels in Label Studio and CVAT: that of a point without an answer, and those of the two answers with their values.
 ASKED, LABELS = "asked", {"object": 1, "background": 0}
-#: Where Label Studio serves local files from.
+#: Prefix of the URLs under which Label Studio serves local files.
 LOCAL_FILES = "/data/local-files/?d="
 
 _POOL = "pool.json"
@@ -37,28 +38,39 @@ _CONFIG = """<View>
 def write_queries(
     folder: Path, pool: Pool, queries: Queries, formats: Iterable[str] = ("json",), image_url: str = LOCAL_FILES
 ) -> list[Path]:
-    """Write the points to ask for to a folder.
+    """Writes the points to ask for to files in a folder, in one or several formats.
 
     Args:
-        folder: made where it is missing.
+        folder: folder to write to, which is created if it is missing.
         pool: the images.
         queries: pixels to ask for, by image.
-        formats: ``json`` (for ``cosod active label`` on this or another machine), ``labelstudio`` (tasks, and the
-            labeling set-up), ``cvat`` (CVAT for images 1.1, and the labels).
-        image_url: what Label Studio finds an image's name behind.
+        formats: ``json`` (for ``cosod active label`` on this or another machine), ``labelstudio`` (tasks and labeling
+            configuration), and ``cvat`` (annotations in the format "CVAT for images 1.1", and labels).
+        image_url: prefix of the URLs of the images in Label Studio; the name of the image is appended.
 
     Returns:
-        The files, in the order of ``formats``.
+        The written files, in the order of ``formats``.
 
     Raises:
-        InputError: an unknown format.
-        OutputError: a file that cannot be written.
+        InputError: a format is unknown.
+        OutputError: a file cannot be written.
+
+    Example:
+        >>> paths = write_queries(Path("asked"), pool, {"cat.jpg": [(10, 20)]}, ["json", "cvat"])  # doctest: +SKIP
     """
     return [path for name in check_formats(formats) for path in _WRITERS[name](Path(folder), pool, queries, image_url)]
 
 
 def check_formats(names: Iterable[str]) -> list[str]:
-    """Returns the names of formats, each once; raises InputError for one that :func:`write_queries` does not know."""
+    """Returns the names of formats without spaces and duplicates.
+
+    Raises:
+        InputError: :func:`write_queries` does not know a format.
+
+    Example:
+        >>> check_formats(["json", " cvat", "json"])
+        ['json', 'cvat']
+    """
     names = list(dict.fromkeys(name.strip() for name in names))
     if unknown := [name for name in names if name not in _WRITERS]:
         raise InputError(f"format {unknown[0]!r}: choose among {', '.join(_WRITERS)}")
@@ -66,19 +78,30 @@ def check_formats(names: Iterable[str]) -> list[str]:
 
 
 def query_files(folder: Path, names: Iterable[str]) -> list[Path]:
-    """Returns the files that :func:`write_queries` writes for these formats."""
+    """Returns the files that :func:`write_queries` writes for some formats.
+
+    Example:
+        >>> [path.name for path in query_files(Path("asked"), ["json"])]
+        ['queries.json', 'pool.json']
+    """
     return [folder / name for form in names for name in _NAMES[form]]
 
 
 def read_queries(path: str | os.PathLike, images: str | os.PathLike | None = None) -> tuple[Pool, Queries]:
-    """Reads pool and points of a JSON file that :func:`write_queries` wrote, with its ``pool.json`` beside it.
+    """Reads the pool and the points to ask for from the JSON files that :func:`write_queries` has written.
 
     Args:
-        path: the file.
-        images: folder that holds the images, where it is another one than on the machine that asked.
+        path: the file ``queries.json``; ``pool.json`` is read from the same folder.
+        images: folder with the images; by default the folder in which they were when the pool was made.
+
+    Returns:
+        The pool, and the pixels to ask for by image.
 
     Raises:
-        InputError: a file is missing, damaged, or of another kind; or asks for a point outside an image.
+        InputError: a file is missing, damaged, or of another kind, or a point lies outside its image.
+
+    Example:
+        >>> pool, queries = read_queries("asked/queries.json")  # doctest: +SKIP
     """
     fingerprint, queries = load_queries(path)
     pool = Pool.load(Path(path).with_name(_POOL))
@@ -97,7 +120,7 @@ def _json(folder: Path, pool: Pool, queries: Queries, _: str) -> list[Path]:
 
 
 def _label_studio(folder: Path, pool: Pool, queries: Queries, image_url: str) -> list[Path]:
-    """Writes tasks with the points as predictions, places in percent of the image's sides; Label Studio's layout."""
+    """Writes Label Studio tasks with the points as predictions, in percent of the sides of the image."""
     tasks = []
     for image, points in sorted(queries.items()):
         height, width = pool.sizes[image]
@@ -132,7 +155,7 @@ def _label_studio(folder: Path, pool: Pool, queries: Queries, image_url: str) ->
 
 
 def _cvat(folder: Path, pool: Pool, queries: Queries, _: str) -> list[Path]:
-    """Writes CVAT for images 1.1: a shape of one point each, places in pixels."""
+    """Writes annotations in the format "CVAT for images 1.1", with one shape for each point, in pixels."""
     root = ElementTree.Element("annotations")
     ElementTree.SubElement(root, "version").text = "1.1"
     for number, (image, points) in enumerate(sorted(queries.items())):
@@ -152,7 +175,7 @@ def _cvat(folder: Path, pool: Pool, queries: Queries, _: str) -> list[Path]:
     return paths
 
 
-#: Files of each format.
+#: Names of the files of each format.
 _NAMES = {
     "json": ("queries.json", _POOL),
     "labelstudio": ("label_studio_tasks.json", "label_studio_config.xml"),

@@ -1,4 +1,4 @@
-"""Scores of the final network of a run on a test set, and the table that compares runs."""
+"""Scores of the final network of a run on a test set, and a table that compares several runs."""
 
 import dataclasses
 import json
@@ -17,27 +17,36 @@ from cosod.io.run_records import begin, read_record, record_of
 from cosod.models.checkpoints import loading
 from cosod.postprocess.render import save_image, to_8bit
 
-#: Measures of the table: F_max, S and MAE.
+#: Measures in the table: maximum F-measure, S-measure and MAE.
 MEASURES = ("max_f", "s", "mae")
-#: The row that the others are given as shares of.
+#: Name of the row of full supervision, relative to which the other rows are given.
 FULL = "full"
 
 
 def score(weights: Path, test: Path, maps: Path, device: str = "auto") -> dict[str, float]:
-    """Write the maps of a test set and score them with the protocol ``papers``; kept in ``scores.json`` beside them.
+    """Writes the maps of a test set, and evaluates them with the protocol ``papers``.
 
-    The maps are those that ``cosod segment --weights`` gives, at the network's own size: the light network's is a
-    sixth more than it is trained at by default, where F_max is .004 better on images for validation.
+    The scores are saved as ``scores.json`` in the folder of the maps, and are not computed again for the same weights
+    and test set. The maps are the same as those of ``cosod segment --weights``, at the default size of the network. The
+    default size of the light network is a sixth larger than its default size in training, which gives a maximum
+    F-measure that is .004 higher on images for validation.
 
     Args:
-        weights: weights of a network for single images.
-        test: folder of images and masks, as a pool is.
-        maps: folder to write to.
-        device: see :func:`cosod.load`.
+        weights: weights file of a network for single images.
+        test: folder with images and masks, see :meth:`cosod.active_learning.pool.Pool.scan`.
+        maps: folder to write the maps to.
+        device: device of the computation, see :func:`cosod.load`.
+
+    Returns:
+        All scores of the protocol, by name.
 
     Raises:
-        InputError: no images or masks there.
-        ImageError: an image that cannot be read.
+        InputError: the folder has no images, or an image without a mask.
+        ImageError: an image cannot be read.
+        OutputError: a file cannot be written.
+
+    Example:
+        >>> score(Path("run/weights.safetensors"), Path("sets/ECSSD"), Path("run/maps"))["mae"]  # doctest: +SKIP
     """
     network = loading.load(weights)
     known = maps / "scores.json"
@@ -50,21 +59,27 @@ def score(weights: Path, test: Path, maps: Path, device: str = "auto") -> dict[s
     for index, saliency in detector.stream([pool.path(name) for name in pool.names]):
         save_image(to_8bit(saliency), maps / f"{'/'.join(key_of(pool.names[index]))}.png")
     scores = evaluate(maps, test).all
-    begin(record_of(maps.parent, maps.name), "active run")  # no photos, then
+    begin(record_of(maps.parent, maps.name), "active run")  # maps are not taken for photos
     write_text(known, json.dumps({"of": key, "scores": scores}, indent=2) + "\n")
     return scores
 
 
 @dataclass
 class ScoreRow:
-    """One set-up: its name, its settings, and measure -> figure for each seed."""
+    """Row of the table: settings with a name, and their scores.
+
+    Attributes:
+        name: name of the row.
+        settings: settings of the runs, whose seed is replaced.
+        figures: score of each seed, by measure.
+    """
 
     name: str
     settings: Settings
     figures: dict[str, list[float]] = field(default_factory=dict)
 
     def mean(self, measure: str) -> float:
-        """Computes the mean over the seeds."""
+        """Computes the mean of a measure over the seeds."""
         return statistics.fmean(self.figures[measure])
 
 
@@ -78,9 +93,27 @@ def measure(
     device: str = "auto",
     say: Callable[[str], None] = print,
 ) -> None:
-    """Run every row with every seed, and fill in its figures; runs that are finished are not run again.
+    """Runs active learning for every row with every seed, and adds the scores to the rows.
 
-    Each run is in ``<output>/<row>/seed-<seed>``. Images, masks and superpixels are read once for all of them.
+    The folder of a run is ``<output>/<row>/seed-<seed>``. Runs that are finished are not repeated, and unfinished ones
+    are resumed. Images, masks and superpixels are read once for all runs.
+
+    Args:
+        rows: the rows, whose ``figures`` are filled.
+        seeds: seeds of the runs.
+        pool: images with masks, which give the answers.
+        test: folder with images and masks on which the final networks are scored.
+        output: folder of all runs.
+        backbone: file with the ImageNet weights of the backbone; by default they are downloaded.
+        device: device of the computation, see :func:`cosod.load`.
+        say: called with messages about the progress.
+
+    Raises:
+        InputError: a folder contains a run with another pool or other settings, or masks are missing.
+
+    Example:
+        >>> rows = [ScoreRow("paper10", Settings())]  # doctest: +SKIP
+        >>> measure(rows, [0, 1, 2], pool, Path("sets/ECSSD"), Path("runs"))  # doctest: +SKIP
     """
     shared: dict[int, Material] = {}
     for seed in seeds:
@@ -98,7 +131,16 @@ def measure(
 
 
 def as_markdown(rows: Sequence[ScoreRow]) -> str:
-    """Returns a table in Markdown: clicks, each measure's mean over the seeds, and its share of full supervision."""
+    """Returns a Markdown table with the number of clicks per image and the mean of each measure over the seeds.
+
+    With several seeds, standard deviations are added; if there is a row ``full``, the means are also given as shares of
+    its means.
+
+    Example:
+        >>> row = ScoreRow("paper10", Settings(), {"max_f": [0.5], "s": [0.5], "mae": [0.1]})
+        >>> print(as_markdown([row]).splitlines()[2])
+        | paper10 | 10 | 0.5000 | 0.5000 | 0.1000 |
+    """
     full = next((row for row in rows if row.name == FULL), None)
     lines = [
         "| set-up | clicks | " + " | ".join(MEASURES) + " |",

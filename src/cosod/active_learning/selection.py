@@ -1,4 +1,4 @@
-"""Choice of points in one round: attack, ensemble, uncertainty and diversity, image by image."""
+"""Choice of the points to ask for in a round, by attack, ensemble, uncertainty and diversity."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,28 +21,30 @@ from cosod.models.saliency_base import SaliencyNetwork
 from cosod.training.data.keyed_rng import torch_seed
 
 DRAWS = ("cover", "pixelpick")
-#: What an image is looked at as, besides as it is.
+#: Values of ``views``: further views of an image, whose predictions are used besides those of the image itself.
 VIEWS = ("attacked", "gray_flip")
 
 
 @dataclass(frozen=True)
 class PointSelection:
-    """How pixels are chosen.
+    """Configuration of the choice of pixels.
 
     Attributes:
-        score: measure of uncertainty, see :mod:`cosod.active_learning.uncertainty`.
+        score: measure of uncertainty: ``margin``, ``least_confidence``, ``entropy`` or ``disagreement`` (see
+            :mod:`cosod.active_learning.uncertainty`), or ``random``.
         views: views of an image whose predictions are averaged: ``attacked``, the image and its attacked version; or
-            ``gray_flip``, the image, its gray version and its mirror image, without an attack (an earlier form of the
-            published code).
+            ``gray_flip``, the image, its grayscale version and its mirror image, without an attack (an earlier version
+            of the published code).
         draw: how pixels are chosen among the candidates: ``cover``, by relationship-aware diversity sampling, or
             ``pixelpick``, uniformly at random.
         share: share of the pixels of an image, the most uncertain ones, that are candidates.
-        most: maximum number of candidates of an image, which bounds the matrix of their similarities.
-        quantile: quantile of the candidates' similarities above which two candidates count as alike.
-        distinct_regions: whether no two clicks may fall into the same superpixel when clicks label superpixels; the
-            published code allows it, and wastes some clicks.
-        side: side in pixels of the square that images are resized to for the choice; a click is the pixel at the center
-            of a cell.
+        most: maximum number of candidates of an image for ``cover``, which limits the matrix of their similarities; if
+            there are more, a random subset is taken.
+        quantile: quantile of the cosine similarities of the candidates from which on two candidates count as similar.
+        distinct_regions: whether two clicks must be in different superpixels when clicks label superpixels; the
+            published code allows several clicks in a superpixel, which wastes some of them.
+        side: side in pixels of the square that images are resized to for the choice; the point that is asked for is the
+            original pixel at the center of the chosen pixel of the square.
         batch: number of images that are processed at once.
     """
 
@@ -70,7 +72,12 @@ class PointSelection:
 
 
 def random_queries(pool: Pool, clicks: int, seed: int) -> Queries:
-    """Draws ``clicks`` pixels of every image, none twice; all pixels of an image that has fewer.
+    """Draws random pixels of every image, without replacement.
+
+    Args:
+        pool: the images.
+        clicks: number of pixels of each image; an image with fewer pixels gives all of them.
+        seed: seed of the random choices.
 
     Example:
         >>> queries = random_queries(Pool.scan("images/"), clicks=10, seed=0)  # doctest: +SKIP
@@ -97,22 +104,26 @@ def select(
     precision: torch.dtype = torch.float32,
     progress: Callable[[int], None] = lambda images: None,
 ) -> Queries:
-    """Selects the pixels that trained networks ask for, ``clicks`` of every image.
+    """Selects the pixels to ask for in every image by the predictions of trained networks.
 
     Args:
-        network: any of the right architecture; the snapshots are what is used.
-        snapshots: snapshots of one training run, the last one being its end: that one is attacked and gives the
-            features.
+        network: network whose architecture and device are used; its weights are not.
+        snapshots: snapshots of one training run. The last one is that of the end of the run, which is attacked and
+            computes the features.
         pool: the images.
-        images: ``(N, S, S, 3)`` uint8, see :func:`cosod.active_learning.images.load_images`.
-        points: what is labeled; it is not asked for again.
-        clicks: pixels of an image.
+        images: images in memory, ``(N, S, S, 3)`` uint8, see :func:`cosod.active_learning.images.load_images`.
+        points: clicks so far, which are not asked for again.
+        clicks: number of pixels of each image.
         settings: settings of the choice.
-        attack: attack that makes the attacked view; without steps there is the clean one only.
+        attack: settings of the attack; with 0 steps, only the original image is used.
         seed: seed of all random choices.
-        regions: superpixels ``(N, S, S)``; then no two questions are in one, nor in one that has an answer.
-        precision: precision of the networks' arithmetic.
-        progress: called with the number of images done at a time.
+        regions: superpixels ``(N, S, S)``; if given, and unless ``settings.distinct_regions`` is false, at most one
+            pixel is chosen in a superpixel, and none in a superpixel with a click.
+        precision: precision of the networks' computation (autocast).
+        progress: called with the number of images of each batch when it is done.
+
+    Returns:
+        The selected pixels, by image.
 
     Example:
         >>> settings = PointSelection()  # doctest: +SKIP
@@ -147,7 +158,7 @@ def _looked_at(
     key: tuple[int, str],
     known: list,
 ) -> tuple[Tensor, Tensor]:
-    """Scores ``(N, side * side)`` and features of length 1 ``(N, D, h, w)``, on the CPU."""
+    """Computes the uncertainty ``(N, side * side)`` and the features ``(N, D, h, w)`` of a batch, on the CPU."""
     generator = torch.Generator().manual_seed(torch_seed(*key))
     clean = changed = mean_probability(networks, batch, precision)
     if settings.views == "gray_flip":
@@ -164,14 +175,22 @@ def _looked_at(
 
 
 class Cells:
-    """The cells of the square that an image is queried as.
+    """Cells of the square that an image is resized to for the choice of points; P = side x side.
+
+    Args:
+        size: height and width of the image in pixels.
+        side: number of cells along each side.
+        points: clicks so far.
+        name: name of the image.
+        regions: superpixels of the image, ``(S, S)``, or None.
 
     Attributes:
-        pixels: ``(P, 2)``, x and y of the original pixel at each cell's center.
-        excluded: ``(P,)``, cells whose pixel, or superpixel, is labeled already or belongs to an earlier cell too.
-        regions: superpixel of each cell, where there are any.
-        labeled: ``(L, 2)``, the labeled points, the image spanning -1 to 1.
-        places: ``(P, 2)``, the same for the pixels.
+        pixels: column and row of the original pixel at the center of each cell, ``(P, 2)``.
+        excluded: whether a cell must not be chosen, ``(P,)``, because its pixel or its superpixel is labeled, or
+            because an earlier cell has the same pixel.
+        regions: superpixel of each cell, ``(P,)``, or None.
+        labeled: coordinates of the labeled points in the image from -1 to 1, ``(L, 2)``.
+        places: coordinates of ``pixels`` in the image from -1 to 1, ``(P, 2)``.
     """
 
     def __init__(self, size: tuple[int, int], side: int, points: PointSet, name: str, regions: np.ndarray | None):
@@ -197,7 +216,7 @@ class Cells:
 def _chosen(
     score: Tensor, features: Tensor, cell: Cells, clicks: int, settings: PointSelection, generator: np.random.Generator
 ) -> np.ndarray:
-    """Selects the indices of the cells to ask for."""
+    """Returns the indices of the chosen cells."""
     score = score.numpy()
     found = candidates(score, cell.excluded, settings.share, clicks, generator, cell.regions)
     if settings.draw == "pixelpick":
@@ -209,7 +228,7 @@ def _chosen(
 
 
 def _read(features: Tensor, xy: np.ndarray) -> np.ndarray:
-    """Reads features ``(D, h, w)`` at points ``(K, 2)``, bilinear, of length 1: ``(K, D)``."""
+    """Samples features ``(D, h, w)`` bilinearly at points ``(K, 2)``; returns unit vectors ``(K, D)``."""
     grid = torch.from_numpy(xy.astype(np.float32))[None, None]
     values = F.grid_sample(features[None], grid, padding_mode="border", align_corners=False)[0, :, 0]
     return F.normalize(values.nan_to_num(0.0), dim=0).T.contiguous().numpy()

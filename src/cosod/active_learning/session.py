@@ -1,4 +1,4 @@
-"""One sitting at the label page: what is asked, what is answered, and the file that has it after every click."""
+"""Session of the labeling page: the points that are asked for, the answers, and the file to which these are saved."""
 
 import hashlib
 import json
@@ -11,17 +11,17 @@ from cosod.active_learning.pool import Pool
 from cosod.errors import CosodError, InputError, OutputError
 from cosod.io.file_names import printable
 
-#: Answers of the page: on the main object, not on it, put off until later.
+#: Answers to a point: it is on the main object, it is not, or it was skipped.
 OBJECT, BACKGROUND, SKIPPED = 1, 0, "skip"
 
 Answer = int | str | None
 
 
 class ConflictError(CosodError):
-    """An answer that another window, or another program, was faster with.
+    """Raised for an answer to a point that another window has answered differently in the meantime.
 
     Attributes:
-        answer: what stands, and goes on to stand.
+        answer: the earlier answer, which is kept.
     """
 
     def __init__(self, message: str, answer: Answer):
@@ -30,18 +30,23 @@ class ConflictError(CosodError):
 
 
 class Session:
-    """The one place that knows the answers, however many windows are open; its methods may run in any thread.
+    """Session of the labeling page, which holds the answers of all open windows; its methods are thread-safe.
 
-    An answer is in the file before :meth:`answer` returns. Points that were skipped are in no file: they are asked
-    again when the page is opened the next time.
+    An answer is saved to the file before :meth:`answer` returns. Skipped points are not saved, so that they are asked
+    for again in the next session.
 
     Args:
         pool: the images.
         queries: pixels to ask for, by image.
-        answers_file: a file of clicks (:class:`PointSet`), made with the first answer, continued where there is one.
+        answers_file: file of clicks (:class:`PointSet`), which is created with the first answer; if it exists, its
+            answers are kept.
+
+    Attributes:
+        images: names of the images with points, sorted.
+        asked: name of the image, column and row of each point; the number of a point is its index in this list.
 
     Raises:
-        InputError: no points to ask for, points that are not of the pool, or answers of another pool.
+        InputError: there are no points to ask for, a point is not in the pool, or the answers are of another pool.
     """
 
     def __init__(self, pool: Pool, queries: Queries, answers_file: Path):
@@ -52,24 +57,30 @@ class Session:
             raise InputError("there are no points to ask for; get some with: cosod active query RUN")
         for name in self.images:
             pool.check(name, queries[name])
-        #: The same for the same questions, so that a window outlives a restart of the server.
+        #: Identifier that is the same for the same points, so that a window can be used after a restart of the server.
         self.id = hashlib.sha256(json.dumps([pool.fingerprint, self.asked]).encode()).hexdigest()[:16]
         self._points = PointSet.load(self.path) if self.path.exists() else PointSet(pool.fingerprint)
         pool.check_points(self._points, self.path)
         known = {(name, p.x, p.y): p.label for name, points in self._points for p in points}
         self._answers: list[Answer] = [known.get(point) for point in self.asked]
         self._log = [(number, answer) for number, answer in enumerate(self._answers) if answer is not None]
-        self._started = secrets.token_hex(4)  # versions of another start count other changes
+        self._started = secrets.token_hex(4)  # the version numbers of different starts are not comparable
         self._lock = threading.Lock()
         self._stamp = _stamp(self.path)
 
     @property
     def answered(self) -> int:
-        """How many of the points asked for have a 1 or a 0."""
+        """Number of points with an answer; skipped points do not count."""
         return sum(_label(answer) is not None for answer in self._answers)
 
     def state(self) -> dict:
-        """Returns everything that a window needs when it opens."""
+        """Returns the complete state for a window that is opened, as values that JSON can represent.
+
+        Returns:
+            ``session`` (identifier), ``started`` (identifier of the start), ``version`` (number of changes so far),
+            ``images`` (name, width and height), ``points`` (index of the image, column and row), ``answers`` (of each
+            point, None without an answer), and ``order`` (numbers of the answered points, the latest last).
+        """
         with self._lock:
             numbers = {name: number for number, name in enumerate(self.images)}
             return {
@@ -83,26 +94,34 @@ class Session:
             }
 
     def changes(self, since: int) -> dict:
-        """Returns what was answered after version ``since``, by any window: pairs of point number and answer."""
+        """Returns the changes after a version, by any window.
+
+        Args:
+            since: number of changes that the window knows.
+
+        Returns:
+            ``session``, ``started`` and ``version`` as in :meth:`state`, and ``changes``: pairs of the number of a
+            point and its new answer, in the order of the changes.
+        """
         with self._lock:
             names = {"session": self.id, "started": self._started}
             return names | {"version": len(self._log), "changes": self._log[max(since, 0) :]}
 
     def answer(self, number: int, answer: Answer, was: Answer) -> dict:
-        """Take one answer, or take one back.
+        """Sets, changes or removes the answer to a point.
 
         Args:
-            number: number of the point, as in :meth:`state`.
-            answer: 1, 0 or ``"skip"``; None takes back what stands.
-            was: what stood there as far as the window knew.
+            number: number of the point, its index in :attr:`asked`.
+            answer: 1, 0 or ``"skip"``; None removes the answer.
+            was: the earlier answer, as far as the window knows it.
 
         Returns:
             ``{"version": number of changes so far}``.
 
         Raises:
-            InputError: no such point, or no such answer.
-            ConflictError: something else than ``was`` stands there, or another program wrote the file; nothing changed.
-            OutputError: the file cannot be written; nothing changed.
+            InputError: the point or the answer is not valid.
+            ConflictError: the point has an answer that differs from ``was`` and from ``answer``; nothing is changed.
+            OutputError: the file cannot be written, or another program has changed it; nothing is changed.
         """
         if type(number) is not int or not 0 <= number < len(self.asked):
             raise InputError(f"point {number!r} is not among the {len(self.asked)} asked for; reload the page")
@@ -120,7 +139,7 @@ class Session:
 
     def _save(self, number: int, answer: Answer) -> None:
         before, after = _label(self._answers[number]), _label(answer)
-        if before == after:  # skipping leaves no trace in the file
+        if before == after:  # skipped points are not saved
             return
         if _stamp(self.path) != self._stamp:
             raise OutputError(f"{self.path} was changed by another program; stop this one and start it again")
@@ -139,7 +158,7 @@ class Session:
             self._points.add(name, [Point(x, y, label)])
 
     def _order(self) -> list[int]:
-        """Returns the answered points in the order of their answers."""
+        """Returns the numbers of the answered points in the order of their last answers."""
         last = {number: place for place, (number, _) in enumerate(self._log)}
         return sorted((n for n in last if self._answers[n] is not None), key=last.__getitem__)
 
@@ -157,7 +176,7 @@ def _is_answer(value: object) -> bool:
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Returns what tells a file from another version of it: every version is a new file."""
+    """Returns inode, size and time of a file, or None if it is missing; each time the file is written, these change."""
     try:
         found = path.stat()
     except FileNotFoundError:

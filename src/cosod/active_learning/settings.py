@@ -1,4 +1,4 @@
-"""Settings of an active-learning run: the dataclasses of its parts, and named set-ups as data."""
+"""Settings of an active-learning run, and presets, which are named settings in a TOML file."""
 
 import dataclasses
 import tomllib
@@ -15,24 +15,26 @@ from cosod.active_learning.stage import Training
 from cosod.errors import InputError, nearest
 from cosod.training.config.typed_tables import build, explained, flat, parsed, put
 
-#: How many superpixels an image is cut into, about.
+#: Approximate number of superpixels of an image.
 REGIONS = 450
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """A run: ``first`` random clicks per image, then ``rounds`` rounds of ``clicks`` that a network chooses.
+    """Settings of a run, in which each image first gets random clicks, then clicks that a network chooses in rounds.
 
     The paper states a budget of ten clicks, and shows an image that has two clicks before a round and four after it;
-    the numbers of rounds and of clicks in a round follow from that.
+    the numbers of rounds and of clicks in a round follow from this.
 
     Attributes:
-        first: number of clicks of an image before the first round.
-        clicks: number of clicks of an image in a round.
+        first: number of clicks per image that are chosen at random, before the first round.
+        clicks: number of clicks per image in each round.
         rounds: number of rounds.
-        labels: what a click labels, see :data:`cosod.active_learning.labels.MODES`; ``masks`` is full supervision.
+        labels: pixels that a click labels: ``points``, the clicked pixel; ``superpixels``, all pixels of its
+            superpixel; or ``gt_in_region``, these pixels, but each with its own label from the mask (see
+            :data:`cosod.active_learning.labels.MODES`). ``masks`` is full supervision without clicks.
         seed: seed of all random choices.
-        training, ensemble, attack, selection: settings of the parts.
+        training, ensemble, attack, selection: settings of the parts of the method.
     """
 
     first: int = 2
@@ -66,7 +68,7 @@ class Settings:
 
 
 def presets() -> dict[str, str]:
-    """Returns one line for each set-up that comes with the package, by name.
+    """Returns the descriptions of the presets that come with the package, by name.
 
     Example:
         >>> "paper10" in presets()
@@ -76,14 +78,16 @@ def presets() -> dict[str, str]:
 
 
 def load_preset(name: str, changes: Mapping[str, Any] | None = None) -> Settings:
-    """Loads a set-up by name, with changes.
+    """Loads the settings of a preset, with changes.
 
     Args:
         name: one of :func:`presets`.
-        changes: values by key, ``{"attack.steps": "3"}``; text is read as in TOML where it can be.
+        changes: values that replace those of the preset, e.g. ``{"attack.steps": "3"}``. Strings that are TOML values
+            are parsed.
 
     Raises:
-        InputError: an unknown name or key (with the nearest one), or a value of another type or out of range.
+        InputError: the preset or a key does not exist (the message suggests the most similar name), or a value has the
+            wrong type or is out of range.
 
     Example:
         >>> load_preset("paper10", {"seed": 3}).seed
@@ -99,7 +103,10 @@ def load_preset(name: str, changes: Mapping[str, Any] | None = None) -> Settings
 
 
 def from_table(table: Mapping[str, Any]) -> Settings:
-    """Returns the settings of a table of plain values, as :func:`to_table` gives it; what it lacks has its default.
+    """Builds settings from a dictionary of plain values, the inverse of :func:`to_table`; missing keys have defaults.
+
+    Raises:
+        InputError: a key does not exist, or a value has the wrong type or is out of range.
 
     Example:
         >>> from_table({"seed": 3}).seed
@@ -109,7 +116,7 @@ def from_table(table: Mapping[str, Any]) -> Settings:
 
 
 def to_table(settings: Settings) -> dict[str, Any]:
-    """Returns the settings as plain values that JSON can hold.
+    """Returns the settings as a dictionary of plain values, which can be written as JSON.
 
     Example:
         >>> from_table(to_table(load_preset("paper10"))) == load_preset("paper10")
@@ -119,14 +126,15 @@ def to_table(settings: Settings) -> dict[str, Any]:
 
 
 def explain(key: str, preset: str = "paper10") -> str:
-    """Returns what a setting does, its value in a set-up, and its default.
+    """Returns the description of a setting, its value in a preset, and its default.
 
     Args:
-        key: as in the changes of :func:`load_preset`; a part, as ``attack``, stands for all of its settings.
-        preset: name of the set-up.
+        key: name of the setting, as in the changes of :func:`load_preset`; the name of a part, e.g. ``attack``,
+            explains all settings of the part.
+        preset: name of the preset.
 
     Raises:
-        InputError: there is no such setting or set-up.
+        InputError: the setting or the preset does not exist.
 
     Example:
         >>> print(explain("rounds"))
@@ -137,7 +145,7 @@ def explain(key: str, preset: str = "paper10") -> str:
 
 
 def differences(one: Settings, other: Settings) -> list[str]:
-    """Returns the keys in which two settings differ, with both values.
+    """Returns a message for each key in which two settings differ, with both values.
 
     Example:
         >>> differences(load_preset("paper10"), load_preset("paper10", {"seed": 1}))

@@ -1,4 +1,4 @@
-"""Training a saliency network for a number of steps, on clicks or on whole masks."""
+"""Training of a saliency network for a number of steps, on clicks or on whole masks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,33 +20,34 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @dataclass(frozen=True)
 class Training:
-    """How a stage is trained.
+    """Configuration of the training stages.
 
-    The published rates belong to batches of 32 and F3Net; they grow and shrink with the batch.
+    The learning rates are meant for batches of 32 images, as published for F3Net, and are scaled with the batch size.
 
     Attributes:
-        network: a registered network for single images.
-        steps: number of steps of the stage after each round except the last.
-        final_steps: number of steps of the final network, which is trained from ImageNet weights on all clicks; 0
-            trains no final network.
+        network: registered name of a network for single images.
+        steps: number of steps of the stage after each round, except the last round.
+        final_steps: number of steps of the final network, which is trained from ImageNet weights on all clicks; with 0,
+            no final network is trained.
         self_steps: number of steps of one more network, which is trained from ImageNet weights on the masks that the
             final network predicts for the pool, and becomes the result (see
             :mod:`cosod.active_learning.self_training`); 0 disables this. With full supervision, these steps are added
             to ``final_steps``.
-        self_cut: whether the outlines of these masks are moved to where the colors change.
-        warm: whether a stage continues from the weights of the stage before; otherwise it starts from ImageNet weights.
+        self_cut: whether the outlines of the masks for ``self_steps`` are moved to where the colors change.
+        warm: whether a stage starts from the weights of the previous stage; otherwise it starts from ImageNet weights.
         size: side in pixels of the square that images are resized to in training.
-        side: side in pixels of the squares that images are kept as in memory.
+        side: side in pixels of the squares that images are resized to in memory.
         batch: number of images in a step.
         lr: peak learning rate of decoder and heads, for a batch of 32 images.
-        backbone: factor of the backbone's learning rate.
+        backbone: learning rate of the backbone as a share of ``lr``.
         freeze_stem: whether the first layers of the backbone keep their ImageNet weights, as in the published code.
         momentum, weight_decay: parameters of SGD with Nesterov momentum.
         crop: maximum share of each side of an image that a random crop cuts off.
         precision: ``bfloat16`` (autocast) or ``float32``.
-        coherence: weight of :func:`cosod.losses.point_losses.local_coherence` beside the loss of the clicks; 0 disables
-            it.
-        bug_compatible: see :func:`cosod.losses.point_losses.structure_loss`.
+        coherence: factor of :func:`cosod.losses.point_losses.local_coherence`, which is added to the loss of the
+            clicks; 0 disables it.
+        bug_compatible: whether only the IoU in the loss of masks is weighted, as in the published code (see
+            :func:`cosod.losses.point_losses.structure_loss`).
     """
 
     network: str = "saliency_mobile"
@@ -84,7 +85,14 @@ class Training:
 
 
 class StageReport(NamedTuple):
-    """What a stage was: steps without a finite loss among them, mean loss, and clicks among the images it saw."""
+    """Report on a training stage.
+
+    Attributes:
+        steps: number of steps.
+        skipped: number of steps whose loss was not finite.
+        loss: mean loss of the other steps.
+        clicks: number of clicks that the network was trained on; 0 with masks.
+    """
 
     steps: int
     skipped: int
@@ -102,20 +110,23 @@ def train_stage(
     key: tuple[int | str, ...],
     after_step: Callable[[int], None] = lambda step: None,
 ) -> StageReport:
-    """Train ``network`` in place.
+    """Trains a network in place for a number of steps.
 
     Args:
-        network: on its device.
+        network: the network, on its device; it is in evaluation mode afterwards.
         images: ``(N, S, S, 3)`` uint8.
-        truth: labeled points, or masks ``(N, S, S)`` uint8 for full supervision.
+        truth: labeled points of the N images, or masks ``(N, S, S)`` uint8, 0 to 255, for full supervision.
         settings: settings of the training.
-        steps: how many.
-        rate: factor of the rates in a step, from 0.
+        steps: number of steps.
+        rate: function that returns the factor of the learning rates in a step, from 0.
         key: key of all random choices.
         after_step: called with the number of each step, from 1, when it is done.
 
     Raises:
-        TrainingError: fifty steps in a row without a finite loss.
+        TrainingError: fifty consecutive steps had no finite loss.
+
+    Example:
+        >>> report = train_stage(network, images, truth, Training(), 100, lambda step: 1.0, (0,))  # doctest: +SKIP
     """
     device = next(network.parameters()).device
     network.train().to(memory_format=torch.channels_last)
@@ -154,7 +165,7 @@ def train_stage(
 
 
 class _Batch(NamedTuple):
-    """One step's images in [0, 1], and their labeled points or their masks."""
+    """Batch of images in [0, 1], with their labeled points or their masks."""
 
     images: Tensor
     xy: Tensor | None
@@ -170,7 +181,7 @@ class _Batch(NamedTuple):
             xy, labels = truth.xy[chosen], truth.labels[chosen]
             view = draw_view(xy, truth.clicks[chosen], settings.crop, generator)
             inside = view.of_points(xy)
-            # A superpixel may reach out of the window; a click never does.
+            # Pixels of a superpixel may lie outside of the window; a click never does.
             labels = labels.masked_fill((inside.abs() > 1).any(dim=2), -1)
             return cls(view.of_images(pixels, settings.size), inside, labels, None)
         nothing = torch.zeros(len(chosen), 0, 2)
@@ -183,7 +194,7 @@ class _Batch(NamedTuple):
 
 
 def _order(count: int, batch: int, generator: torch.Generator):
-    """Yields the indices of each step's images: pass after pass over all of them, each pass shuffled anew."""
+    """Yields the indices of the images of each step, endlessly; each pass over the images is in a new random order."""
     waiting = torch.empty(0, dtype=torch.int64)
     while True:
         while len(waiting) < batch:

@@ -1,18 +1,18 @@
-"""The folder of an active-learning run: what lies where.
+"""The folder of an active-learning run, with the following files.
 
 ::
 
     run.json               settings and seed
-    backbone.json          where the ImageNet weights are, unless they are downloaded
-    pool.json              the images and their sizes
+    backbone.json          file or URL of the ImageNet weights, unless these are downloaded
+    pool.json              names and sizes of the images
     points.json            all answers so far
-    round-00/queries.json  the pixels asked for in the first round, by chance
-    round-00/model.pt      snapshots of the network trained on the answers so far, until the next one is there
-    round-01/queries.json  the pixels that this network asked for
+    round-00/queries.json  the pixels asked for in round 0, which are chosen at random
+    round-00/model.pt      snapshots of the network trained on these answers; removed when those of round 1 are saved
+    round-01/queries.json  the pixels asked for in round 1, which this network has chosen
     ...
-    stage-0.json, ...      what each network was trained on: clicks, share of labeled pixels, loss
-    regions.npz            superpixels, where clicks label them
-    weights.safetensors    the final network
+    stage-0.json, ...      report on each training: number of clicks, share of labeled pixels, loss
+    regions.npz            superpixels, if clicks label superpixels
+    weights.safetensors    weights of the final network
 """
 
 import json
@@ -24,12 +24,16 @@ from cosod.active_learning.pool import Pool
 from cosod.errors import InputError
 from cosod.io.atomic_write import write_text
 
-#: Files that a run writes into its folder, but those of its rounds and stages.
+#: Files that a run writes in its folder, without ``backbone.json`` and those of its rounds and stages.
 FILES = ("run.json", "pool.json", "points.json", "regions.npz", "weights.safetensors")
 
 
 class State:
-    """Paths and files of a run's folder."""
+    """Folder of a run, with methods that return, read and write its files.
+
+    Args:
+        folder: the folder, which need not exist.
+    """
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
@@ -38,11 +42,11 @@ class State:
         self.points_file = self.folder / "points.json"
 
     def exists(self) -> bool:
-        """Whether a run was begun here."""
+        """Returns whether the folder contains a run."""
         return self.pool_file.exists()
 
     def no_run(self) -> str:
-        """Returns what to say of a folder in which no run was begun."""
+        """Returns the error message for a folder that does not contain a run."""
         command = f"cosod active query {shlex.quote(str(self.folder))} --data IMAGES"
         return f"{self.folder}: holds no active-learning run; begin one with: {command}"
 
@@ -51,15 +55,15 @@ class State:
         return self.folder / f"round-{number:02d}"
 
     def queries_file(self, number: int) -> Path:
-        """Returns the file of the pixels asked for in a round."""
+        """Returns the file with the pixels asked for in a round."""
         return self.round(number) / "queries.json"
 
     def model_file(self, number: int) -> Path:
-        """Returns the file of the network trained after a round was answered."""
+        """Returns the file with the snapshots of the network that was trained after a round."""
         return self.round(number) / "model.pt"
 
     def rounds(self) -> int:
-        """Returns the number of rounds that have been asked."""
+        """Returns the number of rounds whose pixels have been chosen."""
         number = 0
         while self.queries_file(number).exists():
             number += 1
@@ -69,14 +73,14 @@ class State:
         """Loads the pool of the run.
 
         Raises:
-            InputError: there is no run in this folder, or its file is damaged.
+            InputError: there is no run in the folder, or the file of the pool is damaged.
         """
         if not self.exists():
             raise InputError(self.no_run())
         return Pool.load(self.pool_file)
 
     def points(self, pool: Pool) -> PointSet:
-        """Loads all answers so far; none before the first.
+        """Loads all answers so far; the set is empty if there are none.
 
         Raises:
             InputError: the file is damaged or of another pool.
@@ -88,7 +92,11 @@ class State:
         return points
 
     def points_until(self, number: int, pool: Pool) -> PointSet:
-        """Returns the answers to what was asked up to a round, that one included; raises as :meth:`points`."""
+        """Returns the answers to the pixels asked for up to round ``number``, inclusive.
+
+        Raises:
+            InputError: a file is missing, damaged, or of another pool.
+        """
         asked: dict[str, set[tuple[int, int]]] = {}
         for earlier in range(number + 1):
             for image, places in self.queries(earlier, pool).items():
@@ -113,11 +121,13 @@ class State:
         return queries
 
     def backbone(self) -> Path | str | None:
-        """Returns the file or the URL of the ImageNet weights, or ``Path("none")``; None where the known ones are
-        downloaded.
+        """Returns the file or the URL of the ImageNet weights, or ``Path("none")`` for a random initialization.
+
+        Returns:
+            None if the known weights are downloaded.
 
         Raises:
-            InputError: the file that says so is damaged.
+            InputError: ``backbone.json`` is damaged.
         """
         path = self.folder / "backbone.json"
         if not path.exists():
@@ -129,7 +139,7 @@ class State:
             raise InputError(f"{path}: damaged ({error}); delete it, and give --backbone again") from error
 
     def save_backbone(self, backbone: Path | str | None) -> None:
-        """Remember where the ImageNet weights are; a local file by its absolute path."""
+        """Saves the file or the URL of the ImageNet weights to ``backbone.json``, a local file by its absolute path."""
         if backbone is None:
             return
         given = str(backbone)
@@ -141,5 +151,5 @@ class State:
             write_text(path, content)
 
     def save_queries(self, number: int, pool: Pool, queries: Queries) -> None:
-        """Write the pixels asked for in a round, whole or not at all."""
+        """Writes the pixels asked for in a round, atomically."""
         save_queries(self.queries_file(number), pool.fingerprint, queries)

@@ -1,4 +1,7 @@
-"""Measures of uncertainty at each pixel, from the predictions of an ensemble for clean and attacked images."""
+"""Measures of the uncertainty of each pixel, from the predictions of an ensemble for clean and attacked images.
+
+``clean`` and ``attacked`` are probabilities of being salient, in [0, 1], of any shape; the result has the same shape.
+"""
 
 from collections.abc import Callable
 
@@ -9,7 +12,7 @@ from cosod.errors import InputError
 
 
 def margin(clean: Tensor, attacked: Tensor) -> Tensor:
-    """Computes ``1 - |P(salient) - P(background)|`` of the mean: 1 where both are equally likely. The default.
+    """Computes ``1 - |P(salient) - P(background)|`` of the mean probability, in [0, 1]; this is the default measure.
 
     Example:
         >>> margin(torch.tensor([0.5, 1.0]), torch.tensor([0.5, 1.0])).tolist()
@@ -19,7 +22,7 @@ def margin(clean: Tensor, attacked: Tensor) -> Tensor:
 
 
 def least_confidence(clean: Tensor, attacked: Tensor) -> Tensor:
-    """Computes ``1 - max P``, between 0 and 0.5; orders two classes as the margin does.
+    """Computes ``1 - max P`` of the mean probability, in [0, 0.5], which is half of the margin.
 
     Example:
         >>> least_confidence(torch.tensor([0.5, 1.0]), torch.tensor([0.5, 1.0])).tolist()
@@ -29,7 +32,7 @@ def least_confidence(clean: Tensor, attacked: Tensor) -> Tensor:
 
 
 def entropy(clean: Tensor, attacked: Tensor) -> Tensor:
-    """Computes ``- sum P log P``, in nats; finite also where a probability is 0.
+    """Computes the entropy ``- sum P log P`` of the mean probability in nats, in [0, log 2].
 
     Example:
         >>> round(entropy(torch.tensor([0.5]), torch.tensor([0.5])).item(), 4)
@@ -40,7 +43,7 @@ def entropy(clean: Tensor, attacked: Tensor) -> Tensor:
 
 
 def disagreement(clean: Tensor, attacked: Tensor) -> Tensor:
-    """Computes ``|P_clean - P_attacked|``: how far the attack moves the answer; 0 everywhere without an attack.
+    """Computes the change of the probability by the attack, ``|P_clean - P_attacked|``, which is 0 without an attack.
 
     Example:
         >>> round(disagreement(torch.tensor([0.75]), torch.tensor([0.5])).item(), 4)
@@ -49,7 +52,7 @@ def disagreement(clean: Tensor, attacked: Tensor) -> Tensor:
     return (clean - attacked).abs()
 
 
-#: Name -> score of two probability maps of one shape, in [0, 1]; larger is more uncertain.
+#: Measures by name: functions of two maps of probabilities, whose values are larger for more uncertain pixels.
 SCORES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "margin": margin,
     "least_confidence": least_confidence,
@@ -59,12 +62,18 @@ SCORES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def uncertainty(name: str, clean: Tensor, attacked: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Computes a score of :data:`SCORES`, or ``random``: uniform noise in place of it.
+    """Computes a measure of uncertainty by its name.
 
-    What is no number becomes 0: a network that diverged asks for nothing in particular.
+    NaN becomes 0, so that a network that has diverged does not prefer any pixels.
+
+    Args:
+        name: name of a measure in :data:`SCORES`, or ``random`` for uniform noise in [0, 1).
+        clean: probabilities for the clean images.
+        attacked: probabilities for the attacked images, of the same shape.
+        generator: generator of the noise.
 
     Raises:
-        InputError: there is no score of this name.
+        InputError: there is no measure of this name.
 
     Example:
         >>> uncertainty("margin", torch.tensor([0.5, 1.0]), torch.tensor([0.5, 1.0])).tolist()

@@ -1,4 +1,4 @@
-"""Several recipes over several seeds, scored on test sets: a table with mean and standard deviation."""
+"""Ablation studies: training of several recipes with several seeds, and a table of their scores on test sets."""
 
 import csv
 import dataclasses
@@ -29,7 +29,13 @@ from cosod.training.run import TrainingJob
 
 @dataclass(frozen=True)
 class TestSet:
-    """A set to score on: its name in the table, its groups, and the folder of its truths."""
+    """Test set of an ablation study.
+
+    Attributes:
+        name: name of the set in the table.
+        groups: groups of photos.
+        truths: folder with the ground truth, in which each group has a subfolder.
+    """
 
     name: str
     groups: tuple[Group, ...]
@@ -38,27 +44,36 @@ class TestSet:
 
 @dataclass(frozen=True)
 class AblationRow:
-    """One recipe on one test set: measure -> its figure for each seed."""
+    """Scores of one recipe on one test set.
+
+    Attributes:
+        recipe: name of the recipe.
+        test: name of the test set.
+        figures: score of each seed, by measure.
+    """
 
     recipe: str
     test: str
     figures: dict[str, tuple[float, ...]]
 
     def mean(self, measure: str) -> float:
-        """Computes the mean over the seeds."""
+        """Computes the mean of a measure over the seeds."""
         return statistics.fmean(self.figures[measure])
 
     def deviation(self, measure: str) -> float:
-        """Returns the standard deviation over the seeds, with N - 1; 0 for one seed, of which tables print a dash."""
+        """Computes the sample standard deviation (N - 1) of a measure over the seeds; returns 0 for a single seed."""
         values = self.figures[measure]
         return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
 def open_test(text: str) -> TestSet:
-    """Opens the test set of ``NAME=FOLDER``, or of a folder that gives the name.
+    """Opens a test set.
+
+    Args:
+        text: ``NAME=FOLDER``, or a folder, of which the set gets its name.
 
     Raises:
-        InputError: the set does not exist, or has no groups or no masks.
+        InputError: the folder does not exist, or has no groups or no masks.
 
     Example:
         >>> open_test("CoCA=sets/CoCA").name  # doctest: +SKIP
@@ -83,21 +98,25 @@ def ablate(
     protocol: str = "papers",
     say: Callable[[str], None] = print,
 ) -> list[AblationRow]:
-    """Trains every recipe with every seed, and scores each result on every test set.
+    """Trains every recipe with every seed, and evaluates each network on every test set.
 
-    Finished runs, maps, and scores of the same weights are kept and not computed again. Each run is in
-    ``<output>/<recipe>/seed_<seed>``, its scores in ``scores.json`` there.
+    The folder of a run is ``<output>/<recipe>/seed_<seed>``, with the scores in ``scores.json``. Finished runs, their
+    maps, and scores of the same weights are not computed again.
 
     Args:
-        recipes: their names must differ.
-        seeds: replace the recipes' own.
-        tests: from :func:`open_test`.
-        job: data, machine and ``output``; its recipe is not used.
+        recipes: the recipes, with different names.
+        seeds: seeds, which replace those of the recipes.
+        tests: test sets of :func:`open_test`.
+        job: data, output folder and machine of all runs; its recipe is not used.
         protocol: protocol of the evaluation.
-        say: called with a line when a run is begun.
+        say: called with a message when a run begins.
 
     Returns:
-        A row for each recipe and test set.
+        One row for each recipe and test set.
+
+    Raises:
+        InputError: two recipes have the same name, the data cannot be used, or an image of a test set cannot be read.
+        TrainingError: a run cannot continue.
 
     Example:
         >>> tests = [open_test("CoCA=sets/CoCA")]  # doctest: +SKIP
@@ -127,7 +146,12 @@ def ablate(
 
 
 def as_markdown(rows: Sequence[AblationRow], measures: Sequence[str], seeds: int) -> str:
-    """Returns a table in Markdown, ``mean ± deviation`` in each cell, with a dash where one seed has no deviation.
+    """Returns a Markdown table with ``mean ± deviation`` in each cell, or ``mean ± -`` for a single seed.
+
+    Args:
+        rows: rows of :func:`ablate`.
+        measures: names of the measures, which are the columns.
+        seeds: number of seeds, for the caption.
 
     Example:
         >>> rows = [AblationRow("gconet_released", "CoCA", {"s": (0.67, 0.68), "mae": (0.10, 0.11)})]
@@ -146,7 +170,7 @@ def as_markdown(rows: Sequence[AblationRow], measures: Sequence[str], seeds: int
 
 
 def as_csv(rows: Sequence[AblationRow]) -> str:
-    """Returns all measures as CSV: mean and deviation columns, and the figures of the seeds joined by ``;``.
+    """Returns all measures as CSV, each with its mean, its deviation, and the scores of the seeds joined by ``;``.
 
     Example:
         >>> rows = [AblationRow("gconet_released", "CoCA", {"s": (0.67, 0.68)})]
@@ -167,12 +191,12 @@ def as_csv(rows: Sequence[AblationRow]) -> str:
 
 
 def _spread(row: AblationRow, measure: str, digits: int) -> str:
-    """Returns the deviation as text; empty for one seed, where a 0 would claim that seeds do not matter."""
+    """Returns the standard deviation as text, which is empty for a single seed, for which there is none."""
     return f"{row.deviation(measure):.{digits}f}" if len(row.figures[measure]) > 1 else ""
 
 
 def _is_trained(job: TrainingJob) -> bool:
-    """Whether the run's weights are there and are of this very recipe."""
+    """Returns whether the weights of a run exist and were trained with the same recipe."""
     try:
         return with_defaults(describe(job.weights).extra.get("recipe", {})) == to_table(job.recipe)
     except WeightsError:
@@ -180,7 +204,7 @@ def _is_trained(job: TrainingJob) -> bool:
 
 
 def _scores(job: TrainingJob, tests: Sequence[TestSet], protocol: str) -> dict[str, dict[str, float]]:
-    """Returns the figures of a run's weights by test set and measure; from ``scores.json`` where it has them."""
+    """Returns the scores of a run by test set and measure; scores that are not in ``scores.json`` are computed."""
     path = job.output / "scores.json"
     network = load(job.weights)
     weights = identity(network)

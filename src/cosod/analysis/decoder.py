@@ -1,4 +1,4 @@
-"""The feature maps that a decoder passes from level to level, caught on their way (GCoNet+ figure 2)."""
+"""Feature maps of the levels of a decoder, recorded by hooks in the forward pass (GCoNet+ figure 2)."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,13 +14,19 @@ from cosod.models.ssnm import SSNM
 
 
 def level_modules(network: CoSaliencyNetwork) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Returns the modules whose input, and modules whose output, is the decoder's feature at one level.
+    """Returns the names of the modules whose inputs, and of those whose outputs, are the features of decoder levels.
 
-    In GCoNet+ and the light network the lateral connection is added between two blocks: a level is what the next
-    block takes in, and the last level what the last block gives. The light network has two such branches.
+    In GCoNet+ and the light network, lateral connections are added between two blocks. The feature of a level is
+    therefore the input of the next block, and for the last level the output of the last block. The light network has
+    two such branches.
 
     Raises:
-        InputError: a network whose decoder is not known here.
+        InputError: the decoder of the network is not supported.
+
+    Example:
+        >>> from cosod.models import create
+        >>> level_modules(create("gconet"))
+        ((), ('top', 'merge4', 'merge3', 'merge2', 'merge1'))
     """
     match network:
         case GCoNet():
@@ -37,17 +43,20 @@ def level_modules(network: CoSaliencyNetwork) -> tuple[tuple[str, ...], tuple[st
 
 @contextlib.contextmanager
 def caught_levels(network: CoSaliencyNetwork) -> Iterator[list[Tensor]]:
-    """Yields a list to which every pass of a decoder appends its levels, coarsest first, each as its mean over
-    channels.
+    """Records the channel means of the features of all decoder levels while the context is active.
 
-    Of the light network, ``encode`` appends those of the branch that sees each image by itself, and ``decode`` those of
-    the gate; of all other networks ``decode`` appends them.
+    The levels are recorded by ``decode``, the coarsest first. In the light network, ``encode`` records those of the
+    branch that processes each image separately, and ``decode`` those of the gate.
 
     Yields:
-        A list that fills with tensors ``(N, 1, H_l, W_l)``.
+        A list, to which the forward pass appends tensors ``(N, 1, H_l, W_l)``.
 
     Raises:
-        InputError: see :func:`level_modules`.
+        InputError: the decoder of the network is not supported.
+
+    Example:
+        >>> with caught_levels(network) as levels:  # doctest: +SKIP
+        ...     output = network.decode(features, consensus)
     """
     levels: list[Tensor] = []
 

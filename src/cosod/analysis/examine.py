@@ -1,4 +1,4 @@
-"""What a network computes for one group: vectors, attention, activation, and levels of the decoder."""
+"""Intermediate results of a network for a group: consensus vectors, attention, activation, and decoder levels."""
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator
@@ -22,18 +22,18 @@ from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 from cosod.models.modules.affinity import affinity_of
 from cosod.models.modules.part_matching import PartMatching
 
-#: Longest side in pixels at which photos are kept for the sheets.
+#: Longer side, in pixels, to which photos are resized for the sheets.
 PHOTO_SIDE = 180
 
 
 @dataclass(frozen=True)
 class Activation:
-    """Class activation map of the auxiliary classifier for the class that it is surest of (Zhou et al., CVPR 2016).
+    """Class activation map of the auxiliary classifier for the class with the highest score (Zhou et al., CVPR 2016).
 
     Attributes:
         index: index of the class, in the order of the training groups.
-        score: its softmax score.
-        values: the classifier's weights of the class times F, summed over channels, ``(H, W)``.
+        score: softmax score of the class, in [0, 1].
+        values: sum over the channels of F times the classifier's weights of the class, ``(H, W)``.
     """
 
     index: int
@@ -43,17 +43,17 @@ class Activation:
 
 @dataclass(frozen=True)
 class Shown:
-    """One photo of the sheets; what was not requested, or what the network lacks, is ``None`` or empty.
+    """Results for one photo of the sheets; results that were not requested, or do not exist, are ``None`` or empty.
 
     Attributes:
-        stem: its name.
-        picture: ``(h, w, 3)`` uint8, the longer side :data:`PHOTO_SIDE`.
-        attention: where the consensus came from, ``(H, W)``, sums to one.
+        stem: name of the photo.
+        picture: the photo, ``(h, w, 3)`` uint8, whose longer side is :data:`PHOTO_SIDE`.
+        attention: share of each position in the consensus, ``(H, W)``, with a sum of 1.
         activation: class activation map.
-        response: how strongly each position responds to the consensus (``network.response``), ``(H, W)``.
-        levels: channel means of the decoder's levels, coarsest first, each ``(H_l, W_l)``; of the light network those
-            of its branch for each image by itself, then those of the gate.
-        saliency: the map in [0, 1], ``(S, S)``.
+        response: response of each position to the consensus (``network.response``), ``(H, W)``.
+        levels: channel means of the decoder levels, coarsest first, each ``(H_l, W_l)``. For the light network, these
+            are the levels of the branch that processes each image separately, then those of the gate.
+        saliency: the map in [0, 1], at the size of the network's input.
     """
 
     stem: str
@@ -67,7 +67,14 @@ class Shown:
 
 @dataclass(frozen=True)
 class Examined:
-    """One group: the stems and vectors ``(N, C)`` of all its readable images, and the first few to be shown."""
+    """Results for one group.
+
+    Attributes:
+        name: name of the group.
+        stems: stems of the N images that could be read.
+        vectors: consensus vector of each image, ``(N, C)``; empty if it was not requested.
+        shown: results for the first images, for the sheets.
+    """
 
     name: str
     stems: tuple[str, ...]
@@ -83,9 +90,13 @@ class _Read:
 
 
 def classifier_of(network: CoSaliencyNetwork) -> nn.Linear | None:
-    """Returns the network's classifier on the global average of F, where it has one.
+    """Returns the network's classifier of the spatial mean of F, or None if there is none.
 
-    SSNM's classifier reads its semantic vector, from which no way leads back to positions: it is none of these.
+    The classifier of SSNM is not returned, because its input is the semantic vector, for which class activation maps do
+    not exist.
+
+    Example:
+        >>> classifier = classifier_of(network)  # doctest: +SKIP
     """
     classifier = getattr(network, "classifier", None)
     return classifier if isinstance(classifier, nn.Linear) else None
@@ -100,24 +111,27 @@ def examine(
     on_error: OnError,
     on_read: Callable[[], None] = lambda: None,
 ) -> Examined | None:
-    """Runs the network on a group, and keeps what the analyses need.
+    """Applies a network to a group, and returns the results that the analyses need.
 
-    All images form the consensus; the first ``images`` of them are encoded again for what is shown, so that besides
-    F of the whole group only one batch of features is in memory.
+    All images form the consensus. The first ``images`` of them are encoded a second time for the sheets, so that
+    besides F of the whole group only the features of one batch are in memory.
 
     Args:
-        detector: holds network, device, size and batch.
-        group: the group.
-        kinds: any of ``consensus``, ``attention``, ``activation``, ``decoder``: what to keep.
-        images: maximum number of photos to show.
-        on_error: called with the index and the error of an image that cannot be read; it is left out.
+        detector: detector with the network, the device, the input size and the batch size.
+        group: the group of photos.
+        kinds: results to return, any of ``consensus``, ``attention``, ``activation``, ``decoder``.
+        images: maximum number of photos on the sheets.
+        on_error: called with the index and the error of each image that cannot be read, which is then left out.
         on_read: called after each image.
 
     Returns:
-        ``None`` if no image could be read.
+        The results, or ``None`` if no image could be read.
+
+    Example:
+        >>> found = examine(detector, group, ["consensus"], 8, on_error=print)  # doctest: +SKIP
     """
     network = detector.network
-    forward = GroupForward(network, detector.batch)  # the network itself, whose decoder is watched
+    forward = GroupForward(network, detector.batch)  # not another runtime, because hooks record the decoder levels
     indices: list[int] = []
     deep: list[Features] = []
     first: list[_Read] = []
@@ -145,12 +159,23 @@ def examine(
 
 
 def image_vectors(network: CoSaliencyNetwork, features: Features, consensus: Consensus) -> np.ndarray:
-    """Computes the consensus that each of a group's images gives by itself, ``(N, C)``.
+    """Computes the consensus vector of each image of a group.
 
-    With a group affinity module it is formed under the attention that the whole group put on the image: then, and
-    with the relation modules that look at each image by itself, the mean of these vectors is the group's consensus.
-    For SSNM, which pools products over images, it is not. Of the light network it is the mean descriptor under the
-    attention, of unit length; the group's prototype is a weighted mean of these.
+    With a group affinity module, the vector of an image is formed with the attention of the whole group. In this case,
+    and with relation modules that process each image separately, the mean of the vectors is the consensus of the group;
+    for SSNM, which pools products over images, it is not. For the light network, the vector is the mean descriptor
+    under the attention, at unit length, and the prototype of the group is a weighted mean of these vectors.
+
+    Args:
+        network: the network.
+        features: features of the N images.
+        consensus: consensus of the group.
+
+    Returns:
+        The vectors, ``(N, C)`` float32.
+
+    Example:
+        >>> vectors = image_vectors(network, features, network.consensus(features))  # doctest: +SKIP
     """
     affinity = affinity_of(network)
     if isinstance(affinity, PartMatching) and consensus.attention is not None:
@@ -167,7 +192,7 @@ def image_vectors(network: CoSaliencyNetwork, features: Features, consensus: Con
 
 
 def _read(detector: Detector, group: Group, on_error: OnError, on_read: Callable[[], None]) -> Iterator[list[_Read]]:
-    """Yields the readable images of a group in batches; of each the thumbnail and what the network takes."""
+    """Yields the readable images of a group in batches, each as a thumbnail and at the size of the network's input."""
 
     def load(index: int) -> _Read | ImageError:
         try:
@@ -207,14 +232,14 @@ def _show(
     with watched as levels:
         features = forward.encode([item.shrunk for item in part])
         if "decoder" in kinds:
-            # Of a network whose k depends on the group (GCoNet+ as published), the maps are those of this batch.
+            # For a network whose k depends on the group (GCoNet+ as published), the maps are those of this batch.
             indices = list(range(len(part)))
             ((_, _, output),) = forward.decode([(indices, features)], consensus, indices)
             add("saliency", output.maps)
     for number, of_one in enumerate(found):
         of_one["levels"] = tuple(level[number, 0].cpu().numpy() for level in levels)
     if "attention" in kinds:
-        # Of a group whose images have different shapes, positions stand in a row, with free places at its end.
+        # If the images of a group have different shapes, the positions are in one row, which is padded at its end.
         grid = features.deep.shape[-2:]
         add("attention", consensus.attention.flatten(2)[..., : grid.numel()].unflatten(2, grid))
     if "activation" in kinds:
@@ -225,7 +250,7 @@ def _show(
 
 
 def _activations(network: CoSaliencyNetwork, deep: Tensor) -> list[Activation]:
-    """Computes the class activation maps of N images from F ``(N, C, H, W)``; none without a classifier."""
+    """Computes the class activation maps of N images from F ``(N, C, H, W)``; returns [] if there is no classifier."""
     classifier = classifier_of(network)
     if classifier is None:
         return []

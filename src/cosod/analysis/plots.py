@@ -1,4 +1,4 @@
-"""Figures with matplotlib: the similarity of groups, and points by t-SNE. Needs the extra ``inspect``."""
+"""Figures of the similarity of groups, and of points by t-SNE, with matplotlib (of the extra ``inspect``)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,14 +23,14 @@ STYLE = {
     "legend.frameon": False,
 }
 DPI = 160
-#: Letters of a group's name in a figure.
+#: Maximum number of characters of a group's name in a figure.
 NAME_LENGTH = 18
-#: With more groups the matrix has no names at its sides: similarity.csv has them.
+#: Maximum number of groups whose names are written at the sides of the matrix; similarity.csv contains all names.
 MOST_NAMED = 150
-#: With more groups the cells have no figures in them.
+#: Maximum number of groups for which the cells of the matrix contain their values.
 MOST_WRITTEN = 14
 _MARKERS = "osD^vP*X"
-#: Places of a name, in points from the center of its group, best first.
+#: Possible positions of a name, as offsets in points from the center of its group, in the order of preference.
 _AROUND = (
     *((0, 6), (0, -6), (6, 0), (-6, 0), (5, 5), (-5, 5), (5, -5), (-5, -5)),
     *((0, 14), (0, -14), (14, 0), (-14, 0), (0, 0)),
@@ -38,7 +38,14 @@ _AROUND = (
 
 
 def check() -> None:
-    """Raise ExtraError unless matplotlib is there; for asking before long work."""
+    """Checks that matplotlib is installed, before a long computation.
+
+    Raises:
+        ExtraError: matplotlib is not installed.
+
+    Example:
+        >>> check()  # doctest: +SKIP
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -46,13 +53,28 @@ def check() -> None:
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Saves a figure as PNG, written whole or not at all."""
+    """Writes a figure to a PNG file, atomically.
+
+    Raises:
+        OutputError: the file cannot be written.
+
+    Example:
+        >>> save(figure, Path("figure.png"))  # doctest: +SKIP
+    """
     with whole(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI)
 
 
 def short(name: str, length: int = NAME_LENGTH) -> str:
-    """Shortens a name to so many letters: of a longer one its last folder, and of that the beginning and the end."""
+    """Shortens a name to at most ``length`` characters.
+
+    Of a name that is too long, only the part after the last slash is kept; if this is too long, too, its middle is
+    replaced by an ellipsis.
+
+    Example:
+        >>> short("animals/cat", 8), short("photos_of_cats", 8)
+        ('cat', 'phot…ats')
+    """
     name = printable(name)
     if len(name) > length:
         name = name.rsplit("/", 1)[-1]
@@ -60,7 +82,16 @@ def short(name: str, length: int = NAME_LENGTH) -> str:
 
 
 def similarity_figure(names: Sequence[str], similarity: np.ndarray, path: Path) -> None:
-    """Draws the matrix of cosines ``(G, G)``, with similar groups beside each other."""
+    """Draws the matrix of the cosines of groups to a PNG file, with similar groups next to each other.
+
+    Args:
+        names: names of the G groups.
+        similarity: cosines, ``(G, G)``.
+        path: file to write.
+
+    Example:
+        >>> similarity_figure(["cat", "dog"], np.array([[1.0, 0.4], [0.4, 1.0]]), Path("s.png"))  # doctest: +SKIP
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -91,14 +122,17 @@ def similarity_figure(names: Sequence[str], similarity: np.ndarray, path: Path) 
 
 
 def points_figure(points: np.ndarray, of_point: np.ndarray, names: Sequence[str], title: str, path: Path) -> None:
-    """Draws points ``(N, 2)`` in the colors of their groups, with the groups' names where these find room.
+    """Draws points in the colors of their groups to a PNG file, with the names of groups where there is space.
 
     Args:
-        points: NaN where a point is not shown.
-        of_point: index of each point's group, ``(N,)``.
+        points: coordinates ``(N, 2)``; points with NaN are not shown.
+        of_point: index of the group of each point, ``(N,)``.
         names: names of the groups.
         title: title of the figure.
-        path: where to write it.
+        path: file to write.
+
+    Example:
+        >>> points_figure(np.eye(2), np.array([0, 1]), ["cat", "dog"], "t-SNE", Path("points.png"))  # doctest: +SKIP
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -127,7 +161,7 @@ def points_figure(points: np.ndarray, of_point: np.ndarray, names: Sequence[str]
 
 
 def _alike_beside(similarity: np.ndarray) -> np.ndarray:
-    """Returns an order of the groups in which those that are alike stand together (hierarchical clustering)."""
+    """Returns an order of the groups in which similar groups are next to each other (hierarchical clustering)."""
     if len(similarity) < 3:
         return np.arange(len(similarity))
     from scipy.cluster.hierarchy import leaves_list, linkage
@@ -137,7 +171,7 @@ def _alike_beside(similarity: np.ndarray) -> np.ndarray:
 
 
 def _colors(count: int) -> list[tuple]:
-    """Returns colors that differ much, neighbors in the list above all."""
+    """Returns different colors as RGB or RGBA tuples in [0, 1]; neighbors in the list differ the most."""
     import matplotlib
     from matplotlib.colors import hsv_to_rgb
 
@@ -148,7 +182,7 @@ def _colors(count: int) -> list[tuple]:
 
 
 def _write_names(figure: "Figure", axes: "Axes", centers: np.ndarray, names: list[str], points: np.ndarray) -> int:
-    """Names near the centers, none over another, off the points where possible; returns how many found no room."""
+    """Writes names near the centers without overlaps, and if possible off the points; returns how many are left out."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.patheffects import withStroke
 
@@ -168,7 +202,7 @@ def _write_names(figure: "Figure", axes: "Axes", centers: np.ndarray, names: lis
         middle = axes.transData.transform(center)
         costs = []
         for place in np.array(_AROUND):
-            # At a side of its center a name is written away from it.
+            # A name at a side of the center extends away from the center.
             corner = middle + place * figure.dpi / 72 + (np.sign(place) - 1) / 2 * extent.size
             box = np.concatenate([corner, corner + extent.size])
             room = (box[:2] >= frame[:2]).all() and (box[2:] <= frame[2:]).all() and not _meeting(box, taken)
@@ -186,6 +220,6 @@ def _write_names(figure: "Figure", axes: "Axes", centers: np.ndarray, names: lis
 
 
 def _meeting(box: np.ndarray, others: Sequence[np.ndarray] | np.ndarray) -> int:
-    """Counts the boxes (left, bottom, right, top) that a box overlaps."""
+    """Counts the boxes (left, bottom, right, top) among ``others`` that overlap a box."""
     others = np.asarray(others).reshape(-1, 4)
     return int(((box[:2] < others[:, 2:]) & (others[:, :2] < box[2:])).all(axis=1).sum())

@@ -1,4 +1,4 @@
-"""Inspecting groups: from a detector and folders of photos to figures, sheets and tables."""
+"""Inspection of a network on groups of photos, which writes figures, sheets and tables."""
 
 import csv
 import io
@@ -22,16 +22,16 @@ from cosod.models.base import CoSaliencyNetwork
 from cosod.models.modules.relation import NoRelation
 from cosod.models.saliency_base import SaliencyNetwork
 
-#: The verb in the records of what is written.
+#: Name of the command in the records of its results.
 VERB = "inspect"
 KINDS = ("consensus", "attention", "activation", "decoder")
-#: A sheet a group: kind -> what draws it.
+#: Functions that draw the sheet of a group, by kind.
 _SHEETS = {
     "attention": sheets.attention_sheet,
     "activation": sheets.activation_sheet,
     "decoder": sheets.decoder_sheet,
 }
-#: Of all groups together.
+#: Files for all groups together.
 _CONSENSUS_FILES = (
     "tsne_groups.png",
     "tsne_images.png",
@@ -46,13 +46,13 @@ _CONSENSUS_FILES = (
 
 @dataclass
 class Inspection:
-    """What an inspection found.
+    """Result of an inspection.
 
     Attributes:
-        written: files.
-        summary: figures of :meth:`cosod.analysis.separation.Separation.summary`; empty without ``consensus``.
-        notices: sentences on what could not be shown, and why.
-        failed: images that could not be read: ``group``, ``image``, ``error``.
+        written: files that were written.
+        summary: values of :meth:`cosod.analysis.separation.Separation.summary`; empty without ``consensus``.
+        notices: messages about what could not be shown, with the reasons.
+        failed: ``group``, ``image`` and ``error`` of each image that could not be read.
     """
 
     written: list[Path] = field(default_factory=list)
@@ -62,7 +62,13 @@ class Inspection:
 
 
 def missing(network: CoSaliencyNetwork) -> dict[str, str]:
-    """Returns the kinds that a network cannot show, with the reason."""
+    """Returns the kinds of results that a network does not have, with the reasons.
+
+    Example:
+        >>> from cosod.models import create
+        >>> missing(create("gconet"))
+        {}
+    """
     name, reasons = type(network).__name__, {}
     if isinstance(network, SaliencyNetwork):
         return dict.fromkeys(KINDS, f"{name} looks at each image by itself and has no consensus")
@@ -78,15 +84,23 @@ def missing(network: CoSaliencyNetwork) -> dict[str, str]:
 
 
 def choose(network: CoSaliencyNetwork, show: Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """Returns the kinds to show, in their order, and notices on those that are left out.
+    """Chooses the kinds of results to show.
 
     Args:
-        network: what is inspected.
-        show: any of :data:`KINDS`; ``None`` is all that the network has.
+        network: the network to inspect.
+        show: any of :data:`KINDS`; with ``None``, all kinds that the network has are chosen.
+
+    Returns:
+        The chosen kinds, in the order of :data:`KINDS`, and notices about kinds that are left out.
 
     Raises:
-        InputError: an unknown kind, or one that the network cannot show.
+        InputError: a kind is unknown, or the network does not have it.
         ExtraError: a library that a chosen kind needs is not installed.
+
+    Example:
+        >>> from cosod.models import create
+        >>> choose(create("gconet"), ["attention"])
+        (['attention'], [])
     """
     reasons = missing(network)
     if show is not None:
@@ -117,23 +131,23 @@ def inspect(
     images: int = 8,
     report: Callable[[dict], None] = lambda event: None,
 ) -> Inspection:
-    """Draws what a network computes for groups of photos.
+    """Draws intermediate results of a network for groups of photos.
 
     The groups are processed one after the other. For each group, ``<output>/attention/<group>.png``,
     ``activation/<group>.png`` and ``decoder/<group>.png`` are written; for all groups together, figures and tables in
     ``<output>/consensus``, for which the vectors of all images stay in memory, about 2 KB per image.
 
     Args:
-        detector: network, device and size.
-        groups: from :func:`cosod.io.find_groups`.
+        detector: detector with the network, the device and the input size.
+        groups: groups of :func:`cosod.io.find_groups`.
         output: folder of the results.
-        show: any of :data:`KINDS`; by default all that the network has.
+        show: kinds of results, any of :data:`KINDS`; by default all that the network has.
         images: maximum number of photos on a sheet; all images of a group form its consensus.
-        report: called with a dictionary for each ``event``: image, failed, group.
+        report: called with a dictionary for each event; ``event`` is ``image``, ``failed`` or ``group``.
 
     Raises:
-        InputError: see :func:`choose`; or ``images`` is less than 1.
-        ExtraError: a library is not installed.
+        InputError: a kind is unknown, the network does not have it, or ``images`` is less than 1.
+        ExtraError: a required library is not installed.
         OutputError: a result cannot be written.
 
     Example:
@@ -144,7 +158,7 @@ def inspect(
     output = Path(output)
     kinds, notices = choose(detector.network, show)
     for kind in kinds:
-        begin(record_of(output, kind), VERB)  # so that the sheets are known for results, not photos
+        begin(record_of(output, kind), VERB)  # so that the sheets are not taken for photos
     found = Inspection(notices=notices)
     vectors: list[tuple[str, np.ndarray]] = []
     stems: list[str] = []
@@ -168,7 +182,16 @@ def inspect(
 
 
 def targets(output: Path, groups: Sequence[Group]) -> list[Path]:
-    """Returns every file that :func:`inspect` may write."""
+    """Returns all files that :func:`inspect` may write.
+
+    Args:
+        output: folder of the results.
+        groups: the groups.
+
+    Example:
+        >>> len(targets(Path("out"), []))
+        8
+    """
     sheets_of_groups = [output / kind / f"{group.name}.png" for kind in _SHEETS for group in groups]
     return sheets_of_groups + [output / "consensus" / name for name in _CONSENSUS_FILES]
 
@@ -185,7 +208,7 @@ def _write_sheets(examined: Examined, kinds: Sequence[str], output: Path) -> lis
 def _write_consensus(
     separation: Separation, vectors: np.ndarray, stems: list[str], output: Path, found: Inspection
 ) -> None:
-    """Writes tables and figures of all groups together."""
+    """Writes the tables and figures for all groups together, and adds them to ``found``."""
     folder = output / "consensus"
     names = separation.names
     found.summary = separation.summary()
@@ -248,7 +271,7 @@ def _point(points: np.ndarray | None, number: int) -> Sequence:
 
 
 def _csv(rows: Sequence[Sequence]) -> str:
-    """Returns rows as CSV; floats with six digits, NaN as an empty cell."""
+    """Returns rows as CSV, in which floats have six significant digits, and NaN is an empty cell."""
 
     def cell(value: object) -> object:
         if isinstance(value, float | np.floating):

@@ -1,4 +1,4 @@
-"""How far the consensus tells groups apart, in numbers (GCoNet figure 1 gives the cosine of two such groups)."""
+"""Measures of how well the consensus separates groups (GCoNet figure 1 shows the cosine of two groups)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,20 +8,21 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Separation:
-    """Cosines between groups, and between images and groups.
+    """Cosines of the vectors of G groups, and of their N images with groups.
 
-    G groups, N images over all groups, in the order of the groups. A group's consensus is the mean of its images'
-    vectors (see :func:`cosod.analysis.examine.image_vectors`).
+    The images are in the order of the groups. The consensus of a group is the mean of the vectors of its images (see
+    :func:`cosod.analysis.examine.image_vectors`).
 
     Attributes:
         names: names of the groups.
-        of_image: index of each image's group, ``(N,)``.
-        consensus: ``(G, C)``.
-        similarity: cosine of each two consensus vectors, ``(G, G)``.
-        own: cosine of each image with the mean of the other images of its group, ``(N,)``: an image that counted
-            in its own consensus would always be close to it. NaN where the group has no other image.
-        other: the highest cosine of each image with another group's consensus, ``(N,)``; NaN with one group only.
-        nearest: index of that group, ``(N,)``; -1 with one group only.
+        of_image: index of the group of each image, ``(N,)``.
+        consensus: consensus vectors of the groups, ``(G, C)``.
+        similarity: cosines of all pairs of consensus vectors, ``(G, G)``.
+        own: cosine of each image with the mean of the other images of its group, ``(N,)``. The image itself is left
+            out, because it would always be close to a mean that includes it. NaN if the group has no other image.
+        other: highest cosine of each image with the consensus of another group, ``(N,)``; NaN if there is only one
+            group.
+        nearest: index of this other group, ``(N,)``; -1 if there is only one group.
     """
 
     names: tuple[str, ...]
@@ -33,7 +34,7 @@ class Separation:
     nearest: np.ndarray
 
     def nearest_group(self, group: int) -> int | None:
-        """Returns the index of the group whose consensus is most like this one's; ``None`` where there is no other."""
+        """Returns the index of the other group with the most similar consensus, or ``None`` if there is no other."""
         if len(self.names) < 2:
             return None
         row = self.similarity[group].copy()
@@ -41,11 +42,14 @@ class Separation:
         return int(row.argmax())
 
     def summary(self) -> dict[str, float | int | list | None]:
-        """Returns the figures to compare networks by, rounded to four digits; ``None`` where there is nothing to
-        compare.
+        """Returns figures for the comparison of networks, rounded to four digits; ``None`` for those not defined.
 
-        ``mean_cosine_of_groups`` is over all pairs of different groups, lower is better; ``margin`` the mean of
-        ``own`` less ``other``, higher is better; ``nearest_is_own`` the share of images for which own is higher.
+        Returns:
+            The numbers of ``groups`` and ``images``; ``mean_cosine_of_groups``, over all pairs of different groups
+            (lower is better); ``most_alike``, the most similar pair of groups and its cosine (if there are several);
+            the means of :attr:`own` and :attr:`other` (``mean_cosine_with_own``, ``mean_cosine_with_nearest_other``);
+            ``margin``, the mean of their differences (higher is better); and ``nearest_is_own``, the share of images
+            for which ``own`` is higher.
         """
         count = len(self.names)
         pairs = self.similarity[np.triu_indices(count, 1)]
@@ -63,17 +67,22 @@ class Separation:
 
 
 def separate(groups: Sequence[tuple[str, np.ndarray]]) -> Separation:
-    """Compares groups by the cosines of their vectors.
+    """Computes the cosines between groups, and between images and groups.
 
     Args:
-        groups: name, and the vectors ``(N_g, C)`` of the images.
+        groups: name of each group, and the vectors of its images, ``(N_g, C)``.
+
+    Example:
+        >>> one, two = np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[0.0, 1.0], [0.0, 1.0]])
+        >>> separate([("cat", one), ("dog", two)]).summary()["margin"]
+        1.0
     """
     names = tuple(name for name, _ in groups)
     consensus = np.stack([vectors.mean(axis=0) for _, vectors in groups])
     of_image = np.repeat(np.arange(len(groups)), [len(vectors) for _, vectors in groups])
     units = unit(consensus)
     own, other, nearest = [], [], []
-    for number, (_, vectors) in enumerate(groups):  # group by group: N times G cosines are never held
+    for number, (_, vectors) in enumerate(groups):  # so that not all N x G cosines are in memory
         n = len(vectors)
         rest = (n * consensus[number] - vectors) / max(n - 1, 1)
         own.append((unit(vectors) * unit(rest)).sum(axis=1) if n > 1 else np.full(n, np.nan, np.float32))
@@ -86,7 +95,12 @@ def separate(groups: Sequence[tuple[str, np.ndarray]]) -> Separation:
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Scales the rows of ``(N, C)`` to length one; a row of zeros stays."""
+    """Scales the rows of ``(N, C)`` to unit length; rows of zeros are unchanged.
+
+    Example:
+        >>> unit(np.array([[3.0, 4.0]])).tolist()
+        [[0.6, 0.8]]
+    """
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12)
 
 

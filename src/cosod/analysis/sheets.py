@@ -1,4 +1,4 @@
-"""Sheets of a group: its photos side by side, and under each what the network computed for it."""
+"""Sheets of a group, which show its photos side by side and below each photo the results of the network."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -12,24 +12,33 @@ from cosod.analysis.examine import PHOTO_SIDE, Shown
 from cosod.io.file_names import printable
 from cosod.postprocess.render import save_image, to_8bit
 
-#: Photos beside each other; more go into further blocks below.
+#: Maximum number of photos in a row; further photos are in blocks below.
 COLUMNS = 8
-#: Share of the color in a heat map over a photo.
+#: Opacity of the colors of a heat map over a photo.
 STRENGTH = 0.55
 
 _PAPER, _INK, _FAINT = (250, 250, 248), (40, 40, 40), (110, 110, 110)
 _MARGIN, _GAP, _TITLE, _CAPTION, _LABEL = 20, 6, 46, 20, 104
 _OWN_SCALE = "Each photo on its own scale, from its least (blue) to its most (red)."
 
-#: A cell: a picture ``(h, w, 3)`` uint8, and a line under it, which may be empty.
+#: Cell of a sheet: a picture ``(h, w, 3)`` uint8, and its caption, which may be empty.
 Cell = tuple[np.ndarray, str]
 
 
 def attention_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
-    """Draws photos, and under each where in it the consensus came from (GCoNet figure 5), also as logarithm.
+    """Draws photos with the affinity attention (GCoNet figure 5) and its logarithm below, and writes them as PNG.
 
-    The logarithm is the affinity before the softmax, less a constant; it is seen also where the softmax has left all
-    the attention in one place. The captions say in how many positions half of it is.
+    The logarithm is the affinity before the softmax, up to a constant. It shows differences between positions even if
+    the softmax has concentrated the attention on a single one. The captions give the smallest number of positions that
+    contain half of the attention.
+
+    Args:
+        name: name of the group.
+        photos: photos with their attention.
+        path: file to write.
+
+    Example:
+        >>> attention_sheet("cat", examined.shown, Path("attention/cat.png"))  # doctest: +SKIP
     """
     linear, logarithm = [], []
     for photo in photos:
@@ -45,7 +54,18 @@ def attention_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
 
 
 def activation_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
-    """Draws photos, class activation maps if there are any (GCoNet+ figure 10), and the response to the consensus."""
+    """Draws photos with class activation maps (GCoNet+ figure 10) and the response to the consensus below.
+
+    Class activation maps are left out if the network has no classifier.
+
+    Args:
+        name: name of the group.
+        photos: photos with their activations and responses.
+        path: file to write, a PNG.
+
+    Example:
+        >>> activation_sheet("cat", examined.shown, Path("activation/cat.png"))  # doctest: +SKIP
+    """
     rows = [("photo", [(photo.picture, photo.stem) for photo in photos])]
     found = [(photo.picture, photo.activation) for photo in photos if photo.activation]
     if found:
@@ -59,7 +79,16 @@ def activation_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
 
 
 def decoder_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
-    """Draws photos, the mean of each level of the decoder, coarsest first, and the map (GCoNet+ figure 2)."""
+    """Draws photos with the channel mean of each decoder level, coarsest first, and the map below (GCoNet+ figure 2).
+
+    Args:
+        name: name of the group.
+        photos: photos with their levels and maps.
+        path: file to write, a PNG.
+
+    Example:
+        >>> decoder_sheet("cat", examined.shown, Path("decoder/cat.png"))  # doctest: +SKIP
+    """
     rows = [("photo", [(photo.picture, photo.stem) for photo in photos])]
     for level, maps in enumerate(zip(*(photo.levels for photo in photos), strict=True), start=1):
         height, width = maps[0].shape
@@ -75,20 +104,42 @@ def decoder_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
 
 
 def heat(picture: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Draws a map ``(H, W)`` of any range as colors over a photo ``(h, w, 3)``, from blue to red."""
+    """Draws a map as colors from blue (lowest value) to red (highest value) over a photo.
+
+    Args:
+        picture: ``(h, w, 3)`` uint8.
+        values: map of any range, ``(H, W)``, which is resized to the photo.
+
+    Returns:
+        The colored photo, ``(h, w, 3)`` uint8.
+
+    Example:
+        >>> heat(np.zeros((8, 8, 3), np.uint8), np.eye(2)).shape
+        (8, 8, 3)
+    """
     smooth = cv2.resize(unit_range(values), picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     colors = cv2.applyColorMap(to_8bit(smooth), cv2.COLORMAP_JET)[..., ::-1]
     return (STRENGTH * colors + (1 - STRENGTH) * picture).round().astype(np.uint8)
 
 
 def half_in(attention: np.ndarray) -> int:
-    """Returns the smallest number of positions that together hold half of an attention map."""
+    """Returns the smallest number of positions whose values sum to at least half of an attention map.
+
+    Example:
+        >>> half_in(np.array([[0.4, 0.3], [0.2, 0.1]]))
+        2
+    """
     shares = np.sort(attention, axis=None)[::-1].cumsum()
     return int((shares < shares[-1] / 2).sum()) + 1
 
 
 def unit_range(values: np.ndarray) -> np.ndarray:
-    """Shifts and scales ``values`` to [0, 1] as float32; all zero where they are all the same or not finite."""
+    """Shifts and scales values to [0, 1]; returns zeros if all values are equal, or if one is not finite.
+
+    Example:
+        >>> unit_range(np.array([1.0, 2.0, 3.0])).tolist()
+        [0.0, 0.5, 1.0]
+    """
     values = values.astype(np.float32)
     spread = float(np.ptp(values))
     if not np.isfinite(spread) or spread <= 1e-12:
@@ -97,7 +148,7 @@ def unit_range(values: np.ndarray) -> np.ndarray:
 
 
 def _feature(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """Draws a level by itself at the size of the photo; enlarged without smoothing, so that its grid is seen."""
+    """Draws a decoder level at the size of the photo, enlarged without interpolation, so that its cells are visible."""
     small = to_8bit(unit_range(values))
     method = cv2.INTER_AREA if small.shape[0] > picture.shape[0] else cv2.INTER_NEAREST
     resized = cv2.resize(small, picture.shape[1::-1], interpolation=method)
@@ -105,10 +156,13 @@ def _feature(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
 
 
 def shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """Shortens ``text`` to ``width`` pixels, with dots in its middle."""
-    text = unicodedata.normalize(
-        "NFC", printable(text)
-    )  # some file systems keep accents apart, which fonts do not join
+    """Shortens a text to a width in pixels, by replacing its middle by an ellipsis.
+
+    Example:
+        >>> shortened("cat", ImageFont.load_default(12), 200)
+        'cat'
+    """
+    text = unicodedata.normalize("NFC", printable(text))  # some file systems store accents separately
     if font.getlength(text) <= width:
         return text
     for kept in range(len(text) - 1, 1, -1):
@@ -150,7 +204,7 @@ def _write(title: str, note: str, rows: list[tuple[str, list[Cell]]], path: Path
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Returns DejaVu Sans if matplotlib is there, which brings it and more alphabets; else Pillow's own font."""
+    """Returns DejaVu Sans, which has many alphabets, if matplotlib is installed; otherwise Pillow's default font."""
     try:
         from matplotlib.font_manager import findfont
 

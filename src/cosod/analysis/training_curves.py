@@ -21,26 +21,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LOG = "log.jsonl"
-#: What a log line tells besides the loss terms; see :class:`cosod.training.run_log.RunLog`.
+#: Keys of a log line that are not loss terms; see :class:`cosod.training.run_log.RunLog`.
 _FACTS = ("step", "epoch", "lr", "seconds", "skipped", "validation")
-#: From so many points on a line is also drawn smoothed.
+#: Minimum number of points of a curve that is also drawn smoothed.
 _MANY = 40
 _COLUMNS = 3
 
-#: Steps and values, in the order of the steps.
+#: Steps and values of a curve, ``(P,)`` each, in the order of the steps.
 Curve = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class RunCurves:
-    """The curves of one run.
+    """Learning curves of one run.
 
     Attributes:
         name: name of the run in the figures.
-        terms: terms of the loss; ``total`` is their weighted sum.
-        lr: learning rate.
-        validation: measure (``mae``, ``iou``, ``s``) -> kind (``plain``, ``distractors``) -> curve.
-        damaged: lines that could not be read and were left out.
+        terms: curves of the loss terms, by name; ``total`` is their weighted sum.
+        lr: curve of the learning rate, or None if the log has none.
+        validation: curves of the validation, by measure (``mae``, ``iou``, ``s``) and kind (``plain``,
+            ``distractors``).
+        damaged: number of lines that could not be read and were left out.
     """
 
     name: str
@@ -52,7 +53,7 @@ class RunCurves:
 
 @dataclass
 class _Points:
-    """Values by step; a later line of the same step replaces the earlier."""
+    """Values of a curve by step; a later value of the same step replaces an earlier one."""
 
     by_step: dict[int, float] = field(default_factory=dict)
 
@@ -62,10 +63,20 @@ class _Points:
 
 
 def read_run(folder: str | os.PathLike, name: str = "") -> RunCurves:
-    """Reads the curves of the run in a folder; lines that are damaged, or are no log lines, are left out and counted.
+    """Reads the learning curves of a run from the log in its folder.
+
+    Lines that are damaged or are not log lines are left out and counted.
+
+    Args:
+        folder: folder of the run.
+        name: name of the run in the figures; by default that of the folder.
 
     Raises:
-        InputError: the folder has no log, or one without a single line that can be used.
+        InputError: the folder has no log, the log cannot be read, or it has no usable line.
+
+    Example:
+        >>> curves = read_run("runs/one")  # doctest: +SKIP
+        >>> steps, values = curves.terms["total"]  # doctest: +SKIP
     """
     folder = Path(folder)
     path = folder / LOG
@@ -102,7 +113,12 @@ def read_run(folder: str | os.PathLike, name: str = "") -> RunCurves:
 
 
 def read_runs(folders: Sequence[str | os.PathLike]) -> list[RunCurves]:
-    """Reads several runs under different names: their folders' names, with those of the parents where needed.
+    """Reads the learning curves of several runs.
+
+    The name of a run is that of its folder, preceded by that of the parent folder if names would be equal otherwise.
+
+    Raises:
+        InputError: as for :func:`read_run`.
 
     Example:
         >>> [run.name for run in read_runs([Path("runs/one"), Path("runs/two")])]  # doctest: +SKIP
@@ -115,12 +131,24 @@ def read_runs(folders: Sequence[str | os.PathLike]) -> list[RunCurves]:
 
 
 def curve_files(folder: Path) -> list[Path]:
-    """Returns the files that :func:`draw` writes."""
+    """Returns the files that :func:`draw` writes in a folder.
+
+    Example:
+        >>> [path.name for path in curve_files(Path("curves"))]
+        ['learning_curves.png', 'learning_curves.csv']
+    """
     return [folder / "learning_curves.png", folder / "learning_curves.csv"]
 
 
 def draw(runs: Sequence[RunCurves], folder: Path) -> list[Path]:
-    """Writes ``learning_curves.png``, with a panel for each quantity and a line for each run, and the same as CSV.
+    """Draws learning curves, with a panel for each quantity and a line for each run, and writes the values as CSV.
+
+    Args:
+        runs: runs of :func:`read_runs`.
+        folder: folder of the files.
+
+    Returns:
+        The figure and the table.
 
     Raises:
         ExtraError: matplotlib is not installed.
@@ -144,12 +172,13 @@ def draw(runs: Sequence[RunCurves], folder: Path) -> list[Path]:
     return [picture, table]
 
 
-#: Title, and of each line the index of its run, its kind ("" where there is one only), and the curve.
+#: Panel of the figure: its title, and for each line the index of the run, the kind ("" if there is only one), and the
+#: curve.
 _Panel = tuple[str, list[tuple[int, str, Curve]]]
 
 
 def _panels(runs: Sequence[RunCurves]) -> list[_Panel]:
-    """Returns the panels: the total first, then its terms, the validation and the learning rate."""
+    """Returns the panels in their order: the total loss, its terms, the validation, and the learning rate."""
     found: dict[str, list[tuple[int, str, Curve]]] = {}
     names = dict.fromkeys(["total", *(term for run in runs for term in run.terms)])
     for term in names:
@@ -196,7 +225,7 @@ def _figure(panels: list[_Panel], runs: list[str], path: Path) -> None:
 
 
 def _line(axes: "Axes", curve: Curve, **look: Any) -> None:
-    """Draws one curve; a long one faint, with its moving mean over a twentieth of it on top."""
+    """Draws a curve. A long curve is drawn faintly, with its moving average over a twentieth of its length on top."""
     steps, values = curve
     if len(steps) < _MANY:
         few = {"marker": ".", "markersize": 5} if len(steps) < 15 else {}
@@ -209,7 +238,7 @@ def _line(axes: "Axes", curve: Curve, **look: Any) -> None:
 
 
 def _row(line: bytes) -> dict | None:
-    """Returns a log line, or ``None`` where it is none."""
+    """Parses a line of the log; returns ``None`` if it is damaged or is not a log line."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
@@ -223,5 +252,5 @@ def _row(line: bytes) -> dict | None:
 
 
 def _is_number(value: object) -> bool:
-    """Whether a value is a finite number: a loss that was none is logged as null."""
+    """Returns whether a value is a finite number; a loss that is not finite is logged as null."""
     return type(value) in (int, float) and math.isfinite(value)

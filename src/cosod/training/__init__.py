@@ -1,4 +1,4 @@
-"""Training: recipes, data loading, and the loop. See :func:`cosod.training.loop.train`."""
+"""Training of networks: recipes, data loading, and the training loop (:func:`cosod.training.loop.train`)."""
 
 from cosod.training.config.recipe import Recipe, load_recipe, recipe_names
 from cosod.training.loop import train

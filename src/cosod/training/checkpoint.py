@@ -1,4 +1,4 @@
-"""Checkpoints: one file, written whole or not at all, that holds plain values and tensors only."""
+"""Checkpoints of training runs: single files that contain only plain values and tensors, and are written atomically."""
 
 from pathlib import Path
 from typing import Any
@@ -10,35 +10,45 @@ from cosod.io.atomic_write import whole
 from cosod.models.checkpoints.reading import cause
 from cosod.training.config.typed_tables import flat
 
-#: Raised when files of this version could not be read by the code before it.
+#: Version of the file format; increased if earlier versions of this code could not read the files.
 FORMAT = 1
 
-#: Keys of a recipe in which a run that goes on may differ from what it was: they change no step that is done.
+#: Keys of a recipe that may be changed when a run is resumed, because they do not change the steps that are done.
 FREE = ("description", "source", "epochs", "steps", "keep_epochs", "validation.images", "validation.every")
 
 
 def write(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint; after an error what stood there before is untouched.
+    """Writes a checkpoint; after an error, an earlier file at ``path`` is unchanged.
+
+    Args:
+        path: file to write.
+        state: plain values and tensors.
 
     Raises:
-        OutputError: it cannot be written (no space left, ...).
+        OutputError: the file cannot be written, e.g. because no space is left.
+
+    Example:
+        >>> write(Path("run/checkpoint.pt"), {"recipe": {}, "step": 100})  # doctest: +SKIP
     """
     with whole(path) as temporary:
         try:
             torch.save({"format": FORMAT, **state}, temporary)
-        except RuntimeError as error:  # how PyTorch's writer reports a full disk
+        except RuntimeError as error:  # PyTorch's writer reports a full disk by this error
             raise OSError(f"{error}".splitlines()[0]) from error
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Reads a checkpoint, on the CPU, without running any code from it.
+    """Reads a checkpoint to the CPU; only plain values and tensors are unpickled, so that no code of the file is run.
 
     Raises:
-        InputError: it is damaged, of another kind, or of a newer version.
+        InputError: the file is damaged, is not a checkpoint of a training run, or has a newer format.
+
+    Example:
+        >>> state = read(Path("run/checkpoint.pt"))  # doctest: +SKIP
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes the reader raise nearly anything
+    except Exception as error:  # a damaged file can cause nearly any error
         raise InputError(f"cannot read the checkpoint {path}: {cause(error)}; delete it to begin again") from error
     if not isinstance(state, dict) or "recipe" not in state:
         raise InputError(f"{path} is no checkpoint of cosod train; give another folder with -o")
@@ -48,10 +58,18 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Compare two recipes as tables: may a run of ``wanted`` go on from a checkpoint of ``found``?
+    """Checks that a run can be resumed from a checkpoint, by comparing the two recipes.
+
+    Args:
+        path: file of the checkpoint, for messages.
+        found: recipe in the checkpoint, as :func:`cosod.training.config.recipe.to_table` returns it.
+        wanted: recipe of the run, in the same form.
 
     Raises:
-        InputError: naming every difference, the network's first.
+        InputError: the recipes differ in a key that is not in :data:`FREE`; the message lists all such keys.
+
+    Example:
+        >>> check_same(Path("checkpoint.pt"), {"network": "gconet", "epochs": 50}, {"network": "gconet", "epochs": 60})
     """
     one, other = flat(found), flat(wanted)
     keys = [k for k in one | other if one.get(k) != other.get(k) and k not in FREE]
@@ -62,10 +80,18 @@ def check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> Non
 
 
 def check_data(path: Path, found: list, wanted: list) -> None:
-    """Compare what the two runs train on: ``[name, groups, images, digest]`` for each set.
+    """Checks that a run has the same training data as a checkpoint.
+
+    Args:
+        path: file of the checkpoint, for messages.
+        found: training sets of the checkpoint, ``[name, number of groups, number of images, digest]`` each.
+        wanted: training sets of the run, in the same form.
 
     Raises:
-        InputError: naming the first set that differs.
+        InputError: the training sets differ; the message names the first one that does.
+
+    Example:
+        >>> check_data(Path("checkpoint.pt"), [["CoCo-SEG", 65, 9213, "1f"]], [["CoCo-SEG", 65, 9213, "1f"]])
     """
     if found == wanted:
         return
@@ -79,10 +105,13 @@ def check_data(path: Path, found: list, wanted: list) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Creates the folder of a run.
+    """Creates the folder of a run if it does not exist.
 
     Raises:
-        OutputError: it cannot be made.
+        OutputError: the folder cannot be created.
+
+    Example:
+        >>> make_folder(Path("runs/gconet"))  # doctest: +SKIP
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

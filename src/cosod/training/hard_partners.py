@@ -1,4 +1,4 @@
-"""The hardest partner of a group: the group with the most similar consensus."""
+"""The hardest partner of each group: the group whose consensus is the most similar."""
 
 import torch
 from torch.nn import functional as F
@@ -11,10 +11,19 @@ from cosod.training.data.group_sampler import Sampler
 
 
 def nearest_groups(network: CoSaliencyNetwork, sampler: Sampler, size: int) -> dict[str, str]:
-    """Returns, for each group, the one with the nearest consensus by cosine among those that it may be paired with.
+    """Returns the hardest partner of each group, as a dictionary from the name of the group to that of the partner.
 
-    Each consensus is formed by the network in evaluation mode from the first images of the group, as many as a
-    step takes. It costs one forward pass of the encoder for about every image of the set.
+    The partner is the group whose consensus has the highest cosine similarity among the groups that may be paired with
+    the group. Each consensus is computed in evaluation mode from the first ``sampling.images`` images of the group, so
+    that at most one encoder pass per image of the set is needed.
+
+    Args:
+        network: the network in training; its mode is restored afterwards.
+        sampler: sampler of the training set.
+        size: side in pixels of the square that images are resized to.
+
+    Example:
+        >>> partners = nearest_groups(network, sampler, size=256)  # doctest: +SKIP
     """
     vectors = []
     with evaluating(network):

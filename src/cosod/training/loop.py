@@ -1,5 +1,7 @@
-"""The training loop. What a step sees is in :mod:`.data.group_sampler` and :mod:`.data.loader`, what it minimizes in
-:mod:`.objective`, what it moves in :mod:`.optimizer`; what is kept of it in :mod:`.run`.
+"""The training loop.
+
+The images of a step are chosen in :mod:`.data.group_sampler` and read in :mod:`.data.loader`; the loss is in
+:mod:`.objective`, the optimizer and the learning rate in :mod:`.optimizer`, and the state of a run in :mod:`.run`.
 """
 
 import contextlib
@@ -19,24 +21,30 @@ from cosod.training.process_group import join, leave
 from cosod.training.run import Run, TrainingJob, write_recipe
 from cosod.training.run_log import RunLog
 
-#: So many steps in a row without a finite gradient end a run: it learns nothing any more.
+#: A run ends with an error after this number of consecutive steps without a finite gradient.
 MOST_SKIPPED = 50
 
-#: The pairs that one process takes in a step; of each pair a batch for every training set.
+#: Work of one process in a step: a list of the pairs of groups, with one batch per training set for each pair.
 Work = list[tuple[Batch, ...]]
 
 
 def train(job: TrainingJob) -> Path:
-    """Trains as ``job`` says, or resumes from the checkpoint in its folder; returns the weights file.
+    """Trains a network, or resumes the run from the checkpoint in its folder.
 
-    On the CPU the weights are the same to the bit however often the run was stopped, and for any number of
-    workers.
+    On the CPU, the resulting weights are bit-identical for any number of workers, and whether or not the run was
+    interrupted and resumed.
+
+    Args:
+        job: recipe, data, output folder and machine of the run.
+
+    Returns:
+        The file with the weights of the trained network.
 
     Raises:
-        InputError: data, recipe or checkpoint do not fit together.
+        InputError: the data or the recipe cannot be used, or the checkpoint in the folder belongs to another run.
         WeightsError: the weights of the backbone cannot be loaded.
-        TrainingError: fifty steps in a row were not finite.
-        OutputError: something cannot be written; the last checkpoint is whole.
+        TrainingError: fifty consecutive steps had no finite gradient.
+        OutputError: a file cannot be written; the last checkpoint remains intact.
 
     Example:
         >>> job = TrainingJob(load_recipe("gconet_released"), ("sets/CoCo-SEG",), Path("run"))  # doctest: +SKIP
@@ -80,7 +88,7 @@ def train(job: TrainingJob) -> Path:
 
 
 def _steps(run: Run, workers: int) -> Iterator[Work]:
-    """Yields the work of this process, step by step, from where the run stands to its end."""
+    """Yields the work of this process for each step, from the current step of the run to the last."""
     norm = (run.network.mean, run.network.std)
     while run.step < run.total:
         plan = run.plan_epoch()
@@ -95,7 +103,7 @@ def _steps(run: Run, workers: int) -> Iterator[Work]:
 
 
 def _set_modes_and_rates(run: Run) -> float:
-    """Sets training mode with what the recipe freezes, and the rates of the step; returns the schedule's factor."""
+    """Sets the training mode, frozen statistics and learning rates of a step; returns the factor of the schedule."""
     settings = run.recipe.optimizer
     progress = run.step / run.total
     run.network.train()
@@ -105,11 +113,15 @@ def _set_modes_and_rates(run: Run) -> float:
 
 
 def one_step(run: Run, work: Work) -> dict[str, float] | None:
-    """Takes one step of the optimizer with gradients averaged over ``work`` and over processes.
+    """Takes one step of the optimizer, with gradients averaged over all pairs of groups of all processes.
+
+    Args:
+        run: state of the run, which is changed.
+        work: the pairs of this process, each with one batch per training set.
 
     Returns:
-        The loss terms, means over all pairs of the step; ``None`` where the gradient was not finite: then neither
-        the weights nor the statistics have changed, and the step is counted as skipped.
+        The loss terms, averaged over all pairs of all processes. If the gradient is not finite, ``None`` is returned,
+        the step counts as skipped, and weights and running statistics are unchanged.
 
     Example:
         >>> terms = one_step(run, work)  # doctest: +SKIP
@@ -121,7 +133,7 @@ def one_step(run: Run, work: Work) -> dict[str, float] | None:
         pair = run.process_group.rank * run.local_pairs + number
         torch.manual_seed(torch_seed(run.recipe.seed, "step", run.step, pair))
         batches = tuple(batch.to(run.process_group.device) for batch in batches)
-        # DDP averages the gradients over processes in the last backward pass of the step.
+        # DDP averages the gradients over the processes in the last backward pass of the step only.
         waits = number < len(work) - 1 and run.process_group.size > 1
         with run.module.no_sync() if waits else contextlib.nullcontext():
             total, terms = run.module(batches)
@@ -150,7 +162,7 @@ def one_step(run: Run, work: Work) -> dict[str, float] | None:
 
 
 def _look(run: Run, run_log: RunLog) -> None:
-    """Validates and writes weights and checkpoint after a step where they are due."""
+    """Validates, saves the weights of the epoch and writes the checkpoint, each if it is due after this step."""
     job, recipe = run.job, run.recipe
     ends_epoch = run.step % run.steps_an_epoch == 0
     ends = run.step == run.total

@@ -1,4 +1,4 @@
-"""The loss of the groups of a step: the module that is differentiated, and that DDP wraps."""
+"""The training objective, i.e. the module that computes the loss of a batch and that DDP wraps."""
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +13,15 @@ PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class Objective(nn.Module):
-    """The loss of groups that meet, of each training set, summed over the sets.
+    """Loss of the batches of a step, one of each training set, summed over the sets.
 
-    The network and its loss are one module, so that DDP sees which parameters the number depends on: a recipe may
-    have heads that no loss is on.
+    The network and its loss are one module, so that DDP can find the parameters that the loss depends on: in some
+    recipes, no loss depends on some of the heads of the network.
+
+    Args:
+        network: the network in training.
+        recipe: recipe of the training, with the loss, its weights and the precision.
+        discriminator: discriminator of the adversarial loss, or None.
     """
 
     def __init__(self, network: CoSaliencyNetwork, recipe: Recipe, discriminator: DiscriminatorTrainer | None):
@@ -25,11 +30,19 @@ class Objective(nn.Module):
         self.recipe = recipe
         self._loss = loss_of(recipe.loss)
         self._discriminator = discriminator
-        #: Maps and masks of the last call, from which the discriminator learns.
+        #: Maps and masks of the last call, with which the discriminator is trained.
         self.seen: list[tuple[Tensor, Tensor]] = []
 
     def forward(self, batches: tuple[Batch, ...]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Computes the sum over the sets, and its terms without factors, detached, for the log."""
+        """Computes the loss of one batch of each training set.
+
+        Args:
+            batches: one batch of each training set, on the device of the network.
+
+        Returns:
+            The loss summed over the sets, a scalar, and its terms by name, without their factors and detached, for the
+            log. If the maps of a batch are not finite, its loss is not finite either.
+        """
         self.seen = []
         total = torch.zeros((), device=batches[0].images.device)
         logged: dict[str, Tensor] = {}
@@ -53,7 +66,7 @@ class Objective(nn.Module):
             output = run(batch.images)
         drawn = torch.stack([side.sum() for side in output.sides]).sum()
         if not bool(drawn.isfinite()):
-            return {"total": drawn}  # the binary cross entropy stops the program at NaN; the loop skips the step
+            return {"total": drawn}  # binary cross entropy fails with an error at NaN; the loop skips the step
         entry = REGISTRY[recipe.loss]
         classes = batch.shared if entry.shared_labels else batch.classes
         more = {"objects": batch.objects} if entry.all_objects else {}

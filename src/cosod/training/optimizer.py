@@ -1,4 +1,4 @@
-"""What is learned and how fast: parameter groups, rate schedules, and the average of the weights."""
+"""The optimizer, with its parameter groups, the schedules of the learning rate, and the average of the weights."""
 
 import math
 from collections.abc import Sequence
@@ -14,12 +14,19 @@ from cosod.training.config.sections import OptimizerSettings
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Creates Adam or AdamW over the parameters that the recipe trains, and freezes the others.
+    """Creates Adam or AdamW for the parameters that the recipe trains, and freezes all other parameters.
 
-    Each parameter group carries ``peak``, its rate before the schedule's factor.
+    The backbone and the rest of the network are two parameter groups. The entry ``peak`` of a parameter group is its
+    learning rate before the factor of the schedule.
 
     Raises:
-        InputError: the recipe freezes or trains a name that no parameter begins with.
+        InputError: a prefix in ``frozen``, ``trained`` or ``freeze_norm`` matches no parameter.
+
+    Example:
+        >>> network = nn.ModuleDict({"backbone": nn.Linear(2, 2), "head": nn.Linear(2, 1)})
+        >>> optimizer = make_optimizer(network, Recipe("short"))
+        >>> [f"{group['peak']:.0e}" for group in optimizer.param_groups]
+        ['1e-06', '1e-04']
     """
     settings = recipe.optimizer
     _freeze(network, settings)
@@ -42,14 +49,19 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def set_rates(
     optimizer: torch.optim.Optimizer, settings: OptimizerSettings, epoch: int, progress: float, step: int = 0
 ) -> float:
-    """Set the rates for a step, and return the schedule's factor.
+    """Sets the learning rates of a step, and returns the factor of the schedule.
 
     Args:
         optimizer: optimizer of :func:`make_optimizer`.
         settings: settings of the recipe.
-        epoch: from 0.
-        progress: share of the run that is done.
-        step: from 0.
+        epoch: number of the epoch, from 0.
+        progress: share of the steps of the run that are done, in [0, 1).
+        step: number of the step, from 0.
+
+    Example:
+        >>> optimizer = make_optimizer(nn.Linear(2, 1), Recipe("short"))
+        >>> set_rates(optimizer, OptimizerSettings(schedule="cosine", warmup=0.0), epoch=0, progress=0.5)
+        0.5
     """
     if settings.schedule == "steps":
         decays = step // settings.decay_steps if settings.decay_steps else epoch // settings.decay_epochs
@@ -66,10 +78,14 @@ def set_rates(
 
 
 class Average:
-    """Exponential moving average of a network's weights and statistics.
+    """Exponential moving average of a network's weights and running statistics.
 
-    The decay grows from 0.18 over the first steps, ``min(decay, (1 + step) / (10 + step))``, so that the random
-    start is soon forgotten.
+    In the first steps the decay is smaller, ``min(decay, (1 + step) / (10 + step))``, which is 0.18 in the first step,
+    so that the initial weights soon have no influence.
+
+    Args:
+        network: the network, whose weights are the first average.
+        decay: decay of the average, in [0, 1].
 
     Attributes:
         state: the averaged state dict.
@@ -81,17 +97,17 @@ class Average:
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
-        """Take in the weights after ``step`` (from 1)."""
+        """Updates the average with the weights of the network after a step; steps are counted from 1."""
         decay = min(self.decay, (1 + step) / (10 + step))
         now = network.state_dict()
         moving = [key for key, value in now.items() if value.is_floating_point()]
         swa_utils.get_ema_multi_avg_fn(decay)([self.state[key] for key in moving], [now[key] for key in moving], None)
-        for key in now.keys() - moving:  # counters
+        for key in now.keys() - moving:  # integers, which count batches
             self.state[key].copy_(now[key])
 
 
 def _cosine(progress: float, warmup: float) -> float:
-    """Returns the factor of the cosine schedule: up along a half cosine from 0.04, then down to 0."""
+    """Returns the factor of the cosine schedule: it rises from 0.04 to 1 along a half cosine, then falls to 0."""
     if progress < warmup:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / warmup)) / 2
     return (1 + math.cos(math.pi * (progress - warmup) / max(1e-12, 1 - warmup))) / 2
@@ -112,5 +128,5 @@ def _freeze(network: nn.Module, settings: OptimizerSettings) -> None:
 
 
 def _beginnings(names: Sequence[str]) -> set[str]:
-    """Returns every whole prefix of a parameter's name: ``backbone.``, ``backbone.conv1.``, ..."""
+    """Returns all prefixes of parameter names that end at a dot: ``backbone.``, ``backbone.conv1.``, ..."""
     return {".".join(parts[:i]) + "." for name in names for parts in [name.split(".")] for i in range(1, len(parts))}

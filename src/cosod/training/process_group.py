@@ -1,7 +1,7 @@
-"""The processes of one training run: one alone, or several that ``torchrun`` started.
+"""The processes of a training run: a single process, or several processes that ``torchrun`` has started.
 
-Every process takes pairs of groups of its own and the gradients are averaged, so W processes do in one step what one
-process does with ``pairs = W``: the same losses and gradients. A step never has fewer pairs than processes.
+Each process takes its own pairs of groups, and the gradients are averaged, so that a step with W processes has the same
+losses and gradients as a step of one process with ``pairs = W``. A step has at least as many pairs as processes.
 """
 
 import os
@@ -16,10 +16,10 @@ from cosod.inference.device import choose_device
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process among those of the run.
+    """Process group of a run, as seen from this process.
 
     Attributes:
-        rank: number of this process; process 0 writes the files.
+        rank: number of this process, from 0; process 0 writes the files.
         size: number of processes.
         device: device that this process computes on.
     """
@@ -34,16 +34,16 @@ class ProcessGroup:
         return self.rank == 0
 
     def share(self, pairs: int) -> int:
-        """Returns the number of pairs of a step for each process: the pairs asked for, divided and rounded up."""
+        """Returns the number of pairs that each process takes in a step: ``pairs / size``, rounded up."""
         return -(-pairs // self.size)
 
     def wait(self) -> None:
-        """Waits until all processes are here."""
+        """Waits until all processes have called this method."""
         if self.size > 1:
             dist.barrier()
 
     def agreed(self, value: object) -> object:
-        """Returns what process 0 has as ``value``."""
+        """Returns the ``value`` of process 0 in all processes."""
         if self.size == 1:
             return value
         box = [value]
@@ -51,7 +51,7 @@ class ProcessGroup:
         return box[0]
 
     def mean(self, values: dict[str, torch.Tensor]) -> dict[str, float]:
-        """Averages scalars over the processes, which all have the same names."""
+        """Averages scalar tensors over the processes; the names must be the same in all processes."""
         if not values:
             return {}
         stacked = torch.stack([value.detach().float() for value in values.values()])
@@ -61,12 +61,12 @@ class ProcessGroup:
         return dict(zip(values, stacked.tolist(), strict=True))
 
     def average_gradients(self, module: nn.Module) -> None:
-        """Averages the gradients of a module outside of DDP over the processes."""
+        """Averages the gradients of a module that DDP does not wrap over the processes."""
         if self.size > 1:
             self._average([p.grad for p in module.parameters() if p.grad is not None])
 
     def average_statistics(self, module: nn.Module) -> None:
-        """Averages the running statistics of batch normalization over the processes."""
+        """Averages the running statistics of the batch normalization layers of a module over the processes."""
         if self.size > 1:
             self._average([b for b in module.buffers() if b.is_floating_point()])
 
@@ -79,10 +79,19 @@ class ProcessGroup:
 
 
 def join(device: str = "auto") -> ProcessGroup:
-    """Returns the process group that ``torchrun`` announced in the environment, or a group of one without it.
+    """Joins the process group that ``torchrun`` describes by environment variables; without these, the group has one
+    process.
 
-    With several processes ``auto`` and ``cuda`` mean the GPU of the process's number on its machine; they talk by
-    NCCL on GPUs and by gloo on the CPU.
+    Args:
+        device: device of this process, see :func:`cosod.inference.device.choose_device`. With several processes,
+            ``auto`` (if a GPU is available) and ``cuda`` mean the GPU with the local rank of the process.
+
+    Returns:
+        The process group, which communicates by NCCL on GPUs and by gloo on the CPU.
+
+    Example:
+        >>> join("cpu").size  # without torchrun
+        1
     """
     size = int(os.environ.get("WORLD_SIZE", 1))
     if size == 1:
@@ -100,6 +109,10 @@ def join(device: str = "auto") -> ProcessGroup:
 
 
 def leave() -> None:
-    """Ends the communication between the processes, if there is any."""
+    """Ends the communication between the processes, if there are several.
+
+    Example:
+        >>> leave()
+    """
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""A training run: everything that steps change and checkpoints hold."""
+"""The configuration and the state of a training run; the state is what checkpoints contain."""
 
 import hashlib
 import json
@@ -37,14 +37,16 @@ class TrainingJob:
     Attributes:
         recipe: recipe of the training.
         data: training sets, see :func:`cosod.training.data.training_set.read_set`.
-        output: folder of the run; a run that is there is resumed.
-        validate: sets that are scored at each validation, beside the held-out groups.
-        images: folder with the images of sets that are COCO files, where they are not found beside these.
-        backbone: file with the backbone's ImageNet weights; by default the known one is downloaded.
-        init: weights file of this package, or folder of a run, to start the whole network from.
-        replay: folders of order files to follow, one for each set; by default the sampler chooses the groups.
-        device: see :func:`cosod.inference.device.choose_device`.
-        workers: number of processes that prepare batches; changes speed, not results.
+        output: folder of the run; if it contains a checkpoint, the run is resumed.
+        backbone: file with the ImageNet weights of the backbone; by default the known file is downloaded.
+        images: folder with the images of sets that are COCO files; by default it is searched for near these files.
+        validate: further sets that are evaluated at each validation, besides the held-out groups.
+        init: weights file of this package, or folder of a run, from which all weights of the network are initialized.
+        replay: folders of order files whose choices of images are repeated, one for each set; by default the sampler
+            chooses the images.
+        device: device of the training, see :func:`cosod.inference.device.choose_device`.
+        workers: number of processes that prepare batches, see :func:`cosod.training.data.loader.usable_workers`; it
+            changes the speed, but not the results.
         checkpoint_every, log_every: number of steps between two checkpoints, and between two lines of the log.
         tensorboard: whether TensorBoard's event files are written too.
         progress: whether a progress bar is shown on a terminal.
@@ -67,26 +69,38 @@ class TrainingJob:
 
     @property
     def checkpoint(self) -> Path:
-        """The run's checkpoint."""
+        """File of the run's checkpoint."""
         return self.output / "checkpoint.pt"
 
     @property
     def weights(self) -> Path:
-        """The run's result."""
+        """File of the trained weights, which are the result of the run."""
         return self.output / loading.RESULT
 
 
-#: Files, and folders of files, that a run writes into its folder.
+#: Files and folders that a run writes in its folder.
 FILES = ("recipe.json", "held_out.txt", "log.jsonl", "checkpoint.pt", loading.RESULT)
 FOLDERS = ("order", "epochs", "tensorboard")
 
 
 class Run:
-    """The state of a run, made new or from its checkpoint.
+    """State of a training run, which is restored if the folder of the run has a checkpoint.
+
+    Args:
+        job: configuration of the run.
+        process_group: processes of the run.
 
     Attributes:
-        step: steps done; ``total`` of them make the run.
-        skipped: steps whose gradient was not finite.
+        step: number of steps that are done.
+        total: number of steps of the whole run.
+        skipped: number of steps that were skipped because their gradient was not finite.
+        local_pairs: number of pairs of groups that each process takes in a step.
+        pairs: number of pairs of groups in a step, over all processes.
+        steps_an_epoch: number of steps in an epoch.
+
+    Raises:
+        InputError: the data or the recipe cannot be used, or the checkpoint belongs to another run.
+        WeightsError: the initial weights cannot be loaded.
     """
 
     def __init__(self, job: TrainingJob, process_group: ProcessGroup):
@@ -124,27 +138,25 @@ class Run:
         self.module: nn.Module = self.objective
         if process_group.size > 1:
             ids = [process_group.device] if process_group.device.type == "cuda" else None
-            # Statistics are averaged after each step; buffers of process 0 would throw away what others saw.
+            # Running statistics are averaged over the processes after each step instead of being copied from process 0.
             self.module = nn.parallel.DistributedDataParallel(
                 self.objective, device_ids=ids, find_unused_parameters=True, broadcast_buffers=False
             )
 
     @property
     def epoch(self) -> int:
-        """The epoch that the next step is of, from 0."""
+        """Number of the epoch to which the next step belongs, from 0."""
         return self.step // self.steps_an_epoch
 
     @property
     def result(self) -> CoSaliencyNetwork:
-        """The network that is the result so far, in evaluation mode: the average where there is one."""
+        """A copy of the network in evaluation mode, with the averaged weights if the recipe averages them."""
         network = _new_network(self.recipe, getattr(self.network.config, "groups", 0))
         network.load_state_dict(self.average.state if self.average else self.network.state_dict())
         return network.to(self.process_group.device).eval()
 
     def plan_epoch(self) -> list[tuple[Meeting, ...]]:
-        """Returns the meetings of the present epoch, over all processes, and writes them to ``order`` in the run's
-        folder.
-        """
+        """Returns the plan of the current epoch, for all processes; writes order files at the start of the epoch."""
         epoch = self.epoch
         fresh = self.step % self.steps_an_epoch == 0
         if self.recipe.sampling.partner == "hardest" and (fresh or not self.nearest):
@@ -159,10 +171,10 @@ class Run:
         return zip_plans(plans, self.pairs)
 
     def write_checkpoint(self) -> None:
-        """Write the run's state.
+        """Writes the state of the run to the checkpoint.
 
-        Random numbers need no more than the recipe's seed and the step: every choice has a key of its own, and
-        PyTorch's generator is seeded anew for each pair.
+        The states of random number generators are not needed: every random choice has its own key, and PyTorch's
+        generator is seeded for each pair.
         """
         state = {
             "recipe": to_table(self.recipe),
@@ -180,7 +192,7 @@ class Run:
         checkpoint.write(self.job.checkpoint, state)
 
     def save(self, path: Path, scores: dict | None = None) -> None:
-        """Write the result so far as a weights file, with the recipe and the last validation in its description."""
+        """Writes the current weights to a file, with the recipe and the scores of the last validation as metadata."""
         extra = {
             "recipe": to_table(self.recipe),
             "data": self._data(),
@@ -191,7 +203,7 @@ class Run:
         save(self.result, path, extra)
 
     def _checkpoint(self) -> dict | None:
-        """Reads the folder's checkpoint, if there is one, and compares it with this run."""
+        """Reads the checkpoint in the folder of the run, if there is one; raises InputError if it is of another run."""
         path = self.job.checkpoint
         if not path.exists():
             return None
@@ -220,7 +232,7 @@ class Run:
         self.step, self.skipped, self.nearest = found["step"], found["skipped"], found["nearest"]
 
     def _data(self) -> list:
-        """Returns a summary of the training data, to print and to recognize changes."""
+        """Returns name, number of groups, number of images and a digest of the file names of each training set."""
         rows = []
         for data in self.sets:
             names = json.dumps([(item.group, item.image.name) for item in data.items]).encode()
@@ -229,10 +241,10 @@ class Run:
 
 
 def _read_data(job: TrainingJob) -> tuple[list[TrainingSet], dict]:
-    """Reads the training sets, and the held-out groups of the first."""
+    """Reads the training sets, and the held-out groups of the first one."""
     recipe, wanted = job.recipe, job.recipe.validation
     shares = recipe.sampling.shares
-    if shares and len(job.data) not in (1, len(shares)):  # of a single set, everything is drawn
+    if shares and len(job.data) not in (1, len(shares)):  # with one set, all groups are drawn from it
         raise InputError(
             f"recipe {recipe.name} draws from {len(shares)} sets, not {len(job.data)}; repeat --data in its order, "
             "or set sampling.shares"
@@ -284,7 +296,7 @@ def _new_network(recipe: Recipe, groups: int) -> CoSaliencyNetwork:
 
 
 def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:
-    """Loads all weights of a file, but the classifier's where it knows other groups."""
+    """Loads all weights of a file, except those of a classifier that is missing or has another number of groups."""
     state = loading.load(path, expected=name).state_dict()
     own = network.state_dict()
     for key in own:
@@ -296,7 +308,14 @@ def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:
 
 
 def write_recipe(job: TrainingJob, held_out: list[str]) -> None:
-    """Writes ``recipe.json`` and ``held_out.txt`` to the run's folder: what made it.
+    """Writes ``recipe.json``, and ``held_out.txt`` if groups are held out, to the folder of the run.
+
+    Args:
+        job: configuration of the run.
+        held_out: names of the held-out groups.
+
+    Raises:
+        OutputError: a file cannot be written.
 
     Example:
         >>> write_recipe(job, held_out=["cat"])  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""What a run tells: JSON lines in its folder, TensorBoard where wanted, and a progress bar."""
+"""The log of a training run: a file of JSON lines, optional TensorBoard event files, and a progress bar."""
 
 import json
 import math
@@ -15,21 +15,28 @@ from cosod.io.atomic_write import write_text
 
 
 class RunLog:
-    """The log of a run, written by one process.
+    """Log of a training run, which only process 0 writes.
 
-    ``log.jsonl`` has a line for every ``every`` steps, ``{"step", "epoch", "lr", "seconds", "skipped", terms...}``
-    with the means of the loss terms since the line before, and one for each validation.
+    The file ``log.jsonl`` has a line for every ``every`` steps, with the keys ``step``, ``epoch``, ``lr``, ``seconds``,
+    ``skipped`` and the means of the loss terms since the previous line, and a line for each validation, with the keys
+    ``step`` and ``validation``.
 
     Args:
         folder: folder of the run.
-        start: step that the run goes on from; lines of later steps, of a run that was killed, are taken back.
-        total: steps of the run.
-        every: steps between lines.
-        tensorboard: also write TensorBoard's event files to ``tensorboard`` in the folder.
-        progress: show a bar on a terminal.
+        start: step from which the run is resumed; 0 begins a new log. Lines of later steps, which a run has written
+            after its last checkpoint, are removed.
+        total: number of steps of the run.
+        every: number of steps between two lines.
+        tensorboard: whether TensorBoard's event files are also written, to ``tensorboard`` in the folder.
+        progress: whether a progress bar is shown if standard error is a terminal.
 
     Attributes:
-        scores: scores of the last validation, also of one before the run was stopped.
+        path: the file ``log.jsonl``.
+        scores: scores of the last validation, including those before the run was resumed.
+
+    Raises:
+        OutputError: the file cannot be written.
+        ExtraError: TensorBoard is requested, but not installed.
     """
 
     def __init__(self, folder: Path, start: int, total: int, every: int, tensorboard: bool, progress: bool):
@@ -45,7 +52,13 @@ class RunLog:
         self._count, self._since = 0, time.monotonic()
 
     def step(self, step: int, terms: dict[str, float], **facts: float) -> None:
-        """Logs the loss terms of a step; ``facts`` (epoch, lr, skipped) are logged as they are."""
+        """Logs a step.
+
+        Args:
+            step: number of the step, from 1.
+            terms: loss terms of the step, of which the means are logged.
+            facts: further values (epoch, lr, skipped), of which the last ones are logged.
+        """
         for name, value in terms.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
@@ -58,7 +71,7 @@ class RunLog:
             self._sums, self._count, self._since = {}, 0, time.monotonic()
 
     def validation(self, step: int, scores: dict[str, dict[str, float]]) -> None:
-        """Logs the scores of a validation."""
+        """Logs the scores of a validation after a step, see :meth:`cosod.training.validation.Validator.scores`."""
         self.scores = scores
         self._row({"step": step, "validation": scores})
         text = "; ".join(f"{kind}: " + " ".join(f"{k} {v:.4f}" for k, v in row.items()) for kind, row in scores.items())
@@ -66,14 +79,14 @@ class RunLog:
         self._since = time.monotonic()
 
     def lost(self, messages: Iterable[str]) -> None:
-        """Say, once for each, which images could not be read; others of their groups stand in."""
+        """Prints which images could not be read and were replaced by others of their groups, each message only once."""
         for message in messages:
             if message not in self._lost:
                 self._lost.add(message)
                 self.say(f"left out: {message}")
 
     def say(self, text: str) -> None:
-        """Prints a line for the user that does not break the progress bar."""
+        """Prints a line to standard error without breaking the progress bar."""
         self._bar.write(text, file=sys.stderr)
 
     def close(self) -> None:
@@ -99,7 +112,14 @@ class RunLog:
 
 
 def read_log(path: str | os.PathLike) -> list[dict]:
-    """Reads the rows of a run's ``log.jsonl``; an unfinished last line is ignored."""
+    """Reads the lines of a run's ``log.jsonl``; lines that are not valid JSON, as an unfinished last one, are skipped.
+
+    Returns:
+        One dictionary per line; an empty list if there is no such file.
+
+    Example:
+        >>> rows = read_log("runs/gconet/log.jsonl")  # doctest: +SKIP
+    """
     path = Path(path)
     if not path.exists():
         return []
@@ -113,7 +133,7 @@ def read_log(path: str | os.PathLike) -> list[dict]:
 
 
 def _rounded(value: float) -> float | None:
-    """Rounds to six digits; JSON has no NaN."""
+    """Rounds to six significant digits; returns None for a value that is not finite, which JSON does not have."""
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 

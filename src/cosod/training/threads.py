@@ -1,4 +1,4 @@
-"""How many threads a long computation on the CPU takes, so that it does not wait for cores that others use."""
+"""Number of threads for long computations on the CPU, depending on the cores that other processes leave free."""
 
 import os
 from pathlib import Path
@@ -7,19 +7,19 @@ import torch
 
 from cosod.errors import InputError
 
-#: The share of the cores' time that a container may use, in Linux's control groups: quota and period.
+#: File of Linux's control groups with the CPU time that a container may use, as quota and period.
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def free_threads() -> int:
-    """Returns the number of threads for this machine as it is now: the cores that this process may use less the busy
-    ones.
+    """Returns the number of cores that this process may use, less the number that are busy.
 
-    Where a core is shared, the threads of one operation wait for the slowest of them: on two cores of which one was
-    busy, two threads took five times as long as one. What ``OMP_NUM_THREADS`` says is kept.
+    All threads of an operation wait for the slowest one, which is slow if its core also runs another process: on two
+    cores, one of which was busy, two threads took five times as long as one. If the environment variable
+    ``OMP_NUM_THREADS`` is set, PyTorch's number of threads is returned unchanged.
 
     Returns:
-        At least 1, at most what PyTorch would take.
+        At least 1, and at most the current number of threads of PyTorch.
 
     Example:
         >>> 1 <= free_threads() <= torch.get_num_threads()
@@ -32,13 +32,13 @@ def free_threads() -> int:
 
 
 def set_threads(wanted: int | None = None) -> int:
-    """Sets how many threads PyTorch takes, and returns the number.
+    """Sets the number of threads of PyTorch, and returns this number.
 
     Args:
-        wanted: the number; :func:`free_threads` by default.
+        wanted: number of threads; by default that of :func:`free_threads`.
 
     Raises:
-        InputError: fewer than one.
+        InputError: ``wanted`` is less than 1.
 
     Example:
         >>> before = torch.get_num_threads()
@@ -54,15 +54,15 @@ def set_threads(wanted: int | None = None) -> int:
 
 
 def _cores() -> float:
-    """Returns the cores that this process may use: those that it is bound to, or the share that its container has."""
+    """Returns the number of cores that this process may use, by its CPU affinity and the quota of its container."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = QUOTA.read_text().split()
         return min(cores, int(quota) / int(period))
-    except (OSError, ValueError):  # no control groups, or "max": no limit
+    except (OSError, ValueError):  # without control groups, or with the quota "max", there is no limit
         return cores
 
 
 def _load() -> float:
-    """Returns the cores that were busy in the last minute; 0 where the system does not tell."""
+    """Returns the mean number of busy cores in the last minute, or 0 if the system does not report it."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

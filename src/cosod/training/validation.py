@@ -1,4 +1,4 @@
-"""How well a network does on groups that were held out, looked at while it trains."""
+"""Validation during training, on groups that are held out and on other sets."""
 
 import warnings
 from pathlib import Path
@@ -21,16 +21,22 @@ from cosod.training.data.distractor_mixing import beside
 from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.training_set import Item, Pairs
 
-#: Images encoded and decoded at once; bounds memory, changes no result.
+#: Number of images that are encoded and decoded at once; it limits the memory and does not change the results.
 CHUNK = 32
 
 
 class Validator:
-    """Scores at the network's size: fast, for comparing a run with itself, and not those of the benchmarks.
+    """Validator, which computes scores of a network on sets of groups.
+
+    The scores are computed at the input size of the network, which is fast. They serve for comparisons within a run,
+    and differ from those of the benchmarks.
 
     Args:
-        sets: name -> groups of each set to look at; that of the held-out groups is empty.
-        recipe: for sizes, options and seed.
+        sets: groups of each set, by the name of the set; the name of the held-out groups is the empty string.
+        recipe: recipe of the training, of which size, section ``validation`` and seed are used.
+
+    Raises:
+        InputError: no image of a set can be read.
     """
 
     def __init__(self, sets: dict[str, dict[str, Pairs]], recipe: Recipe):
@@ -45,10 +51,15 @@ class Validator:
         self.kinds = ("plain", "distractors") if recipe.validation.distractors else ("plain",)
 
     def scores(self, network: CoSaliencyNetwork) -> dict[str, dict[str, float]]:
-        """Scores by kind: ``plain`` and, as the recipe says, ``distractors``; of other sets ``NAME plain``, ...
+        """Computes the scores of a network.
 
-        Its scores are ``mae``, ``iou`` (of masks, cut where the network's are by default) and ``s``: means over the
-        images of each group, then over groups.
+        Args:
+            network: the network; its mode is restored afterwards.
+
+        Returns:
+            The scores of each kind: ``plain`` and, if the recipe asks for it, ``distractors``, for the held-out groups;
+            ``NAME plain`` etc. for other sets. The scores are ``mae``, ``iou`` (of masks at the default threshold of
+            the network) and ``s`` (S-measure), averaged over the images of each group, then over the groups.
         """
         return {
             f"{name} {kind}".strip(): self._scores(network, groups, kind)
@@ -62,8 +73,8 @@ class Validator:
             shape = self._shape(pairs)
             examples = [self._read(*pair, shape) for pair in pairs]
             if kind == "distractors":
-                # Of many groups: were they all of one, that group would be shared just as well. With one group held
-                # out its own images are the distractors, better than none.
+                # Distractors are from many groups, because distractors of a single group would share an object, too.
+                # If there is only one group, its own images are the distractors.
                 distractors = [p for other, found in groups.items() if other != name for p in found] or pairs
                 rng = KeyedRNG(self.recipe.seed, "validation", name)
                 examples = [
@@ -75,7 +86,7 @@ class Validator:
         return {key: round(float(np.mean([row[key] for row in rows])), 5) for key in rows[0]}
 
     def _readable(self, pairs: Pairs) -> list:
-        """Returns the pairs that can be read: found out now, not by an error in the middle of a run."""
+        """Returns the pairs that can be read, so that unreadable files do not end a run in its middle."""
         found = []
         for pair in pairs:
             try:
@@ -86,7 +97,7 @@ class Validator:
         return found
 
     def _shape(self, pairs: Pairs) -> tuple[int, int]:
-        """Returns height and width that the images of a group are resized to: one of all, by their mean aspect."""
+        """Returns the height and width to which all images of a group are resized, by their mean aspect ratio."""
         sizes = [image_size(image) for image, _ in pairs]
         aspect = float(np.exp(np.mean([np.log(width / height) for height, width in sizes])))
         return self.recipe.shape(1000, round(1000 * aspect))
@@ -98,7 +109,20 @@ class Validator:
 
 
 def predict(network: CoSaliencyNetwork, images: Tensor) -> Tensor:
-    """Computes maps ``(N, 1, H, W)`` of one group of images ``(N, 3, H, W)`` in [0, 1]; the network's mode is kept."""
+    """Computes the maps of one group of images in evaluation mode; the mode of the network is restored afterwards.
+
+    Args:
+        network: the network.
+        images: ``(N, 3, H, W)`` in [0, 1], not normalized.
+
+    Returns:
+        The maps ``(N, 1, H, W)`` in [0, 1], float32, on the CPU.
+
+    Example:
+        >>> from cosod.models import create
+        >>> predict(create("gconet_plus_mobile"), torch.zeros(2, 3, 64, 64)).shape
+        torch.Size([2, 1, 64, 64])
+    """
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (network.mean, network.std))
     with evaluating(network):
         return GroupForward(network, CHUNK).maps((images - mean) / std).float().cpu()
@@ -109,7 +133,7 @@ def _score(maps: Tensor, masks: Tensor, threshold: float | str) -> dict[str, flo
     truth = masks > 0.5
     inter = (binary & truth).sum(dim=(1, 2, 3))
     union = (binary | truth).sum(dim=(1, 2, 3))
-    # Nothing found where there is nothing is right.
+    # An empty mask is right if the ground truth is empty.
     iou = torch.where(union > 0, inter / union.clamp_min(1), 1.0)
     pairs = zip(maps[:, 0].clamp(0, 1).numpy(), masks[:, 0].numpy(), strict=True)
     return {

@@ -1,1 +1,1 @@
-"""Configuration of a training run: recipes, as TOML files in ``recipes/``, and the dataclasses of their sections."""
+"""Configuration of a training run: the recipes in ``recipes/`` (TOML files), and the dataclasses of their sections."""

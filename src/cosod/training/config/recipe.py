@@ -1,4 +1,4 @@
-"""A recipe: everything that decides what a training run does, but for the data and the machine."""
+"""Recipes. A recipe contains all settings of a training run except the data and the machine."""
 
 import dataclasses
 import tomllib
@@ -27,27 +27,28 @@ from cosod.training.config.typed_tables import build, explained, parsed, put
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training set-up; read one with :func:`load_recipe`.
+    """Configuration of a training run without its data and its machine; :func:`load_recipe` loads one.
 
     Attributes:
         name, description: name and description of the recipe.
-        source: where its numbers are from.
+        source: origin of the values, e.g. a paper or published code.
         network: registered name of the network.
-        options: options of the network's configuration; ``groups`` and ``size`` are set by the run.
-        size: side in pixels of a square with as many pixels as images are resized to; 0 takes the network's own.
-        sets: number of training sets; a step draws groups from each and sums the losses.
+        options: options of the network's configuration, except ``groups`` and ``size``, which the run sets.
+        size: side in pixels of the square that images are resized to, or of a square with the same number of pixels if
+            the network keeps the aspect ratio; 0 uses the default size of the network.
+        sets: number of training sets; a step takes groups from each set and sums the losses.
         loss: registered name of the loss (:mod:`cosod.losses.registry`).
         weights: factors of the loss.
         epochs: number of passes over the groups (of the set with the most groups).
-        steps: length of the run in steps, in place of ``epochs``; 0 counts epochs.
+        steps: number of steps of the run; if not 0, ``epochs`` is ignored.
         seed: seed of all random choices.
         pretrained: whether the backbone starts from ImageNet weights.
-        keep_epochs: number of the last epochs after each of which the weights are kept.
-        sampling: which images a step sees.
-        augment: how images are changed, and what is put beside them.
-        optimizer: optimizer, learning rate and its course, and what is trained.
-        auxiliary_losses: losses that are added to those of the network.
-        validation: what is held out and scored, and how often.
+        keep_epochs: number of epochs at the end of the run after each of which the weights are saved.
+        sampling: how the groups and images of a step are chosen.
+        augment: how images are augmented, and which distractors are added to them.
+        optimizer: optimizer, learning rate and its schedule, and which parameters are trained.
+        auxiliary_losses: further losses, which are added to the loss of the network.
+        validation: which groups are held out, and how often the network is evaluated on them.
     """
 
     name: str
@@ -94,18 +95,18 @@ class Recipe:
 
     @property
     def side(self) -> int:
-        """Side in pixels of a square with as many pixels as images are resized to."""
+        """Side in pixels of the square that images are resized to, or of a square with the same number of pixels."""
         found = entry(self.network)
         sizes = [f.default for f in fields(found.config) if f.name == "size"]
         return self.size or (sizes[0] if sizes else found.network.size)
 
     @property
     def keep_aspect(self) -> bool:
-        """Whether images become rectangles of their own proportions, as the network takes them."""
+        """Whether images keep their aspect ratio when they are resized, which the network decides."""
         return entry(self.network).network.keep_aspect
 
     def shape(self, height: int, width: int) -> tuple[int, int]:
-        """Returns height and width that an image of this height and width is resized to."""
+        """Returns the height and width to which an image of ``height`` x ``width`` pixels is resized."""
         stride = entry(self.network).network.stride if self.keep_aspect else None
         return input_shape(height, width, self.side, stride)
 
@@ -121,19 +122,20 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
-    """Loads a recipe of the package by name, or of a TOML file.
+    """Loads a recipe of the package by its name, or a recipe from a TOML file.
 
-    A file may name a ``base``, another recipe or a file beside it, whose values hold where it says nothing. The
-    keys are the fields of :class:`Recipe`, with a table for each part: ``[sampling]``, ``[augment]``, ...
+    The keys of a file are the fields of :class:`Recipe`, with a table for each section: ``[sampling]``, ``[augment]``,
+    etc. The key ``base`` names another recipe, or a file in the same folder, whose values are used for all keys that
+    the file does not set.
 
     Args:
         name_or_path: one of :func:`recipe_names`, or a file that ends in ``.toml``.
-        overrides: values that replace the recipe's: ``{"optimizer.lr": 1e-3}``, or without the part's name where
-            only one part has such a key: ``{"lr": "1e-3"}``. Text is read as in TOML where it can be.
+        overrides: values that replace those of the recipe, e.g. ``{"optimizer.lr": 1e-3}``. The name of the section can
+            be omitted if only one section has the key: ``{"lr": "1e-3"}``. Strings that are TOML values are parsed.
 
     Raises:
-        InputError: there is no such recipe, file or key (the message names the nearest one), or a value has another
-            type or is out of range.
+        InputError: the recipe, the file or a key does not exist (the message suggests the most similar name), or a
+            value has the wrong type or is out of range.
 
     Example:
         >>> recipe = load_recipe("gconet_released", {"lr": 1e-3, "sampling.images": 8})
@@ -147,7 +149,15 @@ def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = 
 
 
 def from_table(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
-    """Returns the recipe of a table of plain values, as :func:`to_table` gives it.
+    """Builds a recipe from a dictionary of plain values, the inverse of :func:`to_table`.
+
+    Args:
+        table: values by the names of the fields of :class:`Recipe`; missing keys have their defaults.
+        where: name of the source of the table in error messages.
+
+    Raises:
+        InputError: a key does not exist, or a value has the wrong type or is out of range.
+
 
     Example:
         >>> from_table({"name": "short", "epochs": 2}).epochs
@@ -159,7 +169,7 @@ def from_table(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
 
 
 def to_table(recipe: Recipe) -> dict[str, Any]:
-    """Returns the recipe as plain values that JSON and TOML can hold.
+    """Returns the recipe as a dictionary of plain values, which can be written as JSON or TOML.
 
     Example:
         >>> to_table(load_recipe("gconet_released"))["optimizer"]["lr"]
@@ -175,19 +185,20 @@ def to_table(recipe: Recipe) -> dict[str, Any]:
 
 
 def explain(key: str, recipe: str | Path | None = None) -> str:
-    """Returns what a key of recipes does, its value in a recipe, and its default.
+    """Returns the description of a key of recipes, its value in a recipe, and its default.
 
     Args:
-        key: as in the overrides of :func:`load_recipe`; a part, as ``sampling``, stands for all of its keys.
-        recipe: name or file of the recipe; by default all values are the defaults.
+        key: name of the key, as in the overrides of :func:`load_recipe`; the name of a section, e.g. ``sampling``,
+            explains all keys of the section.
+        recipe: name or file of the recipe; if omitted, the defaults are shown as values.
 
     Raises:
-        InputError: there is no such key, or no such recipe.
+        InputError: the key or the recipe does not exist.
 
     Example:
         >>> print(explain("warmup", "gconet_plus_mobile"))
         optimizer.warmup = 0.02 (default 0.1)
-            Share of the run in which the rate of the schedule cosine rises from 0 to its peak.
+            Share of the run in which the schedule cosine rises from 4 percent of its peak to the peak.
     """
     chosen = Recipe("defaults") if recipe is None else load_recipe(recipe)
     table = to_table(chosen)
@@ -198,7 +209,9 @@ def explain(key: str, recipe: str | Path | None = None) -> str:
 
 
 def with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Adds the defaults of missing keys to a table of :func:`to_table` that was written before they were added.
+    """Completes a table of :func:`to_table` that an earlier version has written: keys added since get their defaults.
+
+    A table with keys that no longer exist is returned unchanged.
 
     Example:
         >>> with_defaults({"name": "old"})["optimizer"]["method"]
@@ -206,12 +219,12 @@ def with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
     """
     try:
         return to_table(from_table(table))
-    except InputError:  # a key that there no longer is: it stands as it was
+    except InputError:  # e.g. a key that no longer exists: the table is returned unchanged
         return dict(table)
 
 
 def _options_of(network: str) -> set[str]:
-    """Returns the names of the options of a network's configuration that a recipe may set; a run sets the others."""
+    """Returns the names of the options of a network's configuration that a recipe may set; the run sets the rest."""
     return {f.name for f in fields(entry(network).config)} - {"groups", "size"}
 
 
@@ -220,7 +233,7 @@ def _folder():
 
 
 def _table(name: str, above: tuple[str, ...], beside: Path | None = None) -> tuple[dict, str]:
-    """Returns the merged table of a recipe and its bases."""
+    """Returns the table of a recipe, merged with the tables of its bases, and the recipe's name for messages."""
     if name in above:
         raise InputError(f"recipe {name} is its own base; change its base")
     if name.endswith(".toml"):
@@ -244,7 +257,7 @@ def _table(name: str, above: tuple[str, ...], beside: Path | None = None) -> tup
 
 
 def _merged(base: dict, changes: dict) -> dict:
-    """Merges ``changes`` over ``base``, table by table; a new loss begins with its own default factors."""
+    """Merges ``changes`` over ``base`` recursively; if the loss changes, the weights of the base are dropped."""
     if "loss" in changes and changes["loss"] != base.get("loss"):
         base = {k: v for k, v in base.items() if k != "weights"}
     out = dict(base)
@@ -255,7 +268,7 @@ def _merged(base: dict, changes: dict) -> dict:
 
 
 def _full_name(key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns the place of an override: as written, or of the only part that has such a key."""
+    """Returns the path of a key: split at its dots, or with the name of the only section that has this key."""
     parts = tuple(key.split("."))
     own = get_type_hints(Recipe)
     if len(parts) > 1 or key in own:

@@ -1,4 +1,4 @@
-"""The parts of a recipe: frozen dataclasses, one for each side of training."""
+"""The sections of a recipe, one frozen dataclass each."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ Range = tuple[float, float]
 
 
 def check_choice(name: str, value: object, choices: tuple) -> None:
-    """Raise ``InputError`` unless ``value`` is one of ``choices``.
+    """Raises ``InputError`` unless ``value`` is one of ``choices``.
 
     Example:
         >>> check_choice("order", "listed", ("listed", "shuffled"))
@@ -18,7 +18,7 @@ def check_choice(name: str, value: object, choices: tuple) -> None:
 
 
 def check_at_least(name: str, value: float, least: float) -> None:
-    """Raise ``InputError`` where ``value`` is below ``least``.
+    """Raises ``InputError`` if ``value`` is less than ``least``.
 
     Example:
         >>> check_at_least("images", 16, 2)
@@ -28,7 +28,7 @@ def check_at_least(name: str, value: float, least: float) -> None:
 
 
 def check_share(name: str, value: float) -> None:
-    """Raise ``InputError`` unless ``value`` is in [0, 1].
+    """Raises ``InputError`` unless ``value`` is in [0, 1].
 
     Example:
         >>> check_share("flip", 0.5)
@@ -39,29 +39,31 @@ def check_share(name: str, value: float) -> None:
 
 @dataclass(frozen=True)
 class GroupSampling:
-    """Configuration of which images a step sees; see :mod:`cosod.training.data.group_sampler`.
+    """Configuration of the choice of groups and images for each step; see :mod:`cosod.training.data.group_sampler`.
 
     Attributes:
         groups: number of groups in a batch: 2, or more where the network takes more (SSNM takes 4).
         images: maximum number of images of each group.
-        fill: whether a smaller group is filled up by repeating its images; otherwise all groups of the batch are cut
-            to the size of the smallest.
-        order: order in which an epoch takes every group once as the first of a batch: ``listed``, in the order of
-            their names (as the published code does), or ``shuffled``.
-        partner: how the other groups of a batch are chosen: ``random``; ``fixed``, the same in every epoch; or
-            ``hardest``, the one whose consensus is nearest, searched anew before each epoch (GCoNet's authors
-            suggest both of these).
+        fill: whether a group with fewer images is filled up to ``images`` by repeating its images; otherwise the number
+            of images of all groups of the batch is that of the smallest group.
+        order: order in which the groups are taken as the first group of a batch, once each in an epoch: ``listed``, in
+            the order of their names (as in the published code), or ``shuffled``.
+        partner: how the other groups of a batch are chosen: ``random``; ``fixed``, at random, but the same in every
+            epoch; or ``hardest``, the group whose consensus has the highest cosine similarity, determined before each
+            epoch (GCoNet's authors suggest the last two).
         pairs: number of batches in a step, over all processes; their gradients are averaged.
-        coarse_labels: share of groups that are drawn from all classes of one coarse label
-            (:mod:`cosod.training.data.coarse_labels`); a value above 0 also keeps groups of one label from meeting.
-        shares: share of groups that is drawn from each of several training sets, for steps whose two groups may come
-            from any of them; if empty, a step has groups of every set.
-        meetings: number of batches in an epoch where ``shares`` is given.
-        ungrouped: names of groups whose images share no object; groups are made of them, and one of their images is
-            among the distractors of each group.
-        cut: share of groups that are split into smaller ones, of one image or more, into which no distractors come.
-        coco_area: minimum area in pixels of a COCO instance that puts its image into the group of its category.
-        coco_images: minimum number of images of a COCO category that is trained on.
+        coarse_labels: share of groups whose images are drawn from all classes of one coarse label
+            (:mod:`cosod.training.data.coarse_labels`); a value above 0 also keeps groups of the same coarse label out
+            of one batch, if there are others.
+        shares: relative frequency with which groups are drawn from each of several training sets, if the groups of a
+            batch may come from different sets; if empty, a step takes a batch from every set.
+        meetings: number of batches in an epoch if ``shares`` is not empty.
+        ungrouped: names of groups whose images share no object. If ``shares`` is not empty, they are not sampled as
+            groups, but their images are used in composed groups (``augment.made``) and as distractors.
+        cut: share of groups that are split into smaller groups of one or more images; no distractors are added to
+            these.
+        coco_area: area in pixels that a COCO instance must exceed for its image to be in the group of its category.
+        coco_images: minimum number of images of a COCO category; smaller categories are left out.
     """
 
     groups: int = 2
@@ -104,11 +106,11 @@ class Augment:
         rotation: maximum angle of a rotation in degrees, in either direction.
         rotation_share: probability of a rotation.
         resample: interpolation of rotations: ``nearest``, ``bilinear`` or ``bicubic``.
-        resize_first: whether an image is resized before it is rotated (GCoNet) and not after (GCoNet+).
-        crop: minimum share of each side that a random crop keeps; 1 disables crops.
-        border: maximum number of pixels by which a center crop is smaller than the image (an option of the GCoNet+
-            code, which uses 30).
-        brightness, contrast, color, sharpness: range of the factor of Pillow's enhancement of that name; 1 to 1
+        resize_first: whether an image is resized before it is rotated (GCoNet); otherwise after (GCoNet+).
+        crop: minimum share of each side of an image that a random crop keeps; 1 disables crops.
+        border: maximum number of pixels by which each side of a center crop is shorter than that of the image (an
+            option of the GCoNet+ code, which uses 30); 0 disables this. It has no effect if ``crop`` is less than 1.
+        brightness, contrast, color, sharpness: range of the random factor of Pillow's enhancement of that name; [1, 1]
             disables it.
         gray: probability that an image is converted to grayscale.
         pepper: share of the mask's pixels that are set to 0 or 1 at random (an option of the GCoNet+ code, which uses
@@ -116,10 +118,11 @@ class Augment:
         distractor_share: share of images to which distractors, images or objects of other groups, are added
             (:mod:`cosod.training.data.distractor_mixing`).
         all_distractors: share of groups in which distractors are added to every image.
-        negatives: share of images that are replaced by one of another group, with an empty mask.
-        made: share of groups that are composed of one object, pasted into several other images.
-        distractor_images: number of images that are read as distractors for each group, one from each of as many
-            other groups; 0 takes the distractors from the other group of the pair.
+        negatives: share of images that are replaced by an image of another group, with an empty mask.
+        made: share of groups that are composed: the object of one image is pasted into other images.
+        distractor_images: number of images that are read as distractors for each group, each from a different group
+            outside the batch; if there are images without a group, one of these takes one of the places. 0 takes the
+            images of the next group of the batch as distractors.
     """
 
     flip: float = 0.5
@@ -152,38 +155,39 @@ class Augment:
 
     @property
     def mixes(self) -> bool:
-        """Whether images or objects of other groups are added to a group."""
+        """Whether images or objects of other groups are added to the images of a group."""
         return bool(self.distractor_share or self.all_distractors or self.negatives)
 
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """Configuration of which weights are trained, and how fast; see :mod:`cosod.training.optimizer`.
+    """Configuration of the optimizer, and of which parameters are trained; see :mod:`cosod.training.optimizer`.
 
     Attributes:
         method: ``adam`` or ``adamw``.
-        lr: peak learning rate.
-        lr_images: number of images a group that ``lr`` is meant for; if not 0, the rate is multiplied by
+        lr: peak learning rate, before the factor of the schedule.
+        lr_images: number of images per group for which ``lr`` is meant; if not 0, the learning rate is multiplied by
             ``sampling.images / lr_images``.
-        backbone: factor of the backbone's learning rate, relative to the rest of the network.
-        betas: decays of the means of the gradient and of its square.
-        weight_decay: factor of the weights in the weight decay of the method.
+        backbone: learning rate of the backbone as a share of that of the rest of the network.
+        betas: decay rates of the running means of the gradient and of its square.
+        weight_decay: coefficient of the weight decay of the optimizer.
         frozen: prefixes of the names of parameters that are not trained.
         trained: prefixes of the names of parameters that are trained although ``frozen`` matches them.
-        freeze_norm: prefixes of the names of batch normalizations whose scale and shift are not trained.
-        freeze_statistics: share of the run after which the running statistics of all batch normalizations are kept;
-            1 never keeps them.
-        schedule: ``steps`` (the rate is multiplied by ``decay`` every ``decay_epochs`` epochs, or every
-            ``decay_steps`` steps if that is not 0), ``cosine`` (the rate rises over the share ``warmup`` of the run,
+        freeze_norm: prefixes of the names of batch normalization layers whose scale and shift are not trained.
+        freeze_statistics: share of the run after which the running statistics of all batch normalization layers are
+            frozen; 1 never freezes them.
+        schedule: schedule of the learning rate: ``steps`` (it is multiplied by ``decay`` every ``decay_epochs`` epochs,
+            or every ``decay_steps`` steps if that is not 0), ``cosine`` (it rises over the share ``warmup`` of the run,
             then falls to 0), or ``constant``.
-        decay: factor of the rate at each decay of the schedule ``steps``.
+        decay: factor of the learning rate at each decay of the schedule ``steps``.
         decay_epochs: number of epochs between two decays of the schedule ``steps``.
-        decay_steps: number of steps between two decays, in place of ``decay_epochs``; 0 counts epochs.
-        warmup: share of the run in which the rate of the schedule ``cosine`` rises from 0 to its peak.
-        restart: whether the optimizer's moments are reset at each decay (SSNM's code creates it anew).
+        decay_steps: number of steps between two decays of the schedule ``steps``, instead of ``decay_epochs``; 0 uses
+            ``decay_epochs``.
+        warmup: share of the run in which the schedule ``cosine`` rises from 4 percent of its peak to the peak.
+        restart: whether the state of the optimizer is cleared at each decay (SSNM's code creates a new optimizer).
         clip: maximum norm of the gradient; 0 disables clipping.
-        precision: ``float32``, or autocast in ``bfloat16`` or ``float16`` (CUDA only); losses are in float32.
-        ema: decay of the moving average of the weights, which then is the result; 0 disables it.
+        precision: ``float32``, or autocast in ``bfloat16`` or ``float16`` (CUDA only); losses are always in float32.
+        ema: decay of the exponential moving average of the weights, which is then the result of the run; 0 disables it.
     """
 
     method: str = "adam"
@@ -225,13 +229,14 @@ class OptimizerSettings:
 class AuxiliaryLosses:
     """Configuration of two further losses of the GCoNet+ code; see :mod:`cosod.training.auxiliary_losses`.
 
-    The settings that its authors released use neither.
+    The settings that the authors of GCoNet+ released use neither of them.
 
     Attributes:
-        adversarial: factor of the loss of a small discriminator of maps (10 in the code's example).
-        discriminator_every: number of steps between two steps of the discriminator's training.
-        scale: factor of the loss between the maps of an image and of the image at a quarter of its size (0.3 in the
-            code).
+        adversarial: factor of the adversarial loss, for which a small discriminator of maps is trained (10 in the
+            example of the code); 0 disables it.
+        discriminator_every: the discriminator is trained in every step whose number is a multiple of this.
+        scale: factor of the loss that compares the maps of an image with those of the same image at a quarter of its
+            size (0.3 in the code); 0 disables it.
     """
 
     adversarial: float = 0.0
@@ -246,13 +251,13 @@ class AuxiliaryLosses:
 
 @dataclass(frozen=True)
 class Validation:
-    """Configuration of the groups that are held out of the training; see :mod:`cosod.training.validation`.
+    """Configuration of the validation on groups that are held out of training; see :mod:`cosod.training.validation`.
 
     Attributes:
-        held_out: number of groups of the first set that are held out, chosen by the seed.
-        names: names of groups that are held out; if given, ``held_out`` is ignored.
-        images: maximum number of images of each held-out group that are evaluated.
-        every: number of steps between two validations; 0 validates after each epoch.
+        held_out: number of groups of the first training set that are held out, chosen at random.
+        names: names of the groups of the first training set that are held out; if given, ``held_out`` is ignored.
+        images: maximum number of images of each group that are evaluated.
+        every: number of steps between two validations; 0 validates at the end of each epoch.
         distractors: whether the groups are also evaluated with an image of another group beside each image.
     """
 

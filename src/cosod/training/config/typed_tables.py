@@ -1,7 +1,8 @@
-"""From tables of plain values, as TOML has them, to frozen dataclasses: one reading for all configurations.
+"""Conversion of tables of plain values, e.g. from TOML files, to dataclasses, for all configurations.
 
-Recipes and the settings of active learning are dataclasses whose fields are values or further dataclasses. What is
-here builds them, says which key is wrong and how, and explains a key by the ``Attributes`` section of its class.
+Recipes and the settings of active learning are dataclasses whose fields are values or further dataclasses. The
+functions here build them, raise an error that names a wrong key or value, and explain a key by the ``Attributes``
+section in the docstring of its class.
 """
 
 import inspect
@@ -15,24 +16,24 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from cosod.errors import InputError, nearest
 
-#: What stands before each line of an explanation.
+#: Indentation of the lines of an explanation.
 INDENT = "    "
-#: What a value of a kind is called in messages.
+#: Names of types in messages.
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 def build(cls: type, table: Mapping[str, Any], where: str, kinds: Mapping[str, Any] | None = None) -> Any:
-    """Builds a dataclass of a table; fields that the table lacks have their defaults.
+    """Builds a dataclass from a table; fields that are missing in the table have their defaults.
 
     Args:
-        cls: dataclass.
-        table: plain values by the names of the fields, with a table in it for each field that is a dataclass.
-        where: what the table is, for messages.
-        kinds: kinds of fields that the annotations of ``cls`` leave open.
+        cls: the dataclass to build.
+        table: plain values by the names of the fields; the value of a field that is a dataclass is a table itself.
+        where: name of the table in error messages.
+        kinds: types by the names of fields; they replace annotations of ``cls`` that are not specific enough.
 
     Raises:
-        InputError: there is no such key (the message names the nearest one), or a value has another type or is out of
-            range.
+        InputError: a key does not exist (the message suggests the most similar one), or a value has the wrong type or
+            is out of range.
 
     Example:
         >>> from cosod.training.config.sections import GroupSampling
@@ -68,8 +69,15 @@ def _value(kind: Any, value: Any, where: str) -> Any:
 
 
 def of_kind(kind: type, value: Any, name: str) -> Any:
-    """Returns ``value``, whole numbers as ``float`` where that is wanted; raises ``InputError`` if it is of another
-    kind.
+    """Checks the type of a value, and converts an integer to ``float`` if the type is ``float``.
+
+    Args:
+        kind: type that the value must have.
+        value: the value.
+        name: name of the value in error messages.
+
+    Raises:
+        InputError: the value has another type.
 
     Example:
         >>> of_kind(float, 1, "lr")
@@ -83,10 +91,15 @@ def of_kind(kind: type, value: Any, name: str) -> Any:
 
 
 def put(table: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
-    """Sets a value in a table of tables, which are copied on the way and made where there are none.
+    """Sets a value in a nested table, in place; inner tables are copied first, and missing ones are created.
+
+    Args:
+        table: the outermost table, which is changed.
+        place: keys from the outermost table to the value.
+        value: the value to set.
 
     Raises:
-        InputError: on the way to the place stands a single value.
+        InputError: one of the keys before the last has a value that is not a table.
 
     Example:
         >>> table = {"optimizer": {"lr": 0.1}}
@@ -105,8 +118,9 @@ def put(table: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
 
 
 def parsed(value: Any) -> Any:
-    """Parses text as TOML where it can be, and returns it as it is otherwise: ``0.5``, ``true``, ``[1, 2]``,
-    ``cosine``.
+    """Parses a string as a TOML value (``0.5``, ``true``, ``[1, 2]``); returns it unchanged if it is none (``cosine``).
+
+    Values that are not strings are returned unchanged, too.
 
     Example:
         >>> parsed("0.5"), parsed("[1, 2]"), parsed("cosine")
@@ -121,7 +135,7 @@ def parsed(value: Any) -> Any:
 
 
 def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns a table of tables as one table, whose keys are joined by dots.
+    """Flattens a nested table to a single table, whose keys are the nested keys joined by dots.
 
     Example:
         >>> flat({"steps": 100, "optimizer": {"lr": 0.1}})
@@ -134,22 +148,24 @@ def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def explained(cls: type, place: tuple[str, ...], table: Mapping[str, Any], kinds: Mapping[str, Any]) -> str:
-    """Returns what a key does, its value in a table, and its default; for a key with keys of its own, all of them.
+    """Returns the description of a key, its value in a table, and its default.
+
+    If the value of the key is a dataclass, all keys of this dataclass are explained.
 
     Args:
-        cls: dataclass that the table is of.
-        place: key, with the keys that it stands under before it.
-        table: all values, as plain values.
+        cls: dataclass that the table was made from.
+        place: keys from the outermost table to the key.
+        table: plain values of all fields of ``cls``.
         kinds: as for :func:`build`.
 
     Raises:
-        InputError: there is no such key.
+        InputError: the key does not exist.
 
     Example:
         >>> from cosod.training.config.sections import OptimizerSettings
         >>> print(explained(OptimizerSettings, ("lr",), {"lr": 0.002}, {}))
         lr = 0.002 (default 0.0001)
-            Peak learning rate.
+            Peak learning rate, before the factor of the schedule.
     """
     name = ".".join(place)
     *parents, last = place
@@ -175,7 +191,7 @@ def explained(cls: type, place: tuple[str, ...], table: Mapping[str, Any], kinds
 
 
 def descriptions(cls: type) -> dict[str, str]:
-    """Reads what the ``Attributes`` section of a class says of each attribute, as whole sentences.
+    """Reads the descriptions in the ``Attributes`` section of the docstring of a class, by the names of the attributes.
 
     Example:
         >>> from cosod.training.config.sections import GroupSampling
@@ -194,7 +210,7 @@ def descriptions(cls: type) -> dict[str, str]:
 
 
 def _written(value: Any) -> str:
-    """Returns a value as ``--set`` takes it."""
+    """Returns a value as text in the syntax of the option ``--set``."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(list(value)) if isinstance(value, tuple | list) else repr(value) if value == "" else str(value)

@@ -22,14 +22,25 @@ _ROTATIONS = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
 }
-#: A random crop that keeps less of the object than this is not taken.
+#: A random crop that does not keep more than this share of the object is discarded.
 KEPT_OBJECT = 0.5
-#: Sides of the network's input that the least crop of a large image keeps after it was averaged down.
+#: Large images are reduced only so far that the sides of the smallest possible crop are at least this multiple of the
+#: side of the network's input.
 SPARE = 2
 
 
 def read_mask(item: Item) -> Image.Image:
-    """Reads the mask of an image as 8-bit grayscale, as evaluation reads it: of 0 and 1, by colors, by transparency."""
+    """Reads the mask of an image as 8-bit grayscale.
+
+    Mask files are read in the same way as for evaluation (:func:`cosod.evaluation.reading.read_truth`), so that masks
+    of 0 and 1, colored masks, and masks in the alpha channel are supported.
+
+    Raises:
+        ImageError: the mask cannot be read.
+
+    Example:
+        >>> mask = read_mask(Item(Path("images/cat/1.jpg"), Path("gts/cat/1.png"), "cat", 0))  # doctest: +SKIP
+    """
     if isinstance(item.mask, Path):
         return Image.fromarray(read_truth(item.mask).levels)
     with Image.open(item.mask) as picture:
@@ -37,9 +48,13 @@ def read_mask(item: Item) -> Image.Image:
 
 
 def read_masks(item: Item) -> Image.Image:
-    """Reads the mask of an image as the first channel of a color image, and that of all its objects as the second.
+    """Reads the mask of an image and the mask of all its objects, as the first two channels of an RGB image.
 
-    All objects are those that the image's own group and other groups with the same photo mark.
+    The second channel is the union of the image's mask and of the masks of the same photo in other groups
+    (``item.others``); the third channel is not used.
+
+    Example:
+        >>> masks = read_masks(Item(Path("images/cat/1.jpg"), Path("gts/cat/1.png"), "cat", 0))  # doctest: +SKIP
     """
     own = read_mask(item)
     every = own
@@ -57,19 +72,31 @@ def make_example(
     objects: bool = False,
     keep_aspect: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Reads one image, and augments it as the recipe says.
+    """Reads an image and its mask, and augments both.
 
-    Flip and angle come with ``shot`` (order files record them); everything else is drawn from ``rng``.
+    The flip and the angle of rotation are part of ``shot``, because order files record them; all other random values
+    are drawn from ``rng``.
 
     Args:
-        item, shot, augment, rng: what is read, and how it is changed.
-        shape: height H and width W that it is resized to.
-        objects: give the mask of all objects as a second channel.
-        keep_aspect: bring random crops as near to the aspect of ``shape`` as ``augment.crop`` allows.
+        item: the image and its mask.
+        shot: flip, and angle of the rotation in degrees.
+        augment: settings of the augmentation.
+        shape: height H and width W to which the image is resized.
+        rng: source of all other random choices.
+        objects: whether the mask of all objects is returned as a second channel.
+        keep_aspect: whether random crops are brought as close to the aspect ratio of ``shape`` as ``augment.crop``
+            allows.
 
     Returns:
-        The image ``(3, H, W)`` and its mask ``(1, H, W)`` or ``(2, H, W)``, float32; the image in [0, 1], the mask in
-        {0, 1}.
+        The image ``(3, H, W)`` in [0, 1], and its mask ``(1, H, W)``, or ``(2, H, W)`` with ``objects``, in {0, 1};
+        both float32.
+
+    Raises:
+        ImageError: the image or a mask cannot be read.
+
+    Example:
+        >>> rng = KeyedRNG(0, "image")  # doctest: +SKIP
+        >>> image, mask = make_example(item, shot, Augment(), (256, 256), rng)  # doctest: +SKIP
     """
     image, mask = opened(item, augment, max(shape), read_masks if objects else read_mask)
     if augment.resize_first:
@@ -93,10 +120,26 @@ def make_example(
 def opened(
     item: Item, augment: Augment, size: int, read: Callable[[Item], Image.Image] = read_mask
 ) -> tuple[Image.Image, Image.Image]:
-    """Reads an image and its mask, the latter by ``read``; large ones are averaged down as :data:`SPARE` allows.
+    """Reads an image and its mask, and reduces large images by averaging, as far as :data:`SPARE` allows.
 
-    What is done to an image would cost more than the network's step at the size of today's photos. A border in pixels
-    means those of the photo, which then stays whole.
+    At the full size of today's photos, augmentation would take longer than the training step of the network. Images are
+    not reduced if ``augment.border`` is set, which counts pixels of the original image, or if the mask has another size
+    than the image.
+
+    Args:
+        item: the image and its mask.
+        augment: settings of the augmentation; a smaller ``crop`` allows less reduction.
+        size: longer side in pixels of the network's input.
+        read: reads the mask.
+
+    Returns:
+        The image and its mask.
+
+    Raises:
+        ImageError: the image or the mask cannot be read.
+
+    Example:
+        >>> image, mask = opened(item, Augment(crop=0.8), size=256)  # doctest: +SKIP
     """
     side = math.ceil(SPARE * size / augment.crop)
     if augment.border:
@@ -120,9 +163,11 @@ def _resized(image: Image.Image, mask: Image.Image, shape: tuple[int, int], mask
 
 
 def _cropped(image: Image.Image, mask: Image.Image, augment: Augment, rng: KeyedRNG, aspect: float | None):
-    """Crops at random, or around the center, or not at all where both options are off.
+    """Crops an image and its mask at random, or around the center; returns them unchanged if both options are off.
 
-    A random crop is made narrower, or lower, until it has the aspect or the least side that the recipe allows.
+    With an ``aspect`` (width / height), the width or the height of a random crop is reduced until the crop has this
+    aspect, but not below the smallest side that ``augment.crop`` allows. A crop that would cut off too much of the
+    object is discarded.
     """
     width, height = image.size
     if augment.crop < 1:
@@ -149,7 +194,7 @@ def _area(mask: Image.Image) -> int:
 
 
 def _enhanced(image: Image.Image, augment: Augment, rng: KeyedRNG) -> Image.Image:
-    """Changes brightness, contrast, color and sharpness, in the order of the GCoNet+ code."""
+    """Changes brightness, contrast, color and sharpness, in the order of the GCoNet+ code, and removes colors."""
     kinds = (
         (ImageEnhance.Brightness, augment.brightness),
         (ImageEnhance.Contrast, augment.contrast),
@@ -165,7 +210,7 @@ def _enhanced(image: Image.Image, augment: Augment, rng: KeyedRNG) -> Image.Imag
 
 
 def _peppered(truth: np.ndarray, share: float, rng: KeyedRNG) -> np.ndarray:
-    """Sets single pixels of the mask to 0 or 1 at random."""
+    """Sets a share of the pixels of the mask, at random positions, to 0 or 1 with equal probability."""
     truth = truth.copy()
     height, width = truth.shape
     for _ in range(int(share * truth.size)):

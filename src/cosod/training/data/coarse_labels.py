@@ -1,4 +1,4 @@
-"""Coarse labels: everyday names that cover several groups."""
+"""Coarse labels, which are everyday names that cover several groups, e.g. ``dog`` for all breeds of dogs."""
 
 import re
 import tomllib
@@ -7,11 +7,19 @@ from importlib import resources
 
 
 class CoarseLabels:
-    """The coarse labels (``dog``, ``car``, ...) that hold two or more of the groups.
+    """The coarse labels (``dog``, ``car``, ...) that cover two or more of the given groups.
+
+    Args:
+        groups: names of the groups; those of DUTS_class are the indices of ImageNet classes.
 
     Attributes:
-        members: label -> its groups.
-        of: group -> its label; a group of two labels (a water bottle is no cup) counts for the last.
+        members: the groups of each label.
+        of: the label of each group that has one; if two labels cover a group, the last one.
+
+    Example:
+        >>> labels = CoarseLabels(["281", "282", "407"])
+        >>> labels.members, labels.alike("281", "282")
+        ({'cat': ['281', '282']}, True)
     """
 
     def __init__(self, groups: Iterable[str]):
@@ -23,9 +31,10 @@ class CoarseLabels:
         self.of = {group: name for name, groups in self.members.items() for group in groups}
 
     def alike(self, one: str, other: str) -> bool:
-        """Whether the objects of two groups look alike.
+        """Returns whether two groups show the same kind of object.
 
-        They do if the groups have one coarse label, or differ in a number at the end alone: ``horse_01``, ``horse_02``.
+        This is so if they have the same coarse label, or if their names differ only in a number at the end, e.g.
+        ``horse_01`` and ``horse_02``.
         """
         label = self.of.get(one)
         return _plain(one) == _plain(other) or (label is not None and label == self.of.get(other))

@@ -1,9 +1,9 @@
-"""Adds distractors, images and objects of other groups, to a group's images.
+"""Adding distractors, i.e. images and objects of other groups, to the images of a group.
 
-Most photos of the training sets show one salient object, which a network can find without looking at the group.
-Here something of another group is added to an image, and the ground truth stays the object of the image's own group.
-In some groups it is added to every image, as in the distractor test: the shared object is then all that tells the
-group's object from others.
+Most photos of the training sets show one salient object, which a network can find without using the rest of the group.
+Here an image or an object of another group is added to an image, while the ground truth remains the object of the
+image's own group. In some groups a distractor is added to every image, as in the distractor test: the object of the
+group can then be told from the distractors only by the fact that all images share it.
 """
 
 import itertools
@@ -16,18 +16,18 @@ from torch.nn import functional as F
 from cosod.training.config.sections import Augment
 from cosod.training.data.keyed_rng import KeyedRNG
 
-#: Shares of the images with distractors that become a square of two and a square of four images; into the rest,
-#: objects are pasted.
+#: Shares of the images with distractors that become one half, and one quarter, of a composed image. Objects are pasted
+#: into the remaining images.
 BESIDE, SQUARE = 0.45, 0.25
-#: Share of the squares of two whose images are stacked vertically.
+#: Share of the images composed of two halves in which these are stacked vertically.
 STACKED = 0.3
-#: Range of the side of a pasted image, relative to the image's.
+#: Range of the sides of a pasted distractor, relative to those of the image.
 PASTED = (0.35, 0.7)
-#: Largest share of the own object that a pasted one may cover.
+#: Maximum share of the image's own object that a pasted object may cover.
 COVERED = 0.33
-#: Number of random places that are tried for a pasted object.
+#: Number of random positions that are tried for a pasted object.
 TRIES = 6
-#: Range of the side of an image whose object is planted into another one, relative to the other's.
+#: Range of the sides of an image whose object is pasted into another image, relative to those of the other image.
 PLANTED = (0.4, 0.95)
 
 Example = tuple[Tensor, Tensor]
@@ -36,17 +36,18 @@ Example = tuple[Tensor, Tensor]
 def mix(own: list[Example], distractors: list[Example], augment: Augment, rng: KeyedRNG) -> list[Example]:
     """Adds distractors to the examples of one group.
 
-    Distractors are dealt out like cards, so that no two images of a group share one while there are enough of them.
+    Distractors are drawn without replacement until all are used, so that no two images of a group have the same
+    distractor if there are enough of them.
 
     Args:
         own: image ``(3, H, W)`` and mask of each example; the mask is ``(1, H, W)``, or ``(2, H, W)`` with the mask
             of all objects as its second channel.
-        distractors: examples of other groups, in the same form.
-        augment: how many images get a distractor, and how many are replaced by one.
+        distractors: examples of other groups, in the same form; at least one.
+        augment: shares of images to which distractors are added, and of images that are replaced by one.
         rng: source of all random choices.
 
     Returns:
-        As many examples as ``own`` has, of the same shapes.
+        The same number of examples as ``own``, of the same shapes.
 
     Example:
         >>> gray, white = torch.full((3, 8, 8), 0.5), torch.ones(3, 8, 8)
@@ -69,7 +70,28 @@ def mix(own: list[Example], distractors: list[Example], augment: Augment, rng: K
 
 
 def add_distractors(image: Tensor, mask: Tensor, distractors: Iterator[Example], rng: KeyedRNG) -> Example:
-    """Adds one to three distractors to the image; the ground truth stays its own object."""
+    """Adds one to three distractors to an image in one of three random ways; the ground truth remains its own object.
+
+    The image becomes one half of a composed image (:func:`beside`) or one quarter (:func:`square`), or the objects of
+    distractors are pasted into it (:func:`paste`).
+
+    Args:
+        image: ``(3, H, W)`` in [0, 1].
+        mask: ``(1, H, W)`` or ``(2, H, W)`` in {0, 1}.
+        distractors: endless iterator of examples of other groups.
+        rng: source of all random choices.
+
+    Returns:
+        The new image and mask, of the same shapes.
+
+    Example:
+        >>> other = (torch.ones(3, 8, 8), torch.ones(1, 8, 8))
+        >>> image, mask = add_distractors(
+        ...     torch.zeros(3, 8, 8), torch.ones(1, 8, 8), itertools.repeat(other), KeyedRNG(0)
+        ... )
+        >>> image.shape, mask.shape
+        (torch.Size([3, 8, 8]), torch.Size([1, 8, 8]))
+    """
     kind = rng.share()
     if kind < BESIDE:
         distractor, objects = next(distractors)
@@ -86,14 +108,35 @@ def add_distractors(image: Tensor, mask: Tensor, distractors: Iterator[Example],
 
 
 def as_distractor(mask: Tensor) -> Tensor:
-    """Returns the mask of another group's image: none of it is shared, and its objects remain in the second channel."""
+    """Returns the mask of an image that serves as a distractor: the first channel is 0, a second one is unchanged.
+
+    Args:
+        mask: ``(1, H, W)``, or ``(2, H, W)`` with the mask of all objects as its second channel.
+
+    Example:
+        >>> as_distractor(torch.ones(2, 8, 8)).sum(dim=(1, 2)).tolist()
+        [0.0, 64.0]
+    """
     mask = mask.clone()
     mask[0] = 0
     return mask
 
 
 def square(image: Tensor, mask: Tensor, distractors: list[Example], place: int) -> Example:
-    """Concatenates four images in the shape of one, the own one in cell ``place``, counted by rows."""
+    """Composes four images to one image of the same shape, in two rows of two.
+
+    Args:
+        image: the own image, ``(3, H, W)``.
+        mask: the mask of the own image, ``(1, H, W)`` or ``(2, H, W)``.
+        distractors: three examples of other groups.
+        place: position of the own image, from 0 (top left) to 3 (bottom right).
+
+    Example:
+        >>> other = (torch.zeros(3, 8, 8), torch.ones(1, 8, 8))
+        >>> image, mask = square(torch.ones(3, 8, 8), torch.ones(1, 8, 8), [other] * 3, place=0)
+        >>> int(mask.sum()), bool((mask[0, :4, :4] == 1).all())
+        (16, True)
+    """
     rows, columns = ((side // 2, side - side // 2) for side in image.shape[-2:])
     cells = [(rows[number // 2], columns[number % 2]) for number in range(4)]
     examples = [(distractor, as_distractor(objects)) for distractor, objects in distractors]
@@ -104,18 +147,25 @@ def square(image: Tensor, mask: Tensor, distractors: list[Example], place: int) 
 
 
 def _concatenated(cells: list[Tensor]) -> Tensor:
-    """Concatenates four cells, given by rows."""
+    """Concatenates four cells, given row by row."""
     return torch.cat([torch.cat(cells[:2], 2), torch.cat(cells[2:], 2)], 1)
 
 
 def beside(image: Tensor, mask: Tensor, distractor: Tensor, left: bool, objects: Tensor | None = None) -> Example:
-    """Concatenates two images side by side in the shape of one.
+    """Concatenates two images side by side, resized to half of their width, to one image of the same shape.
 
     Args:
-        image, mask: the own example.
-        distractor: image of another group.
+        image: the own image, ``(3, H, W)``.
+        mask: the mask of the own image, ``(1, H, W)`` or ``(2, H, W)``.
+        distractor: image of another group, ``(3, H, W)``.
         left: whether the own image is on the left.
-        objects: mask of the distractor; without it the distractor's side of the mask is empty.
+        objects: mask of the distractor, whose second channel is copied; if omitted, all channels of the mask are 0 on
+            the side of the distractor.
+
+    Example:
+        >>> image, mask = beside(torch.ones(3, 8, 8), torch.ones(1, 8, 8), torch.zeros(3, 8, 8), left=True)
+        >>> mask[0, 0].tolist()
+        [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     """
     height, width = image.shape[-2:]
     half = width // 2
@@ -130,9 +180,23 @@ def beside(image: Tensor, mask: Tensor, distractor: Tensor, left: bool, objects:
 
 
 def planted(image: Tensor, mask: Tensor, source: Tensor, of_source: Tensor, rng: KeyedRNG) -> Example:
-    """Pastes the source's object into an image of something else; it alone is the shared object then.
+    """Pastes the object of a source image into another image, of which it then is the shared object.
 
-    The masks have two channels: the shared object, and all objects.
+    Args:
+        image: image that the object is pasted into, ``(3, H, W)``.
+        mask: its mask, ``(2, H, W)``: the shared object, and all objects.
+        source: image with the object to paste, ``(3, H, W)``.
+        of_source: mask of the source, whose first channel is the object.
+        rng: source of the size and the position.
+
+    Returns:
+        The new image, and its mask, whose first channel is the pasted object only.
+
+    Example:
+        >>> black, white = torch.zeros(3, 8, 8), torch.ones(3, 8, 8)
+        >>> image, mask = planted(black, torch.zeros(2, 8, 8), white, torch.ones(2, 8, 8), KeyedRNG(0))
+        >>> bool(torch.equal(image[0], mask[0]))
+        True
     """
     height, width = image.shape[-2:]
     h, w = _scaled(image, rng.between(*PLANTED))
@@ -147,22 +211,29 @@ def planted(image: Tensor, mask: Tensor, source: Tensor, of_source: Tensor, rng:
 
 
 def paste(image: Tensor, mask: Tensor, distractor: Tensor, objects: Tensor, rng: KeyedRNG) -> Example:
-    """Pastes the distractor's object where most of the own one stays visible.
+    """Pastes the object of a distractor into an image, at a position where it covers at most a third of the own object.
 
     Args:
-        image, mask: the own example.
-        distractor: image of another group.
-        objects: mask of the distractor.
-        rng: source of its size and place.
+        image: the own image, ``(3, H, W)``.
+        mask: the mask of the own image, ``(1, H, W)`` or ``(2, H, W)``.
+        distractor: image of another group, ``(3, H, W)``.
+        objects: mask of the distractor, whose first channel is its object.
+        rng: source of the size and the position.
 
     Returns:
-        The new image and mask; the given ones if none of the places that are tried leaves the own object visible.
+        The new image and mask; or the given ones if none of :data:`TRIES` random positions is suitable.
+
+    Example:
+        >>> other, objects = torch.ones(3, 8, 8), torch.ones(1, 8, 8)
+        >>> image, mask = paste(torch.zeros(3, 8, 8), torch.zeros(1, 8, 8), other, objects, KeyedRNG(0))
+        >>> bool(image.any()), int(mask.sum())
+        (True, 0)
     """
     height, width = image.shape[-2:]
     h, w = _scaled(image, rng.between(*PASTED))
     small, part = _resize(distractor, (h, w)), _resize(objects[:1], (h, w))
     for _ in range(TRIES):
-        # Up to a quarter of it may lie outside.
+        # Up to a quarter of each side may lie outside the image.
         y, x = (rng.below(side - s // 2) - s // 4 for side, s in ((height, h), (width, w)))
         y0, x0, y1, x1 = max(y, 0), max(x, 0), min(y + h, height), min(x + w, width)
         cover = part[:, y0 - y : y1 - y, x0 - x : x1 - x]
@@ -178,7 +249,7 @@ def paste(image: Tensor, mask: Tensor, distractor: Tensor, objects: Tensor, rng:
 
 
 def _scaled(image: Tensor, share: float) -> tuple[int, int]:
-    """Returns height and width of a share of the sides of an image."""
+    """Returns the height and width of an image, multiplied by ``share``."""
     height, width = (max(1, int(side * share)) for side in image.shape[-2:])
     return height, width
 

@@ -1,6 +1,7 @@
-"""The distractor test: every image of a set beside an image of another group, and only the own object counts.
+"""The distractor test: a set whose images are each concatenated with an image of another group, the distractor.
 
-A network that takes whatever is salient finds both objects; one that looks at the group finds its own.
+The ground truth is only the object of the image's own group. A network that segments all salient objects finds the
+object of the distractor, too; a network that uses the group finds only the object that its images share.
 """
 
 import json
@@ -20,13 +21,21 @@ from cosod.io.write_guard import InputFiles
 from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.training_set import Pairs, read_groups
 
-#: Written first, and says what the folder was made of; a folder without it is not written to.
+#: File with the origin of the images, written first; a folder that contains other files, but not this one, is refused.
 RECORD = "distractors.json"
 
 
 @dataclass(frozen=True)
 class ConcatenatedPair:
-    """One image of the test: group and stem, the distractor beside it, and on which side it is itself."""
+    """One image of the test, which is composed of an image of a group and a distractor.
+
+    Attributes:
+        group: name of the group.
+        image: file of the group's own image.
+        mask: file of its mask.
+        distractor: file of an image of another group.
+        left: whether the own image is on the left.
+    """
 
     group: str
     image: Path
@@ -35,12 +44,16 @@ class ConcatenatedPair:
     left: bool
 
     def name(self) -> str:
-        """Returns the name of the files that are written."""
+        """Returns the name of the files of the composed image and of its mask."""
         return f"{self.image.stem}.png"
 
 
 def plan_distractors(groups: dict[str, Pairs], seed: int) -> list[ConcatenatedPair]:
-    """Chooses a distractor and a side for every image; each choice depends on seed, group and file name.
+    """Chooses a distractor and a side for every image; each choice depends only on the seed, groups and file names.
+
+    Args:
+        groups: pairs of image and mask for each group; at least two groups.
+        seed: seed of the choices.
 
     Example:
         >>> groups = {"cat": [(Path("cat/1.jpg"), Path("cat/1.png"))], "dog": [(Path("dog/1.jpg"), Path("dog/1.png"))]}
@@ -59,21 +72,22 @@ def plan_distractors(groups: dict[str, Pairs], seed: int) -> list[ConcatenatedPa
 
 
 def make_distractors(where: str, output: Path, seed: int) -> Iterator[ConcatenatedPair]:
-    """Writes the test of a set to ``output``: ``images/<group>/<stem>.png`` and ``gts/<group>/<stem>.png``.
+    """Writes the distractor test of a set: ``images/<group>/<stem>.png`` and ``gts/<group>/<stem>.png``.
 
-    Both images are brought to the own one's size, concatenated, and the whole is resized back to that size. Files are
-    written completely; existing ones are kept, so that a stopped run can be resumed.
+    The distractor is resized to the size of the own image, both are concatenated, and the result is resized to this
+    size again. Each file is written atomically, and existing files are kept, so that a stopped run can be resumed.
 
     Args:
         where: a set of groups, see :func:`cosod.training.data.training_set.read_groups`.
-        output: a new or empty folder, or one that this was begun in.
+        output: folder to write to: new, empty, or of an earlier run with the same set and seed.
         seed: seed of the choice of each distractor and of its side.
 
     Yields:
-        Each image when it is there.
+        Each image of the test, after it was written.
 
     Raises:
-        InputError: the set cannot be used, or the folder contains something else.
+        InputError: the set cannot be used, or the folder contains other files.
+        ImageError: an image cannot be read.
         OutputError: a file cannot be written.
 
     Example:
@@ -94,7 +108,7 @@ def make_distractors(where: str, output: Path, seed: int) -> Iterator[Concatenat
 
 
 def written_files(pair: ConcatenatedPair, output: Path) -> tuple[Path, Path]:
-    """Returns the files that the mask and the image are written to.
+    """Returns the files to which the mask and the composed image are written, in this order.
 
     Example:
         >>> pair = ConcatenatedPair("cat", Path("1.jpg"), Path("1.png"), Path("dog.jpg"), left=True)
@@ -105,7 +119,13 @@ def written_files(pair: ConcatenatedPair, output: Path) -> tuple[Path, Path]:
 
 
 def write_pair(pair: ConcatenatedPair, output: Path) -> None:
-    """Write one image and its truth, the image last: where it is, both are.
+    """Writes one image of the test and its mask; does nothing if both files exist.
+
+    The image is written after the mask, so that every image has a mask.
+
+    Raises:
+        ImageError: an image cannot be read.
+        OutputError: a file cannot be written.
 
     Example:
         >>> write_pair(pair, Path("distractors"))  # doctest: +SKIP
@@ -123,7 +143,7 @@ def write_pair(pair: ConcatenatedPair, output: Path) -> None:
 
 
 def _side_by_side(own: Image.Image, other: Image.Image, left: bool) -> Image.Image:
-    """Concatenates two pictures of one size in the size of one."""
+    """Concatenates two pictures of the same size horizontally, and resizes the result to this size."""
     first, second = (own, other) if left else (other, own)
     both = np.concatenate([np.asarray(first), np.asarray(second)], axis=1)
     return Image.fromarray(both).resize(own.size, Image.Resampling.BILINEAR)
@@ -135,7 +155,7 @@ def _save(picture: Image.Image, path: Path) -> None:
 
 
 def _claim(output: Path, name: str, seed: int, plan: list[ConcatenatedPair]) -> None:
-    """Make sure that the folder is this test's: new, empty, or begun with the same set and seed."""
+    """Raises InputError unless the folder is new, empty, or of the same set and seed; then writes its record."""
     record = {"set": name, "seed": seed, "images": [_row(pair) for pair in plan]}
     path = output / RECORD
     if path.exists():

@@ -1,4 +1,4 @@
-"""Sampling of groups: which images are in which step, decided by the seed alone, epoch by epoch."""
+"""Sampling of the groups and images of each step, which depends only on the seed and the epoch."""
 
 import bisect
 import itertools
@@ -10,12 +10,18 @@ from cosod.training.data.coarse_labels import CoarseLabels
 from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.training_set import TrainingSet
 
-#: Groups that are drawn by shares to find one that may meet those there are.
+#: Number of groups that are drawn by shares in order to find one that may be in a batch with the groups drawn before.
 TRIES = 20
 
 
 class Shot(NamedTuple):
-    """One image of a step: its index in the set, and the part of its augmentation that order files record."""
+    """One image of a step, with the part of its augmentation that order files record.
+
+    Attributes:
+        item: index of the image in the items of the training set.
+        flip: whether the image is flipped horizontally.
+        angle: angle of the rotation in degrees, counterclockwise.
+    """
 
     item: int
     flip: bool
@@ -23,29 +29,36 @@ class Shot(NamedTuple):
 
 
 class Meeting(NamedTuple):
-    """Groups that meet in a batch, two of them or more: their names, and n images of the first, n of the second, ..."""
+    """The groups of a batch.
+
+    Attributes:
+        groups: names of the groups.
+        shots: the images of all groups, n of each, group after group.
+    """
 
     groups: tuple[str, ...]
     shots: tuple[Shot, ...]
 
     def parts(self) -> list[tuple[Shot, ...]]:
-        """Returns the images of each group."""
+        """Returns the images of each group, in the order of ``groups``."""
         n = len(self.shots) // len(self.groups)
         return [self.shots[i : i + n] for i in range(0, len(self.shots), n)]
 
 
 class Sampler:
-    """The meetings of every epoch for one training set.
+    """Sampler of the batches (meetings of groups) of every epoch for one training set.
 
-    Each group is the first of one meeting an epoch; n is the least of ``sampling.images`` and the groups' sizes,
-    unless smaller groups are filled up. All choices have a key of their own, so that an epoch can be planned by
-    any process without the epochs before it.
+    In an epoch, each group is the first group of one meeting, unless groups are drawn by ``sampling.shares``. The
+    number n of images per group is the minimum of ``sampling.images`` and the sizes of the groups, unless smaller
+    groups are filled up. Each random choice has its own key, so that any process can plan an epoch independently of the
+    epochs before.
 
     Args:
-        data: the set.
-        sampling, augment: sampling and augment of the recipe.
+        data: the training set.
+        sampling: section ``sampling`` of the recipe.
+        augment: section ``augment`` of the recipe, of which flips and rotations are used.
         seed: seed of the recipe.
-        key: what tells this set's choices from another set's.
+        key: number of the training set, by which the random choices of several sets differ.
     """
 
     def __init__(self, data: TrainingSet, sampling: GroupSampling, augment: Augment, seed: int, key: int = 0):
@@ -56,21 +69,22 @@ class Sampler:
 
     @property
     def length(self) -> int:
-        """Meetings in an epoch."""
+        """Number of meetings in an epoch."""
         return self.sampling.meetings if self.sampling.shares else len(self.names)
 
     def _drawn(self, rng: KeyedRNG) -> str:
-        """Draws a group of a source by the shares."""
+        """Draws a source (training set) with probabilities proportional to the shares, then one of its groups."""
         shares = self.sampling.shares[: len(self.data.sources)]
         number = bisect.bisect_right(list(itertools.accumulate(shares)), rng.share() * sum(shares))
         return rng.pick(self.data.sources[min(number, len(shares) - 1)])
 
     def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Meeting]:
-        """Plans the meetings of an epoch, in order.
+        """Plans the meetings of an epoch, in their order.
 
         Args:
-            epoch: from 0.
-            nearest: for ``partner = "hardest"``: group -> the other group whose consensus is nearest.
+            epoch: number of the epoch, from 0.
+            nearest: hardest partner of each group (:func:`cosod.training.hard_partners.nearest_groups`), for
+                ``partner = "hardest"``.
         """
         order = self.names
         if self.sampling.shares:
@@ -81,14 +95,18 @@ class Sampler:
         return [self._meeting(epoch, group, nearest or {}, place) for place, group in enumerate(order)]
 
     def partners(self, *groups: str) -> list[str]:
-        """Returns the groups that may meet all of ``groups``: none of the same coarse label, if there is a choice."""
+        """Returns the groups that may be in a batch with ``groups``.
+
+        These are the groups that show another kind of object
+        (:meth:`cosod.training.data.coarse_labels.CoarseLabels.alike`), or all other groups if there is no such group.
+        """
         others = [name for name in self.names if name not in groups]
         return [name for name in others if not any(self.coarse_labels.alike(name, group) for group in groups)] or others
 
     def _meeting(self, epoch: int, group: str, nearest: Mapping[str, str], place: int) -> Meeting:
         kind = self.sampling.partner
         groups = [group]
-        # A group that is drawn by shares may come several times in an epoch.
+        # If groups are drawn by shares, a group may be drawn several times in an epoch.
         key = (group, epoch, place) if self.sampling.shares else (group, epoch)
         if self.sampling.shares:
             rng = KeyedRNG(*self._key, "partner", *key)
@@ -100,7 +118,7 @@ class Sampler:
             groups.append(nearest[group])
         else:
             rng = KeyedRNG(*self._key, "partner", group, "always" if kind == "fixed" else epoch)
-            # All groups of a set that has fewer than wanted.
+            # If the set has fewer groups than wanted, all of them are taken.
             while len(groups) < self.sampling.groups and (others := self.partners(*groups)):
                 groups.append(rng.pick(others))
         rng = KeyedRNG(*self._key, "images", *key)
@@ -110,12 +128,12 @@ class Sampler:
             n = min(n, *(sum(map(len, pool)) for pool in pools))
         chosen = [_evenly(rng, pool, n) for pool in pools]
         parts = [[self._shot(rng, item) for item in items] for items in chosen]
-        # Whole shots are repeated: order files tell the images of a step apart by their path.
+        # Shots are repeated with their flip and angle: order files identify the images of a step by their paths.
         shots = (part[i % len(part)] for part in parts for i in range(n))
         return Meeting(tuple(groups), tuple(shots))
 
     def _pool(self, rng: KeyedRNG, group: str) -> list[Sequence[int]]:
-        """Returns the images to draw from, class by class: the group's, or those of all classes of its coarse label."""
+        """Returns the images to draw from, by classes: those of the group, or of all classes of its coarse label."""
         labels = self.coarse_labels
         coarse = rng.chance(self.sampling.coarse_labels) and group in labels.of
         classes = labels.members[labels.of[group]] if coarse else [group]
@@ -129,10 +147,15 @@ class Sampler:
 
 
 def zip_plans(plans: Sequence[list[Meeting]], pairs: int) -> list[tuple[Meeting, ...]]:
-    """Combines the plans of several sets into one whose entries have a meeting of every set.
+    """Combines the plans of several training sets to one plan, whose entries have one meeting of every set.
 
-    A shorter plan begins again, and so does the whole where its length is no multiple of ``pairs``, the number
-    that a step takes.
+    Shorter plans are repeated up to the length of the longest one. The combined plan is extended, by repeating its
+    beginning, to a multiple of ``pairs``, the number of entries in a step.
+
+    Example:
+        >>> one, two = Meeting(("cat",), ()), Meeting(("dog",), ())
+        >>> len(zip_plans([[one, two, one], [two]], pairs=2))
+        4
     """
     longest = max(map(len, plans))
     length = -(-longest // pairs) * pairs
@@ -140,7 +163,7 @@ def zip_plans(plans: Sequence[list[Meeting]], pairs: int) -> list[tuple[Meeting,
 
 
 def _evenly(rng: KeyedRNG, pool: list[Sequence[int]], n: int) -> list[int]:
-    """Draws n items, or all if there are fewer, the classes of the pool as evenly as their sizes allow."""
+    """Draws n items, or all if there are fewer, as evenly from the classes of the pool as their sizes allow."""
     n = min(n, sum(map(len, pool)))
     orders = rng.shuffled([rng.shuffled(items) for items in pool])
     taken: list[int] = []
@@ -151,5 +174,5 @@ def _evenly(rng: KeyedRNG, pool: list[Sequence[int]], n: int) -> list[int]:
     return taken
 
 
-#: Something that gives the plan of an epoch: :meth:`Sampler.plan`, or order files that are replayed.
+#: Function that returns the plan of an epoch: :meth:`Sampler.plan`, or that of order files which are replayed.
 Plan = Callable[[int, Mapping[str, str] | None], list[Meeting]]

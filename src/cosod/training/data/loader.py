@@ -1,4 +1,4 @@
-"""From plans to tensors: batches made in worker processes, the same whatever their number."""
+"""Batches of tensors, prepared in worker processes; they do not depend on the number of processes."""
 
 import itertools
 import multiprocessing
@@ -25,16 +25,17 @@ from cosod.training.data.training_set import Item, TrainingSet, in_common
 
 
 class Batch(NamedTuple):
-    """G groups of n images, ready for the network.
+    """Batch of G groups of n images, which is the input of the network and of the loss.
 
     Attributes:
-        images: ``(G n, 3, H, W)``, normalized.
-        masks: ``(G n, 1, H, W)`` in {0, 1}.
-        classes: ``(G n,)`` int64, label of each image's group.
-        shared: ``(G n, labels)`` in {0, 1}: the labels of :func:`cosod.training.data.training_set.in_common`.
-        sizes: sizes of the groups, ``n`` each unless the recipe cuts some into smaller ones.
-        objects: masks of all objects, shared or not, ``(G n, 1, H, W)``, where the loss takes them.
-        lost: a sentence for each image that could not be read; another one of its group stands in.
+        images: ``(G n, 3, H, W)`` float32, normalized.
+        masks: ``(G n, 1, H, W)`` float32 in {0, 1}.
+        classes: label of each image's group, ``(G n,)`` int64.
+        shared: labels that each image shares with its group, ``(G n, labels)`` float32 in {0, 1}; see
+            :func:`cosod.training.data.training_set.in_common`.
+        sizes: number of images of each group: ``n``, unless the recipe splits groups into smaller ones.
+        objects: masks of all objects, shared or not, ``(G n, 1, H, W)``; None if the loss does not use them.
+        lost: error message of each image that could not be read and was replaced by another image of its group.
     """
 
     images: Tensor
@@ -47,25 +48,28 @@ class Batch(NamedTuple):
 
     @property
     def groups(self) -> int:
-        """G, where no group is cut."""
+        """Number of groups: G, or more if some are split into smaller ones."""
         return len(self.sizes)
 
     def to(self, device: torch.device) -> "Batch":
-        """Moves the batch to a device."""
+        """Returns a copy of the batch with all tensors on a device."""
         moved = {k: v.to(device, non_blocking=True) for k, v in self._asdict().items() if isinstance(v, Tensor)}
         return self._replace(**moved)
 
 
 class Batches(Dataset):
-    """The batches of an epoch: entry i has one for each training set.
+    """Dataset of the batches of an epoch; each entry is a tuple with one batch for each training set.
+
+    If a batch cannot be made, the entry is the error (a :class:`cosod.errors.CosodError`), which :func:`iterate`
+    raises.
 
     Args:
         sets: the training sets.
-        plan: the epoch's meetings, a tuple with one of each set an entry
+        plan: plan of the epoch, with one meeting of each training set per entry
             (:func:`cosod.training.data.group_sampler.zip_plans`).
-        recipe: for size, augmentation and seed.
-        epoch: part of the key of all random choices.
-        norm: mean and standard deviation of the network's input.
+        recipe: recipe of the training, of which size, sampling, augmentation, loss and seed are used.
+        epoch: number of the epoch, which is part of the key of all random choices.
+        norm: mean and standard deviation of each channel of the network's input.
     """
 
     def __init__(
@@ -76,15 +80,16 @@ class Batches(Dataset):
         epoch: int,
         norm: tuple[tuple[float, float, float], tuple[float, float, float]],
     ):
-        # Every worker gets a copy, so only what the epoch needs; a distractor may be any image.
+        # Every worker gets a copy of the sets, which therefore contain only the images that the epoch uses, unless any
+        # image can be a distractor.
         used = [{shot.item for meeting in each for shot in meeting.shots} for each in zip(*plan, strict=True)]
-        # More than there are groups where some are left out (see cosod.training.data.training_set.mixed).
+        # There are more labels than groups if some groups are left out (cosod.training.data.training_set.mixed).
         self._labels = 1 + max(item.label for data in sets for _, item in _numbered(data))
         whole = recipe.augment.distractor_images or recipe.augment.made
         self.sets = sets if whole else [s.part(i) for s, i in zip(sets, used, strict=True)]
         self.plan, self.recipe, self.epoch = plan, recipe, epoch
         self._coarse_labels = CoarseLabels(name for data in sets for name in data.groups)
-        # Images of no group can be anybody's distractors.
+        # Images that belong to no group can be distractors of every group.
         self._loose = [[i for i, item in _numbered(data) if item.group not in data.groups] for data in self.sets]
         self._objects = REGISTRY[recipe.loss].all_objects
         self._mean, self._std = (torch.tensor(v).view(1, 3, 1, 1) for v in norm)
@@ -96,7 +101,7 @@ class Batches(Dataset):
         try:
             return tuple(self._batch(index, number) for number in range(len(self.sets)))
         except CosodError as error:
-            return error  # raised in a worker it would arrive with a traceback for its message
+            return error  # if raised in a worker, its message would include a traceback
 
     def _batch(self, index: int, number: int) -> Batch:
         recipe, data, meeting = self.recipe, self.sets[number], self.plan[index][number]
@@ -114,7 +119,8 @@ class Batches(Dataset):
                 groups.append(self._made(len(part), data, (*key, "made", number_of_group), shape, lost))
                 sizes.append([len(part)])
                 continue
-            # Where other groups mark other things in the same photo, one photo does not say what is meant.
+            # Groups are not split if other groups have masks of other objects in a photo, since a single photo would
+            # not tell which object is meant.
             clear = not any(data.items[shot.item].others for shot in part)
             sizes.append(_cut(len(part), clear * recipe.sampling.cut, KeyedRNG(*key, "cut", number_of_group)))
             common = in_common([data.items[shot.item] for shot in part])
@@ -124,7 +130,8 @@ class Batches(Dataset):
             groups.append(self._examples(part, common, data, rngs, shape, lost))
         if recipe.augment.mixes:
             mixed = self._mixed(groups, meeting, number, key, shape)
-            # A made group has other objects in all of its images; in a small one nothing would say which is meant.
+            # No distractors are added to composed groups, whose images have other objects already, and to groups that
+            # were split, in which it would be ambiguous which object is meant.
             keep = [is_made or len(cut) > 1 for is_made, cut in zip(made, sizes, strict=True)]
             groups = [own if kept else new for own, new, kept in zip(groups, mixed, keep, strict=True)]
         images, masks = zip(*(example for group in groups for example in group), strict=True)
@@ -135,12 +142,12 @@ class Batches(Dataset):
         return Batch(pixels, truth[:, :1], classes, shared, tuple(itertools.chain(*sizes)), objects, tuple(lost))
 
     def _shape(self, meeting: Meeting, data: TrainingSet, rng: KeyedRNG) -> tuple[int, int]:
-        """Returns height and width of a batch: those that one of its images, drawn at random, is resized to."""
+        """Returns the height and width of a batch: those to which one of its images, drawn at random, is resized."""
         if not self.recipe.keep_aspect:
             return self.recipe.side, self.recipe.side
         try:
             return self.recipe.shape(*image_size(data.items[rng.pick(meeting.shots).item].image))
-        except ImageError:  # which is reported where the image is read
+        except ImageError:  # the error is reported when the image is read
             return self.recipe.side, self.recipe.side
 
     def _examples(
@@ -152,10 +159,12 @@ class Batches(Dataset):
         shape: tuple[int, int],
         lost: list[str],
     ) -> list[Example]:
-        """Reads one group's examples; one that cannot be read is replaced by the next, with a sentence in ``lost``.
+        """Reads the examples of one group.
+
+        An example that cannot be read is replaced by another of the group, and its error message is added to ``lost``.
 
         Raises:
-            ImageError: none of them can be read.
+            ImageError: none of the examples can be read.
         """
         made: list[Example | ImageError] = []
         for shot, names, rng in zip(shots, common, rngs, strict=True):
@@ -172,7 +181,7 @@ class Batches(Dataset):
         return [whole[place % len(whole)] if isinstance(e, ImageError) else e for place, e in enumerate(made)]
 
     def _made(self, n: int, data: TrainingSet, key: tuple, shape: tuple[int, int], lost: list[str]) -> list[Example]:
-        """Composes a group of one image's object, pasted into n - 1 other images."""
+        """Composes a group of n images: a source image, and n - 1 other images into which its object is pasted."""
         rng = KeyedRNG(*key)
         source = rng.below(len(data.items))
         others = [rng.below(len(data.items)) for _ in range(n - 1)]
@@ -186,7 +195,7 @@ class Batches(Dataset):
     def _mixed(
         self, groups: list[list[Example]], meeting: Meeting, number: int, key: tuple, shape: tuple[int, int]
     ) -> list[list[Example]]:
-        """Adds distractors to the examples of all groups: of other groups, or by default of the next one."""
+        """Adds distractors to the examples of all groups; by default these are the examples of the next group."""
         augment = self.recipe.augment
         places = range(1, 1 + len(groups))
         others = groups[1:] + groups[:1]
@@ -197,7 +206,7 @@ class Batches(Dataset):
         return [mix(own, other, augment, KeyedRNG(*key, f"mix {place}")) for own, other, place in parts]
 
     def _distractors(self, meeting: Meeting, number: int, key: tuple, shape: tuple[int, int]) -> list[Example]:
-        """Reads one image each of groups unlike those of the meeting, and one of no group."""
+        """Reads one image of each of several groups unlike those of the meeting, and an image without a group."""
         recipe, data, rng = self.recipe, self.sets[number], KeyedRNG(*key)
         names = [
             name for name in data.groups if not any(self._coarse_labels.alike(name, own) for own in meeting.groups)
@@ -217,7 +226,7 @@ def _numbered(data: TrainingSet) -> Iterable[tuple[int, Item]]:
 
 
 def _cut(n: int, share: float, rng: KeyedRNG) -> list[int]:
-    """Returns the sizes of the groups that n images are split into: one of n, or at random several."""
+    """Returns the sizes of the groups into which n images are split, with probability ``share``; otherwise only n."""
     if n < 4 or not rng.chance(share):
         return [n]
     first = rng.pick(((1, 1), (1, 2), (2,), (3,)))
@@ -225,9 +234,18 @@ def _cut(n: int, share: float, rng: KeyedRNG) -> list[int]:
 
 
 def usable_workers(wanted: int | None) -> int:
-    """Returns the number of worker processes: as wanted, but at most the cores; by default one core is left.
+    """Returns the number of worker processes that are started.
 
-    Warns where more are wanted: they would only get in each other's way.
+    Args:
+        wanted: number of workers; a warning is given if it exceeds the number of available cores, to which it is then
+            limited. By default one core is left free, and at most 8 workers are started.
+
+    Returns:
+        At least 0, which means that batches are prepared in the main process.
+
+    Example:
+        >>> usable_workers(0)
+        0
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if wanted is None:
@@ -238,8 +256,19 @@ def usable_workers(wanted: int | None) -> int:
 
 
 def iterate(batches: Batches, indices: Sequence[int], workers: int, pin: bool) -> Iterator[tuple[Batch, ...]]:
-    """Yields the entries of ``batches`` at ``indices``, in order, prepared by ``workers`` processes or, if 0, by this
-    one.
+    """Yields entries of ``batches`` in the given order.
+
+    Args:
+        batches: the batches of an epoch.
+        indices: indices of the entries.
+        workers: number of processes that prepare the batches; with 0, the main process does.
+        pin: whether the tensors are in pinned memory.
+
+    Raises:
+        CosodError: a batch could not be made.
+
+    Example:
+        >>> (batch,) = next(iterate(batches, range(len(batches)), workers=0, pin=False))  # doctest: +SKIP
     """
     made = map(batches.__getitem__, indices) if workers == 0 else _loader(batches, indices, workers, pin)
     for batch in made:
@@ -257,13 +286,13 @@ def _loader(batches: Batches, indices: Sequence[int], workers: int, pin: bool) -
         pin_memory=pin,
         worker_init_fn=_one_thread,
         multiprocessing_context=_context(),
-        # Its own, so that starting a loader draws nothing from PyTorch's generator.
+        # A generator of its own, so that no numbers are drawn from PyTorch's default generator.
         generator=torch.Generator().manual_seed(0),
     )
 
 
 def _context():
-    """Returns a context whose workers inherit no threads: with those of OpenCV or PyTorch a fork can hang."""
+    """Returns a context that does not fork this process: with threads of OpenCV or PyTorch, a fork can hang."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

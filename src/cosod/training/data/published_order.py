@@ -1,10 +1,10 @@
-"""Order files: what an epoch showed to the network, in the format in which GCoNet's authors published theirs.
+"""Order files, which record the images of each step of an epoch, in the format published by the authors of GCoNet.
 
-``group_<epoch>.txt`` has a line for each step, ``epoch:step:a,b:path,path,...,`` with the n images of group a, then
-those of group b; ``a,b,c,d`` where four groups meet. ``df_group_<epoch>.csv`` has a row for each of these images with
-its ``angle`` and ``flip``, found by ``img_path`` and ``item`` (= a); ``other_item`` is b, or ``b,c,d``. The published
-rows also have ``img_1`` to ``img_3``, sums over pixels by which the authors compared machines; they are not read, and
-written empty.
+``group_<epoch>.txt`` has a line for each step, ``epoch:step:a,b:path,path,...,``, with the numbers a and b of two
+groups (``a,b,c,d`` for four groups), the n images of group a, and those of group b. ``df_group_<epoch>.csv`` has a row
+for each of these images, with its ``angle`` and ``flip``, its path (``img_path``), the number a (``item``), and the
+numbers of the other groups (``other_item``: b, or ``b,c,d``). In the published files, the columns ``img_1`` to
+``img_3`` are sums over pixels, by which the authors compared machines; these columns are ignored, and written empty.
 """
 
 import csv
@@ -22,9 +22,21 @@ COLUMNS = ("img_3", "angle", "img_2", "flip", "img_1", "img_path", "item", "othe
 
 
 def write_order(folder: str | os.PathLike, epoch: int, plan: list[Meeting], data: TrainingSet) -> None:
-    """Write the two files of an epoch, each whole or not at all.
+    """Writes the two order files of an epoch, each atomically.
 
-    Paths are ``./data/images/<set>/<group>/<file>`` whatever the machine, as in the published files.
+    The paths of images are ``./data/images/<set>/<group>/<file>``, as in the published files, wherever the set is.
+
+    Args:
+        folder: folder of the order files.
+        epoch: number of the epoch, from 0.
+        plan: the meetings of the epoch.
+        data: the training set that the plan is made for.
+
+    Raises:
+        OutputError: a file cannot be written.
+
+    Example:
+        >>> write_order("run/order", 0, sampler.plan(0), data)  # doctest: +SKIP
     """
     numbers = {group: number for number, group in enumerate(data.groups)}
     lines = []
@@ -42,11 +54,11 @@ def write_order(folder: str | os.PathLike, epoch: int, plan: list[Meeting], data
 
 
 class Replay:
-    """Plans read back from order files, own or published ones.
+    """Plans of the epochs of a run, read from order files, including the published ones.
 
     Args:
-        folder: with ``group_<epoch>.txt`` and ``df_group_<epoch>.csv`` for each epoch of the run.
-        data: the set that they were made of. Files are found by group and stem, wherever the set lies.
+        folder: folder with ``group_<epoch>.txt`` and ``df_group_<epoch>.csv`` for each epoch of the run.
+        data: the training set that the order files were made for. Images are identified by their group and stem.
     """
 
     def __init__(self, folder: str | os.PathLike, data: TrainingSet):
@@ -54,10 +66,10 @@ class Replay:
         self._items = {(item.group, item.image.stem): i for i, item in enumerate(data.items)}
 
     def check(self, epochs: int) -> None:
-        """Make sure that there are files for so many epochs.
+        """Checks that order files exist for a number of epochs.
 
         Raises:
-            InputError: naming the first epoch without.
+            InputError: a file is missing; the message names the first one.
         """
         for epoch in range(epochs):
             for name in (f"group_{epoch}.txt", f"df_group_{epoch}.csv"):
@@ -69,9 +81,13 @@ class Replay:
     def plan(self, epoch: int, nearest: Mapping[str, str] | None = None) -> list[Meeting]:
         """Returns the meetings of an epoch, in the order of the file.
 
+        Args:
+            epoch: number of the epoch, from 0.
+            nearest: unused; part of the signature of :data:`cosod.training.data.group_sampler.Plan`.
+
         Raises:
-            InputError: the epoch's files are missing or damaged, name images that the set does not have (all of
-                them listed), or have not one step for each of its groups.
+            InputError: the files of the epoch are missing or damaged, contain images that the set does not have (the
+                message lists all of them), or do not have exactly one step for each group of the set.
         """
         steps = self.folder / f"group_{epoch}.txt"
         changes = self._changes(self.folder / f"df_group_{epoch}.csv")
@@ -106,7 +122,7 @@ class Replay:
         return Shot(-1 if item is None else item, *change)
 
     def _changes(self, path: Path) -> dict[tuple[str, str], tuple[bool, float]]:
-        """Returns flip and angle by (path, a)."""
+        """Reads the flip and the angle of each image, by its path and the number of the first group of its step."""
         try:
             rows = csv.DictReader(io.StringIO(self._read(path)))
             return {(r["img_path"], r["item"]): (r["flip"] == "1", float(r["angle"])) for r in rows}
@@ -123,7 +139,7 @@ class Replay:
 
 def _published_path(data: TrainingSet, item: int) -> str:
     entry = data.items[item]
-    # A comma ends a path in this format.
+    # Commas are separators in this format.
     return f"./data/images/{data.name}/{entry.group}/{entry.image.name}".replace(",", "%2C")
 
 

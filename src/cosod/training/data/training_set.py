@@ -1,4 +1,4 @@
-"""Training sets: groups of image and mask, checked as a whole before anything is trained."""
+"""Training sets, i.e. groups of images with masks, which are checked before the training begins."""
 
 import io
 import os
@@ -20,8 +20,8 @@ from cosod.io.wording import plural
 from cosod.training.config.sections import GroupSampling
 from cosod.training.data.keyed_rng import KeyedRNG
 
-#: Kinds of :class:`cosod.datasets.Problem` without which a set cannot be trained on. What else does not fit (counts
-#: of the catalogue, masks without an image) is a warning.
+#: Kinds of :class:`cosod.datasets.Problem` with which a set cannot be used for training. Other problems (numbers that
+#: differ from the catalogue, masks without an image) are warnings.
 FATAL = frozenset({"missing mask", "missing masks", "misnamed mask", "misnamed group", "duplicate", "unreadable"})
 
 
@@ -30,11 +30,11 @@ class Item:
     """One image with its mask.
 
     Attributes:
-        image: its file.
-        mask: its mask's file, on disk or in memory; or the annotations that one is drawn of, see :meth:`opened`.
-        group: the group that it was put into.
-        label: index of that group among all groups that are trained on.
-        labels: with annotations, all groups that the image could be in, each with its label.
+        image: file of the image.
+        mask: file of the mask, on disk or in memory; or annotations from which :meth:`opened` draws the mask.
+        group: name of the group that the item belongs to.
+        label: index of this group among all groups of all training sets.
+        labels: all groups that contain the image, with their labels; empty unless the mask is given by annotations.
         others: masks of the same photo in other groups.
     """
 
@@ -46,10 +46,13 @@ class Item:
     others: tuple[Path, ...] = ()
 
     def opened(self, groups: Iterable[str]) -> "Item":
-        """Returns the item with a mask that Pillow opens; annotations are drawn of ``groups``.
+        """Returns the item with a mask that Pillow can open: annotations are replaced by a drawn mask.
+
+        Args:
+            groups: names of the groups (categories) whose instances are drawn; not used if the mask is a file.
 
         Raises:
-            ImageError: the image is not of the size that its annotations are of.
+            ImageError: the image cannot be read, or has another size than its annotations state.
         """
         if not isinstance(self.mask, Picture):
             return self
@@ -62,13 +65,15 @@ class Item:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Groups to train on.
+    """Training set, i.e. groups of images with masks.
 
     Attributes:
         name: name of the set in messages.
-        items: all images, group after group.
-        groups: group -> indices into ``items``; at least two images each, groups in the order of their labels.
-        sources: sources of several sets that are drawn from by shares: the groups of each.
+        items: all images, group after group; with only some of the images (:meth:`part`), a dictionary by index.
+        groups: indices into ``items`` for each group, which has at least two images. Groups are in the order of their
+            labels.
+        sources: names of the groups of each of several merged sets (:func:`mixed`), from which groups are drawn by
+            shares; otherwise empty.
     """
 
     name: str
@@ -77,7 +82,7 @@ class TrainingSet:
     sources: tuple[tuple[str, ...], ...] = ()
 
     def part(self, indices: Iterable[int]) -> "TrainingSet":
-        """Returns the set with some of its items only, found by the same indices."""
+        """Returns the set with only some of its items, which keep their indices."""
         return replace(self, items={i: self.items[i] for i in indices})
 
 
@@ -86,10 +91,14 @@ Annotated = Sequence[tuple[Path, Picture]]
 
 
 def in_common(items: Sequence[Item]) -> list[Mapping[str, int]]:
-    """Returns, for each item of those that meet as one group, the groups that count in it, with their labels.
+    """Returns the shared groups of the items of one group in a batch, with their labels, for each item.
 
-    From folders that is the one that each is in. Annotated images count for all categories that every one of them
-    has (SSNM's co-categories).
+    For images with mask files, this is the group of the item. For annotated images, these are all categories of which
+    every image has an instance (the co-categories of SSNM).
+
+    Example:
+        >>> in_common([Item(Path("1.jpg"), Path("1.png"), "cat", 3)])
+        [{'cat': 3}]
     """
     if not all(isinstance(item.mask, Picture) for item in items):
         return [{item.group: item.label} for item in items]
@@ -100,15 +109,21 @@ def in_common(items: Sequence[Item]) -> list[Mapping[str, int]]:
 def read_set(
     where: str, sampling: GroupSampling, images: Path | None = None
 ) -> tuple[str, dict[str, Pairs | Annotated]]:
-    """Reads the set at a place: its name, and its groups of :func:`read_groups` or of a COCO file.
+    """Reads a training set from a folder or from a COCO file.
 
     Args:
         where: ``[NAME=]FOLDER`` or ``[NAME=]FILE.json``.
-        sampling: which annotations make a group.
-        images: folder of the images of a COCO file; by default it is looked for about the file.
+        sampling: section ``sampling`` of the recipe, which says which annotations of a COCO file form groups.
+        images: folder with the images of a COCO file; by default it is searched for near the file.
+
+    Returns:
+        The name of the set, and its groups as :func:`read_groups` or :func:`read_annotations` returns them.
 
     Raises:
-        InputError: as for the two.
+        InputError: the set cannot be used, see :func:`read_groups` and :func:`read_annotations`.
+
+    Example:
+        >>> name, groups = read_set("sets/CoCo-SEG", GroupSampling())  # doctest: +SKIP
     """
     name, _, path = where.rpartition("=") if not Path(where).exists() else ("", "", where)
     if not path.endswith(".json"):
@@ -117,13 +132,24 @@ def read_set(
 
 
 def read_annotations(path: Path, sampling: GroupSampling, images: Path | None = None) -> dict[str, Annotated]:
-    """Reads the groups of a COCO file of instances, by the ids of their categories (SSNM's training data).
+    """Reads the groups of a COCO file of instances, by category (the training data of SSNM).
 
-    An image is in the group of every category of which it has an instance larger than ``sampling.coco_area``;
-    categories of fewer than ``sampling.coco_images`` images are none.
+    An image belongs to the group of every category of which it has an instance of more than ``sampling.coco_area``
+    pixels that is not a crowd. Categories with fewer than ``sampling.coco_images`` images are left out.
+
+    Args:
+        path: the COCO file.
+        sampling: section ``sampling`` of the recipe.
+        images: folder with the images; by default it is searched for near the file.
+
+    Returns:
+        Pairs of image and annotations for each category.
 
     Raises:
-        InputError: not such a file, no images, or fewer than two groups.
+        InputError: the file is not a COCO file of instances, its images are not found, or fewer than two groups remain.
+
+    Example:
+        >>> groups = read_annotations(Path("coco/instances_train2017.json"), GroupSampling())  # doctest: +SKIP
     """
     found = read_instances(path)
     folder = images or find_images(path, found.pictures)
@@ -151,19 +177,25 @@ def read_annotations(path: Path, sampling: GroupSampling, images: Path | None = 
 
 
 def read_groups(where: str) -> tuple[str, dict[str, Pairs]]:
-    """Reads the set at a place: its name, and its groups of (image, mask), checked.
+    """Reads a set of groups from a folder, and checks it.
 
-    Groups of one image are left out with a warning, because they share nothing.
+    Groups of a single image are left out with a warning, because a single image shares no object with others.
 
     Args:
-        where: a folder that :func:`cosod.datasets.open` reads, or ``NAME=FOLDER`` for one set of several.
+        where: a folder that :func:`cosod.datasets.open` can read, or ``NAME=FOLDER``.
+
+    Returns:
+        The name of the set, and pairs of image and mask for each group.
 
     Raises:
-        InputError: not a set of groups; fewer than two groups; or problems with masks, all of them listed:
-            missing, misnamed, unreadable, of another size than their image.
+        InputError: the folder is not a set of groups, has fewer than two groups, or has masks that are missing,
+            misnamed, unreadable, or of another size than their image (the message lists all of them).
+
+    Example:
+        >>> name, groups = read_groups("sets/CoCo-SEG")  # doctest: +SKIP
     """
     name, _, folder = where.rpartition("=") if not Path(where).exists() else ("", "", where)
-    # A name of the user's own needs no entry in the catalogue, which knows the published sets.
+    # A name that the user has chosen need not be in the catalogue, which contains the published sets.
     found = open_set(folder, name if known(name) else None, warn=False)
     if set(found.groups) == {""}:
         raise InputError(f"{where} has no groups; put the images of each group into images/GROUP, masks into gts/GROUP")
@@ -187,10 +219,20 @@ def read_groups(where: str) -> tuple[str, dict[str, Pairs]]:
 
 
 def choose_held_out(groups: Iterable[str], names: Sequence[str], count: int, seed: int) -> list[str]:
-    """Chooses the groups to hold out: those named, else ``count`` by the seed.
+    """Chooses the groups that are held out of training.
+
+    Args:
+        groups: names of all groups.
+        names: names of the groups to hold out; if given, ``count`` is ignored.
+        count: number of groups to hold out at random.
+        seed: seed of the random choice.
 
     Raises:
-        InputError: a name that is no group, or too few groups left to train on.
+        InputError: a name is not the name of a group, or fewer than two groups remain for training.
+
+    Example:
+        >>> choose_held_out(["cat", "cow", "dog"], names=["cow"], count=0, seed=0)
+        ['cow']
     """
     groups = list(groups)
     if unknown := [name for name in names if name not in groups]:
@@ -204,7 +246,18 @@ def choose_held_out(groups: Iterable[str], names: Sequence[str], count: int, see
 def training_sets(
     sets: Sequence[tuple[str, dict[str, Pairs | Annotated]]], held_out: Sequence[str] = ()
 ) -> list[TrainingSet]:
-    """Returns training sets from :func:`read_set`, with labels that count on; ``held_out`` is of the first."""
+    """Creates training sets, whose groups are labeled consecutively over all sets.
+
+    Args:
+        sets: name and groups of each set, as :func:`read_set` returns them.
+        held_out: names of the groups of the first set that are left out.
+
+    Example:
+        >>> pairs = [(Path("1.jpg"), Path("1.png")), (Path("2.jpg"), Path("2.png"))]
+        >>> one, two = training_sets([("one", {"cat": pairs}), ("two", {"dog": pairs})])
+        >>> [item.label for item in (*one.items, *two.items)]
+        [0, 0, 1, 1]
+    """
     result = []
     start = 0
     masks_of: dict[str, list[Path]] = defaultdict(list)
@@ -240,12 +293,18 @@ def training_sets(
 
 
 def mixed(sets: Sequence[TrainingSet], ungrouped: Sequence[str] = ()) -> TrainingSet:
-    """Merges several sets into one, whose groups are named ``SET/GROUP``.
+    """Merges several training sets into one, whose groups are named ``SET/GROUP``.
 
     Args:
         sets: sets of :func:`training_sets`.
-        ungrouped: names of groups whose images share nothing: they are in ``items``, for what is made of single
-            images, but in no group.
+        ungrouped: names of groups whose images share no object. Their images are in ``items``, to be used for composed
+            groups and as distractors, but belong to no group.
+
+    Example:
+        >>> pairs = [(Path("1.jpg"), Path("1.png")), (Path("2.jpg"), Path("2.png"))]
+        >>> merged = mixed(training_sets([("one", {"cat": pairs}), ("two", {"dog": pairs})]))
+        >>> merged.groups
+        {'one/cat': (0, 1), 'two/dog': (2, 3)}
     """
     items: list[Item] = []
     groups: dict[str, tuple[int, ...]] = {}
@@ -260,7 +319,20 @@ def mixed(sets: Sequence[TrainingSet], ungrouped: Sequence[str] = ()) -> Trainin
 
 
 def drawn(groups: Mapping[str, Pairs | Annotated], most: int) -> dict[str, Pairs]:
-    """Groups with masks that Pillow opens, of the first ``most`` images each; annotations are drawn of the group."""
+    """Returns groups with masks that Pillow can open: annotations are replaced by masks of the group's category.
+
+    Args:
+        groups: groups of :func:`read_set`.
+        most: maximum number of images of a group; further ones are left out.
+
+    Returns:
+        Pairs of image and mask for each group, without images whose size differs from their annotations (with a
+        warning).
+
+    Example:
+        >>> drawn({"cat": [(Path("1.jpg"), Path("1.png")), (Path("2.jpg"), Path("2.png"))]}, most=1)["cat"][0][0].name
+        '1.jpg'
+    """
     found = {}
     for group, pairs in groups.items():
         found[group] = []
@@ -273,7 +345,7 @@ def drawn(groups: Mapping[str, Pairs | Annotated], most: int) -> dict[str, Pairs
 
 
 def _other_sizes(pairs: Pairs) -> list[str]:
-    """Returns a sentence for every mask that cannot be read or whose size is not its image's; reads headers only."""
+    """Returns a message for every mask that cannot be read or has another size than its image; reads headers only."""
 
     def check(pair: tuple[Path, Path]) -> str | None:
         image, mask = pair
@@ -292,5 +364,5 @@ def _other_sizes(pairs: Pairs) -> list[str]:
 
 
 def _natural(name: str) -> tuple:
-    """Returns a sorting key by which ``9`` comes before ``10``; groups named by numbers come first."""
+    """Returns a sorting key by which names that are numbers come first, in numerical order."""
     return (0, int(name), name) if name.isdecimal() else (1, 0, name)
