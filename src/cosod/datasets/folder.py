@@ -278,6 +278,6 @@ def _stem(name: str) -> str:
 def _key(name: str) -> str:
     """Returns a file name in lower case, without spaces, suffixes such as ``.jpg.png`` and endings such as ``_gt``."""
     stem = unicodedata.normalize("NFC", name).casefold()
-    while os.path.splitext(stem)[1] in IMAGE_SUFFIXES:  # noqa: PTH122 - a Path for each of 100,000 is slow
+    while os.path.splitext(stem)[1] in IMAGE_SUFFIXES:  # noqa: PTH122 - 100,000 Path objects are slow
         stem = os.path.splitext(stem)[0]  # noqa: PTH122
     return re.sub(r"(?<=.)[-_ ]*(gt|mask|groundtruth|ground_truth|label|binary)$", "", re.sub(r"\s+", "", stem))

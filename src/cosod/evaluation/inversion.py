@@ -31,7 +31,7 @@ def inverted(pred: np.ndarray, truth: np.ndarray) -> str | None:
         'inverted'
     """
     low, high = int(pred.min()), int(pred.max())
-    objects = cv2.compare(truth, 128, cv2.CMP_GE)  # type: ignore[call-overload] # the stubs know no scalars
+    objects = cv2.compare(truth, 128, cv2.CMP_GE)  # type: ignore[call-overload] # OpenCV's stubs do not know scalars
     inside = cv2.countNonZero(objects)
     if high - low < _RANGE or inside in (0, truth.size):
         return None

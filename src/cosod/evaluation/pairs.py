@@ -83,6 +83,10 @@ class Pairing:
 def key_of(group: str, stem: str) -> str:
     """Returns the name of an image in a report.
 
+    Args:
+        group: the name of the group, or :data:`FLAT`.
+        stem: the file name without its suffix.
+
     Example:
         >>> key_of("mug", "1"), key_of(FLAT, "1")
         ('mug/1', '1')
@@ -219,7 +223,7 @@ def _by_name(folder: Path, found: list[str], passed: frozenset[str] = TRUTH_FOLD
     for relative in found:
         *parents, name = relative.split("/")
         parents = [p for p in parents if p.lower() not in passed]
-        stem = os.path.splitext(name)[0]  # noqa: PTH122 - a Path per file costs at 100,000
+        stem = os.path.splitext(name)[0]  # noqa: PTH122 - 100,000 Path objects are slow
         # macOS stores a letter and its accent as two characters, other systems as one. NFC makes the names comparable.
         key = unicodedata.normalize("NFC", "/".join(parents) or FLAT), unicodedata.normalize("NFC", stem)
         path = os.path.join(folder, relative)  # noqa: PTH118

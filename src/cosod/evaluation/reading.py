@@ -73,7 +73,7 @@ def read_truth(path: str | os.PathLike) -> Levels:
         return Levels(levels, (*kinds, "empty"))
     if highest == 1:
         lossy = Path(path).suffix.lower() in (".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
-        if lossy and levels.min() == 0:  # faint traces of compression in an empty truth look the same
+        if lossy and levels.min() == 0:  # an empty truth with faint traces of compression looks the same
             return Levels(levels, (*kinds, "faint"))
         levels, kinds = levels * np.uint8(255), (*(k for k in kinds if k != "shallow"), "zero_one")
     if levels.min() == 255:

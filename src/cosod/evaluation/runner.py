@@ -80,10 +80,20 @@ def evaluate_protocols(
 ) -> list[Report]:
     """Scores a folder of maps like :func:`evaluate`, for several protocols at once.
 
-    Each file is read only once. The arguments and errors are those of :func:`evaluate`.
+    Each file is read only once.
+
+    Args:
+        pred: the folder of the maps.
+        gt: the folder of the masks.
+        protocols: the names of protocols in :data:`cosod.evaluation.protocols.PROTOCOLS`, or protocols.
+        workers, skip_empty, progress, method, set_name: see :func:`evaluate`.
 
     Returns:
         One report for each protocol, in the order of ``protocols`` without repetitions.
+
+    Raises:
+        InputError: see :func:`evaluate`.
+        ImageError: files cannot be read. The message lists the first ten of them.
 
     Example:
         >>> papers, coseg = evaluate_protocols("maps", "gts", ["papers", "coseg"])  # doctest: +SKIP

@@ -68,9 +68,9 @@ def classification_loss(scores: Tensor, classes: Tensor, smoothing: float = 0.0)
 def symmetric_triplet_loss(features: Tensor, margin: float = 0.1) -> Tensor:
     """Computes the group-based symmetric triplet loss (GST, GCoNet+ section 3.5).
 
-    Each of the two groups is divided into halves, A1 and A2, and B1 and B2. The loss is ``triplet(A1, A2, B1) +
-    triplet(B1, B2, A1)``, where the arguments are anchors, positives and negatives, the distance is Euclidean, and each
-    term is averaged over the triplets.
+    Each of the two groups is divided into halves, A1 and A2, and B1 and B2. The loss is
+    ``triplet(A1, A2, B1) + triplet(B1, B2, A1)``, where the arguments are anchors, positives and negatives, the
+    distance is Euclidean, and each term is averaged over the triplets.
 
     Args:
         features: the features of n images of one group, followed by those of n images of another, ``(2 n, C)``, where n

@@ -14,6 +14,10 @@ def iou_loss(maps: Tensor, masks: Tensor) -> Tensor:
     is summed over the N images, not averaged, and lies between 0 and N. An image whose map and mask are both empty
     contributes 0.
 
+    Args:
+        maps: the maps, ``(N, 1, H, W)`` in [0, 1].
+        masks: the masks, the same shape, in [0, 1].
+
     Example:
         >>> mask = torch.tensor([[1.0, 1.0], [0.0, 0.0]]).view(1, 1, 2, 2)
         >>> iou_loss(mask, mask).item(), iou_loss(1 - mask, mask).item()
@@ -30,6 +34,10 @@ def iou_loss(maps: Tensor, masks: Tensor) -> Tensor:
 def bce_loss(maps: Tensor, masks: Tensor) -> Tensor:
     """Computes the binary cross entropy, averaged over all pixels. A single pixel contributes at most 100.
 
+    Args:
+        maps: the maps, ``(N, 1, H, W)`` in [0, 1].
+        masks: the masks, the same shape, in [0, 1].
+
     Example:
         >>> mask = torch.tensor([[1.0, 1.0], [0.0, 0.0]]).view(1, 1, 2, 2)
         >>> round(bce_loss(torch.full_like(mask, 0.5), mask).item(), 4)
@@ -43,6 +51,10 @@ def bce_loss(maps: Tensor, masks: Tensor) -> Tensor:
 def mse_loss(maps: Tensor, masks: Tensor) -> Tensor:
     """Computes the mean squared error over all pixels, between 0 and 1.
 
+    Args:
+        maps: the maps, ``(N, 1, H, W)`` in [0, 1].
+        masks: the masks, the same shape, in [0, 1].
+
     Example:
         >>> mse_loss(torch.full((1, 1, 2, 2), 0.5), torch.ones(1, 1, 2, 2)).item()
         0.25
@@ -54,6 +66,9 @@ def binary_loss(maps: Tensor) -> Tensor:
     """Computes the mean of ``1 - p^2 - (1 - p)^2`` over all pixels, which pushes values to 0 or 1.
 
     This is the "reg" term of the GCoNet+ code. It is 0 if all values are 0 or 1, and at most 0.5.
+
+    Args:
+        maps: the maps, ``(N, 1, H, W)`` in [0, 1].
 
     Example:
         >>> binary_loss(torch.ones(1, 1, 2, 2)).item(), binary_loss(torch.full((1, 1, 2, 2), 0.5)).item()

@@ -89,6 +89,10 @@ def smooth_l1_loss(maps: Tensor, masks: Tensor) -> Tensor:
 
     For maps and masks in [0, 1], this is half of the squared difference.
 
+    Args:
+        maps: the maps, any shape, in [0, 1].
+        masks: the masks, the same shape, in [0, 1].
+
     Example:
         >>> smooth_l1_loss(torch.full((1, 1, 2, 2), 0.5), torch.ones(1, 1, 2, 2)).item()
         0.125

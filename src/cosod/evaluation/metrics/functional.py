@@ -60,6 +60,11 @@ def score(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> Scor
 def figures(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> dict[str, float]:
     """Computes the measures of one image, with the same keys as :attr:`cosod.evaluation.Report.all`.
 
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
+
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)
         >>> truth[8:24, 8:24] = 255
@@ -71,6 +76,11 @@ def figures(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> di
 
 def curves(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> dict[str, np.ndarray]:
     """Computes the curves of one image over K rising thresholds.
+
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
 
     Returns:
         The curves ``precision``, ``recall``, ``fpr`` and ``f``, float64, ``(K,)`` each, and ``e`` for ``papers`` and
@@ -89,6 +99,11 @@ def curves(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> dic
 def mae(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
     """Computes the mean absolute error, in [0, 1].
 
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
+
     Example:
         >>> truth = np.array([[0, 255], [0, 255]], np.uint8)
         >>> mae(truth, truth), mae(255 - truth, truth)
@@ -99,6 +114,11 @@ def mae(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
 
 def s_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
     """Computes the S-measure with alpha = 0.5 (Fan et al., ICCV 2017), at most 1.
+
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
 
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)
@@ -111,6 +131,11 @@ def s_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> 
 
 def f_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> np.ndarray:
     """Computes the F-measure at each threshold with beta^2 = 0.3 (Achanta et al., CVPR 2009), ``(K,)`` in [0, 1].
+
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
 
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)
@@ -126,6 +151,11 @@ def e_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> 
 
     The protocols ``papers`` and ``pysodmetrics`` have this measure.
 
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
+
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)
         >>> truth[8:24, 8:24] = 255
@@ -140,6 +170,11 @@ def weighted_f(pred: np.ndarray, truth: np.ndarray, protocol: str = "pysodmetric
 
     The protocols ``pysodmetrics`` and ``f3net`` have this measure.
 
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
+
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)
         >>> truth[8:24, 8:24] = 255
@@ -153,6 +188,11 @@ def precision_jaccard(pred: np.ndarray, truth: np.ndarray, protocol: str = "cose
     """Computes P (pixel accuracy) and J (intersection over union) of the co-segmentation papers, each in [0, 1].
 
     Two bool arrays of the same shape are compared as they are, without the protocol's resizing and threshold.
+
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
 
     Example:
         >>> truth = np.zeros((4, 4), bool)
@@ -169,11 +209,17 @@ def precision_jaccard(pred: np.ndarray, truth: np.ndarray, protocol: str = "cose
 
 
 def as_levels(image: np.ndarray, what: str) -> np.ndarray:
-    """Converts a bool, uint8 or float [0, 1] array to 8-bit levels.
+    """Converts an array to 8-bit levels.
+
+    Args:
+        image: ``(H, W)``, bool, uint8, or float in [0, 1].
+        what: a noun for the array in error messages, such as ``map``.
+
+    Returns:
+        uint8, ``(H, W)``.
 
     Raises:
-        InputError: the array has another shape or type, no pixels, NaN, or values outside [0, 1]; ``what`` is its name
-            in the message.
+        InputError: the array has another shape or type, no pixels, NaN, or values outside [0, 1].
 
     Example:
         >>> as_levels(np.array([[0.0, 1.0]]), "map").tolist()
@@ -188,6 +234,6 @@ def as_levels(image: np.ndarray, what: str) -> np.ndarray:
         return image.astype(np.uint8) * 255
     if not np.issubdtype(image.dtype, np.floating):
         raise InputError(f"the {what} is of type {image.dtype}; give bool, uint8, or float in [0, 1]")
-    if not (image.min() >= 0 and image.max() <= 1):  # false for NaN too
+    if not (image.min() >= 0 and image.max() <= 1):  # this comparison is false for NaN as well
         raise InputError(f"the {what} holds NaN or values outside [0, 1]; scale it first")
     return np.round(image * 255).astype(np.uint8)

@@ -88,7 +88,7 @@ def quadrants(pred: np.ndarray, mask: np.ndarray, row: int, column: int) -> np.n
     parts = np.empty((4, 256, 2))
     places = [(ys, xs) for ys in (slice(0, row), slice(row, None)) for xs in (slice(0, column), slice(column, None))]
     for part, place in zip(parts, places, strict=True):
-        # Two masked passes touch each pixel's counter once, which is faster than one plain pass and one masked.
+        # Two passes with masks count each pixel once, which is faster than one pass without and one with a mask.
         part[:, 0] = histogram(pred[place], outside[place])
         part[:, 1] = histogram(pred[place], mask[place])
     return parts

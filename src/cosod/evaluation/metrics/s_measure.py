@@ -41,7 +41,11 @@ def s_measure(quadrants: np.ndarray, areas: list[int], scale: Scale, eps: float 
 
 
 def mean_value(histogram: np.ndarray, scale: Scale) -> float:
-    """Computes the mean value of the pixels of a histogram ``(256,)``.
+    """Computes the mean value of the pixels that a histogram counts.
+
+    Args:
+        histogram: the number of pixels of each level, ``(256,)``.
+        scale: the scale from levels to values.
 
     Example:
         >>> mean_value(np.bincount([0, 255], minlength=256), Scale(0, 255))

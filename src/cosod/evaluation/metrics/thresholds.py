@@ -49,6 +49,10 @@ def black_scale(low: int, high: int) -> Scale:
 
     A constant map becomes 0 everywhere, because eval-co-sod adds 1e-20 to the range that it divides by.
 
+    Args:
+        low: the lowest level of the map.
+        high: the highest level of the map.
+
     Example:
         >>> black_scale(10, 60), black_scale(10, 10)
         (Scale(low=10, span=50), Scale(low=10, span=1))
@@ -60,6 +64,10 @@ def plain_scale(low: int, high: int) -> Scale:
     """Returns the scale that stretches the levels from ``low`` to ``high`` to [0, 1].
 
     A constant map is not stretched, so that its value is level / 255, as in PySODMetrics and MATLAB's mat2gray.
+
+    Args:
+        low: the lowest level of the map.
+        high: the highest level of the map.
 
     Example:
         >>> plain_scale(10, 60), plain_scale(10, 10)
