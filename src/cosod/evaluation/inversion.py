@@ -21,8 +21,9 @@ def inverted(pred: np.ndarray, truth: np.ndarray) -> str | None:
             to the size of the truth.
 
     Returns:
-        None if neither appears to be inverted. Otherwise ``"inverted_truth"`` if the truth is white along most of the
-        edges of the image, where objects are rare, and the map is not; and ``"inverted"`` in all other cases.
+        None if neither appears to be inverted, and also for a nearly constant map and for a truth without an object or
+        without background. Otherwise ``"inverted_truth"`` if the truth is white along most of the edges of the image,
+        where objects are rare, and the map is not; and ``"inverted"`` in all other cases.
 
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)

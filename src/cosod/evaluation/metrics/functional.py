@@ -40,8 +40,8 @@ def score(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> Scor
         protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
 
     Raises:
-        InputError: the shapes differ or are not ``(H, W)`` with at least one pixel, the type is none of those above,
-            values are NaN or outside [0, 1], or there is no such protocol.
+        InputError: the shapes differ or are not ``(H, W)`` with at least one pixel, a type is not bool, uint8 or float,
+            floats are NaN or outside [0, 1], or there is no such protocol.
 
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)
