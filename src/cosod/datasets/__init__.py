@@ -1,4 +1,4 @@
-"""The field's data sets: the catalogue, and the sets on a user's disk in any of the layouts in use."""
+"""The field's data sets: a catalogue of them, and reading of sets on disk in any of the usual layouts."""
 
 from cosod.datasets.catalogue import Count, SetInfo, catalogue, known, lookup
 from cosod.datasets.folder import Dataset, Problem, open_all

@@ -1,6 +1,6 @@
-"""The field's data sets: how many groups and images each has, what it is for, where its authors publish it.
+"""The catalogue of the field's data sets: the size, the use and the publisher of each.
 
-The entries are data, in ``catalogue.json``; a count or a term that no source states is null there.
+The entries are stored in ``catalogue.json``, where a count or terms of use that no source states are null.
 """
 
 import functools
@@ -13,7 +13,17 @@ from cosod.errors import InputError
 
 @dataclass(frozen=True)
 class Count:
-    """One state in which a set is in use: ``groups`` and ``images`` (None: not stated, not checked), ``what`` it is."""
+    """The size of a data set, or of a subset of it that is in use.
+
+    Attributes:
+        groups: the number of groups; None if it is not stated and therefore not checked.
+        images: the number of images; None if it is not stated and therefore not checked.
+        what: a description, such as ``the whole set``.
+
+    Example:
+        >>> str(Count(80, 1295, "the whole set"))
+        '80 groups / 1,295 images (the whole set)'
+    """
 
     groups: int | None
     images: int | None
@@ -26,11 +36,21 @@ class Count:
 
 @dataclass(frozen=True)
 class SetInfo:
-    """One set of the catalogue.
+    """An entry of the catalogue, which describes one data set.
 
-    ``kind`` is ``co-saliency``, ``co-segmentation`` or ``single-image`` (no group level), ``use`` ``training`` or
-    ``testing``. ``counts`` holds every accepted state, the whole set first. ``truth`` is the usual ending of the masks,
-    ``classes`` the names of the groups where they are known, ``terms`` the terms of use or None.
+    Attributes:
+        name: the name of the set.
+        aliases: other names of the set.
+        kind: ``co-saliency``, ``co-segmentation``, or ``single-image`` for sets without groups.
+        counts: the sizes that are accepted, that of the whole set first if it is known.
+        use: ``training`` or ``testing``.
+        paper: the citation of the paper that introduced the set.
+        publisher: who publishes the set.
+        links: the addresses at which the set is published.
+        terms: the terms of use; None if no source states them.
+        truth: the usual suffix of the masks, such as ``.png``.
+        classes: the names of the groups; empty if they are not known.
+        note: a remark about the set; "" if there is none.
     """
 
     name: str
@@ -48,13 +68,13 @@ class SetInfo:
 
     @property
     def grouped(self) -> bool:
-        """Whether the images lie in one folder a group."""
+        """Whether the set has groups, each in a folder of its own."""
         return self.kind != "single-image"
 
 
 @functools.cache
 def catalogue() -> tuple[SetInfo, ...]:
-    """Returns all sets, in the order of the listing.
+    """Returns the entries of all sets, in the order of ``catalogue.json``.
 
     Example:
         >>> "CoCA" in [info.name for info in catalogue()]
@@ -72,7 +92,9 @@ def catalogue() -> tuple[SetInfo, ...]:
 
 
 def known(name: str) -> SetInfo | None:
-    """Returns the set called ``name`` in any spelling, or None; case, blanks, ``-`` and ``_`` do not matter.
+    """Returns the entry of the set with the given name or alias, or None if the catalogue has no such set.
+
+    Letter case, spaces, ``-`` and ``_`` do not matter.
 
     Example:
         >>> known("co-sal 2015").name
@@ -82,10 +104,10 @@ def known(name: str) -> SetInfo | None:
 
 
 def lookup(name: str) -> SetInfo:
-    """Returns the set called ``name``.
+    """Returns the entry of the set with the given name or alias, in any spelling that :func:`known` accepts.
 
     Raises:
-        InputError: the catalogue has no such set; the message names those it has.
+        InputError: the catalogue has no such set. The message lists the names of all sets.
 
     Example:
         >>> lookup("coca").name
@@ -104,7 +126,7 @@ def _by_name() -> dict[str, SetInfo]:
 
 
 def plain_name(name: str) -> str:
-    """Returns a name in small letters without hyphens, underscores and spaces, by which spellings are compared.
+    """Returns a name in lower case without hyphens, underscores and spaces, for comparing different spellings.
 
     Example:
         >>> plain_name("MSRA-B") == plain_name("msra b")

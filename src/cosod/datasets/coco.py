@@ -1,7 +1,7 @@
-"""COCO's annotations of instances: read from their JSON, checked, and drawn as masks.
+"""COCO's instance annotations: reading them from JSON, checking them, and drawing them as masks.
 
-A picture belongs to the groups of its categories. Which of them a mask shows is asked when it is drawn: images that
-meet in a group may share more than the category that they were drawn for.
+An image belongs to the groups of all its categories. The categories that a mask shows are chosen when the mask is
+drawn, because the images of a group may share more categories than the one for which the group was formed.
 """
 
 import io
@@ -19,14 +19,14 @@ from cosod.errors import InputError
 
 @dataclass(frozen=True)
 class Shape:
-    """One instance.
+    """The annotation of one instance.
 
     Attributes:
-        category: its name.
-        area: in pixels.
-        crowd: whether it stands for a crowd.
-        outline: polygons ``(k, 2)`` float32 of x and y, a pixel's corners being whole numbers; or the run lengths
-            ``(k,)`` int32 of background and object in turn, column by column.
+        category: the name of the category.
+        area: the area of the instance in pixels, as the file states it.
+        crowd: whether the annotation covers a crowd of objects instead of a single one.
+        outline: polygons, float32, ``(k, 2)`` each, of x and y coordinates for which the corners of pixels are whole
+            numbers; or run lengths, int32, ``(k,)``, of background and object in turn, column by column.
     """
 
     category: str
@@ -37,7 +37,20 @@ class Shape:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image of the file: its name, relative to the folder of images, its size, and all instances."""
+    """An image with its instances.
+
+    Attributes:
+        file: the path of the image, relative to the folder of the images.
+        height: the height of the image in pixels.
+        width: the width of the image in pixels.
+        shapes: all instances in the image.
+
+    Example:
+        >>> square = Shape("mug", 4.0, False, (np.array([[1, 1], [3, 1], [3, 3], [1, 3]], np.float32),))
+        >>> picture = Picture("1.jpg", 4, 4, (square,))
+        >>> picture.large(2), int(picture.mask(["mug"]).sum())
+        (frozenset({'mug'}), 4)
+    """
 
     file: str
     height: int
@@ -45,11 +58,18 @@ class Picture:
     shapes: tuple[Shape, ...]
 
     def large(self, area: float) -> frozenset[str]:
-        """Returns the categories with an instance of more than ``area`` pixels that is no crowd."""
+        """Returns the categories that have an instance of more than ``area`` pixels, crowds not counted."""
         return frozenset(shape.category for shape in self.shapes if shape.area > area and not shape.crowd)
 
     def mask(self, categories: Collection[str]) -> np.ndarray:
-        """Draws all instances of some categories, large or small, crowds too: ``(H, W)`` bool."""
+        """Draws all instances of some categories, crowds included, as a mask.
+
+        Args:
+            categories: the names of the categories; names that the image does not have are ignored.
+
+        Returns:
+            bool, ``(H, W)``.
+        """
         canvas = np.zeros((self.height, self.width), bool)
         for shape in self.shapes:
             if shape.category not in categories:
@@ -62,7 +82,7 @@ class Picture:
         return canvas
 
     def drawn(self, categories: Collection[str]) -> io.BytesIO:
-        """Returns :meth:`mask` as a file in memory, which Pillow opens any number of times."""
+        """Returns the result of :meth:`mask` as a PNG file in memory, which Pillow can open any number of times."""
         file = io.BytesIO()
         Image.fromarray(self.mask(categories)).save(file, "PNG", compress_level=1)
         return file
@@ -70,12 +90,12 @@ class Picture:
 
 @dataclass
 class Instances:
-    """What a file of annotations holds.
+    """The contents of a file of annotations.
 
     Attributes:
-        categories: names, by their ids: a classifier of published weights has its rows in this order.
-        pictures: pictures by their ids; those without an instance too.
-        left_out: what cannot be used -> how often.
+        categories: the names of the categories, sorted by id. Classifiers of published weights have this order.
+        pictures: the images, sorted by id, including those without instances.
+        left_out: the number of annotations that cannot be used, for each reason.
     """
 
     categories: list[str]
@@ -86,11 +106,14 @@ class Instances:
 def read_instances(path: str | os.PathLike) -> Instances:
     """Reads the annotations of a JSON file in COCO's format (``images``, ``annotations``, ``categories``).
 
-    Polygons and run lengths, plain or compressed, are understood. An annotation that cannot be used is left out
-    and counted: of an unknown image or category, without an outline, or with one that does not fit the image.
+    Outlines can be polygons or run lengths, plain or compressed. An annotation that cannot be used is left out and
+    counted: its image or category is unknown, its outline is missing or does not fit the image, or an entry is damaged.
+
+    Args:
+        path: the JSON file.
 
     Raises:
-        InputError: the file cannot be read or is not of this format.
+        InputError: the file cannot be read or does not have this format.
 
     Example:
         >>> instances = read_instances("annotations/instances_train2017.json")  # doctest: +SKIP
@@ -122,12 +145,17 @@ def read_instances(path: str | os.PathLike) -> Instances:
 
 
 def find_images(path: Path, pictures: list[Picture]) -> Path:
-    """Finds the folder with the images of a file of annotations, among the usual places about it.
+    """Finds the folder with the images of a file of annotations.
 
-    For ``coco/annotations/instances_train2017.json`` these are ``coco/train2017``, ``coco/images/train2017``, ...
+    The usual places are searched. For ``coco/annotations/instances_train2017.json``, these are the folders
+    ``train2017``, ``images/train2017``, ``images`` and ``.`` in ``coco/annotations`` and in ``coco``.
+
+    Args:
+        path: the file of annotations.
+        pictures: the images of the file. A folder is accepted if it contains one of the first 100 images.
 
     Raises:
-        InputError: the images are in none of them.
+        InputError: none of these folders contains the images.
 
     Example:
         >>> folder = find_images(Path("annotations/instances_train2017.json"), instances.pictures)  # doctest: +SKIP
@@ -143,7 +171,7 @@ def find_images(path: Path, pictures: list[Picture]) -> Path:
 
 
 class _Unusable(Exception):
-    """Why one annotation is left out."""
+    """Raised for an annotation that cannot be used; the message is the reason."""
 
 
 def _load(path: Path) -> dict:
@@ -212,11 +240,14 @@ def _outline(segmentation: object, size: tuple[int, int]) -> tuple[np.ndarray, .
 
 
 def run_lengths(text: str) -> list[int]:
-    """Returns the numbers of a compressed COCO mask.
+    """Decodes the run lengths of a compressed COCO mask.
 
-    Each is written in digits of five bits, the lowest first, as characters from ``0`` on; 32 is added to a digit that
-    another follows. The last one carries the sign as in two's complement. From the fourth on, a number is the
-    difference to the one two places before.
+    Each number is written in digits of five bits, the lowest first, where a digit d is the character with the code
+    48 + d. A digit has 32 added to it if another digit of the same number follows. The sign is in the last digit, as in
+    two's complement. From the fourth number on, what is written is the difference to the number two places before.
+
+    Args:
+        text: the field ``counts`` of a compressed mask.
 
     Example:
         >>> run_lengths("04")
@@ -246,16 +277,17 @@ def _filled_runs(runs: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _fill(canvas: np.ndarray, polygon: np.ndarray) -> None:
-    """Set the pixels whose middles are inside of a polygon.
+    """Sets the pixels whose centers are inside a polygon ``(k, 2)``.
 
-    OpenCV and Pillow set those under its edges too, which makes an object half a pixel larger on every side.
+    OpenCV and Pillow also set the pixels under the edges of the polygon, which makes an object half a pixel larger on
+    every side.
     """
     height, width = canvas.shape
     start = polygon.astype(np.float64)
     end = np.roll(start, -1, axis=0)
     rows = np.ceil(np.stack([start[:, 1], end[:, 1]]) - 0.5).clip(0, height).astype(int)
     first, count = rows.min(axis=0), np.ptp(rows, axis=0)
-    # Every edge once for each row whose middle it crosses.
+    # Each edge is repeated once for every row of pixels whose center line it crosses.
     edge = np.repeat(np.arange(len(start)), count)
     row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
     share = (row + 0.5 - start[edge, 1]) / (end - start)[edge, 1]

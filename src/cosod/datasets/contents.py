@@ -1,4 +1,4 @@
-"""The slow check: every image and mask of a set opened and compared."""
+"""The slow check of a data set, which opens every image and mask and compares them."""
 
 import os
 from collections.abc import Iterator
@@ -12,10 +12,19 @@ from cosod.datasets.folder import Dataset, Problem
 
 
 def read_all(dataset: Dataset) -> Iterator[list[Problem]]:
-    """Yields, for each pair of ``dataset`` in order, the problems of its files: an empty list where there are none.
+    """Opens all files of a data set, and yields the problems of each pair of image and mask in order.
 
-    Unreadable or cut files and a mask of another size than its image are errors; a mask with levels between black and
-    white, or with no object at all, is a warning.
+    An unreadable or truncated file is an error, and so is a mask whose size differs from that of its image. A mask with
+    gray levels between black and white, or without an object, is a warning.
+
+    Args:
+        dataset: the data set, from :func:`cosod.datasets.open`.
+
+    Yields:
+        The problems of one pair; the list is empty if there are none.
+
+    Example:
+        >>> problems = [p for found in read_all(cosod.datasets.open("sets/CoCA")) for p in found]  # doctest: +SKIP
     """
     pairs = [pair for group in dataset.groups.values() for pair in group]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -27,7 +36,7 @@ def _check(image: Path, mask: Path) -> list[Problem]:
         with Image.open(image) as picture:
             picture.load()
             size = picture.size
-    except Exception as error:  # Pillow's decoders raise many kinds; each means that the file is no good
+    except Exception as error:  # Pillow's decoders raise many kinds of errors on damaged files
         return [_unreadable(image, error)]
     try:
         with Image.open(mask) as picture:

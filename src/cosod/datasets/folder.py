@@ -1,4 +1,4 @@
-"""A data set on disk: its pairs of image and mask by group, and everything that does not fit."""
+"""Data sets on disk: the pairs of image and mask by group, and all problems of a set."""
 
 import os
 import re
@@ -12,13 +12,23 @@ from cosod.datasets.catalogue import Count, SetInfo, catalogue, known, lookup
 from cosod.datasets.layouts import IMAGE_SUFFIXES, Listing, Location, listing, locate
 from cosod.errors import InputError
 
-#: Kinds of :class:`Problem` that are worth a look but leave the set usable as it is.
+#: The kinds of :class:`Problem` that are warnings: the set can still be used as it is.
 WARNINGS = frozenset({"gray mask", "black mask"})
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that does not fit: its ``kind``, the file or folder it is about, and a sentence."""
+    """A problem of a data set.
+
+    Attributes:
+        kind: the kind of the problem, such as ``missing mask``.
+        path: the file or folder that has the problem.
+        message: a description of the problem.
+
+    Example:
+        >>> Problem("gray mask", Path("gts/mug/1.png"), "1.png is not binary").is_warning
+        True
+    """
 
     kind: str
     path: Path
@@ -26,17 +36,24 @@ class Problem:
 
     @property
     def is_warning(self) -> bool:
-        """Whether the set can be used as it is."""
+        """Whether the set can be used despite the problem."""
         return self.kind in WARNINGS
 
 
 @dataclass
 class Dataset:
-    """A set as found on disk.
+    """A data set on disk.
 
-    ``groups`` maps a group to its (image, mask) paths, both sorted by name; a set without groups has one, "".
-    ``images`` counts all images, those without a mask included. ``info`` is the set's entry in the catalogue and
-    ``state`` the expected count that it meets, both None where there is none.
+    Attributes:
+        name: the name in the catalogue, or else the name of the folder.
+        info: the entry of the set in the catalogue; None if the set was not recognized.
+        layout: the layout of the folders, such as ``images/<group> + gts/<group>``.
+        root: the folder of the images.
+        groups: the paths ``(image, mask)`` of the pairs of each group. Groups and pairs are sorted by name. A set
+            without groups has one group named "".
+        images: the number of all images, including those without a mask.
+        state: the count in the catalogue that the set matches; None if there is none.
+        problems: everything that is wrong with the set.
     """
 
     name: str
@@ -50,35 +67,39 @@ class Dataset:
 
     @property
     def pairs(self) -> int:
-        """How many images have their mask."""
+        """The number of images that have a mask."""
         return sum(map(len, self.groups.values()))
 
     @property
     def ok(self) -> bool:
-        """Whether nothing but warnings was found."""
+        """Whether the set has no problems other than warnings."""
         return all(p.is_warning for p in self.problems)
 
     @property
     def found(self) -> str:
-        """What is there: ``80 groups / 1,295 images``."""
+        """The numbers of groups and images as text, such as ``80 groups / 1,295 images``."""
         groups = f"{len(self.groups):,} groups / " if set(self.groups) != {""} else ""
         return f"{groups}{self.images:,} images"
 
 
 def open_set(path: str | os.PathLike, name: str | None = None, *, strict: bool = False, warn: bool = True) -> Dataset:
-    """Opens the data set at ``path``, recognized by its folder, groups or counts, and checks it against the catalogue.
+    """Opens the data set at ``path`` and checks it against the catalogue.
 
-    Masks may end in another suffix than their images. Hidden and system files do not count.
+    Without ``name``, the set is recognized by the name of its folder, the names of its groups, or its numbers of groups
+    and images. The suffixes of masks and images may differ. Hidden files and files of the operating system are ignored.
+
+    All problems are in the attribute ``problems`` of the result, whatever ``strict`` and ``warn`` are.
 
     Args:
-        path: The folder of one set, or one that holds several, of which ``name`` picks one.
-        name: The set's name in the catalogue, where the folder's own name does not tell.
-        strict: Raise where anything does not fit.
-        warn: Warn where anything does not fit; either way it is all in the result's ``problems``.
+        path: The folder of one set, or a folder that contains several sets, from which ``name`` selects one.
+        name: The name of the set in the catalogue, for a folder whose own name does not tell it.
+        strict: Whether to raise an error for the first problem that is not a warning.
+        warn: Whether to issue a Python warning for the first such problem.
 
     Raises:
-        InputError: no folder, no known layout, an unknown ``name``, several sets and no ``name``; with ``strict``
-            also whatever does not fit.
+        InputError: ``path`` is not a folder, has no known layout, or cannot be read; the catalogue does not know
+            ``name``; or there are several sets and ``name`` does not select exactly one of them. With ``strict``,
+            also if the set has problems other than warnings.
 
     Example:
         >>> found = cosod.datasets.open("sets/CoCA")  # doctest: +SKIP
@@ -103,10 +124,13 @@ def open_set(path: str | os.PathLike, name: str | None = None, *, strict: bool =
 
 
 def open_all(path: str | os.PathLike) -> list[Dataset]:
-    """Opens and checks every set at ``path``; problems are in each set's ``problems``.
+    """Opens and checks all data sets at ``path``. The problems of each are in its attribute ``problems``.
+
+    Args:
+        path: The folder of one set, or a folder that contains several sets.
 
     Raises:
-        InputError: no folder, or no known layout.
+        InputError: ``path`` is not a folder, has no known layout, or cannot be read.
 
     Example:
         >>> names = [found.name for found in open_all("sets")]  # doctest: +SKIP
@@ -144,7 +168,10 @@ def _read(place: Location, info: SetInfo | None) -> Dataset:
 
 
 def _groups(place: Location, problems: list[Problem]) -> list[str]:
-    """Returns the names of the groups; files beside them and folders of masks without a group become problems."""
+    """Returns the names of the groups.
+
+    Image files beside the folders of the groups, and folders of masks without images, are added to the problems.
+    """
     images = _list(place.images, problems)
     for file in images.files:
         problems.append(
@@ -160,7 +187,7 @@ def _groups(place: Location, problems: list[Problem]) -> list[str]:
 
 
 def _match(place: Location, group: str, images: Listing, problems: list[Problem]) -> list[tuple[Path, Path]]:
-    """Returns the pairs of one group."""
+    """Returns the pairs ``(image, mask)`` of one group, and adds files without a partner to the problems."""
     home, truths = place.images / group, place.truths / group
     where = f"group '{group}'" if group else "the set"
     if not truths.is_dir():
@@ -181,7 +208,7 @@ def _match(place: Location, group: str, images: Listing, problems: list[Problem]
             problems.append(Problem("duplicate", home / image, message))
         elif stem in by_stem:
             taken[stem] = image
-            # .png first: where a set carries copies of a mask, the lossless one is the original
+            # PNG files come first: if a set has copies of a mask, the lossless one is the original.
             first, *others = sorted(by_stem[stem], key=lambda m: (not m.lower().endswith(".png"), m))
             pairs.append((home / image, truths / first))
             for other in others:
@@ -209,7 +236,7 @@ def _match(place: Location, group: str, images: Listing, problems: list[Problem]
 
 
 def _list(folder: Path, problems: list[Problem]) -> Listing:
-    """Lists a folder, with what cannot be read among the problems."""
+    """Lists a folder, and adds everything that cannot be read to the problems."""
     try:
         found = listing(folder)
     except OSError as error:
@@ -221,7 +248,10 @@ def _list(folder: Path, problems: list[Problem]) -> Listing:
 
 
 def _recognize(groups: list[str], images: int, grouped: bool) -> SetInfo | None:
-    """Recognizes the one set with these names of groups, else the one with these counts."""
+    """Returns the only set of the catalogue with these names of groups, or else the only set with these counts.
+
+    Returns None if no set or several sets match.
+    """
     names = {g.casefold() for g in groups}
     same_names = [e for e in catalogue() if grouped and e.classes and names == {c.casefold() for c in e.classes}]
     wanted = (len(groups), images) if grouped else (None, images)
@@ -238,13 +268,16 @@ def _meets(count: Count, found: Dataset, grouped: bool) -> bool:
 
 
 def _stem(name: str) -> str:
-    """Returns the name without its suffix; composed and decomposed accents are one letter (macOS writes the latter)."""
+    """Returns a file name without its suffix, in Unicode's composed form.
+
+    macOS stores accents in decomposed form, so that equal names would differ otherwise.
+    """
     return unicodedata.normalize("NFC", name.rpartition(".")[0])
 
 
 def _key(name: str) -> str:
-    """Returns what stays of a name that was changed in one of the usual ways: case, blanks, ``_gt``, ``.jpg.png``."""
+    """Returns a file name in lower case, without spaces, suffixes such as ``.jpg.png`` and endings such as ``_gt``."""
     stem = unicodedata.normalize("NFC", name).casefold()
-    while os.path.splitext(stem)[1] in IMAGE_SUFFIXES:  # noqa: PTH122 - a Path for each of 100,000 is slow
+    while os.path.splitext(stem)[1] in IMAGE_SUFFIXES:  # noqa: PTH122 - 100,000 Path objects are slow
         stem = os.path.splitext(stem)[0]  # noqa: PTH122
     return re.sub(r"(?<=.)[-_ ]*(gt|mask|groundtruth|ground_truth|label|binary)$", "", re.sub(r"\s+", "", stem))

@@ -1,4 +1,4 @@
-"""Where the images and the masks of a set lie: the layouts in use, and which of them a folder has."""
+"""The usual layouts of data sets, and finding the images and masks of the sets in a folder."""
 
 import os
 from dataclasses import dataclass, field
@@ -9,7 +9,8 @@ from cosod.errors import InputError
 from cosod.io.image_formats import SUFFIXES
 from cosod.io.passed_over import is_system_folder
 
-#: Folder of the images, folder of the masks (any letter case), where that pair is in use.
+#: The usual pairs of folders: the folder of the images, that of the masks (both in any letter case), and where the
+#: pair is in use.
 PAIRS = (
     ("images", "gts", "GICD, GCoNet and GCoNet+: images/<set>/<group> + gts/<set>/<group>, or one set alone"),
     ("image", "binary", "CoCA as distributed: <set>/image/<group> + <set>/binary/<group>"),
@@ -26,16 +27,20 @@ PAIRS = (
     ("DUTS-TE-Image", "DUTS-TE-Mask", "DUTS as distributed"),
 )
 
-#: Files with these endings are images; others in the folders are passed over.
+#: The suffixes of image files in lower case; all other files in the folders are ignored.
 IMAGE_SUFFIXES = SUFFIXES
 
 
 @dataclass(frozen=True)
 class Location:
-    """One set on disk: the ``name`` of its folder, its ``images``, its ``truths`` (which may not exist), its layout.
+    """The folders of a data set on disk.
 
-    ``layout`` is a template such as ``images/<set>/<group> + gts/<set>/<group>``; ``grouped`` says whether there is a
-    folder for each group.
+    Attributes:
+        name: the name of the set's folder.
+        images: the folder of the images.
+        truths: the folder of the masks, which may not exist.
+        layout: a template such as ``images/<set>/<group> + gts/<set>/<group>``.
+        grouped: whether there is a folder for each group.
     """
 
     name: str
@@ -47,7 +52,13 @@ class Location:
 
 @dataclass
 class Listing:
-    """What one folder holds, sorted: image files, folders, and links or entries that cannot be followed."""
+    """The contents of a folder, as sorted names.
+
+    Attributes:
+        files: the image files.
+        folders: the folders.
+        broken: the links that cannot be followed, and the entries that cannot be read.
+    """
 
     files: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
@@ -55,9 +66,10 @@ class Listing:
 
 
 def listing(folder: Path) -> Listing:
-    """Returns the names in ``folder`` without hidden files, system files and files that are no images.
+    """Lists the images and folders in a folder.
 
-    A link to a folder that contains it is left out, so that no walk runs in circles.
+    Hidden entries, folders of the operating system and files that are not images are left out. So is a link to a folder
+    that contains the link, so that a search does not run in circles.
 
     Raises:
         OSError: ``folder`` cannot be read.
@@ -71,7 +83,7 @@ def listing(folder: Path) -> Listing:
             name = entry.name
             if name.startswith(".") or is_system_folder(name):
                 continue
-            image = os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - a Path for each of 100,000 is slow
+            image = os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - 100,000 Path objects are slow
             try:
                 if entry.is_dir():
                     if not (entry.is_symlink() and _encloses(Path(entry.path), folder)):
@@ -86,13 +98,16 @@ def listing(folder: Path) -> Listing:
 
 
 def locate(path: str | os.PathLike) -> list[Location]:
-    """Finds every set that lies at ``path``: in the folder itself, in its ``images/<set>`` folders or one level below.
+    """Finds all data sets at ``path``.
+
+    A set can be the folder itself or lie in its ``images/<set>`` folders. If the folder has none of the layouts, the
+    folders inside are searched in the same way.
 
     Raises:
-        InputError: ``path`` is no folder, cannot be read, or has none of the layouts in :data:`PAIRS`.
+        InputError: ``path`` is not a folder, cannot be read, or has none of the layouts in :data:`PAIRS`.
 
     Example:
-        >>> roots = [location.root for location in locate("sets")]  # doctest: +SKIP
+        >>> folders = [location.images for location in locate("sets")]  # doctest: +SKIP
     """
     root = Path(path)
     if not root.is_dir():
@@ -115,7 +130,7 @@ def locate(path: str | os.PathLike) -> list[Location]:
 
 
 def describe() -> str:
-    """Returns the layouts in use, one a line.
+    """Returns a description of the layouts in :data:`PAIRS`, one in each line.
 
     Example:
         >>> len(describe().splitlines()) > 1
@@ -133,7 +148,10 @@ def _here(root: Path, folders: list[str]) -> list[Location]:
 
 
 def _in_pair(root: Path, images: str, truths: str) -> list[Location]:
-    """Finds the sets in one pair of folders: a level of sets, or one set with or without a level of groups."""
+    """Finds the sets in one pair of folders of images and masks.
+
+    The folders inside may be sets, or the groups of a single set; a set without groups has its images directly there.
+    """
     inside = listing(root / images)
     shapes = {name: _shape(root / images / name) for name in inside.folders}
     is_level_of_sets = any(known(name) for name in shapes) or (
@@ -141,7 +159,7 @@ def _in_pair(root: Path, images: str, truths: str) -> list[Location]:
     )
     if is_level_of_sets:
         masks = _try_listing(root / truths).folders
-        # an empty folder counts where it has a set's name: that set was meant to be there
+        # An empty folder counts if it has the name of a known set, because that set is expected there.
         sets = {name: shape for name, shape in shapes.items() if shape != "empty" or known(name)}
         return [_of_set(root, images, truths, name, shape, masks) for name, shape in sets.items()]
     grouped = bool(shapes) and ("images" in shapes.values() or not inside.files)
@@ -161,7 +179,7 @@ def _of_set(root: Path, images: str, truths: str, name: str, shape: str, masks: 
 
 
 def _shape(folder: Path) -> str:
-    """Returns ``images`` where a folder holds image files, ``groups`` where its folders do, else ``empty``."""
+    """Returns ``images`` if a folder contains image files, ``groups`` if one of its folders does, else ``empty``."""
     inside = _try_listing(folder)
     if inside.files:
         return "images"
@@ -169,7 +187,7 @@ def _shape(folder: Path) -> str:
 
 
 def _try_listing(folder: Path) -> Listing:
-    """Lists a folder; returns nothing where it fails, which the check of the set will report."""
+    """Lists a folder; returns an empty listing if it cannot be read, which the check of the set reports."""
     try:
         return listing(folder)
     except OSError:

@@ -1,4 +1,4 @@
-"""Scores of maps against ground truth, and the papers' tables to compare them with."""
+"""Evaluation of maps against ground truth, and the published tables to compare the scores with."""
 
 import importlib
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROTOCOLS", "Report", "Totals", "evaluate", "evaluate_protocols", "measures", "save"]
 
-# Imported when first used: the tables of the papers need neither OpenCV nor Pillow.
+# These names are imported when they are first used: the tables of the papers need neither OpenCV nor Pillow.
 _WHERE = {
     "PROTOCOLS": "protocols",
     "Report": "report.report",
@@ -33,5 +33,5 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    """Returns the public names, for completion, including those that are not imported yet."""
+    """Returns the public names, including those that are not imported yet, for tab completion."""
     return sorted(__all__)

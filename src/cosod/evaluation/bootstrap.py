@@ -1,4 +1,7 @@
-"""Confidence intervals by resampling groups: photos of one group are alike, so that groups are the units of chance."""
+"""Confidence intervals of figures by bootstrap over groups.
+
+Groups are resampled instead of images because the photos of one group resemble each other and are not independent.
+"""
 
 import numpy as np
 
@@ -12,20 +15,23 @@ def intervals(
 ) -> dict[str, tuple[float, float]]:
     """Computes percentile intervals of the figures over all images.
 
-    Every sample draws as many groups as there are, with replacement, and takes the figures from the sums of their
-    curves, so that E and F max are maxima of averaged curves there too.
+    Each bootstrap sample draws as many groups as the report has, with replacement. The figures of a sample are computed
+    from the summed curves of its groups, so that E max and F max are maxima of averaged curves, as in the report.
 
     Args:
-        report: report of two groups or more.
-        samples: number of samples.
-        seed: the same seed gives the same intervals.
-        level: share of the samples inside.
+        report: a report of at least two groups.
+        samples: the number of bootstrap samples.
+        seed: the seed of the random choices; the same seed gives the same intervals.
+        level: the confidence level in (0, 1), which is the share of samples inside an interval.
 
     Returns:
-        Measure -> (low, high).
+        A dictionary from each measure to its interval ``(low, high)``.
 
     Raises:
-        InputError: fewer than two groups, or no samples.
+        InputError: the report has fewer than two groups, or ``samples`` is below 1.
+
+    Example:
+        >>> low, high = intervals(evaluate("maps", "gts"))["s"]  # doctest: +SKIP
     """
     groups = list(report.totals.values())
     if len(groups) < 2:

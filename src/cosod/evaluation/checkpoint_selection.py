@@ -1,4 +1,4 @@
-"""Choice of a checkpoint by the scores of its maps, with a remark on how far the choice can be trusted."""
+"""Selection of a checkpoint by the scores of its maps, with a remark on how reliable its figure is."""
 
 import math
 import os
@@ -13,13 +13,13 @@ from cosod.evaluation.report.report import Report
 
 @dataclass(frozen=True)
 class CheckpointSelection:
-    """Checkpoints of one run under one measure.
+    """The checkpoints of one run, ranked by one measure.
 
     Attributes:
-        key: the measure.
-        ranked: best first.
-        last: the last checkpoint in the order of training.
-        mean: mean of the measure over the checkpoints.
+        key: the key of the measure, such as ``s``.
+        ranked: one report for each checkpoint, best first.
+        last: the report of the last checkpoint in the order of training.
+        mean: the mean of the measure over the checkpoints.
     """
 
     key: str
@@ -29,12 +29,12 @@ class CheckpointSelection:
 
     @property
     def best(self) -> Report:
-        """The choice."""
+        """The report of the selected checkpoint, which has the best value of the measure."""
         return self.ranked[0]
 
     @property
     def remark(self) -> str:
-        """Where the choice was made, and what follows."""
+        """A sentence that names the set and the measure, and warns that the best figure is optimistic."""
         name = self.best.set_name or "this set"
         return (
             f"Chosen on {name} by {label(self.key)}, protocol {self.best.protocol}: the best figure is an optimistic "
@@ -42,7 +42,7 @@ class CheckpointSelection:
         )
 
     def text(self) -> str:
-        """Returns ranking, last and mean, for the terminal."""
+        """Returns the ranking, the values of the best and last checkpoints, the mean and the remark as text."""
         width = max(10, *(len(r.method) for r in self.ranked))
         lines = [f"{'rank':>4}  {'checkpoint':{width}}  {label(self.key):>10}"]
         for rank, r in enumerate(self.ranked, 1):
@@ -53,7 +53,7 @@ class CheckpointSelection:
         return "\n".join([*lines, self.remark])
 
     def record(self) -> dict:
-        """Returns the same for JSON."""
+        """Returns the contents of :meth:`text` as a dictionary that can be written as JSON."""
         return {
             "select": self.key,
             "protocol": self.best.protocol,
@@ -69,12 +69,22 @@ class CheckpointSelection:
 def select(reports: list[Report], key: str) -> CheckpointSelection:
     """Ranks checkpoints by a measure.
 
+    Checkpoints whose value is NaN are ranked last. Of checkpoints with equal values, the earlier one is ranked first.
+
     Args:
-        reports: reports of one set and protocol, in the order of training.
-        key: a measure that the protocol has.
+        reports: one report for each checkpoint, all of one set and protocol, in the order of training.
+        key: the key of a measure of the protocol.
+
+    Returns:
+        The ranking, whose :attr:`~CheckpointSelection.best` is the selected checkpoint.
 
     Raises:
-        InputError: the protocol has no such measure, or there is nothing to choose from.
+        InputError: ``reports`` is empty, or the protocol has no such measure.
+
+    Example:
+        >>> reports = [evaluate(p, "gts", method=p.name) for p in checkpoints("run")]  # doctest: +SKIP
+        >>> select(reports, "max_e").best.method  # doctest: +SKIP
+        'epoch_10'
     """
     if not reports:
         raise InputError("no checkpoints to choose from; give the folder that holds a folder of maps for each")
@@ -83,16 +93,22 @@ def select(reports: list[Report], key: str) -> CheckpointSelection:
             f"protocol {reports[0].protocol} has no measure {key!r}; choose one of {', '.join(reports[0].keys)}"
         )
     sign = 1 if lower_is_better(key) else -1
-    # NaN last; of equal checkpoints the earlier.
+    # NaN is ranked last. The sort is stable, so of equal values the earlier checkpoint comes first.
     ranked = sorted(reports, key=lambda r: sign * r.all[key] if not math.isnan(r.all[key]) else math.inf)
     return CheckpointSelection(key, ranked, reports[-1], sum(r.all[key] for r in reports) / len(reports))
 
 
 def checkpoints(folder: str | os.PathLike) -> list[Path]:
-    """Returns the folders inside ``folder``, numbers in their names in order: ``epoch_2`` before ``epoch_10``.
+    """Returns the folders inside ``folder``, sorted by the numbers in their names: ``epoch_2`` precedes ``epoch_10``.
+
+    Hidden folders, whose names begin with a dot, are left out.
 
     Raises:
-        InputError: no such folder, or none inside.
+        InputError: ``folder`` does not exist or contains no folders.
+
+    Example:
+        >>> [p.name for p in checkpoints("run")]  # doctest: +SKIP
+        ['epoch_2', 'epoch_10']
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -104,5 +120,10 @@ def checkpoints(folder: str | os.PathLike) -> list[Path]:
 
 
 def in_order(name: str) -> list[tuple[int, int, str]]:
-    """Returns the sorting key that reads runs of digits as numbers."""
+    """Returns a sorting key for names in which runs of digits are compared as numbers.
+
+    Example:
+        >>> sorted(["epoch_10", "epoch_2"], key=in_order)
+        ['epoch_2', 'epoch_10']
+    """
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]

@@ -1,33 +1,38 @@
-"""Whether a map and its truth look like each other's negatives."""
+"""Detection of maps and truths that appear to be inverted."""
 
 import cv2
 import numpy as np
 
-#: A map counts as inverted from this difference of its mean on and off the object on, as a share of its range.
+#: A map counts as inverted if its mean off the object is higher than on it by at least this share of the map's range.
 _DIFFERENCE = 0.5
-#: Maps with a smaller range of levels say nothing.
+#: Maps whose highest and lowest level differ by less than this are not examined.
 _RANGE = 16
 
 
 def inverted(pred: np.ndarray, truth: np.ndarray) -> str | None:
-    """Tell whether a map is dark on the object and bright elsewhere.
+    """Returns whether a map is dark on the object and bright elsewhere, as if the map or the truth were inverted.
 
-    A map that finds another object than the truth's is bright on a part of the background only and does not count.
+    A map that shows another object than the truth is bright on only a part of the background, and does not count as
+    inverted.
 
     Args:
-        pred: map, uint8 (H, W).
-        truth: truth, uint8 (H', W'); the map is compared at the truth's size.
+        pred: the map, uint8, ``(H, W)``.
+        truth: the truth, uint8, ``(H', W')``, where levels from 128 on are the object. A map of another size is resized
+            to the size of the truth.
 
     Returns:
-        None, ``inverted``, or ``inverted_truth`` where it is the truth that is white along the edges of the picture,
-        where objects seldom are.
+        None if neither appears to be inverted, and also for a nearly constant map and for a truth without an object or
+        without background. Otherwise ``"inverted_truth"`` if the truth is white along most of the edges of the image,
+        where objects are rare, and the map is not; and ``"inverted"`` in all other cases.
 
     Example:
-        >>> inverted(255 - truth, truth)  # doctest: +SKIP
+        >>> truth = np.zeros((32, 32), np.uint8)
+        >>> truth[8:24, 8:24] = 255
+        >>> inverted(255 - truth, truth)
         'inverted'
     """
     low, high = int(pred.min()), int(pred.max())
-    objects = cv2.compare(truth, 128, cv2.CMP_GE)  # type: ignore[call-overload] # the stubs know no scalars
+    objects = cv2.compare(truth, 128, cv2.CMP_GE)  # type: ignore[call-overload] # OpenCV's stubs do not know scalars
     inside = cv2.countNonZero(objects)
     if high - low < _RANGE or inside in (0, truth.size):
         return None

@@ -1,23 +1,24 @@
-"""The mask in an image with colors, a palette or transparency."""
+"""Reading the mask from an image that has colors, a palette or transparency."""
 
 import numpy as np
 from PIL import Image
 
-#: A picture of more colors than this is a photo or a color map, no picture of labels.
+#: A truth with more colors than this is treated as a photo or a color map, and not as an image of labels.
 _FEW = 32
-#: Share of black and white pixels from which on a picture with transparency is a mask in its own right.
+#: The colors of a truth with transparency are a mask of their own if at least this share of pixels is black or white.
 _MASK = 0.9
 
 
 def levels_of(image: Image.Image, truth: bool) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Read a Pillow image in colors, with a palette or with transparency as gray levels.
+    """Reads a Pillow image that has colors, a palette or transparency as gray levels.
 
     Args:
-        image: any image that Pillow turns to RGB.
-        truth: whether it is a truth, which marks the object and nothing else, or a map.
+        image: any image that Pillow can convert to RGB.
+        truth: whether the image is a truth, in which a few colors on black can only mark objects, or a map.
 
     Returns:
-        uint8, (H, W), and kinds of notices.
+        The levels, uint8, ``(H, W)``, and what to tell the user about the image, as kinds of
+        :class:`cosod.evaluation.notices.Notices`.
 
     Example:
         >>> levels, kinds = levels_of(Image.open("mask.png"), truth=True)  # doctest: +SKIP
@@ -42,7 +43,7 @@ def levels_of(image: Image.Image, truth: bool) -> tuple[np.ndarray, tuple[str, .
 
 
 def _alpha(image: Image.Image) -> np.ndarray | None:
-    """Returns the opacity, uint8 (H, W); None where it is the same everywhere and says nothing."""
+    """Returns the opacity, uint8, ``(H, W)``; None if the image has none or if it is the same everywhere."""
     if image.mode not in ("RGBA", "LA", "PA", "La", "RGBa") and "transparency" not in image.info:
         return None
     alpha = np.asarray(image.convert("RGBA"))[..., 3]
@@ -50,7 +51,7 @@ def _alpha(image: Image.Image) -> np.ndarray | None:
 
 
 def _with_alpha(colors: np.ndarray, gray: np.ndarray, alpha: np.ndarray, truth: bool):
-    """Returns the mask of a picture whose opacity varies: that of its colors or that of its opacity."""
+    """Reads the mask of an image whose opacity varies, either from its colors or from its opacity."""
     if ((gray >= 128) == (alpha >= 128)).all():
         return alpha if len(np.unique(alpha)) > len(np.unique(gray)) else gray, ()
     visible = colors[alpha > 0]
@@ -63,7 +64,7 @@ def _with_alpha(colors: np.ndarray, gray: np.ndarray, alpha: np.ndarray, truth: 
 
 
 def _of_indices(indices: np.ndarray, gray: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Returns the mask in the numbers of a palette whose colors are all the same: 0 is the background."""
+    """Reads the mask from the indices of a palette whose colors are all the same; index 0 is the background."""
     if indices.min() == indices.max():
         return gray, ()
     return np.where(indices, 255, 0).astype(np.uint8), ("colored",)

@@ -1,9 +1,10 @@
-"""Notices about the input, collected from all images and reported once for each kind."""
+"""Notices about input images, which are collected over all images and reported in one sentence for each kind."""
 
 import re
 from dataclasses import dataclass, field
 
-#: Kind -> the sentence; {n} images, {share} mean share in percent, {names} the first few; [singular|plural].
+#: The sentence of each kind of notice. ``{n}`` is the number of images, ``{share}`` the mean share in percent and
+#: ``{names}`` the first few names; ``[a|b]`` is replaced by a for one image, and by b for several.
 _SENTENCES = {
     "gray": "{n} ground truth [mask is|masks are] not binary: {share:.2f} % of [its|their] pixels are gray ({names})",
     "zero_one": "{n} ground truth [mask has|masks have] no value above 1, and [was|were] read as 0 and 1 ({names})",
@@ -37,19 +38,40 @@ _SENTENCES = {
     "inverted_truth": "{n} ground truth [mask is|masks are] white along the edges of the picture where the maps are "
     "dark, as if the object were black; if so, save 255 minus each value ({names})",
 }
+#: The number of names that a sentence shows.
 _SHOWN = 3
 
 
 @dataclass
 class Notices:
-    """Counts by kind, the first few names of each, and a sum (of shares); ``a + b`` merges in order."""
+    """The notices of a number of images.
+
+    The sum ``a + b`` holds the notices of both, those of ``a`` first.
+
+    Attributes:
+        counts: the number of images of each kind.
+        names: the names of the first three images of each kind.
+        amounts: the sum of the amounts of each kind, such as the shares of gray pixels.
+
+    Example:
+        >>> notices = Notices()
+        >>> notices.note("empty", "mug/1")
+        >>> notices.sentences()
+        ['1 ground truth mask is empty, without any object (mug/1)']
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     names: dict[str, list[str]] = field(default_factory=dict)
     amounts: dict[str, float] = field(default_factory=dict)
 
     def note(self, kind: str, name: str, amount: float = 0.0) -> None:
-        """Counts one more image of a kind."""
+        """Adds a notice about one image.
+
+        Args:
+            kind: the kind of the notice, a key of the sentences above.
+            name: the name of the image.
+            amount: an amount whose mean the sentence reports, such as the share of gray pixels in [0, 1].
+        """
         self.counts[kind] = self.counts.get(kind, 0) + 1
         self.amounts[kind] = self.amounts.get(kind, 0.0) + amount
         names = self.names.setdefault(kind, [])
@@ -65,7 +87,7 @@ class Notices:
         )
 
     def sentences(self) -> list[str]:
-        """Returns one sentence a kind."""
+        """Returns one sentence for each kind, in the order in which the kinds were first noted."""
         return [
             _of(n, _SENTENCES[k]).format(n=n, share=100 * self.amounts[k] / n, names=some(self.names[k], n))
             for k, n in self.counts.items()
@@ -78,7 +100,16 @@ def _of(count: int, sentence: str) -> str:
 
 
 def some(names: list[str], total: int | None = None) -> str:
-    """Returns the first few of ``names``, and whether there are more of the ``total``."""
+    """Returns the first three of some names as text, followed by ``...`` if there are more.
+
+    Args:
+        names: the names, or at least the first three of them.
+        total: the number of all names; ``len(names)`` by default.
+
+    Example:
+        >>> some(["a", "b"]), some(["a", "b", "c", "d"])
+        ('a, b', 'a, b, c, ...')
+    """
     total = len(names) if total is None else total
     shown = ", ".join(names[:_SHOWN])
     return f"{shown}, ..." if total > _SHOWN else shown

@@ -1,8 +1,8 @@
-"""Finding each truth's prediction in two folders.
+"""Pairing of the truths in one folder with the predictions in another, by their names.
 
-A truth's name is its path below the folder without the ending, ``group/stem``; folders that only say "truths are in
-here" (``gts``, ``binary``, ...) are left out of it, so that the usual layouts meet:
-``gts/<group>/x.png``, ``<set>/gt/<group>/x.png`` and ``<group>/GroundTruth/x.png`` all give ``<group>/x``.
+The name of a file is its path below the folder without the suffix, ``group/stem``. Folders that only tell that they
+hold truths (``gts``, ``binary``, ...) are left out of the name, so that files match across the usual layouts:
+``gt/<group>/x.png`` and ``<group>/GroundTruth/x.png`` both have the name ``<group>/x``.
 """
 
 import os
@@ -15,21 +15,28 @@ from cosod.errors import InputError
 from cosod.evaluation.reading import SUFFIXES
 from cosod.io.passed_over import is_system_folder
 
-#: Group of images that lie in no folder of their own.
+#: The group of images that lie directly in the given folder.
 FLAT = "."
-#: Names, in small letters, of folders that hold truths beside others that hold images.
+#: Lower-case names of folders that hold truths only, beside which other folders hold the images.
 TRUTH_FOLDERS = frozenset({"gt", "gts", "binary", "groundtruth", "ground_truth"})
 
-#: Folders in which `cosod segment` writes masks and overlays beside its maps, which are what is scored.
+#: Folders into which `cosod segment` writes masks and overlays. Its maps, which are scored, lie beside these folders.
 OWN_FOLDERS = frozenset({"masks", "overlays"})
 
-#: The same for folders of photos.
+#: Lower-case names of folders that hold photos only, beside which other folders hold the truths.
 IMAGE_FOLDERS = frozenset({"image", "images", "img", "imgs"})
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One truth and its prediction (None: missing, scored as black)."""
+    """A truth and its prediction.
+
+    Attributes:
+        group: the name of the group, ``.`` in a flat folder.
+        stem: the file name of the truth without its suffix.
+        truth: the path of the truth.
+        prediction: the path of the prediction; None if it is missing, which is scored as a black map.
+    """
 
     group: str
     stem: str
@@ -38,25 +45,34 @@ class Pair:
 
     @property
     def key(self) -> str:
-        """``group/stem``, or ``stem`` in a flat folder."""
+        """The name of the image: ``group/stem``, or ``stem`` in a flat folder."""
         return key_of(self.group, self.stem)
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """All truths of a folder in the order of their names, and the predictions that have none."""
+    """The truths of a folder, paired with predictions.
+
+    Attributes:
+        pairs: all truths with their predictions, sorted by group and stem.
+        extra: the names of the predictions that have no truth.
+    """
 
     pairs: list[Pair]
     extra: list[str]
 
     @property
     def missing(self) -> list[str]:
-        """Keys of the truths without a prediction."""
+        """The names of the truths without a prediction."""
         return [p.key for p in self.pairs if p.prediction is None]
 
     @property
     def alike(self) -> list[tuple[str, str]]:
-        """Truths without a prediction, each with the prediction whose name differs in case, blanks or an ending."""
+        """Names of truths without a prediction, each with that of a prediction that may belong to it.
+
+        The two names differ only in case, spaces, hyphens, underscores, or endings such as ``_gt`` and ``.jpg``. Truths
+        for which there are several such predictions are left out.
+        """
         loose: dict[str, list[str]] = {}
         for name in self.extra:
             loose.setdefault(_loose(name), []).append(name)
@@ -65,15 +81,36 @@ class Pairing:
 
 
 def key_of(group: str, stem: str) -> str:
-    """Returns the name of an image in a report."""
+    """Returns the name of an image in a report.
+
+    Args:
+        group: the name of the group, or :data:`FLAT`.
+        stem: the file name without its suffix.
+
+    Example:
+        >>> key_of("mug", "1"), key_of(FLAT, "1")
+        ('mug/1', '1')
+    """
     return stem if group == FLAT else f"{group}/{stem}"
 
 
 def pair_up(pred: str | os.PathLike, gt: str | os.PathLike) -> Pairing:
-    """Pairs maps and masks by name, whatever the suffixes.
+    """Pairs maps and masks that have the same name; their suffixes may differ.
+
+    If no map in ``pred`` has the name of a mask, the folders ``maps`` and ``masks`` inside ``pred`` are searched.
+
+    Args:
+        pred: the folder of the predicted maps.
+        gt: the folder of the ground truth masks.
 
     Raises:
-        InputError: a folder is missing or holds no images, no name is in both, or one folder has two files of one name.
+        InputError: a folder does not exist or contains no images, no map has the name of a mask, or two files in one
+            folder have the same name.
+
+    Example:
+        >>> pairing = pair_up("maps", "gts")  # doctest: +SKIP
+        >>> pairing.pairs[0].key, pairing.missing  # doctest: +SKIP
+        ('mug/1', [])
     """
     truths = _truths(Path(gt))
     predictions = _without_own(_predictions(Path(pred)), truths)
@@ -92,10 +129,21 @@ def pair_up(pred: str | os.PathLike, gt: str | os.PathLike) -> Pairing:
 
 
 def photos_by_key(images: str | os.PathLike, set_name: str = "") -> dict[str, str]:
-    """Finds the photos by ``group/stem``; a folder ``set_name`` inside ``images`` is entered where there is one.
+    """Finds the photos of a set.
+
+    Args:
+        images: the folder of the photos.
+        set_name: the name of the set; if ``images`` contains a folder of this name, that folder is searched.
+
+    Returns:
+        A dictionary from each name, ``group/stem``, to the path of the photo.
 
     Raises:
-        InputError: no such folder, nothing in it, or two photos of one name.
+        InputError: the folder does not exist or contains no images, or two photos have the same name.
+
+    Example:
+        >>> photos_by_key("images", "CoCA")["mug/1"]  # doctest: +SKIP
+        'images/CoCA/mug/1.jpg'
     """
     inner = Path(images) / set_name
     folder = inner if inner.is_dir() else Path(images)
@@ -105,10 +153,20 @@ def photos_by_key(images: str | os.PathLike, set_name: str = "") -> dict[str, st
 
 
 def find_images(folder: Path, what: str) -> list[str]:
-    """Returns the paths below ``folder`` of its images, ``/`` between the parts, sorted.
+    """Returns the sorted paths of all images below a folder, relative to it and with ``/`` as the separator.
+
+    Hidden files, hidden folders and folders of the operating system are skipped.
+
+    Args:
+        folder: the folder to search, with all folders inside.
+        what: a noun for the images in error messages, such as ``predictions``.
 
     Raises:
-        InputError: no such folder, or nothing in it.
+        InputError: the folder does not exist or contains no images.
+
+    Example:
+        >>> find_images(Path("gts"), "ground truth")  # doctest: +SKIP
+        ['mug/1.png', 'mug/2.png']
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the folder of the {what}")
@@ -134,7 +192,10 @@ def _predictions(folder: Path) -> dict[tuple[str, str], str]:
 
 
 def _without_own(predictions: dict[tuple[str, str], str], truths: dict[tuple[str, str], str]):
-    """Returns the predictions without the masks and overlays that `cosod segment` writes beside its maps."""
+    """Returns the predictions without the masks and overlays that `cosod segment` writes beside its maps.
+
+    If no prediction that is left has the name of a truth, all predictions are returned.
+    """
     kept = {
         name: path
         for name, path in predictions.items()
@@ -144,26 +205,26 @@ def _without_own(predictions: dict[tuple[str, str], str], truths: dict[tuple[str
 
 
 def _of_map(name: tuple[str, str]) -> tuple[str, str]:
-    """Returns the name of the map that a mask or an overlay belongs to."""
+    """Returns the name ``(group, stem)`` of the map to which a mask or an overlay belongs."""
     group = "/".join(part for part in name[0].split("/") if part not in OWN_FOLDERS)
     return group or FLAT, name[1]
 
 
 def _loose(name: str) -> str:
-    """Returns what stays of a name that was changed in one of the usual ways: case, blanks, ``_gt``, ``.jpg.png``."""
+    """Returns a name in lower case, without spaces, ``-``, ``_`` and endings such as ``_gt`` and ``.jpg``."""
     name = re.sub(r"[\s_-]+", "", name.casefold())
     name = re.sub(r"(?<=.)(\.(jpe?g|png|bmp))+$", "", name)
     return re.sub(r"(?<=[^/])(gt|mask|map|pred|saliency|groundtruth)$", "", name)
 
 
 def _by_name(folder: Path, found: list[str], passed: frozenset[str] = TRUTH_FOLDERS) -> dict[tuple[str, str], str]:
-    """Returns the paths by (group, stem), sorted by group, then stem."""
+    """Returns the paths by ``(group, stem)``, sorted; folders named in ``passed`` are not part of the group."""
     named: dict[tuple[str, str], str] = {}
     for relative in found:
         *parents, name = relative.split("/")
         parents = [p for p in parents if p.lower() not in passed]
-        stem = os.path.splitext(name)[0]  # noqa: PTH122 - a Path per file costs at 100,000
-        # macOS writes an accent as a letter of its own, other systems as part of its letter: names are compared alike.
+        stem = os.path.splitext(name)[0]  # noqa: PTH122 - 100,000 Path objects are slow
+        # macOS stores a letter and its accent as two characters, other systems as one. NFC makes the names comparable.
         key = unicodedata.normalize("NFC", "/".join(parents) or FLAT), unicodedata.normalize("NFC", stem)
         path = os.path.join(folder, relative)  # noqa: PTH118
         if key in named:

@@ -1,7 +1,7 @@
-"""The protocols behind the field's tables, each with its own definitions.
+"""The protocols behind the field's tables, each with its own definitions of the measures.
 
-A protocol scores one 8-bit map against one 8-bit truth of the same size, and turns sums over images into figures.
-Figures of two protocols differ in the third digit, and are never put into one table.
+A protocol scores an 8-bit map against an 8-bit truth of the same size, and computes figures from sums over images.
+Figures of different protocols differ in the third digit and are never shown in one table.
 """
 
 import abc
@@ -24,13 +24,13 @@ _EPS = np.spacing(1)
 
 
 class Protocol(abc.ABC):
-    """One set of definitions.
+    """The base class of protocols, which define how maps are scored.
 
     Attributes:
-        name: what every output calls it.
-        title: where it comes from, in a few words.
-        keys: the measures of its own, in the order of tables.
-        resample: how a map of another size is brought to its truth's.
+        name: the name of the protocol in options and in all outputs.
+        title: the source of the protocol in a few words.
+        keys: the protocol's own measures, in the order of tables.
+        resample: the Pillow filter that resizes a map to the size of its truth.
     """
 
     name: str
@@ -40,33 +40,38 @@ class Protocol(abc.ABC):
 
     @abc.abstractmethod
     def score(self, pred: np.ndarray, truth: np.ndarray) -> Scores:
-        """Scores one image; ``pred`` and ``truth`` are uint8, (H, W)."""
+        """Computes the protocol's own measures and curves for one image.
+
+        Args:
+            pred: the map, uint8, ``(H, W)``.
+            truth: the truth, uint8, ``(H, W)``.
+        """
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The measures it has, in the order of tables: its own, and those that extend it."""
+        """All measures of the protocol in the order of tables: its own, and those that extend it."""
         return (*self.keys, *added_to(self.name))
 
     def measure(self, pred: np.ndarray, truth: np.ndarray) -> Scores:
-        """Scores one image as :meth:`score` does, and adds the measures that extend the protocol."""
+        """Computes the results of :meth:`score` and the measures that extend the protocol, for one image."""
         scores = self.score(pred, truth)
         added = {key: function(pred, truth) for key, function in added_to(self.name).items()}
         return Scores(scores.values | added, scores.curves) if added else scores
 
     def figures(self, totals: Totals) -> dict[str, float]:
-        """Computes the figures over the images of ``totals``: means, and what is read off the averaged curves."""
+        """Computes the figures over the images of ``totals``: means, and measures of the averaged curves."""
         return self._ordered(totals.means() | self.from_curves(totals.mean_curves()))
 
     def values(self, scores: Scores) -> dict[str, float]:
-        """Computes the figures of one image, read off its own curves."""
+        """Computes the figures of one image: its values, and the measures of its own curves."""
         return self._ordered(scores.values | self.from_curves(scores.curves))
 
     def finished(self, mean: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Returns the averaged curves, with those added that are computed from averages."""
+        """Returns the averaged curves together with the curves that are computed from them."""
         return mean
 
     def from_curves(self, mean: dict[str, np.ndarray]) -> dict[str, float]:
-        """Computes the measures that averaged curves define."""
+        """Computes the measures that are defined on averaged curves, such as the maximum of F."""
         return {}
 
     def _ordered(self, figures: dict[str, float]) -> dict[str, float]:
@@ -88,7 +93,10 @@ class _WithCurves(Protocol):
 
 
 class Papers(_WithCurves):
-    """eval-co-sod, the toolbox of the CoSOD papers: truths are taken as they are, 255 thresholds."""
+    """The protocol of eval-co-sod, the toolbox of the CoSOD papers, with 255 thresholds.
+
+    MAE, F and E use the gray values of a truth that is not binary; S uses the truth binarized at level 128.
+    """
 
     name = "papers"
     title = "eval-co-sod, the CoSOD papers' toolbox"
@@ -126,9 +134,10 @@ class Papers(_WithCurves):
 
 
 class PySODMetrics(_WithCurves):
-    """PySODMetrics 1.6: truth > 128, the map stretched for every measure, 256 thresholds.
+    """The protocol of PySODMetrics 1.6, with 256 thresholds.
 
-    AP and AUC are none of that library's measures; they are read off its averaged curves as ``papers`` does.
+    The object is where the truth is above level 128, and the map is stretched to [0, 1] for every measure. AP and AUC
+    are not measures of that library; they are computed from its averaged curves as in protocol ``papers``.
     """
 
     name = "pysodmetrics"
@@ -162,7 +171,10 @@ class PySODMetrics(_WithCurves):
 
 
 class F3NetProtocol(Protocol):
-    """The MATLAB code of F3Net, behind the point-label papers: an all-black map or truth adds 0 to every sum."""
+    """The protocol of F3Net's MATLAB code, which the papers on point labels use, with 256 thresholds.
+
+    An image whose map or truth is entirely black has the value 0 in every measure, MAE included.
+    """
 
     name = "f3net"
     title = "F3Net's MATLAB code"
@@ -190,7 +202,7 @@ class F3NetProtocol(Protocol):
         )
 
     def finished(self, mean: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        # Precision and recall are averaged over images before F is taken of them, unlike in the other protocols.
+        # F is computed from precision and recall averaged over images; the other protocols average F itself.
         return mean | {"f": curves.f_beta(mean["precision"], mean["recall"])} if mean else {}
 
     def from_curves(self, mean: dict[str, np.ndarray]) -> dict[str, float]:
@@ -199,12 +211,12 @@ class F3NetProtocol(Protocol):
 
 @dataclass(frozen=True)
 class Coseg(Protocol):
-    """SSNM's P and J; ``all`` is the mean over images, as in the papers' tables.
+    """The protocol of SSNM's evaluation code, with the measures P and J, averaged over images as in the papers' tables.
 
     Attributes:
-        cap: upper limit of the threshold min(mean + std, cap); UFO's variant has 0.5.
+        cap: the upper limit of the threshold min(mean + std, cap), which is 0.5 in UFO's variant.
         native: whether to score at the truth's own size instead of 224 x 224.
-        skip_empty: whether images without an object are left out; their values are NaN then.
+        skip_empty: whether to leave out images without an object; their values are NaN.
     """
 
     name: str = "coseg"
@@ -224,7 +236,7 @@ class Coseg(Protocol):
         return Scores({"p": p, "j": j})
 
 
-#: Name -> protocol.
+#: All protocols by their names.
 PROTOCOLS: dict[str, Protocol] = {
     p.name: p
     for p in (
@@ -236,15 +248,15 @@ PROTOCOLS: dict[str, Protocol] = {
         Coseg("coseg-ufo", "UFO's variant of P and J, threshold capped at 0.5", cap=0.5),
     )
 }
-#: What ``--protocol all`` runs: the protocols themselves, without the variants of ``coseg``.
+#: The protocols that ``--protocol all`` runs, which are all but the variants of ``coseg``.
 MAIN = ("papers", "pysodmetrics", "coseg", "f3net")
 
 
 def get(name: str) -> Protocol:
-    """Returns the protocol of that name.
+    """Returns the protocol with the given name.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no protocol of that name.
 
     Example:
         >>> get("papers").name
@@ -257,7 +269,10 @@ def get(name: str) -> Protocol:
 
 @dataclass(frozen=True)
 class _BinaryView:
-    """A map against a binary truth, with the plain stretch: what PySODMetrics and the MATLAB code share."""
+    """The joint histograms of a map, stretched by ``plain_scale``, and a binary truth.
+
+    PySODMetrics and F3Net's MATLAB code compute their measures from the same view of an image.
+    """
 
     parts: np.ndarray
     table: np.ndarray
@@ -295,7 +310,10 @@ class _BinaryView:
 
 
 def _cut_after(mask: np.ndarray, rounded: Callable[[float], int]) -> tuple[int, int]:
-    """Returns the first row and column after the centroid; MATLAB's 1:Y includes row Y. (0, 0) for an empty mask."""
+    """Returns the first row and column after the centroid, which itself belongs to the upper left part, as in MATLAB.
+
+    For an empty mask, both are 0.
+    """
     center = histograms.centroid(mask)
     return (0, 0) if center is None else (rounded(center[0]) + 1, rounded(center[1]) + 1)
 

@@ -1,4 +1,7 @@
-"""Reading maps and truths as 8-bit gray, the way the toolboxes see them, and masks in the other ways they are saved."""
+"""Reading of maps and truths as 8-bit gray images, as the toolboxes read them.
+
+Masks that were saved in other ways, such as with the levels 0 and 1, in color or in an alpha channel, are read as well.
+"""
 
 import io
 import os
@@ -11,19 +14,19 @@ from PIL import Image
 
 from cosod.errors import ImageError
 from cosod.evaluation import mask_colors
-from cosod.io.image_formats import SUFFIXES as SUFFIXES  # which files of a folder are maps or truths
+from cosod.io.image_formats import SUFFIXES as SUFFIXES  # suffixes of the files that can be maps or truths
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-#: A truth whose levels are all below this one, and more than two, numbers objects rather than marks one.
+#: A truth whose highest level is above 1 and below this is likely to hold the numbers of several objects.
 _LABELS_BELOW = 32
 
 
 class Levels(NamedTuple):
-    """An image as gray levels.
+    """The gray levels of an image.
 
     Attributes:
-        levels: uint8, (H, W).
-        kinds: what a user should know about the file, as kinds of :class:`cosod.evaluation.notices.Notices`.
+        levels: uint8, ``(H, W)``.
+        kinds: what to tell the user about the file, as kinds of :class:`cosod.evaluation.notices.Notices`.
     """
 
     levels: np.ndarray
@@ -31,17 +34,18 @@ class Levels(NamedTuple):
 
 
 def read_map(path: str | os.PathLike) -> Levels:
-    """Read a map as 8-bit gray.
+    """Reads a map as an 8-bit gray image.
 
-    Colors become luminance, and the EXIF orientation is left alone, as Pillow's ``convert("L")`` does. A map of black
-    and one color becomes black and white, and a map that is kept in the transparency of an image of one color is
-    read from there. An image of 16 bits that holds no level above 255 is taken for one of 8 bits.
+    Colors are converted to luminance and the EXIF orientation is ignored, as by Pillow's ``convert("L")``. A map of
+    black and one color becomes black and white, and a map that is stored in the alpha channel of an image of one color
+    is read from that channel. A 16-bit image without a level above 255 is read as an 8-bit image.
+
+    Raises:
+        ImageError: the file is missing, unreadable or damaged, or holds values that are not gray levels, such as NaN or
+            negative values.
 
     Example:
         >>> levels, kinds = read_map("maps/mug/1.png")  # doctest: +SKIP
-
-    Raises:
-        ImageError: the file is missing, unreadable or damaged, or holds values that are no gray levels (NaN, negative).
     """
     image, kinds = _decoded(path, truth=False)
     if image.max() == 1:
@@ -50,17 +54,18 @@ def read_map(path: str | os.PathLike) -> Levels:
 
 
 def read_truth(path: str | os.PathLike) -> Levels:
-    """Read a truth as 8-bit gray, where 255 is the object.
+    """Reads a truth as an 8-bit gray image, where 255 is the object.
 
-    In addition to what :func:`read_map` does, masks of 0 and 1 become masks of 0 and 255, a mask in the transparency
-    of a cut-out photo is read from there, and of a picture in a few colors whatever is not black is the object. What
-    can be read in several ways is read as the toolboxes do, and named.
+    Truths are read as by :func:`read_map`, with these additions: masks with the levels 0 and 1 become masks of 0 and
+    255, a mask in the alpha channel of a cut-out photo is read from that channel, and in an image of black and a few
+    colors everything that is not black is the object. A mask that could be read in several ways is read as the
+    toolboxes read it, and the kinds tell so.
+
+    Raises:
+        ImageError: the file cannot be read, as in :func:`read_map`.
 
     Example:
         >>> levels, kinds = read_truth("gts/mug/1.png")  # doctest: +SKIP
-
-    Raises:
-        ImageError: as :func:`read_map`.
     """
     levels, kinds = _decoded(path, truth=True)
     highest = int(levels.max())
@@ -68,7 +73,7 @@ def read_truth(path: str | os.PathLike) -> Levels:
         return Levels(levels, (*kinds, "empty"))
     if highest == 1:
         lossy = Path(path).suffix.lower() in (".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
-        if lossy and levels.min() == 0:  # faint traces of compression in an empty truth look the same
+        if lossy and levels.min() == 0:  # an empty truth with faint traces of compression looks the same
             return Levels(levels, (*kinds, "faint"))
         levels, kinds = levels * np.uint8(255), (*(k for k in kinds if k != "shallow"), "zero_one")
     if levels.min() == 255:
@@ -79,13 +84,17 @@ def read_truth(path: str | os.PathLike) -> Levels:
 
 
 def read_gray(path: str | os.PathLike) -> tuple[np.ndarray, str | None]:
-    """Read a file as 8-bit gray, whatever it is of.
+    """Reads an image as an 8-bit gray image, as :func:`read_map` does, and tells what was converted.
 
     Returns:
-        uint8, (H, W), and what was converted: None, ``color`` (to luminance), ``16-bit`` or ``float``.
+        The levels, uint8, ``(H, W)``, and what was converted to 8-bit gray: ``"color"``, ``"16-bit"``, ``"float"``, or
+        None for an 8-bit gray image.
 
     Raises:
-        ImageError: as :func:`read_map`.
+        ImageError: the file cannot be read, as in :func:`read_map`.
+
+    Example:
+        >>> levels, converted = read_gray("maps/mug/1.png")  # doctest: +SKIP
     """
     levels, kinds = _decoded(path, truth=False)
     if "color_map" in kinds or "colored_map" in kinds:
@@ -103,7 +112,7 @@ def _decoded(path: str | os.PathLike, truth: bool) -> tuple[np.ndarray, tuple[st
             if levels is not None and levels.ndim == 2:
                 return (levels, ()) if levels.dtype == np.uint8 else _from_16_bit(levels)
             colored = levels is not None and levels.dtype == np.uint16 and levels.shape[2] == 3
-            # Pillow would keep only the upper eight bits of colors.
+            # Pillow would keep only the upper eight bits of each 16-bit color channel.
             if colored and levels is not None and (levels == levels[..., :1]).all():
                 return _from_16_bit(np.ascontiguousarray(levels[..., 0]))
         with Image.open(io.BytesIO(data)) as image:
@@ -148,5 +157,5 @@ def _from_float(values: np.ndarray, path: str | os.PathLike) -> tuple[np.ndarray
 
 
 def _short(reason: str) -> str:
-    # Pillow names the in-memory file object, which says nothing to the user.
+    # Pillow's message names the in-memory file object, which means nothing to the user.
     return "no image format that Pillow knows" if "cannot identify" in reason else reason

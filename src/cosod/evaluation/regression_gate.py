@@ -1,4 +1,4 @@
-"""Figures saved to a file, and a check that none has become worse since, for continuous integration."""
+"""A regression gate for continuous integration: saves figures, and checks that later figures are not worse."""
 
 import json
 import math
@@ -13,10 +13,18 @@ from cosod.io.atomic_write import write_text
 
 
 def write(path: str | os.PathLike, reports: list[Report], tolerance: float) -> None:
-    """Writes the figures over all images to a file.
+    """Writes the figures over all images to a file, as the expected figures of later runs.
+
+    Args:
+        path: the JSON file to write.
+        reports: the reports whose figures are saved.
+        tolerance: by how much a later figure may be worse, in the unit of the figures.
 
     Raises:
         OutputError: the file cannot be written.
+
+    Example:
+        >>> write("expected.json", [evaluate("maps", "gts")], tolerance=0.001)  # doctest: +SKIP
     """
     kept = [
         {"protocol": r.protocol, "set": r.set_name, "method": r.method, "images": len(r.images), "figures": r.all}
@@ -27,7 +35,14 @@ def write(path: str | os.PathLike, reports: list[Report], tolerance: float) -> N
 
 
 def check_replaceable(path: str | os.PathLike) -> None:
-    """Raises InputError where something stands at ``path`` that :func:`write` has not written."""
+    """Checks that writing to ``path`` replaces nothing but a file of :func:`write`.
+
+    Raises:
+        InputError: ``path`` exists and is not a file of :func:`write`.
+
+    Example:
+        >>> check_replaceable("expected.json")  # doctest: +SKIP
+    """
     if Path(path).exists():
         try:
             _read(path)
@@ -36,17 +51,26 @@ def check_replaceable(path: str | os.PathLike) -> None:
 
 
 def drops(path: str | os.PathLike, reports: list[Report], tolerance: float | None = None) -> list[str]:
-    """Returns what is worse than kept by more than the tolerance, one sentence each; empty when all is well.
+    """Compares figures with the expected ones, and returns one sentence for each figure that is worse.
 
-    A kept entry that this run has no figures for is a drop as well. Better figures are none.
+    A figure is reported if it is worse than expected by more than the tolerance, or if it is missing or NaN. Reports
+    that are expected and missing, and reports with another number of images, are reported too. Figures that are better
+    than expected are not.
 
     Args:
         path: a file of :func:`write`.
-        reports: this run's.
-        tolerance: instead of the file's own.
+        reports: the reports of this run.
+        tolerance: by how much a figure may be worse; by default, the tolerance in the file.
+
+    Returns:
+        The sentences; the list is empty if nothing is worse.
 
     Raises:
-        InputError: the file is missing or not of this kind.
+        InputError: the file does not exist or was not written by :func:`write`.
+
+    Example:
+        >>> drops("expected.json", [evaluate("maps", "gts")])  # doctest: +SKIP
+        []
     """
     kept, own = _read(path)
     tolerance = own if tolerance is None else tolerance

@@ -1,4 +1,4 @@
-"""Scoring whole folders, in chunks and by several processes; memory hardly grows with the number of images."""
+"""Scoring of whole folders in chunks, by several processes; memory use hardly grows with the number of images."""
 
 import concurrent.futures
 import dataclasses
@@ -24,9 +24,9 @@ from cosod.evaluation.reading import read_map, read_truth
 from cosod.evaluation.report.report import ImageTable, Report
 from cosod.io.wording import plural
 
-#: Pairs a worker takes at once. Fixed, so that sums are added in the same order whatever the number of workers.
+#: The number of pairs in a chunk. It is fixed, so that sums do not depend on the number of workers.
 _CHUNK = 32
-#: Chunks for which starting one more process pays.
+#: The smallest number of chunks per process.
 _CHUNKS_A_WORKER = 6
 
 
@@ -44,19 +44,20 @@ def evaluate(
     """Scores a folder of maps against a folder of ground truth masks.
 
     Args:
-        pred: folder of the maps, named as the masks are: ``<group>/<stem>.png``, or without groups.
-        gt: folder of the masks; every mask counts, and a missing map counts as black.
-        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
-        workers: maximum number of processes; with 1, or with few images, no further process is started. With more,
-            the calling script needs the usual ``if __name__ == "__main__"`` guard.
-        skip_empty: whether images without an object are left out; only the ``coseg`` protocols support this.
-        progress: whether to show a progress bar on standard error.
-        method, set_name: names for the report.
+        pred: the folder of the maps, which have the names of the masks: ``<group>/<stem>.png``, or ``<stem>.png``
+            without groups.
+        gt: the folder of the masks. Every mask is scored, and a missing map is scored as a black map.
+        protocol: the name of one of :data:`cosod.evaluation.protocols.PROTOCOLS`, or a protocol.
+        workers: the maximum number of processes. With 1, or for few images, all work is done in the calling process.
+            With more, the calling script needs the usual ``if __name__ == "__main__"`` guard.
+        skip_empty: whether to leave out images without an object; only the ``coseg`` protocols support this.
+        progress: whether to show a progress bar on standard error if that is a terminal.
+        method, set_name: the names of the method and the set for the report.
 
     Raises:
-        InputError: there are no pairs, the protocol or a folder does not exist, two files have one name, or an
+        InputError: there are no pairs, the protocol or a folder does not exist, two files have the same name, or an
             option does not fit the protocol.
-        ImageError: files cannot be read; all of them are named.
+        ImageError: files cannot be read. The message lists the first ten of them.
 
     Example:
         >>> report = cosod.evaluate("maps", "gts")  # doctest: +SKIP
@@ -77,7 +78,22 @@ def evaluate_protocols(
     method: str = "",
     set_name: str = "",
 ) -> list[Report]:
-    """Does the same as :func:`evaluate` for several protocols in order, reading each file once.
+    """Scores a folder of maps like :func:`evaluate`, for several protocols at once.
+
+    Each file is read only once.
+
+    Args:
+        pred: the folder of the maps.
+        gt: the folder of the masks.
+        protocols: the names of protocols in :data:`cosod.evaluation.protocols.PROTOCOLS`, or protocols.
+        workers, skip_empty, progress, method, set_name: see :func:`evaluate`.
+
+    Returns:
+        One report for each protocol, in the order of ``protocols`` without repetitions.
+
+    Raises:
+        InputError: see :func:`evaluate`.
+        ImageError: files cannot be read. The message lists the first ten of them.
 
     Example:
         >>> papers, coseg = evaluate_protocols("maps", "gts", ["papers", "coseg"])  # doctest: +SKIP
@@ -89,7 +105,7 @@ def evaluate_protocols(
     tables = [ImageTable(p.columns, pairing.pairs) for p in chosen]
     groups: list[dict[str, Totals]] = [{} for _ in chosen]
     notices, errors = Notices(), []
-    hidden = None if progress else True  # None: hidden where stderr is no terminal
+    hidden = None if progress else True  # with None, tqdm hides the bar unless stderr is a terminal
     with tqdm(total=len(pairing.pairs), desc=method or "scoring", unit="image", disable=hidden) as bar:
         for part in _results(pairing.pairs, chosen, workers):
             errors += part.errors
@@ -119,7 +135,7 @@ def _chosen(protocol: str | Protocol, skip_empty: bool) -> Protocol:
 
 @dataclass
 class _Part:
-    """What one chunk gives; small enough to send between processes."""
+    """The results of one chunk, which are small enough to be sent between processes."""
 
     images: int = 0
     rows: list[array] = field(default_factory=list)
@@ -135,7 +151,7 @@ def _results(pairs: list[Pair], chosen: list[Protocol], workers: int) -> Iterato
         for chunk in chunks:
             yield _score_chunk(chunk, chosen)
         return
-    # Spawned, not forked: a fork of a process that has run PyTorch or OpenCV threads can hang.
+    # Processes are spawned, because a fork of a process that has run PyTorch or OpenCV threads can hang.
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, context, _single_threaded) as pool:
         try:
@@ -173,7 +189,20 @@ def _score_chunk(pairs: list[Pair], chosen: list[Protocol]) -> _Part:
 
 
 def fit(pred: np.ndarray, shape: tuple[int, int], resample: Image.Resampling) -> np.ndarray:
-    """Resizes a uint8 map to its truth's (H, W), in 8 bits by Pillow, as the toolboxes do."""
+    """Resizes a map to the size of its truth with Pillow, in 8 bits as the toolboxes do.
+
+    Args:
+        pred: the map, uint8, ``(h, w)``.
+        shape: the height and width of the truth in pixels.
+        resample: the Pillow filter.
+
+    Returns:
+        uint8, ``(H, W)``; the map itself if it has the size already.
+
+    Example:
+        >>> fit(np.zeros((4, 4), np.uint8), (8, 16), Image.Resampling.BILINEAR).shape
+        (8, 16)
+    """
     if pred.shape == shape:
         return pred
     return np.asarray(Image.fromarray(pred).resize(shape[::-1], resample))

@@ -1,4 +1,4 @@
-"""The sum of losses that trains GCoNet."""
+"""The total loss of GCoNet."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from cosod.models.base import Output
 
 @dataclass(frozen=True)
 class GCoNetWeights:
-    """Factors of :func:`gconet_loss`; the defaults are the published code's.
+    """The factors of the terms of :func:`gconet_loss`; the defaults are those of the published code.
 
     Attributes:
-        iou: factor of the soft IoU loss of the maps.
-        contrast: factor of the group collaborating module's loss, which sets apart the maps of the two groups.
-        classification: factor of the cross entropy of the group's class.
+        iou: the factor of the soft IoU loss of the maps.
+        contrast: the factor of the loss of the group collaborating module (GCM).
+        classification: the factor of the cross entropy of the group classifier.
     """
 
     iou: float = 1.0
@@ -31,14 +31,15 @@ def gconet_loss(
     """Computes GCoNet's loss (section 3.5, equation 5, with the factors of the published code).
 
     Args:
-        output: output of a network in training mode, for 2 n images of two groups; terms whose training head the
-            network does not have are left out.
-        masks: ``(2 n, 1, H, W)`` in {0, 1}.
-        classes: ``(2 n,)``, index of each image's group in the training set.
+        output: the output of a network in training mode, for 2 n images of two groups. If the network does not have
+            the training head of a term, the term is left out.
+        masks: the masks, ``(2 n, 1, H, W)`` in {0, 1}.
+        classes: the index of each image's group in the training set, int64, ``(2 n,)``.
+        weights: the factors of the terms.
 
     Returns:
-        The terms without their factors, ``iou`` (over the four supervised maps), ``contrast`` and
-        ``classification``; and ``total``, their weighted sum.
+        The terms without their factors as scalars: ``iou``, which is summed over all supervised maps, ``contrast`` and
+        ``classification``. The entry ``total`` is their sum weighted by the factors.
 
     Example:
         >>> maps, masks = torch.full((4, 1, 8, 8), 0.5), torch.ones(4, 1, 8, 8)

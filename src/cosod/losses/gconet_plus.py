@@ -1,4 +1,4 @@
-"""The sum of losses that trains GCoNet+."""
+"""The total loss of GCoNet+."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ from cosod.models.base import Output
 
 @dataclass(frozen=True)
 class MapWeights:
-    """Factors of the losses on one map; a term of factor 0 is not computed.
+    """The factors of the losses on one map; a term whose factor is 0 is not computed.
 
     Attributes:
-        bce: factor of the binary cross entropy.
-        iou: factor of the soft IoU loss.
-        ssim: factor of the loss of structural similarity.
-        mse: factor of the mean squared error.
-        binary: factor of the loss that draws values to 0 or 1.
+        bce: the factor of the binary cross entropy.
+        iou: the factor of the soft IoU loss.
+        ssim: the factor of the structural similarity loss.
+        mse: the factor of the mean squared error.
+        binary: the factor of the loss that pushes values to 0 or 1.
     """
 
     bce: float = 0.0
@@ -33,20 +33,27 @@ class MapWeights:
 
 @dataclass(frozen=True)
 class GCoNetPlusWeights:
-    """Factors and options of :func:`gconet_plus_loss`; the defaults are the published code's, after its rescaling.
+    """The factors and options of :func:`gconet_plus_loss`.
+
+    The defaults are those of the published code after it has rescaled its factors.
 
     Attributes:
-        last: factors of the losses on the result.
-        others: factors of the losses on each of the other supervised maps.
-        triplet: factor of the triplet loss.
-        classification: factor of the cross entropy of the group's class, predicted from F.
-        masked_classification: factor of the same, predicted from F under the mask (recurrent auxiliary classification).
-        contrast: factor of the group collaborating module's loss.
-        triplet_on: what the triplet loss is of: F (``deep``), F under the mask (``masked``), or ``both`` by half.
-        triplet_kind: form of the triplet loss: ``symmetric`` (the paper's) or ``semi_hard``.
-        margin: margin of the triplet loss: 0.1 in the code, 1.0 in the paper.
-        smoothing: epsilon of label smoothing: where it is not 0, half of the loss on the maps is against smoothed
-            masks (1e-3 in the code, where it is off).
+        last: the factors of the losses on the final map.
+        others: the factors of the losses on each of the other supervised maps.
+        triplet: the factor of the triplet loss.
+        classification: the factor of the cross entropy of the group class predicted from the deepest feature F.
+        masked_classification: the factor of the cross entropy of the group class predicted from the masked images or
+            features (recurrent auxiliary classification).
+        contrast: the factor of the loss of the group collaborating module (GCM).
+        triplet_on: the features for the triplet loss: ``deep`` for F, ``masked`` for F of the masked images, or
+            ``both`` for the mean of the two losses.
+        triplet_kind: the form of the triplet loss: ``symmetric`` as in the paper, or ``semi_hard``.
+        margin: the margin of the triplet loss, which is 0.1 in the published code and 1.0 in the paper.
+        smoothing: the epsilon of label smoothing. If it is not 0, each loss on a map is the mean of the losses against
+            the masks and against the smoothed masks. The published code has 1e-3, but does not use it.
+
+    Raises:
+        InputError: ``triplet_on`` or ``triplet_kind`` has another value.
     """
 
     last: MapWeights = field(default_factory=lambda: MapWeights(bce=120.0, iou=2.0))
@@ -82,16 +89,19 @@ def gconet_plus_loss(
     """Computes GCoNet+'s loss (section 3.7, equation 11, with the factors of the published code).
 
     Args:
-        output: output of a network in training mode, for 2 n images of two groups; terms whose training head the
-            network does not have are left out.
-        masks: ``(2 n, 1, H, W)`` in {0, 1}.
-        classes: ``(2 n,)``, index of each image's group in the training set.
-        weights: factors; a term of factor 0 is not computed.
+        output: the output of a network in training mode, for 2 n images of two groups. If the network does not have
+            the training head of a term, the term is left out.
+        masks: the masks, ``(2 n, 1, H, W)`` in {0, 1}.
+        classes: the index of each image's group in the training set, int64, ``(2 n,)``.
+        weights: the factors of the terms; a term whose factor is 0 is not computed.
 
     Returns:
-        The terms without their factors: of the maps ``bce``, ``iou``, ... for the result and ``side0_bce``, ...
-        for the others, coarsest first; ``triplet``, ``classification``, ``masked_classification``, ``contrast``.
-        And ``total``, their weighted sum.
+        The terms without their factors as scalars: ``bce``, ``iou``, ... of the final map, ``side0_bce``, ... of the
+        other supervised maps, coarsest first, and ``triplet``, ``classification``, ``masked_classification`` and
+        ``contrast``. The entry ``total`` is their sum weighted by the factors.
+
+    Raises:
+        InputError: a group has fewer than two images, so that the symmetric triplet loss is not defined.
 
     Example:
         >>> terms = gconet_plus_loss(network(images), masks, classes)  # doctest: +SKIP
@@ -130,7 +140,7 @@ def _smoothed(loss: Callable[[Tensor, Tensor], Tensor], maps: Tensor, masks: Ten
 
 
 def _triplet_features(output: Output, weights: GCoNetPlusWeights) -> list[Tensor]:
-    """Averages the features that the triplet loss is on, ``(2 n, C)`` each."""
+    """Computes the spatial means of the features for the triplet loss, ``(2 n, C)`` each."""
     chosen = {"deep": [output.deep], "masked": [output.masked_deep], "both": [output.deep, output.masked_deep]}
     return [deep.float().mean(dim=(2, 3)) for deep in chosen[weights.triplet_on] if deep is not None]
 

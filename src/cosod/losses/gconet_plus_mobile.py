@@ -1,4 +1,4 @@
-"""The sum of losses that trains the light network, and its loss on the attention."""
+"""The total loss of the light network, and its loss on the attention."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,18 @@ from cosod.models.base import Output
 
 @dataclass(frozen=True)
 class MobileWeights:
-    """Factors of :func:`mobile_loss`.
+    """The factors of the terms of :func:`mobile_loss`.
+
+    Each map has two losses, whose factors are multiplied by the factor of the map.
 
     Attributes:
-        bce: factor of the binary cross entropy of every map.
-        iou: factor of the soft IoU loss of every map.
-        map: factor of both losses of the result.
-        side: factor of both losses of the result's coarse form.
-        objects: factor of both losses of the map of any object.
-        objects_side: factor of both losses of that map's coarse form.
-        attention: factor of the loss on the attention of each of the two rounds.
+        bce: the factor of the binary cross entropy of every map.
+        iou: the factor of the soft IoU loss of every map.
+        map: the factor of the final co-saliency map.
+        side: the factor of the coarse co-saliency map.
+        objects: the factor of the map of all objects, shared or not.
+        objects_side: the factor of the coarse map of all objects.
+        attention: the factor of the loss on the attention, which is summed over the two rounds.
     """
 
     bce: float = 2.0
@@ -36,16 +38,20 @@ class MobileWeights:
 def mobile_loss(
     output: Output, masks: Tensor, classes: Tensor, weights: MobileWeights | None = None, objects: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """Computes the loss that trains the light network: every term a mean, so that group sizes do not change its scale.
+    """Computes the loss of the light network.
+
+    Every term is a mean over images, so that the scale of the loss does not depend on the sizes of the groups.
 
     Args:
-        output: output of the network in training mode, for N images of any groups.
-        masks: masks of the shared object, ``(N, 1, H, W)`` in {0, 1}.
-        classes: not used: the network knows none.
-        objects: masks of all objects, shared or not, ``(N, 1, H, W)`` in {0, 1}; ``masks`` by default.
+        output: the output of the network in training mode, for N images of any number of groups.
+        masks: the masks of the shared object, ``(N, 1, H, W)`` in {0, 1}.
+        classes: not used, because the network has no classifier.
+        weights: the factors of the terms.
+        objects: the masks of all objects, shared or not, ``(N, 1, H, W)`` in {0, 1}; ``masks`` by default.
 
     Returns:
-        The terms without their factors, and ``total``, their weighted sum.
+        The terms without their factors as scalars: ``map_bce``, ``map_iou`` and likewise for ``side``, ``objects`` and
+        ``objects_side``, and ``attention``. The entry ``total`` is their sum weighted by the factors.
 
     Example:
         >>> terms = mobile_loss(network(images, (8, 8)), masks, classes, objects=objects)  # doctest: +SKIP
@@ -71,11 +77,13 @@ def mobile_loss(
 
 
 def attention_loss(attention: Tensor, masks: Tensor) -> Tensor:
-    """Computes ``-log`` of the attention's share on the object, mean over images that have one.
+    """Computes ``-log`` of the share of the attention that lies on the object, averaged over images with an object.
+
+    Shares below 1e-4 count as 1e-4, and the loss is 0 if no image has an object.
 
     Args:
-        attention: ``(N, 1, h, w)``, every image summing to one.
-        masks: ``(N, 1, H, W)`` in {0, 1}.
+        attention: the attention maps, ``(N, 1, h, w)``, each of which sums to one.
+        masks: the masks, ``(N, 1, H, W)`` in {0, 1}, which are averaged to the size of the attention maps.
 
     Example:
         >>> attention = torch.full((1, 1, 4, 4), 1 / 16)

@@ -1,4 +1,4 @@
-"""Losses that depend on groups: contrast, classification, metric learning, and the adversarial loss."""
+"""Losses that depend on groups (contrast, classification, triplet losses), the focal loss and the adversarial loss."""
 
 import torch
 from torch import Tensor
@@ -8,12 +8,15 @@ from cosod.errors import InputError
 
 
 def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0) -> Tensor:
-    """Computes the focal loss without class weights, mean over pixels: ``(1 - p_t)^gamma * BCE`` (Lin et al., ICCV
-    2017).
+    """Computes the focal loss ``(1 - p_t)^gamma * BCE`` without class weights (Lin et al., ICCV 2017).
 
     Args:
-        logits: any shape.
-        targets: the same shape, in [0, 1].
+        logits: logits of any shape.
+        targets: the targets, the same shape, in [0, 1].
+        gamma: the exponent; larger values reduce the loss of well-classified pixels more.
+
+    Returns:
+        The mean over all pixels, a scalar.
 
     Example:
         >>> logits, masks = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
@@ -25,11 +28,18 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0) -> Tensor:
 
 
 def contrast_loss(contrast: Tensor, masks: Tensor) -> Tensor:
-    """Computes the loss of the GCM: masks are the target for the own consensus, empty maps for the other (equation 3).
+    """Computes the loss of the group collaborating module (GCM, GCoNet equation 3).
+
+    It is the focal loss whose targets are the masks for maps made with the consensus of an image's own group, and empty
+    maps for maps made with the consensus of the other group.
 
     Args:
-        contrast: logits ``(4 n, 1, H, W)``: of 2 n images with the own consensus, then of the same with the other's.
-        masks: ``(2 n, 1, H, W)`` in {0, 1}.
+        contrast: logits, ``(4 n, 1, H, W)``: first those of the 2 n images with the consensus of their own group, then
+            those of the same images with the consensus of the other group.
+        masks: the masks, ``(2 n, 1, H, W)`` in {0, 1}.
+
+    Returns:
+        The mean over all pixels, a scalar.
 
     Example:
         >>> masks = torch.ones(2, 1, 4, 4)
@@ -41,12 +51,12 @@ def contrast_loss(contrast: Tensor, masks: Tensor) -> Tensor:
 
 
 def classification_loss(scores: Tensor, classes: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Computes the cross entropy of the group classifier, mean over images.
+    """Computes the cross entropy of the group classifier, averaged over images.
 
     Args:
-        scores: ``(N, groups)``.
-        classes: ``(N,)``, index of each image's group in the training set.
-        smoothing: share of the target that is spread over all groups.
+        scores: the logits of the classifier, ``(N, number of groups)``.
+        classes: the index of each image's group in the training set, int64, ``(N,)``.
+        smoothing: the share of the target in [0, 1] that is spread evenly over all groups (label smoothing).
 
     Example:
         >>> round(classification_loss(torch.zeros(4, 10), torch.tensor([3, 3, 7, 7])).item(), 4)
@@ -58,13 +68,17 @@ def classification_loss(scores: Tensor, classes: Tensor, smoothing: float = 0.0)
 def symmetric_triplet_loss(features: Tensor, margin: float = 0.1) -> Tensor:
     """Computes the group-based symmetric triplet loss (GST, GCoNet+ section 3.5).
 
-    Each group is cut in two halves; ``triplet(A1, A2, B1) + triplet(B1, B2, A1)`` with Euclidean distances,
-    each the mean over pairs.
+    Each of the two groups is divided into halves, A1 and A2, and B1 and B2. The loss is
+    ``triplet(A1, A2, B1) + triplet(B1, B2, A1)``, where the arguments are anchors, positives and negatives, the
+    distance is Euclidean, and each term is averaged over the triplets.
 
     Args:
-        features: ``(2 n, C)``: n images of one group, then n of another; n is at least 2. Where n is odd,
-            the middle image of each group is left out.
-        margin: 0.1 in the published code, 1.0 in the paper.
+        features: the features of n images of one group, followed by those of n images of another, ``(2 n, C)``, where n
+            is at least 2. If n is odd, the middle image of each group is left out.
+        margin: the margin, which is 0.1 in the published code and 1.0 in the paper.
+
+    Raises:
+        InputError: n is below 2.
 
     Example:
         >>> features = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
@@ -81,19 +95,18 @@ def symmetric_triplet_loss(features: Tensor, margin: float = 0.1) -> Tensor:
 
 
 def semi_hard_triplet_loss(features: Tensor, classes: Tensor, margin: float = 0.1) -> Tensor:
-    """Computes the triplet loss with semi-hard negatives (Schroff et al., CVPR 2015, section 3.2), on squared
-    distances.
+    """Computes the triplet loss with semi-hard negatives on squared distances (Schroff et al., CVPR 2015, section 3.2).
 
-    Each pair of one class is compared with the nearest image of another class that is farther than the pair,
-    or with the farthest one where none is.
+    For each anchor and each positive of its class, the negative is the image of another class that is nearest to the
+    anchor among those farther away than the positive. If no such image is farther away, the farthest one is taken.
 
     Args:
-        features: ``(N, C)``.
-        classes: ``(N,)``, with two classes at least.
-        margin: by which a negative should be farther than the pair.
+        features: the features, ``(N, C)``.
+        classes: the class of each image, ``(N,)``, at least two different ones.
+        margin: how much farther a negative should be than the positive, as a squared distance.
 
     Returns:
-        Mean over all ordered pairs of one class; 0 where no class has two images.
+        The mean over all ordered pairs of images of one class, a scalar; 0 if no class has two images.
 
     Example:
         >>> features = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
@@ -104,7 +117,7 @@ def semi_hard_triplet_loss(features: Tensor, classes: Tensor, margin: float = 0.
     distance = (features.unsqueeze(1) - features.unsqueeze(0)).square().sum(dim=2)
     same = classes.unsqueeze(1) == classes.unsqueeze(0)
     pairs = same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
-    # Entry (anchor, positive, negative); infinity stands for "not a candidate".
+    # The axes are anchor, positive and negative; infinity marks images that are not candidates.
     negative = distance.unsqueeze(1).expand(-1, len(distance), -1)
     other = ~same.unsqueeze(1)
     semi_hard = negative.masked_fill(~(other & (negative > distance.unsqueeze(2))), torch.inf).amin(dim=2)
@@ -115,12 +128,12 @@ def semi_hard_triplet_loss(features: Tensor, classes: Tensor, margin: float = 0.
 
 
 def adversarial_loss(judged: Tensor, real: bool) -> Tensor:
-    """Computes the binary cross entropy of a discriminator's logits, mean over images.
+    """Computes the binary cross entropy of a discriminator's logits, averaged over images.
 
     Args:
-        judged: ``(N, 1)``, see :class:`cosod.models.modules.discriminator.Discriminator`.
-        real: what they should say: ``True`` for ground truth, and for the network's maps when the network
-            is trained; ``False`` for its maps when the discriminator is.
+        judged: the logits of :class:`cosod.models.modules.discriminator.Discriminator`, ``(N, 1)``.
+        real: whether the target is "ground truth". When the discriminator is trained, this is ``True`` for masks and
+            ``False`` for maps of the network; when the network is trained, it is ``True`` for its maps.
 
     Example:
         >>> logits = torch.full((2, 1), 5.0)

@@ -1,4 +1,4 @@
-"""Losses between maps and masks. All maps and masks are ``(N, 1, H, W)`` in [0, 1]; all results are scalars."""
+"""Losses between maps and masks, which are ``(N, 1, H, W)`` in [0, 1]. All losses are scalars."""
 
 from collections.abc import Callable
 
@@ -8,10 +8,15 @@ from torch.nn import functional as F
 
 
 def iou_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Computes soft intersection over union, ``sum_i (1 - I_i / U_i)``: summed over the images, as published, not
-    averaged.
+    """Computes the soft IoU loss ``sum_i (1 - I_i / U_i)`` (GCoNet equation 2).
 
-    The soft IoU loss of GCoNet equation 2. Between 0 and N. An image where both map and mask are empty counts 0.
+    I and U are the soft intersection and union of the map and the mask of image i. As in the published code, the loss
+    is summed over the N images, not averaged, and lies between 0 and N. An image whose map and mask are both empty
+    contributes 0.
+
+    Args:
+        maps: the maps, ``(N, 1, H, W)`` in [0, 1].
+        masks: the masks, the same shape, in [0, 1].
 
     Example:
         >>> mask = torch.tensor([[1.0, 1.0], [0.0, 0.0]]).view(1, 1, 2, 2)
@@ -21,13 +26,17 @@ def iou_loss(maps: Tensor, masks: Tensor) -> Tensor:
     maps, masks = maps.float(), masks.float()
     intersection = (maps * masks).sum(dim=(1, 2, 3))
     union = maps.sum(dim=(1, 2, 3)) + masks.sum(dim=(1, 2, 3)) - intersection
-    # With an empty union 0 / 0 would turn every weight into NaN.
+    # For an empty union, 0 / 0 would turn all weights of the network into NaN.
     ratio = torch.where(union > 0, intersection / union.clamp_min(torch.finfo(union.dtype).tiny), 1.0)
     return (1 - ratio).sum()
 
 
 def bce_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Computes the binary cross entropy, mean over all pixels; a single pixel counts 100 at most.
+    """Computes the binary cross entropy, averaged over all pixels. A single pixel contributes at most 100.
+
+    Args:
+        maps: the maps, ``(N, 1, H, W)`` in [0, 1].
+        masks: the masks, the same shape, in [0, 1].
 
     Example:
         >>> mask = torch.tensor([[1.0, 1.0], [0.0, 0.0]]).view(1, 1, 2, 2)
@@ -40,7 +49,11 @@ def bce_loss(maps: Tensor, masks: Tensor) -> Tensor:
 
 
 def mse_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Computes the mean squared difference.
+    """Computes the mean squared error over all pixels, between 0 and 1.
+
+    Args:
+        maps: the maps, ``(N, 1, H, W)`` in [0, 1].
+        masks: the masks, the same shape, in [0, 1].
 
     Example:
         >>> mse_loss(torch.full((1, 1, 2, 2), 0.5), torch.ones(1, 1, 2, 2)).item()
@@ -50,9 +63,12 @@ def mse_loss(maps: Tensor, masks: Tensor) -> Tensor:
 
 
 def binary_loss(maps: Tensor) -> Tensor:
-    """Computes the mean of ``1 - p^2 - (1 - p)^2``, which pushes values to 0 or 1 (the "reg" term of the GCoNet+ code).
+    """Computes the mean of ``1 - p^2 - (1 - p)^2`` over all pixels, which pushes values to 0 or 1.
 
-    0 where all values are 0 or 1, at most 0.5.
+    This is the "reg" term of the GCoNet+ code. It is 0 if all values are 0 or 1, and at most 0.5.
+
+    Args:
+        maps: the maps, ``(N, 1, H, W)`` in [0, 1].
 
     Example:
         >>> binary_loss(torch.ones(1, 1, 2, 2)).item(), binary_loss(torch.full((1, 1, 2, 2), 0.5)).item()
@@ -62,10 +78,15 @@ def binary_loss(maps: Tensor) -> Tensor:
 
 
 def ssim_loss(maps: Tensor, masks: Tensor, window: int = 11, sigma: float = 1.5) -> Tensor:
-    """Computes one minus the structural similarity (Wang et al., 2004, equation 13) in a Gaussian window, mean over
-    pixels.
+    """Computes one minus the mean structural similarity in a Gaussian window (Wang et al., 2004, equation 13).
 
-    The border is padded with zeros. Between 0 and 2.
+    The images are padded with zeros. The loss lies between 0 and 2.
+
+    Args:
+        maps: the maps, ``(N, 1, H, W)`` in [0, 1].
+        masks: the masks, the same shape, in [0, 1].
+        window: the side of the window in pixels, an odd number.
+        sigma: the standard deviation of the Gaussian in pixels.
 
     Example:
         >>> mask = torch.zeros(1, 1, 16, 16)
@@ -85,14 +106,14 @@ def ssim_loss(maps: Tensor, masks: Tensor, window: int = 11, sigma: float = 1.5)
 
 
 def scale_consistency_loss(small: Tensor, maps: Tensor) -> Tensor:
-    """Compares the map of the shrunk image with the shrunk map of the image (self-supervision by scale).
+    """Computes how much the maps of downscaled images differ from the downscaled maps of the images.
 
-    Mean over pixels of ``(1 - SSIM) / 2`` in a 3 x 3 window, between 0 and 1; the GCoNet+ code adds it with
-    factor 0.3, for images at a quarter of their size.
+    This self-supervised loss is the mean of ``(1 - SSIM) / 2`` over the pixels, with SSIM in a 3 x 3 window, and lies
+    between 0 and 1. The GCoNet+ code adds it with the factor 0.3, for images at a quarter of their size.
 
     Args:
-        small: maps that the network made of the shrunk images, ``(N, 1, h, w)``.
-        maps: maps of the same images at full size, ``(N, 1, H, W)``.
+        small: the maps that the network computes for the downscaled images, ``(N, 1, h, w)``.
+        maps: the maps of the same images at full size, ``(N, 1, H, W)``.
 
     Example:
         >>> maps = torch.full((1, 1, 16, 16), 0.5)
@@ -105,7 +126,11 @@ def scale_consistency_loss(small: Tensor, maps: Tensor) -> Tensor:
 
 
 def smooth_masks(masks: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """Smooths the labels of masks: 0 and 1 move to ``epsilon / 2`` and ``1 - epsilon / 2``.
+    """Smooths the labels of masks, which turns 0 into ``epsilon / 2`` and 1 into ``1 - epsilon / 2``.
+
+    Args:
+        masks: the masks, any shape, in [0, 1].
+        epsilon: the strength of the smoothing, in [0, 1].
 
     Example:
         >>> smooth_masks(torch.tensor([0.0, 1.0]), 0.1)
@@ -115,7 +140,7 @@ def smooth_masks(masks: Tensor, epsilon: float = 1e-3) -> Tensor:
 
 
 def _similarity(a: Tensor, b: Tensor, average: Callable[[Tensor], Tensor]) -> Tensor:
-    """Computes SSIM at each pixel, for values in [0, 1]; ``average`` is the mean over a window."""
+    """Computes SSIM at each pixel for values in [0, 1]; ``average`` computes means over a window around each pixel."""
     c1, c2 = 0.01**2, 0.03**2
     mean_a, mean_b = average(a), average(b)
     variance_a = average(a * a) - mean_a**2

@@ -1,4 +1,4 @@
-"""Losses of single-image saliency: from clicks, and from whole masks."""
+"""Losses of single-image saliency detection, for training on clicks or on whole masks."""
 
 from collections.abc import Callable
 
@@ -11,14 +11,16 @@ from cosod.models.saliency_base import Saliency
 
 
 def partial_cross_entropy(logits: Tensor, xy: Tensor, labels: Tensor) -> Tensor:
-    """Computes the cross entropy at labeled points, mean over the batch (section 4 of the method); 0 without any.
+    """Computes the cross entropy at labeled points, averaged over all labeled points of the batch (ASTE-AL section 4).
 
-    The logits are read at the points by bilinear interpolation: clicks that share a cell of the map both count.
+    The logits are interpolated bilinearly at the points, so that two clicks in the same cell of the map both count. The
+    loss is 0 if there are no labeled points.
 
     Args:
-        logits: ``(N, C, h, w)``, C = 2 or 1, see :class:`cosod.models.saliency_base.Saliency`.
-        xy: points ``(N, K, 2)``, the images spanning -1 to 1.
-        labels: ``(N, K)``, 1 salient, 0 background, below 0 ignored.
+        logits: ``(N, C, h, w)``, where C is 2 or 1; see :class:`cosod.models.saliency_base.Saliency`.
+        xy: the x and y coordinates of K points in each image, ``(N, K, 2)``. They range from -1 at the left or upper
+            edge of the image to 1 at the right or lower edge.
+        labels: ``(N, K)``; 1 for salient points, 0 for the background, and negative for points to ignore.
 
     Example:
         >>> logits, xy = torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 2)
@@ -34,13 +36,18 @@ def partial_cross_entropy(logits: Tensor, xy: Tensor, labels: Tensor) -> Tensor:
 
 
 def structure_loss(logits: Tensor, masks: Tensor, bug_compatible: bool = False) -> Tensor:
-    """Computes F3Net's weighted cross entropy and weighted IoU (F3Net equations 4 to 6), mean over the images.
+    """Computes the sum of F3Net's weighted cross entropy and weighted IoU loss (F3Net equations 4 to 6).
+
+    Pixels near the edges of objects have larger weights.
 
     Args:
         logits: ``(N, 1, H, W)``.
-        masks: ``(N, 1, H, W)`` in [0, 1].
-        bug_compatible: whether only the IoU is weighted, as in the published code, which passes an argument that turns
-            its cross entropy into an unweighted mean.
+        masks: the masks, ``(N, 1, H, W)`` in [0, 1].
+        bug_compatible: whether to weight only the IoU loss, as in the published code, which passes an argument that
+            turns its cross entropy into an unweighted mean.
+
+    Returns:
+        The mean over the images, a scalar.
 
     Example:
         >>> masks = torch.zeros(1, 1, 64, 64)
@@ -63,17 +70,17 @@ def structure_loss(logits: Tensor, masks: Tensor, bug_compatible: bool = False) 
 def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, color: float = 0.1, reach: float = 6.0) -> Tensor:
     """Computes the local saliency coherence loss, which penalizes differences between neighbors of similar color.
 
-    For every pair of positions at most ``radius`` rows and columns apart, the difference of the map weighs
-    ``exp(-d^2 / 2 reach^2 - c^2 / 2 color^2)``, d their distance and c that of their colors: the local saliency
-    coherence loss of weakly supervised saliency from scribbles (Yu et al., AAAI 2021, equations 3 to 5). Summed over
-    the neighbors, mean over positions and images.
+    It comes from weakly supervised saliency detection with scribbles (Yu et al., AAAI 2021, equations 3 to 5). The
+    absolute difference of the map between two positions at most ``radius`` rows and columns apart has the weight
+    ``exp(-d^2 / (2 reach^2) - c^2 / (2 color^2))``, where d is the distance of the positions and c that of their
+    colors. The loss is summed over the neighbors of a position and averaged over positions and images.
 
     Args:
-        maps: ``(N, 1, h, w)`` in [0, 1].
-        images: ``(N, 3, H, W)`` in [0, 1]; averaged to the size of the maps.
-        radius: radius of the neighborhood.
-        color: distance of colors that still count as alike.
-        reach: distance in positions at which neighbors count less.
+        maps: the maps, ``(N, 1, h, w)`` in [0, 1].
+        images: the images, ``(N, 3, H, W)`` in [0, 1], which are averaged to the size of the maps.
+        radius: the radius of the neighborhood in positions of the map.
+        color: the standard deviation of the Gaussian weight of color distances.
+        reach: the standard deviation of the Gaussian weight of distances, in positions of the map.
 
     Example:
         >>> local_coherence(torch.full((1, 1, 8, 8), 0.5), torch.zeros(1, 3, 8, 8)).item()
@@ -83,7 +90,7 @@ def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, color: float 
     images = F.adaptive_avg_pool2d(images, (height, width))
     total = maps.new_zeros(())
     for dy in range(radius + 1):
-        for dx in range(-radius if dy else 1, radius + 1):  # every pair once
+        for dx in range(-radius if dy else 1, radius + 1):  # visits every pair of positions once
             one = (..., slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
             other = (..., slice(dy, height), slice(max(0, dx), width - max(0, -dx)))
             unlike = (images[one] - images[other]).square().sum(dim=1, keepdim=True)
@@ -93,7 +100,11 @@ def local_coherence(maps: Tensor, images: Tensor, radius: int = 2, color: float 
 
 
 def deep_supervision(output: Saliency, loss: Callable[[Tensor], Tensor]) -> Tensor:
-    """Computes the weighted sum of ``loss`` over all of a network's maps.
+    """Computes the weighted sum of a loss over all supervised maps of a network.
+
+    Args:
+        output: the output of the network, whose ``weights`` are the factors of the maps.
+        loss: a function from the logits of one map, ``(N, C, h, w)``, to a scalar.
 
     Example:
         >>> loss = deep_supervision(output, lambda logits: structure_loss(logits, masks))  # doctest: +SKIP
@@ -102,7 +113,12 @@ def deep_supervision(output: Saliency, loss: Callable[[Tensor], Tensor]) -> Tens
 
 
 def mask_loss(output: Saliency, masks: Tensor, bug_compatible: bool = False) -> Tensor:
-    """Computes the structure loss under deep supervision, every map enlarged to its masks ``(N, 1, H, W)``.
+    """Computes :func:`structure_loss`, summed over all supervised maps as in :func:`deep_supervision`.
+
+    Args:
+        output: the output of the network; each map is enlarged to the size of the masks.
+        masks: the masks, ``(N, 1, H, W)`` in [0, 1].
+        bug_compatible: see :func:`structure_loss`.
 
     Example:
         >>> loss = mask_loss(network.saliency(images), masks)  # doctest: +SKIP
@@ -112,7 +128,12 @@ def mask_loss(output: Saliency, masks: Tensor, bug_compatible: bool = False) -> 
 
 
 def point_loss(output: Saliency, xy: Tensor, labels: Tensor) -> Tensor:
-    """Computes the partial cross entropy under deep supervision.
+    """Computes :func:`partial_cross_entropy`, summed over all supervised maps as in :func:`deep_supervision`.
+
+    Args:
+        output: the output of the network.
+        xy: the coordinates of the points, ``(N, K, 2)``; see :func:`partial_cross_entropy`.
+        labels: the labels of the points, ``(N, K)``; see :func:`partial_cross_entropy`.
 
     Example:
         >>> loss = point_loss(network.saliency(images), xy, labels)  # doctest: +SKIP
@@ -121,5 +142,5 @@ def point_loss(output: Saliency, xy: Tensor, labels: Tensor) -> Tensor:
 
 
 def _neighborhood(masks: Tensor) -> Tensor:
-    """Computes means over 31 x 31 pixels, by columns, then by rows: the same, 15 times faster."""
+    """Computes means over 31 x 31 pixels; averaging columns and then rows is 15 times faster than a square window."""
     return F.avg_pool2d(F.avg_pool2d(masks, (31, 1), 1, (15, 0)), (1, 31), 1, (0, 15))

@@ -1,7 +1,7 @@
-"""The losses that a recipe can name.
+"""The registry of losses that a recipe can name.
 
-A new loss takes one file beside this one, with a function and the frozen dataclass of its factors, and one line of
-:data:`REGISTRY`.
+To add a loss, write one file beside this one, with a function and a frozen dataclass of its factors, and add one line
+to :data:`REGISTRY`.
 """
 
 from collections.abc import Callable
@@ -14,20 +14,21 @@ from cosod.losses.gconet_plus import GCoNetPlusWeights, gconet_plus_loss
 from cosod.losses.gconet_plus_mobile import MobileWeights, mobile_loss
 from cosod.losses.ssnm import SSNMWeights, ssnm_loss
 
-#: ``loss(output, masks, classes, weights)`` -> terms without factors, and their weighted sum as ``total``.
+#: A function ``loss(output, masks, classes, weights)`` that returns the terms without their factors by their names, and
+#: their weighted sum as ``total``.
 Loss = Callable[..., dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One loss of the registry.
+    """A loss of the registry.
 
     Attributes:
         function: the loss; see :data:`Loss`.
-        weights: the frozen dataclass of its factors, which are the keys of a recipe's table ``[weights]``.
-        shared_labels: whether its ``classes`` are all labels that a group shares, ``(N, labels)``, and not the one
-            label of each image, ``(N,)``.
-        all_objects: whether it also takes the masks of all objects of an image, shared or not, as ``objects``.
+        weights: the frozen dataclass of its factors, whose fields are the keys of a recipe's table ``[weights]``.
+        shared_labels: whether the argument ``classes`` holds all labels that a group shares, ``(N, number of labels)``,
+            instead of one label for each image, ``(N,)``.
+        all_objects: whether the loss also takes the masks of all objects of an image, shared or not, as ``objects``.
     """
 
     function: Loss
@@ -45,7 +46,10 @@ REGISTRY: dict[str, Entry] = {
 
 
 def loss_of(name: str) -> Loss:
-    """Returns the loss of that name in a recipe.
+    """Returns the loss that a recipe calls ``name``.
+
+    Raises:
+        KeyError: :data:`REGISTRY` has no such name.
 
     Example:
         >>> loss_of("gconet").__name__

@@ -1,4 +1,4 @@
-"""The losses that train SSNM."""
+"""The total loss of SSNM and its terms."""
 
 from dataclasses import dataclass
 
@@ -9,19 +9,20 @@ from torch.nn import functional as F
 from cosod.errors import InputError
 from cosod.models.base import Output
 
-#: Maps are kept this far from 0 and 1, so that neither the entropy nor its gradient leaves the range of float32.
+#: Maps are clamped to be at least this far from 0 and 1, so that the cross entropy and its gradient stay finite.
 MARGIN = 1e-6
 
 
 @dataclass(frozen=True)
 class SSNMWeights:
-    """Factors of :func:`ssnm_loss`; the defaults are the published code's.
+    """The factors of the terms of :func:`ssnm_loss`; the defaults are those of the published code.
 
     Attributes:
-        bce: factor of the weighted binary cross entropy of the maps.
-        classification: factor of the cross entropy of the image's class.
-        smooth: factor of the smooth L1 loss of the maps.
-        balanced: whether foreground and background count the same in the first (see :func:`weighted_bce_loss`).
+        bce: the factor of the weighted binary cross entropy of the maps.
+        classification: the factor of the binary cross entropy of the co-categories.
+        smooth: the factor of the smooth L1 loss of the maps.
+        balanced: whether foreground and background have the same total weight in the cross entropy of the maps; see
+            :func:`weighted_bce_loss`.
     """
 
     bce: float = 1.0
@@ -31,18 +32,19 @@ class SSNMWeights:
 
 
 def weighted_bce_loss(maps: Tensor, masks: Tensor, balanced: bool = False) -> Tensor:
-    """Computes the binary cross entropy weighted by the share p of foreground in the batch, mean over all pixels.
+    """Computes the binary cross entropy, weighted by the share p of foreground pixels in the batch.
 
-    The published code weights foreground by p and background by 1 - p, which favors the background where it
-    is the larger part: the opposite of balancing.
+    The published code weights the foreground by p and the background by 1 - p. This is the opposite of balancing: it
+    favors the background if that is the larger part.
 
     Args:
-        maps: in [0, 1], any shape.
-        masks: the same shape, in {0, 1}.
-        balanced: weight foreground by 1 - p and background by p instead; both then count the same.
+        maps: the maps, any shape, in [0, 1].
+        masks: the masks, the same shape, in {0, 1}.
+        balanced: whether to weight the foreground by 1 - p and the background by p instead, so that both have the same
+            total weight.
 
     Returns:
-        A scalar, finite also where a batch is all foreground or all background.
+        The mean over all pixels, a scalar. It is finite even if the batch has only foreground or only background.
 
     Example:
         >>> masks = torch.zeros(1, 1, 4, 4)
@@ -61,15 +63,15 @@ def weighted_bce_loss(maps: Tensor, masks: Tensor, balanced: bool = False) -> Te
 
 
 def category_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """Computes the binary cross entropy of the co-categories, mean over images and categories.
+    """Computes the binary cross entropy of the co-categories, averaged over images and categories.
 
     Args:
-        scores: logits, ``(N, categories)``.
-        labels: ``(N, categories)`` in {0, 1}, as a group may share several categories; or the index of its one
-            category, ``(N,)``.
+        scores: the logits of the classifier, ``(N, number of categories)``.
+        labels: the categories that the group of each image shares, ``(N, number of categories)`` in {0, 1}; or the
+            index of the only shared category, ``(N,)``.
 
     Raises:
-        InputError: labels of another shape.
+        InputError: ``labels`` has another shape.
 
     Example:
         >>> round(category_loss(torch.zeros(2, 5), torch.zeros(2, 5)).item(), 4)
@@ -83,7 +85,13 @@ def category_loss(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def smooth_l1_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Computes Huber's loss with beta 1, half the squared difference for values in [0, 1]; mean over all pixels.
+    """Computes the smooth L1 loss with beta 1, averaged over all pixels.
+
+    For maps and masks in [0, 1], this is half of the squared difference.
+
+    Args:
+        maps: the maps, any shape, in [0, 1].
+        masks: the masks, the same shape, in [0, 1].
 
     Example:
         >>> smooth_l1_loss(torch.full((1, 1, 2, 2), 0.5), torch.ones(1, 1, 2, 2)).item()
@@ -93,16 +101,21 @@ def smooth_l1_loss(maps: Tensor, masks: Tensor) -> Tensor:
 
 
 def ssnm_loss(output: Output, masks: Tensor, labels: Tensor, weights: SSNMWeights | None = None) -> dict[str, Tensor]:
-    """Computes SSNM's loss as in the published code; the last term is not in the paper.
+    """Computes SSNM's loss as in the published code, whose term ``smooth`` is not in the paper.
 
     Args:
-        output: output of a network in training mode, for N images; without ``classes`` that term is left out.
-        masks: ``(N, 1, H, W)`` in {0, 1}.
-        labels: see :func:`category_loss`.
+        output: the output of a network in training mode, for N images. If it has no ``classes``, the term
+            ``classification`` is left out.
+        masks: the masks, ``(N, 1, H, W)`` in {0, 1}.
+        labels: the categories; see :func:`category_loss`.
+        weights: the factors of the terms.
 
     Returns:
-        The terms without their factors, ``bce``, ``classification`` and ``smooth``; and ``total``, their weighted
-        sum.
+        The terms without their factors as scalars: ``bce``, ``classification`` and ``smooth``. The entry ``total`` is
+        their sum weighted by the factors.
+
+    Raises:
+        InputError: ``labels`` does not have a shape that :func:`category_loss` accepts.
 
     Example:
         >>> terms = ssnm_loss(network(images, 4), masks, labels)  # doctest: +SKIP

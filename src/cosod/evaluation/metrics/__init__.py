@@ -1,1 +1,1 @@
-"""The measures of the field: of two arrays, by their histograms, over thresholds, and summed over images."""
+"""The measures of the field: functions of two arrays, histograms, curves over thresholds, and sums over images."""

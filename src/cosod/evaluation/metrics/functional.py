@@ -1,7 +1,11 @@
 """The measures as functions of two arrays, for use in a notebook or a training loop.
 
-A map is uint8, or float in [0, 1], which is rounded to 8 bits because the field scores saved PNGs; a truth is bool,
-uint8 or float in [0, 1]. Both are (H, W). Values follow protocol ``papers`` unless another is named.
+Maps and truths are arrays ``(H, W)`` of type bool, uint8, or float in [0, 1]. Floats are rounded to 8 bits because the
+field scores maps that were saved as PNG. The functions follow protocol ``papers`` by default, except for
+:func:`weighted_f` (``pysodmetrics``) and :func:`precision_jaccard` (``coseg``).
+
+The functions of a map and a truth raise :class:`cosod.errors.InputError` for arrays that :func:`score` does not accept,
+and KeyError if the protocol does not have the measure.
 """
 
 import numpy as np
@@ -28,10 +32,16 @@ __all__ = [
 
 
 def score(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> Scores:
-    """Computes all measures and curves of one image, ready for :class:`cosod.evaluation.Totals`.
+    """Computes all measures and curves of one image, which :class:`cosod.evaluation.Totals` sums over images.
+
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
 
     Raises:
-        InputError: shapes differ, are not (H, W), hold no pixels, or values are NaN or outside [0, 1].
+        InputError: the shapes differ or are not ``(H, W)`` with at least one pixel, a type is not bool, uint8 or float,
+            floats are NaN or outside [0, 1], or there is no such protocol.
 
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)
@@ -48,7 +58,12 @@ def score(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> Scor
 
 
 def figures(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> dict[str, float]:
-    """Computes the measures of one image, by the keys of :attr:`cosod.evaluation.Report.all`.
+    """Computes the measures of one image, with the same keys as :attr:`cosod.evaluation.Report.all`.
+
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
 
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)
@@ -60,8 +75,17 @@ def figures(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> di
 
 
 def curves(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> dict[str, np.ndarray]:
-    """Computes ``precision recall fpr f e``, (K,) each, by rising threshold; K is 255 for ``papers`` and 256 for
-    others.
+    """Computes the curves of one image over K rising thresholds.
+
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
+
+    Returns:
+        The curves ``precision``, ``recall``, ``fpr`` and ``f``, float64, ``(K,)`` each, and ``e`` for ``papers`` and
+        ``pysodmetrics``. K is 255 for ``papers``, and 256 for ``pysodmetrics`` and ``f3net``. The ``coseg`` protocols
+        have no curves, and the result is empty.
 
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)
@@ -75,6 +99,11 @@ def curves(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> dic
 def mae(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
     """Computes the mean absolute error, in [0, 1].
 
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
+
     Example:
         >>> truth = np.array([[0, 255], [0, 255]], np.uint8)
         >>> mae(truth, truth), mae(255 - truth, truth)
@@ -86,6 +115,11 @@ def mae(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
 def s_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
     """Computes the S-measure with alpha = 0.5 (Fan et al., ICCV 2017), at most 1.
 
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
+
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)
         >>> truth[8:24, 8:24] = 255
@@ -96,7 +130,12 @@ def s_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> 
 
 
 def f_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> np.ndarray:
-    """Computes F by threshold with beta^2 = 0.3 (Achanta et al., CVPR 2009), (K,) in [0, 1].
+    """Computes the F-measure at each threshold with beta^2 = 0.3 (Achanta et al., CVPR 2009), ``(K,)`` in [0, 1].
+
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
 
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)
@@ -108,7 +147,14 @@ def f_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> 
 
 
 def e_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> np.ndarray:
-    """Computes E by threshold (Fan et al., IJCAI 2018), (K,); for protocols ``papers`` and ``pysodmetrics``.
+    """Computes the E-measure at each threshold (Fan et al., IJCAI 2018), ``(K,)``.
+
+    The protocols ``papers`` and ``pysodmetrics`` have this measure.
+
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
 
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)
@@ -120,7 +166,14 @@ def e_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> 
 
 
 def weighted_f(pred: np.ndarray, truth: np.ndarray, protocol: str = "pysodmetrics") -> float:
-    """Computes the weighted F with beta = 1 (Margolin et al., CVPR 2014); for ``pysodmetrics`` and ``f3net``.
+    """Computes the weighted F-measure with beta = 1 (Margolin et al., CVPR 2014), in [0, 1].
+
+    The protocols ``pysodmetrics`` and ``f3net`` have this measure.
+
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
 
     Example:
         >>> truth = np.zeros((32, 32), np.uint8)
@@ -132,9 +185,14 @@ def weighted_f(pred: np.ndarray, truth: np.ndarray, protocol: str = "pysodmetric
 
 
 def precision_jaccard(pred: np.ndarray, truth: np.ndarray, protocol: str = "coseg") -> tuple[float, float]:
-    """Computes P (pixel accuracy) and J (intersection over union) of the co-segmentation papers, in [0, 1].
+    """Computes P (pixel accuracy) and J (intersection over union) of the co-segmentation papers, each in [0, 1].
 
-    Two bool arrays are compared as they are, without the protocol's resizing and threshold.
+    Two bool arrays of the same shape are compared as they are, without the protocol's resizing and threshold.
+
+    Args:
+        pred: the map, ``(H, W)``.
+        truth: the truth, ``(H, W)``.
+        protocol: one of :data:`cosod.evaluation.protocols.PROTOCOLS`.
 
     Example:
         >>> truth = np.zeros((4, 4), bool)
@@ -151,10 +209,17 @@ def precision_jaccard(pred: np.ndarray, truth: np.ndarray, protocol: str = "cose
 
 
 def as_levels(image: np.ndarray, what: str) -> np.ndarray:
-    """Converts a bool, uint8 or float [0, 1] array to 8-bit levels.
+    """Converts an array to 8-bit levels.
+
+    Args:
+        image: ``(H, W)``, bool, uint8, or float in [0, 1].
+        what: a noun for the array in error messages, such as ``map``.
+
+    Returns:
+        uint8, ``(H, W)``.
 
     Raises:
-        InputError: another shape or type, no pixels, NaN or values outside [0, 1].
+        InputError: the array has another shape or type, no pixels, NaN, or values outside [0, 1].
 
     Example:
         >>> as_levels(np.array([[0.0, 1.0]]), "map").tolist()
@@ -169,6 +234,6 @@ def as_levels(image: np.ndarray, what: str) -> np.ndarray:
         return image.astype(np.uint8) * 255
     if not np.issubdtype(image.dtype, np.floating):
         raise InputError(f"the {what} is of type {image.dtype}; give bool, uint8, or float in [0, 1]")
-    if not (image.min() >= 0 and image.max() <= 1):  # false for NaN too
+    if not (image.min() >= 0 and image.max() <= 1):  # this comparison is false for NaN as well
         raise InputError(f"the {what} holds NaN or values outside [0, 1]; scale it first")
     return np.round(image * 255).astype(np.uint8)

@@ -1,11 +1,12 @@
-"""The measures by name: how tables print each, which way is better, and measures that protocols are extended by.
+"""The registry of measures: their names in tables, whether lower is better, and the protocols that a measure extends.
 
-A measure of a published toolbox is computed by its protocol in :mod:`cosod.evaluation.protocols`. Any other measure
-takes one file with a function of a map and its truth, and one line of :data:`MEASURES`:
+A measure of a published toolbox is computed by its protocol in :mod:`cosod.evaluation.protocols`. To add any other
+measure, write one file with a function of a map and its truth, and add one line to :data:`MEASURES`:
 
     "boundary": Measure("Boundary F", function="cosod.evaluation.metrics.boundary:boundary_f", protocols=("papers",)),
 
-Every output then has it: tables, curves, the HTML page, ``--select`` and ``--expect``.
+All outputs of these protocols then include the measure: tables, CSV and JSON files, the HTML page, ``--select`` and
+``--expect``.
 """
 
 import importlib
@@ -19,15 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure.
+    """A measure of the registry.
 
     Attributes:
-        label: its name in tables of this package's own figures.
-        short: its name in tables beside the papers' rows; ``label`` where it is empty.
-        lower_is_better: whether less is better.
-        function: ``"module:name"`` of ``f(pred, truth) -> float``, for a measure that is no toolbox's. Both arrays
-            are uint8, (H, W), of the truth's size. It is imported when it is first used.
-        protocols: names of the protocols whose figures get that measure in addition to their own.
+        label: the name of the measure in tables of this package's own figures.
+        short: the name of the measure in tables beside the papers' rows; if empty, ``label`` is used.
+        lower_is_better: whether a lower value is better.
+        function: ``"module:name"`` of a function ``f(pred, truth) -> float``, for a measure that no published toolbox
+            computes. The function gets two uint8 arrays ``(H, W)`` of the truth's size. Its module is imported when
+            the measure is first computed.
+        protocols: the names of the protocols whose figures get this measure in addition to their own.
     """
 
     label: str
@@ -37,12 +39,12 @@ class Measure:
     protocols: tuple[str, ...] = ()
 
     def compute(self, pred: "np.ndarray", truth: "np.ndarray") -> float:
-        """Computes the measure of one image by its ``function``."""
+        """Calls ``function`` on the map and the truth of one image, uint8, ``(H, W)`` each, and returns its value."""
         module, _, name = self.function.partition(":")
         return float(getattr(importlib.import_module(module), name)(pred, truth))
 
 
-#: Key -> measure, in the order of tables.
+#: The measures by their keys, in the order of the columns of tables.
 MEASURES: dict[str, Measure] = {
     "mae": Measure("MAE", lower_is_better=True),
     "s": Measure("S"),
@@ -63,6 +65,9 @@ MEASURES: dict[str, Measure] = {
 def label(key: str) -> str:
     """Returns the name of a measure in tables of this package's own figures.
 
+    Raises:
+        KeyError: :data:`MEASURES` has no such key.
+
     Example:
         >>> label("max_f"), short_label("max_f")
         ('F max', 'F_max')
@@ -73,6 +78,9 @@ def label(key: str) -> str:
 def short_label(key: str) -> str:
     """Returns the name of a measure in tables beside the papers' rows.
 
+    Raises:
+        KeyError: :data:`MEASURES` has no such key.
+
     Example:
         >>> short_label("s"), short_label("mean_e")
         ('S', 'E_mean')
@@ -81,7 +89,7 @@ def short_label(key: str) -> str:
 
 
 def lower_is_better(key: str) -> bool:
-    """Whether less is better; of a measure that is not registered, more is.
+    """Returns whether a lower value of a measure is better; False for a key that is not in :data:`MEASURES`.
 
     Example:
         >>> lower_is_better("mae"), lower_is_better("s")
@@ -91,7 +99,7 @@ def lower_is_better(key: str) -> bool:
 
 
 def added_to(protocol: str) -> dict[str, Callable[["np.ndarray", "np.ndarray"], float]]:
-    """Returns the functions of the measures that extend a protocol by their keys, in the order of tables.
+    """Returns the functions of the measures that extend a protocol, keyed by measure, in the order of tables.
 
     Example:
         >>> added_to("papers")

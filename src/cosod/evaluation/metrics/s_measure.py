@@ -1,4 +1,4 @@
-"""S-measure (Fan et al., ICCV 2017) from the histograms of the four quadrants; no pass over the pixels."""
+"""The S-measure (Fan et al., ICCV 2017), computed from the histograms of the four quadrants instead of the pixels."""
 
 import math
 
@@ -8,21 +8,29 @@ from cosod.evaluation.metrics.thresholds import Scale
 
 
 def s_measure(quadrants: np.ndarray, areas: list[int], scale: Scale, eps: float = 1e-20) -> float:
-    """Computes 0.5 S_object + 0.5 S_region, not clamped at 0.
+    """Computes the S-measure ``0.5 S_object + 0.5 S_region``.
 
     Args:
-        quadrants: (4, 256, 2) joint histograms around the truth's centroid, as
-            :func:`cosod.evaluation.metrics.histograms.quadrants` gives them.
-        areas: the quadrants' pixel counts.
-        scale: value of a level.
-        eps: the protocol's guard against division by zero.
+        quadrants: the joint histograms of the four parts around the centroid of the truth, ``(4, 256, 2)``, from
+            :func:`cosod.evaluation.metrics.histograms.quadrants`.
+        areas: the number of pixels of each of the four parts.
+        scale: the scale from levels to values.
+        eps: the small number that the protocol adds to denominators.
 
     Returns:
-        At most 1. A part without pixels adds nothing, and one pixel has no deviation; the toolboxes give NaN there.
+        A value of at most 1, which can be negative. Parts without pixels contribute 0, and the standard deviation of a
+        single pixel is 0, whereas the toolboxes return NaN in these cases.
+
+    Example:
+        >>> mask = np.zeros((4, 4), np.uint8)
+        >>> mask[1:3, 1:3] = 255
+        >>> from cosod.evaluation.metrics import histograms
+        >>> round(s_measure(histograms.quadrants(mask, mask, 2, 2), [4, 4, 4, 4], Scale(0, 255)), 4)
+        1.0
     """
     sums = _sums(quadrants, scale)
     background, objects = (tuple(map(sum, zip(*(part[side] for part in sums), strict=True))) for side in (0, 1))
-    # O(1 - p) of the background: the same sums of span - n.
+    # The background is compared by 1 - p, so its sums are those of span - n instead of n = level - low.
     n, first, second = background
     background = n, scale.span * n - first, scale.span**2 * n - 2 * scale.span * first + second
     pixels = objects[0] + background[0]
@@ -33,12 +41,24 @@ def s_measure(quadrants: np.ndarray, areas: list[int], scale: Scale, eps: float 
 
 
 def mean_value(histogram: np.ndarray, scale: Scale) -> float:
-    """Computes the mean value of the pixels of a (256,) histogram."""
+    """Computes the mean value of the pixels that a histogram counts.
+
+    Args:
+        histogram: the number of pixels of each level, ``(256,)``.
+        scale: the scale from levels to values.
+
+    Example:
+        >>> mean_value(np.bincount([0, 255], minlength=256), Scale(0, 255))
+        0.5
+    """
     return float(histogram @ scale.values() / histogram.sum())
 
 
 def _sums(quadrants: np.ndarray, scale: Scale) -> list[list[tuple[int, int, int]]]:
-    """Counts by quadrant and side (background, object) the pixels, sum and sum of squares of level - low, exactly."""
+    """Computes the number of pixels and the sums of n and n^2, n = level - low, by quadrant and side, exactly.
+
+    The sides are background and object.
+    """
     n = np.arange(256.0) - scale.low
     powers = np.stack([np.ones(256), n, n * n])
     table = np.matmul(powers, quadrants)
@@ -46,7 +66,7 @@ def _sums(quadrants: np.ndarray, scale: Scale) -> list[list[tuple[int, int, int]
 
 
 def _likeness(sums: tuple[int, int, int], span: int, eps: float) -> float:
-    """Computes o = 2 x / (x^2 + 1 + sigma + eps) with the (N - 1) standard deviation."""
+    """Computes 2 x / (x^2 + 1 + sigma + eps) from the mean x and the standard deviation sigma, normalized by N - 1."""
     count, first, second = sums
     if count == 0:
         return 0.0
@@ -56,7 +76,7 @@ def _likeness(sums: tuple[int, int, int], span: int, eps: float) -> float:
 
 
 def _ssim(part: list[tuple[int, int, int]], span: int, eps: float) -> float:
-    """Computes 4 x y s_xy / ((x^2 + y^2)(s_x^2 + s_y^2)); its zero tests are made on whole numbers."""
+    """Computes 4 x y s_xy / ((x^2 + y^2)(s_x^2 + s_y^2)), and decides on whole numbers whether a term is zero."""
     (n0, first0, second0), (n1, first1, second1) = part
     count, first, second = n0 + n1, first0 + first1, second0 + second1
     if count == 0:

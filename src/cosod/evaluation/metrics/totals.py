@@ -1,4 +1,4 @@
-"""What one image scores, and sums of it that can be merged over workers."""
+"""The scores of one image, and sums of scores over images that can be merged over workers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,7 +8,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Scores:
-    """One image under one protocol: ``values`` by measure, and ``curves`` over thresholds, (K,) each."""
+    """The scores of one image under one protocol.
+
+    Attributes:
+        values: the value of each measure; NaN if the image does not count for that measure.
+        curves: the curves over K thresholds by their names, ``(K,)`` each.
+    """
 
     values: dict[str, float]
     curves: dict[str, np.ndarray] = field(default_factory=dict)
@@ -16,10 +21,21 @@ class Scores:
 
 @dataclass
 class Totals:
-    """Sums of :class:`Scores` over images; ``a + b`` holds the images of both.
+    """The sums of :class:`Scores` over images, whose size does not grow with the number of images.
 
-    Its size does not grow with the number of images. Averages that leave an image out of one measure (an empty truth
-    that is skipped) do so by NaN: ``counts`` holds each measure's own number of images.
+    The sum ``a + b`` of two totals holds the images of both. A value that is NaN, such as that of a skipped empty
+    truth, is left out of the sum and the mean of its measure.
+
+    Attributes:
+        images: the number of images.
+        values: the sum of each measure over the images.
+        counts: the number of images whose value of the measure is not NaN.
+        curves: the sum of each curve over the images, ``(K,)``.
+
+    Example:
+        >>> totals = Totals.of([Scores({"mae": 0.25}), Scores({"mae": 0.75}), Scores({"mae": float("nan")})])
+        >>> totals.images, totals.counts, totals.means()
+        (3, {'mae': 2}, {'mae': 0.5})
     """
 
     images: int = 0
@@ -52,16 +68,16 @@ class Totals:
         return self if other == 0 else NotImplemented
 
     def means(self) -> dict[str, float]:
-        """Computes the mean of each measure over its images; NaN where there are none."""
+        """Computes the mean of each measure over the images that count for it; NaN if there are none."""
         return {k: self.values[k] / n if n else float("nan") for k, n in self.counts.items()}
 
     def mean_curves(self) -> dict[str, np.ndarray]:
-        """Computes the mean of each curve over the images."""
+        """Computes the mean of each curve over all images, ``(K,)``."""
         return {k: curve / self.images for k, curve in self.curves.items()}
 
     @classmethod
     def of(cls, scores: Iterable[Scores]) -> "Totals":
-        """Sums up some images."""
+        """Returns the sums over the given scores."""
         totals = cls()
         for one in scores:
             totals.add(one)

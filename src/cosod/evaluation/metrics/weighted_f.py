@@ -1,22 +1,32 @@
-"""Weighted F-measure (Margolin et al., CVPR 2014): errors count less near the object and where others excuse them."""
+"""The weighted F-measure (Margolin et al., CVPR 2014).
+
+An error on the object counts less if the error averaged over its neighborhood is smaller, and an error in the
+background counts more the farther it is from the object.
+"""
 
 import cv2
 import numpy as np
 
 _EPS = np.spacing(1)
-#: The 7 x 7 Gaussian reaches this far from the object; farther away the nearest object pixel does not matter.
+#: The radius of the 7 x 7 Gaussian in pixels, and thus how far from the object the background affects its average.
 _REACH = 3
 
 
 def weighted_f(pred: np.ndarray, truth: np.ndarray) -> float:
-    """Computes the weighted F with beta = 1.
+    """Computes the weighted F-measure with beta = 1.
 
     Args:
-        pred: float64, (H, W), in [0, 1].
-        truth: bool, (H, W).
+        pred: the map, float64, ``(H, W)``, in [0, 1].
+        truth: the truth, bool, ``(H, W)``.
 
     Returns:
-        In [0, 1]; 0 for an empty truth.
+        A value in [0, 1]; 0 for an empty truth.
+
+    Example:
+        >>> truth = np.zeros((32, 32), bool)
+        >>> truth[8:24, 8:24] = True
+        >>> round(weighted_f(truth.astype(np.float64), truth), 4)
+        1.0
     """
     if not truth.any():
         return 0.0
@@ -34,23 +44,23 @@ def weighted_f(pred: np.ndarray, truth: np.ndarray) -> float:
 
 
 def _distance(truth: np.ndarray) -> np.ndarray:
-    """Computes the exact Euclidean distance of each pixel to the object, 0 inside."""
+    """Computes the exact Euclidean distance of each pixel to the nearest object pixel, which is 0 on the object."""
     outside = np.where(truth, 0, 255).astype(np.uint8)
     return cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).astype(np.float64)
 
 
 def _smoothed(error: np.ndarray) -> np.ndarray:
-    """Filters by the normalized 7 x 7 Gaussian of sigma 5, zeros outside the image."""
+    """Filters with the normalized 7 x 7 Gaussian of sigma 5, where the image is padded with zeros."""
     kernel = np.exp(-(np.arange(-_REACH, _REACH + 1) ** 2) / 50.0)
     kernel /= kernel.sum()
     return cv2.sepFilter2D(error, cv2.CV_64F, kernel, kernel, borderType=cv2.BORDER_CONSTANT)
 
 
 def _spread(error: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Returns the error with each background pixel near the object given that of the nearest object pixel.
+    """Returns the error, where each background pixel near the object gets the error of the nearest object pixel.
 
-    Only pixels that the Gaussian can see from the object are set. Of several nearest pixels the leftmost counts,
-    then the topmost, which is SciPy's choice.
+    Only the background pixels inside the Gaussian's window around an object pixel are replaced. If several object
+    pixels are equally near, the leftmost of them is taken, and of these the topmost, as SciPy does.
     """
     pad = _OFFSETS_REACH
     width = truth.shape[1] + 2 * pad
@@ -70,7 +80,8 @@ def _spread(error: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return spread.reshape(-1, width)[pad:-pad, pad:-pad]
 
 
-#: The farthest pixel that the Gaussian sees lies 3 columns and 3 rows from the object: distance^2 at most 18.
+#: A corner of the Gaussian's window is 3 columns and 3 rows away, at a squared distance of 18. An object pixel that is
+#: nearer than this corner is at most 4 columns or rows away.
 _OFFSETS_REACH = 4
 _OFFSETS = sorted(
     (

@@ -1,1 +1,1 @@
-"""The papers' tables as data, and figures of this package set beside them."""
+"""The tables of the papers as data, and comparisons of a user's own figures with them."""

@@ -1,4 +1,4 @@
-"""Whether scored images are the set that a published table is of."""
+"""Checks whether the scored images are those of a published table."""
 
 from collections.abc import Mapping
 
@@ -6,19 +6,20 @@ from cosod.datasets.catalogue import Count, SetInfo, catalogue, known
 from cosod.evaluation.pairs import FLAT
 from cosod.evaluation.published import papers
 
-#: How many names of groups a sentence shows.
+#: The number of group names that a sentence shows.
 _SHOWN = 3
 
 
 def difference(set_name: str, groups: Mapping[str, int]) -> str | None:
-    """Returns how scored images differ from the set of a published table, according to the catalogue.
+    """Describes how the scored images differ from those of a published table, according to the catalogue of sets.
 
     Args:
-        set_name: the set, in a spelling of :data:`cosod.evaluation.published.papers.SETS`.
-        groups: name of each scored group -> number of its images; a folder without groups is the one group ``.``.
+        set_name: the name of the set in any spelling of :data:`cosod.evaluation.published.papers.SETS`.
+        groups: the number of images of each scored group; a folder without groups is one group named ``.``.
 
     Returns:
-        None where counts and names fit, else a sentence that says what is there and what the set has.
+        None if the numbers of groups and images and the names of the groups match, or if the catalogue does not know
+        them; otherwise a clause that states the difference.
 
     Raises:
         InputError: no published table has that set.
@@ -52,7 +53,7 @@ def difference(set_name: str, groups: Mapping[str, int]) -> str | None:
 
 
 def _of_table(entry: SetInfo) -> tuple[Count, ...]:
-    """Returns the states of a set that the papers' tables are of: that of the named classes, or the whole set."""
+    """Returns the counts of what the papers score: of the subset with the known classes, or else of the whole set."""
     named = tuple(count for count in entry.counts if entry.classes and count.groups == len(entry.classes))
     return named or entry.counts[:1]
 
@@ -63,7 +64,7 @@ def _meets(state: Count, found: Count) -> bool:
 
 
 def _other_set(entry: SetInfo, groups: Mapping[str, int]) -> str | None:
-    """Returns another set of the catalogue whose classes the groups are."""
+    """Returns the name of another set whose classes are those of the groups; None if there is none."""
     names = {_plain(g) for g in groups}
     same = [e.name for e in catalogue() if e is not entry and e.classes and {_plain(c) for c in e.classes} == names]
     own = {_plain(c) for c in entry.classes}

@@ -1,4 +1,4 @@
-"""How a comparison with published rows is printed: plain text, Markdown or LaTeX."""
+"""Rendering of a comparison with published rows as plain text, Markdown or LaTeX."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,20 +8,26 @@ from cosod.evaluation.metrics.names import short_label
 
 FORMATS = ("text", "markdown", "latex")
 
-#: The source of a row that is no paper's.
+#: The source of rows that come from the user's own evaluation instead of a paper.
 OWN = "this run"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure: its text ("-" where there is none), its rank (1 best, 2 second, 0 neither), its footnote (0 none)."""
+    """A cell of the table, which shows one figure.
+
+    Attributes:
+        text: the figure as printed, or ``-`` if the row has none.
+        rank: 1 for the best figure of the column, 2 for the second best, 0 for all others.
+        note: the number of the footnote, or 0 if the figure has none.
+    """
 
     text: str
     rank: int
     note: int
 
 
-#: The rows of a table: the published row, whether it is from this run, and its figures.
+#: The rows of a table, each with its ``PublishedRow``, whether it is the user's own, and its cells.
 Body = list[tuple[Any, bool, list[Cell]]]
 
 
@@ -40,15 +46,19 @@ def render(
     Args:
         fmt: One of :data:`FORMATS`.
         title: The line above the table.
-        columns: Measures, ``measure`` or ``measure/class``, from left to right.
-        rows: :class:`cosod.evaluation.published.papers.PublishedRow` from top to bottom; those with source
-            :data:`OWN` are marked.
-        decimals: Column -> digits after the point; a row of one's own has at least one.
-        lower: Measures where lower is better.
-        notes: Remarks below the table.
+        columns: The columns from left to right, each ``measure`` or ``measure/class``.
+        rows: :class:`cosod.evaluation.published.papers.PublishedRow` from top to bottom. Rows whose source is
+            :data:`OWN` are marked with an arrow, or with ``>`` in plain text.
+        decimals: The number of digits after the decimal point for each column. The user's own rows have at least one
+            digit.
+        lower: The measures for which a lower value is better.
+        notes: Remarks that are printed below the table.
+
+    Example:
+        >>> render(fmt, title=title, columns=["s"], rows=rows, decimals={"s": 3}, lower=(), notes=())  # doctest: +SKIP
     """
     footnotes: list[str] = []
-    # What was scored on other images than the table's neither gets a mark nor takes one from another row.
+    # A row that was scored on other images than the table's is not ranked, so that no other row loses its mark to it.
     ranked = {c: [None if r.unlike else r.values.get(c) for r in rows] for c in columns}
     ranks = {c: _ranks(ranked[c], decimals[c], c.partition("/")[0] in lower) for c in columns}
     body = []
@@ -78,14 +88,14 @@ def _label(column: str) -> str:
 
 
 def _ranks(values: Iterable[float | None], digits: int, lower: bool) -> list[int]:
-    """Returns 1 for the best, 2 for the second best, 0 for the rest; figures that print alike share their rank."""
+    """Returns 1 for the best value, 2 for the second best and 0 for others; values that print alike share a rank."""
     shown = [None if v is None else round(v, digits) for v in values]
     order = sorted({v for v in shown if v is not None}, reverse=not lower)
     return [order.index(v) + 1 if v is not None and v in order[:2] else 0 for v in shown]
 
 
 def _marked(cell: Cell, ranks: tuple[str, str, str], note: str) -> str:
-    """Returns the text of a figure in the pattern of its rank, followed by its footnote in the pattern ``note``."""
+    """Returns the text of a cell in the pattern of its rank, followed by its footnote in the pattern ``note``."""
     text = ranks[cell.rank].format(cell.text)
     return text + note.format(cell.note) if cell.note else text
 

@@ -1,8 +1,8 @@
-"""The papers' tables as data: both GCoNet papers', SSNM's and ASTE-AL's.
+"""The tables of the GCoNet, GCoNet+, SSNM and ASTE-AL papers as data.
 
-The files lie in ``tables/``: one CSV a table, and ``sources.json`` with the paper, the number of the table, the
-protocol behind it, its notes and its misprints. A misprinted figure stands corrected in the CSV, and as printed in
-``sources.json``; :class:`PublishedRow` carries both.
+The folder ``tables/`` contains one CSV file for each table, and ``sources.json`` with the paper, the number, the
+protocol, the notes and the misprints of each table. A misprinted figure is corrected in the CSV file, and stands as
+printed in ``sources.json``; :class:`PublishedRow` holds both.
 """
 
 import csv
@@ -17,7 +17,7 @@ from cosod.errors import InputError
 from cosod.evaluation.metrics.names import MEASURES, lower_is_better, short_label
 from cosod.evaluation.published import layout
 
-#: Sets that have a published table -> other ways to write them. Letter case, blanks, ``-`` and ``_`` do not matter.
+#: The sets that have a published table, with other spellings. Letter case, spaces, ``-`` and ``_`` do not matter.
 SETS = {
     "CoCA": (),
     "CoSOD3k": (),
@@ -33,7 +33,7 @@ SETS = {
     "PASCAL-S": (),
 }
 
-#: Protocol -> its measures in the order of the papers' columns. The second entry is the one that sorts a table.
+#: The measures of each protocol in the order of the papers' columns, and the measure by which a table is sorted.
 COLUMNS = {
     "papers": (("max_e", "s", "max_f", "mae"), "s"),
     "coseg": (("p", "j"), "j"),
@@ -43,7 +43,12 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Misprint:
-    """A figure that the paper prints wrongly: the text as ``printed``, and why it is taken for a misprint."""
+    """A figure that a paper prints wrongly.
+
+    Attributes:
+        printed: the figure as printed.
+        note: why it is considered a misprint.
+    """
 
     printed: str
     note: str
@@ -51,12 +56,18 @@ class Misprint:
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One line of a table, for one set.
+    """A row of a table, with the figures for one set.
 
-    ``values`` maps a measure (``max_e``; ``j/car`` for one class) to the figure in the paper's own unit: per cent under
-    protocol ``coseg``, shares of 1 elsewhere. ``printed`` is the label that the paper gives the line, ``training``
-    the training set ("" where the paper prints none), ``source`` the paper and the table. ``unlike`` says why a row
-    of one's own cannot be ranked among the others, "" where it can.
+    Attributes:
+        method: the name of the method.
+        printed: the label of the row in the paper.
+        venue: the venue and the year of the method.
+        training: the training set, or "" if the paper does not print it.
+        source: the paper and the number of the table.
+        values: the figure of each measure (such as ``max_e``, or ``j/car`` for one class), in the unit of the paper:
+            per cent for protocol ``coseg``, and from 0 to 1 for others. Misprinted figures are corrected.
+        misprints: the misprinted figures by their measures.
+        unlike: why the user's own row cannot be compared with the published rows, or "" if it can.
     """
 
     method: str
@@ -71,9 +82,17 @@ class PublishedRow:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a paper, cut down to one set (``set_name`` is "" for the runtime table, which has none).
+    """A table of a paper, reduced to the columns of one set.
 
-    ``kind`` is ``comparison``, ``ablation`` or ``runtime``; ``protocol`` names the definitions behind the figures.
+    Attributes:
+        paper: the short name of the paper.
+        citation: the full citation of the paper.
+        number: the number of the table, such as ``Table 3``.
+        kind: ``comparison``, ``ablation`` or ``runtime``.
+        protocol: the name of the protocol behind the figures; "" for the runtime table.
+        set_name: the name of the set; "" for the runtime table.
+        notes: remarks about the table.
+        rows: the rows that have figures for the set.
     """
 
     paper: str
@@ -87,12 +106,12 @@ class Table:
 
     @property
     def source(self) -> str:
-        """Paper and number: ``GCoNet+ Table 3``."""
+        """The paper and the number of the table, such as ``GCoNet+ Table 3``."""
         return f"{self.paper} {self.number}"
 
 
 def canonical(set_name: str) -> str:
-    """Returns the spelling of ``set_name`` in :data:`SETS`.
+    """Returns the name of a set as it is spelled in :data:`SETS`.
 
     Raises:
         InputError: no published table has that set.
@@ -108,7 +127,7 @@ def canonical(set_name: str) -> str:
 
 
 def tables(set_name: str) -> list[Table]:
-    """Returns every published table with figures for ``set_name``, rows without any left out.
+    """Returns every published table with figures for a set. Rows without a figure for the set are left out.
 
     Raises:
         InputError: no published table has that set.
@@ -123,7 +142,10 @@ def tables(set_name: str) -> list[Table]:
 
 
 def runtimes() -> Table:
-    """Returns GCoNet+'s Table 4: measures ``ms`` (a batch of two on an A100) and ``mb`` (size of the parameters).
+    """Returns Table 4 of GCoNet+, which compares runtimes.
+
+    Its measures are ``ms``, the milliseconds for a batch of two images on an A100, and ``mb``, the size of the
+    parameters in megabytes.
 
     Example:
         >>> runtimes().kind
@@ -143,28 +165,34 @@ def compare(
     protocol: str | None = None,
     unlike: dict[str, str] | None = None,
 ) -> str:
-    """Renders the published rows for a set with one's own among them, sorted, the best two of each column marked.
+    """Renders a table of the published rows for a set together with the user's own rows.
 
-    A line that several tables print with the same figures stands once. Columns of single classes appear where a row
-    of one's own has them, or where the papers print nothing else. Figures rank as the papers round them, so that equal
-    ones share a mark; a misprinted one ranks as corrected.
+    The rows are sorted, and the best two figures of each column are marked. A row that several tables print with the
+    same figures appears once. Columns of single classes appear if one of the user's rows has them, or if the papers
+    print a measure only by class. Figures are ranked as the papers round them, so that equal figures share a mark, and
+    misprinted figures are ranked by their corrected values.
 
     Args:
-        name: The set, as in :data:`SETS`, in any letter case.
-        rows: Method -> measure -> share from 0 to 1, as :class:`Report` gives them: ``mae s max_e max_f`` for the
-            co-saliency sets, ``p j`` for the co-segmentation sets, ``max_f s mae adp_f wf adp_e`` for the sets of
-            single images; ``j/<class>`` for one class. Other measures are passed over.
+        name: The name of the set in any spelling of :data:`SETS`.
+        rows: The values of each measure for each of the user's methods, from 0 to 1 as in
+            :class:`cosod.evaluation.Report`. The measures are ``mae s max_e max_f`` for the co-saliency sets, ``p j``
+            for the co-segmentation sets, ``max_f s mae adp_f wf adp_e`` for the sets of single images, and
+            ``j/<class>`` for one class. Other measures are ignored.
         fmt: ``text``, ``markdown`` or ``latex``.
-        training: Method -> what one's own method was trained on.
-        ablations: Whether the rows of the ablation tables appear too.
-        protocol: The protocol that ``rows`` were scored with; measures of two protocols share their names, so state
-            it where it is known.
-        unlike: Method -> why its images are not those of the table, as
-            :func:`cosod.evaluation.published.comparable.difference` says; its row gets no mark, and a note says why.
+        training: The training set of each of the user's methods.
+        ablations: Whether to include the rows of ablation tables.
+        protocol: The protocol with which ``rows`` were scored. Measures of different protocols have the same names, so
+            give the protocol if it is known.
+        unlike: Why the images of a method are not those of the table, for each method to which this applies; see
+            :func:`cosod.evaluation.published.comparable.difference`. The row of such a method is not marked, and a note
+            states the reason.
+
+    Returns:
+        The table, which ends in a newline.
 
     Raises:
-        InputError: an unknown set or format, rows of another protocol, or a row that has none of the table's measures
-            or a value out of range.
+        InputError: the set or the format is unknown, the rows follow another protocol, or a row has a value outside
+            [0, 1] or none of the table's measures.
 
     Example:
         >>> print(compare("MSRC", {"ours": {"p": 0.95, "j": 0.8}}, "text").splitlines()[0])
@@ -203,7 +231,7 @@ def compare(
 
 
 def class_names() -> dict[str, str]:
-    """Maps other names of classes, in small letters, to the names in the tables.
+    """Returns a dictionary from other names of classes, in lower case, to their names in the tables.
 
     Example:
         >>> class_names()["plane"]
@@ -225,7 +253,7 @@ def _lines(file: str) -> tuple[dict[str, str], ...]:
 
 
 def _cut(meta: dict, set_name: str) -> Table:
-    """Cuts the table of ``meta`` down to the columns of one set."""
+    """Returns the table that ``meta`` describes, reduced to the columns of one set."""
     prefix = f"{set_name or '-'} "
     source = f"{meta['paper']} {meta['table']}"
     rows = []
@@ -264,7 +292,7 @@ def _cut(meta: dict, set_name: str) -> Table:
 
 
 def _merged(chosen: list[Table]) -> list[PublishedRow]:
-    """Returns the rows of all tables; a method with the same figures in two of them once, with both sources."""
+    """Returns the rows of all tables; rows of one method with the same figures become one that names all sources."""
     kept: list[PublishedRow] = []
     for row in (r for t in chosen for r in t.rows):
         for i, other in enumerate(kept):
@@ -284,7 +312,7 @@ def _merged(chosen: list[Table]) -> list[PublishedRow]:
 
 
 def _with_means(row: PublishedRow, measures: list[str], printed: list[str]) -> PublishedRow:
-    """Returns ``row`` with the mean over its classes for ``measures``, which its table prints by class only."""
+    """Returns ``row`` with the mean over classes added for ``measures``, which the papers print by class only."""
     values = dict(row.values)
     for measure in measures:
         classes = [values.get(c) for c in printed if c.startswith(f"{measure}/")]
@@ -294,7 +322,7 @@ def _with_means(row: PublishedRow, measures: list[str], printed: list[str]) -> P
 
 
 def _own(method: str, values: dict[str, float], known: list[str], protocol: str, training: str) -> PublishedRow:
-    """Returns a row of the user's, in the unit of the table."""
+    """Returns one of the user's own rows, in the unit of the table."""
     by_plain = {plain_name(k): k for k in known}
     scale = 100 if protocol == "coseg" else 1
     taken = {}
@@ -318,7 +346,7 @@ def _own(method: str, values: dict[str, float], known: list[str], protocol: str,
 
 
 def _decimals(set_name: str, column: str) -> int:
-    """Returns the most decimals that a table prints in a column; 1 for means that this module computes."""
+    """Returns the largest number of decimals in a column of the papers; 1 for means that this module computes."""
     key = f"{set_name} {column}"
     texts = [line.get(key) or "" for meta in _sources()["tables"] for line in _lines(meta["file"])]
     return max((len(t.partition(".")[2]) for t in texts if t), default=1)

@@ -1,1 +1,1 @@
-"""The result of an evaluation, and how it is written: text formats, figures and an HTML page."""
+"""Reports of evaluations, and writing them as text, tables, figures and an HTML page."""

@@ -1,4 +1,7 @@
-"""Small line charts as inline SVG for the page; colors and text styles come from the page's stylesheet."""
+"""Small line charts as inline SVG for the HTML report.
+
+The colors and text styles come from the stylesheet of the page.
+"""
 
 import html
 
@@ -6,18 +9,24 @@ import numpy as np
 
 _WIDTH, _HEIGHT = 300, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 8, 36
-#: Series beyond the eight colors repeat them with other dashes.
+#: After every eight series the colors repeat with the next of these dash patterns.
 _DASHES = ("", "6 3", "2 3")
+#: The number of colors in the stylesheet.
 COLORS = 8
 
 
 def line_chart(title: str, axes: tuple[str, str], series: list[tuple[str, np.ndarray, np.ndarray]]) -> str:
-    """Draws a figure with one line for each series.
+    """Draws a chart with one line for each series, as an HTML ``figure`` element.
 
     Args:
-        title: caption.
-        axes: names of x and y.
-        series: name, x, y; x in [0, 1], y in [0, 1].
+        title: the caption of the chart.
+        axes: the names of the x and y axes.
+        series: the name, the x values and the y values of each line; the values are in [0, 1], ``(K,)`` each.
+
+    Example:
+        >>> chart = line_chart("ROC", ("fpr", "tpr"), [("ours", np.array([0.0, 1.0]), np.array([0.0, 1.0]))])
+        >>> chart.count("<path")
+        1
     """
     parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(title)}">']
     for tick in np.linspace(0, 1, 6):
@@ -38,7 +47,15 @@ def line_chart(title: str, axes: tuple[str, str], series: list[tuple[str, np.nda
 
 
 def legend(names: list[str]) -> str:
-    """Draws the legend: which line is whose."""
+    """Draws the legend, which shows the line style of each name, as an HTML list.
+
+    Args:
+        names: the names of the series in the order in which :func:`line_chart` gets them.
+
+    Example:
+        >>> legend(["ours", "theirs"]).count("<li>")
+        2
+    """
     items = (
         f'<li><svg viewBox="0 0 26 8" aria-hidden="true"><path d="M0 4 H26" {stroke(i)}/></svg>{html.escape(name)}</li>'
         for i, name in enumerate(names)
@@ -47,7 +64,15 @@ def legend(names: list[str]) -> str:
 
 
 def stroke(index: int) -> str:
-    """Returns the attributes of the line of a series."""
+    """Returns the SVG attributes that set the color and the dashes of the line of a series.
+
+    Args:
+        index: the position of the series, counted from 0.
+
+    Example:
+        >>> stroke(1)
+        'stroke="var(--c1)"'
+    """
     dash = _DASHES[index // COLORS % len(_DASHES)]
     return f'stroke="var(--c{index % COLORS})"' + (f' stroke-dasharray="{dash}"' if dash else "")
 

@@ -1,4 +1,4 @@
-"""The best and the worst images of each group for the page: photo, truth and maps side by side."""
+"""The best and worst images of each group for the HTML report, with photo, truth and maps side by side."""
 
 import base64
 import html
@@ -14,21 +14,31 @@ from cosod.evaluation.pairs import FLAT, Pair, photos_by_key
 from cosod.evaluation.reading import read_map, read_truth
 from cosod.evaluation.report.report import Report
 
+#: Half of the maximum height of an embedded image in pixels.
 _HEIGHT = 84
-#: Images shown at each end: of a group, and of a flat folder.
+#: The number of best images shown, and of worst images, of a group and of a flat folder.
 _OF_GROUP, _OF_FLAT = 2, 6
-#: Of more groups, those with the lowest figures are shown: every group adds some 50 kB to the page.
+#: The maximum number of groups, since each adds about 50 kB to the page. Groups with the lowest figures are shown.
 _GROUPS = 300
-#: Maps of more methods than this are not shown; the best ones are.
+#: The maximum number of methods whose maps are shown; the best methods are shown.
 _METHODS = 6
 
 
 def examples(rows: list[Report], images: str | os.PathLike | None = None) -> str:
-    """Renders the HTML of the examples; which images are best and worst is the first report's S, else J.
+    """Renders the best and worst images of each group as HTML.
+
+    Images are ranked by the S-measure of the first report, or by J if its protocol does not have S.
 
     Args:
-        rows: reports of one set and protocol, best first.
-        images: folder of photos named as the truths are, or None.
+        rows: the reports of one set and protocol, best first.
+        images: the folder of the photos, which have the names of the truths; if it is None, no photos are shown.
+
+    Raises:
+        InputError: ``images`` does not exist, contains no images, or has two photos of the same name.
+        ImageError: a truth or a map cannot be read.
+
+    Example:
+        >>> html_text = examples([evaluate("maps", "gts")], "images")  # doctest: +SKIP
     """
     first = rows[0]
     key = "s" if "s" in first.keys else "j"
@@ -93,7 +103,7 @@ def _photo(path: str) -> str:
             upright = ImageOps.exif_transpose(image.convert("RGB"))
             return _inline(_small(np.asarray(upright)[..., ::-1]), "jpg")
     except (OSError, CosodError):
-        return ""  # the photos only illustrate: one that cannot be read costs no report
+        return ""  # photos only illustrate the report, so a photo that cannot be read is no reason to fail
 
 
 def _small(pixels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""Figures for papers: PR, F, E and ROC curves and the S-MAE scatter, as PNG and SVG. Needs the extra ``report``."""
+"""Figures for papers as PNG and SVG: PR, F, E and ROC curves, and a scatter plot of S and MAE.
+
+This module needs matplotlib, from the extra ``report``.
+"""
 
 import os
 import re
@@ -16,7 +19,7 @@ from cosod.io.file_names import printable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Okabe and Ito's colors, told apart by most color-blind readers, without the yellow that paper swallows.
+#: The colors of Okabe and Ito, which most color-blind readers can tell apart, without yellow, which is faint on paper.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _LINES = ("-", "--", ":", "-.")
 _MARKERS = "osD^vP*X<>"
@@ -32,7 +35,7 @@ _STYLE = {
     "legend.frameon": False,
     "svg.hashsalt": "cosod",
 }
-#: Name -> x curve ("" for thresholds), y curve, x label, y label, title.
+#: The x curve ("" for thresholds), y curve, x label, y label and title of each figure.
 _CURVES = {
     "pr": ("recall", "precision", "Recall", "Precision", "Precision and recall"),
     "f": ("", "f", "Threshold", "F-measure (β² = 0.3)", "F-measure"),
@@ -42,7 +45,14 @@ _CURVES = {
 
 
 def check() -> None:
-    """Raise ExtraError unless matplotlib is there; for asking before long work."""
+    """Checks that matplotlib is installed, for use before a long computation.
+
+    Raises:
+        ExtraError: matplotlib is not installed.
+
+    Example:
+        >>> check()  # doctest: +SKIP
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -50,13 +60,23 @@ def check() -> None:
 
 
 def save(folder: str | os.PathLike, reports: list[Report]) -> list[Path]:
-    """Draws every figure for which the protocols have curves.
+    """Draws the figures of each set and protocol, as far as the protocol has their curves and measures.
 
-    Files are ``<set>_<protocol>_<figure>.png`` and ``.svg``, the figure one of ``pr f e roc s_mae``.
+    The files are ``<set>_<protocol>_<figure>.png`` and ``.svg``, where the figure is one of ``pr f e roc s_mae``.
+
+    Args:
+        folder: the folder for the files.
+        reports: reports of any sets, protocols and methods; the methods of one set and protocol share a figure.
+
+    Returns:
+        The paths of the files.
 
     Raises:
         ExtraError: matplotlib is not installed.
         OutputError: a file cannot be written.
+
+    Example:
+        >>> files = save("report", [evaluate("maps", "gts")])  # doctest: +SKIP
     """
     check()
     import matplotlib
@@ -79,7 +99,7 @@ def _titled(title: str, report: Report) -> str:
 
 
 def _figure(title: str, labels: tuple[str, str]):
-    # The figure alone, without pyplot: no window system is asked for and no state is left behind.
+    # Without pyplot, matplotlib needs no window system and keeps no global state.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2, 3.4), layout="constrained")
@@ -104,7 +124,7 @@ def _lines(rows: list[Report], x: str, y: str, labels: tuple[str, str], title: s
 
 
 def _scatter(rows: list[Report]):
-    """Draws one point a method; with a single method, one a group."""
+    """Draws one point for each method, or for a single method one point for each group and one for all images."""
     single = len(rows) == 1 and len(rows[0].groups) > 1
     title = _titled("S and MAE by group" if single else "S and MAE", rows[0])
     figure, axes = _figure(title, ("MAE (less is better)", "S-measure"))

@@ -1,4 +1,4 @@
-"""Reports as text: rows by image and group, curves, and summaries as CSV, Markdown, LaTeX and plain tables."""
+"""Reports as text: CSV files by image, group and threshold, and summaries as CSV, Markdown, LaTeX and plain text."""
 
 import csv
 import io
@@ -13,7 +13,17 @@ _CURVES = ("precision", "recall", "fpr", "f", "e")
 
 
 def tables(reports: Iterable[Report]) -> dict[tuple[str, str], list[Report]]:
-    """Sorts reports by set and protocol, best first by S, else J: rows of two protocols never share a table."""
+    """Sorts reports into tables, one for each set and protocol.
+
+    The reports of a table are sorted by the S-measure, or by J if the protocol does not have S, best first.
+
+    Returns:
+        A dictionary from ``(set_name, protocol)`` to the reports of the table.
+
+    Example:
+        >>> tables([evaluate("maps", "gts", set_name="CoCA")]).keys()  # doctest: +SKIP
+        dict_keys([('CoCA', 'papers')])
+    """
     out: dict[tuple[str, str], list[Report]] = {}
     for report in reports:
         out.setdefault((report.set_name, report.protocol), []).append(report)
@@ -24,14 +34,33 @@ def tables(reports: Iterable[Report]) -> dict[tuple[str, str], list[Report]]:
 
 
 def best_two(rows: list[Report], key: str) -> tuple[float | None, float | None]:
-    """Returns the best and the second-best printed value of a measure; None where there are not as many."""
+    """Returns the best and the second-best value of a measure, rounded to four decimals as printed.
+
+    Args:
+        rows: the reports of one table.
+        key: the key of the measure.
+
+    Returns:
+        The two values. Both are None if there is only one report, and the second is None if there is no other value.
+
+    Example:
+        >>> best, second = best_two(reports, "s")  # doctest: +SKIP
+    """
     values = {round(r.all[key], 4) for r in rows if not math.isnan(r.all[key])}
     ranked = [*sorted(values, reverse=not lower_is_better(key)), None, None]
     return (ranked[0], ranked[1]) if len(rows) > 1 else (None, None)
 
 
 def summary(reports: Iterable[Report]) -> list[dict]:
-    """Returns one record a report: names, figures over all images, mean over groups, figures by group, warnings."""
+    """Returns one dictionary for each report, which can be written as JSON.
+
+    It holds the names of protocol, set and method, the number of images, the figures over all images, their means over
+    groups, the confidence intervals, the figures by group, the images without a map, and the warnings. Figures that are
+    NaN become None.
+
+    Example:
+        >>> summary([evaluate("maps", "gts")])[0]["all"]["s"]  # doctest: +SKIP
+    """
     return [
         {
             "protocol": r.protocol,
@@ -50,7 +79,11 @@ def summary(reports: Iterable[Report]) -> list[dict]:
 
 
 def images_csv(reports: Iterable[Report]) -> str:
-    """Returns a row for each image of each report."""
+    """Returns CSV text with a row for each image of each report.
+
+    Example:
+        >>> text = images_csv([evaluate("maps", "gts")])  # doctest: +SKIP
+    """
     reports = list(reports)
     keys = _union(reports)
     out = io.StringIO()
@@ -67,7 +100,11 @@ def images_csv(reports: Iterable[Report]) -> str:
 
 
 def groups_csv(reports: Iterable[Report]) -> str:
-    """Returns a row for each group of each report."""
+    """Returns CSV text with a row for each group of each report.
+
+    Example:
+        >>> text = groups_csv([evaluate("maps", "gts")])  # doctest: +SKIP
+    """
     reports = list(reports)
     keys = _union(reports)
     rows = [
@@ -79,7 +116,13 @@ def groups_csv(reports: Iterable[Report]) -> str:
 
 
 def curves_csv(reports: Iterable[Report]) -> str:
-    """Returns a row for each threshold of each report, by rising threshold."""
+    """Returns CSV text with a row for each threshold of each report, by rising threshold.
+
+    Reports of protocols without curves have no rows.
+
+    Example:
+        >>> text = curves_csv([evaluate("maps", "gts")])  # doctest: +SKIP
+    """
     rows = []
     for r in reports:
         if not r.curves:
@@ -93,7 +136,13 @@ def curves_csv(reports: Iterable[Report]) -> str:
 
 
 def summary_csv(reports: Iterable[Report]) -> str:
-    """Returns for each report a row with its mean over images, one over groups, and two of interval ends."""
+    """Returns CSV text with a row for the figures over all images of each report, and one for the means over groups.
+
+    A report with confidence intervals has two more rows, ``low`` and ``high``, for their ends.
+
+    Example:
+        >>> text = summary_csv([evaluate("maps", "gts")])  # doctest: +SKIP
+    """
     reports = list(reports)
     keys = _union(reports)
     rows = []
@@ -107,7 +156,13 @@ def summary_csv(reports: Iterable[Report]) -> str:
 
 
 def markdown(reports: Iterable[Report]) -> str:
-    """Returns a table for each set and protocol, best in bold, second in italics, followed by the warnings."""
+    """Returns a Markdown table for each set and protocol, followed by the confidence intervals and the warnings.
+
+    The best of several methods is bold and the second best in italics.
+
+    Example:
+        >>> print(markdown([evaluate("maps", "gts")]))  # doctest: +SKIP
+    """
     out = []
     for (set_name, protocol), rows in tables(reports).items():
         keys = rows[0].keys
@@ -124,7 +179,13 @@ def markdown(reports: Iterable[Report]) -> str:
 
 
 def latex(reports: Iterable[Report]) -> str:
-    """Returns a tabular for each set and protocol, best in bold, second underlined."""
+    """Returns a LaTeX ``tabular`` for each set and protocol.
+
+    The best of several methods is bold and the second best underlined.
+
+    Example:
+        >>> print(latex([evaluate("maps", "gts")]))  # doctest: +SKIP
+    """
     out = []
     for (set_name, protocol), rows in tables(reports).items():
         keys = rows[0].keys
@@ -140,7 +201,13 @@ def latex(reports: Iterable[Report]) -> str:
 
 
 def text(reports: Iterable[Report]) -> str:
-    """Returns a table for each set and protocol, for the terminal; ``*`` marks the best of several methods."""
+    """Returns a table for each set and protocol, for the terminal.
+
+    The best of several methods is marked with ``*``.
+
+    Example:
+        >>> print(text([evaluate("maps", "gts")]))  # doctest: +SKIP
+    """
     out = []
     for (set_name, protocol), rows in tables(reports).items():
         keys = rows[0].keys
@@ -158,11 +225,14 @@ def text(reports: Iterable[Report]) -> str:
 
 
 def groups_text(reports: Iterable[Report], limit: int = 30) -> str:
-    """Returns the figures by group, for the terminal: all measures of one method, or the main measure of several.
+    """Returns tables of the figures by group, for the terminal.
+
+    A table has all measures if there is one method, and otherwise one measure, S or J, of each method.
 
     Args:
-        reports: any number; a set of one group has no such table.
-        limit: maximum number of groups; of more, those with the lowest figures of the best method are shown.
+        reports: any number of reports. Sets with a single group have no table.
+        limit: the maximum number of groups in a table. If a set has more, the groups with the lowest figures of the
+            best method are shown.
 
     Example:
         >>> print(groups_text([evaluate("maps", "gts")]))  # doctest: +SKIP
@@ -206,7 +276,7 @@ def _line(cells: list[str], widths: list[int]) -> str:
 
 
 def printable(text: str) -> str:
-    """Returns the text with escapes in place of bytes of file names that are not UTF-8, which could not be written.
+    """Replaces parts of a text that cannot be written as UTF-8, such as undecodable bytes in file names, by escapes.
 
     Example:
         >>> printable("caf\\udce9")

@@ -1,4 +1,4 @@
-"""The HTML report: one file without references to others, with sortable tables, curves and example images."""
+"""The HTML report, a single self-contained file with sortable tables, curves and example images."""
 
 import html
 import math
@@ -15,11 +15,19 @@ from cosod.evaluation.report.report import Report
 
 
 def page(reports: list[Report], images: str | os.PathLike | None = None) -> str:
-    """Renders the page as text.
+    """Renders the HTML report as text.
 
     Args:
-        reports: any number of protocols, sets and methods; each set with each protocol has its own section.
-        images: folder of the photos, named as the truths are; with several sets, a folder for each inside it.
+        reports: reports of any protocols, sets and methods. Each set and protocol has its own section.
+        images: the folder of the photos, which have the names of the truths; a folder inside it with the name of the
+            set is used for that set. If ``images`` is None, no photos are shown.
+
+    Raises:
+        InputError: the folder of the photos does not exist, contains no images, or has two photos of the same name.
+        ImageError: a truth or a map that is shown cannot be read.
+
+    Example:
+        >>> html_text = page([evaluate("maps", "gts")])  # doctest: +SKIP
     """
     parted = tables(reports)
     title = "Evaluation" + (f" of {reports[0].method}" if len({r.method for r in reports}) == 1 else "")

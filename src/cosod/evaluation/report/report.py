@@ -1,4 +1,4 @@
-"""What an evaluation found: figures over all images, by group and by image."""
+"""The report of an evaluation, with figures over all images, by group and by image."""
 
 from array import array
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,14 @@ from cosod.evaluation.protocols import Protocol
 
 
 class ImageTable(Mapping):
-    """``"group/stem"`` -> measures of that image, in one flat array: 100,000 images take some 10 MB.
+    """A mapping from the name of each image, ``group/stem``, to its measures.
+
+    The values are stored in one flat array, so that 100,000 images take about 10 MB.
 
     Attributes:
-        columns: the measures.
-        pairs: the images, in order.
-        rows: their values, row after row.
+        columns: the keys of the measures.
+        pairs: the images in the order of the rows.
+        rows: the values of all measures of the first image, then those of the second image, and so on.
     """
 
     def __init__(self, columns: tuple[str, ...], pairs: list[Pair]):
@@ -40,21 +42,22 @@ class ImageTable(Mapping):
         return len(self.pairs)
 
     def column(self, key: str) -> np.ndarray:
-        """Returns one measure of all images, float64, (N,), in the order of ``pairs``."""
+        """Returns the values of one measure for all N images, float64, ``(N,)``, in the order of ``pairs``."""
         return np.frombuffer(self.rows).reshape(-1, len(self.columns))[:, self.columns.index(key)]
 
 
 class Report:
-    """One method on one set under one protocol.
+    """The results of one method on one set under one protocol.
 
     Attributes:
-        definitions: the protocol itself.
-        method, set_name: names, "" where none were given.
-        images: ``"group/stem"`` -> measures.
-        totals: group -> sums that its figures come from.
-        missing: images without a prediction, scored as black.
-        warnings: what to know about the input, one sentence each.
-        intervals: measure -> confidence interval, once :func:`cosod.evaluation.bootstrap.intervals` has been asked.
+        definitions: the protocol.
+        method, set_name: the names of the method and the set; "" if they were not given.
+        images: the measures of each image, by ``group/stem``.
+        totals: the sums of each group from which the figures are computed.
+        missing: the names of the images without a prediction, which are scored as black maps.
+        warnings: sentences about problems of the input.
+        intervals: the confidence interval of each measure, empty unless the caller stores the result of
+            :func:`cosod.evaluation.bootstrap.intervals` here.
     """
 
     def __init__(
@@ -78,37 +81,40 @@ class Report:
 
     @property
     def protocol(self) -> str:
-        """The protocol's name."""
+        """The name of the protocol."""
         return self.definitions.name
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The protocol's measures, in the order of tables."""
+        """The measures of the protocol, in the order of tables."""
         return self.definitions.columns
 
     @cached_property
     def overall(self) -> Totals:
-        """Sums over all images."""
+        """The sums over all images."""
         return sum(self.totals.values(), Totals())
 
     @cached_property
     def all(self) -> dict[str, float]:
-        """Figures over all images: the ones that the papers' tables print."""
+        """The figure of each measure over all images, as in the papers' tables."""
         return self.definitions.figures(self.overall)
 
     @cached_property
     def groups(self) -> dict[str, dict[str, float]]:
-        """Group -> figures over its images; a flat folder is the one group ``.``."""
+        """The figures over the images of each group; a flat folder is one group named ``.``."""
         return {name: self.definitions.figures(totals) for name, totals in self.totals.items()}
 
     @cached_property
     def class_mean(self) -> dict[str, float]:
-        """Mean of the groups' figures, every group with the same weight."""
+        """The mean of each figure over the groups, where every group has the same weight."""
         return {k: float(np.nanmean([figures[k] for figures in self.groups.values()])) for k in self.keys}
 
     @cached_property
     def curves(self) -> dict[str, np.ndarray]:
-        """Curves averaged over all images, by rising threshold: ``precision recall fpr f`` and ``e``, (K,) each."""
+        """The curves averaged over all images, by rising threshold, ``(K,)`` each.
+
+        They are ``precision``, ``recall``, ``fpr``, ``f`` and ``e``, as far as the protocol has them.
+        """
         return self.definitions.finished(self.overall.mean_curves())
 
     def __repr__(self) -> str:

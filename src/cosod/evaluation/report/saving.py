@@ -1,4 +1,4 @@
-"""Reports as a folder of files."""
+"""Saving reports as a folder of files."""
 
 import json
 import os
@@ -24,25 +24,29 @@ FILES = (
 
 
 def save(folder: str | os.PathLike, reports: list[Report], *, images: str | os.PathLike | None = None) -> list[Path]:
-    """Writes a report to a folder, except for the figures.
+    """Writes reports to a folder.
 
-    ``images.csv``, ``groups.csv``, ``curves.csv``, ``summary.json``, ``summary.csv``, ``summary.md``,
-    ``summary.tex`` and ``report.html``; each row names its protocol, set and method.
+    The files are ``images.csv``, ``groups.csv``, ``curves.csv``, ``summary.json``, ``summary.csv``, ``summary.md``,
+    ``summary.tex`` and ``report.html``. Figures as images are written by :func:`cosod.evaluation.report.figures.save`.
 
     Args:
-        reports: one or more, of any protocols, sets and methods.
-        images: folder of the photos, shown in the page beside truth and map.
+        folder: the folder for the files.
+        reports: one or more reports of any protocols, sets and methods.
+        images: the folder of the photos, which the HTML page shows beside truths and maps; see
+            :func:`cosod.evaluation.report.html_page.page`.
 
     Returns:
-        The files.
+        The paths of the files.
 
     Raises:
-        OutputError: something cannot be written.
+        InputError: the folder of the photos does not exist, contains no images, or has two photos of the same name.
+        ImageError: a truth or a map that the page shows cannot be read.
+        OutputError: a file cannot be written.
 
     Example:
         >>> files = save("report", [evaluate("maps", "gts")])  # doctest: +SKIP
     """
-    # Texts are made one at a time: with 100,000 images the rows alone are tens of megabytes.
+    # Only one text at a time is held in memory: for 100,000 images, the rows alone take tens of megabytes.
     makers: dict[str, Callable[[], str]] = {
         "images.csv": lambda: formats.images_csv(reports),
         "groups.csv": lambda: formats.groups_csv(reports),

@@ -1,4 +1,4 @@
-// Sort a table by the column whose heading is pressed; pressing again turns the order round.
+// Sorts a table by the column whose heading is pressed; pressing it again reverses the order.
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {
     const heading = button.parentElement;
@@ -19,7 +19,7 @@ for (const button of document.querySelectorAll("th button")) {
         const names = a.children[column].textContent.localeCompare(b.children[column].textContent, undefined, { numeric: true });
         return sign * names;
       }
-      if (x === "" || y === "") return (x === "") - (y === ""); // what has no figure stays below
+      if (x === "" || y === "") return (x === "") - (y === ""); // rows without a figure stay at the end
       return sign * (x - y);
     });
     body.append(...rows);
