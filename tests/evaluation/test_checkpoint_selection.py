@@ -39,3 +39,10 @@ def test_nothing_to_choose_from(run, tmp_path):
         checkpoint_selection.checkpoints(tmp_path / "none")
     with pytest.raises(InputError, match="holds no folders"):
         checkpoint_selection.checkpoints(tmp_path / "gt" / "cup")
+
+
+def test_a_checkpoint_without_a_figure_is_last_and_not_in_the_mean(run):
+    run[1].all["max_e"] = float("nan")
+    chosen = checkpoint_selection.select(run, "max_e")
+    assert [r.method for r in chosen.ranked] == ["epoch_30", "epoch_2", "epoch_10"]
+    assert chosen.mean == pytest.approx((run[0].all["max_e"] + run[2].all["max_e"]) / 2)

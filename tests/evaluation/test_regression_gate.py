@@ -37,3 +37,16 @@ def test_other_files_are_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(InputError, match="not a file of expected figures"):
         regression_gate.drops(path, [])
+
+
+def test_a_figure_that_was_not_a_number_before_is_no_drop(make, gt, tmp_path):
+    kept = tmp_path / "kept.json"
+    report = evaluate(make(), gt, method="ours")
+    number = report.all["s"]
+    report.all["s"] = float("nan")
+    regression_gate.write(kept, [report], 0.001)
+    assert regression_gate.drops(kept, [report]) == []
+    report.all["s"] = number
+    regression_gate.write(kept, [report], 0.001)
+    report.all["s"] = float("nan")
+    assert regression_gate.drops(kept, [report]) == [f"papers ours: s is nan, expected {number:.4f} within 0.001"]

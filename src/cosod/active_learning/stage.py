@@ -89,7 +89,7 @@ class StageReport(NamedTuple):
 
     Attributes:
         steps: number of steps.
-        skipped: number of steps whose loss was not finite.
+        skipped: number of steps whose gradient was not finite; they change nothing.
         loss: mean loss of the other steps.
         clicks: number of clicks that the network was trained on; 0 with masks.
     """
@@ -123,7 +123,7 @@ def train_stage(
         after_step: called with the number of each step, from 1, when it is done.
 
     Raises:
-        TrainingError: fifty consecutive steps had no finite loss.
+        TrainingError: fifty consecutive steps had no finite gradient.
 
     Example:
         >>> report = train_stage(network, images, truth, Training(), 100, lambda step: 1.0, (0,))  # doctest: +SKIP
@@ -141,6 +141,7 @@ def train_stage(
             group["lr"] = group["peak"] * rate(step)
         chosen = next(order)
         batch = _Batch.of(images, truth, chosen, settings, generator).to(device)
+        before = [buffer.clone() for buffer in network.buffers()]
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             output = network.saliency(normalized(batch.images, network))
         if batch.masks is None:
@@ -152,13 +153,17 @@ def train_stage(
             loss = mask_loss(output, batch.masks, settings.bug_compatible)
         optimizer.zero_grad()
         loss.backward()
-        if torch.isfinite(loss):
+        # A gradient can overflow where the loss does not.
+        norm = torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+        if torch.isfinite(loss) and norm.isfinite():
             optimizer.step()
             total, in_a_row = total + loss.item(), 0
         else:
+            for buffer, kept in zip(network.buffers(), before, strict=True):
+                buffer.copy_(kept)
             skipped, in_a_row = skipped + 1, in_a_row + 1
             if in_a_row == 50:
-                raise TrainingError("50 steps in a row without a finite loss; give a smaller lr")
+                raise TrainingError("50 steps in a row without a finite gradient; give a smaller lr")
         after_step(step + 1)
     network.eval()
     return StageReport(steps, skipped, total / max(1, steps - skipped), clicks)

@@ -24,8 +24,8 @@ from cosod.active_learning.pool import Pool
 from cosod.errors import InputError
 from cosod.io.atomic_write import write_text
 
-#: Files that a run writes in its folder, without ``backbone.json`` and those of its rounds and stages.
-FILES = ("run.json", "pool.json", "points.json", "regions.npz", "weights.safetensors")
+#: Files that a run writes in its folder, without those of its rounds and stages.
+FILES = ("run.json", "backbone.json", "pool.json", "points.json", "regions.npz", "weights.safetensors")
 
 
 class State:

@@ -19,7 +19,7 @@ class CheckpointSelection:
         key: the key of the measure, such as ``s``.
         ranked: one report for each checkpoint, best first.
         last: the report of the last checkpoint in the order of training.
-        mean: the mean of the measure over the checkpoints.
+        mean: the mean of the measure over the checkpoints whose value is not NaN.
     """
 
     key: str
@@ -95,7 +95,8 @@ def select(reports: list[Report], key: str) -> CheckpointSelection:
     sign = 1 if lower_is_better(key) else -1
     # NaN is ranked last. The sort is stable, so of equal values the earlier checkpoint comes first.
     ranked = sorted(reports, key=lambda r: sign * r.all[key] if not math.isnan(r.all[key]) else math.inf)
-    return CheckpointSelection(key, ranked, reports[-1], sum(r.all[key] for r in reports) / len(reports))
+    values = [report.all[key] for report in reports if not math.isnan(report.all[key])]
+    return CheckpointSelection(key, ranked, reports[-1], sum(values) / len(values) if values else math.nan)
 
 
 def checkpoints(folder: str | os.PathLike) -> list[Path]:

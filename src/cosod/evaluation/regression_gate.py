@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cosod.errors import InputError
 from cosod.evaluation.metrics.names import lower_is_better
-from cosod.evaluation.report.formats import printable
+from cosod.evaluation.report.formats import escaped
 from cosod.evaluation.report.report import Report
 from cosod.io.atomic_write import write_text
 
@@ -31,7 +31,7 @@ def write(path: str | os.PathLike, reports: list[Report], tolerance: float) -> N
         for r in reports
     ]
     text = json.dumps({"tolerance": tolerance, "expected": kept}, indent=2, ensure_ascii=False)
-    write_text(path, printable(text) + "\n")
+    write_text(path, escaped(text) + "\n")
 
 
 def check_replaceable(path: str | os.PathLike) -> None:
@@ -53,7 +53,8 @@ def check_replaceable(path: str | os.PathLike) -> None:
 def drops(path: str | os.PathLike, reports: list[Report], tolerance: float | None = None) -> list[str]:
     """Compares figures with the expected ones, and returns one sentence for each figure that is worse.
 
-    A figure is reported if it is worse than expected by more than the tolerance, or if it is missing or NaN. Reports
+    A figure is reported if it is worse than expected by more than the tolerance, or if it is missing, or NaN where a
+    number was expected. Reports
     that are expected and missing, and reports with another number of images, are reported too. Figures that are better
     than expected are not.
 
@@ -88,7 +89,7 @@ def drops(path: str | os.PathLike, reports: list[Report], tolerance: float | Non
         for key, old in entry["figures"].items():
             new = report.all.get(key, math.nan)
             loss = new - old if lower_is_better(key) else old - new
-            if not loss <= tolerance:
+            if not (loss <= tolerance or (math.isnan(old) and math.isnan(new))):
                 out.append(f"{where}: {key} is {new:.4f}, expected {old:.4f} within {tolerance:g}")
     return out
 

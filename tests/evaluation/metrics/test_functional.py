@@ -56,3 +56,12 @@ def test_bool_arrays_are_compared_as_they_are():
 def test_bad_arrays_are_refused(pair, pred, words):
     with pytest.raises(InputError, match=words):
         functional.mae(pred, pair[1])
+
+
+@pytest.mark.parametrize(
+    ("measure", "protocol"),
+    [(functional.e_measure, "coseg"), (functional.e_measure, "f3net"), (functional.mae, "coseg")],
+)
+def test_a_measure_that_the_protocol_does_not_have(pair, measure, protocol):
+    with pytest.raises(InputError, match=f"protocol {protocol} does not compute"):
+        measure(*pair, protocol)

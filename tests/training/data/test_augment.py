@@ -289,3 +289,12 @@ def test_random_crops_come_as_near_to_an_aspect_as_their_least_sides_allow(aspec
         before, after = (abs(np.log(one.width / one.height / aspect)) for one in (free, found))
         assert after <= before + 0.01
         assert after < 0.02 or found.width == 140 or found.height == 70
+
+
+def test_pepper_is_in_the_mask_of_the_object_alone(item):
+    examples = [
+        make_example(item, Shot(0, False, 0.0), Augment(flip=0.0, pepper=share), (64, 64), KeyedRNG(0), objects=True)[1]
+        for share in (0.0, 0.05)
+    ]
+    changed = (examples[0] != examples[1]).sum(dim=(1, 2))
+    assert 0 < changed[0] <= 0.05 * 64 * 64 and changed[1] == 0

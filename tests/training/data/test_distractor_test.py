@@ -80,3 +80,15 @@ def test_folders_of_something_else_are_not_written_to(made, tmp_path):
     with pytest.raises(InputError, match="holds something else"):
         list(make_distractors(str(source), tmp_path, seed=3))
     assert json.loads((output / "distractors.json").read_text())["seed"] == 3
+
+
+def test_masks_are_read_as_evaluation_reads_them(made, tmp_path):
+    source, output, pairs = made
+    changed = tmp_path / "made"
+    shutil.copytree(source, changed)
+    pair = pairs[0]
+    path = changed / pair.mask.relative_to(source)
+    Image.fromarray((pixels(path) // 255).astype(np.uint8)).save(path)
+    list(make_distractors(str(changed), tmp_path / "out", seed=3))
+    name = f"gts/{pair.group}/{pair.name()}"
+    assert (pixels(tmp_path / "out" / name) == pixels(output / name)).all()

@@ -5,8 +5,11 @@ field scores maps that were saved as PNG. The functions follow protocol ``papers
 :func:`weighted_f` (``pysodmetrics``) and :func:`precision_jaccard` (``coseg``).
 
 The functions of a map and a truth raise :class:`cosod.errors.InputError` for arrays that :func:`score` does not accept,
-and KeyError if the protocol does not have the measure.
+and if the protocol does not have the measure.
 """
+
+from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,6 +32,9 @@ __all__ = [
     "score",
     "weighted_f",
 ]
+
+
+Found = TypeVar("Found", float, np.ndarray)
 
 
 def score(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> Scores:
@@ -109,7 +115,7 @@ def mae(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
         >>> mae(truth, truth), mae(255 - truth, truth)
         (0.0, 1.0)
     """
-    return score(pred, truth, protocol).values["mae"]
+    return _of(score(pred, truth, protocol).values, "mae", protocol)
 
 
 def s_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> float:
@@ -126,7 +132,7 @@ def s_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> 
         >>> round(s_measure(truth, truth), 4), round(s_measure(255 - truth, truth), 4)
         (1.0, 0.0)
     """
-    return score(pred, truth, protocol).values["s"]
+    return _of(score(pred, truth, protocol).values, "s", protocol)
 
 
 def f_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> np.ndarray:
@@ -143,7 +149,7 @@ def f_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> 
         >>> round(float(f_measure(truth, truth).max()), 4)
         1.0
     """
-    return curves(pred, truth, protocol)["f"]
+    return _of(curves(pred, truth, protocol), "f", protocol)
 
 
 def e_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> np.ndarray:
@@ -162,7 +168,7 @@ def e_measure(pred: np.ndarray, truth: np.ndarray, protocol: str = "papers") -> 
         >>> round(float(e_measure(truth, truth).max()), 2)
         1.0
     """
-    return curves(pred, truth, protocol)["e"]
+    return _of(curves(pred, truth, protocol), "e", protocol)
 
 
 def weighted_f(pred: np.ndarray, truth: np.ndarray, protocol: str = "pysodmetrics") -> float:
@@ -181,7 +187,7 @@ def weighted_f(pred: np.ndarray, truth: np.ndarray, protocol: str = "pysodmetric
         >>> round(weighted_f(truth, truth), 4)
         1.0
     """
-    return score(pred, truth, protocol).values["wf"]
+    return _of(score(pred, truth, protocol).values, "wf", protocol)
 
 
 def precision_jaccard(pred: np.ndarray, truth: np.ndarray, protocol: str = "coseg") -> tuple[float, float]:
@@ -205,7 +211,18 @@ def precision_jaccard(pred: np.ndarray, truth: np.ndarray, protocol: str = "cose
     if pred.dtype == bool and truth.dtype == bool and pred.shape == truth.shape:
         return agreement.precision_jaccard(pred, truth)
     values = score(pred, truth, protocol).values
-    return values["p"], values["j"]
+    return _of(values, "p", protocol), _of(values, "j", protocol)
+
+
+def _of(found: Mapping[str, Found], key: str, protocol: str) -> Found:
+    """Returns a measure or curve of one image.
+
+    Raises:
+        InputError: the protocol does not have it.
+    """
+    if key not in found:
+        raise InputError(f"protocol {protocol} does not compute {key!r}; choose another protocol")
+    return found[key]
 
 
 def as_levels(image: np.ndarray, what: str) -> np.ndarray:

@@ -268,18 +268,18 @@ def _low_first(value: float) -> float:
 
 
 def _shown(group: str) -> str:
-    return "(no group)" if group == FLAT else printable(group)
+    return "(no group)" if group == FLAT else escaped(group)
 
 
 def _line(cells: list[str], widths: list[int]) -> str:
     return "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
-def printable(text: str) -> str:
+def escaped(text: str) -> str:
     """Replaces parts of a text that cannot be written as UTF-8, such as undecodable bytes in file names, by escapes.
 
     Example:
-        >>> printable("caf\\udce9")
+        >>> escaped("caf\\udce9")
         'caf\\\\udce9'
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -111,7 +111,8 @@ def make_example(
     image, mask = _resized(image, mask, shape, Image.Resampling.BILINEAR)
     truth = np.asarray(mask) > 127
     if augment.pepper:
-        truth = _peppered(truth, augment.pepper, rng)
+        truth = truth.copy()
+        _pepper(truth[..., 0] if objects else truth, augment.pepper, rng)
     pixels = torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy()).float().div_(255)
     channels = truth[..., :2].transpose(2, 0, 1) if objects else truth[None]
     return pixels, torch.from_numpy(channels.astype(np.float32))
@@ -209,10 +210,8 @@ def _enhanced(image: Image.Image, augment: Augment, rng: KeyedRNG) -> Image.Imag
     return image
 
 
-def _peppered(truth: np.ndarray, share: float, rng: KeyedRNG) -> np.ndarray:
-    """Sets a share of the pixels of the mask, at random positions, to 0 or 1 with equal probability."""
-    truth = truth.copy()
+def _pepper(truth: np.ndarray, share: float, rng: KeyedRNG) -> None:
+    """Sets a share of the pixels of a mask ``(H, W)``, at random positions, to 0 or 1 with equal probability."""
     height, width = truth.shape
     for _ in range(int(share * truth.size)):
         truth[rng.below(height), rng.below(width)] = rng.chance(0.5)
-    return truth

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from cosod.errors import InputError
+from cosod.evaluation.reading import read_truth
 from cosod.io.atomic_write import whole, write_text
 from cosod.io.images import read_image
 from cosod.io.write_guard import InputFiles
@@ -121,7 +122,7 @@ def written_files(pair: ConcatenatedPair, output: Path) -> tuple[Path, Path]:
 def write_pair(pair: ConcatenatedPair, output: Path) -> None:
     """Writes one image of the test and its mask; does nothing if both files exist.
 
-    The image is written after the mask, so that every image has a mask.
+    The mask is read as in evaluation. The image is written after the mask, so that every image has a mask.
 
     Raises:
         ImageError: an image cannot be read.
@@ -135,8 +136,7 @@ def write_pair(pair: ConcatenatedPair, output: Path) -> None:
         return
     own = Image.fromarray(read_image(pair.image))
     distractor = Image.fromarray(read_image(pair.distractor)).resize(own.size, Image.Resampling.BILINEAR)
-    with Image.open(pair.mask) as picture:
-        mask = picture.convert("L")
+    mask = Image.fromarray(read_truth(pair.mask).levels)
     truth = _side_by_side(mask, Image.new("L", own.size), pair.left).point(lambda level: 255 * (level > 127))
     _save(truth, truth_path)
     _save(_side_by_side(own, distractor, pair.left), image_path)
