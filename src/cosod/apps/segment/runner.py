@@ -84,8 +84,8 @@ def in_parts(group: Group) -> list[Group]:
     """Splits a group whose images are processed each by itself into parts of at most :data:`PART` images.
 
     Example:
-        >>> images = tuple(Path(f"{number}.jpg") for number in range(600))
-        >>> parts = in_parts(Group("mugs", images, tuple(path.stem for path in images)))
+        >>> names = tuple(str(number) for number in range(600))
+        >>> parts = in_parts(Group("mugs", names, names))
         >>> [(part.part, len(part.images)) for part in parts]
         [(0, 500), (1, 100)]
     """
