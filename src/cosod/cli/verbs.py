@@ -1,4 +1,4 @@
-"""The click group whose commands are listed in a table and imported when they are called."""
+"""A click group whose commands are listed in a table and imported only when they are called."""
 
 import difflib
 import importlib
@@ -8,13 +8,14 @@ import click
 
 
 class VerbGroup(click.Group):
-    """A group of commands, each in a module of its own that has a click command ``command``.
+    """A group of commands, each of which has its own module with a click command named ``command``.
 
     Args:
         name: name of the group.
-        verbs: command -> its line in the help text of the group.
-        modules: the beginning of the modules' dotted names; the command follows, with ``_`` for ``-``.
-        options: options of :class:`click.Group`.
+        verbs: name of a command -> its line in the help text of the group.
+        modules: prefix of the dotted names of the modules; the name of the command, with ``_`` in place of ``-``, is
+            appended to it.
+        options: further arguments of :class:`click.Group`.
     """
 
     def __init__(self, name: str | None = None, *, verbs: Mapping[str, str], modules: str, **options):
@@ -39,7 +40,7 @@ class VerbGroup(click.Group):
             formatter.write_dl(list(self._verbs.items()))
 
     def _refuse(self, context: click.Context, given: str) -> None:
-        """Raises click's error for a command that does not exist, with the nearest one that does."""
+        """Raises click's error for a command that does not exist; the message suggests the most similar command."""
         likely = difflib.get_close_matches(given.casefold(), self._verbs, 1, 0.5)
         likely += [verb for verb in self._verbs if verb.startswith(given[:3])]
         hint = f"did you mean {likely[0]}?" if likely else f"see {context.command_path} --help for the commands"
