@@ -128,6 +128,10 @@ class DetectedMaps:
     Args:
         detector: the detector.
         model: identity of its network and weights.
+
+    Example:
+        >>> source = DetectedMaps(detector, model)  # doctest: +SKIP
+        >>> maps = list(source.stream(group, on_error))  # doctest: +SKIP
     """
 
     def __init__(self, detector: Detector, model: str):
@@ -135,16 +139,20 @@ class DetectedMaps:
         self.options = detector.options.plain()
 
     def identity(self, group: Group) -> object:
+        """Returns the identity of the network and the options that change its maps."""
         return [self.model, *self.detector.options.views.values()]
 
     def stream(self, group: Group, on_error: OnError) -> Iterator[FoundMap]:
+        """Yields the maps of the images of a group; ``on_error`` is called for each image that cannot be read."""
         for result in self.detector.results(group.images, on_error):
             yield FoundMap(result.index, result.map, result.presence)
 
     def mask_threshold(self, groups: Sequence[Group]) -> float | str:
+        """Returns the threshold of the network."""
         return self.detector.network.mask_threshold
 
     def check_absent(self, kind: str) -> None:
+        """Raises InputError if ``kind`` needs presence scores, and the network has no calibration of them."""
         check_calibrated(self.detector.calibration, kind)
 
 
@@ -160,6 +168,10 @@ class StoredMaps:
 
     Raises:
         InputError: the folder does not exist.
+
+    Example:
+        >>> source = StoredMaps(Path("out"))  # doctest: +SKIP
+        >>> maps = list(source.stream(group, on_error))  # doctest: +SKIP
     """
 
     def __init__(self, folder: Path, max_pixels: int = MAX_PIXELS):
@@ -190,6 +202,7 @@ class StoredMaps:
         return self._known[1]
 
     def identity(self, group: Group) -> object:
+        """Returns size, time and presence of each map of a group; None for a missing map."""
         states = []
         presence = self._presence(group)
         for index in range(len(group.images)):
@@ -199,6 +212,7 @@ class StoredMaps:
         return states
 
     def stream(self, group: Group, on_error: OnError) -> Iterator[FoundMap]:
+        """Yields the maps of the images of a group; ``on_error`` is called for each image without a usable map."""
         presence = self._presence(group)
         for index in range(len(group.images)):
             try:
@@ -207,6 +221,7 @@ class StoredMaps:
                 on_error(index, error)
 
     def mask_threshold(self, groups: Sequence[Group]) -> float | str:
+        """Returns the threshold of the run that wrote the maps, or the default threshold if no record gives it."""
         for group in groups:
             for record in self._records(group):
                 if "threshold" in record:

@@ -128,5 +128,10 @@ def _inside(file: Any, folder: Any) -> bool:
 
 
 def real_folder(path: Path) -> str:
-    """Returns the path of a folder with all links resolved, which identifies it; of a folder in a store, its URL."""
+    """Returns the path of a folder with all links resolved, which identifies it; of a folder in a store, its URL.
+
+    Example:
+        >>> real_folder(Path("photos/../out")) == real_folder(Path("out"))
+        True
+    """
     return str(path) if is_remote(path) else os.path.normcase(os.path.realpath(path))

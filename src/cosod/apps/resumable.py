@@ -42,6 +42,11 @@ class UnitRecord:
         results: function that takes the record of an earlier run and returns the files that must exist for the unit to
             be finished.
         overwrite: whether the unit is processed again even if it is finished.
+
+    Example:
+        >>> record = UnitRecord(Path("out/.cosod/mugs.json"), "segment", "abc", lambda stored: [])
+        >>> record.finished() is None  # there is no such file
+        True
     """
 
     file: Path

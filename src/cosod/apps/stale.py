@@ -127,7 +127,12 @@ def mismatch(image: Any, entry: Mapping[str, Any]) -> str | None:
 
 
 def real_path(path: Any) -> str:
-    """Returns the path by which records identify a photo: with links resolved, or the URL of an object in a store."""
+    """Returns the path by which records identify a photo: with links resolved, or the URL of an object in a store.
+
+    Example:
+        >>> real_path(Path("photos/../1.jpg")) == real_path(Path("1.jpg"))
+        True
+    """
     return str(path) if is_remote(path) else os.path.realpath(path)
 
 

@@ -22,6 +22,10 @@ class Summary:
         stale: paths of results whose photos are gone.
         seconds: duration of the run.
         clips, skipped_clips, frames: how many of ``groups``, ``skipped_groups`` and ``images`` are clips and frames.
+
+    Example:
+        >>> (Summary(groups=1, images=3) + Summary(groups=1, images=2)).images
+        5
     """
 
     groups: int = 0
@@ -53,5 +57,6 @@ class Summary:
         return whole
 
     def as_dict(self) -> dict:
+        """Returns the summary as values that JSON can hold, with ``images_per_second`` added."""
         rate = self.images / self.seconds if self.seconds else 0.0
         return asdict(self) | {"seconds": round(self.seconds, 3), "images_per_second": round(rate, 2)}

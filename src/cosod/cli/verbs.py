@@ -23,19 +23,23 @@ class VerbGroup(click.Group):
         self._verbs, self._modules = verbs, modules
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the names of the commands, in the order of the table."""
         return list(self._verbs)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Imports a command; returns None if there is no command of this name."""
         if name not in self._verbs:
             return None
         return importlib.import_module(f"{self._modules}{name.replace('-', '_')}").command
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
+        """Resolves the command in the arguments; an unknown one raises an error that suggests the most similar one."""
         if args and args[0] not in self._verbs and not args[0].startswith("-"):
             self._refuse(ctx, args[0])
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list of the commands from the table, without importing their modules."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self._verbs.items()))
 

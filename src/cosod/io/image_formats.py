@@ -94,6 +94,10 @@ class LeftOut:
     Attributes:
         path: the file.
         kind: one of :data:`KINDS`.
+
+    Example:
+        >>> LeftOut("photos/drawing.svg", "drawing").way_out
+        'export as PNG'
     """
 
     path: str

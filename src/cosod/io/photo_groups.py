@@ -26,6 +26,9 @@ class Group:
             that ignores case.
         part: number of this part, from 0, if the group is processed in parts, in which each image is processed by
             itself; else None.
+
+    Example:
+        >>> group = Group("mugs", (Path("photos/1.jpg"), Path("photos/2.jpg")), ("1", "2"))
     """
 
     name: str

@@ -207,7 +207,11 @@ def guard(
 
 
 def release() -> None:
-    """Ends the protection of all inputs that were given to :func:`protect`."""
+    """Ends the protection of all inputs that were given to :func:`protect`.
+
+    Example:
+        >>> release()
+    """
     _protected.clear()
 
 

@@ -34,6 +34,10 @@ class Grouping:
 
     Raises:
         InputError: ``smallest`` is below 2, or the distances are not rising values between 0 and 2.
+
+    Example:
+        >>> Grouping(smallest=3).farthest
+        0.92
     """
 
     smallest: int = 2

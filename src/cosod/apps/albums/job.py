@@ -48,6 +48,10 @@ class AlbumJob:
 
     Raises:
         InputError: ``smallest`` is below 2.
+
+    Example:
+        >>> AlbumJob(Path("albums"), smallest=3).copy
+        False
     """
 
     output: Path

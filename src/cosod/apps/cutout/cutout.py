@@ -45,6 +45,13 @@ class CutoutOptions:
         absent: one of :data:`cosod.apps.absence.ABSENT_KINDS`, for photos that probably do not show the object:
             ``keep`` cuts out what the map shows, ``report`` also notes that the object is probably absent, and
             ``blank`` notes it and leaves the result empty.
+
+    Raises:
+        InputError: an option has an unknown value or is out of its range.
+
+    Example:
+        >>> CutoutOptions(background="white", size=(800, 600)).align
+        'center'
     """
 
     method: str = "grabcut"

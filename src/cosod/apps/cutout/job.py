@@ -59,9 +59,11 @@ class CutoutJob:
 
     @property
     def verb(self) -> str:
+        """The verb of the command that makes the results."""
         return "cutout"
 
     def facts(self) -> object:
+        """Returns the options, and the state of the file of the background, as values that JSON can hold."""
         given = self.options.background
         state = None
         if isinstance(given, str | Path) and Path(given).is_file():
@@ -69,14 +71,17 @@ class CutoutJob:
         return [str(self.options), state, self.format]
 
     def files(self, group: Group, index: int) -> list[Path]:
+        """Returns a list with the file of the cut-out of an image."""
         if self.file is not None:
             return [self.file]
         return [self.output / group.name / f"{group.stems[index]}.{self.format}"]
 
     def files_beside(self, group: Group, index: int) -> list[Path]:
+        """Returns an empty list, because cut-outs have no further files."""
         return []
 
     def make(self, group: Group, maps: Iterator[FoundMap], reading: Reading) -> dict:
+        """Cuts the object out of each photo of a group, and writes the results; returns an empty dictionary."""
         options = self.options
         if options.background is not None:
             options = replace(options, background=background(options.background))  # read once

@@ -75,6 +75,8 @@ def sharded(
 
 
 class _Manifest:
+    """The manifest of a shard while it runs; arguments as for :func:`sharded`."""
+
     def __init__(self, output: Path, shard: Shard, groups: Sequence[Group], facts: Mapping[str, object]):
         self.groups = shard.of(groups)
         self._path = folder_of(output) / f"{shard.number}-of-{shard.count}.json"
@@ -88,6 +90,7 @@ class _Manifest:
         self._rows = {(group.name, group.part): _planned(group) for group in self.groups}
 
     def finished(self, group: Group, summary: Summary) -> None:
+        """Notes the result of a group, and writes the manifest if the last time was long enough ago."""
         row = self._rows[group.name, group.part]
         row["failed"] = [{"image": f["image"], "error": f["error"]} for f in summary.failed]
         row["state"] = "done" if summary.groups or summary.skipped_groups else "failed"
@@ -95,6 +98,7 @@ class _Manifest:
             self.write()
 
     def write(self, state: str = "running") -> None:
+        """Writes the manifest with a state of the shard: ``running``, ``stopped`` or ``finished``."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         content = {**self._facts, "state": state, "updated": now, "groups": list(self._rows.values())}
         write_text(self._path, json.dumps(content, ensure_ascii=False))

@@ -258,6 +258,7 @@ class _Attempts:
         return self._begun[number] <= 1 + RETRIES
 
     def end(self, number: int) -> None:
+        """Notes that a group is finished, and resets the count of starts."""
         self._starts = 0
         self._begun.pop(number, None)
 
@@ -324,6 +325,7 @@ class _MainThreadOnly:
         self._stream, self._thread = stream, threading.get_ident()
 
     def write(self, text: str) -> int:
+        """Writes a text to the stream for the present thread; returns the number of characters."""
         own = threading.get_ident() == self._thread
         return (self._stream if own else sys.stderr).write(text)
 

@@ -95,17 +95,21 @@ class ThumbnailJob:
 
     @property
     def verb(self) -> str:
+        """The verb of the command that makes the results."""
         return "thumbnails"
 
     def facts(self) -> object:
+        """Returns the options as values that JSON can hold."""
         return [str(self.options), self.labels, self.masks, self.each_part]
 
     def files(self, group: Group, index: int) -> list[Path]:
+        """Returns a list with the file of the thumbnail of an image."""
         if self.file is not None:
             return [self.file]
         return [self.output / group.name / f"{group.stems[index]}.jpg"]
 
     def files_beside(self, group: Group, index: int) -> list[Path]:
+        """Returns a list with the YOLO file of an image, if YOLO labels are written."""
         return [self.output / YOLO_FOLDER / group.name / f"{group.stems[index]}.txt"] if "yolo" in self.labels else []
 
     def make(self, group: Group, maps: Iterator[FoundMap], reading: Reading) -> dict:

@@ -57,6 +57,13 @@ class ThumbnailOptions:
         absent: one of :data:`cosod.apps.absence.ABSENT_KINDS`, for photos that probably do not show the object:
             ``keep`` treats what the map shows as the object; ``report`` does so too, but notes it and gives no label;
             ``blank`` notes it and shows the middle of the photo, without a label.
+
+    Raises:
+        InputError: an option has an unknown value or is out of its range.
+
+    Example:
+        >>> ThumbnailOptions(size=(256, 192)).edges
+        'extend'
     """
 
     size: tuple[int, int] = (320, 320)
