@@ -77,7 +77,7 @@ def images_and_maps(
     """
     threshold: float | str = MASK_THRESHOLD
     most = MAX_PIXELS if detector is None else detector.max_pixels
-    images = [kept(image) for image in as_group(images)]  # because each image is read twice
+    images = [kept(image) for image in as_group(images)]  # each one is read twice: for its map, and for the result
     if maps is None:
         if presence is not None:
             raise InputError("presence is given without maps; leave it out, or give maps too")

@@ -175,7 +175,7 @@ def decoded_pillow(image: Image.Image, max_pixels: int, reader: Reader) -> np.nd
         raise ImageError(f"{name}: too large for the memory of this machine; reduce the image") from None
     except InputError:
         raise
-    except Exception as error:  # closed, truncated, or of a mode that cannot be converted
+    except Exception as error:  # the image is closed, truncated, or of a mode that cannot be converted
         raise ImageError(f"{name}: cannot be used ({error}); open it again, or replace its file") from error
 
 

@@ -25,7 +25,7 @@ def levels_of_pillow(image: Image.Image) -> np.ndarray:
     image.load()
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         return levels_of_array(turned(np.asarray(image), orientation(image)))
-    with contextlib.suppress(Exception):  # damaged EXIF data must not cost the mask
+    with contextlib.suppress(Exception):  # damaged EXIF data must not prevent reading the mask
         image = ImageOps.exif_transpose(image)
     if image.mode in ("La", "RGBa"):
         image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
@@ -73,8 +73,9 @@ def marked(levels: np.ndarray, name: str = "the mask") -> np.ndarray:
     """Returns the pixels that a mask marks.
 
     If the mask has exactly two levels, the brighter one marks the object, whatever the two values are (0 and 255,
-    0 and 1, or two gray values of a palette). If it has more levels, a pixel is marked if its level is above half of
-    the range of the mask. The range is the first of 1, 255 and 65535 that no level exceeds, or else the highest level.
+    0 and 1, or two gray values of a palette). If the mask has more levels, a pixel is marked if its level is above half
+    of the maximum of the range. The maximum is the first of 1, 255 and 65535 that no level exceeds, or else the highest
+    level.
 
     Args:
         levels: ``(H, W)`` float32, from :func:`cosod.io.images.read_levels`.

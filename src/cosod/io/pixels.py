@@ -42,7 +42,7 @@ def from_pillow(image: Image.Image) -> np.ndarray:
             channels = [np.interp(gray * 255, np.arange(256), curve[:, c]) for c in range(3)]
             array = np.stack(channels, axis=2).round().astype(np.uint8)
         return np.ascontiguousarray(turned(array, orientation(image)))
-    with contextlib.suppress(Exception):  # damaged EXIF data must not cost the image
+    with contextlib.suppress(Exception):  # damaged EXIF data must not prevent reading the image
         if orientation(image) in range(2, 9):  # exif_transpose would copy an image that is upright already
             image = ImageOps.exif_transpose(image)
     alpha = None

@@ -67,7 +67,7 @@ def _has_all_scans(data: bytes) -> bool:
             continue
         count = int.from_bytes(data[start : start + 1])
         _, last, bits = data[start + 1 + 2 * count : start + 4 + 2 * count].ljust(3, b"\xff")
-        if last == 63 and bits & 15 == 0:  # all frequencies, to the last bit
+        if last == 63 and bits & 15 == 0:  # the scan stores the highest frequencies, down to the last bit
             done |= {data[start + 1 + 2 * color] for color in range(count)}
     return 0 < colors <= len(done)
 

@@ -200,7 +200,7 @@ def whitening_of(network: CoSaliencyNetwork) -> Whitening | None:
     """
     try:
         path = whitening_file(registry.name_of(network))
-    except InputError:  # the network is not in the registry, but of the caller's own class
+    except InputError:  # the network is of a class of the caller, which is not in the registry
         return None
     return Whitening.load(path) if path is not None and path.is_file() else None
 

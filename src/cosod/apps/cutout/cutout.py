@@ -182,7 +182,7 @@ def cutout(
 
     options = replace(options or CutoutOptions(), **changes)
     if options.background is not None:
-        options = replace(options, background=background(options.background))  # read once
+        options = replace(options, background=background(options.background))  # so that it is read only once
     found, threshold = images_and_maps(images, detector, maps, presence)
     if options.threshold is None:
         options = replace(options, threshold=threshold)

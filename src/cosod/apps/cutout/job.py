@@ -84,7 +84,7 @@ class CutoutJob:
         """Cuts the object out of each photo of a group, and writes the results; returns an empty dictionary."""
         options = self.options
         if options.background is not None:
-            options = replace(options, background=background(options.background))  # read once
+            options = replace(options, background=background(options.background))  # so that it is read only once
         for index, saliency, presence in maps:
             (file,) = self.files(group, index)
             with reading.only(index):
@@ -119,5 +119,5 @@ def save_cutout(pixels: np.ndarray, file: Path) -> None:
     if file.suffix.lower() != ".webp":
         return save_image(pixels, file, quality=92)
     with whole(file) as temporary:
-        # "exact" keeps the colors of transparent pixels, which programs need that enlarge the image.
+        # "exact" keeps the colors of transparent pixels. Programs need them to enlarge the edge in true colors.
         Image.fromarray(pixels).save(temporary, "WEBP", quality=90, method=3, exact=True)
