@@ -1,4 +1,4 @@
-"""Applications: results of folders, cut-outs and thumbnails (GCoNet section 6), albums, video, and a web page.
+"""Applications: segmenting folders, cut-outs and thumbnails (GCoNet section 6), albums, video, and a web page.
 
-The runs of all of them can be resumed.
+Stopped runs of the commands that write results for folders can be resumed.
 """

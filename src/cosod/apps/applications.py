@@ -1,4 +1,4 @@
-"""Applications on folders: cut-outs or thumbnails, made of the maps of every group."""
+"""Applications on folders: making cut-outs or thumbnails from the saliency maps of every group."""
 
 import contextlib
 import time
@@ -19,39 +19,62 @@ from cosod.io.run_records import file_states, fingerprint, read_record, record_o
 
 
 class Application(GroupJob, Protocol):
-    """What is made of the maps of a group.
+    """The interface of an application, which makes results from the maps of a group.
 
     Attributes:
-        file: the one result of the one photo of a run, in place of its name in ``output``.
+        file: path of the result if the run has only one photo and the user named the file; None if results get their
+            names in ``output``.
     """
 
     @property
     def file(self) -> Path | None: ...
 
     def facts(self) -> object:
-        """Returns the options as values for JSON: other ones mean other results."""
+        """Returns the options as values that JSON can hold; they change whenever the results might change."""
 
     def files_beside(self, group: Group, index: int) -> list[Path]:
-        """Returns what else is written for an image, once all groups are done."""
+        """Returns the further files that are written for an image after all groups are done, such as labels."""
 
     def make(self, group: Group, maps: Iterator[FoundMap], reading: "Reading") -> dict:
-        """Writes the group's files, and returns what its record shall keep, as JSON."""
+        """Writes the files of a group.
+
+        Args:
+            group: the photos.
+            maps: the maps of the photos that could be read.
+            reading: collects failures, absent objects and finished images.
+
+        Returns:
+            Values that JSON can hold, which the record of the group keeps.
+        """
 
 
 class Reading:
-    """One group's progress: images done, those without the object, and those that could not be used."""
+    """The progress of one group: images that are done, that lack the object, or that could not be used.
+
+    Args:
+        group: the photos.
+        max_pixels: maximum number of pixels of an image.
+        unit: takes events and failures.
+
+    Attributes:
+        absent: for each image without the object, a dictionary with ``group``, ``image`` and ``presence``.
+    """
 
     def __init__(self, group: Group, max_pixels: int, unit: Unit):
         self.group, self.max_pixels, self.unit = group, max_pixels, unit
         self.absent: list[dict] = []
 
     def fail(self, index: int, error: ImageError) -> None:
-        """Leaves out an image that failed; the group goes on."""
+        """Records and reports the failure of an image; the group continues without it."""
         self.unit.fail(self.group.images[index], error)
 
     @contextlib.contextmanager
     def only(self, index: int) -> Iterator[None]:
-        """Makes whatever goes wrong inside the failure of one image; a result that cannot be written ends all."""
+        """Turns any error in the block into the failure of one image.
+
+        Raises:
+            OutputError: a result cannot be written, which ends the run.
+        """
         try:
             with blame(self.group.images[index]):
                 yield
@@ -59,12 +82,24 @@ class Reading:
             self.fail(index, error)
 
     def without(self, index: int, presence: float) -> None:
-        """Notes that the object is not in the image; the summary names it."""
+        """Records that the object is probably not in an image, which the summary then lists.
+
+        Args:
+            index: index of the image in the group.
+            presence: probability that the object is in the image.
+        """
         image = str(self.group.images[index])
         self.absent.append({"group": self.group.name, "image": image, "presence": round(presence, 4)})
 
     def done(self, index: int, notes: tuple[str, ...] = (), presence: float | None = None, **facts: object) -> None:
-        """Notes that the image's files are written; ``notes`` are what the user should look at."""
+        """Reports that the files of an image are written.
+
+        Args:
+            index: index of the image in the group.
+            notes: notes for the user, for instance that no object was found.
+            presence: probability that the object is in the image; None if it is not known.
+            facts: further values of the event.
+        """
         if presence is not None:
             facts["presence"] = round(presence, 4)
         self.unit.tell("image", image=str(self.group.images[index]), notes=list(notes), **facts)
@@ -75,15 +110,27 @@ def run(
 ) -> Summary:
     """Makes the results of an application for every group.
 
-    Finished groups (same images, maps and options, all files there) are skipped unless ``application.overwrite``.
-    An image that cannot be used is left out and reported; an output that cannot be written ends the run, and so
-    does one that holds another command's results, which would be overwritten.
+    Finished groups (those with the same images, maps and options, whose files all exist) are skipped unless
+    ``application.overwrite`` is set. An image that cannot be used is left out and reported.
 
     Args:
-        application: what to make.
-        source: gives the maps.
+        application: the application, such as a :class:`~cosod.apps.cutout.job.CutoutJob`.
+        source: source of the maps.
         groups: from :func:`cosod.io.find_groups`.
-        report: called with a dictionary for each ``event``: image, failed, warning, group, skipped.
+        report: called with a dictionary for each event; its key ``event`` is ``image``, ``failed``, ``warning``,
+            ``group`` or ``skipped``.
+
+    Returns:
+        The summary of the run.
+
+    Raises:
+        InputError: a result would overwrite an input, a file that this command has not written, or results of another
+            command, or would lie among the photos.
+        OutputError: a result cannot be written.
+
+    Example:
+        >>> source = DetectedMaps(detector, model)  # doctest: +SKIP
+        >>> summary = run(CutoutJob(Path("out")), source, find_groups(["photos"]))  # doctest: +SKIP
     """
     summary, start = Summary(), time.monotonic()
     check_places(targets(application, groups), groups, named=application.file is not None)
@@ -95,12 +142,17 @@ def run(
 
 
 def kept_of(output: Path, group: Group) -> dict:
-    """Returns what :meth:`Application.make` returned for a finished group; empty if no image could be used."""
+    """Returns what :meth:`Application.make` returned for a finished group; empty if the group has no record.
+
+    Example:
+        >>> kept_of(Path("none"), Group("mugs", (), ()))
+        {}
+    """
     return read_record(record_of(output, group.name)).get("kept", {})
 
 
 def _do(application: Application, source: MapSource, group: Group, report: EventListener) -> Summary:
-    """Makes the results of one group, unless they are there."""
+    """Makes the results of one group, unless it is finished already."""
     unit = Unit(group.name, report)
     print_ = fingerprint(application.facts(), source.identity(group), file_states(group.images), group.stems)
     if not unit.pending([unit_record(application, group, print_)], len(group.images)):

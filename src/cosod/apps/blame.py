@@ -1,4 +1,4 @@
-"""Whatever goes wrong with one photo is that photo's failure: the others are done."""
+"""Turning any error in the processing of one photo into a failure of that photo, so that the others are processed."""
 
 import contextlib
 import os
@@ -9,14 +9,16 @@ from cosod.errors import CosodError, ImageError, OutputError
 
 @contextlib.contextmanager
 def blame(image: str | os.PathLike) -> Iterator[None]:
-    """Raises what goes wrong inside as the failure of one image; a result that cannot be written stays what it is.
+    """Raises an :class:`~cosod.errors.ImageError` that names the image in place of an error in the block.
+
+    An :class:`~cosod.errors.OutputError` passes unchanged, because a result that cannot be written concerns all images.
 
     Args:
-        image: its path, which the message names.
+        image: path of the image.
 
     Raises:
-        ImageError: in place of any other error.
-        OutputError: a result cannot be written, which no other image escapes either.
+        ImageError: any other error occurred in the block.
+        OutputError: a result cannot be written.
 
     Example:
         >>> with blame("mug.jpg"):

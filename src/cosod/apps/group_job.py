@@ -1,4 +1,4 @@
-"""What verbs that write results for groups of photos have in common: which files, and when a group is finished."""
+"""The common part of the commands that write results for groups of photos: their files, and their records."""
 
 import contextlib
 import functools
@@ -13,16 +13,16 @@ from cosod.io.photo_groups import Group
 from cosod.io.run_records import record_of, refuse_foreign
 from cosod.io.storage import is_remote
 
-#: What is said of a group of one image.
+#: Warning about a group of one image.
 ONE_IMAGE = "one image only, which has nothing to share: its map is plain saliency"
 
 
 class GroupJob(Protocol):
-    """What is written for each group, and where.
+    """The interface of a job: what is written for each group, and where.
 
     Attributes:
         output: folder of the results.
-        overwrite: redo groups that are finished already.
+        overwrite: whether groups that are finished already are processed again.
     """
 
     @property
@@ -33,20 +33,24 @@ class GroupJob(Protocol):
 
     @property
     def verb(self) -> str:
-        """The command that makes it."""
+        """The verb of the command that makes the results."""
 
     def files(self, group: Group, index: int) -> list[Path]:
         """Returns the files that are written for an image."""
 
 
 def results_of(job: GroupJob, group: Group) -> Iterator[Path]:
-    """Returns every result that is written for a group."""
+    """Yields every result file that is written for a group.
+
+    Example:
+        >>> files = list(results_of(SegmentJob(Path("out")), group))  # doctest: +SKIP
+    """
     for index in range(len(group.images)):
         yield from job.files(group, index)
 
 
 def targets(job: GroupJob, groups: Iterable[Group]) -> Iterator[Path]:
-    """Returns every file that is written for groups: results and records.
+    """Yields every file that is written for the groups: results and records.
 
     Example:
         >>> job = SegmentJob(Path("out"))  # doctest: +SKIP
@@ -58,9 +62,20 @@ def targets(job: GroupJob, groups: Iterable[Group]) -> Iterator[Path]:
 
 
 def refuse_others(jobs: Iterable[GroupJob], groups: Sequence[Group]) -> None:
-    """Raises InputError where results of another command, or other files, would be overwritten.
+    """Refuses to overwrite results of another command, and other files.
 
-    A store takes long to tell of all groups, and is asked when their turn comes.
+    Outputs in an object store are not checked here, because a request for each group takes long.
+
+    Args:
+        jobs: the jobs that write results.
+        groups: the groups.
+
+    Raises:
+        InputError: results of another command, or files that no command of this package has written, would be
+            overwritten.
+
+    Example:
+        >>> refuse_others([SegmentJob(Path("out"))], groups)  # doctest: +SKIP
     """
     for job in jobs:
         if not is_remote(job.output):
@@ -69,12 +84,18 @@ def refuse_others(jobs: Iterable[GroupJob], groups: Sequence[Group]) -> None:
 
 
 def unit_record(job: GroupJob, group: Group, fingerprint: str) -> UnitRecord:
-    """Returns the record of a group, or of a part of one, that is finished with all results of images that can be read.
+    """Returns the record of a group or of a part of a group.
+
+    The group counts as finished when the result files of all images that could be read exist.
 
     Args:
         job: what is written.
         group: the photos.
-        fingerprint: a hash that changes whenever the results might.
+        fingerprint: a hash that changes whenever the results might change.
+
+    Example:
+        >>> record = unit_record(SegmentJob(Path("out")), group, fingerprint("gconet", 256))  # doctest: +SKIP
+        >>> finished = record.finished() is not None  # doctest: +SKIP
     """
     name = group.name if group.part is None else f"part {group.part}/{group.name}"
     left = functools.partial(_results_left, job, group)
@@ -82,7 +103,10 @@ def unit_record(job: GroupJob, group: Group, fingerprint: str) -> UnitRecord:
 
 
 def _results_left(job: GroupJob, group: Group, stored: dict) -> Iterator[Path]:
-    """Returns the results of all images but those that failed, which are known by name: folders may be moved."""
+    """Yields the result files of all images that did not fail according to the record ``stored``.
+
+    Failed images are compared by file name, not by path, because folders may have been moved.
+    """
     failed = {Path(entry["image"]).name for entry in stored["failed"]}
     for index, image in enumerate(group.images):
         if image.name not in failed:
@@ -91,16 +115,21 @@ def _results_left(job: GroupJob, group: Group, stored: dict) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def reading(group: Group, failed: Sized) -> Iterator[None]:
-    """Ends quietly for a group none of whose images could be read: each has been reported, the other groups go on.
+    """Suppresses, as a context manager, the error that none of the images of a group can be read.
 
-    Warnings on single images and on images of one color are silent inside, since they are reported as events.
+    Each of these images has been reported by then, and the other groups are processed. In the block, warnings about
+    single images and about images of a single color are suppressed, because they are reported as events.
 
     Args:
         group: the photos.
-        failed: those that could not be read so far; it grows inside.
+        failed: collection to which the block adds the photos that it cannot read.
 
     Raises:
-        CosodError: an image could be read at first, and not any more.
+        CosodError: an image could be read at first, but not later.
+
+    Example:
+        >>> with reading(group, failed):  # doctest: +SKIP
+        ...     results = list(detector.results(group.images, on_error))
     """
     try:
         with warnings.catch_warnings():

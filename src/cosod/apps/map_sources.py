@@ -1,4 +1,4 @@
-"""Where the maps of a group come from: a detector, given beside the images, or files of an earlier run."""
+"""Sources of the saliency maps of a group: a detector, maps given with the images, or files of an earlier run."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,16 +26,22 @@ class FoundMap(NamedTuple):
     Attributes:
         index: index of the image in the group.
         map: float32 ``(H, W)`` in [0, 1] at the size of the image.
-        presence: probability that the shared object is in the image; None where it is not known.
+        presence: probability that the shared object is in the image; None if it is not known.
     """
 
-    index: int  # type: ignore[assignment] # a tuple has a method of that name, which nobody needs here
+    index: int  # type: ignore[assignment] # hides the method ``index`` of tuples, which is not needed here
     map: np.ndarray
     presence: float | None = None
 
 
 class ImageAndMap(NamedTuple):
-    """An image ``(H, W, 3)`` uint8, its map ``(H, W)`` float32, and presence as in :class:`FoundMap`."""
+    """An image with its map.
+
+    Attributes:
+        image: ``(H, W, 3)`` uint8.
+        map: ``(H, W)`` float32 in [0, 1].
+        presence: as in :class:`FoundMap`.
+    """
 
     image: np.ndarray
     map: np.ndarray
@@ -52,17 +58,26 @@ def images_and_maps(
 
     Args:
         images: as for :meth:`cosod.Detector.segment`.
-        detector: finds the maps; the default one if there are no ``maps`` either.
-        maps: made earlier, one for each image.
-        presence: with ``maps``: of each image, None where it is not known.
+        detector: computes the maps if ``maps`` is None; by default the detector of :func:`cosod.load`.
+        maps: maps that were computed earlier, one ``(H, W)`` in [0, 1] for each image.
+        presence: with ``maps``, the probability that each image shows the object; None where it is not known.
+
+    Returns:
+        The images with their maps, and the threshold: that of the detector's network, or
+        :data:`~cosod.postprocess.threshold.MASK_THRESHOLD` if ``maps`` are given.
 
     Raises:
-        InputError: maps or presence that do not fit the images.
-        ImageError: an image that cannot be read.
+        InputError: ``maps`` or ``presence`` do not fit the images, or ``presence`` is given without ``maps``.
+        ImageError: an image cannot be read.
+
+    Example:
+        >>> triples, threshold = images_and_maps([np.zeros((8, 8, 3), np.uint8)], None, [np.zeros((8, 8))])
+        >>> triples[0].image.shape, triples[0].map.shape
+        ((8, 8, 3), (8, 8))
     """
     threshold: float | str = MASK_THRESHOLD
     most = MAX_PIXELS if detector is None else detector.max_pixels
-    images = [kept(image) for image in as_group(images)]  # each is read twice
+    images = [kept(image) for image in as_group(images)]  # each one is read twice: for its map, and for the result
     if maps is None:
         if presence is not None:
             raise InputError("presence is given without maps; leave it out, or give maps too")
@@ -83,62 +98,94 @@ def images_and_maps(
 
 
 class MapSource(Protocol):
-    """Gives the maps of a group, one after the other."""
+    """The interface of a source of maps, which yields the maps of a group one after the other."""
 
-    #: Images of more pixels are refused.
+    #: Maximum number of pixels of an image; larger ones are refused.
     max_pixels: int
-    #: Options of the detector that makes the maps, as plain values; None where they were made before.
+    #: Options of the detector that computes the maps, as plain values; None for maps that were computed earlier.
     options: dict[str, Any] | None
 
     def identity(self, group: Group) -> object:
-        """Returns values for JSON that change whenever the group's maps might."""
+        """Returns values that JSON can hold, which change whenever the maps of the group might change."""
 
     def stream(self, group: Group, on_error: OnError) -> Iterator[FoundMap]:
-        """Yields the maps of the group's images; images without one go to ``on_error``."""
+        """Yields the maps of the images of a group; ``on_error`` is called for each image that has none."""
 
     def mask_threshold(self, groups: Sequence[Group]) -> float | str:
-        """Returns the default threshold of masks: the one that masks and overlays of these maps have."""
+        """Returns the default threshold of masks: the one that masks and overlays of these maps have by default."""
 
     def check_absent(self, kind: str) -> None:
-        """Raises InputError if the user asks for ``kind`` of absence and presence can never be known."""
+        """Checks that absent objects can be treated as ``kind`` says, one of :data:`cosod.apps.absence.ABSENT_KINDS`.
+
+        Raises:
+            InputError: ``kind`` needs presence scores, which this source can never give.
+        """
 
 
 class DetectedMaps:
-    """Maps made by a detector; ``model`` names its network and weights."""
+    """A source of maps that computes them with a detector.
+
+    Args:
+        detector: the detector.
+        model: identity of its network and weights.
+
+    Example:
+        >>> source = DetectedMaps(detector, model)  # doctest: +SKIP
+        >>> maps = list(source.stream(group, on_error))  # doctest: +SKIP
+    """
 
     def __init__(self, detector: Detector, model: str):
         self.detector, self.model, self.max_pixels = detector, model, detector.max_pixels
         self.options = detector.options.plain()
 
     def identity(self, group: Group) -> object:
+        """Returns the identity of the network and the options that change its maps."""
         return [self.model, *self.detector.options.views.values()]
 
     def stream(self, group: Group, on_error: OnError) -> Iterator[FoundMap]:
+        """Yields the maps of the images of a group; ``on_error`` is called for each image that cannot be read."""
         for result in self.detector.results(group.images, on_error):
             yield FoundMap(result.index, result.map, result.presence)
 
     def mask_threshold(self, groups: Sequence[Group]) -> float | str:
+        """Returns the threshold of the network."""
         return self.detector.network.mask_threshold
 
     def check_absent(self, kind: str) -> None:
+        """Raises InputError if ``kind`` needs presence scores, and the network has no calibration of them."""
         check_calibrated(self.detector.calibration, kind)
 
 
 class StoredMaps:
-    """Maps that ``cosod segment`` wrote: ``folder/<group>/<stem>.png``.
+    """A source of maps that reads the files ``folder/<group>/<stem>.png``, which ``cosod segment`` has written.
 
-    A map of another size but its image's proportions is resized, so that maps of reduced copies serve as well.
-    Presence and threshold are read from the records of that run where it left some.
+    A map that has another size than its image but the same proportions is resized, so that the maps of reduced copies
+    can be used. Presence and threshold are read from the records in the folder, if there are any.
+
+    Args:
+        folder: output folder of ``cosod segment``.
+        max_pixels: maximum number of pixels of an image.
+
+    Raises:
+        InputError: the folder does not exist.
+
+    Example:
+        >>> source = StoredMaps(Path("out"))  # doctest: +SKIP
+        >>> maps = list(source.stream(group, on_error))  # doctest: +SKIP
     """
 
     def __init__(self, folder: Path, max_pixels: int = MAX_PIXELS):
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder; --maps takes the output folder of `cosod segment`")
         self.folder, self.max_pixels, self.options = folder, max_pixels, None
-        self._known: tuple[str | None, tuple[dict, dict]] = (None, ({}, {}))  # of the last group asked for
+        self._known: tuple[str | None, tuple[dict, dict]] = (None, ({}, {}))  # the last group, and its photos
 
     def file(self, group: Group, index: int) -> Path:
-        """Returns the map of an image: by what the run that wrote the maps knew of it, else by the image's own stem."""
+        """Returns the file of the map of an image.
+
+        The stem of the file is the one under which the records name the image, or else the stem of the image in
+        ``group``.
+        """
         return self.folder / group.name / f"{self._stem(group, index)}.png"
 
     def _stem(self, group: Group, index: int) -> str:
@@ -146,7 +193,7 @@ class StoredMaps:
         return stems.get(real_path(group.images[index]), group.stems[index])
 
     def _photos(self, group: Group) -> tuple[dict[str, dict], dict[str, str]]:
-        """Returns what the records know of the group's photos, by stem; and the stem by real path."""
+        """Returns two dictionaries from the records of a group: stem -> entry of the photo, and real path -> stem."""
         if self._known[0] != group.name:
             photos = {
                 stem: entry for record in self._records(group) for stem, entry in record.get("photos", {}).items()
@@ -155,6 +202,7 @@ class StoredMaps:
         return self._known[1]
 
     def identity(self, group: Group) -> object:
+        """Returns size, time and presence of each map of a group; None for a missing map."""
         states = []
         presence = self._presence(group)
         for index in range(len(group.images)):
@@ -164,6 +212,7 @@ class StoredMaps:
         return states
 
     def stream(self, group: Group, on_error: OnError) -> Iterator[FoundMap]:
+        """Yields the maps of the images of a group; ``on_error`` is called for each image without a usable map."""
         presence = self._presence(group)
         for index in range(len(group.images)):
             try:
@@ -172,6 +221,7 @@ class StoredMaps:
                 on_error(index, error)
 
     def mask_threshold(self, groups: Sequence[Group]) -> float | str:
+        """Returns the threshold of the run that wrote the maps, or the default threshold if no record gives it."""
         for group in groups:
             for record in self._records(group):
                 if "threshold" in record:
@@ -179,10 +229,10 @@ class StoredMaps:
         return MASK_THRESHOLD
 
     def check_absent(self, kind: str) -> None:
-        """Maps may lack presence, which then counts as present."""
+        """Accepts every kind: an image whose presence is not known counts as one that shows the object."""
 
     def _records(self, group: Group) -> Iterator[dict]:
-        """Reads the records of the run that wrote the maps: one of the group, or one of each of its parts."""
+        """Yields the records of the run that wrote the maps: one for the whole group, or one for each of its parts."""
         if whole := read_record(record_of(self.folder, group.name)):
             yield whole
         number = 0
@@ -191,7 +241,7 @@ class StoredMaps:
             number += 1
 
     def _presence(self, group: Group) -> dict[str, float]:
-        """Returns the presence of the images that have one, by stem."""
+        """Returns stem -> presence, for the images whose presence is known."""
         return {stem: value for record in self._records(group) for stem, value in record.get("presence", {}).items()}
 
     def _read(self, group: Group, index: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What is checked before any work: results must not replace inputs, nor lie among them."""
+"""Checks of the places of results before any work: results must not replace inputs, nor lie among them."""
 
 import contextlib
 import os
@@ -19,19 +19,19 @@ from cosod.postprocess.render import SHEET_SUFFIXES
 def check_places(
     targets: Iterable[Any], groups: Iterable[Group], read: Iterable[Any] = (), named: bool = False
 ) -> InputFiles:
-    """Refuse results that would overwrite an input, or be taken for photos by the next run.
+    """Refuses results that would overwrite an input, or that the next run would take for photos.
 
     Args:
-        targets: every file that is going to be written into the folder of the results.
+        targets: all files that are going to be written into the folder of the results.
         groups: the photos.
-        read: other files that are read: weights, masks, consensuses, videos.
-        named: whether the user gave the file itself, which may then lie beside the photo.
+        read: other files that are read, such as weights, masks, consensuses and videos.
+        named: whether the user named the result file itself, which may then lie beside the photo.
 
     Returns:
-        The inputs, for further targets.
+        The inputs, against which further targets can be checked.
 
     Raises:
-        InputError: a target is an input, or lies in a folder of the photos.
+        InputError: a target is an input, or lies in a folder of photos.
 
     Example:
         >>> check_places(targets(job, groups), groups, [weights])  # doctest: +SKIP
@@ -53,7 +53,17 @@ def check_places(
 
 
 def check_output(folder: Path) -> None:
-    """Raises OutputError if results cannot be written to ``folder``, before any work is done."""
+    """Checks that results can be written to a folder, by writing and removing a small file.
+
+    Args:
+        folder: folder of the results, on this machine or in an object store; it is created if it is missing.
+
+    Raises:
+        OutputError: results cannot be written to the folder.
+
+    Example:
+        >>> check_output(Path("out"))  # doctest: +SKIP
+    """
     if not is_remote(folder):
         place = next((place for place in (folder, *folder.parents) if place.is_symlink() or place.exists()), None)
         if place and not place.exists():
@@ -65,26 +75,30 @@ def check_output(folder: Path) -> None:
             raise OutputError(f"cannot write to {folder}: {place} is no folder; give another one for the results")
     probe = folder / RECORDS / "writable"
     write_text(probe, "")
-    with contextlib.suppress(OSError):  # a store may let objects be written and not removed
+    with contextlib.suppress(OSError):  # an object store may allow writing objects, but not removing them
         remove(probe)
 
 
 def check_sheet(
     sheet: Path, output: Any, targets: Iterable[Any], paths: Iterable[Any], inputs: InputFiles, overwrite: bool
 ) -> None:
-    """Checks the same for a contact sheet, whose file the user names.
+    """Checks the place of a contact sheet, whose file the user names.
 
     Args:
-        sheet: the file.
-        output: folder of the results; a sheet may lie there even where that is inside a folder of photos.
+        sheet: path of the contact sheet.
+        output: folder of the results, in which the sheet may lie even if the folder is inside a folder of photos.
         targets: the other files that are written.
-        paths: files and folders of photos; the folders are searched by the next run too.
-        inputs: that :func:`check_places` returned.
-        overwrite: whether a file that no command of this package wrote may be replaced.
+        paths: the files and folders of photos that the user gave; the next run searches these folders too.
+        inputs: the inputs, from :func:`check_places`.
+        overwrite: whether a file that is not a contact sheet of this package may be replaced.
 
     Raises:
-        InputError: the sheet is an input or another result, lies where photos are searched for, has an ending that is
-            not an image's, or exists and is not a sheet.
+        InputError: the sheet is a folder, an input or another result; lies in a folder that is searched for photos; has
+            a suffix for which sheets cannot be saved; or exists and is not a contact sheet.
+
+    Example:
+        >>> inputs = check_places(files, groups)  # doctest: +SKIP
+        >>> check_sheet(Path("sheet.png"), Path("out"), files, [Path("photos")], inputs, False)  # doctest: +SKIP
     """
     if sheet.is_dir():
         raise InputError(f"--sheet {sheet}: is a folder; give a file, as {sheet / 'sheet.png'}")
@@ -114,5 +128,10 @@ def _inside(file: Any, folder: Any) -> bool:
 
 
 def real_folder(path: Path) -> str:
-    """Returns what a folder is known by, whatever links lead to it."""
+    """Returns the path of a folder with all links resolved, which identifies it; of a folder in a store, its URL.
+
+    Example:
+        >>> real_folder(Path("photos/../out")) == real_folder(Path("out"))
+        True
+    """
     return str(path) if is_remote(path) else os.path.normcase(os.path.realpath(path))

@@ -1,7 +1,8 @@
-"""One runner for all verbs that go on where they stopped: what is done is skipped, and records say what is done.
+"""Resumable runs: finished units are skipped, and a record in the output folder says that a unit is finished.
 
-A run does one unit after the other: a group of photos, a part of a long one, or a clip. The record of a unit, see
-:mod:`cosod.io.run_records`, is begun before its first result, and written whole after its last.
+A run processes one unit after the other. A unit is a group of photos, a part of a large group, or a video clip. The
+record of a unit (see :mod:`cosod.io.run_records`) is begun before its first result is written, and completed after its
+last one.
 """
 
 import functools
@@ -21,7 +22,12 @@ EventListener = Callable[[dict], None]
 
 
 def at_once(call: Callable[[], None]) -> None:
-    """Calls a function: the order of events in runs that write no results in the background."""
+    """Calls a function immediately; the ``later`` of a :class:`Unit` whose results are not written in the background.
+
+    Example:
+        >>> at_once(lambda: print("done"))
+        done
+    """
     call()
 
 
@@ -30,11 +36,17 @@ class UnitRecord:
     """The record of a unit in one output folder.
 
     Attributes:
-        file: where the record is.
-        verb: the command that makes the results.
-        fingerprint: a hash that changes whenever the results might.
-        results: takes what an earlier run recorded, and returns the files that must be there for it to be finished.
-        overwrite: do the unit again, whatever is there.
+        file: path of the record.
+        verb: verb of the command that makes the results.
+        fingerprint: a hash that changes whenever the results might change.
+        results: function that takes the record of an earlier run and returns the files that must exist for the unit to
+            be finished.
+        overwrite: whether the unit is processed again even if it is finished.
+
+    Example:
+        >>> record = UnitRecord(Path("out/.cosod/mugs.json"), "segment", "abc", lambda stored: [])
+        >>> record.finished() is None  # there is no such file
+        True
     """
 
     file: Path
@@ -44,7 +56,7 @@ class UnitRecord:
     overwrite: bool = False
 
     def finished(self) -> dict | None:
-        """Returns the record of the earlier run that finished the unit; None if it has to be done."""
+        """Returns the record of the earlier run that finished the unit; None if the unit has to be processed."""
         stored = {} if self.overwrite else read_record(self.file)
         if stored.get("fingerprint") != self.fingerprint:
             return None
@@ -54,25 +66,25 @@ class UnitRecord:
         """Marks the unit as not finished any more.
 
         Returns:
-            What the new record shall say of photos of earlier runs, see :mod:`cosod.apps.stale`.
+            The files of photos of earlier runs, which the new record keeps as ``earlier``, see :mod:`cosod.apps.stale`.
         """
         earlier = earlier_of(read_record(self.file))
-        if not is_remote(self.file) or self.file.exists():  # each write to a store takes long
+        if not is_remote(self.file) or self.file.exists():  # writing to an object store is slow
             begin(self.file, self.verb, earlier=earlier)
         return earlier
 
 
 class Unit:
-    """One unit of a run: whether it is done already, what goes wrong in it, and its summary.
+    """One unit of a run, which knows whether it is finished, collects its failures, and counts for the summary.
 
-    Its methods are called in this order: :meth:`pending`, :meth:`begin` where something is, :meth:`finish` once the
-    results are written.
+    The methods are called in this order: :meth:`pending`; :meth:`begin`, if some records are pending; :meth:`finish`,
+    once the results are written.
 
     Args:
         name: name of the group or clip in events and failures.
-        report: called with a dictionary for each ``event``.
-        later: calls a function once all that was handed over before is written.
-        clip: whether it is a clip, whose images are frames.
+        report: called with a dictionary for each event; its key ``event`` gives the kind.
+        later: function that calls another function once all results that were submitted before are written.
+        clip: whether the unit is a video clip, whose images are frames.
 
     Example:
         >>> unit = Unit("mugs", print)
@@ -96,11 +108,19 @@ class Unit:
 
     @property
     def failed(self) -> list[dict[str, str]]:
-        """What failed: ``group``, ``image``, ``error``, and of clips ``kind``."""
+        """The failures: a dictionary each, with ``group``, ``image`` and ``error``, and for clips also ``kind``."""
         return self.summary.failed
 
     def pending(self, records: Sequence[UnitRecord], images: int) -> list[int]:
-        """Returns which records have to be done; a unit without any is reported as skipped, with so many images."""
+        """Finds the records that are not finished; if all are finished, reports the unit as skipped.
+
+        Args:
+            records: the records of the unit, one for each output folder.
+            images: number of images of the unit, for the report.
+
+        Returns:
+            The indices of the records that have to be processed.
+        """
         stored = [record.finished() for record in records]
         for earlier in stored:
             if earlier is not None:
@@ -114,20 +134,26 @@ class Unit:
         return numbers
 
     def begin(self) -> None:
-        """Begins the records that have to be done."""
+        """Begins the records that :meth:`pending` found to be unfinished."""
         self._earlier = [record.begin() for record in self._pending]
 
     def tell(self, event: str, **facts: object) -> None:
-        """Reports an event in its place among those of results that are being written."""
+        """Reports an event after the events of all results that are still being written.
+
+        Args:
+            event: kind of the event.
+            facts: further values of the event.
+        """
         self._later(functools.partial(self.report, {"event": event, "group": self.name, **facts}))
 
     def fail(self, image: object, error: object, written: bool = False, kind: str | None = None) -> None:
-        """Leaves out an image, or a whole clip, and reports it; the run goes on.
+        """Records and reports the failure of an image or of a whole clip; the run continues.
 
         Args:
-            image: its path.
-            error: what went wrong, a sentence that names it.
-            written: whether the results that were handed over before are written, so that the event need not wait.
+            image: path of the image or clip.
+            error: the error; its text is a sentence that names the image.
+            written: whether all results that were submitted before are written already, so that the event is reported
+                immediately.
             kind: for a clip, :data:`cosod.apps.summary.CLIP` or :data:`cosod.apps.summary.PART`.
         """
         of_clip = {} if kind is None else {"kind": kind}
@@ -139,11 +165,14 @@ class Unit:
             self._later(functools.partial(self.report, event))
 
     def finish(self, images: int, facts: Sequence[Mapping[str, Any]]) -> None:
-        """Writes the records, once all results are written.
+        """Writes the complete records; all results must be written before.
 
         Args:
-            images: how many are done.
-            facts: for each of the records that had to be done what it keeps.
+            images: number of images that were processed.
+            facts: for each record that :meth:`pending` found to be unfinished, the further values that it keeps.
+
+        Raises:
+            OutputError: a record cannot be written.
         """
         self.summary.groups, self.summary.images = 1, images
         if self.clip:

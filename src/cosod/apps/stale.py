@@ -1,7 +1,8 @@
-"""Results of photos that are gone: what records know of the photos, and what is left of those that were removed.
+"""Stale results: the results of photos that have been removed, found through the records of earlier runs.
 
-Each record of a group has ``photos``: stem -> ``image`` (the real path), ``size`` and ``version`` of its file, and
-``files``, its results relative to the output folder; and ``earlier``, the same of photos of earlier runs.
+Each record of a group holds two dictionaries. ``photos`` maps the stem of each photo to ``image`` (the real path of
+the photo), ``size`` and ``version`` of the photo's file, and ``files``, the paths of its results relative to the output
+folder. ``earlier`` maps the stems of the photos of earlier runs to the paths of their results.
 """
 
 import os
@@ -15,12 +16,12 @@ from cosod.io.storage import is_remote
 
 
 def photos_of(group: Group, output: Any, files: Callable[[int], Iterable[Any]]) -> dict[str, dict]:
-    """Returns the ``photos`` of a group's record.
+    """Returns the value of ``photos`` in the record of a group, see :mod:`cosod.apps.stale`.
 
     Args:
         group: the photos.
         output: folder of the results.
-        files: the results of the image at an index.
+        files: function that returns the paths of the results of the image at an index.
 
     Example:
         >>> files = lambda index: [job.target("maps", group.name, group.stems[index])]  # doctest: +SKIP
@@ -35,7 +36,12 @@ def photos_of(group: Group, output: Any, files: Callable[[int], Iterable[Any]]) 
 
 
 def earlier_of(record: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Returns the ``earlier`` of the record that replaces ``record``: the files of all photos that it knew, by stem."""
+    """Returns the value of ``earlier`` in a new record that replaces ``record``: stem -> files, of all known photos.
+
+    Example:
+        >>> earlier_of({"photos": {"1": {"files": ["mugs/1.png"]}}, "earlier": {"0": ["mugs/0.png"]}})
+        {'1': ['mugs/1.png'], '0': ['mugs/0.png']}
+    """
     known = {stem: list(entry["files"]) for stem, entry in record.get("photos", {}).items()}
     for stem, files in record.get("earlier", {}).items():
         known[stem] = sorted({*known.get(stem, ()), *files})
@@ -43,14 +49,21 @@ def earlier_of(record: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def find_stale(output: Any, groups: Iterable[Group]) -> list[Path]:
-    """Finds results in a folder whose photos are gone: those that an earlier run had in these groups and this one has
-    not, and those of other groups whose photos do not exist any more.
+    """Finds the results in a folder whose photos are gone.
 
-    Only files that the records name are found, and of an object store none.
+    In the groups of this run, these are the results of photos that earlier runs had and this run does not have. In
+    other groups, these are the results of photos that do not exist any more. Only files that are named in records are
+    found. In an object store, no files are found.
 
     Args:
         output: folder of the results.
-        groups: groups of the whole run.
+        groups: all groups of this run.
+
+    Returns:
+        The existing files, sorted by path.
+
+    Example:
+        >>> remove(find_stale(Path("out"), groups))  # doctest: +SKIP
     """
     if is_remote(output):
         return []
@@ -71,7 +84,14 @@ def find_stale(output: Any, groups: Iterable[Group]) -> list[Path]:
 
 
 def remove(files: Sequence[Path]) -> None:
-    """Delete results, and the folders that are empty then."""
+    """Deletes result files, and those of their folders that are empty afterwards.
+
+    Args:
+        files: result files on this machine, from :func:`find_stale`; missing ones are not an error.
+
+    Example:
+        >>> remove([])
+    """
     for file in files:
         file.unlink(missing_ok=True)
     for folder in {file.parent for file in files}:
@@ -80,13 +100,21 @@ def remove(files: Sequence[Path]) -> None:
 
 
 def mismatch(image: Any, entry: Mapping[str, Any]) -> str | None:
-    """Returns why a result is not of the image that is there now; None where it may be.
+    """Returns why a result was not made from the present version of a photo; None if it may have been.
 
-    A copy in another folder, as a reduced one, may have other bytes.
+    A result of a photo of the same name in another folder is accepted, because the photo may be a copy, for instance
+    one of another size.
 
     Args:
-        image: the photo.
-        entry: what ``photos`` says of its stem.
+        image: path of the photo.
+        entry: value of the record's ``photos`` for the stem of the photo.
+
+    Returns:
+        Words that follow the name of the result in an error message, or None.
+
+    Example:
+        >>> mismatch(Path("/photos/1.jpg"), {"image": "/photos/2.jpg", "size": 1, "version": 1})
+        'is made of /photos/2.jpg'
     """
     real, made = real_path(image), str(entry["image"])
     if real != made:
@@ -99,12 +127,17 @@ def mismatch(image: Any, entry: Mapping[str, Any]) -> str | None:
 
 
 def real_path(path: Any) -> str:
-    """Returns what a photo is known by in records."""
+    """Returns the path by which records identify a photo: with links resolved, or the URL of an object in a store.
+
+    Example:
+        >>> real_path(Path("photos/../1.jpg")) == real_path(Path("1.jpg"))
+        True
+    """
     return str(path) if is_remote(path) else os.path.realpath(path)
 
 
 def _records(output: Path) -> Iterable[tuple[str, dict]]:
-    """Returns the name of the group, and record, of all records in a folder."""
+    """Yields the name of the group and the content of each record in a folder."""
     folder = output / RECORDS
     for path in sorted(folder.rglob("*.json")):
         parts = path.relative_to(folder).with_suffix("").parts
@@ -121,7 +154,7 @@ def _relative(file: Any, output: Any) -> str:
 
 
 def _is_inside(file: str) -> bool:
-    """Whether a relative path, which a record says, stays in its folder."""
+    """Returns whether a relative path from a record stays inside the output folder."""
     return not os.path.isabs(file) and ".." not in Path(file).parts  # noqa: PTH117
 
 

@@ -1,25 +1,31 @@
-"""What a run over groups says when it ends."""
+"""The summary of a run over groups of photos or video clips."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 
-#: The kinds of failures of clips: the whole clip could not be read, or something is wrong with a part of it.
+#: Kinds of failures of clips: the whole clip could not be read, or a part of it is damaged.
 CLIP, PART = "clip", "part of a clip"
 
 
 @dataclass
 class Summary:
-    """Of one run: counts, what could not be read, with the reason, images without the object, and results whose photos
-    are gone.
+    """The summary of one run: what was processed, and what the user should know about. Summaries can be added.
 
     Attributes:
-        groups, skipped_groups: groups that were done, and those that were finished already; clips are among them.
-        images: images that were done; frames of clips are among them.
-        failed: for each photo or clip that could not be read ``group``, ``image`` and ``error``; those of clips also
-            have ``kind``, :data:`CLIP` or :data:`PART`.
-        absent: for each image that probably does not show the object ``group``, ``image`` and ``presence``; where it
-            is one of a clip also its number, ``frame``.
-        clips, skipped_clips, frames: how many of the groups and images are clips and their frames.
+        groups, skipped_groups: number of groups that were processed, and of those that were finished already; video
+            clips are included.
+        images: number of images that were processed; frames of clips are included.
+        failed: for each photo or clip that could not be read, a dictionary with ``group``, ``image`` and ``error``;
+            those of clips also have ``kind``, which is :data:`CLIP` or :data:`PART`.
+        absent: for each image that probably does not show the object, a dictionary with ``group``, ``image`` and
+            ``presence``; those of frames of a clip also have the number of the frame, ``frame``.
+        stale: paths of results whose photos are gone.
+        seconds: duration of the run.
+        clips, skipped_clips, frames: how many of ``groups``, ``skipped_groups`` and ``images`` are clips and frames.
+
+    Example:
+        >>> (Summary(groups=1, images=3) + Summary(groups=1, images=2)).images
+        5
     """
 
     groups: int = 0
@@ -38,7 +44,7 @@ class Summary:
 
     @classmethod
     def of_parts(cls, parts: "Iterable[Summary]") -> "Summary":
-        """Returns the summary of one group that was done in parts.
+        """Returns the summary of one group that was processed in parts.
 
         Example:
             >>> whole = Summary.of_parts([Summary(groups=1, images=500), Summary(skipped_groups=1)])
@@ -51,5 +57,6 @@ class Summary:
         return whole
 
     def as_dict(self) -> dict:
+        """Returns the summary as values that JSON can hold, with ``images_per_second`` added."""
         rate = self.images / self.seconds if self.seconds else 0.0
         return asdict(self) | {"seconds": round(self.seconds, 3), "images_per_second": round(rate, 2)}

@@ -1,4 +1,4 @@
-"""A folder that fills while the program runs: each photo is done once it is there whole, by consensuses kept before."""
+"""Watching a folder: new photos are processed with saved consensuses as soon as their files are complete."""
 
 import threading
 import time
@@ -21,31 +21,32 @@ from cosod.io.photo_groups import Group, find_groups, unique_names
 from cosod.io.run_records import RECORDS, file_states, read_record
 from cosod.io.storage import all_there, is_remote, kind
 
-#: Size and version of a file.
+#: Size in bytes and version of a file.
 State = tuple[int | None, int | str | None]
 
 
 class Watch:
-    """Looks into a folder again and again, and finds in new photos what consensuses stand for.
+    """A watched folder, in whose new photos the objects of saved consensuses are segmented.
 
-    A photo is done when its file was the same in two looks, so that one that is still being copied is left alone; a
-    photo that is changed later is done again. Results lie as those of ``cosod apply``, and their records make a watch
-    that is started again go on. Names of results stay what they were when photos of the same name come in.
+    Each call of :meth:`look` searches the folder once. A photo is processed when its file has not changed between two
+    looks, so that a file that is still being copied is left alone. A photo that changes later is processed again. The
+    results have the same places as those of ``cosod apply``. Their records allow a new watch to continue an earlier
+    one. The names of results do not change when more photos with the same name arrive.
 
     Args:
-        detector: the predictor.
-        model: identity of network and weights.
-        folder: what is looked into, at any depth.
+        detector: the detector.
+        model: identity of its network and weights.
+        folder: the folder, which is searched at any depth.
         job: what to write.
         consensuses: name -> consensus.
-        report: called with a dictionary for each ``event``, as by :func:`cosod.apps.segment.run`.
+        report: called with a dictionary for each event, as by :func:`cosod.apps.segment.run`.
 
     Attributes:
-        failed: real path -> failure, of photos that could not be read.
-        left_out: the files of the last look that are not read.
+        failed: real path -> failure, of the photos that could not be read.
+        left_out: the files in the folder that were not read in the last look.
 
     Raises:
-        InputError: the folder does not exist, or results would overwrite what this command has not made.
+        InputError: the folder does not exist, or results would overwrite files that this command has not written.
 
     Example:
         >>> job = SegmentJob(Path("out"))  # doctest: +SKIP
@@ -78,7 +79,15 @@ class Watch:
         refuse_others(self._jobs, self.groups())
 
     def look(self) -> Summary:
-        """Do the photos that are new or changed, and whole; what is new to this look waits for the next."""
+        """Searches the folder once, and processes new and changed photos whose files are the same as in the last look.
+
+        Returns:
+            The summary of the photos that were processed.
+
+        Raises:
+            InputError: the folder does not exist any more.
+            OutputError: a result cannot be written.
+        """
         summary = Summary()
         for group in self.groups():
             states = [(size, version) for _, size, version in file_states(group.images)]
@@ -94,28 +103,32 @@ class Watch:
         return summary
 
     def waiting(self) -> bool:
-        """Whether a photo of the last look is not done, and has to be looked at again."""
+        """Returns whether a photo that was there in the last look has not been processed yet."""
         return any(self._done.get(path) != state for path, state in self._seen.items())
 
     def stale(self) -> list[Path]:
-        """Returns the results of photos that are not in the folder any more."""
+        """Returns the result files of photos that are not in the folder any more."""
         groups = self.groups()
         return [file for job in self._jobs for file in find_stale(job.output, groups)]
 
     def groups(self) -> list[Group]:
-        """Returns the photos that are there, under the names that their results have or will have."""
+        """Returns the photos in the folder as groups, with the names that their results have or will have.
+
+        Raises:
+            InputError: the folder does not exist any more.
+        """
         left_out: list[LeftOut] = []
         try:
             found = find_groups([self.folder], [self.job.output], RESERVED, on_left_out=left_out.append)
         except InputError:
             if kind(self.folder) != "folder":
                 raise
-            found = []  # no photos yet
+            found = []  # there are no photos yet
         self.left_out = left_out
         return [self._named(group) for group in found]
 
     def _named(self, group: Group) -> Group:
-        """Returns the group with names that do not depend on what comes in later."""
+        """Returns the group with names that do not change when more photos arrive."""
         folder = real_path(group.images[0].parent)
         if folder not in self._names:
             self._names[folder] = unique_names([group.name], [*RESERVED, RECORDS, *self._names.values()])[0]
@@ -134,14 +147,14 @@ class Watch:
         images, stems = (tuple(group.images[i] for i in indices), tuple(group.stems[i] for i in indices))
         part = Group(group.name, images, stems, number)
         summary = run(self.detector, self.model, [part], self.job, self.report, self.consensuses)
-        self._done |= states  # what could not be read is tried again when it changes
+        self._done |= states  # a photo that could not be read is tried again when its file changes
         for real in states:
             self.failed.pop(real, None)
         self.failed |= {real_path(Path(entry["image"])): entry for entry in summary.failed}
         return summary
 
     def _read_records(self) -> None:
-        """Take over what earlier watches did, and the names that it has."""
+        """Reads from the records of earlier watches which photos are finished, and the names of their results."""
         finished: list[dict[str, State]] = []
         for number, job in enumerate(self._jobs):
             consensus = list(self.consensuses.values())[number]
@@ -172,15 +185,22 @@ def watch(
     looked: Callable[[Summary], None] = lambda summary: None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Looks into the folder again and again, until no photo has arrived for some time, or without end.
+    """Looks into a folder repeatedly, without end or until no photo has arrived for some time.
 
     Args:
-        watched: the folder.
+        watched: the watched folder.
         every: seconds between two looks.
-        idle: end after so many seconds without a new photo; by default never.
-        once: whether to end when the photos that are there are processed.
+        idle: number of seconds without a new photo after which the function returns; None sets no limit.
+        once: whether to return as soon as all photos in the folder are processed.
         looked: called after each look with its summary.
-        stop: when this is set, the look that goes on is the last.
+        stop: event that another thread sets to end the watch; the function returns after the present look.
+
+    Raises:
+        InputError: the folder does not exist any more.
+        OutputError: a result cannot be written.
+
+    Example:
+        >>> watch(watched, every=5.0, once=True)  # doctest: +SKIP
     """
     stop = stop or threading.Event()
     last = time.monotonic()
@@ -195,7 +215,7 @@ def watch(
 
 
 def _records(output: Any) -> list[tuple[str, int, dict]]:
-    """Returns the group, number and record of each part in a folder, in their order."""
+    """Returns the name of the group, the number and the record of each part in an output folder, sorted."""
     if is_remote(output):
         return []
     found = []

@@ -1,4 +1,4 @@
-"""The ``cosod`` command. One file a verb; a verb is imported when it is called, so that ``--help`` is instant."""
+"""The ``cosod`` command. The file of each verb is imported when the verb is called, which keeps ``--help`` fast."""
 
 import atexit
 import contextlib
@@ -14,7 +14,8 @@ import click
 from cosod.cli.verbs import VerbGroup
 from cosod.errors import CosodError
 
-#: Verb -> its line in ``cosod --help``. The verb's module here, with ``_`` for ``-``, has a click command ``command``.
+#: Verb -> its line in ``cosod --help``. The module of the verb in this package has the verb's name, with ``_`` in place
+#: of ``-``, and defines a click command ``command``.
 VERBS = {
     "segment": "Find the object that the photos of a folder share, and write a map for each photo.",
     "shards": "Show the progress of the shards of a run, and merge their manifests.",
@@ -54,27 +55,34 @@ def root():
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    """Prints a warning as one line; those of Pillow, which name no file, are ignored."""
+    """Prints a warning as one line; warnings of Pillow are ignored, because they do not name the file."""
     if f"{os.sep}PIL{os.sep}" not in filename:
         click.echo(f"Warning: {message}", err=True)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line: errors of this package become one sentence on stderr and exit code 1, Ctrl-C 130."""
+    """Runs the command line and exits the process.
+
+    An error of this package is printed to standard error as one sentence, and the exit code is then 1. With
+    ``--debug``, the error is raised instead. Ctrl-C gives the exit code 130.
+
+    Args:
+        arguments: the arguments; by default those of the process.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # names of files may hold what is no text; JSON reads it from this
+        if isinstance(stream, io.TextIOWrapper):  # file names that are not UTF-8 become escapes that JSON can read
             stream.reconfigure(errors="backslashreplace")
     show, warnings.showwarning = warnings.showwarning, _show_warning
-    # When Python ends, it looks for garbage among all objects, which takes 0.3 s after torch was imported; what is
-    # frozen it leaves out.
+    # When Python exits, the garbage collector searches all objects, which takes 0.3 s if PyTorch was imported. The
+    # collector skips frozen objects.
     atexit.register(gc.freeze)
     try:
         code = root.main(arguments, prog_name="cosod", standalone_mode=False)
         if sys.stdout is not None:
-            sys.stdout.flush()  # here, where an error can be told
+            sys.stdout.flush()  # flushed here, where an error can still be reported
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:
@@ -100,30 +108,30 @@ def main(arguments: list[str] | None = None) -> None:
         code = 1
     finally:
         warnings.showwarning = show
-        if guard := sys.modules.get("cosod.io.write_guard"):  # not imported here: it would slow --help down
+        if guard := sys.modules.get("cosod.io.write_guard"):  # importing it here would slow down --help
             guard.release()
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _explain_dash(error: click.ClickException, arguments: list[str]) -> None:
-    """Says after the error of an unknown option how a file is given whose name begins with a dash."""
+    """After the error of an unknown option, explains how to give a file whose name begins with a dash."""
     if isinstance(error, click.NoSuchOption):
         names = [a for a in arguments if a.startswith("-") and os.path.lexists(a)]
         if names:
             click.echo(f"The file {names[0]} is given as ./{names[0]}", err=True)
 
 
-#: Errors of an output that takes no more.
+#: Error numbers of a standard output that accepts no more data.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 def _tell(line: str) -> None:
-    """Prints a line to standard error; where that cannot be written either, the exit code alone tells."""
+    """Prints a line to standard error; if that fails too, only the exit code reports the error."""
     with contextlib.suppress(OSError):
         click.echo(line, err=True)
 
 
 def _close_output() -> None:
-    """Closes standard output, so that Python does not fail once more when it exits."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # a program that has replaced it, or none
+    """Redirects standard output to the null device, so that Python does not fail again when it flushes it at exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # standard output may be replaced or missing
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

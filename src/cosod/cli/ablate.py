@@ -10,7 +10,7 @@ from cosod.cli.parameters import LocalPath, OneOf, place_of, whole_numbers
 from cosod.cli.train import coco_images_option, guard_run, overrides, recipe_options
 from cosod.errors import InputError, nearest
 
-#: The papers' four measures come first in every table.
+#: The four measures of the papers, which come first in every table.
 MEASURES = "max_e,s,max_f,mae"
 
 

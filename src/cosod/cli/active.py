@@ -1,10 +1,11 @@
-"""``cosod active``: trains on clicks in place of masks. Each subcommand has a file, imported when it is called."""
+"""``cosod active``: trains on clicks instead of masks. Each subcommand has its own file, imported when it is called."""
 
 import click
 
 from cosod.cli.verbs import VerbGroup
 
-#: Subcommand -> its line in ``cosod active --help``. ``cosod.cli.active_<name>`` has a click command ``command``.
+#: Subcommand -> its line in ``cosod active --help``. The module ``cosod.cli.active_<name>`` defines its click command
+#: ``command``.
 COMMANDS = {
     "run": "Simulate the loop, with masks that answer in place of a person.",
     "table": "Run several set-ups over seeds, and print the table of their scores.",

@@ -1,10 +1,10 @@
-"""``cosod active import``: adds the answers of a file to a run."""
+"""``cosod active import``: adds the answers in a file to a run."""
 
 import click
 
 from cosod.cli.parameters import LocalPath
 
-#: Problems shown one by one.
+#: Maximum number of problems that are printed one by one.
 SHOWN = 20
 
 

@@ -64,7 +64,7 @@ def command(run, data, subset, preset, changes, seed, backbone, device, threads,
         raise click.UsageError("--format and --image-url need a folder to write to; give -o FOLDER")
     if data is None and (subset or preset or changes or seed is not None):
         raise click.UsageError("--subset, --preset, --set and --seed are for a new run; give --data FOLDER with them")
-    wanted = check_formats(formats or ("json",))  # before what takes long
+    wanted = check_formats(formats or ("json",))  # checked before the slow imports and the work
 
     from cosod.active_learning.loop import Loop
     from cosod.active_learning.settings import load_preset
@@ -81,7 +81,7 @@ def command(run, data, subset, preset, changes, seed, backbone, device, threads,
     take_threads(threads)
     pool, settings, failed = None, None, []
     if data is not None:
-        # A run that is there has its settings: the folder of its images alone says nothing against them.
+        # An existing run has its settings. They are compared with new ones only if the user gives options of settings.
         if preset or changes or seed is not None or not State(run).exists():
             settings = load_preset(preset or "paper10", changed(changes) | {"seed": seed or 0})
         pool, failed = read_pool(data, subset)

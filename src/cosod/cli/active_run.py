@@ -1,4 +1,4 @@
-"""``cosod active run``: runs the whole loop, with masks that answer in place of a person."""
+"""``cosod active run``: runs the whole loop, in which masks give the answers in place of a person."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,10 +101,14 @@ def command(data, output, subset, backbone, changes, device, threads, preset, se
 
 
 def changed(changes: tuple[str, ...]) -> dict[str, str]:
-    """Returns the values of ``--set KEY=VALUE`` by key.
+    """Parses the values of ``--set KEY=VALUE`` into a dictionary.
 
     Raises:
-        InputError: one without ``=``.
+        InputError: a value has no ``=``.
+
+    Example:
+        >>> changed(("training.steps=100",))
+        {'training.steps': '100'}
     """
     if wrong := [change for change in changes if "=" not in change]:
         raise InputError(f"--set {wrong[0]}: give KEY=VALUE, for instance --set training.steps=100")
@@ -112,7 +116,15 @@ def changed(changes: tuple[str, ...]) -> dict[str, str]:
 
 
 def read_pool(data: Path, subset: int | None):
-    """Returns the pool of a folder, and the errors of images that cannot be read and are left out."""
+    """Reads the pool in a folder.
+
+    Args:
+        data: folder of the pool.
+        subset: number of images that are chosen at random; None for all.
+
+    Returns:
+        The pool, and the errors of the images that cannot be read and are left out.
+    """
     from cosod.active_learning.pool import Pool
 
     failed: list[Exception] = []
@@ -120,14 +132,17 @@ def read_pool(data: Path, subset: int | None):
 
 
 def guard_active(output: Path, runs: Sequence[Path], data: Path | None, test: Path | None, backbone: str | None):
-    """Raises ``InputError`` where runs would overwrite their images, masks or first weights.
+    """Checks that runs do not overwrite their images, their masks or the file of ``--backbone``.
 
     Args:
         output: folder of all results.
         runs: folders of the runs.
-        data: folder of the pool.
-        test: folder that is scored on.
+        data: folder of the pool; None if it is not given.
+        test: folder on which results are scored; None if it is not given.
         backbone: value of ``--backbone``.
+
+    Raises:
+        InputError: one of these files would be overwritten.
     """
     from cosod.active_learning.state import FILES
     from cosod.io.images import SUFFIXES
@@ -138,7 +153,11 @@ def guard_active(output: Path, runs: Sequence[Path], data: Path | None, test: Pa
 
 
 def check_test(test: Path | None) -> None:
-    """Raises InputError, before hours of work, where ``--test`` has no images or masks."""
+    """Checks, before hours of work, that the folder of ``--test`` has images and masks.
+
+    Raises:
+        InputError: the folder has no images or no masks.
+    """
     from cosod.active_learning.pool import Pool
 
     if test is not None:
@@ -146,14 +165,23 @@ def check_test(test: Path | None) -> None:
 
 
 def start_of(backbone: str | None) -> Path | str | None:
-    """Returns the file, or the URL, of ``--backbone``."""
+    """Converts the value of ``--backbone``: a URL stays a string, and any other text becomes a path.
+
+    Example:
+        >>> start_of("https://example.com/weights.pth")
+        'https://example.com/weights.pth'
+    """
     return backbone if backbone is None or "://" in backbone else Path(backbone)
 
 
 def take_threads(threads: int | None) -> None:
-    """Sets the number of CPU threads; prints it where it is smaller than PyTorch's because other programs run.
+    """Sets the number of CPU threads of PyTorch.
 
-    It also asks the C library to keep memory, from which training profits as well.
+    If no number is given and fewer threads than usual are used because other programs are running, the number is
+    printed. The function also makes the C library keep freed memory, which speeds up training.
+
+    Args:
+        threads: number of threads; by default it depends on the load of the machine.
     """
     import torch
 
@@ -173,5 +201,5 @@ def say(line: str) -> None:
 
 
 def report_failed(failed: list[Exception]) -> None:
-    """Prints the images that were left out, and exits with code 1 if there are any."""
+    """Prints the errors of the images that were left out; if there are any, the command ends with exit code 1."""
     list_failed(map(str, failed), more="; left out")

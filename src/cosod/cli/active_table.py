@@ -1,4 +1,4 @@
-"""``cosod active table``: scores set-ups side by side, as shares of full supervision."""
+"""``cosod active table``: compares the scores of several settings, as shares of the scores with full supervision."""
 
 import click
 

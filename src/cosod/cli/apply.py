@@ -75,7 +75,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
 
 
 def tell_absent(detector, job) -> None:
-    """Says below which presence the object counts as absent, where presence is known."""
+    """Prints the presence below which the object counts as absent, if the network has presence scores."""
     from cosod.inference.presence import ABSENT
 
     if detector.calibration is not None:
@@ -84,10 +84,16 @@ def tell_absent(detector, job) -> None:
 
 
 def split_consensuses(paths) -> tuple[list, tuple]:
-    """Splits ``paths`` into files of consensuses and other paths.
+    """Splits paths into consensus files, which have the suffix ``.consensus``, and other paths.
 
     Raises:
-        InputError: a consensus is in an object store.
+        InputError: a consensus file is in an object store.
+
+    Example:
+        >>> from pathlib import Path
+        >>> files, others = split_consensuses((Path("mug.consensus"), Path("photos")))
+        >>> files[0].name, others[0].name
+        ('mug.consensus', 'photos')
     """
     from cosod.errors import InputError
     from cosod.io.storage import is_remote
@@ -100,10 +106,21 @@ def split_consensuses(paths) -> tuple[list, tuple]:
 
 
 def open_for(consensuses: dict, files, job, threshold, network: Network) -> tuple:
-    """Opens the detector of the consensuses; returns it, its identity, and the job with its threshold.
+    """Opens the detector with which consensuses can be applied.
+
+    Args:
+        consensuses: name -> consensus.
+        files: the files of the consensuses, in the same order.
+        job: what to write.
+        threshold: the threshold that the user gave; None for that of the network.
+        network: the network.
+
+    Returns:
+        The detector, the identity of its network and weights, and the job with its threshold.
 
     Raises:
-        InputError: a consensus is of another network, other weights or another size; the message names its file.
+        InputError: a consensus was made with another network, other weights or another size; the message names its
+            file.
     """
     first = next(iter(consensuses.values()))
     detector, identity = network.using(size=network.options.size or first.provenance.size).open()
@@ -115,7 +132,12 @@ def open_for(consensuses: dict, files, job, threshold, network: Network) -> tupl
 
 
 def load_consensuses(files) -> dict:
-    """Loads consensuses by the names of their files, made unique and none of them that of a folder of results."""
+    """Loads consensus files.
+
+    Returns:
+        Name -> consensus. The names are the stems of the files; numbers are appended where stems occur twice or are
+        reserved for folders of results.
+    """
     from cosod.apps.segment.job import RESERVED
     from cosod.inference.consensus_file import GroupConsensus
     from cosod.io.photo_groups import unique_names

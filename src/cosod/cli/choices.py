@@ -1,7 +1,7 @@
-"""The closed sets of words that options take.
+"""The allowed values of options with a fixed set of choices.
 
-They stand here a second time, beside the modules that they belong to, because importing those would slow ``--help``
-down; a test compares the two.
+Each set is also defined in the module that uses it. It is repeated here because importing that module would slow down
+``--help``. A test checks that both definitions are equal.
 """
 
 RESULTS = ("maps", "masks", "overlays")

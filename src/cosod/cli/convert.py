@@ -50,7 +50,8 @@ def command(source: Path, output: Path, reverse: bool, overwrite: bool):
             if output.suffix == ".safetensors":
                 from safetensors.torch import save_file
 
-                # Copies: this format refuses entries that share memory, as SSNM's decoder blocks do.
+                # The tensors are copied because safetensors refuses tensors that share memory. Those of SSNM's decoder
+                # blocks do.
                 whole_state = {n: t.clone(memory_format=torch.contiguous_format) for n, t in state.items()}
                 save_file(whole_state, temporary)
             else:

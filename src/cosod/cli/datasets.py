@@ -1,4 +1,4 @@
-"""``cosod datasets``: shows the catalogue or one of its entries, or checks a folder."""
+"""``cosod datasets``: lists the data sets of the catalogue, shows one of them, or checks a folder."""
 
 import json
 from collections import Counter
@@ -11,7 +11,7 @@ from cosod.datasets.folder import Dataset, open_all, open_set
 
 
 class _Catalogue(click.Group):
-    """A group in which every set's name is a command that shows the set."""
+    """A click group in which the name of every data set is a command that shows the data set."""
 
     def get_command(self, ctx, name):
         command = super().get_command(ctx, name)
@@ -56,7 +56,7 @@ def check(ctx, folder, name, read, as_json):
 
 
 def _read(found: Dataset) -> None:
-    # imported here: NumPy and Pillow would slow down the listing
+    # The modules are imported here, because NumPy and Pillow would slow down the listing.
     from tqdm import tqdm
 
     from cosod.datasets.contents import read_all

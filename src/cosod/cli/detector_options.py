@@ -1,4 +1,4 @@
-"""The options of commands that find objects, made from :class:`cosod.inference.options.DetectorOptions`."""
+"""The options of commands that run a detector, generated from :class:`cosod.inference.options.DetectorOptions`."""
 
 import functools
 import shlex
@@ -15,7 +15,7 @@ from cosod.inference.options import DetectorOptions, ReferenceSampling, choices_
 if TYPE_CHECKING:
     from cosod.inference.detector import Detector
 
-#: The network that a command uses.
+#: The option that selects the network of a command.
 model_option = click.option(
     "--model",
     default="default",
@@ -23,15 +23,15 @@ model_option = click.option(
     metavar="NAME",
     help="Network to use: default, accurate, or a name that `cosod models` lists.",
 )
-#: The weights that a command uses.
+#: The option that selects the weights of a command.
 weights_option = click.option(
     "--weights",
     type=LocalPath(),
     help="Weights file, or folder of a training run, to use instead of the weights of the package.",
 )
-#: Parameters of commands that are options of the detector under another name.
+#: Parameter of commands -> option of the detector, where the two have different names.
 RENAMED = {"working_size": "size"}
-#: Parameters of :func:`network_options`, in the order of their help.
+#: Parameters of :func:`network_options`, in the order in which the help lists them.
 ORDER = (
     "model",
     "weights",
@@ -45,18 +45,18 @@ ORDER = (
     "backend",
     "precision",
 )
-#: What commands take by default where that is not what Python callers get.
+#: Defaults of commands that differ from the defaults of the Python interface.
 DEFAULTS = {"precision": "auto"}
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network, its weights and how it is used, as they were given to a command.
+    """A network, its weights and the options of the detector, as the user gave them to a command.
 
     Attributes:
         model: name of the network.
-        weights: file or folder of a training run in place of the package's weights.
-        options: options of detection.
+        weights: weights file, or folder of a training run; None for the weights of the package.
+        options: options of the detector.
     """
 
     model: str = "default"
@@ -64,11 +64,11 @@ class Network:
     options: DetectorOptions = field(default_factory=DetectorOptions)
 
     def using(self, **changes: Any) -> "Network":
-        """Returns the same with other options of detection, by name; those given as None stay as they are."""
+        """Returns the same network with changed options of the detector; options given as None are not changed."""
         return replace(self, options=DetectorOptions.of(self.options, **changes))
 
     def open(self) -> tuple["Detector", str]:
-        """Returns the detector, and the identity of its network and weights."""
+        """Loads the network; returns the detector, and the identity of its network and weights."""
         from cosod.inference import cpu_fusion
         from cosod.inference.functions import load
 
@@ -77,16 +77,18 @@ class Network:
         return detector, detector.identity[1]
 
     def files(self) -> list[Path]:
-        """Returns the files of weights that :meth:`open` may read, beside the package's own."""
+        """Returns the weights files outside the package that :meth:`open` may read."""
         return weights_files(self.weights)
 
 
 def network_options(size: str = "--size", without: Collection[str] = ()) -> Callable:
-    """Adds the options that choose a network and how it is used; the command gets them as ``network``.
+    """Returns a decorator that adds the options of the network and the detector to a command.
+
+    The command gets the values of all these options as one argument, ``network``, a :class:`Network`.
 
     Args:
         size: name of the option for the working size.
-        without: names of :data:`ORDER` that the command does not have.
+        without: names in :data:`ORDER` of options that the command does not have.
 
     Example:
         >>> @click.command()
@@ -110,7 +112,7 @@ def network_options(size: str = "--size", without: Collection[str] = ()) -> Call
 
 
 def group_options(function: Callable) -> Callable:
-    """Adds the options of commands that form the consensus of a group; with :func:`network_options`."""
+    """Adds the option of commands that compute the consensus of a group, in addition to :func:`network_options`."""
     what = (
         "Number of photos that each photo of a group of more than 200 is compared with; 0 compares it with all.  "
         "[default: 128]"
@@ -119,12 +121,21 @@ def group_options(function: Callable) -> Callable:
 
 
 def use_of(weights: Path) -> str:
-    """Returns the command that uses weights, ready to be copied into a shell."""
+    """Returns a command line that uses a weights file, quoted so that it can be pasted into a shell.
+
+    Example:
+        >>> use_of(Path("run/weights.safetensors"))
+        'cosod segment --weights run/weights.safetensors PHOTOS -o OUTPUT'
+    """
     return f"cosod segment --weights {shlex.quote(str(weights))} PHOTOS -o OUTPUT"
 
 
 def weights_files(weights: Path | None) -> list[Path]:
-    """Returns the files that ``--weights`` may read: the file given, or that of the training run given."""
+    """Returns the file that ``--weights`` reads: the given file, or the weights file in the given training run.
+
+    Returns:
+        A list with the file; an empty list if there is no ``weights``.
+    """
     from cosod.models.checkpoints.loading import RESULT
 
     if weights is None:
@@ -133,7 +144,7 @@ def weights_files(weights: Path | None) -> list[Path]:
 
 
 def map_source(maps: Path | None, network: Network):
-    """Returns the source of maps: the folder of an earlier run, or a network."""
+    """Returns the source of the maps of a command: the folder ``maps`` of an earlier run if given, or the network."""
     from cosod.apps.map_sources import DetectedMaps, StoredMaps
 
     if maps is not None:
@@ -144,7 +155,7 @@ def map_source(maps: Path | None, network: Network):
 def _network(
     model: str = "default", weights: Path | None = None, references: int | None = None, **options: Any
 ) -> Network:
-    """Returns what the parameters of a command say of network and detection."""
+    """Returns the :class:`Network` that the parameters of a command describe."""
     changes = {RENAMED.get(name, name): value for name, value in options.items()}
     sampling = None if references is None else ReferenceSampling(references)
     return Network(model, weights, DetectorOptions.of(sampling=sampling, **changes))
@@ -162,6 +173,6 @@ def _option(name: str, size: str) -> Callable:
     kind: click.ParamType | None = OneOf(words) if words else None if least is None else AtLeast(least)
     if default is False:
         return click.option(*spelled, is_flag=True, help=help_of(option))
-    if "[default:" in help_of(option):  # in words
+    if "[default:" in help_of(option):  # the help text describes the default in words
         return click.option(*spelled, type=kind, help=help_of(option))
     return click.option(*spelled, type=kind, default=default, show_default=True, help=help_of(option))

@@ -44,7 +44,11 @@ def command(as_json):
 
 
 def _integers(found: float | str) -> str:
-    """Returns the line about the integer graph: its deviation, or why there is none."""
+    """Formats the result of the check of the integer graph.
+
+    Args:
+        found: largest deviation of the graph, or the reason why the graph is not available.
+    """
     from cosod import doctor
 
     if isinstance(found, str):
@@ -54,7 +58,7 @@ def _integers(found: float | str) -> str:
 
 
 def _precision(network, device: str) -> str:
-    """Returns the precision that ``--precision auto`` chooses on a device."""
+    """Returns the precision that ``--precision auto`` selects on a device."""
     from cosod.inference.detector import Detector
 
     return Detector(network, device, precision="auto").precision

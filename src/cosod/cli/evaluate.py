@@ -141,7 +141,17 @@ def command(context, preds, gts, protocols, measure, checkpoints, more, **option
 
 
 def _named(values: tuple[str, ...], option: str, default: str | None = None) -> dict[str, str]:
-    """Returns the folders by name; without a name it is the folder's own, or ``default`` for the only one."""
+    """Parses values of the form ``[NAME=]DIR`` into a dictionary of name -> folder.
+
+    Args:
+        values: the values of the option.
+        option: name of the option in messages.
+        default: name of the folder if it is the only one and has no name. Other folders without a name get the name
+            of the folder itself.
+
+    Raises:
+        InputError: two folders have the same name, or a path is empty.
+    """
     out: dict[str, str] = {}
     for value in values:
         name, sign, folder = value.partition("=")
@@ -184,7 +194,7 @@ def _protocols(chosen: tuple[str, ...], compare: str | None) -> list[str]:
 def _score(methods, sets, protocols, options) -> list:
     from cosod.evaluation.runner import evaluate_protocols
 
-    # The cores that this process may use, which in a container are fewer than the machine's.
+    # In a container, the process may be allowed to use fewer cores than the machine has.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     workers = options["workers"] or cores
     reports = []
@@ -232,10 +242,20 @@ def _bootstrap(reports, options) -> None:
 
 
 def _compare(reports, name) -> dict[str, str]:
-    """Returns the papers' table with one's own rows, as ``text`` and as ``markdown``; classes that it has columns for
-    too.
+    """Returns a table of the papers with the rows of the reports added.
 
-    What was not scored on the table's images gets no mark there, and a warning in its reports.
+    If the table has columns for the classes of a data set, the rows contain the scores of the classes too. A row that
+    was not scored on the same images as the table is not ranked in it, and its reports get a warning.
+
+    Args:
+        reports: the reports; those of the protocol of the table are added.
+        name: name of the table.
+
+    Returns:
+        The table as ``text`` and as ``markdown``.
+
+    Raises:
+        InputError: there is no report of the protocol of the table.
     """
     from cosod.evaluation.published import comparable, papers
 
@@ -247,7 +267,7 @@ def _compare(reports, name) -> dict[str, str]:
     rows, unlike = {}, {}
     for report in own:
         classes = {f"{k}/{group}": v for group, figures in report.groups.items() for k, v in figures.items()}
-        # E divides by one pixel less than there are: a perfect map has a little more than 1.
+        # The E-measure divides by the number of pixels minus one, so a perfect map scores slightly more than 1.
         values = {k: min(v, 1.0) for k, v in (report.all | classes).items()}
         row = f"{report.method} ({report.set_name})" if several else report.method
         rows[row] = values
@@ -289,7 +309,8 @@ def _write(reports, options, compared: str | None) -> None:
     if options["figures"] is not False:
         try:
             written += figures.save(options["output"] / "figures", reports)
-            begin(record_of(options["output"], "figures"), "evaluate")  # no photos, then
+            # The record marks the folder as one of results, so that its figures are not taken for photos.
+            begin(record_of(options["output"], "figures"), "evaluate")
         except ExtraError as error:
             click.echo(f"No figures: {error}", err=True)
     if compared:
@@ -299,7 +320,12 @@ def _write(reports, options, compared: str | None) -> None:
 
 
 def _guard_inputs(folders: list[str], options) -> None:
-    """Raises InputError where the report or the kept figures would be written over maps, truths, photos or figures."""
+    """Protects the inputs of the command.
+
+    Raises:
+        InputError: the report or the file of ``--write-expect`` would overwrite maps, ground truth, photos or the file
+            of ``--expect``.
+    """
     from cosod.evaluation import regression_gate
     from cosod.evaluation.reading import SUFFIXES
     from cosod.evaluation.report import saving
@@ -315,7 +341,11 @@ def _guard_inputs(folders: list[str], options) -> None:
 
 
 def _check_output(folder: Path) -> None:
-    """Make the folder before the work, so that a mistake in its name does not cost the figures."""
+    """Creates the output folder before the work, so that the results are not lost because it cannot be written.
+
+    Raises:
+        OutputError: the folder cannot be created or written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

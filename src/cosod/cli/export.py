@@ -64,7 +64,7 @@ def command(form: str, output: Path, model: str, weights: Path | None, size: int
 
 _USE = {
     "onnx": 'onnxruntime.InferenceSession("{path}").run(["maps"], {{"images": images}})[0]',
-    # By default the library computes in bfloat16 where the processor has it, and the maps differ.
+    # By default, OpenVINO computes in bfloat16 on processors that support it, which changes the maps.
     "openvino": 'openvino.compile_model("{path}", "CPU", {{"INFERENCE_PRECISION_HINT": "f32"}})(images)["maps"]',
     "torchscript": 'torch.jit.load("{path}")(images)',
 }

@@ -79,7 +79,11 @@ def _draw_curves(runs, output: Path) -> None:
 
 
 def _groups(paths, output: Path, weights):
-    """Returns the groups, after checking that no input is overwritten."""
+    """Finds the groups, and protects the inputs from being overwritten.
+
+    Raises:
+        InputError: there are no photos, or a result would overwrite an input.
+    """
     from cosod.analysis.run import targets
     from cosod.apps.preflight import check_places
     from cosod.io.photo_groups import find_groups
@@ -118,7 +122,7 @@ def _inspect(groups, output: Path, kinds, images: int, network: Network) -> None
 
 
 def _summary_lines(summary: dict) -> list[str]:
-    """Returns the figures that tell groups apart, in words; those that are not known are left out."""
+    """Formats the numbers that measure how well groups are separated; numbers that are not known are left out."""
     words = {
         "mean_cosine_of_groups": "mean cosine of different groups' consensus",
         "mean_cosine_with_own": "mean cosine of images with their own group's",

@@ -1,4 +1,4 @@
-"""``cosod learn``: saves what photos share in a file."""
+"""``cosod learn``: saves the consensus of photos that share an object in a file."""
 
 import os
 import unicodedata
@@ -68,7 +68,7 @@ def command(paths, output, masks, negatives, network):
     detector, _ = network.open()
     try:
         learned = detector.learn(images, marks, lambda index, error: failed.append(error), others)
-    except InputError:  # with none left, the reasons are those of the single images
+    except InputError:  # if no image is left, the errors of the single images give the reasons
         for sentence in failed:
             click.echo(f"  {sentence}", err=True)
         raise
@@ -86,10 +86,21 @@ def command(paths, output, masks, negatives, network):
 
 
 def photos_without(negatives: Sequence[Path], paths: Sequence[Path]) -> list[Path]:
-    """Returns the photos under the paths given with ``--not``; none if there are no such paths.
+    """Finds the photos that do not show the object.
+
+    Args:
+        negatives: the paths given with ``--not``.
+        paths: the paths of photos that show the object.
+
+    Returns:
+        The photos under ``negatives``; an empty list if there are no such paths.
 
     Raises:
-        InputError: a path does not exist, holds no photos, or is given as showing the object too.
+        InputError: a path does not exist, or is also one of ``paths``; or there are no photos under ``negatives``.
+
+    Example:
+        >>> photos_without([], [Path("mugs")])
+        []
     """
     from cosod.errors import InputError
     from cosod.io.photo_groups import find_groups
@@ -105,16 +116,19 @@ def photos_without(negatives: Sequence[Path], paths: Sequence[Path]) -> list[Pat
 
 
 def marks_of(masks: Sequence[str], images: Sequence[Path], paths: Sequence[Path] = ()) -> list[Path | None]:
-    """Returns the mask of each image, or None.
+    """Finds the mask that the user gave for each photo.
 
     Args:
-        masks: ``PHOTO=MASK``. The photo may be spelled in any way that leads to the file, as it is called in one of the
-            folders given, or by its name alone where only one photo has it.
+        masks: texts of the form ``PHOTO=MASK``. ``PHOTO`` is any path that leads to the file, a path relative to one of
+            the folders in ``paths``, or the file name alone if only one photo has this name.
         images: the photos.
-        paths: folders and files that they were found in.
+        paths: the folders and files under which the photos were found.
+
+    Returns:
+        For each photo the path of its mask, or None.
 
     Raises:
-        InputError: not of this form, of a photo that was not given, or a second mask of a photo.
+        InputError: a text has another form, its photo is not in ``images`` or is ambiguous, or a photo has two masks.
 
     Example:
         >>> marks_of(["1.jpg=1.png"], [Path("refs/1.jpg"), Path("refs/2.jpg")])
@@ -127,7 +141,7 @@ def marks_of(masks: Sequence[str], images: Sequence[Path], paths: Sequence[Path]
         cuts = [place for place, letter in enumerate(text) if letter == "=" and 0 < place < len(text) - 1]
         if not cuts:
             raise InputError(f"--mask {text}: give PHOTO=MASK, as --mask refs/1.jpg=1.png")
-        # Names may hold the sign too: the first cut that gives a photo is meant.
+        # Names may contain "=" too, so the text is split at the first "=" whose left side is a photo.
         hits = ((_photo_of(text[:cut], images, paths), text[cut + 1 :]) for cut in cuts)
         numbers, mask = next((hit for hit in hits if hit[0]), ([], ""))
         photo = text[: cuts[0]]
@@ -143,7 +157,10 @@ def marks_of(masks: Sequence[str], images: Sequence[Path], paths: Sequence[Path]
 
 
 def _photo_of(text: str, images: Sequence[Path], paths: Sequence[Path]) -> list[int]:
-    """Returns the numbers of the photos that a spelling may mean; by the first rule that gives any."""
+    """Returns the indices of the photos that a text may mean, according to the first rule that matches any photo.
+
+    The rules are: the text is a path of the photo; it is a path relative to one of ``paths``; it is the file name.
+    """
 
     def place(path: Path) -> str:
         return unicodedata.normalize("NFC", os.path.normcase(os.path.realpath(path)))

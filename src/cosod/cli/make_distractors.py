@@ -1,4 +1,4 @@
-"""``cosod make-distractors``: the distractor test of a set."""
+"""``cosod make-distractors``: makes the distractor test of a data set."""
 
 import click
 

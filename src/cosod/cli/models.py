@@ -1,4 +1,4 @@
-"""``cosod models``: lists the networks, and where their weights are."""
+"""``cosod models``: lists the networks and the places of their weights."""
 
 import json
 

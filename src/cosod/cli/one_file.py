@@ -1,4 +1,4 @@
-"""One photo in, one file out: ``cosod cutout photo.jpg -o out.png``, and ``-`` for standard input and output."""
+"""Runs with one photo and one result file: ``cosod cutout photo.jpg -o out.png``, or ``-`` for standard streams."""
 
 import sys
 import tempfile
@@ -9,11 +9,11 @@ from typing import BinaryIO
 
 import click
 
-#: Standard input as a path of photos, standard output as the place of a result.
+#: The path that stands for standard input among the photos, and for standard output as the place of a result.
 STANDARD = Path("-")
-#: What standard input is called in messages, and in the temporary folder.
+#: Name of standard input in messages, and of its file in the temporary folder.
 INPUT = "standard input"
-#: Endings of files: a folder of results is not called so by anybody who means a folder.
+#: Suffixes by which the value of ``-o`` is taken for a file; a name of a folder is unlikely to have one of them.
 FILE_ENDINGS = frozenset(
     f".{ending}"
     for endings in (
@@ -27,12 +27,12 @@ FILE_ENDINGS = frozenset(
 
 @dataclass(frozen=True)
 class OneFile:
-    """The places of one photo and its result.
+    """The places of one photo and of its result.
 
     Attributes:
-        paths: what to read: the photo, which is a temporary file where it came from standard input.
+        paths: the photo; a temporary file if the photo comes from standard input.
         output: temporary folder for records.
-        file: the result, a temporary file where it goes to standard output.
+        file: the result; a temporary file if the result goes to standard output.
         standard: whether the result goes to standard output.
     """
 
@@ -47,7 +47,7 @@ class OneFile:
         return "standard output" if self.standard else str(self.file)
 
     def named(self, text: str) -> str:
-        """Returns a text with the names that the user knows in place of temporary ones."""
+        """Replaces temporary names in a text by the names that the user knows."""
         for temporary, known in (
             (str(self.file), self.shown),
             (str(self.output / INPUT), INPUT),
@@ -57,7 +57,7 @@ class OneFile:
         return text
 
     def close(self, summary) -> None:
-        """Send the result where it goes, and name standard input in what the summary lists."""
+        """Writes the result to standard output if requested, and replaces temporary names in the summary."""
         for entry in (*summary.failed, *summary.absent):
             entry.update({key: self.named(value) for key, value in entry.items() if isinstance(value, str)})
         if self.standard and self.file.exists():
@@ -67,18 +67,30 @@ class OneFile:
 
 
 def output_option(kind: click.ParamType) -> Callable:
-    """Returns the option ``-o`` of verbs that may write one file."""
+    """Returns the option ``-o`` of commands that can write one file instead of a folder."""
     what = "Folder that the results are written to; for one photo also a file, or - for standard output."
     return click.option("-o", "--output", required=True, type=kind, help=what)
 
 
 def names_file(path: Path) -> bool:
-    """Returns whether a place of results is a file by its suffix, and not an existing folder."""
+    """Returns whether a value of ``-o`` means a file: it is ``-``, or has the suffix of a file and is not a folder.
+
+    Example:
+        >>> names_file(Path("out.png")), names_file(Path("results"))
+        (True, False)
+    """
     return path == STANDARD or (path.suffix.lower() in FILE_ENDINGS and not path.is_dir())
 
 
 def refuse_file_name(output: Path | None) -> None:
-    """Raises InputError where a command that writes a folder is given the name of a file."""
+    """Checks that the output of a command that writes a folder is not the name of a file.
+
+    Raises:
+        InputError: ``output`` means a file.
+
+    Example:
+        >>> refuse_file_name(Path("results"))
+    """
     from cosod.errors import InputError
 
     if output is not None and names_file(output):
@@ -88,18 +100,18 @@ def refuse_file_name(output: Path | None) -> None:
 def one_file(
     paths: Sequence[Path], output: Path, endings: Sequence[str], as_json: bool, refused: dict[str, object]
 ) -> OneFile | None:
-    """Returns the one file that is asked for, or None where the results go into a folder, as for several photos.
+    """Returns the photo and the result file if the user wants one file; None if the results go into a folder.
 
     Args:
         paths: photos and folders that are read.
         output: the value of ``-o``.
-        endings: suffixes that the file may have; that of standard output comes first.
+        endings: suffixes that the file may have; the first one is the format of standard output.
         as_json: whether events are printed to standard output.
-        refused: values of the options that need a folder, by their names.
+        refused: name -> value of the options that need a folder.
 
     Raises:
-        InputError: the file cannot be written in this format, there are several photos, an option needs a folder, or
-            standard input is given together with photos.
+        InputError: the user wants one file, and it cannot be written in this format, there are several paths, an option
+            needs a folder, or a standard stream cannot be used.
     """
     from cosod.errors import InputError
     from cosod.io.storage import is_remote
@@ -139,7 +151,7 @@ def one_file(
 
 
 def check_one(groups, output: Path) -> None:
-    """Raises InputError unless the groups are one photo."""
+    """Raises InputError unless the groups contain exactly one photo."""
     from cosod.errors import InputError
 
     total = sum(len(group.images) for group in groups)

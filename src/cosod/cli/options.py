@@ -1,4 +1,4 @@
-"""What the verbs that work on folders of photos share: options, inputs, progress and the summary."""
+"""The common part of the commands that work on folders of photos: options, inputs, progress and the summary."""
 
 import contextlib
 import dataclasses
@@ -17,23 +17,23 @@ from cosod.cli.parameters import ListOf, OneOf, threshold_value
 if TYPE_CHECKING:
     from cosod.cli.one_file import OneFile
 
-#: Files that are named one by one.
+#: Maximum number of stale results that are listed one by one.
 SHOWN = 20
-#: Files of one kind that are named where they were left out.
+#: Maximum number of left-out files of one kind that are listed.
 NAMED = 10
-#: Where a command keeps the files that it left out.
+#: Key in click's context under which a command keeps the list of the files that it left out.
 LEFT_OUT = "cosod.left_out"
 
 
 def _with(options: Sequence[Callable], function: Callable) -> Callable:
-    """Adds options to a command, shown in their order."""
+    """Adds options to a command, so that its help lists them in the given order."""
     for option in reversed(options):
         function = option(function)
     return function
 
 
 def run_options(function: Callable) -> Callable:
-    """Adds the options of every command that resumes where it was stopped and reports as it goes."""
+    """Adds the options of commands whose runs can be resumed and report their progress."""
     options = [
         click.option("--overwrite", is_flag=True, help="Process again what is finished already."),
         click.option("--prune", is_flag=True, help="Delete the results of photos that no longer exist."),
@@ -48,7 +48,7 @@ def run_options(function: Callable) -> Callable:
 
 
 def save_option(help_: str = "Comma-separated list of the results to write.") -> Callable:
-    """Adds ``--save``."""
+    """Returns the option ``--save``, with the help text ``help_``."""
     return click.option("--save", type=ListOf(choices.RESULTS), default="maps", show_default=True, help=help_)
 
 
@@ -89,7 +89,7 @@ def map_options(function: Callable) -> Callable:
 
 
 def object_options(function: Callable) -> Callable:
-    """Adds the options of commands that start from the object in a map: its threshold, and photos without it."""
+    """Adds the options of commands that use the object in a map: its threshold, and the treatment of its absence."""
     options = [
         click.option(
             "--threshold",
@@ -97,7 +97,8 @@ def object_options(function: Callable) -> Callable:
             help="Threshold from which on a pixel of the map belongs to the object: a number from 0 to 1, adaptive or "
             "coseg.  [default: that of masks]",
         ),
-        # No default of click's: networks without presence scores are refused only if the user asks for them.
+        # The option has no default in click, because a network without presence scores is refused only if the user
+        # gives the option.
         click.option(
             "--absent",
             type=OneOf(choices.ABSENT),
@@ -110,16 +111,27 @@ def object_options(function: Callable) -> Callable:
 
 
 def object_settings(threshold: str | None, absent: str | None) -> dict:
-    """Returns the values of :func:`object_options` as fields of the options of an application."""
+    """Returns the values of :func:`object_options` as keyword arguments for the options of an application.
+
+    Example:
+        >>> object_settings("0.4", None)
+        {'threshold': 0.4}
+    """
     given = {"absent": absent} if absent is not None else {}
     return given | {"threshold": None if threshold is None else threshold_value(threshold)}
 
 
 def settled(job, source, groups, absent: str | None):
-    """Returns the application's job with the threshold that masks of these maps have, unless the user gave one.
+    """Completes the job of an application: if the user gave no threshold, the default for these maps is set.
+
+    Args:
+        job: job of the application.
+        source: source of the maps.
+        groups: the groups.
+        absent: value of ``--absent``; None if the user did not give the option.
 
     Raises:
-        InputError: ``absent`` was given, and the network has no presence scores.
+        InputError: ``absent`` needs presence scores, which the source cannot give.
     """
     if absent is not None:
         source.check_absent(absent)
@@ -130,7 +142,7 @@ def settled(job, source, groups, absent: str | None):
 
 
 def shard_option(function: Callable) -> Callable:
-    """Adds ``--shard`` to commands that may do a part of a run; see :mod:`cosod.apps.distributed.shards`."""
+    """Adds ``--shard`` to commands that can process a part of a run, see :mod:`cosod.apps.distributed.shards`."""
     what = "Process only part I of N equal parts of the groups; `cosod shards` shows how far all of them are."
     return click.option("--shard", metavar="I/N", help=what)(function)
 
@@ -147,21 +159,24 @@ def find_inputs(
     overwrite: bool = False,
     one: bool = False,
 ):
-    """Returns the groups under ``paths``, after checking that ``output`` can be written and no input is overwritten.
+    """Finds the groups under ``paths``, after checking that ``output`` can be written and no input is overwritten.
 
     Args:
         paths: files and folders of photos.
         output: folder of the results.
-        maps: folder of maps that are read.
-        targets: returns every file that is written for groups.
-        refuse_others: raises InputError where results of groups would replace what this command has not made.
-        read: other files that are read; ``None`` stands for an option that is not given.
-        sheet: a contact sheet that is written too.
-        overwrite: whether it may replace a file that is none.
-        one: whether the result is one file, of one photo.
+        maps: folder of maps that are read; None if no maps are read.
+        targets: function that returns all files that are written for a list of groups.
+        refuse_others: function that raises InputError if results of the groups would replace files that this command
+            has not written.
+        read: other files that are read; None stands for an option that was not given.
+        sheet: path of a contact sheet that is written too.
+        overwrite: whether the sheet may replace a file that is not a contact sheet.
+        one: whether the run has one photo and one result file.
 
     Raises:
-        InputError: there are no photos, or an input would be overwritten.
+        InputError: there are no photos; or a result would overwrite an input or a file that this command has not
+            written, or would lie among the photos.
+        OutputError: ``output`` cannot be written.
     """
     from cosod.apps.preflight import check_output, check_places, check_sheet
     from cosod.apps.segment.job import RESERVED
@@ -193,26 +208,27 @@ def find_inputs(
 
 
 def note_animated(paths: Iterable[Path]) -> None:
-    """Says of which of the files that were given one by one the first frame alone is used."""
+    """Prints a note for each animated image among ``paths``, of which only the first frame is used."""
     from cosod.apps.video.clips import PICTURES, is_animated, is_clip
     from cosod.cli.one_file import INPUT
 
     for path in paths:
-        # Other formats hold more than one picture too: a JPEG of some phones, pages of a TIFF.
-        from_input = path.name == INPUT  # which has no suffix
+        # The suffix is checked because other formats may contain several pictures too, which are no animation: JPEG
+        # files of some phones, and TIFF files with pages. The file of standard input has no suffix.
+        from_input = path.name == INPUT
         if is_animated(path) if from_input else path.suffix.lower() in PICTURES and is_clip(path):
             given = INPUT if from_input else path
             click.echo(f"Note: {given} is animated: its first frame is used; cosod segment reads all frames", err=True)
 
 
 def note_results(folder: Path, verbs: tuple[str, ...]) -> None:
-    """Prints that the results in a folder of photos were left out."""
+    """Prints a note that the results in a folder of photos were left out."""
     by = f" of cosod {' and '.join(verbs)}" if verbs else ""
     click.echo(f"Note: {folder} holds results{by}, which are left out", err=True)
 
 
 def note_left_out(file) -> None:
-    """Keeps a file that is not read, to be named at the end of the command."""
+    """Remembers a file that is not read, so that it is listed at the end of the command."""
     click.get_current_context().meta.setdefault(LEFT_OUT, []).append(file)
 
 
@@ -223,7 +239,7 @@ def left_out() -> list:
 
 
 def tell_left_out() -> None:
-    """Names the files that were left out, with the way out for each kind; says nothing where there are none."""
+    """Prints the files that were left out, with advice for each kind; prints nothing if there are none."""
     from cosod.io.image_formats import KINDS
     from cosod.io.wording import plural
 
@@ -241,13 +257,13 @@ def tell_left_out() -> None:
 def progress(
     total: int, as_json: bool, unit: str = "img", one: "OneFile | None" = None
 ) -> Iterator[Callable[[dict], None]]:
-    """Shows a progress bar of so many pieces, and yields the function that a run reports its events to.
+    """Shows a progress bar, and yields the function to which a run reports its events.
 
     Args:
-        total: number of pieces.
-        as_json: whether to print events to standard output.
-        unit: what a piece is.
-        one: the one photo and its result, whose temporary names are not shown.
+        total: number of pieces of work.
+        as_json: whether to print the events to standard output.
+        unit: name of a piece of work, shown beside the bar.
+        one: the photo and its result file, whose temporary names are replaced in messages; None for several photos.
     """
     from tqdm import tqdm
 
@@ -262,10 +278,10 @@ def progress(
             if kind == "skipped":
                 bar.total -= event["images"]
                 bar.refresh()
-            elif kind == "clip":  # until now nobody knew how many frames it has
+            elif kind == "clip":  # the number of frames of a clip is known only now
                 bar.total += event["images"]
                 bar.refresh()
-            elif kind == "image" or (kind == "failed" and "kind" not in event):  # clips do not count, their frames do
+            elif kind == "image" or (kind == "failed" and "kind" not in event):  # only frames of clips are counted
                 bar.update()
             if kind == "warning":
                 tqdm.write(named(f"Warning: {event['group']}: {event['message']}"), file=sys.stderr)
@@ -276,13 +292,13 @@ def progress(
 
 
 def look_for_stale(summary, outputs: Iterable[Path], groups, prune: bool) -> None:
-    """Adds the results whose photos no longer exist to a summary, or deletes them.
+    """Finds the results whose photos no longer exist, and adds them to the summary or deletes them.
 
     Args:
         summary: summary of the run.
         outputs: folders of results.
         groups: groups of the whole run.
-        prune: whether to delete.
+        prune: whether to delete the results.
     """
     from cosod.apps.stale import find_stale, remove
     from cosod.io.wording import plural
@@ -304,7 +320,15 @@ def list_absent(entries: Sequence[dict]) -> None:
 
 
 def list_failed(sentences: Iterable[str], noun: str = "image", more: str = "") -> None:
-    """Prints what was left out and what could not be read; the latter ends the command with exit code 1."""
+    """Prints the files that were left out, and the images that could not be read.
+
+    If any images could not be read, the command ends with exit code 1.
+
+    Args:
+        sentences: a sentence for each image that could not be read.
+        noun: word for an image.
+        more: text that is appended to the headline.
+    """
     from cosod.io.wording import plural
 
     tell_left_out()
@@ -320,7 +344,13 @@ def _list(headline: str, sentences: Iterable[str]) -> None:
 
 
 def finish(summary, output: Path | str, as_json: bool) -> None:
-    """Prints the summary of a run; photos and clips that could not be used are listed and make the exit code 1."""
+    """Prints the summary of a run; if photos or clips could not be used, the command ends with exit code 1.
+
+    Args:
+        summary: summary of the run.
+        output: place of the results.
+        as_json: whether to also print the summary as JSON to standard output.
+    """
     from cosod.cli.run_summary import done_line, failures
 
     facts = summary.as_dict()

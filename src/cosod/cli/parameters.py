@@ -1,4 +1,4 @@
-"""Kinds of values that the command line takes, and how their text is read."""
+"""Types of command-line values, and functions that parse their text."""
 
 import errno
 from collections.abc import Sequence
@@ -8,7 +8,16 @@ import click
 
 
 def refuse_empty(value, param: click.Parameter | None) -> None:
-    """Raises ``InputError`` for an empty path: a shell variable that is not set, and not the current folder."""
+    """Refuses an empty path, which usually comes from a shell variable that is not set.
+
+    Without this check, an empty path would mean the current folder.
+
+    Raises:
+        InputError: ``value`` is an empty string.
+
+    Example:
+        >>> refuse_empty("photos", None)
+    """
     from cosod.errors import InputError
 
     if value == "":
@@ -17,7 +26,11 @@ def refuse_empty(value, param: click.Parameter | None) -> None:
 
 
 def _refuse_circle(path):
-    """Returns the path; raises ``InputError`` for a link that leads back to itself, which nothing can follow."""
+    """Returns the path, after checking that it is not a link that leads back to itself.
+
+    Raises:
+        InputError: the path is such a link.
+    """
     from cosod.errors import InputError
 
     if isinstance(path, Path):
@@ -30,11 +43,15 @@ def _refuse_circle(path):
 
 
 class PathOrURL(click.ParamType):
-    """A path, or the URL of a folder or object in a store; click's own type would make ``s3:/`` of ``s3://``."""
+    """The type of a path, or of the URL of a folder or object in a store.
+
+    The path type of click cannot be used, because it would turn ``s3://`` into ``s3:/``.
+    """
 
     name = "path"
 
     def convert(self, value, param, ctx):
+        """Returns a :class:`pathlib.Path` or a ``UPath``; raises InputError if it is empty or cannot be used."""
         from cosod.io.storage import as_path
 
         refuse_empty(value, param)
@@ -42,19 +59,19 @@ class PathOrURL(click.ParamType):
 
 
 class LocalPath(click.Path):
-    """A path on this machine, as :class:`pathlib.Path`; an empty one is refused."""
+    """The type of a path on this machine, converted to :class:`pathlib.Path`; an empty path is refused."""
 
     def __init__(self, **checks):
         super().__init__(path_type=Path, **checks)
 
     def convert(self, value, param, ctx):
-        """Returns the path."""
+        """Returns the path; raises InputError if it is empty or cannot be used."""
         refuse_empty(value, param)
         return _refuse_circle(super().convert(value, param, ctx))
 
 
 class AtLeast(click.ParamType):
-    """A whole number with a minimum; another one is refused in one sentence, as every error of this package."""
+    """The type of an integer with a minimum; other values raise an InputError with a one-sentence message."""
 
     name = "integer"
 
@@ -74,15 +91,15 @@ class AtLeast(click.ParamType):
         return number
 
 
-#: The type of sizes and counts.
+#: The type of sizes and counts, which are at least 1.
 POSITIVE = AtLeast(1)
 
 
 class OneOf(click.Choice):
-    """One word out of a closed set; another one is refused in one sentence, as every error of this package."""
+    """The type of a word from a fixed set of choices; other words raise an InputError with a one-sentence message."""
 
     def convert(self, value, param, ctx):
-        """Returns the word."""
+        """Returns the word; raises InputError if it is not one of the choices."""
         from cosod.errors import InputError
 
         try:
@@ -92,10 +109,10 @@ class OneOf(click.Choice):
 
 
 class ListOf(click.ParamType):
-    """A comma-separated list of words out of a closed set; its value is a tuple.
+    """The type of a comma-separated list of words from a fixed set of choices; its value is a tuple.
 
     Args:
-        choices: the words.
+        choices: the allowed words.
 
     Example:
         >>> ListOf(("maps", "masks")).convert("maps, masks", None, None)
@@ -108,11 +125,11 @@ class ListOf(click.ParamType):
         self.choices = tuple(choices)
 
     def get_metavar(self, param, ctx=None) -> str:
-        """Returns what the help of the option shows in place of its value."""
+        """Returns the placeholder of the value in the help text of the option."""
         return f"[{'|'.join(self.choices)}],..."
 
     def convert(self, value, param, ctx):
-        """Splits the list; raises ``InputError`` for an empty list and for other words."""
+        """Splits the list; raises InputError if it is empty or contains other words."""
         from cosod.errors import InputError
 
         if isinstance(value, tuple):
@@ -128,14 +145,29 @@ def _name(param: click.Parameter | None) -> str:
 
 
 def place_of(text: str) -> Path:
-    """Returns the path in ``[NAME=]PATH``; raises ``InputError`` where that is empty."""
+    """Returns the path in a text of the form ``[NAME=]PATH``.
+
+    If the whole text is an existing path, it is returned, even if it contains ``=``.
+
+    Raises:
+        InputError: the path is empty.
+
+    Example:
+        >>> place_of("mugs=photos/mugs").as_posix()
+        'photos/mugs'
+    """
     path = text if text and Path(text).exists() else text.rpartition("=")[2]
     refuse_empty(path, None)
     return Path(path)
 
 
 def threshold_value(text: str) -> float | str:
-    """Reads a threshold: a number, or a word, which :func:`cosod.postprocess.threshold.binarize` checks."""
+    """Parses a threshold, which is a number or a word; :func:`cosod.postprocess.threshold.binarize` checks the word.
+
+    Example:
+        >>> threshold_value("0.4"), threshold_value("adaptive")
+        (0.4, 'adaptive')
+    """
     try:
         return float(text)
     except ValueError:
@@ -143,7 +175,18 @@ def threshold_value(text: str) -> float | str:
 
 
 def size_value(text: str) -> tuple[int, int]:
-    """Reads ``800x600`` as width and height, and ``800`` as those of a square."""
+    """Parses a size in pixels: ``800x600`` is a width and a height, and ``800`` is a square.
+
+    Returns:
+        ``(width, height)``.
+
+    Raises:
+        InputError: the text has another form.
+
+    Example:
+        >>> size_value("800x600"), size_value("800")
+        ((800, 600), (800, 800))
+    """
     from cosod.errors import InputError
 
     numbers = text.lower().split("x")
@@ -153,10 +196,14 @@ def size_value(text: str) -> tuple[int, int]:
 
 
 def whole_numbers(text: str, option: str) -> list[int]:
-    """Reads a comma-separated list of different whole numbers.
+    """Parses a comma-separated list of different integers.
+
+    Args:
+        text: the list.
+        option: name of the option in messages.
 
     Raises:
-        InputError: something else is in the list, or a number stands in it twice.
+        InputError: an entry is not an integer, or a number occurs twice.
 
     Example:
         >>> whole_numbers("1, 2", "--seeds")

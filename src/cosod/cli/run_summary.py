@@ -1,4 +1,4 @@
-"""The last lines of a run: how much was done, in the words of what it was done with, and what could not be read."""
+"""The last lines that a run prints: how much was processed, and what could not be read."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,12 +6,12 @@ from cosod.apps.summary import CLIP, PART, Summary
 from cosod.inference.presence import ABSENT
 from cosod.io.wording import hundredths, plural
 
-#: Ranges of frames of a clip that are named.
+#: Maximum number of ranges of frames of a clip that are listed.
 MOST_RANGES = 10
 
 
 def done_line(summary: Summary, place: object) -> str:
-    """Returns the line that says what a run did, and where its results are.
+    """Returns the line that tells what a run has processed and where its results are.
 
     Args:
         summary: summary of the run.
@@ -45,10 +45,10 @@ def done_line(summary: Summary, place: object) -> str:
 
 
 def absent_lines(entries: Sequence[Mapping]) -> Iterator[str]:
-    """Yields the lines that name images, and frames of clips, that probably do not show the object.
+    """Yields lines that list the images, and the frames of clips, that probably do not show the object.
 
     Args:
-        entries: ``absent`` of a :class:`~cosod.apps.summary.Summary`.
+        entries: the attribute ``absent`` of a :class:`~cosod.apps.summary.Summary`.
 
     Example:
         >>> frames = [{"image": "a.mp4", "frame": number, "presence": 0.1} for number in (3, 4, 5, 9)]
@@ -57,7 +57,7 @@ def absent_lines(entries: Sequence[Mapping]) -> Iterator[str]:
     """
     photos = [entry for entry in entries if "frame" not in entry]
     if photos:
-        # Of several consensuses an image may lack more than one object.
+        # With several consensuses, an image may lack more than one object, but it is counted once.
         yield _without_object(len({entry["image"] for entry in photos}), "image")
     for entry in photos:
         of = f", {entry['consensus']}" if "consensus" in entry else ""
@@ -77,7 +77,10 @@ def _without_object(count: int, noun: str) -> str:
 
 
 def ranges(numbers: Sequence[int]) -> str:
-    """Returns rising numbers in words, with those that follow each other as ranges; of many ranges, the first ones.
+    """Formats ascending numbers as a list of ranges.
+
+    Two consecutive numbers are listed one by one, and more are joined into a range. Only the first
+    :data:`MOST_RANGES` runs of consecutive numbers are listed.
 
     Example:
         >>> ranges([1, 3, 4, 7, 8, 9])
@@ -94,10 +97,10 @@ def ranges(numbers: Sequence[int]) -> str:
 
 
 def failures(failed: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, list[str]]]:
-    """Yields for each kind of failure its headline, and a sentence for each failure.
+    """Yields, for each kind of failure, a headline and a list with a sentence for each failure.
 
     Args:
-        failed: ``failed`` of a :class:`~cosod.apps.summary.Summary`.
+        failed: the attribute ``failed`` of a :class:`~cosod.apps.summary.Summary`.
 
     Example:
         >>> for line, sentences in failures([{"image": "a.mp4", "error": "a.mp4: is empty", "kind": "clip"}]):
@@ -109,6 +112,6 @@ def failures(failed: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, list[st
         if entries := of[kind]:
             yield f"{plural(len(entries), noun)} could not be read", [entry["error"] for entry in entries]
     if entries := of[PART]:
-        count = len({entry["image"] for entry in entries})  # two things may be wrong with a clip
+        count = len({entry["image"] for entry in entries})  # a clip may have several failures
         sentences = [entry["error"] for entry in entries]
         yield f"{plural(count, 'clip was', 'clips were')} read, but not without faults", sentences

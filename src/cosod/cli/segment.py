@@ -1,4 +1,4 @@
-"""``cosod segment``: from folders of photos to maps."""
+"""``cosod segment``: computes maps, masks and overlays for folders of photos."""
 
 import dataclasses
 from pathlib import Path
@@ -109,7 +109,7 @@ def command(
         from cosod.apps.distributed.ray_runner import RayRunner
 
         on_ray = RayRunner(network.open, workers, address, network.options.device)
-        here = network.using(device="cpu", precision="float32")  # opened for its facts alone
+        here = network.using(device="cpu", precision="float32")  # opened only for its options and its identity
     detector, identity = here.open()
     if threshold is None:
         job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
@@ -136,7 +136,11 @@ def command(
 
 
 def _check_places(clips, output, sheet, part, runner: str) -> None:
-    """Raises ``InputError`` for what cannot be done in an object store, in shards or on Ray."""
+    """Checks that videos and contact sheets are not combined with object stores, and videos not with shards or Ray.
+
+    Raises:
+        InputError: they are.
+    """
     from cosod.errors import InputError
     from cosod.io.storage import is_remote
 

@@ -9,7 +9,7 @@ from cosod.cli.one_file import refuse_file_name
 from cosod.cli.parameters import POSITIVE, LocalPath, place_of
 from cosod.errors import InputError
 
-#: Where the images of training sets are that are COCO files.
+#: The option for the folder of the images of a training set that is a COCO file.
 coco_images_option = click.option(
     "--images",
     type=LocalPath(),
@@ -19,7 +19,7 @@ coco_images_option = click.option(
 
 
 def recipe_options(function):
-    """Adds the options that change a recipe; :func:`overrides` reads them."""
+    """Adds the options that change a recipe; :func:`overrides` turns their values into keys of the recipe."""
     flags = [
         click.option(
             "--set",
@@ -48,10 +48,16 @@ def recipe_options(function):
 
 
 def overrides(changes, epochs=None, size=None, batch=None, lr=None, hold_out=None, **more) -> dict:
-    """Returns the values that the options change, by the keys of a recipe.
+    """Returns the changes that the options make to a recipe, as a dictionary of key -> value.
+
+    Args:
+        changes: values of ``--set``, of the form ``KEY=VALUE``.
+        epochs, size, batch, lr, hold_out: values of the options of the same names; None for those that are not given.
+        more: further keys and values of the recipe; values that are None are left out.
 
     Raises:
-        InputError: a ``--set`` without ``=``, or a ``--hold-out`` that is neither a number nor a file of names.
+        InputError: a value of ``--set`` has no ``=``, or the value of ``--hold-out`` is neither a number nor a file
+            that can be read.
     """
     found = {} if hold_out is None else _held_out(hold_out)
     if epochs is not None:
@@ -166,13 +172,16 @@ def command(
 
 
 def guard_run(output: Path, read, replay=(), parent: Path | None = None) -> None:
-    """Raises ``InputError`` where a run in ``output`` would overwrite what it reads.
+    """Checks that a training run does not overwrite its inputs, and protects the inputs.
 
     Args:
         output: folder of the run.
-        read: files, and folders of images; ``None`` stands for an option that is not given.
-        replay: folders of order files.
-        parent: folder of several runs that this one is among.
+        read: files, and folders of images, that are read; None stands for an option that was not given.
+        replay: folders of files that give the order of the training samples.
+        parent: folder of several runs that contains ``output``; None if there is none.
+
+    Raises:
+        InputError: an input would be overwritten.
     """
     from cosod.io.images import SUFFIXES
     from cosod.io.write_guard import files_under, guard

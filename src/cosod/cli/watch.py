@@ -117,9 +117,9 @@ def command(
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[threading.Event]:
-    """Yields an event that is set by Ctrl-C and by the signal that ends services; a second signal interrupts.
+    """Yields an event that is set by Ctrl-C (SIGINT) and by SIGTERM; a second signal raises KeyboardInterrupt.
 
-    Outside the main thread, which alone hears signals, nothing sets it.
+    Outside the main thread, which alone can receive signals, the event is never set.
     """
     stop = threading.Event()
 

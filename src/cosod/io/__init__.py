@@ -1,4 +1,4 @@
-"""From folders to tensors: finding groups, reading images of any kind, preparing them for a network."""
+"""Input and output: finding groups of photos, reading images, preparing them for a network, and writing files."""
 
 import importlib
 from typing import TYPE_CHECKING
@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Group", "find_groups", "read_image"]
 
-# Imported when first used: the command line reads this package's limits and does not wait for what opens images.
+# These names are imported when they are first used, so that the command line can read :mod:`cosod.io.limits` without
+# waiting for the modules that open images.
 _WHERE = {
     "Group": "cosod.io.photo_groups",
     "find_groups": "cosod.io.photo_groups",

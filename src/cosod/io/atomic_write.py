@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Writing files atomically: a file appears complete or not at all."""
 
 import contextlib
 import errno
@@ -15,10 +15,10 @@ from cosod.io import storage, write_guard
 
 @contextlib.contextmanager
 def whole(path: str | os.PathLike | Any) -> Iterator[Path]:
-    """Yields a temporary local path that replaces ``path`` when the block ends without an error.
+    """Yields the path of a temporary local file that replaces ``path`` when the block ends without an error.
 
-    The folder is made where it is missing. After an error, Ctrl-C included, the temporary file is gone and
-    what stood at ``path`` before is untouched. May be used by many threads and processes at once.
+    Missing folders are created. After an error (or Ctrl-C), the temporary file is removed, and a file that existed at
+    ``path`` stays as it was. Many threads and processes may use the function at the same time.
 
     Args:
         path: a path, or the URL or ``UPath`` of an object in a store (see :mod:`cosod.io.storage`).
@@ -42,10 +42,10 @@ def _whole_file(path: Path) -> Iterator[Path]:
     temporary = path.parent / f".{secrets.token_hex(8)}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch(exist_ok=False)  # with the rights that new files get here
+        temporary.touch(exist_ok=False)  # the file gets the default permissions of new files in this folder
         rights = temporary.stat().st_mode
         yield temporary
-        temporary.chmod(rights)  # a library that puts a file of its own in its place may have kept it to the user
+        temporary.chmod(rights)  # a library that replaced the file by its own may have restricted the permissions
         temporary.replace(path)
     except OSError as error:
         way_out = "shorten the name" if error.errno == errno.ENAMETOOLONG else "check space and permissions"
@@ -57,7 +57,7 @@ def _whole_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _whole_object(path: Any) -> Iterator[Path]:
-    """Does the same in a store, which shows an object once it is there whole: written here, then put there."""
+    """Does the same as :func:`_whole_file` in an object store: the file is written locally, then uploaded at once."""
     try:
         with tempfile.TemporaryDirectory(prefix="cosod-") as folder:
             temporary = Path(folder) / "whole"
@@ -80,9 +80,18 @@ def _put(file: Path, path: Any) -> None:
 
 
 def write_text(path: str | os.PathLike | Any, text: str) -> None:
-    """Writes ``text`` as UTF-8 to ``path``, whole or not at all.
+    """Writes text as UTF-8 to a file, whole or not at all.
 
-    Bytes of file names that are not UTF-8 are written as ``\\udcff``, which is what JSON reads them from.
+    Surrogates, by which Python represents bytes of file names that are not valid UTF-8, are written as escape sequences
+    such as ``\\udcff``, which JSON readers turn back into the same surrogates.
+
+    Args:
+        path: as for :func:`whole`.
+        text: content of the file.
+
+    Raises:
+        OutputError: the file cannot be written.
+        InputError: ``path`` is a protected input.
 
     Example:
         >>> write_text("notes.txt", "whole or not at all")  # doctest: +SKIP
@@ -92,7 +101,15 @@ def write_text(path: str | os.PathLike | Any, text: str) -> None:
 
 
 def write_bytes(path: str | os.PathLike | Any, data: bytes) -> None:
-    """Writes ``data`` to ``path``, whole or not at all.
+    """Writes bytes to a file, whole or not at all.
+
+    Args:
+        path: as for :func:`whole`.
+        data: content of the file.
+
+    Raises:
+        OutputError: the file cannot be written.
+        InputError: ``path`` is a protected input.
 
     Example:
         >>> write_bytes("map.png", data)  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""Writing results in threads, while the network goes on, with everything reported in the order it was handed over."""
+"""Writing results in background threads while the network continues; callbacks run in the order of submission."""
 
 import os
 import threading
@@ -9,22 +9,28 @@ from typing import Any
 
 import torch
 
-#: Bytes of results that may wait to be written; one that is larger waits alone.
+#: Bytes of results that may wait to be written; a single larger result is accepted if no other result waits.
 WAITING_BYTES = 256 << 20
-#: Results for each thread that may wait.
+#: Maximum number of waiting results for each thread.
 WAITING = 4
 
 
 class Writer:
-    """Runs work in a few threads, and calls back in the thread that handed it over, in the order that it did.
+    """A pool of threads that runs functions, and calls a callback for each in the order of submission.
 
-    The callbacks run within :meth:`put` and :meth:`drain`, each once its own work and all before it is done, so that
-    a callback may say that what was handed over before is written. An error in the work comes out of these two. As a
-    context it ends with everything done; after an error, with nothing more begun.
+    The callbacks run in the calling thread, within :meth:`put`, :meth:`then` and :meth:`drain`. A callback runs once
+    its own work and all work that was submitted earlier is done, so it may report that all earlier results are written.
+    An error in the work is raised by the same three methods. Used as a context manager, the writer waits for all work
+    when the block ends; after an error in the block, work that has not begun is cancelled.
 
     Args:
-        threads: by default one a processor, at most four.
-        most: bytes of results that may wait.
+        threads: number of threads; by default the number of processors, but at most four.
+        most: maximum number of bytes of the results that wait to be written.
+
+    Example:
+        >>> with Writer(threads=1) as writer:
+        ...     writer.put(lambda: "mug.png", lambda name: print(name, "is written"))
+        mug.png is written
     """
 
     def __init__(self, threads: int | None = None, most: int = WAITING_BYTES):
@@ -46,12 +52,12 @@ class Writer:
             self._pool.shutdown(cancel_futures=True)
 
     def put(self, work: Callable[[], Any], then: Callable[[Any], None], size: int = 0) -> None:
-        """Have ``work`` done in a thread, and call ``then`` with what it returned; waits while too much waits.
+        """Submits work to a thread; blocks while too many results, or too many bytes, wait to be written.
 
         Args:
-            work: thread-safe.
-            then: called later, see above.
-            size: bytes that wait with the work.
+            work: function that runs in a thread; it must be thread-safe.
+            then: callback that is called later, in the calling thread, with what ``work`` returned.
+            size: number of bytes that stay in memory until the work is done.
         """
         while self._open and (self._open >= WAITING * self.threads or self._bytes + size > self._most):
             self._next()
@@ -61,17 +67,17 @@ class Writer:
         self._advance()
 
     def then(self, call: Callable[[], None]) -> None:
-        """Call ``call`` once all that was handed over before is done."""
+        """Calls ``call`` once all work that was submitted earlier is done."""
         self._queue.append((None, lambda _: call(), 0))
         self._advance()
 
     def drain(self) -> None:
-        """Wait until everything is done."""
+        """Waits until all submitted work is done and all callbacks have run."""
         while self._queue:
             self._next()
 
     def _advance(self) -> None:
-        """Call back for what is done at the head of the queue."""
+        """Runs the callbacks of the finished work at the head of the queue."""
         while self._queue and (self._queue[0][0] is None or self._queue[0][0].done()):
             self._next()
 
@@ -84,17 +90,17 @@ class Writer:
 
 
 def _threads(count: int) -> ThreadPoolExecutor:
-    """Returns threads that each do torch's work by themselves, and do not wait for the network's processors."""
+    """Returns a pool whose threads run PyTorch operations on one core each, without affecting those of the network."""
     before = torch.get_num_threads()
 
     def begin() -> None:
-        torch.get_num_threads()  # takes the number set last by any thread, the first time: not later, then
+        torch.get_num_threads()  # the first call in a thread adopts the global number, which must not happen later
         torch.set_num_threads(1)
 
     threads = ThreadPoolExecutor(count, "cosod-write", begin)
     started = threading.Barrier(count)
     for waiting in [threads.submit(started.wait) for _ in range(count)]:
         waiting.result()
-    # What is set holds for the thread that sets it, and for all that begin later.
+    # A number that is set holds for the thread that sets it, and for all threads that begin later.
     torch.set_num_threads(before)
     return threads

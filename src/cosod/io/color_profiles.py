@@ -1,4 +1,4 @@
-"""Colors as screens show them: what an ICC profile says of an image is carried out, and the result is sRGB."""
+"""Conversion of the colors of an image from its ICC profile to sRGB."""
 
 import functools
 import io
@@ -6,9 +6,9 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
-#: Profiles are left alone where they change no color by more levels (of 255): they say sRGB in other words.
+#: A profile that changes no color by more than this number of levels (of 255) is taken for sRGB and not applied.
 SAME = 3
-#: Color space of a profile -> mode of the images that it is for.
+#: Color space of a profile -> Pillow mode of the images to which the profile applies.
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
@@ -17,11 +17,11 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
     Args:
         image: an image of mode ``RGB``, ``L`` or ``CMYK``.
-        profile: the ICC profile that came with it, or None.
+        profile: the ICC profile of the image, or None.
 
     Returns:
-        An image of mode ``RGB``. A profile that is damaged, or for images of another kind, is passed over, as viewers
-        do.
+        An image of mode ``RGB``. A profile that is damaged or made for another color space is ignored, as image
+        viewers do.
 
     Example:
         >>> image = Image.open("display_p3.jpg")  # doctest: +SKIP
@@ -30,7 +30,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """
     space = _space(profile) if profile else None
     if space == "RGB" and image.mode == "L":
-        image = image.convert("RGB")  # gray pixels under a profile of colors: the curves of the profile still hold
+        image = image.convert("RGB")  # a grayscale image with an RGB profile: the tone curves of the profile apply
     if space is not None and _MODES[space] == image.mode:
         transform = _transform(profile)
         if transform is not None:
@@ -39,11 +39,18 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def gray_curve(profile: bytes | None) -> np.ndarray | None:
-    """Returns what a profile makes of gray values, for images that Pillow cannot convert: those of more than 8 bits.
+    """Returns the tone curve of a profile, for grayscale images of more than 8 bits, which Pillow cannot convert.
+
+    Args:
+        profile: the ICC profile of the image, or None.
 
     Returns:
-        sRGB levels ``(256, 3)`` float32 in [0, 255] at 256 equal steps of gray from black to white; None where the
-        profile changes nothing.
+        sRGB levels ``(256, 3)`` float32 in [0, 255] of 256 equal steps of gray from black to white; None if the profile
+        changes nothing or cannot be used.
+
+    Example:
+        >>> gray_curve(None) is None
+        True
     """
     if not profile or _space(profile) not in ("GRAY", "RGB") or _transform(profile) is None:
         return None
@@ -53,17 +60,17 @@ def gray_curve(profile: bytes | None) -> np.ndarray | None:
 
 @functools.lru_cache(maxsize=16)
 def _space(profile: bytes) -> str | None:
-    """Returns the color space that a profile is for; None where it is damaged or for none of :data:`_MODES`."""
+    """Returns the color space of a profile; None if the profile is damaged or the space is not in :data:`_MODES`."""
     try:
         space = ImageCms.getOpenProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
-    except Exception:  # of several kinds, for a profile is untrusted data like any other
+    except Exception:  # a profile is untrusted data, and damaged ones raise errors of several kinds
         return None
     return space if space in _MODES else None
 
 
 @functools.lru_cache(maxsize=16)
 def _transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
-    """Returns the transform from a profile to sRGB; None where it changes nothing or cannot be made."""
+    """Returns the transform from a profile to sRGB; None if it changes nothing or cannot be built."""
     mode = _MODES[_space(profile) or "RGB"]
     try:
         source = ImageCms.getOpenProfile(io.BytesIO(profile))

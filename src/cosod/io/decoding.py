@@ -1,4 +1,4 @@
-"""Decoding one image file or Pillow image, with the cause of a failure in one sentence."""
+"""Decoding one image file or Pillow image; errors state the cause of the failure in one sentence."""
 
 import contextlib
 import io
@@ -22,13 +22,13 @@ from cosod.io.pixels import from_array, from_pillow, orientation, scaled, turned
 from cosod.io.storage import nothing_at, open_binary
 from cosod.io.truncated_jpeg import mended
 
-#: Lock for decoding Pillow images and reading file objects, since a group may contain the same one twice, which one
-#: thread at a time may read.
+#: Lock for decoding Pillow images and reading file objects. A group may contain the same object twice, and only one
+#: thread at a time may read it.
 one_at_a_time = threading.RLock()
 
 
 class Reader(NamedTuple):
-    """The conversion of decoded Pillow images and of arrays to the result: pixels, or levels of a mask."""
+    """The functions that convert decoded Pillow images and arrays to the result: pixels, or the levels of a mask."""
 
     of_pillow: Callable[[Image.Image], np.ndarray]
     of_array: Callable[[np.ndarray], np.ndarray]
@@ -40,10 +40,21 @@ LEVELS = Reader(levels_of_pillow, levels_of_array)
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Opens the file of a path for Pillow; raises ImageError if it cannot be opened.
+    """Opens the file at a path for Pillow, as a context manager that closes it.
 
-    Pillow gets a file and not a path, because it maps uncompressed TIFF files into memory if they are given by a path,
-    and then decodes rotated ones wrongly.
+    Pillow gets an open file instead of a path, because it maps an uncompressed TIFF file that is given by its path into
+    memory, and then decodes rotated images wrongly.
+
+    Args:
+        path: path on this machine or in an object store.
+
+    Raises:
+        ImageError: the file cannot be opened.
+        InputError: the object store does not answer.
+
+    Example:
+        >>> with opened(Path("photo.jpg")) as file:  # doctest: +SKIP
+        ...     first_bytes = file.read(32)
     """
     try:
         file = open_binary(path)
@@ -55,7 +66,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise ImageError(f"{path}: may not be read; check its permissions") from None
     except InputError:
         raise
-    except (OSError, ValueError) as error:  # a name that is too long or holds a zero byte, a disk that fails
+    except (OSError, ValueError) as error:  # for instance a name that is too long or has a zero byte, or a disk error
         raise ImageError(f"{path}: cannot be opened ({error}); check the path") from error
     with file:
         yield file
@@ -64,14 +75,25 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 def decoded(
     file: BinaryIO, name: str, max_pixels: int, at_least: int | None, reader: Reader
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """Decodes a file in any of the formats; returns its pixels, and the height and width of the image.
+    """Decodes a file in any of the formats of :mod:`cosod.io.image_formats`.
 
     Args:
-        file: file, open at its start.
+        file: file object, positioned at its start.
         name: name of the image in messages.
         max_pixels: maximum number of pixels.
-        at_least: minimum side to which a JPEG file may be reduced; None decodes it at its full size.
+        at_least: minimum side in pixels to which a JPEG file may be reduced while it is decoded; None decodes it at its
+            full size.
         reader: conversion of the decoded image.
+
+    Returns:
+        The result of ``reader``, and the height and width of the whole upright image.
+
+    Raises:
+        ImageError: the file is not an image, damaged, or larger than ``max_pixels``.
+
+    Example:
+        >>> with opened(Path("photo.jpg")) as file:  # doctest: +SKIP
+        ...     pixels, (height, width) = decoded(file, "photo.jpg", 10**8, None, PIXELS)
     """
     try:
         with open_pillow(file) as image:
@@ -112,14 +134,30 @@ def _mended(image: Image.Image, file: BinaryIO, name: str) -> bytes | None:
     found = mended(file.read())
     if found is None:
         return None
-    if found.missing >= 0.005:  # less is not visible
+    if found.missing >= 0.005:  # a smaller gap is not visible
         message = f"{name}: lacks its last bytes, and with them {found.missing:.0%} of the image; replace the file"
         warnings.warn(message, DamagedImageWarning, stacklevel=2)
     return found.data
 
 
 def decoded_pillow(image: Image.Image, max_pixels: int, reader: Reader) -> np.ndarray:
-    """Decodes a Pillow image completely, and returns its pixels."""
+    """Decodes a Pillow image completely.
+
+    Args:
+        image: the image.
+        max_pixels: maximum number of pixels.
+        reader: conversion of the decoded image.
+
+    Returns:
+        The result of ``reader``.
+
+    Raises:
+        ImageError: the image is closed, damaged, of a mode that cannot be converted, or larger than ``max_pixels``.
+
+    Example:
+        >>> decoded_pillow(Image.new("RGB", (4, 3)), 100, PIXELS).shape
+        (3, 4, 3)
+    """
     name = "the Pillow image given"
     _check_size(image.size, max_pixels, name)
     try:
@@ -137,12 +175,17 @@ def decoded_pillow(image: Image.Image, max_pixels: int, reader: Reader) -> np.nd
         raise ImageError(f"{name}: too large for the memory of this machine; reduce the image") from None
     except InputError:
         raise
-    except Exception as error:  # closed, truncated, or of a mode that cannot be converted
+    except Exception as error:  # the image is closed, truncated, or of a mode that cannot be converted
         raise ImageError(f"{name}: cannot be used ({error}); open it again, or replace its file") from error
 
 
 def sideways(image: Image.Image) -> bool:
-    """Returns whether width and height of the upright image are exchanged in the stored one."""
+    """Returns whether the EXIF orientation exchanges the width and the height of the stored image.
+
+    Example:
+        >>> sideways(Image.new("RGB", (4, 3)))
+        False
+    """
     try:
         return orientation(image) in (5, 6, 7, 8)
     except Exception:  # damaged EXIF data is ignored
@@ -161,7 +204,11 @@ def _check_size(size: tuple[int, int], max_pixels: int, name: str) -> None:
 
 
 def _by_opencv(file: BinaryIO, name: str, max_pixels: int, reader: Reader) -> np.ndarray:
-    """Decodes files that OpenCV supports and Pillow does not: TIFF with floats or 16 bits per color."""
+    """Decodes TIFF files that OpenCV supports and Pillow does not: those with floats or 16 bits per color channel.
+
+    Raises:
+        ImageError: OpenCV cannot decode the file either.
+    """
     file.seek(0)
     content = file.read()
     array = None
@@ -169,7 +216,7 @@ def _by_opencv(file: BinaryIO, name: str, max_pixels: int, reader: Reader) -> np
         try:
             flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
             array = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-        except cv2.error:  # OpenCV has its own limit of the size
+        except cv2.error:  # OpenCV has its own limit on the size of images
             array = None
     if array is None:
         raise unreadable(name, content[:256])

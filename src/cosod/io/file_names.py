@@ -1,4 +1,4 @@
-"""Names of files: results that every file system takes, and files whose names are no text."""
+"""File names: names of results that every file system accepts, and files whose names are not valid UTF-8."""
 
 import contextlib
 import hashlib
@@ -8,13 +8,19 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-#: Bytes of a name, before an ending of up to five bytes and a number of up to four are added: file systems take 255.
+#: Maximum length of a name in bytes. File systems allow 255; the rest is left for a suffix of up to five bytes and a
+#: number of up to four digits that are added later.
 LONGEST = 240
 
 
 def shortened(name: str, longest: int = LONGEST) -> str:
-    """Returns a file name of at most ``longest`` bytes: a longer one is cut, and ends in a hash that tells it from
-    others.
+    """Shortens a file name to at most ``longest`` bytes.
+
+    A longer name is cut, and a hash of the whole name is appended so that different names stay different.
+
+    Args:
+        name: the name, without folders.
+        longest: maximum length in bytes, not counting a suffix that is added later.
 
     Example:
         >>> shortened("mug"), len(shortened("m" * 300))
@@ -24,18 +30,25 @@ def shortened(name: str, longest: int = LONGEST) -> str:
         return name
     ending = f"-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
     while len(os.fsencode(name)) > longest - len(ending):
-        name = name[:-1]  # whole characters, whatever their bytes
+        name = name[:-1]  # removes a whole character, which may be several bytes
     return name + ending
 
 
 def shortened_path(name: str) -> str:
-    """Shortens each part of a name with ``/`` between folders, as :func:`shortened` does."""
+    """Shortens each part of a relative path with :func:`shortened`; ``/`` separates the parts.
+
+    Example:
+        >>> len(shortened_path("kitchen/" + "m" * 300))
+        248
+    """
     return "/".join(shortened(part) for part in name.split("/"))
 
 
 def printable(name: str) -> str:
-    """Returns a name for pictures and figures, with a mark in place of each byte that is not UTF-8, and of line breaks
-    and other control characters, which fonts cannot draw.
+    """Returns a name that can be drawn in pictures and figures.
+
+    Bytes that are not valid UTF-8, line breaks and other control characters are replaced by U+FFFD, because fonts
+    cannot draw them.
 
     Example:
         >>> printable("caf\\udce9")
@@ -46,9 +59,13 @@ def printable(name: str) -> str:
 
 @contextlib.contextmanager
 def text_path(path: Path) -> Iterator[Path]:
-    """Returns the same file, or folder, under a name that is UTF-8, for libraries that take no other.
+    """Yields a path to the same file or folder that is valid UTF-8, for libraries that accept no other paths.
 
-    A path that is UTF-8 is given as it is; to another leads a link, as long as the block lasts.
+    A path that is valid UTF-8 is yielded as it is. For any other path, the function yields a temporary symbolic link to
+    it, which is removed when the block ends.
+
+    Args:
+        path: path of an existing file or folder on this machine.
 
     Example:
         >>> with text_path(path) as file:  # doctest: +SKIP

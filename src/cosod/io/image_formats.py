@@ -1,4 +1,4 @@
-"""Which files are images: the one list of endings of the package, and what to do about files that are not read."""
+"""The file formats of images: the package's only list of suffixes, and advice about files that are not read."""
 
 import importlib.util
 import threading
@@ -10,9 +10,9 @@ from PIL import Image, UnidentifiedImageError
 
 from cosod.errors import ImageError
 
-#: Pillow's formats that hold pictures, with the endings of their files; the most frequent ones stand first. Those that
-#: start other programs (EPS, PS), that are drawn on Windows only (WMF, EMF), and that Pillow names without reading them
-#: (BUFR, GRIB, HDF5, IPTC, MPEG) are left out.
+#: Pillow's formats for pictures, with the suffixes of their files; the most frequent formats come first. The list
+#: leaves out formats that Pillow reads by starting another program (EPS, PS), that it renders on Windows only (WMF,
+#: EMF), and that it recognizes but does not decode (BUFR, GRIB, HDF5, IPTC, MPEG).
 FORMATS: dict[str, str] = {
     "JPEG": ".jpg .jpeg .jpe .jfif .mpo",
     "PNG": ".png .apng",
@@ -45,17 +45,17 @@ FORMATS: dict[str, str] = {
     "PIXAR": ".pxr",
     "XBM": ".xbm",
     "XPM": ".xpm",
-    "TGA": ".tga .icb .vda .vst",  # last, for its files have no mark to be known by
+    "TGA": ".tga .icb .vda .vst",  # the last one, because its files have no signature at their start
 }
-#: Photos as telephones write them, for which Pillow needs the package of the extra ``heic``.
+#: Suffixes of HEIF files, the format of many phones, for which Pillow needs the package of the extra ``heic``.
 HEIF_SUFFIXES = frozenset(".heic .heif .hif .heics .heifs".split())  # noqa: SIM905
 _HEIF_PACKAGE = "pillow_heif"
 
-#: Files with these endings are taken for images when a folder is searched.
+#: Suffixes of the files that are taken for images when a folder is searched.
 SUFFIXES = frozenset(" ".join(FORMATS.values()).split()) | (
     HEIF_SUFFIXES if importlib.util.find_spec(_HEIF_PACKAGE) else frozenset()
 )
-#: Files with these endings are taken for video.
+#: Suffixes of the files that are taken for videos.
 VIDEO_SUFFIXES = frozenset(
     ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .mts .m2ts .3gp .wmv .flv .ogv".split()  # noqa: SIM905
 )
@@ -70,7 +70,7 @@ _DRAWING_SUFFIXES = frozenset(
 )
 _OTHER_PICTURES = frozenset(".jxl .jxr .wdp .hdp .exr .hdr .xcf .kra .psb .bpg .flif .heix .pic".split())  # noqa: SIM905
 
-#: Kind of a file that is not read -> the way out.
+#: Kind of a file that is not read -> advice to the user.
 KINDS: dict[str, str] = {
     "HEIC photo": "install the reader of this format with: pip install 'cosod[heic]'",
     "camera raw file": "export as JPEG or TIFF",
@@ -80,7 +80,7 @@ KINDS: dict[str, str] = {
     "dead link": "mend the link, or remove it",
     "other file": "rename with the ending of an image where it is one",
 }
-#: Files that systems leave in every folder; they are nobody's pictures.
+#: Files that operating systems put into folders by themselves; no message mentions them.
 _SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", "icon\r"})
 
 _lock = threading.Lock()
@@ -94,6 +94,10 @@ class LeftOut:
     Attributes:
         path: the file.
         kind: one of :data:`KINDS`.
+
+    Example:
+        >>> LeftOut("photos/drawing.svg", "drawing").way_out
+        'export as PNG'
     """
 
     path: str
@@ -101,7 +105,7 @@ class LeftOut:
 
     @property
     def way_out(self) -> str:
-        """What a user can do about it."""
+        """Advice to the user on how to make the file readable."""
         return KINDS[self.kind]
 
     def as_dict(self) -> dict[str, str]:
@@ -110,7 +114,7 @@ class LeftOut:
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file of this name is taken for an image when a folder is searched.
+    """Returns whether a file with this name is taken for an image when a folder is searched.
 
     Example:
         >>> is_image_name("IMG_0001.JPG"), is_image_name("notes.txt")
@@ -120,7 +124,10 @@ def is_image_name(name: str) -> bool:
 
 
 def kind_of(name: str) -> str | None:
-    """Returns the kind, one of :data:`KINDS`, of a file that is not read; None for images and for files of the system.
+    """Returns the kind of a file that is not read, judged by its name.
+
+    Returns:
+        One of the keys of :data:`KINDS`; None for images and for files of the operating system.
 
     Example:
         >>> kind_of("IMG_0001.CR2")
@@ -144,12 +151,19 @@ def open_pillow(file: BinaryIO) -> Image.Image:
     """Opens an image with Pillow in the formats of this package, without Pillow's global limit on the size.
 
     Args:
-        file: open for reading and seekable.
+        file: a seekable file object, open for reading in binary mode.
+
+    Returns:
+        The image, whose header has been read and whose pixels have not been decoded yet.
 
     Raises:
         UnidentifiedImageError: the file is in none of the formats.
+
+    Example:
+        >>> with open("photo.jpg", "rb") as file, open_pillow(file) as image:  # doctest: +SKIP
+        ...     width, height = image.size
     """
-    with _lock:  # the limit is one of the whole process
+    with _lock:  # Pillow has one limit for the whole process
         before = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = None
         try:
@@ -172,11 +186,15 @@ def _register_heif() -> None:
 
 
 def unreadable(name: str, head: bytes) -> ImageError:
-    """Returns the error of a file in none of the formats, with the way out that its first bytes or its ending suggest.
+    """Returns the error for a file that is in none of the formats; its advice depends on the first bytes and the name.
 
     Args:
-        name: name of the file, or what else the image is called.
-        head: its first bytes, 32 or more where there are as many.
+        name: name of the file, or what the image is called in messages.
+        head: the first bytes of the file, at least 32 unless the file is shorter.
+
+    Example:
+        >>> print(unreadable("a.jpg", b""))
+        a.jpg: is empty; replace the file
     """
     if not head:
         return ImageError(f"{name}: is empty; replace the file")

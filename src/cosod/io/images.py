@@ -27,18 +27,18 @@ __all__ = [
     "read_reduced",
 ]
 
-#: Sides of a reduced image (see :func:`read_reduced`), at least, in sides of the square that it is shrunk to.
+#: Minimum side of a reduced image (see :func:`read_reduced`), as a multiple of the side to which it is then shrunk.
 OVERSAMPLING = 1.25
 
 
 class SupportsArray(Protocol):
-    """Tensors of torch, and whatever else numpy makes an array of."""
+    """Objects that NumPy can convert to an array, such as PyTorch tensors."""
 
     def __array__(self) -> np.ndarray:
         """Returns the pixels."""
 
 
-#: What an image is read from, see :func:`read_image`.
+#: The types from which an image can be read, see :func:`read_image`.
 ImageSource = str | os.PathLike | Image.Image | np.ndarray | bytes | bytearray | memoryview | BinaryIO | SupportsArray
 
 
@@ -49,20 +49,20 @@ def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         source: one of
 
             - a path or URL (see :mod:`cosod.io.storage`);
-            - the bytes of a file, or a file object opened in binary mode, which is read from its start where it can
-              seek;
+            - the bytes of a file, or a file object opened in binary mode, which is read from its start if it is
+              seekable;
             - a Pillow image;
             - an array ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or ``(H, W, 4)`` of uint8, uint16, bool, or floats in
               [0, 1];
-            - a tensor of torch of the same types, ``(C, H, W)`` as torchvision has them, ``(H, W)``, ``(H, W, C)`` or
-              ``(1, C, H, W)``, of 1, 3 or 4 channels, on any device. Where both ``(C, H, W)`` and ``(H, W, C)`` fit,
-              it is read as the first.
+            - a PyTorch tensor of the same types, ``(C, H, W)`` as in torchvision, ``(H, W)``, ``(H, W, C)`` or
+              ``(1, C, H, W)``, with 1, 3 or 4 channels, on any device. A shape that fits both ``(C, H, W)`` and
+              ``(H, W, C)`` is taken for ``(C, H, W)``.
         max_pixels: maximum number of pixels; larger files and Pillow images are refused before they are decoded.
 
     The EXIF orientation is applied, as in image viewers, and colors are converted to sRGB if the file has an ICC
-    profile. Transparent images are placed on white, gray becomes RGB, 16 bits become 8, CMYK and palettes are
-    converted, and the first frame of an animation is read. A JPEG file that lacks its last bytes is read; where part of
-    the image is missing with them, a :class:`cosod.errors.DamagedImageWarning` says so.
+    profile. Transparent images are placed on white, grayscale images become RGB, 16 bits per channel become 8, CMYK and
+    palette images are converted, and the first frame of an animation is read. A JPEG file that lacks only its last
+    bytes is read too; if part of the image is missing with them, a :class:`cosod.errors.DamagedImageWarning` is issued.
 
     Raises:
         ImageError: the file is missing, not an image, damaged, of an unknown kind, or larger than ``max_pixels``.
@@ -75,15 +75,19 @@ def read_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 
 def read_levels(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Reads the gray levels of a mask as they are stored, whatever their range, upright: float32 ``(H, W)``.
+    """Reads the gray levels of a mask, upright, without rescaling them.
+
+    If the opacity (alpha) channel of the image varies, it is the mask; otherwise the brightest color channel is.
 
     Args:
-        source, max_pixels: as for :func:`read_image`; arrays and tensors may hold whole numbers of any type too.
+        source: as for :func:`read_image`; arrays and tensors may also hold integers of any type, and any finite floats.
+        max_pixels: as for :func:`read_image`.
 
-    Of colors the brightest channel counts; where the transparency of an image varies, it is the mask.
+    Returns:
+        float32 ``(H, W)``, in the range that the file or the array has.
 
     Raises:
-        ImageError: as :func:`read_image`.
+        ImageError: the mask cannot be read, see :func:`read_image`.
 
     Example:
         >>> read_levels(np.eye(3, dtype=int)).max()
@@ -93,13 +97,21 @@ def read_levels(source: ImageSource, max_pixels: int = MAX_PIXELS) -> np.ndarray
 
 
 def read_reduced(source: ImageSource, side: int, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, tuple[int, int]]:
-    """Reads an image that is going to be shrunk to a square of ``side`` pixels; returns it with its height and width.
+    """Reads an image that is going to be shrunk to about ``side`` pixels, in less time than :func:`read_image`.
 
-    As :func:`read_image`, but a JPEG file is decoded at a half, a quarter or an eighth of its size (its coefficients
-    allow that) as long as both sides stay at least :data:`OVERSAMPLING` times ``side``: in about half the time.
+    A JPEG file is decoded at a half, a quarter or an eighth of its size, as long as both sides stay at least
+    :data:`OVERSAMPLING` times ``side``; this takes about half the time. Other images are read at their full size.
+
+    Args:
+        source: as for :func:`read_image`.
+        side: side in pixels to which the image is going to be shrunk.
+        max_pixels: as for :func:`read_image`; it limits the size of the whole image.
 
     Returns:
-        ``(H', W', 3)`` uint8 RGB, upright, and the upright ``(H, W)`` of the whole image.
+        The upright image ``(H', W', 3)`` uint8 sRGB, and the upright ``(H, W)`` of the whole image in pixels.
+
+    Raises:
+        ImageError: the image cannot be read, see :func:`read_image`.
 
     Example:
         >>> pixels, (height, width) = read_reduced("photo.jpg", 512)  # doctest: +SKIP
@@ -111,7 +123,7 @@ def kept(source: ImageSource) -> ImageSource:
     """Returns the image in a form that can be read any number of times; a file object is replaced by its bytes.
 
     Raises:
-        ImageError: a file object that cannot be read.
+        ImageError: the file object cannot be read.
 
     Example:
         >>> source = kept(open("photo.jpg", "rb"))  # doctest: +SKIP
@@ -120,7 +132,19 @@ def kept(source: ImageSource) -> ImageSource:
 
 
 def image_size(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Reads height and width of the upright image from its header alone; raises as :func:`read_image`.
+    """Reads the height and width of an upright image, from the header of the file where possible.
+
+    If the header alone cannot be read, the whole image is decoded.
+
+    Args:
+        path: path or URL of the image.
+        max_pixels: maximum number of pixels of an image that has to be decoded.
+
+    Returns:
+        ``(height, width)`` in pixels.
+
+    Raises:
+        ImageError: the image cannot be read, see :func:`read_image`.
 
     Example:
         >>> height, width = image_size("photo.jpg")  # doctest: +SKIP
@@ -162,7 +186,7 @@ def _fetched(source: Any) -> bytes:
         return bytes(source)
     try:
         with one_at_a_time:
-            with contextlib.suppress(OSError, AttributeError, io.UnsupportedOperation):  # a pipe cannot seek
+            with contextlib.suppress(OSError, AttributeError, io.UnsupportedOperation):  # a pipe is not seekable
                 source.seek(0)
             data = source.read()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The gray levels of masks, as they are stored; and what a mask marks, whatever its levels are."""
+"""Reading the gray levels that a mask file stores, and finding the pixels that the mask marks."""
 
 import contextlib
 
@@ -10,13 +10,22 @@ from cosod.io.pixels import orientation, turned
 
 
 def levels_of_pillow(image: Image.Image) -> np.ndarray:
-    """Returns the levels of a Pillow image, see :func:`cosod.io.images.read_levels`; raises what Pillow's decoders
-    raise.
+    """Returns the gray levels of a Pillow image, upright, as :func:`cosod.io.images.read_levels` describes them.
+
+    Returns:
+        float32 ``(H, W)``. The opacity channel is returned if it varies; otherwise the brightest color channel.
+
+    Raises:
+        Exception: the image cannot be decoded; Pillow's decoders raise errors of many kinds.
+
+    Example:
+        >>> levels_of_pillow(Image.new("L", (4, 3), 255)).shape
+        (3, 4)
     """
     image.load()
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         return levels_of_array(turned(np.asarray(image), orientation(image)))
-    with contextlib.suppress(Exception):  # damaged EXIF data must not cost the mask
+    with contextlib.suppress(Exception):  # damaged EXIF data must not prevent reading the mask
         image = ImageOps.exif_transpose(image)
     if image.mode in ("La", "RGBa"):
         image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
@@ -31,10 +40,20 @@ def levels_of_pillow(image: Image.Image) -> np.ndarray:
 
 
 def levels_of_array(array: np.ndarray) -> np.ndarray:
-    """Returns the levels of an array ``(H, W)``, ``(H, W, C)`` or ``(1, H, W)`` of numbers.
+    """Returns the gray levels of an array, as :func:`cosod.io.images.read_levels` describes them.
+
+    Args:
+        array: ``(H, W)``, ``(H, W, C)`` with 1, 3 or 4 channels, or ``(1, H, W)``, of bool, integers or finite floats.
+
+    Returns:
+        float32 ``(H, W)``. The fourth channel is returned if it varies; otherwise the maximum of the color channels.
 
     Raises:
-        ImageError: an array of another shape or type, or with values that are no numbers.
+        ImageError: the array has another shape or type, or holds NaN or infinity.
+
+    Example:
+        >>> levels_of_array(np.full((3, 4), 7)).max()
+        np.float32(7.0)
     """
     array = np.asarray(array)
     if array.ndim == 3 and len(array) == 1 and array.shape[2] not in (1, 3, 4):
@@ -51,17 +70,22 @@ def levels_of_array(array: np.ndarray) -> np.ndarray:
 
 
 def marked(levels: np.ndarray, name: str = "the mask") -> np.ndarray:
-    """Returns the pixels that a mask marks, bool ``(H, W)``.
+    """Returns the pixels that a mask marks.
 
-    Of two levels the brighter one marks the object, whatever they are: 0 and 255, 0 and 1, or the two of a palette. Of
-    more levels, those over half of the range that holds them (1, 255 or 65535) do.
+    If the mask has exactly two levels, the brighter one marks the object, whatever the two values are (0 and 255,
+    0 and 1, or two gray values of a palette). If the mask has more levels, a pixel is marked if its level is above half
+    of the maximum of the range. The maximum is the first of 1, 255 and 65535 that no level exceeds, or else the highest
+    level.
 
     Args:
-        levels: from :func:`cosod.io.images.read_levels`.
-        name: name of the mask, for messages.
+        levels: ``(H, W)`` float32, from :func:`cosod.io.images.read_levels`.
+        name: name of the mask in error messages.
+
+    Returns:
+        bool ``(H, W)``, true where the mask marks the object.
 
     Raises:
-        InputError: nothing is marked, or everything.
+        InputError: the mask marks no pixel, or all pixels.
 
     Example:
         >>> marked(np.array([[0, 1], [1, 0]], np.float32)).sum()

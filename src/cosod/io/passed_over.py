@@ -1,4 +1,4 @@
-"""What a search for photos does not enter: folders of systems, and results of this package."""
+"""What a search for photos leaves out: folders of operating systems, and the results of this package."""
 
 import json
 from collections.abc import Collection
@@ -9,8 +9,8 @@ from PIL import Image
 
 from cosod.io.run_records import RECORDS
 
-#: Folders in which network storage, operating systems and archivers keep previews, deleted files and copies, in small
-#: letters. Those whose names begin with a dot are hidden anyway.
+#: Names, in lower case, of folders in which network storage, operating systems and archivers keep previews, deleted
+#: files and copies. Folders whose names begin with a dot are hidden and need not be listed.
 SYSTEM_FOLDERS = frozenset(
     {
         "@eadir",
@@ -30,14 +30,14 @@ SYSTEM_FOLDERS = frozenset(
         "__macosx",
     }
 )
-#: Endings of folders of previews.
+#: Suffixes of folders in which photo programs keep previews.
 SYSTEM_SUFFIXES = (".lrdata", ".cocatalogdb")
-#: Mark in the metadata of a contact sheet, so that a later run may replace it and nothing else.
+#: Text in the metadata of a contact sheet, by which a later run knows a sheet that it may replace.
 SHEET_MARK = "cosod contact sheet"
 
 
 def is_system_folder(name: str) -> bool:
-    """Whether a folder of this name holds nothing that the user put there as a photo.
+    """Returns whether a folder with this name belongs to the operating system or a program, not to the user's photos.
 
     Example:
         >>> is_system_folder("@eaDir"), is_system_folder("holiday")
@@ -48,22 +48,28 @@ def is_system_folder(name: str) -> bool:
 
 
 def is_sheet(path: Path) -> bool:
-    """Whether a file is a contact sheet that this package drew."""
+    """Returns whether a file is a contact sheet that this package drew.
+
+    Example:
+        >>> is_sheet(Path("out/sheet.png"))  # doctest: +SKIP
+        True
+    """
     try:
         with Image.open(path) as image:
             found = image.info.get("Software", image.info.get("comment", b""))
-    except Exception:  # Pillow's decoders raise many kinds
+    except Exception:  # Pillow's decoders raise errors of many kinds
         return False
     return (found if isinstance(found, bytes) else str(found).encode()) == SHEET_MARK.encode()
 
 
 class Results(NamedTuple):
-    """What in a folder are results, where the folder itself was given as one of photos.
+    """The results in a folder that the user gives as a folder of photos.
 
     Attributes:
-        verbs: verbs of the commands that wrote them.
-        folders: names of the folders of results in it.
-        files: names of the pictures among the results in it, but contact sheets, which :func:`is_sheet` knows.
+        verbs: verbs of the commands that wrote the results.
+        folders: names of the subfolders that hold results.
+        files: names of the files in the folder itself that are results. Contact sheets with names that the user chose
+            are not listed; :func:`is_sheet` recognizes them.
     """
 
     verbs: tuple[str, ...]
@@ -72,9 +78,14 @@ class Results(NamedTuple):
 
 
 def results_in(folder: Path) -> Results | None:
-    """Returns what the records in a folder say of its results; None where it has no records.
+    """Returns which entries of a folder are results, according to the records in it; None if it has no records.
 
-    Folders of albums are photos, what else ``cosod group`` writes beside them is not.
+    In an output folder of ``cosod group``, the albums count as photos, and everything else that the command writes
+    counts as results.
+
+    Example:
+        >>> results_in(Path("photos")) is None
+        True
     """
     records = folder / RECORDS
     if not records.is_dir():

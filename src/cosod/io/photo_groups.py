@@ -1,4 +1,4 @@
-"""From paths to groups of images."""
+"""Finding groups of images under the paths that a user gives."""
 
 import os
 import re
@@ -17,14 +17,18 @@ from cosod.io.wording import plural
 
 @dataclass(frozen=True)
 class Group:
-    """Images that share an object.
+    """A group of images that share an object.
 
     Attributes:
-        name: relative path of the group's results, with ``/`` between folders; unique in a run.
-        images: files, sorted by name; those in an object store are ``UPath``s.
-        stems: name of each image's results without ending; unique in the group, whatever the file system makes
-            of upper and lower case.
-        part: number of this part of the group, where its images are done each by itself and in parts; else None.
+        name: relative path of the results of the group, with ``/`` between folders; unique in a run.
+        images: image files, sorted by name; those in an object store are ``UPath``s.
+        stems: for each image, the file name of its results without suffix; unique in the group, even on a file system
+            that ignores case.
+        part: number of this part, from 0, if the group is processed in parts, in which each image is processed by
+            itself; else None.
+
+    Example:
+        >>> group = Group("mugs", (Path("photos/1.jpg"), Path("photos/2.jpg")), ("1", "2"))
     """
 
     name: str
@@ -40,22 +44,27 @@ def find_groups(
     on_results: Callable[[Path, tuple[str, ...]], None] = lambda folder, verbs: None,
     on_left_out: Callable[[LeftOut], None] = lambda file: None,
 ) -> list[Group]:
-    """Finds the groups under ``paths``, in an order that is the same on every machine.
+    """Finds the groups of images under ``paths``, in an order that is the same on every machine.
 
     A folder of images is one group with the name of the folder. In a folder of folders, each folder that contains
     images, at any depth, is a group, named by its path from the given folder. Files that are given one by one form one
     group. Hidden files and folders and those of operating systems are skipped (:mod:`cosod.io.passed_over`). Links are
-    followed, but no folder is searched twice, and no file is used twice, even if it is given beside its folder.
+    followed, but no folder is searched twice, and a file that is given by itself is used only once, even if its folder
+    is given too.
 
-    Folders of results (they hold ``.cosod``) are not entered; where one is given itself, its results are left out. In a
-    folder that ``cosod group`` wrote the albums are photos.
+    Folders of results (those that contain ``.cosod``) are not searched. If such a folder is itself one of ``paths``,
+    only its results are left out; in an output folder of ``cosod group``, the albums count as photos.
 
     Args:
-        paths: folders and image files, here or by URL in an object store (see :mod:`cosod.io.storage`).
-        exclude: folders not to enter, as the output folder that may lie inside an input.
+        paths: folders and image files, on this machine or as URLs in an object store (see :mod:`cosod.io.storage`).
+        exclude: folders that are not searched, for instance the output folder if it lies inside an input folder.
         reserved: names that no group may have.
-        on_results: called with each folder whose results were left out, and the commands that wrote them.
-        on_left_out: called with each other file in the folders that is not read; hidden files are not among them.
+        on_results: called with each folder whose results were left out, and the verbs of the commands that wrote them.
+        on_left_out: called with each other file in the folders that is not read, except hidden files and files of the
+            operating system.
+
+    Returns:
+        The groups; at least one.
 
     Raises:
         InputError: a path does not exist or cannot be read, or there are no images.
@@ -97,7 +106,7 @@ def find_groups(
 
 
 def _once(files: list[Path], found: list[tuple[str, list[Path]]]) -> list[Path]:
-    """Returns each file once, whatever it is called, and none that was found in a folder."""
+    """Returns the files without duplicates (after links are resolved), and without those found in a folder."""
     taken = {_real(image) for _, images in found for image in images} if files else set()
     once = []
     for file in files:
@@ -122,9 +131,10 @@ def _nothing_in(paths: list[Path], left_out: list[tuple[Path, tuple[str, ...]]],
 def _walk(
     root: Path, entered: set[str], left_out: list[tuple[Path, tuple[str, ...]]], unread: list[LeftOut]
 ) -> list[tuple[str, list[Path]]]:
-    """Yields the name and images of each folder of images.
+    """Returns the name and the images of each folder of images under ``root``.
 
-    Adds to the folders entered, to those of results left out, and to the files that are not read.
+    The function extends its arguments: ``entered`` by the folders that it searches, ``left_out`` by the folders whose
+    results it leaves out, and ``unread`` by the files that are not read.
     """
     found = []
 
@@ -158,14 +168,15 @@ def _walk(
 
 
 def _real(path: Path) -> str:
-    """Returns what a folder is known by, whatever links lead to it."""
+    """Returns the path of a file or folder with all links resolved, which identifies it."""
     return str(path.resolve()) if is_remote(path) else os.path.realpath(path)
 
 
 def _name(path: Path) -> str:
-    """Returns the name that results of a file or folder get; empty for a root.
+    """Returns the name of the results of a file or folder; an empty string for the root of a file system.
 
-    Keys of a store may hold what would lead out of a folder where results are written (``..\\..\\x``, ``c:x``).
+    Keys of an object store may contain characters that would lead out of the output folder (``..\\..\\x``, ``c:x``);
+    these characters are replaced.
     """
     if not is_remote(path):
         return path.name
@@ -174,9 +185,9 @@ def _name(path: Path) -> str:
 
 
 def _listing(folder: Path) -> tuple[list[str], list[str], list[str]]:
-    """Returns the names of the files in a folder, of its folders, and of broken links.
+    """Returns the sorted names of the files in a folder, of its subfolders, and of its broken links.
 
-    They are sorted, and without hidden ones but that of records.
+    Hidden entries are left out, except the folder of records (:data:`cosod.io.run_records.RECORDS`).
     """
     if is_remote(folder):
         found = entries(folder, hidden=[RECORDS])
@@ -191,7 +202,7 @@ def _listing(folder: Path) -> tuple[list[str], list[str], list[str]]:
     for entry in inside:
         try:
             is_folder = entry.is_dir()
-        except OSError:  # a link that loops onto itself
+        except OSError:  # a link that leads to itself
             dead.append(entry.name)
             continue
         if is_folder:
@@ -209,7 +220,9 @@ def _is_shown(entry: os.DirEntry) -> bool:
 
 
 def unique_names(names: list[str], reserved: Collection[str] = ()) -> list[str]:
-    """Returns ``names`` with ``-2``, ``-3``... after those that stand already (case ignored) or are reserved.
+    """Makes names unique by appending ``-2``, ``-3``... to a name that is reserved or occurs earlier in the list.
+
+    Names that differ only in upper and lower case count as the same.
 
     Example:
         >>> unique_names(["mugs", "Mugs", "toys"])
@@ -228,7 +241,7 @@ def unique_names(names: list[str], reserved: Collection[str] = ()) -> list[str]:
 
 
 def _stems(images: list[Path]) -> list[str]:
-    """Returns the stems of files; those of one stem keep their suffix too (``a_jpg`` and ``a_png``)."""
+    """Returns the stems of the files; files with the same stem also keep their suffix (``a_jpg`` and ``a_png``)."""
     names = [PurePosixPath(_name(path)) for path in images]
     counts: dict[str, int] = {}
     for name in names:

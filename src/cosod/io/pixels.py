@@ -1,4 +1,4 @@
-"""Pixels of every kind as 8-bit RGB: those of Pillow images, of numpy arrays and of torch tensors."""
+"""Conversion of Pillow images, NumPy arrays and PyTorch tensors of any kind to 8-bit RGB pixels."""
 
 import contextlib
 import sys
@@ -10,25 +10,30 @@ from PIL import Image, ImageOps
 from cosod.errors import ImageError
 from cosod.io.color_profiles import gray_curve, to_srgb
 
-#: Share of the values of a float image, in percent, that may lie above and below what is shown.
+#: Percentage of the values of an image of unknown depth that may be clipped at either end of the range.
 OUTLIERS = 0.5
-#: Floats may leave [0, 1] by rounding errors.
+#: Rounding error by which floats may leave [0, 1].
 ROUNDING = 1e-3
-#: An image is uniform where none of its channels spans more levels than the first, nor deviates more than the second.
+#: An image is uniform if in each channel the range of the levels is at most the first number, and their standard
+#: deviation at most the second.
 UNIFORM_SPAN, UNIFORM_DEVIATION = 16, 2.0
 _WITH_ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
 
 
 def from_pillow(image: Image.Image) -> np.ndarray:
-    """Converts a Pillow image of any mode to ``(H, W, 3)`` uint8 sRGB, upright, with transparency laid over white.
+    """Converts a Pillow image of any mode to ``(H, W, 3)`` uint8 sRGB, upright, with transparent pixels on white.
 
     Raises:
-        Exception: of many kinds, as Pillow's decoders raise them.
+        Exception: the image cannot be decoded; Pillow's decoders raise errors of many kinds.
+
+    Example:
+        >>> from_pillow(Image.new("LA", (4, 3))).shape
+        (3, 4, 3)
     """
-    image.load()  # TIFF turns itself when loaded, which changes size and orientation
+    image.load()  # Pillow rotates a TIFF image when it loads it, which changes its size and orientation
     mode, profile = image.mode, image.info.get("icc_profile")
     if mode.startswith("I;16") or mode in ("I", "F"):
-        # Grayscale of more than 8 bits: Pillow's own conversion would clip it at 255.
+        # These are grayscale images of more than 8 bits, whose values Pillow's own conversion would clip at 255.
         gray = scaled(np.asarray(image))
         curve = gray_curve(profile)
         if curve is None:
@@ -37,15 +42,15 @@ def from_pillow(image: Image.Image) -> np.ndarray:
             channels = [np.interp(gray * 255, np.arange(256), curve[:, c]) for c in range(3)]
             array = np.stack(channels, axis=2).round().astype(np.uint8)
         return np.ascontiguousarray(turned(array, orientation(image)))
-    with contextlib.suppress(Exception):  # damaged EXIF data must not cost the image
-        if orientation(image) in range(2, 9):  # of what is upright it would make a copy
+    with contextlib.suppress(Exception):  # damaged EXIF data must not prevent reading the image
+        if orientation(image) in range(2, 9):  # exif_transpose would copy an image that is upright already
             image = ImageOps.exif_transpose(image)
     alpha = None
     if mode in _WITH_ALPHA or "transparency" in image.info:
-        if mode in ("La", "RGBa"):  # Pillow converts these to nothing but their own kind without premultiplication
+        if mode in ("La", "RGBa"):  # Pillow converts premultiplied modes only to the same mode with straight alpha
             image = image.convert({"La": "LA", "RGBa": "RGBA"}[mode])
         alpha = image.convert("RGBA").getchannel("A")
-        # Gray stays gray, which is what a profile of gray levels is for.
+        # A grayscale image stays grayscale, so that a grayscale profile can be applied to it.
         image = image.getchannel("L") if image.mode == "LA" else image if mode == "L" else image.convert("RGB")
     elif mode not in ("L", "RGB", "CMYK"):
         image = image.convert("L" if mode == "1" else "RGB")
@@ -57,12 +62,29 @@ def from_pillow(image: Image.Image) -> np.ndarray:
 
 
 def orientation(image: Image.Image) -> int:
-    """Returns the EXIF orientation of an image, where 1 is upright; damaged data raise errors of many kinds."""
+    """Returns the EXIF orientation of an image, from 1 to 8; 1 is upright.
+
+    Raises:
+        Exception: the EXIF data are damaged, for which Pillow raises errors of many kinds.
+
+    Example:
+        >>> orientation(Image.new("RGB", (4, 3)))
+        1
+    """
     return image.getexif().get(0x0112, 1)
 
 
 def turned(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Turns an array by one of the eight EXIF orientations, for what Pillow cannot turn."""
+    """Turns an array upright, for images that Pillow cannot turn.
+
+    Args:
+        array: ``(H, W)`` or ``(H, W, C)``.
+        orientation: EXIF orientation of the stored image; values other than 2 to 8 leave it as it is.
+
+    Example:
+        >>> turned(np.zeros((3, 4)), 6).shape
+        (4, 3)
+    """
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
@@ -73,12 +95,19 @@ def turned(array: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def scaled(array: np.ndarray) -> np.ndarray:
-    """Scales values of unknown depth to floats in [0, 1].
+    """Scales the values of an image to float32 in [0, 1].
 
-    The depth of integers is the smallest usual one that holds them. That of floats, and of integers of more than 16
-    bits, is the smallest usual one that holds all but :data:`OUTLIERS` percent of them, so that a few hot pixels do not
-    make the others black; values of no usual depth are spread over the whole range. What is not finite becomes black,
-    plus infinity white.
+    uint8, uint16 and bool arrays are divided by the maximum of their type (bool by 255, as uint8). Other integers are
+    divided by the first of 1, 255 and 65535 that none of them exceeds; negative values become 0.
+
+    Floats, and integers above 65535, are judged without the highest and the lowest :data:`OUTLIERS` percent, so that a
+    few hot pixels do not make the others black. If the remaining values lie in [0, 1], they stay as they are; if their
+    maximum is from 64 to 255 and none is negative, they are divided by 255; otherwise the range from their minimum, or
+    0 if that is positive, to their maximum is spread over [0, 1]. NaN and minus infinity become 0, plus infinity 1.
+
+    Example:
+        >>> scaled(np.array([[0, 128, 255]], np.int32)).max()
+        np.float32(1.0)
     """
     if array.dtype.kind in "ub" and array.dtype.itemsize <= 2:
         return array.astype(np.float32) / {1: 255.0, 2: 65535.0}[array.dtype.itemsize]
@@ -88,7 +117,7 @@ def scaled(array: np.ndarray) -> np.ndarray:
         return (array.astype(np.float32) / depth).clip(0, 1)
     values = array.astype(np.float64)
     finite = values[np.isfinite(values)]
-    # Values that are there, not means of two of them: one hot pixel of a tiny image counts by half otherwise.
+    # The percentiles are existing values: one hot pixel of a tiny image would contribute to interpolated ones.
     high = np.percentile(finite, 100 - OUTLIERS, method="lower") if finite.size else 1.0
     low = np.percentile(finite, OUTLIERS, method="higher") if finite.size else 0.0
     low = min(low, 0.0)
@@ -99,15 +128,19 @@ def scaled(array: np.ndarray) -> np.ndarray:
 
 
 def from_array(array: np.ndarray) -> np.ndarray:
-    """Converts an array to ``(H, W, 3)`` uint8 RGB, with transparency laid over white.
+    """Converts an array to ``(H, W, 3)`` uint8 RGB, with transparent pixels on white.
 
     Args:
         array: ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or ``(H, W, 4)`` of uint8, uint16, bool, or floats in [0, 1].
 
     Raises:
-        ImageError: an array of another shape, type or range.
+        ImageError: the array has another shape, type or range.
+
+    Example:
+        >>> from_array(np.ones((3, 4), bool)).max()
+        np.uint8(255)
     """
-    array = np.asarray(array)  # np.matrix would stay a matrix in all that follows
+    array = np.asarray(array)  # an np.matrix would stay two-dimensional in all operations below
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
@@ -142,7 +175,10 @@ def from_array(array: np.ndarray) -> np.ndarray:
 
 
 def is_uniform(image: np.ndarray) -> bool:
-    """Whether an image ``(H, W, C)`` uint8 is of one color all over, but for a little noise, and so shows no object.
+    """Returns whether an image has a single color, apart from a little noise, so that it shows no object.
+
+    Args:
+        image: ``(H, W, C)`` uint8.
 
     Example:
         >>> is_uniform(np.zeros((48, 64, 3), np.uint8))
@@ -153,7 +189,12 @@ def is_uniform(image: np.ndarray) -> bool:
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether this is a tensor of torch, which is not imported for it."""
+    """Returns whether a value is a PyTorch tensor, without importing PyTorch.
+
+    Example:
+        >>> is_tensor(np.zeros(3))
+        False
+    """
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.Tensor)
 
@@ -162,11 +203,16 @@ def tensor_array(tensor: Any) -> np.ndarray:
     """Converts a tensor to an array with the channels last.
 
     Args:
-        tensor: ``(C, H, W)`` as torchvision has them, ``(H, W)``, ``(H, W, C)`` or, of one image, ``(1, C, H, W)``, of
-            1, 3 or 4 channels, on any device. Where both ``(C, H, W)`` and ``(H, W, C)`` fit, it is the first.
+        tensor: ``(C, H, W)`` as in torchvision, ``(H, W)``, ``(H, W, C)`` or ``(1, C, H, W)``, with 1, 3 or 4 channels,
+            on any device. A shape that fits both ``(C, H, W)`` and ``(H, W, C)`` is taken for ``(C, H, W)``.
 
     Raises:
-        ImageError: a tensor that holds no values, as sparse ones and those on the device ``meta``.
+        ImageError: the tensor cannot be converted, for instance because it is sparse or on the device ``meta``.
+
+    Example:
+        >>> import torch
+        >>> tensor_array(torch.zeros(3, 48, 64)).shape
+        (48, 64, 3)
     """
     try:
         dense = tensor.detach().cpu()

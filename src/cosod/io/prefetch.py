@@ -1,4 +1,4 @@
-"""The images of a group on their way to a network: read ahead in threads, shrunk, and kept up to a bound."""
+"""Prefetching of the images of a group: threads read and shrink them, and small groups are kept in memory."""
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -15,20 +15,28 @@ from cosod.io.storage import is_remote
 from cosod.io.tensors import input_shape, shrink
 
 T = TypeVar("T")
-#: What is called with index and error of an image that cannot be read.
+#: Callback that is called with the index and the error of an image that cannot be read.
 OnError = Callable[[int, ImageError], None]
 
-#: Batches that :func:`batched_by` may hold back.
+#: Number of batches whose items :func:`batched_by` may hold back.
 HELD = 4
-#: Bytes of shrunk images that a group may keep, so that a second pass need not read the files again.
+#: Maximum size in bytes of the shrunk images of a group that are kept for a second pass.
 IMAGE_BYTES = 512 << 20
 
 
 def as_group(images: Sequence[ImageSource]) -> Sequence[ImageSource]:
-    """Returns the images of a group, which may also come as one array ``(N, H, W, C)`` or tensor ``(N, C, H, W)``.
+    """Returns the images of a group as a sequence.
+
+    Args:
+        images: a sequence of images (see :func:`cosod.io.read_image`), or one array ``(N, H, W, C)`` or tensor
+            ``(N, C, H, W)`` of N images.
 
     Raises:
-        InputError: no list of images, or an empty one.
+        InputError: ``images`` is not a sequence, is a single image, or is empty.
+
+    Example:
+        >>> len(as_group(np.zeros((2, 48, 64, 3), np.uint8)))
+        2
     """
     if (isinstance(images, np.ndarray) or is_tensor(images)) and getattr(images, "ndim", 0) == 4:
         images = list(images)
@@ -41,22 +49,28 @@ def as_group(images: Sequence[ImageSource]) -> Sequence[ImageSource]:
 
 
 class Inputs:
-    """The images of a group.
+    """The images of a group as inputs of a network: read ahead in threads and shrunk.
 
     Args:
-        sources: see :func:`cosod.io.read_image`.
-        size: side of the square that they are resized to.
-        stride: they become rectangles of their own proportions, with sides that are multiples of it, in place of the
-            square (:func:`cosod.io.tensors.input_shape`); None of squares.
-        max_pixels: larger images are refused.
-        on_error: called with the index and the error of an image that cannot be read; None raises it.
-        twice: whether they are read a second time, so that keeping them pays.
-        find_uniform: leave out images of one color, which show no object.
+        sources: the images, see :func:`cosod.io.read_image`.
+        size: side in pixels of the square to which images are resized.
+        max_pixels: maximum number of pixels; larger images are refused.
+        on_error: called with the index and the error of an image that cannot be read; if None, the error is raised.
+        twice: whether the images are read a second time; if so, the shrunk images are kept in memory as long as they
+            fit into :data:`IMAGE_BYTES`.
+        find_uniform: whether to leave out images of a single color, which show no object.
+        stride: if given, images are resized to rectangles of about their own proportions whose sides are multiples of
+            this number (:func:`cosod.io.tensors.input_shape`); None resizes them to squares.
 
     Attributes:
-        sizes: index -> height and width of the images read so far.
+        sizes: index -> height and width in pixels of the images that were read so far.
         failed: indices of the images that could not be read; they are not tried again.
-        uniform: indices of the images of one color that were left out.
+        uniform: indices of the images of a single color that were left out.
+
+    Example:
+        >>> inputs = Inputs([np.eye(64)] * 3, 32, max_pixels=10**6, on_error=None)
+        >>> [image.shape for index, image in inputs.read([0, 2])]
+        [(32, 32, 3), (32, 32, 3)]
     """
 
     def __init__(
@@ -84,19 +98,19 @@ class Inputs:
 
     @property
     def usable(self) -> int:
-        """How many images there are without those that were left out so far."""
+        """The number of images, without those that were left out so far."""
         return len(self) - len(self.failed) - len(self.uniform)
 
     def name(self, index: int) -> str:
-        """Returns what an image is called in messages: its path, or its place in the group."""
+        """Returns the name of an image in messages: its path, or ``image`` and its index in the group."""
         source = self.sources[index]
         return str(source) if isinstance(source, str | os.PathLike) or is_remote(source) else f"image {index}"
 
     def source(self, index: int) -> ImageSource:
-        """Returns what an image is read from, any number of times.
+        """Returns the source of an image in a form that can be read any number of times, see :func:`kept`.
 
         Raises:
-            ImageError: a file object that cannot be read.
+            ImageError: the source is a file object that cannot be read.
         """
         if index in self._files:
             return self._files[index]
@@ -107,11 +121,11 @@ class Inputs:
         return again
 
     def shape(self, height: int, width: int) -> tuple[int, int]:
-        """Returns height and width that an image is resized to."""
+        """Returns the height and width to which an image of this height and width is resized."""
         return input_shape(height, width, self.size, self.stride)
 
     def _load(self, index: int) -> np.ndarray | ImageError | None:
-        """Returns the shrunk image, the error, or None for an image of one color."""
+        """Returns the shrunk image, the error of an unreadable image, or None for a uniform image to leave out."""
         if index in self._shrunk:
             return self._shrunk[index]
         try:
@@ -123,9 +137,13 @@ class Inputs:
         return None if self.find_uniform and is_uniform(shrunk) else shrunk
 
     def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-        """Yields index and shrunk image, in order; unreadable images are reported and left out.
+        """Yields the index and the shrunk pixels ``(H, W, 3)`` uint8 of each readable image, in the order given.
 
-        Images of one color are left out too, where these are looked for.
+        Unreadable images are reported to ``on_error`` and left out, and so are, without a report, images of a single
+        color if ``find_uniform`` is set.
+
+        Raises:
+            ImageError: an image cannot be read, and there is no ``on_error``.
         """
         workers = min(4, os.cpu_count() or 1)
         with ThreadPoolExecutor(workers, thread_name_prefix="cosod-read") as pool:
@@ -149,25 +167,39 @@ class Inputs:
                 yield index, image
 
     def batches(self, n: int) -> Iterator[list[tuple[int, np.ndarray]]]:
-        """Yields index and shrunk image of all images, in batches of one shape: :meth:`read` by :func:`batched_by`.
+        """Yields all readable images in batches whose images have the same shape, see :func:`batched_by`.
 
         Args:
-            n: how many images a batch has at most.
+            n: maximum number of images in a batch.
+
+        Returns:
+            An iterator over batches; each is a list of pairs of index and shrunk image, as from :meth:`read`.
         """
         return batched_by(self.read(range(len(self))), n, lambda item: item[1].shape)
 
 
 def batched(items: Iterable[T], n: int) -> Iterator[list[T]]:
-    """Yields lists of n items each; the last one may be shorter."""
+    """Yields lists of n items each; the last list may be shorter.
+
+    Example:
+        >>> list(batched("abc", 2))
+        [['a', 'b'], ['c']]
+    """
     items = iter(items)
     while part := list(islice(items, n)):
         yield part
 
 
 def batched_by(items: Iterable[T], n: int, key: Callable[[T], Hashable]) -> Iterator[list[T]]:
-    """Yields lists of at most n items that are alike in a key, each with its items in order.
+    """Yields lists of at most n items with the same key; within a list, the items keep their order.
 
-    A list is given out when it is full or, where more than :data:`HELD` times n items wait, when it is the oldest.
+    A list is yielded when it is full. If more than :data:`HELD` times n items are held back, the oldest list is yielded
+    before it is full.
+
+    Args:
+        items: the items.
+        n: maximum length of a list.
+        key: returns the key of an item.
 
     Example:
         >>> list(batched_by([1, 2, 3, 5, 4], 2, key=lambda number: number % 2))
@@ -187,13 +219,18 @@ def batched_by(items: Iterable[T], n: int, key: Callable[[T], Hashable]) -> Iter
 
 
 def in_order(found: Iterable[T], index: Callable[[T], int], inputs: Inputs, indices: Sequence[int]) -> Iterator[T]:
-    """Yields what was found in images in the order of the images.
+    """Yields results in the order of their images, each as soon as the results of all earlier images are known.
 
     Args:
-        found: one for each image, nearly in order.
-        index: of what was found, the index of its image.
-        inputs: says which images were left out meanwhile.
-        indices: of all images that are looked at, ascending.
+        found: one result for each image that was not left out, nearly in the order of the images.
+        index: returns the index of the image of a result.
+        inputs: the images; its ``failed`` and ``uniform`` tell which of them were left out.
+        indices: indices of all images that are processed, in ascending order.
+
+    Example:
+        >>> inputs = Inputs([np.eye(64)] * 3, 32, max_pixels=10**6, on_error=None)
+        >>> list(in_order([1, 0, 2], lambda result: result, inputs, [0, 1, 2]))
+        [0, 1, 2]
     """
     early: dict[int, T] = {}
     upcoming = 0

@@ -1,7 +1,7 @@
-"""Records of finished groups in an output folder: what makes a stopped run go on, and keeps commands apart.
+"""Records of finished groups in an output folder, by which a stopped run is resumed and commands are kept apart.
 
-A record is written last, so that its presence says that the group's results are all there; its fingerprint says of
-what they were made, and its verb by which command.
+The complete record of a group is written after all of its results. Its fingerprint identifies the inputs and options
+from which the results were made, and its verb the command that made them.
 """
 
 import glob
@@ -16,20 +16,29 @@ from cosod.errors import InputError
 from cosod.io.atomic_write import write_text
 from cosod.io.storage import Entry, entries, is_remote, open_binary
 
-#: Folder of the records in an output folder.
+#: Name of the folder of records in an output folder.
 RECORDS = ".cosod"
 
 
 def record_of(output: Path, name: str) -> Path:
-    """Returns the file of a group's record."""
+    """Returns the path of the record of a group.
+
+    Example:
+        >>> record_of(Path("out"), "mugs").as_posix()
+        'out/.cosod/mugs.json'
+    """
     return output / RECORDS / f"{name}.json"
 
 
 def read_record(path: Path) -> dict:
-    """Reads a record; returns an empty one if there is none, or it is damaged.
+    """Reads a record; returns an empty dictionary if the record does not exist or is damaged.
 
     Raises:
-        InputError: the store that it is in does not answer.
+        InputError: the record lies in an object store that does not answer.
+
+    Example:
+        >>> read_record(Path("out/.cosod/none.json"))
+        {}
     """
     try:
         with open_binary(path) as file:
@@ -40,17 +49,21 @@ def read_record(path: Path) -> dict:
 
 
 def refuse_foreign(output: Path, name: str, verb: str, files: Iterable[Path] = ()) -> None:
-    """Refuse to write over what this command has not made.
+    """Refuses to overwrite results of another command, and files that this package has not written.
 
     Args:
         output: folder of the results.
         name: name of the group.
         verb: verb of the command.
-        files: that are going to be written, on this machine; may be left out where they may be replaced.
+        files: the files on this machine that are going to be written and must not be replaced unless the group has a
+            record; empty if existing files may be replaced.
 
     Raises:
-        InputError: the group's results in ``output`` are another command's; or it has no record there, and one of
-            ``files`` exists: somebody else's then.
+        InputError: another command made the results of the group in ``output``; or the group has no record there, and
+            one of ``files`` exists.
+
+    Example:
+        >>> refuse_foreign(Path("out"), "mugs", "segment", [Path("out/mugs/1.png")])  # doctest: +SKIP
     """
     record = record_of(output, name)
     made = read_record(record).get("verb", verb)
@@ -65,20 +78,48 @@ def refuse_foreign(output: Path, name: str, verb: str, files: Iterable[Path] = (
 
 
 def begin(record: Path, verb: str, **facts: object) -> None:
-    """Write the record of a group that is not finished, so that its results are known for this command's."""
+    """Writes a preliminary record of a group, which marks its results as those of this command before it is finished.
+
+    Args:
+        record: path of the record.
+        verb: verb of the command.
+        facts: further values of the record, which JSON can hold.
+
+    Raises:
+        OutputError: the record cannot be written.
+
+    Example:
+        >>> begin(record_of(output, "mugs"), "segment")  # doctest: +SKIP
+    """
     write_text(record, json.dumps({"verb": verb, **facts}))
 
 
 def fingerprint(*facts: object) -> str:
-    """Returns a hash of values that JSON can hold; it changes whenever they do."""
+    """Returns a hash of values that JSON can hold; different values have different hashes.
+
+    Example:
+        >>> fingerprint("mugs", 3) == fingerprint("mugs", 4)
+        False
+    """
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def file_states(paths: Iterable[Path]) -> list[tuple[str, int | None, int | str | None]]:
-    """Returns the name, size and time of files, by which a changed one is known; of a missing one the name alone.
+    """Returns the state of each file, by which a later run notices that the file has changed.
 
-    Of an object in a store its version, where the store has one, stands for the time; a store is asked once for each
-    folder.
+    In an object store, each folder is listed only once.
+
+    Returns:
+        For each file its name, its size in bytes, and the time of its last modification in nanoseconds. For an object
+        in a store, its version takes the place of the time. Values that are not known, as those of a missing file, are
+        None.
+
+    Raises:
+        InputError: a folder in an object store cannot be listed.
+
+    Example:
+        >>> file_states([Path("photos/none.jpg")])
+        [('none.jpg', None, None)]
     """
     states = []
     listed: dict[Any, dict[str, Entry]] = {}

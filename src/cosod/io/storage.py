@@ -1,4 +1,4 @@
-"""Paths on this machine and in object stores: whatever has ``://`` is opened through fsspec, the rest by pathlib."""
+"""Paths on this machine and in object stores: URLs (with ``://``) are opened through fsspec, other paths by pathlib."""
 
 import contextlib
 import io
@@ -12,9 +12,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 from cosod.errors import ExtraError, InputError
 
-#: A scheme has two letters at least, so that ``C://photos`` is a folder.
+#: Beginning of a URL. A scheme has at least two characters, so that ``C://photos`` is taken for a folder.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]+://")
-#: Kind of store -> the package that opens it; those of S3 and Google come with the extra ``cloud``.
+#: URL scheme -> the package that opens it. The packages for S3 and Google come with the extra ``cloud``.
 _PACKAGES = {
     "s3": "s3fs",
     "s3a": "s3fs",
@@ -24,22 +24,22 @@ _PACKAGES = {
     "abfs": "adlfs",
     "abfss": "adlfs",
 }
-#: What stores call the version or the time of an object, the surest first.
+#: Keys under which stores give the version or the time of an object, the most reliable ones first.
 _VERSIONS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "updated", "mtime", "created")
-#: Seconds to wait before an object is asked for again.
+#: Seconds to wait before the second and the third attempt of a request.
 _PAUSES = (0.5, 2.0)
-#: Errors that asking again does not mend.
+#: Errors after which a request is not repeated, because they would occur again.
 _FINAL = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError, ImportError)
 
 
 class Entry(NamedTuple):
-    """Of a folder in a store.
+    """An entry of a folder in an object store.
 
     Attributes:
-        name: without the folder's path; never empty, hidden, or with a ``/``.
-        is_folder: whether it has entries of its own.
-        size: in bytes; None where the store does not say.
-        version: changes when the object does; None where the store does not say.
+        name: name of the entry without the path of the folder; never empty, and never with a ``/``.
+        is_folder: whether the entry is a folder.
+        size: size of the object in bytes; None if the store does not give it.
+        version: a value that changes when the object does; None if the store does not give one.
     """
 
     name: str
@@ -52,11 +52,16 @@ def as_path(path: Any) -> Any:
     """Returns a :class:`pathlib.Path`, or a ``upath.UPath`` for a URL; ``file://`` becomes a plain path.
 
     Args:
-        path: a string, anything with a file system path, or a ``UPath``.
+        path: a string, a path-like object, or a ``UPath``.
 
     Raises:
-        ExtraError: a URL, and the extra ``cloud`` is not installed.
-        InputError: a URL of a kind that is unknown or whose package is not installed.
+        ExtraError: ``path`` is a URL, and the extra ``cloud`` is not installed.
+        InputError: ``path`` is a URL that cannot be opened, for instance because its scheme is unknown or the package
+            for it is not installed.
+
+    Example:
+        >>> as_path("photos").name
+        'photos'
     """
     if isinstance(path, str) and _URL.match(path):
         path = _from_url(path)
@@ -64,17 +69,22 @@ def as_path(path: Any) -> Any:
 
 
 def is_remote(path: Any) -> bool:
-    """Whether this is a ``UPath`` that is not on this machine's file system."""
-    upath = sys.modules.get("upath")  # where nobody imported it nothing can be one
+    """Returns whether ``path`` is a ``UPath`` that does not lie on the file system of this machine.
+
+    Example:
+        >>> is_remote(Path("photos"))
+        False
+    """
+    upath = sys.modules.get("upath")  # without this module no value can be a UPath
     return upath is not None and isinstance(path, upath.UPath) and not isinstance(path, os.PathLike)
 
 
 def nothing_at(path: Any, wanted: str) -> str:
-    """Returns what to say of a path where nothing is: that it is a link that leads nowhere, or that it does not exist.
+    """Returns words for an error message about a path at which nothing exists: it is a broken link, or is missing.
 
     Args:
-        path: path of this machine or of a store.
-        wanted: what was expected there.
+        path: path on this machine or in an object store.
+        wanted: the kind of thing that was expected at the path, for instance ``"file"``.
 
     Example:
         >>> nothing_at(Path("photos/none.jpg"), "file")
@@ -102,10 +112,14 @@ def _from_url(url: str) -> Any:
 
 
 def kind(path: Any) -> str | None:
-    """Returns ``"folder"``, ``"file"`` or, where there is nothing, None.
+    """Returns ``"folder"``, ``"file"``, or None if nothing exists at the path.
 
     Raises:
-        InputError: the store does not say.
+        InputError: the object store cannot be reached or denies access.
+
+    Example:
+        >>> kind(Path("photos/none.jpg")) is None
+        True
     """
     if not is_remote(path):
         return "folder" if path.is_dir() else "file" if path.exists() else None
@@ -120,18 +134,23 @@ def kind(path: Any) -> str | None:
 
 
 def entries(folder: Any, hidden: Collection[str] = ()) -> list[Entry]:
-    """Returns what is in a folder of a store, sorted by name, as it is now; an empty list where there is no such
-    folder.
+    """Lists the current entries of a folder in an object store, sorted by name.
 
-    Keys that no file system could hold as they are (``a//b``, ``a/../b``), hidden ones and the folder's own marker are
-    passed over, so that no name leads out of the folder.
+    Hidden entries, the marker object of the folder itself, and keys that no file system could store (``a//b``,
+    ``a/../b``) are left out, so that no name leads out of the folder.
 
     Args:
-        folder: a ``UPath``.
+        folder: the folder as a ``UPath``.
         hidden: names that are listed although they begin with a dot.
 
+    Returns:
+        The entries; an empty list if there is no such folder.
+
     Raises:
-        InputError: it cannot be listed.
+        InputError: the folder cannot be listed.
+
+    Example:
+        >>> names = [entry.name for entry in entries(as_path("s3://bucket/photos"))]  # doctest: +SKIP
     """
     fs, prefix = folder.fs, folder.path.rstrip("/") + "/"
     try:
@@ -152,7 +171,15 @@ def entries(folder: Any, hidden: Collection[str] = ()) -> list[Entry]:
 
 
 def all_there(paths: Iterable[Any]) -> bool:
-    """Whether every path exists; a store is asked once for each folder."""
+    """Returns whether every path exists. In an object store, each folder is listed only once.
+
+    Raises:
+        InputError: a folder in an object store cannot be listed.
+
+    Example:
+        >>> all_there([])
+        True
+    """
     listed: dict[Any, set[str]] = {}
     for path in paths:
         if not is_remote(path):
@@ -167,17 +194,25 @@ def all_there(paths: Iterable[Any]) -> bool:
 
 
 def open_binary(path: Any) -> BinaryIO:
-    """Opens a file for reading; an object of a store is fetched whole, in one request.
+    """Opens a file for reading in binary mode; an object in a store is fetched as a whole, in one request.
 
     Raises:
-        OSError: as :meth:`pathlib.Path.open`.
-        InputError: the store does not answer, at the third time of asking.
+        OSError: the file cannot be opened, see :meth:`pathlib.Path.open`.
+        InputError: the object store does not answer any of three attempts.
+
+    Example:
+        >>> with open_binary(Path("photo.jpg")) as file:  # doctest: +SKIP
+        ...     data = file.read()
     """
     return io.BytesIO(fetch(path)) if is_remote(path) else path.open("rb")
 
 
 def fetch(path: Any) -> bytes:
-    """Fetches the bytes of an object in a store; raises as :func:`open_binary`."""
+    """Fetches the bytes of an object in a store; raises the same errors as :func:`open_binary`.
+
+    Example:
+        >>> data = fetch(as_path("s3://bucket/photo.jpg"))  # doctest: +SKIP
+    """
     try:
         return _patiently(lambda: path.fs.cat_file(path.path))
     except (*_FINAL, InputError):
@@ -190,16 +225,27 @@ def fetch(path: Any) -> bytes:
 
 
 def put(file: Path, path: Any) -> None:
-    """Copy a local file to a store, where it appears whole or not at all; raises whatever the store does."""
+    """Copies a local file to an object store, where it appears complete or not at all.
+
+    Args:
+        file: the local file.
+        path: the object to write, as a ``UPath``.
+
+    Raises:
+        Exception: the object cannot be written; stores raise errors of their own kinds.
+
+    Example:
+        >>> put(Path("map.png"), as_path("s3://bucket/map.png"))  # doctest: +SKIP
+    """
     try:
         _patiently(lambda: path.fs.put_file(str(file), path.path))
-    except FileNotFoundError:  # some stores have folders that must be there first
+    except FileNotFoundError:  # some stores have real folders, which must exist first
         path.fs.makedirs(path.parent.path, exist_ok=True)
         _patiently(lambda: path.fs.put_file(str(file), path.path))
 
 
 def _patiently(call: Callable[[], Any]) -> Any:
-    """Calls a function up to three times, unless it fails in a way that waiting does not mend."""
+    """Calls a function up to three times, unless it raises one of :data:`_FINAL`."""
     for pause in _PAUSES:
         try:
             return call()
@@ -211,7 +257,11 @@ def _patiently(call: Callable[[], Any]) -> Any:
 
 
 def remove(path: Any) -> None:
-    """Remove a file; it is no error where there is none."""
+    """Removes a file, on this machine or in an object store; a missing file is not an error.
+
+    Example:
+        >>> remove(Path("photos/none.jpg"))
+    """
     if not is_remote(path):
         path.unlink(missing_ok=True)
         return

@@ -1,4 +1,4 @@
-"""JPEG files that lack their last bytes, as broken downloads and copies leave them."""
+"""Completing JPEG files whose last bytes are missing, for instance after an interrupted download or copy."""
 
 import io
 import re
@@ -7,27 +7,36 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-#: Share of an image that may be missing at its end; decoders fill it with the color before it.
+#: Largest share of an image that may be missing at its end. Decoders fill this part with the last color before it.
 TOLERANCE = 0.1
 _END = b"\xff\xd9"
 
 
 class Mended(NamedTuple):
-    """A file with an end, and the share of its image, at most :data:`TOLERANCE`, that is missing."""
+    """A JPEG file that was completed.
+
+    Attributes:
+        data: bytes of the file, with the end-of-image marker.
+        missing: share of the image that is missing, from 0 to :data:`TOLERANCE`.
+    """
 
     data: bytes
     missing: float
 
 
 def mended(data: bytes) -> Mended | None:
-    """Returns the file with an end, if hardly anything of the image is missing; None where more is, or it is no JPEG.
+    """Completes a JPEG file that lacks its last bytes, if only a small part of the image is missing.
 
-    How much is missing is measured, because nothing in the file says it: whatever is put in place of the missing
-    bytes, the part before them is decoded alike, so that the first difference between two fillings shows where the
-    image breaks off.
+    The file does not say how much is missing, so the function measures it. It decodes the file twice, with different
+    bytes in place of the missing ones. The part of the image before the gap is the same in both results, so the first
+    difference between them shows where the image breaks off.
 
     Args:
-        data: the file as it is.
+        data: bytes of the truncated file.
+
+    Returns:
+        The completed file; None if more than :data:`TOLERANCE` of the image is missing, if ``data`` is not a JPEG
+        file, or if the file is damaged in another way.
 
     Example:
         >>> whole = mended(Path("photo.jpg").read_bytes()[:-2]).data  # doctest: +SKIP
@@ -45,7 +54,11 @@ def mended(data: bytes) -> Mended | None:
 
 
 def _has_all_scans(data: bytes) -> bool:
-    """Whether the last scan of every color begins somewhere: a progressive file refines its image scan by scan."""
+    """Returns whether the file contains the start of the last scan of every color component.
+
+    A progressive JPEG file stores the image in several scans of increasing accuracy. Without the start of the last
+    scan, the whole image lacks detail, not only its end.
+    """
     colors, done = 0, set()
     for found in re.finditer(rb"\xff([\xc0-\xc2\xda])", data):
         start = found.end() + 2
@@ -54,7 +67,7 @@ def _has_all_scans(data: bytes) -> bool:
             continue
         count = int.from_bytes(data[start : start + 1])
         _, last, bits = data[start + 1 + 2 * count : start + 4 + 2 * count].ljust(3, b"\xff")
-        if last == 63 and bits & 15 == 0:  # all frequencies, to the last bit
+        if last == 63 and bits & 15 == 0:  # the scan stores the highest frequencies, down to the last bit
             done |= {data[start + 1 + 2 * color] for color in range(count)}
     return 0 < colors <= len(done)
 
@@ -64,12 +77,12 @@ def _gray(data: bytes) -> np.ndarray | None:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
             image.draft("L", image.size)
             return np.asarray(image.convert("L"))
-    except Exception:  # damaged in other ways too
+    except Exception:  # the file is damaged in other ways too
         return None
 
 
 def _cells(different: np.ndarray) -> np.ndarray:
-    """Whether anything is different in each 16 x 16 pixels, in the order in which JPEG stores them."""
+    """Returns for each block of 16 x 16 pixels whether any pixel differs, in the order in which JPEG stores blocks."""
     height, width = different.shape
     padded = np.pad(different, ((0, -height % 16), (0, -width % 16)))
     return padded.reshape(padded.shape[0] // 16, 16, padded.shape[1] // 16, 16).any(axis=(1, 3)).ravel()

@@ -1,15 +1,15 @@
-"""Numbers and nouns in messages, and what text is."""
+"""Formatting of numbers and nouns in messages, and a test for printable text."""
 
 import math
 
 
 def plural(count: int, noun: str, several: str = "") -> str:
-    """Returns a number with its noun, in the singular or the plural.
+    """Returns a number followed by a noun in the singular or the plural.
 
     Args:
-        count: how many.
-        noun: noun in the singular.
-        several: noun in the plural; by default the singular with an ``s``.
+        count: the number.
+        noun: the noun in the singular.
+        several: the noun in the plural; by default the singular with an ``s``.
 
     Example:
         >>> plural(1, "image"), plural(2, "image"), plural(0, "entry", "entries")
@@ -19,7 +19,7 @@ def plural(count: int, noun: str, several: str = "") -> str:
 
 
 def is_text(text: str) -> bool:
-    """Returns whether all characters are those of a text: printable ones, line breaks, tabs, and a byte order mark.
+    """Returns whether all characters are printable, or are line breaks, form feeds, tabs or byte order marks.
 
     Example:
         >>> is_text("one line"), is_text(chr(0))
@@ -29,7 +29,7 @@ def is_text(text: str) -> bool:
 
 
 def hundredths(value: float) -> str:
-    """Returns a probability with two digits, rounded down, so that what is below a limit never reads as the limit.
+    """Formats a probability with two decimals, rounded down, so that a value below a limit never reads as the limit.
 
     Example:
         >>> hundredths(0.4999), hundredths(0.5), hundredths(0.29)

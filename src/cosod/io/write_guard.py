@@ -1,8 +1,8 @@
-"""Protection of input files: what a command reads is never written over.
+"""Protection of input files: a command never overwrites a file that it reads.
 
-Commands compare everything that they are going to write with everything that they read before they do any work
-(:meth:`InputFiles.refuse`). :func:`protect` is the second line: :func:`cosod.io.atomic_write.whole`, through which
-every file is written, asks :func:`check` again.
+Before they do any work, commands compare all files that they are going to write with all files that they read
+(:meth:`InputFiles.refuse`). :func:`protect` adds a second check: :func:`cosod.io.atomic_write.whole`, through which
+every file is written, calls :func:`check` for each of them.
 """
 
 import os
@@ -15,14 +15,15 @@ from cosod.io.storage import is_remote
 
 
 class InputFiles:
-    """The files that a command reads, known by their real paths.
+    """The set of files that a command reads, identified by their real paths.
 
-    Two paths are of one file if they name the same entry of the same folder, whatever links lead to that folder, if one
-    is a link to the other, or if the file system says that they are one file (hard links, bind mounts, and file
-    systems that ignore case).
+    Two paths denote the same file if they name the same entry of the same folder (after the links that lead to the
+    folder are resolved), if one is a link to the other, or if the file system gives both the same device and inode
+    (hard links, bind mounts, and file systems that ignore case).
 
     Args:
-        paths: paths of files, on this machine or in a store. Folders are passed over, see :func:`files_under`.
+        paths: paths of files, on this machine or in an object store. The files in a folder are not added, see
+            :func:`files_under`.
 
     Example:
         >>> InputFiles([Path("photos/mug.png")]).refuse([Path("photos/../photos/mug.png")])  # doctest: +SKIP
@@ -37,14 +38,14 @@ class InputFiles:
         self.add(paths)
 
     def add(self, paths: Iterable[Any]) -> None:
-        """Add files."""
+        """Adds files to the set."""
         self._nodes = None
         for path in paths:
             for place in self._places_of(path):
                 self._places.setdefault(place, path)
 
     def find(self, target: Any) -> Any | None:
-        """Returns the input that would be lost if ``target`` were written; None where there is none."""
+        """Returns the input that would be lost if ``target`` were written; None if no input would be."""
         for place in self._places_of(target):
             if place in self._places:
                 return self._places[place]
@@ -53,13 +54,20 @@ class InputFiles:
         try:
             state = os.lstat(target)
         except (OSError, ValueError):
-            return None  # nothing stands there
+            return None  # no file exists at the target
         if self._nodes is None:
             self._nodes = dict(self._states())
         return self._nodes.get((state.st_dev, state.st_ino))
 
     def refuse(self, targets: Iterable[Any]) -> None:
-        """Raises InputError if one of ``targets``, paths of files to be written, is an input."""
+        """Refuses targets that are inputs.
+
+        Args:
+            targets: paths of the files that are going to be written.
+
+        Raises:
+            InputError: a target is an input.
+        """
         for target in targets:
             found = self.find(target)
             if found is not None:
@@ -67,7 +75,14 @@ class InputFiles:
                 raise InputError(f"{target} is {same} and would be overwritten; give another place for the results")
 
     def refuse_inside(self, folders: Iterable[Any]) -> None:
-        """Raises InputError if an input lies in one of ``folders``, whose contents a command replaces or removes."""
+        """Refuses folders that contain inputs.
+
+        Args:
+            folders: folders whose contents a command replaces or removes; those in an object store are not checked.
+
+        Raises:
+            InputError: an input lies in one of the folders.
+        """
         for folder in folders:
             if is_remote(folder):
                 continue
@@ -84,11 +99,11 @@ class InputFiles:
             try:
                 state = os.stat(path)  # noqa: PTH116
             except (OSError, ValueError):
-                continue  # in a store, or gone
+                continue  # the file lies in an object store, or does not exist any more
             yield (state.st_dev, state.st_ino), path
 
     def _places_of(self, path: Any) -> set[str]:
-        """Returns what a path is known by: its name in the real folder, and the real file that it leads to."""
+        """Returns the real paths of a file: its entry in the real folder and, if it is a link, the file it leads to."""
         if is_remote(path):
             return {str(path)}
         place = self._place(path)
@@ -98,7 +113,7 @@ class InputFiles:
         return places
 
     def _place(self, path: Any) -> str:
-        """Returns the entry of the real folder; the folders are kept, because many files lie in each."""
+        """Returns the path with its folder resolved; resolved folders are cached, because many files lie in each."""
         folder, name = os.path.split(os.fspath(path))
         if name in ("", ".", ".."):
             return os.path.normcase(os.path.realpath(path))
@@ -110,12 +125,15 @@ class InputFiles:
 def files_under(
     paths: Iterable[Any], suffixes: Collection[str] | None = None, leave_out: Path | None = None
 ) -> Iterator[Path]:
-    """Returns the files among ``paths``, and all files in local folders among them, at any depth.
+    """Yields the files among ``paths``, and all files in the local folders among them, at any depth.
 
     Args:
-        paths: paths of files and folders; ``None`` among them, and what does not exist, is passed over.
-        suffixes: with these endings only, in lower case, of what lies in folders.
-        leave_out: folder of the results, whose files are no inputs where it lies in one of the folders.
+        paths: paths of files and folders. ``None`` is skipped. A path that is not a local folder is yielded as it is.
+        suffixes: suffixes, in lower case, of the files in folders that are yielded; by default all files are.
+        leave_out: the folder of the results, which is not searched if it lies in one of the folders.
+
+    Example:
+        >>> photos = list(files_under([Path("photos")], {".jpg", ".png"}))  # doctest: +SKIP
     """
     left_out = None if leave_out is None else os.path.realpath(leave_out)
     for path in paths:
@@ -128,7 +146,7 @@ def files_under(
         for folder, folders, files in os.walk(path, followlinks=True):
             real = os.path.realpath(folder)
             if real in entered or real == left_out:
-                folders.clear()  # a link that leads back, or results
+                folders.clear()  # a folder that was searched already (through a link), or the folder of the results
                 continue
             entered.add(real)
             for name in files:
@@ -140,7 +158,14 @@ _protected: list[InputFiles] = []
 
 
 def protect(inputs: InputFiles) -> None:
-    """Have :func:`check` refuse these inputs until :func:`release`: for a command that has the process to itself."""
+    """Makes :func:`check` refuse to overwrite these inputs until :func:`release` is called.
+
+    The protection holds for the whole process, so it is meant for a command that runs in a process of its own.
+
+    Example:
+        >>> protect(InputFiles([Path("photos/mug.png")]))
+        >>> release()
+    """
     _protected.append(inputs)
 
 
@@ -151,20 +176,20 @@ def guard(
     folders: Iterable[Any] = (),
     output: Path | None = None,
 ) -> InputFiles:
-    """Refuse targets that are inputs, and protect the inputs: what a command calls before any work.
+    """Refuses targets that are inputs, and protects the inputs; a command calls this function before it does any work.
 
     Args:
-        targets: every file that is going to be written, as far as the names are known.
-        read: files and folders that are read; ``None`` among them stands for an option that is not given.
-        suffixes: suffixes of the files in these folders that are inputs; by default all.
-        folders: whose files are all written or removed, where their names are not known.
-        output: folder of the results; it may lie in a folder that is read, but be none.
+        targets: all files that are going to be written, as far as their names are known.
+        read: files and folders that are read; ``None`` stands for an option that was not given.
+        suffixes: suffixes, in lower case, of the files in these folders that are inputs; by default all files are.
+        folders: folders whose contents are replaced or removed, for files whose names are not known in advance.
+        output: the folder of the results, which may lie in a folder that is read, but may not be one itself.
 
     Returns:
         The inputs.
 
     Raises:
-        InputError: a target is an input, or ``output`` is a folder that is read.
+        InputError: a target is an input, an input lies in one of ``folders``, or ``output`` is a folder that is read.
 
     Example:
         >>> guard([output], [source])  # doctest: +SKIP
@@ -182,11 +207,22 @@ def guard(
 
 
 def release() -> None:
-    """Forget what was protected."""
+    """Ends the protection of all inputs that were given to :func:`protect`.
+
+    Example:
+        >>> release()
+    """
     _protected.clear()
 
 
 def check(target: Any) -> None:
-    """Raises InputError if ``target`` is a protected input."""
+    """Refuses to write a file that is a protected input.
+
+    Raises:
+        InputError: ``target`` is a protected input.
+
+    Example:
+        >>> check(Path("out/map.png"))
+    """
     for inputs in _protected:
         inputs.refuse([target])

@@ -1,4 +1,4 @@
-"""Albums: an unsorted folder of photos, sorted into groups that share an object."""
+"""Albums: sorting an unsorted folder of photos into groups that share an object."""
 
 from cosod.apps.albums.clustering import Grouping, cluster
 from cosod.apps.albums.descriptors import Whitening, describe, embed

@@ -1,4 +1,4 @@
-"""From vectors to albums: agglomerative clustering that finds the number of albums by itself."""
+"""Agglomerative clustering of photos into albums; the number of albums is determined automatically."""
 
 from dataclasses import dataclass
 
@@ -6,27 +6,38 @@ import numpy as np
 
 from cosod.errors import ExtraError, InputError
 
-#: Photos that are clustered together: 400 MB of distances. Of more, so many spread evenly over the list are
-#: clustered, and each of the others joins the album that it resembles most, if it resembles it enough.
+#: Maximum number of photos that are clustered together; their distances take 400 MB. If there are more photos, this
+#: many, spread evenly over the list, are clustered. Each other photo joins the album to which it is most similar, if
+#: its mean cosine to the photos of that album is at least ``Grouping.likeness``.
 MOST = 10_000
-#: Cuts of the tree that are compared.
+#: Maximum number of cuts of the cluster tree between the two distances of :class:`Grouping` that are compared.
 CUTS = 30
-#: The fewest albums are taken whose distinctness is this share of the best. A whole album is cut for clear gains only.
+#: The cut with the fewest albums is chosen among those whose distinctness is at least this share of the best one, so
+#: that an album is split only for a clear gain.
 NEARLY = 0.94
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """How photos become albums.
+    """How photos are sorted into albums.
 
     Attributes:
-        smallest: photos that make an album; fewer are leftovers.
-        nearest: mean cosine distance (0 to 2) below which albums are joined in any case.
-        farthest: mean cosine distance above which they never are. Between the two the cut is found by itself. The
-            defaults were chosen on held-out groups of DUTS_class, see ``tools/measure_albums.py``.
-        likeness, few: an album of n photos needs a mean cosine between them of ``likeness + few / n``, or its photos
-            are leftovers: the fewer they are, the more easily outliers look alike by chance. So is a single photo
-            whose mean cosine to the others of its album is below ``likeness``.
+        smallest: minimum number of photos in an album, at least 2; the photos of smaller albums become leftovers.
+        nearest: mean cosine distance (0 to 2) below which two albums are always joined.
+        farthest: mean cosine distance above which two albums are never joined. Between the two distances, the height of
+            the cut is determined automatically. The defaults were chosen on held-out groups of DUTS_class, see
+            ``tools/measure_albums.py``.
+        likeness, few: an album of n photos needs a mean cosine of at least ``likeness + few / n`` between its photos;
+            otherwise they become leftovers. Small albums need a higher value, because a few unrelated photos can be
+            similar by chance. A photo whose mean cosine to the other photos of its album is below ``likeness`` also
+            becomes a leftover.
+
+    Raises:
+        InputError: ``smallest`` is below 2, or the distances are not rising values between 0 and 2.
+
+    Example:
+        >>> Grouping(smallest=3).farthest
+        0.92
     """
 
     smallest: int = 2
@@ -43,27 +54,30 @@ class Grouping:
 
     @classmethod
     def plain(cls, smallest: int = 2) -> "Grouping":
-        """Returns the settings for vectors that were made without a whitening, whose distances are smaller and vary
-        more.
+        """Returns the options for vectors without whitening, whose distances are smaller and vary more.
+
+        Args:
+            smallest: minimum number of photos in an album.
         """
         return cls(smallest, 0.3, 0.9)
 
 
 def cluster(vectors: np.ndarray, options: Grouping | None = None, most: int = MOST) -> np.ndarray:
-    """Clusters photos into albums by the cosine of their vectors.
+    """Clusters photos into albums by the cosine distances of their vectors.
 
-    Average linkage on cosine distance: two albums are joined while the mean distance of their photos is small.
+    The function uses agglomerative clustering with average linkage: the two albums whose photos have the smallest mean
+    distance are joined, again and again, until the distance is too large.
 
     Args:
-        vectors: unit vectors ``(N, D)`` float32, see :func:`cosod.apps.albums.descriptors.embed`.
-        options: see :class:`Grouping`.
-        most: see :data:`MOST`.
+        vectors: unit vectors ``(N, D)`` float32, from :func:`cosod.apps.albums.descriptors.embed`.
+        options: options of the clustering; :class:`Grouping` by default.
+        most: maximum number of photos that are clustered together, see :data:`MOST`.
 
     Returns:
-        For each photo the number of its album, ``(N,)``: 0 is the largest, -1 a leftover.
+        For each photo the number of its album, ``(N,)`` integers. Album 0 is the largest one, and -1 marks leftovers.
 
     Raises:
-        ExtraError: scikit-learn is not installed.
+        ExtraError: SciPy, which comes with scikit-learn, is not installed.
 
     Example:
         >>> vectors = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
@@ -88,7 +102,7 @@ def cluster(vectors: np.ndarray, options: Grouping | None = None, most: int = MO
 
 
 def _albums(vectors: np.ndarray, options: Grouping) -> np.ndarray:
-    """Returns the labels of :func:`cluster` for vectors that are few enough."""
+    """Returns the labels of :func:`cluster` for at most :data:`MOST` vectors, of which all pairs are compared."""
     labels = _agglomerate(vectors, options)
     sums, counts = _sums(vectors, labels)
     likeness = ((sums**2).sum(axis=1) - counts) / np.maximum(counts * (counts - 1), 1)
@@ -99,7 +113,7 @@ def _albums(vectors: np.ndarray, options: Grouping) -> np.ndarray:
 
 def _agglomerate(vectors: np.ndarray, options: Grouping) -> np.ndarray:
     try:
-        from scipy.cluster.hierarchy import fcluster, linkage  # comes with scikit-learn
+        from scipy.cluster.hierarchy import fcluster, linkage  # SciPy comes with scikit-learn
     except ImportError as error:
         raise ExtraError("sorting photos into albums", "albums") from error
     n = len(vectors)
@@ -119,14 +133,20 @@ def _agglomerate(vectors: np.ndarray, options: Grouping) -> np.ndarray:
 
 
 def distinctness(vectors: np.ndarray, labels: np.ndarray) -> float:
-    """Computes the mean silhouette (Rousseeuw 1987) by cosine distance, from sums, without all pairs.
+    """Computes the mean silhouette coefficient (Rousseeuw 1987) of the photos for cosine distance.
+
+    The mean distances are computed from the sums of the vectors of each album, without the distances of all pairs.
 
     Args:
         vectors: unit vectors ``(N, D)``.
-        labels: ``(N,)``, from 0 without gaps.
+        labels: number of the album of each photo, ``(N,)``, from 0 without gaps.
 
     Returns:
-        In [-1, 1]; photos that are alone count 0, and so does one album of all photos.
+        A value in [-1, 1]. A photo that is alone in its album counts as 0; if there is only one album, the result is 0.
+
+    Example:
+        >>> distinctness(np.eye(4, dtype=np.float32)[[0, 0, 1, 1]], np.array([0, 0, 1, 1]))
+        1.0
     """
     sums, counts = _sums(vectors, labels)
     if len(counts) < 2:
@@ -143,14 +163,17 @@ def distinctness(vectors: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _sums(vectors: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the sum of the vectors of each label ``(K, D)``, and their number ``(K,)``, without negative labels."""
+    """Returns the sums ``(K, D)`` and numbers ``(K,)`` of the vectors of each label; negative labels are ignored."""
     sums = np.zeros((labels.max() + 1, vectors.shape[1]), np.float32)
     np.add.at(sums, labels[labels >= 0], vectors[labels >= 0])
     return sums, np.bincount(labels[labels >= 0], minlength=len(sums))
 
 
 def _numbered(labels: np.ndarray, smallest: int) -> np.ndarray:
-    """Renumbers the labels by size, of one size by their first photo; albums below ``smallest`` become -1."""
+    """Renumbers labels from the largest album to the smallest; albums of less than ``smallest`` photos become -1.
+
+    Albums of the same size are ordered by their first photo.
+    """
     found, first, counts = np.unique(labels, return_index=True, return_counts=True)
     kept = [i for i in np.lexsort((first, -counts)) if found[i] >= 0 and counts[i] >= smallest]
     numbers = {found[i]: number for number, i in enumerate(kept)}

@@ -1,4 +1,4 @@
-"""One vector for what stands out in a photo: photos of like objects have vectors that point the same way."""
+"""Descriptors of the salient object in a photo; the descriptors of similar objects have similar directions."""
 
 import os
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
 from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
 
-#: Added to the map that features are averaged under: a tenth of the surroundings' weight helps where the map misses
-#: the object, and tells scenes apart.
+#: Constant that is added to the saliency map that weights the features, so that the surroundings of the object also
+#: contribute. They help where the map misses the object, and tell scenes apart.
 FLOOR = 0.1
-#: Photos that the mean of a whitening counts for when it is mixed with the mean of the photos themselves.
+#: Weight, in photos, of the mean of a whitening when it is averaged with the mean of the photos themselves.
 PRIOR = 90
-#: The same for a mean that starts from nothing, where there is no whitening.
+#: The same weight for a mean of zero, which is used if there is no whitening.
 PLAIN_PRIOR = 20
-#: Entry of the metadata of a whitening that says which weights it was made with.
+#: Key in the metadata of a whitening file for the identity of the weights with which it was computed.
 WEIGHTS = "weights"
 
 
@@ -38,26 +38,30 @@ def describe(
     images: Sequence[ImageSource],
     on_error: OnError | None = None,
 ) -> tuple[list[int], np.ndarray]:
-    """Averages the backbone's deepest features under each image's own saliency map.
+    """Computes a descriptor of each image: the mean of the backbone's deepest features, weighted by the saliency map.
 
-    They tell objects apart better than F of networks that train it to be compared within one group: on held-out groups
-    of DUTS_class, see ``tools/measure_albums.py``.
+    These features separate objects better than the features F of networks that are trained to compare F within one
+    group. This was measured on held-out groups of DUTS_class, see ``tools/measure_albums.py``.
 
     Args:
-        detector: its network, device, size and batch are used.
-        images: see :func:`cosod.io.read_image`.
-        on_error: called with index and error of an image that cannot be read; by default the error is raised.
+        detector: the detector, whose network, device, size and batch size are used.
+        images: the images, see :func:`cosod.io.read_image`.
+        on_error: called with the index and the error of an image that cannot be read; by default the error is raised.
 
     Returns:
-        Indices of the images that could be read and are not of one color, and their descriptors, float32 ``(N, C)``,
-        neither centered nor normalized.
+        The indices of the images that could be read and do not have a single color, in ascending order, and their
+        descriptors, float32 ``(N, C)``, which are neither centered nor normalized. Without any such image, the array
+        has the shape ``(0, 0)``.
+
+    Raises:
+        ImageError: an image cannot be read, and there is no ``on_error``.
 
     Example:
         >>> indices, descriptors = describe(cosod.load(), photos)  # doctest: +SKIP
     """
     network = detector.network
     inputs = detector.inputs(images, on_error)
-    # By the network itself: the detector's own steps are copies, whose backbone cannot be listened to.
+    # The network itself is used, because the detector runs optimized copies of it, to which hooks cannot be attached.
     forward = GroupForward(network, detector.batch)
     indices, found = [], []
     with _Deepest(network) as deepest, torch.inference_mode():
@@ -74,14 +78,21 @@ def describe(
 
 
 def _own_maps(forward: GroupForward, features: Features) -> Tensor:
-    """Returns the saliency of N images by themselves, ``(N, 1, s, s)`` in [0, 1]: of most networks each as a group."""
-    if isinstance(forward.network, GCoNetPlusMobile):  # one of its branches says it
+    """Returns the saliency maps ``(N, 1, s, s)`` in [0, 1] of N images, each by itself.
+
+    Most networks process each image as a group of one; GCoNet+ mobile has a saliency branch.
+    """
+    if isinstance(forward.network, GCoNetPlusMobile):
         return features.skips[-1].float().sigmoid()
     return forward.maps_alone(features).float()
 
 
 class _Deepest:
-    """While it is open, keeps the last output of a network's backbone; ``None`` where a network has no backbone."""
+    """A context manager that keeps the last feature map of the backbone's most recent output as ``features``.
+
+    Args:
+        network: the network; if it has no backbone, ``features`` stays None.
+    """
 
     def __init__(self, network: CoSaliencyNetwork):
         self.backbone = getattr(network, "backbone", None)
@@ -106,9 +117,15 @@ class Whitening:
     """A whitening transform of descriptors, computed from photos of all kinds.
 
     Attributes:
-        mean: ``(C,)``.
-        projection: ``(C, D)``, onto the D strongest principal components, each scaled to unit variance.
-        weights: identity of the weights whose descriptors it was computed from.
+        mean: mean of the descriptors, ``(C,)``.
+        projection: projection onto the D strongest principal components, each scaled to unit variance, ``(C, D)``.
+        weights: identity of the weights with which the descriptors were computed.
+
+    Example:
+        >>> descriptors = np.random.default_rng(0).normal(size=(100, 8))
+        >>> whitening = Whitening.of(descriptors, dimensions=4)
+        >>> ((descriptors - whitening.mean) @ whitening.projection).std(axis=0).round(2).tolist()
+        [1.0, 1.0, 1.0, 1.0]
     """
 
     mean: np.ndarray
@@ -117,21 +134,35 @@ class Whitening:
 
     @classmethod
     def of(cls, descriptors: np.ndarray, dimensions: int, weights: str = "") -> "Whitening":
-        """Computes the whitening from descriptors ``(N, C)`` of N photos of all kinds, N well over ``dimensions``."""
+        """Computes a whitening from descriptors.
+
+        Args:
+            descriptors: descriptors ``(N, C)`` of N photos of all kinds; N should be much larger than ``dimensions``.
+            dimensions: number of principal components, D.
+            weights: identity of the weights with which the descriptors were computed.
+        """
         mean = descriptors.mean(axis=0)
         _, spread, axes = np.linalg.svd(descriptors - mean, full_matrices=False)
         deviation = spread[:dimensions] / len(descriptors) ** 0.5
         return cls(mean, axes[:dimensions].T / np.maximum(deviation, 1e-6), weights)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Saves the whitening as safetensors, the projection in half precision."""
+        """Saves the whitening as a safetensors file, with the projection in half precision.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
         tensors = {"mean": self.mean.astype(np.float32), "projection": self.projection.astype(np.float16, order="C")}
         with whole(path) as temporary:
             save_file(tensors, temporary, {WEIGHTS: self.weights})
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Whitening":
-        """Loads what :meth:`save` wrote; raises WeightsError if it is damaged."""
+        """Loads a whitening from a file that :meth:`save` has written.
+
+        Raises:
+            WeightsError: the file is missing or damaged.
+        """
         try:
             with safe_open(path, framework="numpy") as file:
                 mean, projection = (file.get_tensor(n).astype(np.float32) for n in ("mean", "projection"))
@@ -144,29 +175,53 @@ class Whitening:
 
 
 def whitening_file(name: str) -> Path | None:
-    """Returns the file of the whitening for a network of this name; None if there is none."""
+    """Returns the path of the whitening file for a network; None if the network has no weights file in the package.
+
+    Args:
+        name: name of the network in the registry.
+
+    Example:
+        >>> path = whitening_file("gconet_plus")  # doctest: +SKIP
+    """
     weights = registry.weights_file(name)
     return None if weights is None else weights.with_suffix(".albums.safetensors")
 
 
 def whitening_of(network: CoSaliencyNetwork) -> Whitening | None:
-    """Returns the whitening of the package for a network, also for other weights of it; None if there is none."""
+    """Returns the whitening that the package contains for a kind of network; None if there is none.
+
+    The whitening is also returned for a network with other weights than those with which it was computed.
+
+    Raises:
+        WeightsError: the file of the whitening is damaged.
+
+    Example:
+        >>> whitening = whitening_of(cosod.load().network)  # doctest: +SKIP
+    """
     try:
         path = whitening_file(registry.name_of(network))
-    except InputError:  # a network of the caller's own
+    except InputError:  # the network is of a class of the caller, which is not in the registry
         return None
     return Whitening.load(path) if path is not None and path.is_file() else None
 
 
 def embed(descriptors: np.ndarray, whitening: Whitening | None) -> np.ndarray:
-    """Maps descriptors to unit vectors ``(N, D)`` float32 whose dot products say how alike the objects are.
+    """Converts descriptors to unit vectors whose dot products measure how similar the objects are.
 
-    With a whitening the descriptors are whitened by it, and what the photos at hand have in common beyond it (one
-    camera, one house) is taken away in part: their mean counts N, that of the whitening :data:`PRIOR`. Without one
-    their own mean is all that can be taken away.
+    The descriptors are whitened if there is a whitening. Then a part of the mean of the N photos is subtracted, to
+    remove what all of them have in common, such as the camera or the place. The part is N / (N + :data:`PRIOR`), or
+    N / (N + :data:`PLAIN_PRIOR`) without a whitening.
+
+    Args:
+        descriptors: ``(N, C)``, from :func:`describe`.
+        whitening: the whitening; it is not used if it was computed for another number of channels C.
+
+    Returns:
+        Unit vectors ``(N, D)`` float32; D is C without a whitening.
 
     Example:
-        >>> vectors = embed(descriptors, whitening_of(network))  # doctest: +SKIP
+        >>> embed(np.random.default_rng(0).normal(size=(10, 8)), None).shape
+        (10, 8)
     """
     x, prior = descriptors, PLAIN_PRIOR
     if whitening is not None and len(whitening.mean) == descriptors.shape[1]:

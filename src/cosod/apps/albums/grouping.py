@@ -1,4 +1,4 @@
-"""``cosod.group``: which of many images share an object."""
+"""``cosod.group``: sorting images into albums that share an object."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,8 +43,11 @@ def group(
         smallest: minimum number of images in an album.
         on_error: called with the index and the error of an image that cannot be read; by default the error is raised.
 
+    Returns:
+        The indices of the images of each album, and those of the images in no album.
+
     Raises:
-        InputError: there are no images.
+        InputError: there are no images, or ``smallest`` is below 2.
         ImageError: an image cannot be read and there is no ``on_error``, or no image can be read.
         ExtraError: scikit-learn is not installed.
 
@@ -75,9 +78,20 @@ def sort(
     smallest: int = 2,
     unreadable: Sequence[int] = (),
 ) -> Albums:
-    """Returns the albums of ``total`` images of which those at ``indices`` could be described.
+    """Sorts images into albums by their descriptors.
 
-    What is neither described nor ``unreadable`` shows no object, and is left over.
+    Args:
+        indices: indices of the N images that have descriptors.
+        descriptors: their descriptors ``(N, C)``, see :func:`cosod.apps.albums.descriptors.describe`.
+        detector: the detector with which the descriptors were computed.
+        total: number of all images. Those that are neither in ``indices`` nor in ``unreadable`` show no object, and
+            become leftovers.
+        smallest: minimum number of images in an album.
+        unreadable: indices of the images that could not be read.
+
+    Raises:
+        InputError: ``smallest`` is below 2.
+        ExtraError: scikit-learn is not installed.
 
     Example:
         >>> albums = sort(indices, descriptors, detector, total=len(images))  # doctest: +SKIP

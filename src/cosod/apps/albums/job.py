@@ -1,4 +1,4 @@
-"""A folder of photos into a folder of albums: descriptions that last, links or copies, a sheet and a record."""
+"""Sorting a folder of photos into a folder of albums: cached descriptors, links or copies, a sheet and a record."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -26,25 +26,32 @@ from cosod.io.write_guard import InputFiles
 RECORD = "albums.json"
 SHEET = "albums.jpg"
 LEFTOVERS = "leftovers"
-#: Folder in the output folder where results of the segmentation go.
+#: Name of the folder in the output folder to which the results of a segmentation of the albums are written.
 RESULTS = "results"
-#: Folder of descriptors, kept so that a stopped run goes on.
+#: Path, in the output folder, of the folder of descriptors, which are kept so that a stopped run can be resumed.
 DESCRIPTORS = Path(".cosod") / "descriptors"
-#: Photos described between two writes.
+#: Number of photos whose descriptors are written to one file.
 PART = 256
-#: Rows of the photos that could be read, their descriptors, and the errors of the others by row.
+#: Indices of the photos that have descriptors, their descriptors ``(N, C)``, and index -> error of unreadable photos.
 Described = tuple[list[int], np.ndarray, dict[int, str]]
 
 
 @dataclass(frozen=True)
 class AlbumJob:
-    """Where albums go, and how.
+    """The options of sorting photos into albums.
 
     Attributes:
         output: folder of the albums: ``<output>/album-001/<photo>``..., ``<output>/leftovers/<photo>``.
-        copy: copy the photos instead of linking to them.
-        again: sort anew where the folder holds albums of other photos or options.
-        smallest: photos that make an album.
+        copy: whether the photos are copied; by default, links to them are created.
+        again: whether the photos are sorted again if the folder holds albums of other photos or options.
+        smallest: minimum number of photos in an album.
+
+    Raises:
+        InputError: ``smallest`` is below 2.
+
+    Example:
+        >>> AlbumJob(Path("albums"), smallest=3).copy
+        False
     """
 
     output: Path
@@ -53,18 +60,18 @@ class AlbumJob:
     smallest: int = 2
 
     def __post_init__(self):
-        Grouping(self.smallest)  # checks it
+        Grouping(self.smallest)  # raises an error for an invalid value
 
 
 @dataclass(frozen=True)
 class Sorted:
-    """What :func:`sort_photos` did.
+    """The result of :func:`sort_photos`.
 
     Attributes:
-        albums: as groups to segment, named ``album-001``..., the largest first.
-        leftovers: photos that share their object with no other.
-        failed: for each photo that could not be read ``image`` and ``error``.
-        earlier: whether an earlier run had sorted the same photos, so that nothing was computed.
+        albums: the albums as groups, named ``album-001``..., the largest one first.
+        leftovers: photos that share no object with any other photo, or have a single color.
+        failed: for each photo that could not be read, a dictionary with ``image`` and ``error``.
+        earlier: whether an earlier run had sorted the same photos, so that nothing had to be computed.
     """
 
     albums: tuple[Group, ...]
@@ -79,24 +86,40 @@ def find_photos(
     on_results: Callable[[Path, tuple[str, ...]], None] = lambda folder, verbs: None,
     on_left_out: Callable[[LeftOut], None] = lambda file: None,
 ) -> tuple[Path, ...]:
-    """Finds all images under ``paths``, at any depth and outside ``output``, each once; see :func:`find_groups`."""
+    """Finds all images under ``paths``, at any depth and outside ``output``, each of them once.
+
+    Args:
+        paths: folders and image files.
+        output: folder of the albums, which is not searched.
+        on_results, on_left_out: as for :func:`cosod.io.find_groups`.
+
+    Raises:
+        InputError: a path does not exist or cannot be read, or there are no images.
+
+    Example:
+        >>> photos = find_photos([Path("photos")], Path("albums"))  # doctest: +SKIP
+    """
     groups = find_groups(paths, exclude=[output], on_results=on_results, on_left_out=on_left_out)
     return tuple(dict.fromkeys(photo for group in groups for photo in group.images))
 
 
 def check_albums(job: AlbumJob, read: Sequence[Path]) -> InputFiles:
-    """Refuse albums that would replace what is read.
+    """Refuses an output folder in which albums would replace inputs.
 
     Args:
-        job: where to.
+        job: options of the albums.
         read: the photos, and other files that are read.
 
     Returns:
         The inputs.
 
     Raises:
-        InputError: an input is one of the files that are written, or lies in a folder of albums or their results, where
-            links and copies are replaced when photos are sorted again; or a contact sheet would replace another file.
+        InputError: an input is one of the files that are written, or lies in a folder of albums or of their results,
+            where links and copies are replaced when photos are sorted again; or the contact sheet would replace a file
+            that is not a contact sheet.
+
+    Example:
+        >>> inputs = check_albums(AlbumJob(Path("albums")), photos)  # doctest: +SKIP
     """
     inputs = InputFiles(read)
     sheet = job.output / SHEET
@@ -115,23 +138,30 @@ def sort_photos(
     job: AlbumJob,
     report: Callable[[int], None] = lambda done: None,
 ) -> Sorted:
-    """Sort photos into albums and write links or copies, a contact sheet and a record.
+    """Sorts photos into albums, and writes links or copies of the photos, a contact sheet and a record.
 
-    A stopped run goes on where it was; a finished one is left as it is. No file is deleted or replaced but links and
-    copies that an earlier run recorded as its own.
+    A stopped run is resumed, and a finished one is not repeated. Apart from its own record and contact sheet, the
+    function deletes and replaces only links and unchanged copies that an earlier run recorded as its own.
 
     Args:
-        detector: describes the photos.
-        model: identity of network and weights.
+        detector: the detector that computes the descriptors of the photos.
+        model: identity of its network and weights.
         photos: from :func:`find_photos`.
-        job: where to.
-        report: called with the number of photos after each that was looked at.
+        job: options of the albums.
+        report: called after each part of the photos with the number of photos in the part.
+
+    Returns:
+        The albums, the leftovers and the photos that could not be read.
 
     Raises:
-        InputError: the folder holds albums of other photos or options, and ``job.again`` is not set; or see
-            :func:`check_albums`.
+        InputError: the folder holds albums of other photos or options, and ``job.again`` is not set; or
+            :func:`check_albums` refuses the folder.
         ImageError: none of the photos can be read.
-        OutputError: something cannot be written, or a file of the same name stands where a photo would go.
+        OutputError: a file cannot be written, or another file has the name of a link or copy.
+        ExtraError: scikit-learn is not installed.
+
+    Example:
+        >>> found = sort_photos(detector, model, photos, AlbumJob(Path("albums")))  # doctest: +SKIP
     """
     check_albums(job, photos)
     print_ = fingerprint(model, detector.size, job.smallest, [_state(photo) for photo in photos])
@@ -186,7 +216,11 @@ def sort_photos(
 def _describe(
     detector: Detector, model: str, photos: Sequence[Path], output: Path, report: Callable[[int], None]
 ) -> tuple[list[int], np.ndarray, list[dict[str, str]]]:
-    """Returns indices, descriptors and failures; parts that a stopped run described are read back."""
+    """Returns the indices and descriptors of the photos, and the failures.
+
+    The descriptors of each part of the photos are saved; those that a stopped run has saved are read instead of
+    computed.
+    """
     indices: list[int] = []
     descriptors: list[np.ndarray] = []
     failed: list[dict[str, str]] = []
@@ -221,7 +255,11 @@ def _read_part(kept: Path) -> Described | None:
 
 
 def _read_record(path: Path) -> dict | None:
-    """Reads what an earlier run wrote; None where there is nothing. What is no such record is an error."""
+    """Reads the record of an earlier run; None if there is none.
+
+    Raises:
+        InputError: the file is not a record of albums.
+    """
     if not path.exists():
         return None
     try:

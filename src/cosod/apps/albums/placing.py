@@ -1,4 +1,4 @@
-"""Photos in folders of albums: links or copies, and which of them are an earlier run's."""
+"""Placing photos in the folders of albums as links or copies, and removing those of an earlier run."""
 
 import os
 import shutil
@@ -10,16 +10,22 @@ from cosod.io.atomic_write import whole
 
 
 def place(photo: Path, target: Path, copy: bool) -> None:
-    """Links ``target`` relatively to the photo, or copies it where links are not wanted or not possible.
+    """Creates a relative symbolic link to a photo, or a copy of the photo.
+
+    The photo is copied if ``copy`` is set or the file system does not support links. If a link to the photo or an
+    unchanged copy already exists at the target, it is kept.
 
     Args:
         photo: the photo, which is not changed.
-        target: its place in an album; left as it is where it is a link to the photo, or an unchanged copy, already.
-        copy: copy it.
+        target: path of the link or copy.
+        copy: whether to copy the photo.
 
     Raises:
-        ImageError: the photo is gone, or cannot be read any more.
-        OutputError: another file stands there, or nothing can be written.
+        ImageError: the photo does not exist or cannot be read any more.
+        OutputError: another file exists at the target, or the target cannot be written.
+
+    Example:
+        >>> place(Path("photos/1.jpg"), Path("albums/album-001/1.jpg"), copy=False)  # doctest: +SKIP
     """
     if _ours(target, photo):
         return
@@ -41,7 +47,7 @@ def _place_from(source: BinaryIO, photo: Path, target: Path, copy: bool) -> None
             target.symlink_to(os.path.relpath(photo.resolve(), target.parent.resolve()))
             return
         except OSError:
-            pass  # a file system without links, or another drive
+            pass  # the file system does not support links, or the photo lies on another drive
     with whole(target) as temporary:
         with temporary.open("wb") as file:
             shutil.copyfileobj(source, file)
@@ -49,7 +55,7 @@ def _place_from(source: BinaryIO, photo: Path, target: Path, copy: bool) -> None
 
 
 def _ours(target: Path, photo: Path) -> bool:
-    """Whether ``target`` is a link to the photo, or a copy of it that nobody has changed."""
+    """Returns whether ``target`` is a link to the photo, or a copy of it with the same size and modification time."""
     try:
         if target.is_symlink():
             return target.resolve() == photo.resolve()
@@ -60,11 +66,14 @@ def _ours(target: Path, photo: Path) -> bool:
 
 
 def remove(output: Path, written: dict[str, str]) -> None:
-    """Deletes links and unchanged copies that an earlier run made; what has been changed since stays.
+    """Deletes the links and unchanged copies that an earlier run has made; files that were changed since are kept.
 
     Args:
         output: folder of the albums.
-        written: their names in the folder -> the photos.
+        written: path of each link or copy, relative to the folder -> path of its photo.
+
+    Example:
+        >>> remove(Path("albums"), {"album-001/1.jpg": "photos/1.jpg"})  # doctest: +SKIP
     """
     root = output.resolve()
     for name, photo in written.items():

@@ -1,4 +1,4 @@
-"""One picture of all albums: a row of photos for each."""
+"""The contact sheet of albums: one picture with a row of photos for each album."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,15 +13,27 @@ from cosod.io.photo_groups import Group
 from cosod.io.wording import plural
 from cosod.postprocess.render import save_sheet
 
-#: Photos of an album, and albums, that are shown.
+#: Maximum number of photos of each album, and maximum number of albums, in a contact sheet.
 COLUMNS, ROWS = 8, 100
 _CELL, _GAP, _MARGIN, _TITLE = 150, 6, 24, 40
 
 
 def album_sheet(albums: Sequence[Group], path: Path, max_pixels: int = MAX_PIXELS) -> None:
-    """Draws name, size and first :data:`COLUMNS` photos of the first :data:`ROWS` albums, as JPEG or PNG.
+    """Draws a contact sheet with the name, the number of photos and the first photos of each album.
 
-    The place of a photo of more than ``max_pixels``, or that cannot be read any more, stays empty.
+    Only the first :data:`ROWS` albums and the first :data:`COLUMNS` photos of each are shown. The place of a photo that
+    cannot be read any more, or that has more than ``max_pixels`` pixels, stays empty.
+
+    Args:
+        albums: the albums; empty ones are left out.
+        path: file of the contact sheet, with a suffix of JPEG or PNG.
+        max_pixels: maximum number of pixels of a photo.
+
+    Raises:
+        OutputError: the file cannot be written.
+
+    Example:
+        >>> album_sheet(albums, Path("albums/albums.jpg"))  # doctest: +SKIP
     """
     shown = [album for album in albums if album.images][:ROWS]
     width = 2 * _MARGIN + COLUMNS * (_CELL + _GAP) - _GAP

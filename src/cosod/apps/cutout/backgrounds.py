@@ -1,4 +1,4 @@
-"""What is put behind a cut-out object: a color, a gradient, another picture, or its own photo out of focus."""
+"""Backgrounds for cut-out objects: a color, a gradient, another image, or the blurred photo."""
 
 import os
 from dataclasses import dataclass
@@ -13,20 +13,26 @@ from cosod.io.images import ImageSource, read_image
 from cosod.postprocess.inpaint import spread
 from cosod.postprocess.object_mask import bounded
 
-#: Longer side, in pixels, at which a photo is blurred: nothing finer is left anyway.
+#: Longer side, in pixels, to which a photo is reduced before it is blurred; the blur removes finer details anyway.
 BLUR_SIDE = 320
-#: Blur (standard deviation) as a share of the longer side.
+#: Standard deviation of the Gaussian blur, as a share of the longer side.
 BLUR = 0.03
 
 
 @dataclass(frozen=True, eq=False)
 class Background:
-    """One of a gradient between two colors, an image, or the blurred photo.
+    """A background for a cut-out object. Exactly one of the attributes is set.
 
     Attributes:
-        colors: RGB at the top and at the bottom; the same twice for a plain color.
-        image: ``(H, W, 3)`` uint8, laid over the whole frame, what stands out is cut.
-        blur: the photo itself, without the object and out of focus.
+        colors: RGB at the top and at the bottom, from 0 to 255, between which the background is a gradient; the same
+            color twice for a plain background.
+        image: ``(H, W, 3)`` uint8 RGB, scaled to cover the whole frame; what extends beyond the frame is cropped.
+        blur: whether the background is the photo itself, without the object and blurred.
+
+    Example:
+        >>> photo, alpha = np.zeros((6, 8, 3), np.uint8), np.zeros((6, 8), np.uint8)
+        >>> Background(((255, 255, 255), (0, 0, 0))).render((4, 3), photo, alpha)[:, 0, 0].tolist()
+        [255, 128, 0]
     """
 
     colors: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
@@ -34,12 +40,15 @@ class Background:
     blur: bool = False
 
     def render(self, size: tuple[int, int], photo: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-        """Renders the background as ``(height, width, 3)`` uint8, ``size`` being ``(width, height)``.
+        """Renders the background.
 
         Args:
-            size: size of the result.
-            photo: ``(H, W, 3)``, used for ``blur``: the part of the photo that the frame shows.
-            alpha: its ``(H, W)`` uint8, 255 where the object is.
+            size: ``(width, height)`` of the result in pixels.
+            photo: ``(H, W, 3)`` uint8, the part of the photo that the frame shows; it is used for ``blur`` only.
+            alpha: ``(H, W)`` uint8, opacity of the object in ``photo``, 255 where the object is.
+
+        Returns:
+            uint8 ``(height, width, 3)``.
         """
         if self.image is not None:
             return cover(self.image, size)
@@ -52,15 +61,24 @@ class Background:
 
 
 def background(given: "Background | ImageSource | tuple[int, int, int]") -> Background:
-    """Returns the background that a word, a color or a file stands for.
+    """Converts a word, a color or an image to a background.
 
     Args:
-        given: ``"blur"``; a color as ``"#rrggbb"``, ``"#rgb"``, a CSS name or three numbers; ``"top:bottom"``, two
-            colors of a gradient; or an image: its path, a Pillow image or an array.
+        given: one of
+
+            - ``"blur"``, for the blurred photo;
+            - a color, as ``"#rrggbb"``, ``"#rgb"``, a CSS name or three integers from 0 to 255;
+            - two colors of a gradient, as ``"top:bottom"``;
+            - an image: the path of a file on this machine, or an object in memory as for :func:`cosod.io.read_image`;
+            - a :class:`Background`, which is returned as it is.
 
     Raises:
-        InputError: neither a color nor a file.
-        ImageError: a file that is no image.
+        InputError: ``given`` is neither a color nor an existing file.
+        ImageError: the image cannot be read.
+
+    Example:
+        >>> background("white:#000").colors
+        ((255, 255, 255), (0, 0, 0))
     """
     if isinstance(given, Background):
         return given
@@ -91,21 +109,44 @@ def _color(text: str) -> tuple[int, int, int] | None:
 
 
 def cover(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Enlarges or reduces the image ``(H, W, 3)`` until it covers ``size`` (width, height), and cuts out its middle."""
+    """Scales an image until it just covers a frame, and crops it to the frame around its center.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        size: ``(width, height)`` of the frame in pixels.
+
+    Returns:
+        uint8 ``(height, width, 3)``.
+
+    Example:
+        >>> cover(np.zeros((6, 8, 3), np.uint8), (100, 50)).shape
+        (50, 100, 3)
+    """
     height, width = image.shape[:2]
     scale = max(size[0] / width, size[1] / height)
     across, down = size[0] / scale, size[1] / scale
     left, top = (width - across) / 2, (height - down) / 2
     box = (max(0.0, left), max(0.0, top), min(float(width), left + across), min(float(height), top + down))
-    # Bicubic enlarges a blurred picture smoothly, and reduces with antialiasing.
+    # Pillow's bicubic filter enlarges a blurred image smoothly, and reduces images with antialiasing.
     resized = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
     return np.asarray(resized)
 
 
 def out_of_focus(photo: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Blurs the photo ``(H, W, 3)``, at most :data:`BLUR_SIDE` large, without a halo of the object's colors.
+    """Blurs a photo, without a halo in the colors of the object.
 
-    The object is first replaced by what surrounds it.
+    The object is replaced by a continuation of its surroundings before the photo is blurred.
+
+    Args:
+        photo: ``(H, W, 3)`` uint8.
+        alpha: ``(H, W)`` uint8, opacity of the object.
+
+    Returns:
+        uint8 ``(H', W', 3)``, whose longer side is at most :data:`BLUR_SIDE` pixels.
+
+    Example:
+        >>> out_of_focus(np.zeros((640, 480, 3), np.uint8), np.zeros((640, 480), np.uint8)).shape
+        (320, 240, 3)
     """
     size = bounded(alpha.shape, BLUR_SIDE)
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 METHODS = ("grabcut", "threshold", "alpha")
 ALIGNMENTS = ("center", "bottom")
-#: Alpha, of 255, from which on a pixel counts for the object's box.
+#: Minimum opacity, from 0 to 255, of a pixel that belongs to the bounding box of the object.
 VISIBLE = 16
 
 
@@ -45,6 +45,13 @@ class CutoutOptions:
         absent: one of :data:`cosod.apps.absence.ABSENT_KINDS`, for photos that probably do not show the object:
             ``keep`` cuts out what the map shows, ``report`` also notes that the object is probably absent, and
             ``blank`` notes it and leaves the result empty.
+
+    Raises:
+        InputError: an option has an unknown value or is out of its range.
+
+    Example:
+        >>> CutoutOptions(background="white", size=(800, 600)).align
+        'center'
     """
 
     method: str = "grabcut"
@@ -115,6 +122,12 @@ def cut_out_noted(
 ) -> Cutout:
     """Does the same as :func:`cut_out`, and also returns notes on problems.
 
+    Args:
+        image, saliency, options, presence: as for :func:`cut_out`.
+
+    Raises:
+        InputError: the map does not fit the image, or the background cannot be read.
+
     Example:
         >>> found = cut_out_noted(image, saliency)  # doctest: +SKIP
     """
@@ -169,7 +182,7 @@ def cutout(
 
     options = replace(options or CutoutOptions(), **changes)
     if options.background is not None:
-        options = replace(options, background=background(options.background))  # read once
+        options = replace(options, background=background(options.background))  # so that it is read only once
     found, threshold = images_and_maps(images, detector, maps, presence)
     if options.threshold is None:
         options = replace(options, threshold=threshold)
@@ -183,17 +196,20 @@ def cutout(
 
 
 def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
-    """Computes the mask of what :func:`cut_out` shows: the map's own, its outline moved to where the colors change.
+    """Computes the mask of the pixels that :func:`cut_out` shows with its default method.
+
+    The mask of the map is corrected by GrabCut, which moves its outline to where the colors of the image change, and
+    its edge is smoothed. The result marks the pixels with an opacity above one half.
 
     Args:
         image, saliency: as for :func:`cut_out`.
-        threshold: threshold of the map's mask, see :func:`cosod.postprocess.threshold.binarize`.
+        threshold: threshold of the mask of the map, see :func:`cosod.postprocess.threshold.binarize`.
 
     Returns:
         bool ``(H, W)``.
 
     Raises:
-        InputError: a map that does not fit the image, or an unknown threshold.
+        InputError: the map does not fit the image, or the threshold is unknown.
 
     Example:
         >>> image, saliency = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.float32)
@@ -207,7 +223,7 @@ def cut_mask(image: np.ndarray, saliency: np.ndarray, threshold: float | str = M
 
 
 def _alpha(image: np.ndarray, saliency: np.ndarray, options: CutoutOptions) -> tuple[np.ndarray, list[str]]:
-    """Computes the opacity of the object, uint8 ``(H, W)``, and notes."""
+    """Computes the opacity of the object, uint8 ``(H, W)``, and notes for the user."""
     if options.method == "alpha":
         return (255 * saliency).round().astype(np.uint8), []
     alpha = np.zeros(saliency.shape, np.uint8)
@@ -261,9 +277,9 @@ def _framed(rgba: np.ndarray, box: Box, options: CutoutOptions) -> tuple[np.ndar
     top = frame[1] - margin - placed[1] if options.align == "bottom" else (frame[1] - placed[1]) // 2
     piece = np.ascontiguousarray(rgba[y : y + height, x : x + width])
     if placed != (width, height):
-        # Pillow multiplies colors by alpha while it resizes RGBA, so that hidden ones do not bleed in.
+        # Pillow premultiplies the colors by alpha to resize RGBA, so that colors of transparent pixels do not bleed in.
         piece = np.asarray(Image.fromarray(piece).resize(placed, Image.Resampling.LANCZOS, reducing_gap=3.0))
-    if frame[0] * frame[1] > 2 * MAX_PIXELS:  # padding makes a square of a photo that is a line
+    if frame[0] * frame[1] > 2 * MAX_PIXELS:  # for instance a large padding around a long, thin object
         raise ImageError(f"the cut-out would have {frame[0]} x {frame[1]} pixels; give less padding, or a size")
     canvas = np.zeros((frame[1], frame[0], 4), np.uint8)
     canvas[top : top + placed[1], left : left + placed[0]] = piece
@@ -273,7 +289,7 @@ def _framed(rgba: np.ndarray, box: Box, options: CutoutOptions) -> tuple[np.ndar
 
 
 def _over(rgba: np.ndarray, behind: np.ndarray) -> np.ndarray:
-    """Lays RGBA over RGB, by bands of rows, which bounds the memory."""
+    """Composites RGBA over RGB, in bands of rows to limit the memory."""
     result = np.empty_like(behind)
     for start in range(0, len(rgba), 256):
         rows = slice(start, start + 256)

@@ -1,4 +1,4 @@
-"""Cut-outs on folders: the files that are written for a group."""
+"""Cut-outs on folders: writing the files of a group."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,24 +18,31 @@ from cosod.io.photo_groups import Group
 from cosod.postprocess.render import JPEG_LIMIT, save_image
 
 FORMATS = ("png", "webp", "jpg")
-#: Ending of a file -> its format.
+#: Suffix of a file -> its format.
 ENDINGS = {".png": "png", ".webp": "webp", ".jpg": "jpg", ".jpeg": "jpg"}
-#: The longest side that WebP can have.
+#: Maximum side of a WebP image in pixels.
 WEBP_LIMIT = 16383
-#: The longest side that files of a format can have.
+#: Format -> maximum side of its images in pixels, for formats that have one.
 LIMITS = {"webp": WEBP_LIMIT, "jpg": JPEG_LIMIT}
 
 
 @dataclass(frozen=True)
 class CutoutJob:
-    """Cut-outs: ``<output>/<group>/<stem>.<format>``.
+    """An application that writes cut-outs to ``<output>/<group>/<stem>.<format>``.
 
     Attributes:
         output: folder of the results.
-        options: how objects are cut out.
-        format: one of :data:`FORMATS`; ``jpg`` only with a background.
-        overwrite: redo groups that are finished already.
-        file: the one result of the one photo of a run, in place of its name in ``output``.
+        options: options of the cut-outs.
+        format: one of :data:`FORMATS`; ``jpg`` needs a background.
+        overwrite: whether groups that are finished already are processed again.
+        file: path of the result if the run has only one photo and the user named the file; by default results get their
+            names in ``output``.
+
+    Raises:
+        InputError: the format is unknown, or is ``jpg`` and there is no background.
+
+    Example:
+        >>> summary = run(CutoutJob(Path("out")), source, find_groups(["photos"]))  # doctest: +SKIP
     """
 
     output: Path
@@ -52,9 +59,11 @@ class CutoutJob:
 
     @property
     def verb(self) -> str:
+        """The verb of the command that makes the results."""
         return "cutout"
 
     def facts(self) -> object:
+        """Returns the options, and the state of the file of the background, as values that JSON can hold."""
         given = self.options.background
         state = None
         if isinstance(given, str | Path) and Path(given).is_file():
@@ -62,17 +71,20 @@ class CutoutJob:
         return [str(self.options), state, self.format]
 
     def files(self, group: Group, index: int) -> list[Path]:
+        """Returns a list with the file of the cut-out of an image."""
         if self.file is not None:
             return [self.file]
         return [self.output / group.name / f"{group.stems[index]}.{self.format}"]
 
     def files_beside(self, group: Group, index: int) -> list[Path]:
+        """Returns an empty list, because cut-outs have no further files."""
         return []
 
     def make(self, group: Group, maps: Iterator[FoundMap], reading: Reading) -> dict:
+        """Cuts the object out of each photo of a group, and writes the results; returns an empty dictionary."""
         options = self.options
         if options.background is not None:
-            options = replace(options, background=background(options.background))  # read once
+            options = replace(options, background=background(options.background))  # so that it is read only once
         for index, saliency, presence in maps:
             (file,) = self.files(group, index)
             with reading.only(index):
@@ -92,11 +104,11 @@ class CutoutJob:
 
 
 def save_cutout(pixels: np.ndarray, file: Path) -> None:
-    """Write a cut-out, whole or not at all.
+    """Writes a cut-out to a file, whole or not at all.
 
     Args:
-        pixels: uint8 ``(H, W, 4)``, or ``(H, W, 3)`` on a background.
-        file: its ending says the format, one of :data:`FORMATS`.
+        pixels: uint8 ``(H, W, 4)`` RGBA, or ``(H, W, 3)`` RGB for a cut-out on a background.
+        file: path of the file; its suffix, one of :data:`ENDINGS`, determines the format.
 
     Raises:
         OutputError: the file cannot be written.
@@ -107,5 +119,5 @@ def save_cutout(pixels: np.ndarray, file: Path) -> None:
     if file.suffix.lower() != ".webp":
         return save_image(pixels, file, quality=92)
     with whole(file) as temporary:
-        # "exact" keeps the object's colors under the transparent edge, for programs that enlarge the picture.
+        # "exact" keeps the colors of transparent pixels. Programs need them to enlarge the edge in true colors.
         Image.fromarray(pixels).save(temporary, "WEBP", quality=90, method=3, exact=True)

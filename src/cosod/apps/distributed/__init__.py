@@ -1,1 +1,1 @@
-"""Past one machine: fixed parts of a run (:mod:`~cosod.apps.distributed.shards`), their manifests, and runs on Ray."""
+"""Runs on several machines: shards of a run (:mod:`~cosod.apps.distributed.shards`), their manifests, and Ray."""

@@ -1,4 +1,4 @@
-"""What a shard of a run has to do and has done, in a file beside the records of its groups."""
+"""The manifest of a shard: a file beside the records of groups that lists what the shard has to do and has done."""
 
 import contextlib
 import json
@@ -16,16 +16,21 @@ from cosod.io.photo_groups import Group
 from cosod.io.run_records import RECORDS, fingerprint
 from cosod.io.storage import entries, is_remote, open_binary
 
-#: Folder of the manifests among the records.
+#: Name of the folder of manifests in the folder of records.
 SHARDS = "shards"
-#: Seconds between two writings of a manifest while its shard runs.
+#: Minimum number of seconds between two updates of a manifest while its shard runs.
 SECONDS = 5.0
 
 Finished = Callable[[Group, Summary], None]
 
 
 def folder_of(output: Path) -> Path:
-    """Returns the folder of the manifests of an output folder."""
+    """Returns the folder of the manifests in an output folder.
+
+    Example:
+        >>> folder_of(Path("out")).as_posix()
+        'out/.cosod/shards'
+    """
     return output / RECORDS / SHARDS
 
 
@@ -33,18 +38,25 @@ def folder_of(output: Path) -> Path:
 def sharded(
     shard: Shard | None, output: Path, groups: Sequence[Group], facts: Mapping[str, object]
 ) -> Iterator[tuple[list[Group], Finished]]:
-    """Yields the shard's part of the groups, and the function to call with each of them when it is finished.
+    """Yields the groups of a shard, and a function to call with each group and its summary when it is finished.
 
-    The manifest is written at the beginning, every few seconds, and at the end, after an error too.
+    The manifest of the shard is written at the beginning, at most every :data:`SECONDS` seconds while groups are
+    finished, and at the end, also after an error.
 
     Args:
-        shard: None for all groups, without a manifest.
+        shard: the shard; None yields all groups and writes no manifest.
         output: folder of the results.
         groups: groups of the whole run.
-        facts: model and options, which must be the same for all shards.
+        facts: model and options as values that JSON can hold, which must be the same for all shards.
 
     Raises:
-        InputError: the folder holds shards of another number, or of another model or other options.
+        InputError: the folder holds manifests of a run with another number of shards, another model or other options; a
+            manifest in it is damaged; or a group has a name that collides with a manifest.
+        OutputError: the manifest cannot be written.
+
+    Example:
+        >>> with sharded(Shard(1, 8), output, groups, {"model": model}) as (part, finished):  # doctest: +SKIP
+        ...     run(detector, model, part, job, finished=finished)
     """
     if shard is None:
         yield list(groups), lambda group, summary: None
@@ -56,13 +68,15 @@ def sharded(
     try:
         yield manifest.groups, manifest.finished
     except BaseException:
-        with contextlib.suppress(CosodError):  # the error that ended the run is the one to be told
+        with contextlib.suppress(CosodError):  # the error that ended the run is the one that is reported
             manifest.write("stopped")
         raise
     manifest.write("finished")
 
 
 class _Manifest:
+    """The manifest of a shard while it runs; arguments as for :func:`sharded`."""
+
     def __init__(self, output: Path, shard: Shard, groups: Sequence[Group], facts: Mapping[str, object]):
         self.groups = shard.of(groups)
         self._path = folder_of(output) / f"{shard.number}-of-{shard.count}.json"
@@ -76,6 +90,7 @@ class _Manifest:
         self._rows = {(group.name, group.part): _planned(group) for group in self.groups}
 
     def finished(self, group: Group, summary: Summary) -> None:
+        """Notes the result of a group, and writes the manifest if the last time was long enough ago."""
         row = self._rows[group.name, group.part]
         row["failed"] = [{"image": f["image"], "error": f["error"]} for f in summary.failed]
         row["state"] = "done" if summary.groups or summary.skipped_groups else "failed"
@@ -83,6 +98,7 @@ class _Manifest:
             self.write()
 
     def write(self, state: str = "running") -> None:
+        """Writes the manifest with a state of the shard: ``running``, ``stopped`` or ``finished``."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         content = {**self._facts, "state": state, "updated": now, "groups": list(self._rows.values())}
         write_text(self._path, json.dumps(content, ensure_ascii=False))
@@ -95,10 +111,14 @@ def _planned(group: Group) -> dict:
 
 
 def read_manifests(output: Path) -> list[dict]:
-    """Reads the manifests in an output folder, by number.
+    """Reads the manifests in an output folder, sorted by the number of shards and the number of the shard.
 
     Raises:
-        InputError: one is damaged.
+        InputError: a manifest is damaged.
+
+    Example:
+        >>> read_manifests(Path("none"))
+        []
     """
     folder = folder_of(output)
     names = [e.name for e in entries(folder)] if is_remote(folder) else [p.name for p in folder.glob("*.json")]
@@ -117,7 +137,18 @@ def read_manifests(output: Path) -> list[dict]:
 
 
 def check_alike(output: Path, manifests: Sequence[dict]) -> None:
-    """Raises InputError unless all shards are of one number, one model and the same options, naming two that differ."""
+    """Checks that all shards belong to runs with the same number of shards, the same model and the same options.
+
+    Args:
+        output: folder of the results, for the message.
+        manifests: manifests of the shards, at least one.
+
+    Raises:
+        InputError: two shards differ; the message names them.
+
+    Example:
+        >>> check_alike(Path("out"), read_manifests(Path("out")))  # doctest: +SKIP
+    """
     for other in manifests[1:]:
         first, name = _name(manifests[0]), _name(other)
         if other["shards"] != manifests[0]["shards"]:
@@ -146,7 +177,7 @@ def _check_others(output: Path, shard: Shard, facts: Mapping[str, object]) -> No
 
 
 def _check_names(groups: Sequence[Group]) -> None:
-    """Raises InputError for a group whose record would be where a manifest is."""
+    """Raises InputError if the record of a group would have the path of a manifest."""
     for group in groups:
         if re.fullmatch(rf"{SHARDS}/[0-9]+-of-[0-9]+", group.name):
             raise InputError(f"{group.name}: shards keep a file of this name; rename the folder")

@@ -1,4 +1,4 @@
-"""From the manifests of shards to that of the whole run."""
+"""Merging the manifests of the shards into one manifest of the whole run."""
 
 import json
 from collections.abc import Sequence
@@ -8,22 +8,38 @@ from cosod.apps.distributed.manifest import check_alike, folder_of, read_manifes
 from cosod.errors import InputError
 from cosod.io.atomic_write import write_text
 
-#: The file in the output folder that says what the whole run did.
+#: Name of the file in the output folder that lists what the whole run has done.
 MANIFEST = "manifest.json"
 
 
 def merge(output: Path) -> dict:
-    """Merges what the shards in an output folder have done; once all have finished, :data:`MANIFEST` holds it too.
+    """Merges the manifests of the shards in an output folder.
+
+    If all shards are finished, the result is also written to the file :data:`MANIFEST` in the folder.
+
+    Args:
+        output: folder of the results.
 
     Returns:
-        ``shards`` (how many there are), ``facts`` (model and options), ``missing`` (numbers of those that never
-        began), ``unfinished`` (of those that run still or were stopped), ``rows`` (for each shard number, state, time
-        of its last update, groups and images with what is planned, done and failed), ``groups`` (name, images, shard,
-        state, failed) and ``failed`` (group, image, error).
+        A dictionary with
+
+        - ``shards``: number of shards of the run;
+        - ``facts``: model and options;
+        - ``missing``: numbers of the shards that have not begun;
+        - ``unfinished``: numbers of the shards that are running or were stopped;
+        - ``rows``: for each shard a dictionary with its number, its state, the time of its last update, its numbers of
+          groups and images, how many of them are done, and the number of failed images;
+        - ``groups``: for each group a dictionary with ``name``, ``images``, ``shard``, ``state`` and ``failed``, and
+          ``part`` if it is a part of a group;
+        - ``failed``: for each failed image a dictionary with ``group``, ``image`` and ``error``.
 
     Raises:
-        InputError: there are no shards, or they are not of one run.
+        InputError: there are no manifests, a manifest is damaged, or the shards do not belong to the same run.
         OutputError: the merged manifest cannot be written.
+
+    Example:
+        >>> merge(Path("out"))["missing"]  # doctest: +SKIP
+        []
     """
     manifests = read_manifests(output)
     if not manifests:
@@ -47,7 +63,7 @@ def merge(output: Path) -> dict:
 
 
 def _check_plans(output: Path, manifests: Sequence[dict]) -> None:
-    """Raises InputError where shards found different groups, so that some may be done twice and others never."""
+    """Raises InputError if the shards found different groups, since some may then be processed twice or not at all."""
     newest = max(manifests, key=lambda manifest: manifest["updated"])
     old = [f"{m['shard']}/{m['shards']}" for m in manifests if m["plan"] != newest["plan"]]
     if old:

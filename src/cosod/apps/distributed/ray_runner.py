@@ -1,4 +1,4 @@
-"""Runs on Ray: groups are the rows of a data set, and each actor of a pool has a detector of its own."""
+"""Runs on a Ray cluster: groups are the rows of a dataset, and each actor of a pool has a detector of its own."""
 
 import contextlib
 import logging
@@ -21,11 +21,11 @@ from cosod.errors import CosodError, ExtraError, InputError
 from cosod.inference.detector import Detector
 from cosod.io.photo_groups import Group
 
-#: How often a group is tried again in whose midst a worker died.
+#: How many times a group is tried again if a worker dies while it processes the group.
 RETRIES = 3
-#: Bytes for Ray's store of objects on this machine, through which only file names and events go.
+#: Size in bytes of Ray's object store on this machine, which holds only file names and events.
 STORE = 256 << 20
-#: Rows of the data set that may be blocks of their own; with more groups a block holds several.
+#: Maximum number of blocks of the dataset; with more groups than this, a block holds several.
 BLOCKS = 4096
 _SHORT = "if the machine is short of memory, give fewer --workers or a smaller --batch, and run again"
 
@@ -33,7 +33,13 @@ Opener = Callable[[], tuple[Detector, str]]
 
 
 class Share(NamedTuple):
-    """What each of a number of workers has of the cluster."""
+    """The share of a cluster that each worker gets.
+
+    Attributes:
+        workers: number of workers.
+        cpus: processors of each worker.
+        gpus: GPUs of each worker; a fraction if several workers share a GPU, and 0 if none is used.
+    """
 
     workers: int
     cpus: int
@@ -41,18 +47,24 @@ class Share(NamedTuple):
 
 
 class RayRunner:
-    """A run of :func:`cosod.apps.segment.run` whose groups are spread over the workers of a Ray cluster.
+    """A runner that distributes the groups of a run over the workers of a Ray cluster.
 
     Args:
-        opener: opens the detector and says its identity, on whichever machine; must be picklable.
-        workers: detectors at work; by default one a GPU, or one a machine where there is none.
-        address: address of a running cluster (``auto``, ``host:port``); by default Ray is started on this machine, for
-            this run, with all its processors and without a dashboard.
-        device: that the opener was given.
+        opener: function without arguments that returns a detector and the identity of its network and weights. It is
+            called on every machine, so it must be picklable.
+        workers: number of workers, each with a detector; by default one for each GPU, or one for each machine if the
+            cluster has no GPU.
+        address: address of a running cluster (``auto`` or ``host:port``). By default, Ray is started on this machine
+            for this run, with all its processors and without a dashboard.
+        device: device that the opener uses: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
         ExtraError: Ray is not installed.
-        InputError: ``workers`` or ``device`` cannot be meant.
+        InputError: ``workers`` is below 1, or ``device`` is another device.
+
+    Example:
+        >>> runner = RayRunner(opener, workers=4)  # doctest: +SKIP
+        >>> summary = runner.run(detector, model, groups, SegmentJob(Path("out")))  # doctest: +SKIP
     """
 
     def __init__(self, opener: Opener, workers: int | None = None, address: str | None = None, device: str = "auto"):
@@ -81,14 +93,23 @@ class RayRunner:
         report: Callable[[dict], None] = lambda event: None,
         finished: Callable[[Group, Summary], None] = lambda group, summary: None,
     ) -> Summary:
-        """Does the same as :func:`cosod.apps.segment.run`; the events of a group are reported at once, when it is
-        finished.
+        """Does the same as :func:`cosod.apps.segment.run` on the workers of the cluster.
 
-        A worker that dies is started again, and its group is done again, :data:`RETRIES` times. An output that cannot
-        be written ends the run, as does Ctrl-C; Ray is then shut down, where it was started here.
+        The events of a group are reported together when the group is finished. A worker that dies is started again, and
+        its group is processed again, at most :data:`RETRIES` times. Ray is shut down at the end of the run, also after
+        an error, unless the calling program had started it before.
+
+        Args:
+            detector, model, groups, job, report, finished: as for :func:`cosod.apps.segment.run`.
+
+        Returns:
+            The summary of the run.
 
         Raises:
-            CosodError: workers died too often, or failed in a way that has no name.
+            InputError: as for :func:`cosod.apps.segment.run`; or the cluster does not answer, is too small for the
+                workers, or has another network on one of its machines.
+            OutputError: a result cannot be written, which ends the run.
+            CosodError: Ray cannot be started, or workers died or failed too often.
         """
         check_calibrated(detector.calibration, job.absent)
         check_places(targets(job, groups), groups)
@@ -107,7 +128,7 @@ class RayRunner:
         return summary
 
     def _results(self, model: str, groups: Sequence[Group], job: SegmentJob) -> Iterator[tuple[int, tuple]]:
-        """Yields the number of each group and what :class:`_Worker` said of it, as they come."""
+        """Yields the number of each group and the result of :class:`_Worker` for it, in the order of completion."""
         ray = self._ray
         share = self._share()
         workers = min(share.workers, len(groups))
@@ -137,7 +158,7 @@ class RayRunner:
     @contextlib.contextmanager
     def _started(self) -> Iterator[None]:
         ray = self._ray
-        if ray.is_initialized():  # by the program that this is part of
+        if ray.is_initialized():  # by the calling program
             yield
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -154,7 +175,7 @@ class RayRunner:
         except Exception as error:
             where = f"--address {self._address}" if self._address else "--runner ray"
             raise CosodError(f"{where}: Ray cannot be reached or started ({error})") from error
-        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what it says comes out as an error
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its messages also reach the caller as errors
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = context.print_on_execution_start = False
         try:
@@ -164,7 +185,7 @@ class RayRunner:
 
 
 def _check_reachable(address: str) -> None:
-    """Raises InputError where nobody listens at ``host:port``, which Ray itself finds out after minutes."""
+    """Raises InputError if no program listens at ``host:port``; Ray itself would report that only after minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit():
         return
@@ -177,15 +198,22 @@ def _check_reachable(address: str) -> None:
 
 
 def share_of(nodes: Sequence[tuple[int, int]], workers: int | None, device: str) -> Share:
-    """Returns the share of each worker, so that all find a place and no processor is left over without need.
+    """Computes the largest share of a cluster that each worker can get so that all workers have a place.
 
     Args:
-        nodes: processors and GPUs of each machine.
-        workers: how many; by default one a GPU, or one a machine.
-        device: ``cpu`` leaves GPUs alone; ``cuda`` needs one.
+        nodes: numbers of processors and GPUs of each machine.
+        workers: number of workers; by default one for each GPU, or one for each machine if no GPU is used.
+        device: ``auto`` uses GPUs if there are any, ``cpu`` uses none, and ``cuda`` needs at least one.
+
+    Returns:
+        The number of workers, with the processors and GPUs of each.
 
     Raises:
-        InputError: there are fewer processors than workers, or no GPU for ``cuda``.
+        InputError: there are too few processors for the workers, or ``device`` is ``cuda`` and there is no GPU.
+
+    Example:
+        >>> share_of([(16, 2), (8, 0)], workers=None, device="auto")
+        Share(workers=2, cpus=8, gpus=1.0)
     """
     cpus, gpus = (sum(node[kind] for node in nodes) for kind in (0, 1))
     if device == "cuda" and not gpus:
@@ -206,29 +234,43 @@ def share_of(nodes: Sequence[tuple[int, int]], workers: int | None, device: str)
 
 
 class _Attempts:
-    """An actor that counts what was begun and not finished, because Ray starts workers again without end."""
+    """An actor that counts the attempts at each group, because Ray by itself would restart dying workers without end.
+
+    Args:
+        workers: number of workers.
+    """
 
     def __init__(self, workers: int):
         self._workers, self._starts = workers, 0
         self._begun: dict[int, int] = {}
 
     def start(self) -> bool:
-        """Whether one more worker may start: too many have, and no group was finished since."""
+        """Counts the start of a worker, and returns whether it may go on.
+
+        It may not if more than ``workers`` plus :data:`RETRIES` workers have started since a group was last finished.
+        """
         self._starts += 1
         return self._starts <= self._workers + RETRIES
 
     def begin(self, number: int) -> bool:
-        """Whether this group may be tried."""
+        """Counts an attempt at a group, and returns whether the group may be tried again."""
         self._begun[number] = self._begun.get(number, 0) + 1
         return self._begun[number] <= 1 + RETRIES
 
     def end(self, number: int) -> None:
+        """Notes that a group is finished, and resets the count of starts."""
         self._starts = 0
         self._begun.pop(number, None)
 
 
 class _Worker:
-    """An actor: opens the detector once, and does one group after the other as a run on one machine does."""
+    """An actor that opens a detector once, and then processes one group after the other as a run on one machine does.
+
+    Args:
+        opener, model, job: as for :class:`RayRunner` and its method ``run``.
+        threads: number of threads of PyTorch.
+        attempts: handle of the actor :class:`_Attempts`.
+    """
 
     def __init__(self, opener: Opener, model: str, job: SegmentJob, threads: int, attempts: Any):
         import torch
@@ -245,7 +287,7 @@ class _Worker:
                     f"the network on {socket.gethostname()} is another ({identity}, not {model}); install the same "
                     "version and copy the same weights to every machine"
                 )
-        except CosodError as error:  # told with the first group, so that it comes out as its own sentence
+        except CosodError as error:  # returned with the first group, so that the caller raises it unchanged
             self._error = error
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -264,19 +306,26 @@ class _Worker:
 
 
 def _asked(method: Any, *arguments: Any) -> Any:
-    """Returns what another actor answers."""
+    """Calls a method of another actor, and returns its result."""
     import ray
 
     return ray.get(method.remote(*arguments))
 
 
 class _MainThreadOnly:
-    """Standard output for the thread that made this; what others print (Ray's listeners do) goes to standard error."""
+    """A stream that writes to ``stream`` in the thread that created it, and to standard error in all other threads.
+
+    Threads of Ray print messages, which must not mix with the output of a command.
+
+    Args:
+        stream: standard output.
+    """
 
     def __init__(self, stream: TextIO):
         self._stream, self._thread = stream, threading.get_ident()
 
     def write(self, text: str) -> int:
+        """Writes a text to the stream for the present thread; returns the number of characters."""
         own = threading.get_ident() == self._thread
         return (self._stream if own else sys.stderr).write(text)
 

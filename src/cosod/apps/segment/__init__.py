@@ -1,4 +1,4 @@
-"""Maps, masks and overlays of folders: by what each group shares, or by consensuses that were saved before."""
+"""Maps, masks and overlays for folders, from the object that each group shares or from saved consensuses."""
 
 from cosod.apps.segment.job import SegmentJob
 from cosod.apps.segment.runner import run

@@ -1,4 +1,4 @@
-"""Finding the object in the photos of a group, whose results are written while the network goes on."""
+"""Finding the object in the photos of a group; results are written in the background while the network continues."""
 
 import functools
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ from cosod.io.photo_groups import Group
 
 @dataclass
 class Found:
-    """What is found in the images of a group for one task, without those that failed.
+    """What one task has found in the images of a group.
 
     Attributes:
-        absent: images without the object, by index.
-        presence: presence of the object where it is known, by stem.
+        absent: index -> facts (``group``, ``image``, ``presence``, ...), of the images without the object.
+        presence: stem -> probability that the object is in the image, where it is known.
     """
 
     absent: dict[int, dict] = field(default_factory=dict)
@@ -29,18 +29,25 @@ class Found:
 
 
 class Search:
-    """Looks for the object in one group, or a part of one; the writer has its results when this is made.
+    """The search for the object in one group, or in a part of one.
+
+    The constructor runs the whole search. When it returns, all results have been submitted to the writer, but not all
+    of them need be written.
 
     Args:
-        detector: the predictor.
+        detector: the detector.
         group: the photos.
-        tasks: what is to be done with each.
+        tasks: the tasks for which each photo is processed.
         unit: takes events and failures.
         writer: writes the results.
 
     Attributes:
-        failed: indices of the images that could not be read, or not any more when their results were written.
-        found: for each task; complete once the writer has written everything.
+        failed: indices of the images that could not be read, at first or when their results were written.
+        found: what each task has found; complete once the writer has written everything.
+
+    Example:
+        >>> with Writer() as writer:  # doctest: +SKIP
+        ...     search = Search(detector, group, [GroupTask(job)], Unit(group.name, print, writer.then), writer)
     """
 
     def __init__(self, detector: Detector, group: Group, tasks: list[GroupTask], unit: Unit, writer: Writer):
@@ -66,7 +73,7 @@ class Search:
             self.unit.tell("warning", message=ONE_IMAGE)
 
     def _take(self, result: Result) -> None:
-        """Keeps what is said of an image, and hands its map over to be written, or an empty one."""
+        """Records what was found in an image, and submits its map, or an empty one, to the writer."""
         task, found = self.tasks[result.consensus], self.found[result.consensus]
         facts = self._facts(result)
         blank = False
@@ -87,7 +94,7 @@ class Search:
         self.writer.put(write, then, 4 * height * width)
 
     def _fail(self, index: int, error: ImageError, written: bool = False) -> None:
-        """Leaves out an image, once for all tasks."""
+        """Records and reports the failure of an image, only once even if several tasks fail."""
         if index not in self.failed:
             self.failed.add(index)
             self.unit.fail(self.group.images[index], error, written)

@@ -1,4 +1,4 @@
-"""What ``cosod segment`` and ``cosod apply`` write for every group, and where."""
+"""The results that ``cosod segment`` and ``cosod apply`` write for every group, and their places."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -15,27 +15,36 @@ from cosod.postprocess.threshold import check_threshold
 KINDS = ("maps", "masks", "overlays")
 #: Names in the output folder that no group may take.
 RESERVED = ("masks", "overlays", "manifest.json")
-#: The verb in their records.
+#: The verb in the records of both commands.
 VERB = "segment"
-#: Where masks have their outlines from.
+#: How the outlines of masks are found: from the map alone, or corrected by GrabCut.
 OUTLINES = ("map", "grabcut")
 
 
 @dataclass(frozen=True)
 class SegmentJob:
-    """What to write for every group.
+    """The results to write for every group, and their options.
 
     Attributes:
         output: folder of the results.
         save: any of ``maps`` (``<output>/<group>/<stem>.png``), ``masks`` (``<output>/masks/<group>/<stem>.png``)
             and ``overlays`` (``<output>/overlays/<group>/<stem>.jpg``).
         threshold: threshold of masks and overlays, see :func:`cosod.postprocess.object_mask.binary_mask`.
-        outline: outline of masks and overlays, one of :data:`OUTLINES`: where the map has it, or moved to where the
-            photo's colors change (:func:`cosod.apps.cutout.cutout.cut_mask`).
-        overwrite: redo groups that are finished already.
-        file: the one result of the one photo of a run, in place of its name in ``output``; with one of ``save``.
-        absent: one of :data:`ABSENT_KINDS`, for images whose presence is below one half; ``blank`` names them in the
-            summary too.
+        overwrite: whether groups that are finished already are processed again.
+        absent: treatment of images whose presence is below one half, one of
+            :data:`~cosod.apps.absence.ABSENT_KINDS`: ``keep`` treats them as any other image, ``report`` lists them in
+            the summary, ``blank`` also writes empty maps for them.
+        outline: outline of masks and overlays, one of :data:`OUTLINES`: ``map`` follows the map, and ``grabcut`` moves
+            the outline to where the colors of the photo change (:func:`cosod.apps.cutout.cutout.cut_mask`).
+        file: path of the result, if the run has only one photo and the user named the file; ``save`` then has one
+            entry. By default results get their names in ``output``.
+
+    Raises:
+        InputError: an option has an unknown value, or ``file`` is given and ``save`` has several entries.
+
+    Example:
+        >>> SegmentJob(Path("out"), save=("masks",)).target("masks", "mugs", "1").as_posix()
+        'out/masks/mugs/1.png'
     """
 
     output: Path
@@ -61,7 +70,7 @@ class SegmentJob:
 
     @property
     def facts(self) -> dict:
-        """What the results depend on, as plain values."""
+        """The options that the results depend on, as values that JSON can hold."""
         return {
             "save": sorted(self.save),
             "threshold": self.threshold,
@@ -70,7 +79,13 @@ class SegmentJob:
         }
 
     def target(self, kind: str, group: str, stem: str) -> Path:
-        """Returns the file that a result is written to."""
+        """Returns the path of a result.
+
+        Args:
+            kind: ``maps``, ``masks`` or ``overlays``.
+            group: name of the group.
+            stem: stem of the image.
+        """
         if self.file is not None:
             return self.file
         folder = self.output / group if kind == "maps" else self.output / kind / group
@@ -81,7 +96,15 @@ class SegmentJob:
         return [self.target(kind, group.name, group.stems[index]) for kind in self.save]
 
     def mask(self, saliency: np.ndarray, image: np.ndarray | None) -> np.ndarray:
-        """Computes the mask of a map; its image ``(H, W, 3)`` is needed where ``outline`` says so."""
+        """Computes the mask of a map.
+
+        Args:
+            saliency: ``(H, W)`` in [0, 1].
+            image: ``(H, W, 3)`` uint8 RGB; it may be None if ``outline`` is ``map``.
+
+        Returns:
+            The mask ``(H, W)`` as bool.
+        """
         if self.outline == "map":
             return binary_mask(saliency, self.threshold)
         from cosod.apps.cutout.cutout import cut_mask
@@ -91,5 +114,16 @@ class SegmentJob:
 
 
 def jobs_of(job: SegmentJob, names: Collection[str]) -> list[SegmentJob]:
-    """Returns the job of each consensus; of several, each writes to a folder of its name in the output."""
+    """Returns a job for each consensus.
+
+    If there are several, each job writes to a folder in the output that has the name of the consensus.
+
+    Args:
+        job: the job of the run.
+        names: names of the consensuses.
+
+    Example:
+        >>> [each.output.as_posix() for each in jobs_of(SegmentJob(Path("out")), ["mug", "cup"])]
+        ['out/mug', 'out/cup']
+    """
     return [replace(job, output=job.output / name) for name in names] if len(names) > 1 else [job]

@@ -1,4 +1,4 @@
-"""The results of one photo as files: its map, its mask and an overlay."""
+"""Writing the results of one photo: its map, its mask and an overlay."""
 
 from pathlib import Path
 
@@ -14,19 +14,21 @@ from cosod.postprocess.render import fitting_jpeg, overlay, save_image, to_8bit
 
 
 def write_results(result: Result, blank: bool, group: Group, job: SegmentJob, max_pixels: int) -> dict | ImageError:
-    """Writes an image's results.
+    """Writes the results of an image.
 
-    What goes wrong with the image is returned, not raised: it was read before, and may be gone or another one by now.
+    An error of the image is returned instead of raised: the image was read before to compute its map, but may have been
+    removed or replaced since.
 
     Args:
-        result: the image's map.
-        blank: write an empty map in its place.
-        group: the image's group.
-        job: what to write, and where to.
-        max_pixels: images of more pixels are refused.
+        result: map of the image.
+        blank: whether to write an empty map in place of the map.
+        group: group of the image.
+        job: what to write, and where.
+        max_pixels: maximum number of pixels; larger images are refused.
 
     Returns:
-        The share of the object in the image, and where the results are, for the image's event; or an error.
+        A dictionary for the event of the image: ``share`` (the share of the pixels whose map is above one half), and
+        for each kind of result the path of its file; or the error of the image.
 
     Raises:
         OutputError: a result cannot be written.
@@ -44,7 +46,7 @@ def write_results(result: Result, blank: bool, group: Group, job: SegmentJob, ma
 def _write_all(result: Result, blank: bool, group: Group, job: SegmentJob, max_pixels: int) -> dict:
     index = result.index
     again = "overlays" in job.save or ("masks" in job.save and job.outline != "map")
-    # First, so that an image that cannot be read any more gets no results at all.
+    # The image is read first, so that an image that cannot be read any more gets no results at all.
     image = _read_again(group.images[index], result.size, max_pixels) if again else None
     saliency = np.zeros(result.size, np.float32) if blank else result.map
     written = {kind: job.target(kind, group.name, group.stems[index]) for kind in job.save}

@@ -1,4 +1,4 @@
-"""Segmenting folders into an output folder, where finished groups are skipped."""
+"""Segmenting groups of photos into an output folder; groups that are finished already are skipped."""
 
 import functools
 import time
@@ -20,7 +20,8 @@ from cosod.io.photo_groups import Group
 from cosod.io.run_records import refuse_foreign
 
 Finished = Callable[[Group, Summary], None]
-#: Images that are finished together where each is segmented by itself, so that a killed run need not start again.
+#: Number of images in a part of a group whose images are segmented each by itself. A part has a record of its own, so
+#: that a run that was killed need not start the group again.
 PART = 500
 
 
@@ -33,24 +34,34 @@ def run(
     consensuses: Mapping[str, GroupConsensus] | None = None,
     finished: Finished = lambda group, summary: None,
 ) -> Summary:
-    """Segment every group and write its results.
+    """Segments every group and writes its results.
 
-    Finished groups (same images, model and options) are skipped unless ``job.overwrite``. An image that cannot
-    be read is left out and reported; an output that cannot be written ends the run. Results are written in threads
-    while the network goes on; a group's record is written once all its results are.
+    Finished groups (those with the same images, model and options, whose files all exist) are skipped unless
+    ``job.overwrite`` is set. An image that cannot be read is left out and reported. Results are written in background
+    threads while the network continues; the record of a group is written after all of its results.
 
     Args:
-        detector: the predictor.
-        model: identity of network and weights, part of what makes a group finished.
+        detector: the detector.
+        model: identity of its network and weights; a group that was finished with another model is processed again.
         groups: from :func:`cosod.io.find_groups`.
         job: what to write.
-        report: called with a dictionary for each ``event``: image, failed, warning, group, skipped.
-        consensuses: name -> consensus to apply to each image by itself, in place of what each group shares. Of
-            several, each writes to a folder of its name in the output.
+        report: called with a dictionary for each event; its key ``event`` is ``image``, ``failed``, ``warning``,
+            ``group`` or ``skipped``.
+        consensuses: name -> consensus. If given, they are applied to each image by itself, in place of the consensus
+            of each group. If there are several, the results of each are written to a folder with its name.
         finished: called with each group and its own summary, once its results and its record are written.
 
+    Returns:
+        The summary of the run.
+
     Raises:
-        InputError: ``job.absent`` needs presence scores, and the network has none.
+        InputError: ``job.absent`` needs presence scores, for which the network is not calibrated; or a result would
+            overwrite an input, a file that this command has not written, or results of another command, or would lie
+            among the photos.
+        OutputError: a result cannot be written, which ends the run.
+
+    Example:
+        >>> summary = run(detector, model, find_groups(["photos"]), SegmentJob(Path("out")))  # doctest: +SKIP
     """
     check_calibrated(detector.calibration, job.absent)
     tasks = [GroupTask(job)]
@@ -70,7 +81,14 @@ def run(
 
 
 def in_parts(group: Group) -> list[Group]:
-    """Splits a group whose images are processed each by itself into parts."""
+    """Splits a group whose images are processed each by itself into parts of at most :data:`PART` images.
+
+    Example:
+        >>> names = tuple(str(number) for number in range(600))
+        >>> parts = in_parts(Group("mugs", names, names))
+        >>> [(part.part, len(part.images)) for part in parts]
+        [(0, 500), (1, 100)]
+    """
     if group.part is not None:
         return [group]
     cuts = [slice(first, first + PART) for first in range(0, len(group.images), PART)]
@@ -78,7 +96,7 @@ def in_parts(group: Group) -> list[Group]:
 
 
 class _Run:
-    """What all groups of a run have in common."""
+    """The state of a run that its groups share."""
 
     def __init__(
         self, detector: Detector, model: str, tasks: list[GroupTask], report: EventListener, finished: Finished
@@ -87,20 +105,20 @@ class _Run:
         self.summaries: list[Summary] = []
 
     def group(self, group: Group, writer: Writer) -> None:
-        """Segment one group; its results are in the writer's hands when this returns."""
+        """Segments one group; when the method returns, the results are submitted to the writer, but not all written."""
         for task in self.tasks:
             refuse_foreign(task.job.output, group.name, task.job.verb)
         whole = self.tasks[0].consensus is None
         parts = [self._part(part, writer).summary for part in ([group] if whole else in_parts(group))]
 
-        def close() -> None:  # not before: an image may turn out bad while its results are written
+        def close() -> None:  # called after all results are written, because an image may fail until then
             self.summaries.append(Summary.of_parts(parts))
             self.finished(group, self.summaries[-1])
 
         writer.then(close)
 
     def _part(self, group: Group, writer: Writer) -> Unit:
-        """Segment a whole group, or a part of one, unless it is finished already."""
+        """Segments a whole group, or a part of one, unless it is finished already."""
         unit = Unit(group.name, self.report, writer.then)
         records = [task.record(self.detector, self.model, group) for task in self.tasks]
         pending = [self.tasks[number] for number in unit.pending(records, len(group.images))]
@@ -116,8 +134,9 @@ class _Run:
         return unit
 
     def _kept(self, search: Search, number: int) -> dict[str, object]:
-        """Returns what a record keeps: for the verbs that start from these maps also where the object is, and what
-        masks of them show.
+        """Returns the further values of the record of a task.
+
+        Among them are the presence scores and the threshold, which commands that start from these maps read.
         """
         group, task, found = search.group, search.tasks[number], search.found[number]
         return {

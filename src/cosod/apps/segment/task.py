@@ -1,4 +1,4 @@
-"""What is done with a group, and the fingerprints that tell whether its results are still of the same photos."""
+"""The tasks of a group, and the fingerprints that tell whether its results are still up to date."""
 
 from dataclasses import dataclass
 
@@ -13,18 +13,30 @@ from cosod.io.run_records import file_states, fingerprint
 
 @dataclass(frozen=True)
 class GroupTask:
-    """What is to be done with a group: a job, and the consensus to apply, or None for the group's own."""
+    """A task for a group of photos.
+
+    Attributes:
+        job: what to write.
+        name: name of the consensus that is applied; None for the consensus of the group itself.
+        consensus: the consensus that is applied; None for the consensus of the group itself.
+    """
 
     job: SegmentJob
     name: str | None = None
     consensus: GroupConsensus | None = None
 
     def record(self, detector: Detector, model: str, group: Group) -> UnitRecord:
-        """Returns the record of a group, or of a part of one."""
+        """Returns the record of a group, or of a part of one.
+
+        Args:
+            detector: the detector.
+            model: identity of its network and weights.
+            group: the photos.
+        """
         return unit_record(self.job, group, self.fingerprint(detector, model, group))
 
     def fingerprint(self, detector: Detector, model: str, group: Group) -> str:
-        """Returns a fingerprint that changes whenever the group's results might."""
+        """Returns a fingerprint that changes whenever the results of the group might change; arguments as above."""
         facts = _options(detector, model, self.job, self.consensus)
         sampling = detector.options.sampling
         if self.consensus is None and sampling.applies_to(len(group.images)):
@@ -33,7 +45,17 @@ class GroupTask:
 
 
 def options_of(detector: Detector, model: str, job: SegmentJob, consensus: GroupConsensus | None) -> str:
-    """Returns a fingerprint that changes whenever the results of the same photos might."""
+    """Returns a fingerprint of the options; it changes whenever the results of the same photos might change.
+
+    Args:
+        detector: the detector.
+        model: identity of its network and weights.
+        job: what to write.
+        consensus: the consensus that is applied; None for the consensus of each group itself.
+
+    Example:
+        >>> options = options_of(detector, model, SegmentJob(Path("out")), None)  # doctest: +SKIP
+    """
     return fingerprint(*_options(detector, model, job, consensus))
 
 

@@ -1,1 +1,1 @@
-"""Thumbnails of a group that look alike, and annotations for labeling tools."""
+"""Thumbnails of a group that show the object at the same size and place, and annotations for labeling tools."""

@@ -1,4 +1,4 @@
-"""Boxes and masks as labeling tools read them: COCO (run-length encoding and polygons) and YOLO."""
+"""Bounding boxes and masks in the formats of labeling tools: COCO (run-length encoding and polygons) and YOLO."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -9,9 +9,9 @@ import numpy as np
 
 from cosod.postprocess.object_mask import Box, object_box
 
-#: Masks beside the boxes: none, COCO's compressed run-length encoding, or polygons.
+#: How masks are stored beside the boxes: not at all, in COCO's compressed run-length encoding, or as polygons.
 MASKS = ("none", "rle", "polygons")
-#: How far, in pixels, a polygon may leave the mask's outline.
+#: Maximum distance in pixels between a polygon and the outline of its mask.
 TOLERANCE = 0.75
 
 Polygon = list[float]
@@ -23,10 +23,10 @@ class Annotation:
 
     Attributes:
         box: ``(x, y, width, height)`` in pixels.
-        area: pixels of its mask.
-        rle: COCO's ``{"size": [height, width], "counts": text}``.
-        polygons: ``[x1, y1, x2, y2, ...]`` in pixels, the corner of the image being (0, 0); one for each connected
-            part, holes joined to their outline by a seam.
+        area: number of pixels of the mask.
+        rle: the mask in COCO's compressed run-length encoding, ``{"size": [height, width], "counts": text}``; or None.
+        polygons: one polygon ``[x1, y1, x2, y2, ...]`` for each connected part of the mask, or None. Coordinates are in
+            pixels, and the upper left corner of the image is (0, 0). Holes are joined to their outline by a seam.
     """
 
     box: Box
@@ -37,13 +37,18 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Labeled:
-    """An image's annotations, all of one category: the group's.
+    """An image with its annotations, which all have the same category: the group of the image.
 
     Attributes:
-        file: path of the image as it shall stand in the labels, with ``/``.
-        size: height and width.
+        file: path of the image as it is written into label files, with ``/`` between folders.
+        size: height and width of the image in pixels.
         category: name of the group.
-        annotations: none where the object was not found.
+        annotations: the annotations; an empty list if the object was not found.
+
+    Example:
+        >>> image = Labeled("mugs/1.jpg", (48, 64), "mugs", [Annotation((8, 8, 16, 16), 256)])
+        >>> Labeled.from_dict(image.as_dict()) == image
+        True
     """
 
     file: str
@@ -52,21 +57,32 @@ class Labeled:
     annotations: list[Annotation] = field(default_factory=list)
 
     def as_dict(self) -> dict:
+        """Returns the image as values that JSON can hold."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, stored: dict) -> "Labeled":
+        """Returns the image from the result of :meth:`as_dict`."""
         annotations = [Annotation(**a) for a in stored["annotations"]]
         return cls(stored["file"], tuple(stored["size"]), stored["category"], annotations)
 
 
 def annotate(mask: np.ndarray, masks: str = "none", each_part: bool = False) -> list[Annotation]:
-    """Computes the boxes and masks of what a bool mask ``(H, W)`` marks.
+    """Computes the annotations of the pixels that a mask marks.
 
     Args:
-        mask: mask of the image.
+        mask: bool ``(H, W)``.
         masks: one of :data:`MASKS`.
-        each_part: an annotation for each connected part, the largest first, in place of one for all.
+        each_part: whether each connected part of the mask gets an annotation of its own; the largest part comes first.
+
+    Returns:
+        The annotations; an empty list if the mask is empty.
+
+    Example:
+        >>> mask = np.zeros((48, 64), bool)
+        >>> mask[8:24, 8:24] = True
+        >>> annotate(mask)[0].box
+        (8, 8, 16, 16)
     """
     if object_box(mask) is None:
         return []
@@ -87,7 +103,18 @@ def annotate(mask: np.ndarray, masks: str = "none", each_part: bool = False) -> 
 
 
 def run_lengths(mask: np.ndarray) -> list[int]:
-    """Returns the lengths of the runs of a bool mask ``(H, W)`` read column by column, beginning with zeros (COCO)."""
+    """Computes the run lengths of a mask in COCO's order.
+
+    Args:
+        mask: bool ``(H, W)``, read column by column.
+
+    Returns:
+        The lengths of the runs of equal values. The first one is that of a run of zeros, which may be empty.
+
+    Example:
+        >>> run_lengths(np.array([[1, 0], [1, 1]], bool))
+        [0, 2, 1, 1]
+    """
     flat = np.asarray(mask, bool).ravel(order="F")
     changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     ends = np.concatenate([[0], changes, [flat.size]])
@@ -96,10 +123,21 @@ def run_lengths(mask: np.ndarray) -> list[int]:
 
 
 def encode_rle(mask: np.ndarray) -> dict:
-    """Encodes a bool mask ``(H, W)`` in COCO's compressed run-length encoding, ``{"size": [H, W], "counts": text}``.
+    """Encodes a mask in COCO's compressed run-length encoding.
 
-    From the fourth on, each length is given as its difference from the last but one. Numbers are written in groups
-    of 5 bits, the lowest first; a sixth bit says that another group follows, and 48 makes it a printable character.
+    From the fourth one on, each run length is stored as its difference from the second to last length before it.
+    A number is written in groups of 5 bits, the lowest ones first. A sixth bit says whether another group follows, and
+    48 is added to obtain a printable character.
+
+    Args:
+        mask: bool ``(H, W)``.
+
+    Returns:
+        ``{"size": [H, W], "counts": text}``.
+
+    Example:
+        >>> encode_rle(np.array([[1, 0], [1, 1]], bool))
+        {'size': [2, 2], 'counts': '021O'}
     """
     lengths = run_lengths(mask)
     text = []
@@ -109,27 +147,39 @@ def encode_rle(mask: np.ndarray) -> dict:
         while more:
             group = value & 31
             value >>= 5
-            # The highest bit of the last group is the sign.
+            # The highest bit of the last group is the sign of the number.
             more = value != (-1 if group & 16 else 0)
             text.append(chr(48 + (group | 32 if more else group)))
     return {"size": [int(n) for n in mask.shape], "counts": "".join(text)}
 
 
 def polygons(mask: np.ndarray) -> list[Polygon]:
-    """Returns the outlines of a bool mask ``(H, W)``: one polygon for each connected part, the largest first.
+    """Computes the outlines of a mask as polygons, one for each connected part, the largest first.
 
-    Neither format has holes, so each hole is joined to its outline by a seam of no width. Parts of a pixel or two
-    have no outline and are left out.
+    Neither COCO nor YOLO polygons have holes, so each hole is joined to its outline by a seam of no width.
+
+    Args:
+        mask: bool ``(H, W)`` with at least one marked pixel.
+
+    Returns:
+        Polygons ``[x1, y1, x2, y2, ...]`` in pixels, where (0, 0) is the upper left corner of the image.
+
+    Example:
+        >>> mask = np.zeros((48, 64), bool)
+        >>> mask[8:24, 8:24] = True
+        >>> polygons(mask)
+        [[8.25, 8.25, 8.25, 23.75, 23.75, 23.75, 23.75, 8.25]]
     """
     x, y, width, height = object_box(mask)
-    # Twice as large, outlines run a quarter of a pixel inside the pixels' edges, not half of one.
+    # OpenCV's outlines run through the centers of pixels. At twice the size, they run a quarter of an original pixel
+    # inside the edges of the mask, instead of half a pixel.
     large = np.repeat(np.repeat(mask[y : y + height, x : x + width].astype(np.uint8), 2, 0), 2, 1)
     outlines, tree = cv2.findContours(large, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     outlines = [cv2.approxPolyDP(o, 2 * TOLERANCE, True)[:, 0].astype(float) for o in outlines]
     found = []
     for number, outline in enumerate(outlines):
         if tree[0, number, 3] >= 0 or len(outline) < 3:
-            continue  # a hole, or nothing
+            continue  # the outline is that of a hole, or has too few points for a polygon
         holes = [o for o, links in zip(outlines, tree[0], strict=True) if links[3] == number and len(o) >= 3]
         points = (joined([outline, *holes]) + 0.5) / 2 + (x, y)
         found.append((cv2.contourArea(outline.astype(np.float32)), points.round(2).ravel().tolist()))
@@ -137,7 +187,19 @@ def polygons(mask: np.ndarray) -> list[Polygon]:
 
 
 def joined(outlines: Sequence[np.ndarray]) -> np.ndarray:
-    """Joins several outlines ``(n, 2)`` into one, each at the pair of points that lie closest."""
+    """Joins several outlines into one by seams of no width.
+
+    Args:
+        outlines: arrays ``(n, 2)`` of points. Each one after the first is joined to the outline so far, at the pair of
+            points that are closest to each other.
+
+    Returns:
+        The points of the joined outline ``(m, 2)``.
+
+    Example:
+        >>> joined([np.array([[0, 0], [4, 0], [0, 4]]), np.array([[5, 0], [9, 0], [9, 4]])]).shape
+        (8, 2)
+    """
     whole = outlines[0]
     for other in outlines[1:]:
         distances = ((whole[:, None] - other[None]) ** 2).sum(-1)
@@ -148,8 +210,16 @@ def joined(outlines: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def coco(images: Iterable[Labeled]) -> str:
-    """Returns a COCO file (JSON) of the images and their annotations; categories are the groups, in order of their
-    names.
+    """Returns the text of a COCO file (JSON) with images and their annotations.
+
+    The categories are the groups, sorted by name. All numbers of images, annotations and categories start at 1.
+
+    Args:
+        images: the images.
+
+    Example:
+        >>> json.loads(coco([Labeled("mugs/1.jpg", (48, 64), "mugs")]))["categories"]
+        [{'id': 1, 'name': 'mugs'}]
     """
     images = list(images)
     names = sorted({image.category for image in images})
@@ -177,10 +247,19 @@ def coco(images: Iterable[Labeled]) -> str:
 
 
 def yolo(image: Labeled, category: int) -> str:
-    """Returns a YOLO file: a line for each object, with its polygon where there is one, else its box.
+    """Returns the text of a YOLO file: one line for each object, with its polygon if there is one, or else its box.
 
-    Boxes are ``class x y width height`` with x, y their center, polygons ``class x1 y1 x2 y2 ...``, all as shares of
-    the image's width and height. The parts of one object are joined into one polygon.
+    A box is written as ``class x y width height``, where x and y are its center, and a polygon as
+    ``class x1 y1 x2 y2 ...``. All coordinates are shares of the width and the height of the image. The parts of one
+    object are joined into one polygon.
+
+    Args:
+        image: the image.
+        category: number of the category, from 0.
+
+    Example:
+        >>> yolo(Labeled("mugs/1.jpg", (40, 80), "mugs", [Annotation((10, 10, 20, 20), 400)]), 0)
+        '0 0.250000 0.500000 0.250000 0.500000\\n'
     """
     height, width = image.size
     lines = []

@@ -1,4 +1,4 @@
-"""Thumbnails on folders: the files that are written for a group, and labels beside them."""
+"""Thumbnails on folders: writing the files of a group, labels for labeling tools, and a contact sheet."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,24 +23,25 @@ from cosod.postprocess.render import save_image, save_sheet
 from cosod.postprocess.threshold import MASK_THRESHOLD
 
 LABELS = ("coco", "yolo")
-#: Folder of YOLO's files, and name of COCO's, in the output folder.
+#: Name of the folder of YOLO files, and name of the COCO file, in the output folder.
 YOLO_FOLDER, COCO_FILE = "labels", "coco.json"
-#: Longer side at which a group's masks are kept while its crops are planned: memory for thousands of photos.
+#: Maximum longer side, in pixels, of the masks of a group that are kept in memory while its crops are planned. Reduced
+#: masks take little memory even for thousands of photos.
 KEPT_SIDE = 512
-#: Thumbnails of each group that a contact sheet shows.
+#: Maximum number of thumbnails of each group in a contact sheet.
 SHOWN = 24
 
 
 class _Found(NamedTuple):
-    """What is known of one photo before the crops of its group are planned.
+    """What is known about one photo before the crops of its group are planned.
 
     Attributes:
-        box: box of the object, None where there is none.
-        size: height and width of the photo.
-        mask: mask of the object, at most :data:`KEPT_SIDE` large.
-        presence: presence of the object in the photo; None where it is not known.
-        absent: whether the object is taken for absent.
-        labels: labels of the photo, where labels are wanted.
+        box: bounding box of the object; None if no object was found.
+        size: height and width of the photo in pixels.
+        mask: mask of the object, whose longer side is at most :data:`KEPT_SIDE` pixels.
+        presence: probability that the object is in the photo; None if it is not known.
+        absent: whether the photo is treated as one without the object.
+        labels: a list with the :class:`Labeled` of the photo as a dictionary; empty if no labels are written.
     """
 
     box: Box | None
@@ -53,17 +54,24 @@ class _Found(NamedTuple):
 
 @dataclass(frozen=True)
 class ThumbnailJob:
-    """Thumbnails: ``<output>/<group>/<stem>.jpg``, and labels beside them.
+    """An application that writes thumbnails to ``<output>/<group>/<stem>.jpg``, and label files.
 
     Attributes:
         output: folder of the results.
-        options: how photos are cropped.
-        labels: any of ``coco`` (``<output>/coco.json``) and ``yolo`` (``<output>/labels/<group>/<stem>.txt`` with
-            ``labels/classes.txt``); they are of the photos, not of the thumbnails.
-        masks: beside the boxes, see :data:`cosod.apps.thumbnails.annotations.MASKS`.
-        each_part: a box for each connected part of the object.
-        overwrite: redo groups that are finished already.
-        file: the one result of the one photo of a run, in place of its name in ``output``.
+        options: options of the thumbnails.
+        labels: any of ``coco`` (``<output>/coco.json``) and ``yolo`` (``<output>/labels/<group>/<stem>.txt``, with the
+            names of the groups in ``<output>/labels/classes.txt``). Labels refer to the photos, not to the thumbnails.
+        masks: how masks are stored beside the boxes, one of :data:`cosod.apps.thumbnails.annotations.MASKS`.
+        each_part: whether each connected part of the object gets a box of its own.
+        overwrite: whether groups that are finished already are processed again.
+        file: path of the result if the run has only one photo and the user named the file; by default results get their
+            names in ``output``.
+
+    Raises:
+        InputError: an option has an unknown value, or ``labels``, ``masks`` and ``each_part`` do not fit together.
+
+    Example:
+        >>> summary = run(ThumbnailJob(Path("out")), source, find_groups(["photos"]))  # doctest: +SKIP
     """
 
     output: Path
@@ -87,21 +95,25 @@ class ThumbnailJob:
 
     @property
     def verb(self) -> str:
+        """The verb of the command that makes the results."""
         return "thumbnails"
 
     def facts(self) -> object:
+        """Returns the options as values that JSON can hold."""
         return [str(self.options), self.labels, self.masks, self.each_part]
 
     def files(self, group: Group, index: int) -> list[Path]:
+        """Returns a list with the file of the thumbnail of an image."""
         if self.file is not None:
             return [self.file]
         return [self.output / group.name / f"{group.stems[index]}.jpg"]
 
     def files_beside(self, group: Group, index: int) -> list[Path]:
+        """Returns a list with the YOLO file of an image, if YOLO labels are written."""
         return [self.output / YOLO_FOLDER / group.name / f"{group.stems[index]}.txt"] if "yolo" in self.labels else []
 
     def make(self, group: Group, maps: Iterator[FoundMap], reading: Reading) -> dict:
-        """Finds the object in all photos first, since the crops are planned together, then crops."""
+        """Finds the object in all photos, plans the crops of the group together, and then writes the thumbnails."""
         found: dict[int, _Found] = {}
         for index, saliency, presence in maps:
             with reading.only(index):
@@ -139,13 +151,13 @@ class ThumbnailJob:
         return _Found(object_box(mask), mask.shape, small, presence, absent, labels)
 
     def check_names(self, groups: list[Group]) -> None:
-        """Raises InputError if a group's folder would be that of YOLO's files."""
+        """Raises InputError if the folder of a group would be the folder of the YOLO files."""
         taken = [group.name for group in groups if group.name.split("/")[0].casefold() == YOLO_FOLDER]
         if taken and "yolo" in self.labels:
             raise InputError(f"a group is called {taken[0]!r}, as the folder of YOLO's files; rename it")
 
     def label_files(self, groups: list[Group]) -> Iterator[Path]:
-        """Returns every file that :meth:`write_labels` may write."""
+        """Yields every file that :meth:`write_labels` may write."""
         if "coco" in self.labels:
             yield self.output / COCO_FILE
         if "yolo" in self.labels:
@@ -154,7 +166,14 @@ class ThumbnailJob:
                 yield from (self.output / YOLO_FOLDER / group.name / f"{stem}.txt" for stem in group.stems)
 
     def write_labels(self, groups: list[Group]) -> list[Path]:
-        """Writes the labels of all finished groups, from what their records keep; returns the files."""
+        """Writes the label files of all finished groups, from the labels in their records.
+
+        Returns:
+            The COCO file and ``classes.txt``, as far as they were written.
+
+        Raises:
+            OutputError: a file cannot be written.
+        """
         written = []
         kept = [(group, kept_of(self.output, group).get("labels", [])) for group in groups]
         labeled = [(group, [Labeled.from_dict(entry) for entry in entries]) for group, entries in kept]
@@ -174,7 +193,15 @@ class ThumbnailJob:
         return written
 
     def write_sheet(self, groups: list[Group], path: Path) -> None:
-        """Writes one picture of the thumbnails, the first :data:`SHOWN` of each group."""
+        """Writes a contact sheet with the first :data:`SHOWN` thumbnails of each group.
+
+        Args:
+            groups: groups of the run.
+            path: file of the contact sheet.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
         shown = []
         for group in groups:
             files = [self.files(group, index)[0] for index in range(len(group.images))]

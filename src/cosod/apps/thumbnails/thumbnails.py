@@ -1,4 +1,4 @@
-"""Thumbnails of a group that look alike: they have one size, and the object has one size and place in them."""
+"""Thumbnails of a group that all have the same size and show the object at the same size and place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,26 +21,29 @@ if TYPE_CHECKING:
     from cosod.inference.detector import Detector
 
 EDGES = ("extend", "inside")
-#: Share of the frame's tighter side that the object takes, unless a larger one saves much extension.
+#: Share of the frame that the object takes along its tighter side, unless a larger share lets the frames reach less far
+#: beyond the photos.
 FILL = 0.65
-#: What is tried for a group: shares of the object, and places of its center in the frame.
+#: Candidates for a group: shares of the object, and places of its center along each side of the frame (0.5 is the
+#: middle).
 FILLS = (0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 PLACES = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
-#: What a larger share and a place off the center cost, where frames that leave their photos cost the mean part
-#: outside: from 0.65 to 0.85 is worth 2 % of the frame outside, off by a tenth 0.5 %.
+#: Weights of the squared deviations of the share from :data:`FILL` and of the place from the center. They are added to
+#: the mean part of the frames that lies outside their photos: a share of 0.85 instead of 0.65 costs as much as 2 % of
+#: the frame outside, and a place that is off the center by 0.1 costs as much as 0.5 %.
 FILL_COST, PLACE_COST = 0.5, 0.5
-#: Share of the frame that stays free beside an object off the center.
+#: Minimum margin, as a share of the frame, between its edge and an object that is off the center.
 AIR = 0.02
-#: Strength and radius, in pixels of the thumbnail, of the sharpening after reduction.
+#: Strength, and radius in pixels of the thumbnail, of the sharpening after a reduction.
 SHARPEN, SHARPEN_RADIUS = 0.35, 0.7
 
-#: ``(x, y, width, height)`` in pixels of the photo, not whole numbers; may go beyond the photo.
+#: ``(x, y, width, height)`` in pixels of the photo, as floats; a frame may reach beyond the photo.
 Frame = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class ThumbnailOptions:
-    """How a group is cropped.
+    """How the photos of a group are cropped.
 
     Attributes:
         size: ``(width, height)`` of every thumbnail.
@@ -54,6 +57,13 @@ class ThumbnailOptions:
         absent: one of :data:`cosod.apps.absence.ABSENT_KINDS`, for photos that probably do not show the object:
             ``keep`` treats what the map shows as the object; ``report`` does so too, but notes it and gives no label;
             ``blank`` notes it and shows the middle of the photo, without a label.
+
+    Raises:
+        InputError: an option has an unknown value or is out of its range.
+
+    Example:
+        >>> ThumbnailOptions(size=(256, 192)).edges
+        'extend'
     """
 
     size: tuple[int, int] = (320, 320)
@@ -80,20 +90,26 @@ def plan_crops(
     options: ThumbnailOptions | None = None,
     counted: Sequence[bool] | None = None,
 ) -> list[Frame]:
-    """Plans frames for the photos of a group that show their objects at one size and place.
+    """Plans frames for the photos of a group that show the objects at the same size and place.
 
-    All have the aspect of ``options.size``; in all of them the object takes the same share of the frame and has its
-    center at the same place. Share and place are those that need least of the photos' surroundings, the middle
-    preferred: a search in place of the optimization of pairs in Jacobs, Goldman and Shechtman, "Cosaliency" (UIST
-    2010), whose collection-aware crops GCoNet (section 6) uses.
+    All frames have the aspect ratio of ``options.size``. In all of them, the object takes the same share of the frame,
+    and its center is at the same place. The share and the place are chosen so that the frames reach as little as
+    possible beyond the photos, with a preference for the middle. This search replaces the optimization over pairs in
+    Jacobs, Goldman and Shechtman, "Cosaliency" (UIST 2010), whose collection-aware crops GCoNet (section 6) uses.
 
     Args:
-        boxes: ``(x, y, width, height)`` of each object in pixels; None where there is none, which gives the largest
-            frame in the middle of the photo.
-        sizes: ``(height, width)`` of each photo.
-        options: :class:`ThumbnailOptions` by default.
-        counted: whether each photo has a say in the share and the place; all have by default. What is no object
-            should not decide how the others are shown.
+        boxes: ``(x, y, width, height)`` of each object in pixels; None for a photo without an object, whose frame is
+            the largest one in the middle of the photo.
+        sizes: ``(height, width)`` of each photo in pixels.
+        options: options of the thumbnails; :class:`ThumbnailOptions` by default.
+        counted: for each photo, whether it is considered when the share and the place are chosen; by default all are.
+            A photo that probably does not show the object should not be.
+
+    Returns:
+        For each photo the frame ``(x, y, width, height)`` in pixels of the photo; it may reach beyond the photo.
+
+    Raises:
+        InputError: there are not as many sizes as boxes.
 
     Example:
         >>> len(plan_crops([(10, 10, 40, 40), (60, 20, 40, 40)], [(100, 100), (120, 100)]))
@@ -116,7 +132,7 @@ def plan_crops(
 def _chosen(
     found: list[tuple[Box, tuple[int, int]]], aspect: float, options: ThumbnailOptions
 ) -> tuple[float, tuple[float, float]]:
-    """Returns the share of the object and place of its center, for all photos of a group."""
+    """Returns the share of the object and the place of its center, for all photos of a group."""
     if not found or options.edges == "inside":
         return options.fill or FILL, (0.5, 0.5)
     boxes = np.array([box for box, _ in found], float)
@@ -125,7 +141,7 @@ def _chosen(
     for fill, across, down in product([options.fill] if options.fill else FILLS, PLACES, PLACES):
         off = (across - 0.5) ** 2 + (down - 0.5) ** 2
         if off and fill / 2 + max(abs(across - 0.5), abs(down - 0.5)) > 0.5 - AIR:
-            continue  # the object would touch the frame, or leave it
+            continue  # the object would be too close to the edge of the frame, or beyond it
         x, y, width, height = np.array(_around(boxes.T, aspect, fill, (across, down)))
         shown = _overlap(x, width, widths) * _overlap(y, height, heights) / (width * height)
         cost = (1 - shown).mean() + FILL_COST * (fill - FILL) ** 2 + PLACE_COST * off
@@ -135,7 +151,7 @@ def _chosen(
 
 
 def _around(box: Box | np.ndarray, aspect: float, fill: float, place: tuple[float, float]) -> tuple:
-    """Returns the frame in which ``box`` takes ``fill`` of the tighter side, its center at ``place``."""
+    """Returns the frame in which ``box`` takes the share ``fill`` of the tighter side, with its center at ``place``."""
     x, y, width, height = box
     frame_width = np.maximum(width, height * aspect) / fill
     frame_height = frame_width / aspect
@@ -159,7 +175,7 @@ def _middle(size: tuple[int, int], aspect: float) -> Frame:
 
 
 def _moved_inside(frame: Frame, box: Box, size: tuple[int, int]) -> Frame:
-    """Moves the frame, and reduces it if needed, into the photo; as far as it still holds the whole box."""
+    """Moves a frame into the photo, and reduces it if needed, as long as it still contains the whole box."""
     x, y, width, height = frame
     scale = min(1.0, size[1] / width, size[0] / height)
     scale = max(scale, box[2] / width, box[3] / height)
@@ -173,17 +189,22 @@ def _moved_inside(frame: Frame, box: Box, size: tuple[int, int]) -> Frame:
 
 
 def crop(image: np.ndarray, frame: Frame, size: tuple[int, int], mask: np.ndarray | None = None) -> np.ndarray:
-    """Crops the part of an image that a frame shows, at the size of a thumbnail.
+    """Crops the part of an image that a frame shows, and resizes it to the size of a thumbnail.
+
+    The image is resized by Lanczos interpolation, and slightly sharpened if it is reduced. Where the frame reaches
+    beyond the image, the background of the image is continued: mirrored close to the edge, and smooth further away.
 
     Args:
-        image: ``(H, W, 3)`` uint8.
-        frame: ``(x, y, width, height)`` in pixels. What lies outside the image continues its background: mirrored
-            close to the edge, smooth further away.
-        size: ``(width, height)`` of the result.
-        mask: bool ``(H, W)`` or smaller, the object; it is not continued outside the image.
+        image: ``(H, W, 3)`` uint8 RGB.
+        frame: ``(x, y, width, height)`` in pixels of the image.
+        size: ``(width, height)`` of the result in pixels.
+        mask: bool mask of the object, ``(H, W)`` or smaller; the object is not continued outside the image.
 
     Returns:
-        uint8 ``(height, width, 3)``, reduced by Lanczos and slightly sharpened.
+        uint8 ``(height, width, 3)``.
+
+    Raises:
+        InputError: the frame lies completely outside the image.
 
     Example:
         >>> (frame,) = plan_crops([(10, 10, 40, 40)], [(100, 100)])
@@ -206,11 +227,11 @@ def crop(image: np.ndarray, frame: Frame, size: tuple[int, int], mask: np.ndarra
 
 
 def _shown(start: float, length: float, limit: int, pixels: int) -> tuple[tuple[int, int], tuple[float, float]]:
-    """Returns along one axis the thumbnail's pixels that the photo covers, and the part of the photo they show."""
+    """Returns, along one axis, the pixels of the thumbnail that the photo covers, and the part of the photo in them."""
     step = length / pixels
     first = max(0, round(-start / step))
     last = min(pixels, round((limit - start) / step))
-    if last <= first and start < limit and start + length > 0:  # less than a pixel: a photo that is a line
+    if last <= first and start < limit and start + length > 0:  # the photo is so thin that it covers less than a pixel
         begin, end = max(0.0, start), min(float(limit), start + length)
         first = min(pixels - 1, int(((begin + end) / 2 - start) / step))
         return (first, first + 1), (begin, end)
@@ -218,12 +239,16 @@ def _shown(start: float, length: float, limit: int, pixels: int) -> tuple[tuple[
 
 
 def _sharpened(image: np.ndarray) -> np.ndarray:
-    """Sharpens by an unsharp mask, mild enough to leave no halo."""
+    """Sharpens an image by a mild unsharp mask, which leaves no halo."""
     return cv2.addWeighted(image, 1 + SHARPEN, cv2.GaussianBlur(image, (0, 0), SHARPEN_RADIUS), -SHARPEN, 0)
 
 
 def _seen(mask: np.ndarray | None, box: Frame, shape: tuple[int, ...], size: tuple[int, int]) -> np.ndarray:
-    """Returns the part of a mask of any size that a box of the image shows, with a margin; bool."""
+    """Returns the part of the mask, which may be smaller than the image, that a box of the image shows.
+
+    Returns:
+        bool ``(height, width)``, with a small margin around the object; false everywhere if there is no mask.
+    """
     if mask is None:
         return np.zeros(size[::-1], bool)
     across, down = mask.shape[1] / shape[1], mask.shape[0] / shape[0]
@@ -233,7 +258,13 @@ def _seen(mask: np.ndarray | None, box: Frame, shape: tuple[int, ...], size: tup
 
 
 def _extended(shown: np.ndarray, margins: tuple[tuple[int, int], ...], covered: np.ndarray) -> np.ndarray:
-    """Extends ``shown`` by margins (rows before and after, columns before and after) of its background."""
+    """Extends an image by margins that continue its background.
+
+    Args:
+        shown: ``(H, W, 3)`` uint8.
+        margins: rows before and after the image, and columns before and after it.
+        covered: bool ``(H, W)``, the pixels of the object.
+    """
     known = np.pad(np.ones(shown.shape[:2], np.uint8), margins)
     free = np.pad((~covered).astype(np.float32), margins)
     if not free.any():
@@ -293,14 +324,14 @@ def thumbnails(
 
 
 def contact_sheet(groups: Sequence[tuple[str, Sequence[np.ndarray]]], columns: int = 8) -> np.ndarray:
-    """Draws one picture of the thumbnails of many groups.
+    """Draws a contact sheet: one picture with the names and the thumbnails of many groups.
 
     Args:
-        groups: name, and thumbnails ``(h, w, 3)`` that all have one size.
-        columns: thumbnails a row.
+        groups: for each group its name and its thumbnails ``(h, w, 3)`` uint8; all thumbnails have the same size.
+        columns: number of thumbnails in a row.
 
     Returns:
-        uint8 ``(H, W, 3)``.
+        uint8 ``(H, W, 3)`` RGB.
 
     Example:
         >>> contact_sheet([("mugs", [np.zeros((64, 64, 3), np.uint8)] * 3)]).ndim
