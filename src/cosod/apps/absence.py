@@ -41,8 +41,8 @@ def check_calibrated(calibration: Calibration | None, kind: str) -> None:
     """
     if kind != "keep" and calibration is None:
         raise InputError(
-            f"--absent {kind} needs presence scores, for which these weights are not calibrated; use the "
-            "default network, or calibrate them with tools/calibrate_presence.py"
+            f"--absent {kind} needs presence scores, for which these weights are not calibrated; leave "
+            "--absent out, or use a network of the package (--model default or accurate)"
         )
 
 

@@ -95,7 +95,7 @@ def remove(files: Sequence[Path]) -> None:
     for file in files:
         file.unlink(missing_ok=True)
     for folder in {file.parent for file in files}:
-        if not any(folder.iterdir()):
+        if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 

@@ -291,7 +291,7 @@ def _print(reports, texts, compared, extra, as_json) -> None:
     if as_json:
         found = {"reports": formats.summary(reports), **extra}
         found |= {"compare": compared} if compared else {}
-        click.echo(formats.printable(json.dumps(found, indent=2, ensure_ascii=False)))
+        click.echo(formats.escaped(json.dumps(found, indent=2, ensure_ascii=False)))
         return
     click.echo(formats.text(reports))
     for text in (formats.groups_text(reports), *texts, compared):
@@ -306,6 +306,7 @@ def _write(reports, options, compared: str | None) -> None:
     from cosod.io.run_records import begin, record_of
 
     written = saving.save(options["output"], reports, images=options["images"])
+    page = options["output"] / saving.PAGE
     if options["figures"] is not False:
         try:
             written += figures.save(options["output"] / "figures", reports)
@@ -315,8 +316,8 @@ def _write(reports, options, compared: str | None) -> None:
             click.echo(f"No figures: {error}", err=True)
     if compared:
         written.append(options["output"] / "compare.md")
-        write_text(written[-1], formats.printable(compared))
-    click.echo(f"Wrote {len(written)} files to {options['output']}; open {written[7]}", err=True)
+        write_text(written[-1], formats.escaped(compared))
+    click.echo(f"Wrote {len(written)} files to {options['output']}; open {page}", err=True)
 
 
 def _guard_inputs(folders: list[str], options) -> None:

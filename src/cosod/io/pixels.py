@@ -97,7 +97,7 @@ def turned(array: np.ndarray, orientation: int) -> np.ndarray:
 def scaled(array: np.ndarray) -> np.ndarray:
     """Scales the values of an image to float32 in [0, 1].
 
-    uint8, uint16 and bool arrays are divided by the maximum of their type (bool by 255, as uint8). Other integers are
+    uint8, uint16 and bool arrays are divided by the maximum of their type. Other integers are
     divided by the first of 1, 255 and 65535 that none of them exceeds; negative values become 0.
 
     Floats, and integers above 65535, are judged without the highest and the lowest :data:`OUTLIERS` percent, so that a
@@ -106,10 +106,12 @@ def scaled(array: np.ndarray) -> np.ndarray:
     0 if that is positive, to their maximum is spread over [0, 1]. NaN and minus infinity become 0, plus infinity 1.
 
     Example:
-        >>> scaled(np.array([[0, 128, 255]], np.int32)).max()
-        np.float32(1.0)
+        >>> scaled(np.array([[0, 128, 255]], np.int32)).max(), scaled(np.array([[False, True]])).max()
+        (np.float32(1.0), np.float32(1.0))
     """
-    if array.dtype.kind in "ub" and array.dtype.itemsize <= 2:
+    if array.dtype.kind == "b":
+        return array.astype(np.float32)
+    if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
         return array.astype(np.float32) / {1: 255.0, 2: 65535.0}[array.dtype.itemsize]
     top = float(array.max(initial=0)) if array.dtype.kind in "iu" else np.inf
     if top <= 65535:

@@ -167,7 +167,7 @@ def entries(folder: Any, hidden: Collection[str] = ()) -> list[Entry]:
             continue
         version = next((str(info[key]) for key in _VERSIONS if info.get(key) is not None), None)
         found.append(Entry(name, info["type"] == "directory", info.get("size"), version))
-    return sorted(found)
+    return sorted(found, key=lambda entry: (entry.name, entry.is_folder))
 
 
 def all_there(paths: Iterable[Any]) -> bool:

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ pytest.importorskip("upath")
 from fsspec.implementations.memory import MemoryFileSystem
 from upath import UPath
 
+from cosod.apps.cutout.backgrounds import background
 from cosod.errors import ExtraError, ImageError, InputError, OutputError
 from cosod.io import storage
 from cosod.io.atomic_write import whole, write_bytes, write_text
@@ -273,3 +275,17 @@ def test_apply_in_a_store(places, capsys):
     put("/bucket/cups.consensus", b"")
     assert cosod("apply", "memory://bucket/cups.consensus", places / "in", "-o", places / "x") == 1
     assert "a consensus is read from a local disk only" in capsys.readouterr().err
+
+
+def test_a_background_in_a_store(places, store):
+    """It is read by ``cosod cutout`` as a photo is, and its state is in the record."""
+    behind = UPath("memory://bucket/behind.png")
+    pixels = np.full((20, 30, 3), (10, 200, 30), np.uint8)
+    behind.write_bytes(cv2.imencode(".png", pixels[..., ::-1])[1].tobytes())
+    assert background("memory://bucket/behind.png").image.tolist() == pixels.tolist()
+    arguments = ("cutout", places / "in", "-o", places / "cut", *OPTIONS, "--background", behind)
+    assert cosod(*arguments) == 0
+    (cut, *_) = sorted((places / "cut").rglob("*.png"))
+    assert (cv2.imread(str(cut))[0, 0] == (30, 200, 10)).all()
+    with pytest.raises(ImageError, match=r"memory://bucket/none\.png"):
+        background("memory://bucket/none.png")

@@ -10,6 +10,7 @@ from PIL import Image, ImageColor
 
 from cosod.errors import InputError
 from cosod.io.images import ImageSource, read_image
+from cosod.io.storage import as_path, is_remote
 from cosod.postprocess.inpaint import spread
 from cosod.postprocess.object_mask import bounded
 
@@ -69,7 +70,7 @@ def background(given: "Background | ImageSource | tuple[int, int, int]") -> Back
             - ``"blur"``, for the blurred photo;
             - a color, as ``"#rrggbb"``, ``"#rgb"``, a CSS name or three integers from 0 to 255;
             - two colors of a gradient, as ``"top:bottom"``;
-            - an image: the path of a file on this machine, or an object in memory as for :func:`cosod.io.read_image`;
+            - an image, as for :func:`cosod.io.read_image`;
             - a :class:`Background`, which is returned as it is.
 
     Raises:
@@ -92,7 +93,7 @@ def background(given: "Background | ImageSource | tuple[int, int, int]") -> Back
         colors = [_color(part) for part in given.split(":")]
         if len(colors) <= 2 and None not in colors:
             return Background((colors[0], colors[-1]))
-    if isinstance(given, str | os.PathLike) and not Path(given).exists():
+    if isinstance(given, str | os.PathLike) and not is_remote(as_path(given)) and not Path(given).exists():
         raise InputError(
             f"background {os.fspath(given)!r} is no color and no file; "
             "give a color (white, '#f4f4f4'), a gradient (white:#ccc), an image file, or blur"

@@ -15,6 +15,8 @@ from cosod.errors import ImageError, InputError
 from cosod.io.atomic_write import whole
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
+from cosod.io.run_records import file_states
+from cosod.io.storage import as_path, is_remote
 from cosod.postprocess.render import JPEG_LIMIT, save_image
 
 FORMATS = ("png", "webp", "jpg")
@@ -66,7 +68,9 @@ class CutoutJob:
         """Returns the options, and the state of the file of the background, as values that JSON can hold."""
         given = self.options.background
         state = None
-        if isinstance(given, str | Path) and Path(given).is_file():
+        if isinstance(given, str) and is_remote(as_path(given)):
+            ((_, *state),) = file_states([as_path(given)])
+        elif isinstance(given, str | Path) and Path(given).is_file():
             state = [Path(given).stat().st_size, Path(given).stat().st_mtime_ns]
         return [str(self.options), state, self.format]
 

@@ -10,6 +10,8 @@ from cosod.evaluation.report.html_page import page
 from cosod.evaluation.report.report import Report
 from cosod.io.atomic_write import write_text
 
+#: The page with all tables and figures, which is opened in a browser.
+PAGE = "report.html"
 #: The files that :func:`save` writes.
 FILES = (
     "images.csv",
@@ -19,7 +21,7 @@ FILES = (
     "summary.csv",
     "summary.md",
     "summary.tex",
-    "report.html",
+    PAGE,
 )
 
 
@@ -55,7 +57,7 @@ def save(folder: str | os.PathLike, reports: list[Report], *, images: str | os.P
         "summary.csv": lambda: formats.summary_csv(reports),
         "summary.md": lambda: formats.markdown(reports),
         "summary.tex": lambda: formats.latex(reports),
-        "report.html": lambda: page(reports, images),
+        PAGE: lambda: page(reports, images),
     }
     folder = Path(folder)
     for name, make in makers.items():
