@@ -19,7 +19,7 @@ from cosod.cli.parameters import LocalPath, OneOf, size_value
 
 
 @click.command(short_help="Cut out the object that photos share.")
-@click.argument("paths", nargs=-1, required=True, type=LocalPath(), metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=LocalPath(must_exist=True), metavar="PATH...")
 @output_option(LocalPath())
 @click.option(
     "--maps",

@@ -21,7 +21,7 @@ from cosod.cli.parameters import LocalPath
 
 
 @click.command(short_help="Sort photos into albums that share an object.")
-@click.argument("paths", nargs=-1, required=True, type=LocalPath(), metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=LocalPath(must_exist=True), metavar="PATH...")
 @click.option("-o", "--output", required=True, type=LocalPath(), help="Folder that the albums are written to.")
 @click.option("--copy", is_flag=True, help="Copy the photos instead of linking to them.")
 @click.option("--segment/--no-segment", default=True, show_default=True, help="Also segment the object of each album.")

@@ -12,7 +12,7 @@ from cosod.cli.parameters import POSITIVE, ListOf, LocalPath
 
 
 @click.command(short_help="Show what a network sees in groups, and the curves of training runs.")
-@click.argument("paths", nargs=-1, type=LocalPath(), metavar="[PATH]...")
+@click.argument("paths", nargs=-1, type=LocalPath(must_exist=True), metavar="[PATH]...")
 @click.option("-o", "--output", required=True, type=LocalPath(), help="Folder that the results are written to.")
 @click.option(
     "--show",

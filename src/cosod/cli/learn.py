@@ -14,7 +14,7 @@ from cosod.cli.parameters import LocalPath
 
 
 @click.command(short_help="Save what some photos share as a consensus, for `cosod apply`.")
-@click.argument("paths", nargs=-1, required=True, type=LocalPath(), metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=LocalPath(must_exist=True), metavar="PATH...")
 @click.option("-o", "--output", required=True, type=LocalPath(), help="File that the consensus is written to.")
 @click.option(
     "--mask",

@@ -42,32 +42,68 @@ def _refuse_circle(path):
     return path
 
 
+def _refuse_missing(path: Path) -> None:
+    """Refuses a path at which nothing exists, before the command spends a second on importing PyTorch.
+
+    Paths that exist but cannot be read, and ``-``, are left to the command.
+    """
+    from cosod.errors import InputError
+    from cosod.io.storage import nothing_at
+
+    if str(path) == "-":
+        return
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise InputError(f"{path}: {nothing_at(path, 'file or folder')}; check the path") from None
+    except (OSError, ValueError):
+        pass
+
+
 class PathOrURL(click.ParamType):
     """The type of a path, or of the URL of a folder or object in a store.
 
     The path type of click cannot be used, because it would turn ``s3://`` into ``s3:/``.
+
+    Args:
+        must_exist: whether a path on this machine is refused if nothing exists at it.
     """
 
     name = "path"
 
+    def __init__(self, must_exist: bool = False):
+        self.must_exist = must_exist
+
     def convert(self, value, param, ctx):
         """Returns a :class:`pathlib.Path` or a ``UPath``; raises InputError if it is empty or cannot be used."""
-        from cosod.io.storage import as_path
+        from cosod.io.storage import as_path, is_remote
 
         refuse_empty(value, param)
-        return _refuse_circle(as_path(value))
+        path = _refuse_circle(as_path(value))
+        if self.must_exist and not is_remote(path):
+            _refuse_missing(path)
+        return path
 
 
 class LocalPath(click.Path):
-    """The type of a path on this machine, converted to :class:`pathlib.Path`; an empty path is refused."""
+    """The type of a path on this machine, converted to :class:`pathlib.Path`; an empty path is refused.
 
-    def __init__(self, **checks):
+    Args:
+        must_exist: whether a path is refused if nothing exists at it.
+        checks: arguments of :class:`click.Path`.
+    """
+
+    def __init__(self, must_exist: bool = False, **checks):
         super().__init__(path_type=Path, **checks)
+        self.must_exist = must_exist
 
     def convert(self, value, param, ctx):
         """Returns the path; raises InputError if it is empty or cannot be used."""
         refuse_empty(value, param)
-        return _refuse_circle(super().convert(value, param, ctx))
+        path = _refuse_circle(super().convert(value, param, ctx))
+        if self.must_exist:
+            _refuse_missing(path)
+        return path
 
 
 class AtLeast(click.ParamType):

@@ -13,7 +13,7 @@ from cosod.cli.parameters import POSITIVE, OneOf, PathOrURL, threshold_value
 
 
 @click.command(short_help="Find the object that the photos of a folder share.")
-@click.argument("paths", nargs=-1, required=True, type=PathOrURL(), metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=PathOrURL(must_exist=True), metavar="PATH...")
 @output_option(PathOrURL())
 @map_options
 @group_options

@@ -19,7 +19,7 @@ from cosod.cli.parameters import ListOf, LocalPath, OneOf, size_value
 
 
 @click.command(short_help="Crop photos around the object they share, at one size and place.")
-@click.argument("paths", nargs=-1, required=True, type=LocalPath(), metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=LocalPath(must_exist=True), metavar="PATH...")
 @output_option(LocalPath())
 @click.option(
     "--maps",
