@@ -11,6 +11,7 @@ from cosod.active_learning.images import draw_view, normalized
 from cosod.active_learning.labels import Targets
 from cosod.errors import InputError, TrainingError
 from cosod.losses.point_losses import local_coherence, mask_loss, point_loss
+from cosod.models.modules.layers import remember_buffers
 from cosod.models.registry import entry
 from cosod.models.saliency_base import SaliencyNetwork, salient
 from cosod.training.data.keyed_rng import torch_seed
@@ -141,7 +142,7 @@ def train_stage(
             group["lr"] = group["peak"] * rate(step)
         chosen = next(order)
         batch = _Batch.of(images, truth, chosen, settings, generator).to(device)
-        before = [buffer.clone() for buffer in network.buffers()]
+        restore_buffers = remember_buffers(network)
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             output = network.saliency(normalized(batch.images, network))
         if batch.masks is None:
@@ -159,8 +160,7 @@ def train_stage(
             optimizer.step()
             total, in_a_row = total + loss.item(), 0
         else:
-            for buffer, kept in zip(network.buffers(), before, strict=True):
-                buffer.copy_(kept)
+            restore_buffers()
             skipped, in_a_row = skipped + 1, in_a_row + 1
             if in_a_row == 50:
                 raise TrainingError("50 steps in a row without a finite gradient; give a smaller lr")

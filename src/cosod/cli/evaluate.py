@@ -301,7 +301,7 @@ def _print(reports, texts, compared, extra, as_json) -> None:
 
 def _write(reports, options, compared: str | None) -> None:
     from cosod.errors import ExtraError
-    from cosod.evaluation.report import figures, formats, saving
+    from cosod.evaluation.report import figures, saving
     from cosod.io.atomic_write import write_text
     from cosod.io.run_records import begin, record_of
 
@@ -316,7 +316,7 @@ def _write(reports, options, compared: str | None) -> None:
             click.echo(f"No figures: {error}", err=True)
     if compared:
         written.append(options["output"] / "compare.md")
-        write_text(written[-1], formats.escaped(compared))
+        write_text(written[-1], compared)
     click.echo(f"Wrote {len(written)} files to {options['output']}; open {page}", err=True)
 
 

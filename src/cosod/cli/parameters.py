@@ -25,13 +25,16 @@ def refuse_empty(value, param: click.Parameter | None) -> None:
         raise InputError(f"{name} is empty; give a file or a folder ('.' is the current folder)")
 
 
-def _refuse_circle(path):
-    """Returns the path, after checking that it is not a link that leads back to itself.
+def _checked(path, must_exist: bool):
+    """Returns the path, after a check that needs no slow imports.
+
+    Paths that cannot be read for other reasons, and ``-``, are left to the command.
 
     Raises:
-        InputError: the path is such a link.
+        InputError: the path is a link that leads back to itself; or nothing exists at it, and ``must_exist`` is set.
     """
     from cosod.errors import InputError
+    from cosod.io.storage import nothing_at
 
     if isinstance(path, Path):
         try:
@@ -39,25 +42,9 @@ def _refuse_circle(path):
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise InputError(f"{path}: is a link that leads back to itself; mend or remove it") from None
+            if must_exist and error.errno == errno.ENOENT and str(path) != "-":
+                raise InputError(nothing_at(path, "file or folder")) from None
     return path
-
-
-def _refuse_missing(path: Path) -> None:
-    """Refuses a path at which nothing exists, before the command spends a second on importing PyTorch.
-
-    Paths that exist but cannot be read, and ``-``, are left to the command.
-    """
-    from cosod.errors import InputError
-    from cosod.io.storage import nothing_at
-
-    if str(path) == "-":
-        return
-    try:
-        path.stat()
-    except FileNotFoundError:
-        raise InputError(f"{path}: {nothing_at(path, 'file or folder')}; check the path") from None
-    except (OSError, ValueError):
-        pass
 
 
 class PathOrURL(click.ParamType):
@@ -76,13 +63,10 @@ class PathOrURL(click.ParamType):
 
     def convert(self, value, param, ctx):
         """Returns a :class:`pathlib.Path` or a ``UPath``; raises InputError if it is empty or cannot be used."""
-        from cosod.io.storage import as_path, is_remote
+        from cosod.io.storage import as_path
 
         refuse_empty(value, param)
-        path = _refuse_circle(as_path(value))
-        if self.must_exist and not is_remote(path):
-            _refuse_missing(path)
-        return path
+        return _checked(as_path(value), self.must_exist)
 
 
 class LocalPath(click.Path):
@@ -100,10 +84,7 @@ class LocalPath(click.Path):
     def convert(self, value, param, ctx):
         """Returns the path; raises InputError if it is empty or cannot be used."""
         refuse_empty(value, param)
-        path = _refuse_circle(super().convert(value, param, ctx))
-        if self.must_exist:
-            _refuse_missing(path)
-        return path
+        return _checked(super().convert(value, param, ctx), self.must_exist)
 
 
 class AtLeast(click.ParamType):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from cosod.errors import InputError
 from cosod.evaluation.metrics.names import lower_is_better
-from cosod.evaluation.report.formats import escaped
 from cosod.evaluation.report.report import Report
 from cosod.io.atomic_write import write_text
 
@@ -31,7 +30,7 @@ def write(path: str | os.PathLike, reports: list[Report], tolerance: float) -> N
         for r in reports
     ]
     text = json.dumps({"tolerance": tolerance, "expected": kept}, indent=2, ensure_ascii=False)
-    write_text(path, escaped(text) + "\n")
+    write_text(path, text + "\n")
 
 
 def check_replaceable(path: str | os.PathLike) -> None:

@@ -13,9 +13,8 @@ import torch
 from cosod.errors import CosodError, OutputError
 from cosod.inference.backends.integer_steps import IntegerSteps, graph_file, packaged_graph
 from cosod.inference.cpu_fusion import FastSteps
-from cosod.inference.probe_images import drawn_group
+from cosod.inference.probe_images import drawn_batch
 from cosod.io.atomic_write import whole
-from cosod.io.tensors import shrink, to_batch
 from cosod.models import registry
 from cosod.models.backbones.imagenet import cache_dir
 from cosod.models.base import CoSaliencyNetwork, Steps
@@ -65,7 +64,7 @@ def integers_pay(network: CoSaliencyNetwork, size: int, other: str) -> bool:
 
 @torch.inference_mode()
 def _measured(network: CoSaliencyNetwork, size: int, other: str, graph: bytes) -> bool:
-    images = to_batch([shrink(image, size) for image in drawn_group()], network.mean, network.std)
+    images = drawn_batch(network, size)
     integer = IntegerSteps(network, size, graph)
     exact = FastSteps(network, torch.device("cpu"))
     fast = exact if other == "float32" else FastSteps(network, torch.device("cpu"), other)

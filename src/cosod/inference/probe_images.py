@@ -1,6 +1,10 @@
 """Drawn images, which are the same on every machine, for comparing maps."""
 
 import numpy as np
+from torch import Tensor
+
+from cosod.io.tensors import shrink, to_batch
+from cosod.models.base import CoSaliencyNetwork
 
 
 def drawn_group(size: int = 128) -> list[np.ndarray]:
@@ -14,3 +18,17 @@ def drawn_group(size: int = 128) -> list[np.ndarray]:
         image[disc] = (200, 30, 40)
         images.append(image.astype(np.uint8))
     return images
+
+
+def drawn_batch(network: CoSaliencyNetwork, shape: int | tuple[int, int]) -> Tensor:
+    """Returns the images of :func:`drawn_group` as input of a network, ``(3, 3, H, W)``.
+
+    Args:
+        network: the network, for whose mean and standard deviation the images are normalized.
+        shape: height and width of the images, or the side of a square.
+
+    Example:
+        >>> drawn_batch(cosod.models.create("gconet_plus_mobile"), (64, 96)).shape
+        torch.Size([3, 3, 64, 96])
+    """
+    return to_batch([shrink(image, shape) for image in drawn_group()], network.mean, network.std)

@@ -59,7 +59,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     try:
         file = open_binary(path)
     except FileNotFoundError:
-        raise ImageError(f"{path}: {nothing_at(path, 'file')}; check the path") from None
+        raise ImageError(nothing_at(path, "file")) from None
     except IsADirectoryError:
         raise ImageError(f"{path}: is a folder; give an image file") from None
     except PermissionError:

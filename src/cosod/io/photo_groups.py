@@ -80,7 +80,7 @@ def find_groups(
         missing = paths[kinds.index(None)]
         if str(missing) == "-":
             raise InputError("- stands for standard input, which this command does not read; give a file or a folder")
-        raise InputError(f"{missing}: {nothing_at(missing, 'file or folder')}; check the path")
+        raise InputError(nothing_at(missing, "file or folder"))
     entered, left_out = set(excluded), []
     unread: list[LeftOut] = []
     for path, k in zip(paths, kinds, strict=True):

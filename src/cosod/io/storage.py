@@ -80,7 +80,7 @@ def is_remote(path: Any) -> bool:
 
 
 def nothing_at(path: Any, wanted: str) -> str:
-    """Returns words for an error message about a path at which nothing exists: it is a broken link, or is missing.
+    """Returns the error message on a path at which nothing exists: it is a broken link, or is missing.
 
     Args:
         path: path on this machine or in an object store.
@@ -88,10 +88,11 @@ def nothing_at(path: Any, wanted: str) -> str:
 
     Example:
         >>> nothing_at(Path("photos/none.jpg"), "file")
-        'no such file'
+        'photos/none.jpg: no such file; check the path'
     """
     link = not is_remote(path) and path.is_symlink()
-    return "a link to a file that does not exist" if link else f"no such {wanted}"
+    found = "a link to a file that does not exist" if link else f"no such {wanted}"
+    return f"{path}: {found}; check the path"
 
 
 def _from_url(url: str) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from cosod.errors import TrainingError
-from cosod.models.modules.layers import keep_statistics
+from cosod.models.modules.layers import keep_statistics, remember_buffers
 from cosod.training.checkpoint import make_folder
 from cosod.training.data.keyed_rng import torch_seed
 from cosod.training.data.loader import Batch, Batches, iterate, usable_workers
@@ -126,7 +126,7 @@ def one_step(run: Run, work: Work) -> dict[str, float] | None:
     Example:
         >>> terms = one_step(run, work)  # doctest: +SKIP
     """
-    before = [buffer.clone() for buffer in run.network.buffers()]
+    restore_buffers = remember_buffers(run.network)
     run.optimizer.zero_grad(set_to_none=True)
     sums: dict[str, torch.Tensor] = {}
     for number, batches in enumerate(work):
@@ -149,8 +149,7 @@ def one_step(run: Run, work: Work) -> dict[str, float] | None:
         run.process_group.average_statistics(run.network)
     else:
         run.skipped += 1
-        for buffer, kept in zip(run.network.buffers(), before, strict=True):
-            buffer.copy_(kept)
+        restore_buffers()
     run.scaler.update()
     run.step += 1
     if finite and run.average:

@@ -68,10 +68,10 @@ class CutoutJob:
         """Returns the options, and the state of the file of the background, as values that JSON can hold."""
         given = self.options.background
         state = None
-        if isinstance(given, str) and is_remote(as_path(given)):
-            ((_, *state),) = file_states([as_path(given)])
-        elif isinstance(given, str | Path) and Path(given).is_file():
-            state = [Path(given).stat().st_size, Path(given).stat().st_mtime_ns]
+        if isinstance(given, str | Path):
+            path = as_path(given)
+            if is_remote(path) or path.is_file():
+                ((_, *state),) = file_states([path])
         return [str(self.options), state, self.format]
 
     def files(self, group: Group, index: int) -> list[Path]:

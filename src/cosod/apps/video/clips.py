@@ -49,7 +49,7 @@ class Clip:
         self.path = Path(path)
         self.times: list[float] = []
         if not self.path.is_file():
-            raise InputError(f"{self.path}: {nothing_at(self.path, 'video')}; check the path")
+            raise InputError(nothing_at(self.path, "video"))
         self.rate, self.promised = self._facts(max_pixels)
 
     def frames(self) -> Iterator[np.ndarray]:

@@ -61,5 +61,5 @@ def save(folder: str | os.PathLike, reports: list[Report], *, images: str | os.P
     }
     folder = Path(folder)
     for name, make in makers.items():
-        write_text(folder / name, formats.escaped(make()))
+        write_text(folder / name, make())
     return [folder / name for name in makers]

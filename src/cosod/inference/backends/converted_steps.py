@@ -12,8 +12,7 @@ from cosod.inference.backends.graph_cache import kept
 from cosod.inference.backends.graphs import decoder_graph, encoder_graph
 from cosod.inference.backends.runtimes import OnnxRuntime, OpenVINO
 from cosod.inference.options import check_backend
-from cosod.inference.probe_images import drawn_group
-from cosod.io.tensors import shrink, to_batch
+from cosod.inference.probe_images import drawn_batch
 from cosod.models import registry
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output, Steps
 from cosod.models.checkpoints import loading
@@ -124,7 +123,7 @@ def _verified(
     if network.keep_aspect:
         shapes.append((size + 2 * network.stride, size))
     for shape in shapes:
-        images = to_batch([shrink(image, shape) for image in drawn_group()], network.mean, network.std)
+        images = drawn_batch(network, shape)
         features = network.encode(images)
         consensus = network.consensus(features)
         wanted = network.decode(features, consensus)

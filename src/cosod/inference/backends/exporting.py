@@ -12,9 +12,8 @@ from cosod.errors import InputError
 from cosod.inference.backends.conversion import TOLERANCE, to_onnx, to_openvino, to_torchscript
 from cosod.inference.backends.graphs import GroupModel, group_graph
 from cosod.inference.backends.runtimes import OnnxRuntime, OpenVINO
-from cosod.inference.probe_images import drawn_group
+from cosod.inference.probe_images import drawn_batch
 from cosod.io.atomic_write import whole
-from cosod.io.tensors import shrink, to_batch
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints import loading
@@ -132,9 +131,7 @@ def _verified(
     size, stride = int(facts["size"]), int(facts.get("stride", 0))
     reference = GroupModel(network, None if stride else size)
     shapes = [(size, size), *([(size, size + stride), (size + 2 * stride, size)] if stride else [])]
-    drawn, *others = (
-        to_batch([shrink(image, shape) for image in drawn_group()], network.mean, network.std) for shape in shapes
-    )
+    drawn, *others = (drawn_batch(network, shape) for shape in shapes)
     five = torch.cat([drawn, drawn.flip(3)[:2]])
     largest = 0.0
     for group in (drawn, five, drawn[:1], *others):

@@ -1,5 +1,7 @@
 """Functions and layers that several networks share."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,6 +17,26 @@ def keep_statistics(module: nn.Module) -> None:
     for part in module.modules():
         if isinstance(part, BATCH_NORM):
             part.eval()
+
+
+def remember_buffers(module: nn.Module) -> Callable[[], None]:
+    """Copies the buffers of ``module``, such as running statistics; returns a function that restores them.
+
+    Example:
+        >>> norm = nn.BatchNorm2d(1)
+        >>> restore = remember_buffers(norm)
+        >>> _ = norm(torch.ones(1, 1, 2, 2))
+        >>> restore()
+        >>> norm.running_mean.item()
+        0.0
+    """
+    kept = [buffer.clone() for buffer in module.buffers()]
+
+    def restore() -> None:
+        for buffer, value in zip(module.buffers(), kept, strict=True):
+            buffer.copy_(value)
+
+    return restore
 
 
 def resize(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
