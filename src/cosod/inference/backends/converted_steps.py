@@ -1,6 +1,6 @@
 """The steps of a network in another runtime."""
 
-from collections.abc import Callable
+import itertools
 from importlib import metadata
 
 import torch
@@ -74,51 +74,33 @@ def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
         return network
     if network.keep_aspect:
         size = network.size  # of the example only; height and width are dynamic
-    make, versions = (_onnx, _onnx_versions()) if backend == "onnxruntime" else (_openvino, _openvino_versions())
+    if backend == "onnxruntime":
+        versions, endings, run, convert = _onnx_versions(), ("onnx",), OnnxRuntime, lambda graph: (to_onnx(graph),)
+    else:
+        versions, endings, run, convert = _openvino_versions(), ("xml", "bin"), OpenVINO, to_openvino
     facts = (registry.name_of(network), loading.identity(network), str(size), backend, str(VERSION), *versions)
-    return make(network, size, facts)
+    parts = [[f"{part}.{ending}" for ending in endings] for part in ("encoder", "decoder")]
+    names = tuple(itertools.chain(*parts))
 
-
-def _onnx(network: CoSaliencyNetwork, size: int, facts: tuple[str, ...]) -> ConvertedSteps:
     def make() -> dict[str, bytes]:
         graphs = encoder_graph(network, size), decoder_graph(network, size)
-        return dict(zip(names, map(to_onnx, graphs), strict=True))
+        files = dict(zip(names, itertools.chain.from_iterable(map(convert, graphs)), strict=True))
+        _verify(network, size, opened(files))
+        return files
 
     def opened(files: dict[str, bytes]) -> ConvertedSteps:
-        return ConvertedSteps(*(OnnxRuntime(files[name]) for name in names))
+        return ConvertedSteps(*(run(*(files[name] for name in part)) for part in parts))
 
-    names = ("encoder.onnx", "decoder.onnx")
-    return opened(kept(facts, names, lambda: _verified(network, size, make(), opened)))
-
-
-def _openvino(network: CoSaliencyNetwork, size: int, facts: tuple[str, ...]) -> ConvertedSteps:
-    def make() -> dict[str, bytes]:
-        graphs = encoder_graph(network, size), decoder_graph(network, size)
-        parts = (part for graph in graphs for part in to_openvino(graph))
-        return dict(zip(names, parts, strict=True))
-
-    def opened(files: dict[str, bytes]) -> ConvertedSteps:
-        return ConvertedSteps(
-            *(OpenVINO(files[f"{part}.xml"], files[f"{part}.bin"]) for part in ("encoder", "decoder"))
-        )
-
-    names = ("encoder.xml", "encoder.bin", "decoder.xml", "decoder.bin")
-    return opened(kept(facts, names, lambda: _verified(network, size, make(), opened)))
+    return opened(kept(facts, names, make))
 
 
 @torch.no_grad()
-def _verified(
-    network: CoSaliencyNetwork,
-    size: int,
-    files: dict[str, bytes],
-    opened: Callable[[dict[str, bytes]], ConvertedSteps],
-) -> dict[str, bytes]:
-    """Returns converted files after a check of their outputs, for drawn images of each shape that they have to take.
+def _verify(network: CoSaliencyNetwork, size: int, steps: ConvertedSteps) -> None:
+    """Checks the outputs of converted steps, for drawn images of each shape that the steps have to take.
 
     Raises:
         InputError: the outputs are not those of the network.
     """
-    steps = opened(files)
     shapes = [(size, size)]
     if network.keep_aspect:
         shapes.append((size + 2 * network.stride, size))
@@ -138,7 +120,6 @@ def _verified(
                 f"{registry.name_of(network)} would give other maps in this runtime for images of "
                 f"{shape[0]} x {shape[1]} pixels; leave --backend out"
             )
-    return files
 
 
 def _onnx_versions() -> tuple[str, ...]:
