@@ -86,3 +86,10 @@ def test_without_any_click(pool):
 def test_unknown_mode(pool, points):
     with pytest.raises(InputError, match="label mode"):
         targets(points, pool, "boxes")
+
+
+def test_a_mode_without_what_it_needs(pool, points):
+    with pytest.raises(InputError, match="give regions"):
+        targets(points, pool, "superpixels")
+    with pytest.raises(InputError, match="give masks"):
+        targets(points, pool, "gt_in_region", halves())

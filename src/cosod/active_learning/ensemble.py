@@ -97,7 +97,8 @@ def members(network: SaliencyNetwork, snapshots: list[State]) -> list[SaliencyNe
         member = copy.deepcopy(network)
         member.load_state_dict(state)
         fold(member.eval().requires_grad_(False))
-        result.append(member.to(memory_format=torch.channels_last))
+        # PyTorch documents memory_format, but its annotations lack it.
+        result.append(member.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
     return result
 
 
@@ -116,7 +117,7 @@ def mean_probability(networks: list[SaliencyNetwork], images: Tensor, precision:
     Example:
         >>> probability = mean_probability(members(network, snapshots), images)  # doctest: +SKIP
     """
-    total = 0.0
+    total = torch.zeros(())
     for network in networks:
         with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
             logits = network.saliency(normalized(images, network)).logits[0]

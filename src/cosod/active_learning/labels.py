@@ -1,5 +1,6 @@
 """Training targets from clicks: labels of the clicked pixels, or of the superpixels that contain them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,7 +98,7 @@ def targets(
         masks: masks of the resized images, ``(N, S, S)`` uint8, 0 to 255; required for ``gt_in_region``.
 
     Raises:
-        InputError: there is no such mode.
+        InputError: there is no such mode, or it needs superpixels or masks that are not given.
 
     Example:
         >>> points = PointSet()
@@ -109,12 +110,20 @@ def targets(
     """
     if mode not in MODES:
         raise InputError(f"no label mode {mode!r}; give one of {', '.join(MODES)}")
+    if mode == "points":
+        regions = None
+    elif regions is None:
+        raise InputError(f"label mode {mode!r} needs the superpixels of the images; give regions")
+    if mode != "gt_in_region":
+        masks = None
+    elif masks is None:
+        raise InputError(f"label mode {mode!r} needs the masks of the images; give masks")
     rows = []
     for number, name in enumerate(pool.names):
         height, width = pool.sizes[name]
         xy, labels = points.placed(name, (height, width))
-        if mode != "points" and len(xy):
-            more = _expanded(xy, labels, regions[number], None if mode == "superpixels" else masks[number].numpy())
+        if regions is not None and len(xy):
+            more = _expanded(xy, labels, regions[number], None if masks is None else masks[number].numpy())
             share = len(more[1]) / regions[number].size
             rows.append((np.concatenate([xy, more[0]]), np.concatenate([labels, more[1]]), len(xy), share))
         else:
@@ -122,7 +131,7 @@ def targets(
     return _padded(rows)
 
 
-def cells(xy: np.ndarray, sides: int | tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def cells(xy: np.ndarray, sides: int | Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Returns the cells of a grid over the image that contain points.
 
     Args:

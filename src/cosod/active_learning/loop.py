@@ -104,6 +104,7 @@ class Loop:
         if self.material is None:
             file = self.state.folder / "regions.npz"
             self.material = Material(self.pool, self.settings.training.side, file)
+        self._material = self.material  # never None
 
     @classmethod
     def open(
@@ -223,12 +224,12 @@ class Loop:
         if not training.final_steps:
             raise InputError("training.final_steps is 0: this run has no final network")
         truth, network = self.truth(), self._new("final")
-        clicked = isinstance(truth, Targets)
         # There is no self-training with masks; instead, the network is trained for the total number of steps.
-        report = self._train(network, "final", truth, training.final_steps + (0 if clicked else training.self_steps))
-        if clicked and training.self_steps:
+        more = 0 if isinstance(truth, Targets) else training.self_steps
+        report = self._train(network, "final", truth, training.final_steps + more)
+        if isinstance(truth, Targets) and training.self_steps:
             precision = PRECISIONS[training.precision]
-            masks = said_masks(network, self.material.images, truth, training.size, precision, training.self_cut)
+            masks = said_masks(network, self._material.images, truth, training.size, precision, training.self_cut)
             network = self._new("self", classes=1)
             self._train(network, "self", masks, training.self_steps)
         facts = of_settings.to_table(self.settings)
@@ -245,10 +246,10 @@ class Loop:
             Labeled points, or with full supervision the masks, ``(N, S, S)`` uint8.
         """
         if self.settings.labels == "masks":
-            return self.material.masks
+            return self._material.masks
         needs = self.settings.labels != "points"
-        masks = self.material.masks if self.settings.labels == "gt_in_region" else None
-        regions = self.material.regions if needs else None
+        masks = self._material.masks if self.settings.labels == "gt_in_region" else None
+        regions = self._material.regions if needs else None
         points = self.state.points(self.pool) if after is None else self.state.points_until(after, self.pool)
         return targets(points, self.pool, self.settings.labels, regions, masks)
 
@@ -264,13 +265,13 @@ class Loop:
                 network,
                 snapshots,
                 self.pool,
-                self.material.images,
+                self._material.images,
                 points,
                 self.settings.clicks,
                 self.settings.selection,
                 self.settings.attack,
                 torch_seed(self.settings.seed, "round", number),
-                self.material.regions if self.settings.labels != "points" else None,
+                self._material.regions if self.settings.labels != "points" else None,
                 PRECISIONS[self.settings.training.precision],
                 update,
             )
@@ -280,11 +281,11 @@ class Loop:
         file = self.state.model_file(number)
         if file.exists():
             network = self._new(number)
-            snapshots = reading.read(file)["snapshots"]
+            snapshots: list[Snapshot] = reading.read(file)["snapshots"]
         else:
             training, ensemble = self.settings.training, self.settings.ensemble
             network = self._start(number)
-            snapshots: list[Snapshot] = []
+            snapshots = []
             moments = ensemble.moments(training.steps)
 
             def keep(step: int) -> None:
@@ -309,6 +310,7 @@ class Loop:
         training = self.settings.training
         torch.manual_seed(torch_seed(self.settings.seed, "weights", stage if not training.warm else "first"))
         network = create(training.network, classes=classes or (1 if self.settings.labels == "masks" else 2))
+        assert isinstance(network, SaliencyNetwork)  # Training refuses the names of other networks
         if self.backbone != Path("none"):
             init_backbone(network, self.backbone)
         return network.to(self.device)
@@ -336,7 +338,7 @@ class Loop:
 
             report = train_stage(
                 network,
-                self.material.images,
+                self._material.images,
                 truth,
                 self.settings.training,
                 steps,

@@ -143,7 +143,7 @@ def select(
             generator = np.random.default_rng(torch_seed(seed, "select", name))
             region = regions[start + number] if regions is not None and settings.distinct_regions else None
             cell = Cells(pool.sizes[name], settings.side, points, name, region)
-            chosen = _chosen(score[number], features[number], cell, clicks, settings, generator)
+            chosen = _chosen(score[number].numpy(), features[number], cell, clicks, settings, generator)
             queries[name] = [(int(x), int(y)) for x, y in cell.pixels[chosen]]
         progress(len(names))
     return queries
@@ -214,10 +214,14 @@ class Cells:
 
 
 def _chosen(
-    score: Tensor, features: Tensor, cell: Cells, clicks: int, settings: PointSelection, generator: np.random.Generator
+    score: np.ndarray,
+    features: Tensor,
+    cell: Cells,
+    clicks: int,
+    settings: PointSelection,
+    generator: np.random.Generator,
 ) -> np.ndarray:
     """Returns the indices of the chosen cells."""
-    score = score.numpy()
     found = candidates(score, cell.excluded, settings.share, clicks, generator, cell.regions)
     if settings.draw == "pixelpick":
         return pixelpick(found, clicks, generator)

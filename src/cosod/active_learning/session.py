@@ -63,7 +63,7 @@ class Session:
         pool.check_points(self._points, self.path)
         known = {(name, p.x, p.y): p.label for name, points in self._points for p in points}
         self._answers: list[Answer] = [known.get(point) for point in self.asked]
-        self._log = [(number, answer) for number, answer in enumerate(self._answers) if answer is not None]
+        self._log: list[tuple[int, Answer]] = [(n, a) for n, a in enumerate(self._answers) if a is not None]
         self._started = secrets.token_hex(4)  # the version numbers of different starts are not comparable
         self._lock = threading.Lock()
         self._stamp = _stamp(self.path)
@@ -129,8 +129,9 @@ class Session:
             raise InputError(f"answer {answer!r}: give 1, 0, 'skip' or null")
         with self._lock:
             stands = self._answers[number]
-            if _label(stands) is not None and stands not in (was, answer):
-                raise ConflictError(f"another window answered this point: {_words(stands)}", stands)
+            label = _label(stands)
+            if label is not None and stands not in (was, answer):
+                raise ConflictError(f"another window answered this point: {_words(label)}", stands)
             if stands != answer:
                 self._save(number, answer)
                 self._answers[number] = answer
@@ -168,7 +169,7 @@ def _words(label: int) -> str:
 
 
 def _label(answer: Answer) -> int | None:
-    return None if answer == SKIPPED else answer
+    return answer if isinstance(answer, int) else None
 
 
 def _is_answer(value: object) -> bool:

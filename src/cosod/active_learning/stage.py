@@ -1,11 +1,11 @@
 """Training of a saliency network for a number of steps, on clicks or on whole masks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cosod.active_learning.images import draw_view, normalized
 from cosod.active_learning.labels import Targets
@@ -130,7 +130,8 @@ def train_stage(
         >>> report = train_stage(network, images, truth, Training(), 100, lambda step: 1.0, (0,))  # doctest: +SKIP
     """
     device = next(network.parameters()).device
-    network.train().to(memory_format=torch.channels_last)
+    # PyTorch documents memory_format, but its annotations lack it.
+    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(network, settings)
     precision = PRECISIONS[settings.precision]
     generator = torch.Generator().manual_seed(torch_seed(*key))
@@ -170,11 +171,11 @@ def train_stage(
 
 
 class _Batch(NamedTuple):
-    """Batch of images in [0, 1], with their labeled points or their masks."""
+    """Batch of images in [0, 1], with their labeled points or their masks; with masks there are no points."""
 
     images: Tensor
-    xy: Tensor | None
-    labels: Tensor | None
+    xy: Tensor
+    labels: Tensor
     masks: Tensor | None
 
     @classmethod
@@ -192,13 +193,14 @@ class _Batch(NamedTuple):
         nothing = torch.zeros(len(chosen), 0, 2)
         view = draw_view(nothing, nothing[..., 0].bool(), settings.crop, generator)
         masks = view.of_images(truth[chosen][:, None].float() / 255, settings.size)
-        return cls(view.of_images(pixels, settings.size), None, None, masks)
+        return cls(view.of_images(pixels, settings.size), nothing, nothing[..., 0], masks)
 
     def to(self, device: torch.device) -> "_Batch":
-        return _Batch(*(None if part is None else part.to(device) for part in self))
+        masks = None if self.masks is None else self.masks.to(device)
+        return _Batch(self.images.to(device), self.xy.to(device), self.labels.to(device), masks)
 
 
-def _order(count: int, batch: int, generator: torch.Generator):
+def _order(count: int, batch: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Yields the indices of the images of each step, endlessly; each pass over the images is in a new random order."""
     waiting = torch.empty(0, dtype=torch.int64)
     while True:
@@ -210,7 +212,8 @@ def _order(count: int, batch: int, generator: torch.Generator):
 
 def _optimizer(network: SaliencyNetwork, settings: Training) -> torch.optim.Optimizer:
     lr = settings.lr * settings.batch / 32
-    backbone, rest = [], []
+    backbone: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(not (settings.freeze_stem and name.startswith(network.stem)))
         if parameter.requires_grad:

@@ -39,7 +39,8 @@ def entropy(clean: Tensor, attacked: Tensor) -> Tensor:
         0.6931
     """
     p = _mean(clean, attacked)
-    return -sum(q * q.clamp_min(1e-12).log() for q in (p, 1 - p))
+    salient, background = (q * q.clamp_min(1e-12).log() for q in (p, 1 - p))
+    return -(salient + background)
 
 
 def disagreement(clean: Tensor, attacked: Tensor) -> Tensor:
