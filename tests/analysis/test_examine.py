@@ -34,8 +34,7 @@ def never(index, error):
 @pytest.mark.parametrize("name", LEVELS)
 def test_what_every_network_shows(name, group):
     detector = detector_of(name)
-    kinds = [kind for kind in ALL if kind != "attention"] if name.startswith("ssnm") else ALL
-    found = examine(detector, group, kinds, 4, never)
+    found = examine(detector, group, ALL, 4, never)
     assert found.stems == group.stems and len(found.vectors) == 5 and np.isfinite(found.vectors).all()
     assert [shown.stem for shown in found.shown] == list(group.stems[:4])
     for shown in found.shown:

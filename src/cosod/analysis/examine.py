@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import cv2
@@ -223,7 +224,9 @@ def _show(
 ) -> list[Shown]:
     network = forward.network
     found: list[dict] = [{} for _ in part]
-    watched = caught_levels(network) if "decoder" in kinds else contextlib.nullcontext([])
+    watched: AbstractContextManager[list[Tensor]] = (
+        caught_levels(network) if "decoder" in kinds else contextlib.nullcontext([])
+    )
 
     def add(name: str, maps: Tensor) -> None:
         for of_one, values in zip(found, maps.float().cpu().numpy(), strict=True):
@@ -238,7 +241,7 @@ def _show(
             add("saliency", output.maps)
     for number, of_one in enumerate(found):
         of_one["levels"] = tuple(level[number, 0].cpu().numpy() for level in levels)
-    if "attention" in kinds:
+    if "attention" in kinds and consensus.attention is not None:
         # If the images of a group have different shapes, the positions are in one row, which is padded at its end.
         grid = features.deep.shape[-2:]
         add("attention", consensus.attention.flatten(2)[..., : grid.numel()].unflatten(2, grid))

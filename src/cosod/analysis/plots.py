@@ -13,8 +13,9 @@ from cosod.io.file_names import printable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
-STYLE = {
+STYLE: "dict[RcKeyType, object]" = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,
@@ -93,6 +94,7 @@ def similarity_figure(names: Sequence[str], similarity: np.ndarray, path: Path) 
         >>> similarity_figure(["cat", "dog"], np.array([[1.0, 0.4], [0.4, 1.0]]), Path("s.png"))  # doctest: +SKIP
     """
     import matplotlib
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
     count = len(names)
@@ -102,7 +104,8 @@ def similarity_figure(names: Sequence[str], similarity: np.ndarray, path: Path) 
         figure = Figure(figsize=(side + 0.8, side), layout="constrained")
         axes = figure.add_subplot()
         shown = similarity[np.ix_(order, order)]
-        image = axes.imshow(shown, cmap="viridis", vmin=np.floor(10 * shown.min()) / 10, vmax=1.0)
+        scale = Normalize(np.floor(10 * shown.min()) / 10, 1.0)
+        image = axes.imshow(shown, cmap="viridis", norm=scale)
         axes.set_title("Cosine of the groups' consensus vectors", fontsize=10 if side < 9 else 16)
         axes.spines[:].set_visible(False)
         if count <= MOST_NAMED:
@@ -115,7 +118,7 @@ def similarity_figure(names: Sequence[str], similarity: np.ndarray, path: Path) 
             axes.set(xticks=[], yticks=[])
         if count <= MOST_WRITTEN:
             for (y, x), value in np.ndenumerate(shown):
-                color = "black" if image.norm(value) > 0.6 else "white"
+                color = "black" if scale(value) > 0.6 else "white"
                 axes.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7, color=color)
         figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02)
         save(figure, path)
@@ -150,8 +153,15 @@ def points_figure(points: np.ndarray, of_point: np.ndarray, names: Sequence[str]
         for group in range(count):
             of_group = points[of_point == group]
             of_group = of_group[np.isfinite(of_group[:, 0])]
-            look = {"color": [colors[group]], "marker": _MARKERS[group % len(_MARKERS)]}
-            axes.scatter(*of_group.T, s=14 if crowd else 34, alpha=0.75 if crowd else 1.0, linewidths=0, **look)
+            axes.scatter(
+                of_group[:, 0],
+                of_group[:, 1],
+                s=14 if crowd else 34,
+                color=[colors[group]],
+                marker=_MARKERS[group % len(_MARKERS)],
+                alpha=0.75 if crowd else 1.0,
+                linewidths=0,
+            )
             centers.append(np.median(of_group, axis=0) if len(of_group) else np.full(2, np.nan))
         placed = points[np.isfinite(points[:, 0])]
         left_out = _write_names(figure, axes, np.array(centers), [short(name) for name in names], placed)

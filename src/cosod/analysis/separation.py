@@ -54,7 +54,8 @@ class Separation:
         count = len(self.names)
         pairs = self.similarity[np.triu_indices(count, 1)]
         known = np.isfinite(self.own) & np.isfinite(self.other)
-        facts = {"groups": count, "images": len(self.of_image), "mean_cosine_of_groups": _mean(pairs)}
+        facts: dict[str, float | int | list | None] = {"groups": count, "images": len(self.of_image)}
+        facts["mean_cosine_of_groups"] = _mean(pairs)
         if count > 1:
             one, two = (int(i[pairs.argmax()]) for i in np.triu_indices(count, 1))
             facts["most_alike"] = [self.names[one], self.names[two], round(float(pairs.max()), 4)]

@@ -23,6 +23,8 @@ _OWN_SCALE = "Each photo on its own scale, from its least (blue) to its most (re
 
 #: Cell of a sheet: a picture ``(h, w, 3)`` uint8, and its caption, which may be empty.
 Cell = tuple[np.ndarray, str]
+#: Font of Pillow; without FreeType it has only a bitmap font.
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def attention_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
@@ -40,16 +42,13 @@ def attention_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
     Example:
         >>> attention_sheet("cat", examined.shown, Path("attention/cat.png"))  # doctest: +SKIP
     """
-    linear, logarithm = [], []
-    for photo in photos:
-        linear.append((heat(photo.picture, photo.attention), f"half in {half_in(photo.attention)}"))
-        logarithm.append((heat(photo.picture, np.log(photo.attention.clip(1e-30))), ""))
+    found = [(photo.picture, photo.attention) for photo in photos if photo.attention is not None]
     rows = [
         ("photo", [(photo.picture, photo.stem) for photo in photos]),
-        ("affinity\nattention", linear),
-        ("its\nlogarithm", logarithm),
+        ("affinity\nattention", [(heat(picture, a), f"half in {half_in(a)}") for picture, a in found]),
+        ("its\nlogarithm", [(heat(picture, np.log(a.clip(1e-30))), "") for picture, a in found]),
     ]
-    positions = photos[0].attention.size
+    positions = found[0][1].size
     _write(f"{name}: attention", f"{_OWN_SCALE} Below: positions, of {positions}, that hold half of it.", rows, path)
 
 
@@ -71,7 +70,8 @@ def activation_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
     if found:
         cells = [(heat(picture, a.values), f"class {a.index}, {a.score:.2f}") for picture, a in found]
         rows.append(("class\nactivation", cells))
-    rows.append(("response to\nconsensus", [(heat(photo.picture, photo.response), "") for photo in photos]))
+    responses = [(heat(photo.picture, photo.response), "") for photo in photos if photo.response is not None]
+    rows.append(("response to\nconsensus", responses))
     note = _OWN_SCALE
     if found:
         note += " Class: the training group the classifier is surest of, and its score."
@@ -96,8 +96,9 @@ def decoder_sheet(name: str, photos: Sequence[Shown], path: Path) -> None:
         rows.append((f"level {level}\n{height} x {width}", cells))
     cells = []
     for photo in photos:
-        gray = cv2.resize(to_8bit(photo.saliency), photo.picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        cells.append((np.repeat(gray[..., None], 3, axis=2), ""))
+        if photo.saliency is not None:
+            gray = cv2.resize(to_8bit(photo.saliency), photo.picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+            cells.append((np.repeat(gray[..., None], 3, axis=2), ""))
     rows.append(("map", cells))
     note = "Mean over the channels of each level, each picture on its own scale from dark to bright."
     _write(f"{name}: decoder", note, rows, path)
@@ -155,7 +156,7 @@ def _feature(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
     return cv2.applyColorMap(resized, cv2.COLORMAP_VIRIDIS)[..., ::-1]
 
 
-def shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def shortened(text: str, font: Font, width: int) -> str:
     """Shortens a text to a width in pixels, by replacing its middle by an ellipsis.
 
     Example:
@@ -203,7 +204,7 @@ def _write(title: str, note: str, rows: list[tuple[str, list[Cell]]], path: Path
     save_image(np.asarray(sheet), path)
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(size: int) -> Font:
     """Returns DejaVu Sans, which has many alphabets, if matplotlib is installed; otherwise Pillow's default font."""
     try:
         from matplotlib.font_manager import findfont

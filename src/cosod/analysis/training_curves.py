@@ -19,6 +19,7 @@ from cosod.io.photo_groups import unique_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.typing import LineStyleType
 
 LOG = "log.jsonl"
 #: Keys of a log line that are not loss terms; see :class:`cosod.training.run_log.RunLog`.
@@ -199,11 +200,12 @@ def _figure(panels: list[_Panel], runs: list[str], path: Path) -> None:
     columns = min(_COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     kinds = sorted({kind for _, lines in panels for _, kind, _ in lines if kind}, key=lambda kind: kind != "plain")
-    dashes = dict(zip(["", *kinds], ["-", "-", *["--", ":", "-."] * len(kinds)], strict=False))
+    patterns: list[LineStyleType] = ["-", "-", "--", ":", "-."]
+    dashes = dict(zip(["", *kinds], patterns + patterns[2:] * len(kinds), strict=False))
     style = plots.STYLE | {"axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6, "axes.axisbelow": True}
     with matplotlib.rc_context(style):
-        palette = matplotlib.colormaps["tab10" if len(runs) <= 10 else "tab20"].colors
-        colors = [palette[i % len(palette)] for i in range(len(runs))]
+        palette = matplotlib.colormaps["tab10" if len(runs) <= 10 else "tab20"]
+        colors = [palette(i % palette.N) for i in range(len(runs))]
         figure = Figure(figsize=(max(4.2, 3.5 * columns), 2.5 * rows + 0.7), layout="constrained")
         places = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, (title, lines) in zip(places, panels, strict=False):
@@ -228,8 +230,7 @@ def _line(axes: "Axes", curve: Curve, **look: Any) -> None:
     """Draws a curve. A long curve is drawn faintly, with its moving average over a twentieth of its length on top."""
     steps, values = curve
     if len(steps) < _MANY:
-        few = {"marker": ".", "markersize": 5} if len(steps) < 15 else {}
-        axes.plot(steps, values, linewidth=1.4, **few, **look)
+        axes.plot(steps, values, linewidth=1.4, marker="." if len(steps) < 15 else None, markersize=5, **look)
         return
     axes.plot(steps, values, linewidth=0.7, alpha=0.3, **look)
     width = max(3, len(steps) // 20) | 1
@@ -253,4 +254,4 @@ def _row(line: bytes) -> dict | None:
 
 def _is_number(value: object) -> bool:
     """Returns whether a value is a finite number; a loss that is not finite is logged as null."""
-    return type(value) in (int, float) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
