@@ -1,6 +1,7 @@
 """How the applications treat photos that probably do not show the shared object."""
 
 import warnings
+from typing import TypeGuard
 
 from cosod.errors import AbsentObjectWarning, InputError
 from cosod.inference.presence import ABSENT, Calibration
@@ -46,7 +47,7 @@ def check_calibrated(calibration: Calibration | None, kind: str) -> None:
         )
 
 
-def is_absent(presence: float | None, kind: str) -> bool:
+def is_absent(presence: float | None, kind: str) -> TypeGuard[float]:
     """Returns whether a photo is treated as one that does not show the object.
 
     Args:

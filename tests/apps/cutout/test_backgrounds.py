@@ -48,6 +48,11 @@ def test_a_background_is_passed_on():
     assert background(made) is made
 
 
+def test_a_background_of_nothing():
+    with pytest.raises(InputError, match="colors, an image or blur"):
+        Background().render((5, 9), *NOTHING)
+
+
 @pytest.mark.parametrize("given", ["whte", "white:blck", "missing.png", (1, 2), (0, 0, 300), "#ffffff80"])
 def test_neither_color_nor_file(given):
     with pytest.raises(InputError, match="background"):

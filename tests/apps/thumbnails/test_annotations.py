@@ -83,7 +83,12 @@ def test_one_box_for_all_parts_or_one_each():
     assert whole.box == (9, 9, 71, 43) and whole.area == mask.sum() and whole.rle is None
     first, second = annotate(mask, "rle", each_part=True)
     assert second.box == (66, 11, 14, 39) and first.area + second.area == mask.sum() and first.rle
-    assert annotate(np.zeros((4, 4), bool), "polygons") == []
+
+
+@pytest.mark.parametrize("each_part", [False, True])
+def test_an_empty_mask_has_nothing_to_annotate(each_part):
+    nothing = np.zeros((4, 4), bool)
+    assert annotate(nothing, "polygons", each_part) == polygons(nothing) == []
 
 
 def test_coco_is_what_the_reader_takes(tmp_path):

@@ -68,7 +68,7 @@ def describe(
         for part in inputs.batches(detector.batch):
             features = forward.encode([image for _, image in part])
             deep = features.deep if deepest.features is None else deepest.features
-            weight = F.adaptive_avg_pool2d(_own_maps(forward, features), deep.shape[-2:]) + FLOOR
+            weight = F.adaptive_avg_pool2d(_own_maps(forward, features), (deep.shape[2], deep.shape[3])) + FLOOR
             found.append(((deep * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3))).float().cpu().numpy())
             indices += [index for index, _ in part]
     if not found:
@@ -152,9 +152,10 @@ class Whitening:
         Raises:
             OutputError: the file cannot be written.
         """
-        tensors = {"mean": self.mean.astype(np.float32), "projection": self.projection.astype(np.float16, order="C")}
+        mean: np.ndarray = self.mean.astype(np.float32)
+        projection: np.ndarray = self.projection.astype(np.float16, order="C")
         with whole(path) as temporary:
-            save_file(tensors, temporary, {WEIGHTS: self.weights})
+            save_file({"mean": mean, "projection": projection}, temporary, {WEIGHTS: self.weights})
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Whitening":

@@ -172,7 +172,7 @@ def sort_photos(
         raise InputError(
             f"{job.output} holds albums of other photos or options; give another folder, or --overwrite to sort again"
         )
-    if earlier:
+    if record is not None and earlier:
         found, failed = (
             Albums(*(_tuples(record[key]) for key in ("albums", "leftovers", "unreadable"))),
             record["failed"],

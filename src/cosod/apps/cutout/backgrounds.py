@@ -50,11 +50,16 @@ class Background:
 
         Returns:
             uint8 ``(height, width, 3)``.
+
+        Raises:
+            InputError: none of the attributes is set.
         """
         if self.image is not None:
             return cover(self.image, size)
         if self.blur:
             return cover(out_of_focus(photo, alpha), size)
+        if self.colors is None:
+            raise InputError("a background needs colors, an image or blur; give one of them")
         top, bottom = (np.array(c, np.float32) for c in self.colors)
         share = np.linspace(0, 1, size[1], dtype=np.float32)[:, None, None]
         column = (top + share * (bottom - top)).round().astype(np.uint8)
@@ -90,8 +95,9 @@ def background(given: "Background | ImageSource | tuple[int, int, int]") -> Back
     if isinstance(given, str):
         if given == "blur":
             return Background(blur=True)
-        colors = [_color(part) for part in given.split(":")]
-        if len(colors) <= 2 and None not in colors:
+        parts = given.split(":")
+        colors = [color for color in map(_color, parts) if color is not None]
+        if len(colors) == len(parts) <= 2:
             return Background((colors[0], colors[-1]))
     if isinstance(given, str | os.PathLike) and not is_remote(as_path(given)) and not Path(given).exists():
         raise InputError(

@@ -18,7 +18,7 @@ class Shard(NamedTuple):
     """
 
     number: int
-    count: int
+    count: int  # type: ignore[assignment]  # the field replaces the method of tuples of this name
 
     @classmethod
     def parse(cls, text: str) -> "Shard":

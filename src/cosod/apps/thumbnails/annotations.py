@@ -84,8 +84,6 @@ def annotate(mask: np.ndarray, masks: str = "none", each_part: bool = False) -> 
         >>> annotate(mask)[0].box
         (8, 8, 16, 16)
     """
-    if object_box(mask) is None:
-        return []
     parts = [mask]
     if each_part:
         count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
@@ -93,12 +91,13 @@ def annotate(mask: np.ndarray, masks: str = "none", each_part: bool = False) -> 
         parts = [labels == number for number in order]
     return [
         Annotation(
-            object_box(part),
+            box,
             int(part.sum()),
             encode_rle(part) if masks == "rle" else None,
             polygons(part) if masks == "polygons" else None,
         )
         for part in parts
+        if (box := object_box(part)) is not None
     ]
 
 
@@ -159,10 +158,11 @@ def polygons(mask: np.ndarray) -> list[Polygon]:
     Neither COCO nor YOLO polygons have holes, so each hole is joined to its outline by a seam of no width.
 
     Args:
-        mask: bool ``(H, W)`` with at least one marked pixel.
+        mask: bool ``(H, W)``.
 
     Returns:
-        Polygons ``[x1, y1, x2, y2, ...]`` in pixels, where (0, 0) is the upper left corner of the image.
+        Polygons ``[x1, y1, x2, y2, ...]`` in pixels, where (0, 0) is the upper left corner of the image; an empty list
+        if the mask is empty.
 
     Example:
         >>> mask = np.zeros((48, 64), bool)
@@ -170,7 +170,10 @@ def polygons(mask: np.ndarray) -> list[Polygon]:
         >>> polygons(mask)
         [[8.25, 8.25, 8.25, 23.75, 23.75, 23.75, 23.75, 8.25]]
     """
-    x, y, width, height = object_box(mask)
+    box = object_box(mask)
+    if box is None:
+        return []
+    x, y, width, height = box
     # OpenCV's outlines run through the centers of pixels. At twice the size, they run a quarter of an original pixel
     # inside the edges of the mask, instead of half a pixel.
     large = np.repeat(np.repeat(mask[y : y + height, x : x + width].astype(np.uint8), 2, 0), 2, 1)
@@ -266,7 +269,7 @@ def yolo(image: Labeled, category: int) -> str:
     for found in image.annotations:
         if found.polygons:
             outline = joined([np.reshape(p, (-1, 2)) for p in found.polygons])
-            values = (outline / (width, height)).clip(0, 1).ravel()
+            values: Iterable[float] = (outline / (width, height)).clip(0, 1).ravel()
         else:
             x, y, across, down = found.box
             values = ((x + across / 2) / width, (y + down / 2) / height, across / width, down / height)

@@ -128,7 +128,7 @@ class ThumbnailJob:
                 save_image(crop(image, frame, self.options.size, of.mask), file)
                 labeled += of.labels
                 notes: tuple[str, ...] = ()
-                if of.absent:
+                if of.absent and of.presence is not None:
                     notes = (absence.absence_note(of.presence, self.options.absent),)
                     reading.without(index, of.presence)
                 elif not of.box:

@@ -133,11 +133,12 @@ def _chosen(
     found: list[tuple[Box, tuple[int, int]]], aspect: float, options: ThumbnailOptions
 ) -> tuple[float, tuple[float, float]]:
     """Returns the share of the object and the place of its center, for all photos of a group."""
+    chosen = options.fill or FILL, (0.5, 0.5)
     if not found or options.edges == "inside":
-        return options.fill or FILL, (0.5, 0.5)
+        return chosen
     boxes = np.array([box for box, _ in found], float)
     heights, widths = np.array([size for _, size in found], float).T
-    best, chosen = np.inf, None
+    best = np.inf
     for fill, across, down in product([options.fill] if options.fill else FILLS, PLACES, PLACES):
         off = (across - 0.5) ** 2 + (down - 0.5) ** 2
         if off and fill / 2 + max(abs(across - 0.5), abs(down - 0.5)) > 0.5 - AIR:
@@ -313,12 +314,13 @@ def thumbnails(
     options = replace(options or ThumbnailOptions(), **changes)
     found, threshold = images_and_maps(images, detector, maps, presence)
     masks = [object_mask(each.map, options.threshold or threshold) for each in found]
-    absent = [absence.is_absent(each.presence, options.absent) for each in found]
-    for index in np.flatnonzero(absent):
-        absence.warn_absent(int(index), found[index].presence, options.absent)
-        if options.absent == "blank":
-            masks[index] = np.zeros_like(masks[index])
-    counted = [not missing for missing in absent]
+    counted = [True] * len(found)
+    for index, each in enumerate(found):
+        if absence.is_absent(each.presence, options.absent):
+            counted[index] = False
+            absence.warn_absent(index, each.presence, options.absent)
+            if options.absent == "blank":
+                masks[index] = np.zeros_like(masks[index])
     frames = plan_crops([object_box(mask) for mask in masks], [mask.shape for mask in masks], options, counted)
     return [crop(each.image, frame, options.size, mask) for each, frame, mask in zip(found, frames, masks, strict=True)]
 

@@ -104,12 +104,15 @@ class SegmentTask:
                 nonlocal video
                 told, save = {}, self.job.save
                 frame, saliency, _ = found
-                mask = self.job.mask(saliency, frame) if {"masks", "overlays"} & set(save) else None
-                for kind, picture in (("maps", saliency), ("masks", mask)):
-                    if kind in save:
-                        target = self.job.target(kind, name, _stem(number))
-                        save_image(to_8bit(picture) if kind == "maps" else picture, target)
-                        told[kind] = str(target)
+                pictures = {"maps": to_8bit(saliency)} if "maps" in save else {}
+                if "masks" in save or "overlays" in save:
+                    mask = self.job.mask(saliency, frame)
+                    if "masks" in save:
+                        pictures["masks"] = mask
+                for kind, picture in pictures.items():
+                    target = self.job.target(kind, name, _stem(number))
+                    save_image(picture, target)
+                    told[kind] = str(target)
                 if "overlays" in save:
                     if video is None:
                         sound = None if isinstance(clip, Animation) else clip.path
@@ -243,7 +246,9 @@ class _Made(NamedTuple):
 def _make_clip(detector: Detector, clip: Clip, task: ClipTask, unit: Unit) -> _Made:
     """Processes a clip."""
     # Meanwhile another process looks for damage, which FFmpeg reports on standard error only.
-    looking = contextlib.nullcontext(lambda: []) if isinstance(clip, Animation) else damaged_frames(clip.path)
+    looking: AbstractContextManager[Callable[[], list[int]]] = (
+        contextlib.nullcontext(lambda: []) if isinstance(clip, Animation) else damaged_frames(clip.path)
+    )
     with looking as damaged:
         learned = learn(clip, detector)
         unit.tell("clip", images=learned.frames)

@@ -61,7 +61,9 @@ class Smoother:
         self, frame: np.ndarray, saliency: np.ndarray, last_frame: np.ndarray, last_saliency: np.ndarray
     ) -> np.ndarray:
         gray, last_gray = (cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in (frame, last_frame))
-        flow, forth = self._flow.calc(gray, last_gray, None), self._flow.calc(last_gray, gray, None)
+        # The annotations of OpenCV lack that the last argument, the initial flow, may be None.
+        flow = self._flow.calc(gray, last_gray, None)  # type: ignore[call-overload]
+        forth = self._flow.calc(last_gray, gray, None)  # type: ignore[call-overload]
         height, width = gray.shape
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         x, y = x + flow[..., 0], y + flow[..., 1]
