@@ -53,6 +53,8 @@ def test_all_images_as_references_give_the_exact_attention():
     torch.testing.assert_close(affinity.attention(deep, every, torch.ones(6)), exact, atol=1e-6, rtol=1e-4)
     of_two = affinity.attention(deep[2:4], every, torch.ones(2))
     torch.testing.assert_close(of_two, exact[2:4], atol=1e-6, rtol=1e-4)
+    with pytest.raises(ValueError, match="references need own"):
+        affinity.attention(deep, every)
 
 
 @torch.no_grad()

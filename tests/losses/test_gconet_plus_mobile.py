@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from cosod.errors import InputError
 from cosod.losses.gconet_plus_mobile import MobileWeights, attention_loss, mobile_loss
 from cosod.losses.map_losses import iou_loss
 from cosod.models.base import Output
@@ -44,6 +45,12 @@ def test_the_shared_objects_are_all_objects_unless_said_otherwise():
     found, truth = output(), masks(1, 3, 16)
     one, other = (mobile_loss(found, truth, torch.zeros(3), None, objects) for objects in (None, truth))
     assert one["total"].equal(other["total"])
+
+
+@pytest.mark.parametrize("missing", [{"logits": None}, {"side_logits": None}, {"objects": ()}])
+def test_outputs_of_other_networks_are_refused(missing):
+    with pytest.raises(InputError, match="choose another loss"):
+        mobile_loss(output()._replace(**missing), masks(1, 3, 16), torch.zeros(3))
 
 
 def test_factors_change_the_total_and_no_term():

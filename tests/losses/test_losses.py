@@ -192,6 +192,12 @@ def test_gconet_plus_without_training_heads(output):
     assert set(losses.gconet_plus_loss(bare, MASKS, CLASSES)) == {"bce", "iou", "total"}
 
 
+def test_gconet_plus_without_any_term_is_a_zero_tensor(output):
+    bare = output._replace(classes=None, masked_classes=None, contrast=None, deep=None, masked_deep=None)
+    terms = losses.gconet_plus_loss(bare, MASKS, CLASSES, GCoNetPlusWeights(last=MapWeights(0, 0), others=MapWeights()))
+    assert set(terms) == {"total"} and torch.equal(terms["total"], torch.tensor(0.0))
+
+
 def test_wrong_options():
     with pytest.raises(InputError, match="choose deep, masked or both"):
         GCoNetPlusWeights(triplet_on="image")

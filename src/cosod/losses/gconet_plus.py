@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -119,18 +120,19 @@ def gconet_plus_loss(
         last = index == len(output.sides) - 1
         chosen, prefix = (weights.last, "") if last else (weights.others, f"side{index}_")
         for name, loss in _MAP_LOSSES.items():
-            add(prefix + name, getattr(chosen, name), lambda s=side, f=loss: _smoothed(f, s, masks, weights.smoothing))
+            add(prefix + name, getattr(chosen, name), partial(_smoothed, loss, side, masks, weights.smoothing))
     features = _triplet_features(output, weights)
     if features:
-        add("triplet", weights.triplet, lambda: _triplet(features, classes, weights))
+        add("triplet", weights.triplet, partial(_triplet, features, classes, weights))
     if output.classes is not None:
-        add("classification", weights.classification, lambda: classification_loss(output.classes, classes))
+        add("classification", weights.classification, partial(classification_loss, output.classes, classes))
     if output.masked_classes is not None:
         factor = weights.masked_classification
-        add("masked_classification", factor, lambda: classification_loss(output.masked_classes, classes))
+        add("masked_classification", factor, partial(classification_loss, output.masked_classes, classes))
     if output.contrast is not None:
-        add("contrast", weights.contrast, lambda: contrast_loss(output.contrast, masks))
-    return terms | {"total": sum(factors[name] * term for name, term in terms.items())}
+        add("contrast", weights.contrast, partial(contrast_loss, output.contrast, masks))
+    zero = torch.zeros((), device=masks.device)
+    return terms | {"total": sum((factors[name] * term for name, term in terms.items()), start=zero)}
 
 
 def _smoothed(loss: Callable[[Tensor, Tensor], Tensor], maps: Tensor, masks: Tensor, epsilon: float) -> Tensor:

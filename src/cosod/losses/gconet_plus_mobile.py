@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cosod.errors import InputError
 from cosod.losses.map_losses import iou_loss
 from cosod.models.base import Output
+from cosod.models.modules.layers import height_and_width
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,15 @@ def mobile_loss(
         The terms without their factors as scalars: ``map_bce``, ``map_iou`` and likewise for ``side``, ``objects`` and
         ``objects_side``, and ``attention``. The entry ``total`` is their sum weighted by the factors.
 
+    Raises:
+        InputError: the output is of another network, which computes no coarse map or no maps of all objects.
+
     Example:
         >>> terms = mobile_loss(network(images, (8, 8)), masks, classes, objects=objects)  # doctest: +SKIP
     """
     weights = weights or MobileWeights()
+    if output.logits is None or output.side_logits is None or not output.objects:
+        raise InputError("the loss 'mobile' needs maps that only gconet_plus_mobile computes; choose another loss")
     objects = masks if objects is None else objects
     pairs = {
         "map": (output.logits, masks),
@@ -92,7 +99,7 @@ def attention_loss(attention: Tensor, masks: Tensor) -> Tensor:
         >>> round(attention_loss(attention, masks).item(), 4)
         0.6931
     """
-    inside = F.adaptive_avg_pool2d(masks, attention.shape[-2:])
+    inside = F.adaptive_avg_pool2d(masks, height_and_width(attention))
     share = (attention.float() * inside).sum(dim=(1, 2, 3))
     present = masks.flatten(1).amax(dim=1)
     return -(present * share.clamp_min(1e-4).log()).sum() / present.sum().clamp_min(1)

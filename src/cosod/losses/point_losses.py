@@ -109,7 +109,8 @@ def deep_supervision(output: Saliency, loss: Callable[[Tensor], Tensor]) -> Tens
     Example:
         >>> loss = deep_supervision(output, lambda logits: structure_loss(logits, masks))  # doctest: +SKIP
     """
-    return sum(weight * loss(logits) for weight, logits in zip(output.weights, output.logits, strict=True))
+    terms = (weight * loss(logits) for weight, logits in zip(output.weights, output.logits, strict=True))
+    return sum(terms, start=output.logits[0].new_zeros(()))
 
 
 def mask_loss(output: Saliency, masks: Tensor, bug_compatible: bool = False) -> Tensor:

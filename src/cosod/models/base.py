@@ -12,11 +12,14 @@ images later.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
 from cosod.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Features(NamedTuple):
@@ -128,6 +131,7 @@ class CoSaliencyNetwork(nn.Module):
     squares, in training and in detection, and the images of a group may have different proportions.
     """
 
+    config: "DataclassInstance"
     #: Further values of the weights file (see :func:`cosod.models.save`); empty if the weights came from none.
     extra: Mapping[str, Any] = MappingProxyType({})
     stride: int = 16
@@ -222,6 +226,6 @@ class CoSaliencyNetwork(nn.Module):
         features = self.encode(images)
         return self.decode(features, self.consensus(features))
 
-    def forward_training(self, images: Tensor) -> Output:
+    def forward_training(self, images: Tensor, *groups: Any) -> Output:
         """Computes the output of two groups in one batch, with every training head; see :meth:`forward`."""
         raise NotImplementedError

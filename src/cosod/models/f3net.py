@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from cosod.models.backbones import registry as backbones
 from cosod.models.backbones.base import four_levels
 from cosod.models.base import Features
-from cosod.models.modules.layers import enlarge
+from cosod.models.modules.layers import enlarge, height_and_width
 from cosod.models.saliency_base import Saliency, SaliencyNetwork, check_classes
 
 #: Channels of everything after the backbone.
@@ -84,6 +84,7 @@ class F3Net(SaliencyNetwork):
     to 5 of the second decoder. The dense feature is the output of the second decoder, with 64 channels at stride 4.
     """
 
+    config: F3NetConfig
     size = 352
     mean = (124.55 / 255, 118.90 / 255, 102.94 / 255)
     std = (56.77 / 255, 55.97 / 255, 57.50 / 255)
@@ -100,12 +101,12 @@ class F3Net(SaliencyNetwork):
         for name, module in self.named_modules():
             if isinstance(module, nn.Conv2d) and not name.startswith("backbone."):
                 nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
-                nn.init.zeros_(module.bias)
+                nn.init.zeros_(module.get_parameter("bias"))
 
     def encode(self, images: Tensor) -> Features:
         features = four_levels(self.backbone, images)
         levels = [squeeze(x) for squeeze, x in zip(self.squeeze, features, strict=True)]
-        return Features(tuple(levels[:-1]), levels[-1], tuple(images.shape[-2:]))
+        return Features(tuple(levels[:-1]), levels[-1], height_and_width(images))
 
     def heads(self, features: Features) -> Saliency:
         levels, first = self.decoder1((*features.skips, features.deep))

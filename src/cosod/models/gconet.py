@@ -10,7 +10,7 @@ from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.auxiliary_classification import classifier
 from cosod.models.modules.group_affinity import GroupAffinity
 from cosod.models.modules.group_collaborating import contrast_head, own_and_other
-from cosod.models.modules.layers import halves, resize
+from cosod.models.modules.layers import halves, height_and_width, resize
 from cosod.models.modules.relation import MeanConsensus
 
 
@@ -59,6 +59,8 @@ class GCoNet(CoSaliencyNetwork):
     stride 16; the output's ``sides`` are the four supervised maps, ``(N, 1, H, W)`` each.
     """
 
+    config: GCoNetConfig
+
     def __init__(self, config: GCoNetConfig | None = None):
         super().__init__()
         self.config = config = config or GCoNetConfig()
@@ -80,7 +82,7 @@ class GCoNet(CoSaliencyNetwork):
 
     def encode(self, images: Tensor) -> Features:
         *skips, deep = self.backbone(images)
-        return Features(tuple(skips), deep, tuple(images.shape[-2:]))
+        return Features(tuple(skips), deep, height_and_width(images))
 
     def consensus(self, features: Features) -> Consensus:
         return self.affinity(features.deep)

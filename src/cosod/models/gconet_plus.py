@@ -13,7 +13,7 @@ from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.auxiliary_classification import classifier
 from cosod.models.modules.confidence_enhancement import RELEASED_K, confidence_branch, confidence_logits
 from cosod.models.modules.group_collaborating import contrast_head, own_and_other
-from cosod.models.modules.layers import halves, resize
+from cosod.models.modules.layers import halves, height_and_width, resize
 from cosod.models.modules.refiner import Refiner
 from cosod.models.modules.relation import make_relation
 
@@ -110,6 +110,8 @@ class GCoNetPlus(CoSaliencyNetwork):
     ``outputs``, and one more with a refiner; the last one is the result.
     """
 
+    config: GCoNetPlusConfig
+
     def __init__(self, config: GCoNetPlusConfig | None = None):
         super().__init__()
         self.config = config = config or GCoNetPlusConfig()
@@ -158,7 +160,7 @@ class GCoNetPlus(CoSaliencyNetwork):
         *skips, deep = self.backbone(images)
         if self.config.refiner == "image_mask":
             skips = [images, *skips]
-        return Features(tuple(skips), deep, tuple(images.shape[-2:]))
+        return Features(tuple(skips), deep, height_and_width(images))
 
     def consensus(self, features: Features) -> Consensus:
         return self.relation(features.deep)

@@ -11,7 +11,7 @@ from cosod.errors import InputError
 from cosod.models.backbones import registry as backbones
 from cosod.models.backbones.base import four_levels, has_four_levels
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
-from cosod.models.modules.layers import enlarge, keep_statistics, peak
+from cosod.models.modules.layers import enlarge, height_and_width, keep_statistics, peak
 from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described, unpack
 
 #: Largest value by which the gate's logits of an image are raised.
@@ -154,10 +154,13 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
     training images; they are subtracted, because otherwise all cosines are high.
     """
 
+    config: MobileConfig
     group_sizes = True
     keep_aspect = True
     stride = 32
     additive_consensus = False
+    mean16: Tensor
+    mean32: Tensor
 
     def __init__(self, config: MobileConfig | None = None):
         super().__init__()
@@ -174,7 +177,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         for branch in (self.decoder, self.gate):
             for head in (branch.head, branch.coarse):
                 nn.init.normal_(head.weight, std=0.01)
-                nn.init.zeros_(head.bias)
+                nn.init.zeros_(head.get_parameter("bias"))
 
     def train(self, mode: bool = True) -> Self:
         """Sets the mode as usual, but the frozen backbone stays in evaluation mode."""
@@ -198,7 +201,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         saliency, coarse = self.decoder(x4, x8, x16, x32)
         fine = x16.float() - self.mean16
         deep = described(x32.float() - self.mean32, fine, saliency.detach())
-        return Features((x4, x8, F.normalize(fine, dim=1), saliency), deep, tuple(images.shape[-2:])), coarse
+        return Features((x4, x8, F.normalize(fine, dim=1), saliency), deep, height_and_width(images)), coarse
 
     def consensus(self, features: Features) -> Consensus:
         return self.matching(features.deep)

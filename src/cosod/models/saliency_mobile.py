@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from cosod.models.backbones import registry as backbones
 from cosod.models.backbones.base import four_levels
 from cosod.models.base import Features
-from cosod.models.modules.layers import enlarge, keep_statistics
+from cosod.models.modules.layers import enlarge, height_and_width, keep_statistics
 from cosod.models.saliency_base import Saliency, SaliencyNetwork, check_classes
 
 
@@ -41,6 +41,7 @@ class SaliencyMobile(SaliencyNetwork):
     coarser one, and the sum is filtered by two convolutions.
     """
 
+    config: SaliencyMobileConfig
     size = 224
     mean = (0.5, 0.5, 0.5)
     std = (0.5, 0.5, 0.5)
@@ -66,7 +67,7 @@ class SaliencyMobile(SaliencyNetwork):
     def encode(self, images: Tensor) -> Features:
         features = four_levels(self.backbone, images)
         levels = [squeeze(x) for squeeze, x in zip(self.squeeze, features, strict=True)]
-        return Features(tuple(levels[:-1]), levels[-1], tuple(images.shape[-2:]))
+        return Features(tuple(levels[:-1]), levels[-1], height_and_width(images))
 
     def heads(self, features: Features) -> Saliency:
         x = features.deep + self.whole(features.deep.mean(dim=(2, 3), keepdim=True))

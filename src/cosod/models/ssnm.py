@@ -11,7 +11,7 @@ from cosod.errors import InputError
 from cosod.models.backbones import registry as backbones
 from cosod.models.backbones.base import four_levels, has_four_levels
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
-from cosod.models.modules.layers import halves, keep_statistics
+from cosod.models.modules.layers import halves, height_and_width, keep_statistics
 from cosod.models.modules.semantic_modulator import SemanticModulator
 from cosod.models.modules.spatial_modulator import REFERENCE_POSITIONS, SOLVERS, spatial_map
 
@@ -81,6 +81,7 @@ class SSNM(CoSaliencyNetwork):
     image's group for each image.
     """
 
+    config: SSNMConfig
     #: The loss favors the background, so that values of the maps are rarely above one half.
     mask_threshold = "coseg"
     any_groups = True
@@ -126,7 +127,7 @@ class SSNM(CoSaliencyNetwork):
             for n, p in zip(LEVELS, four_levels(self.backbone, images), strict=True)
         ]
         deep = self.fusion(levels) if self.config.form == "paper" else levels[-1]
-        return Features(tuple(levels), deep, tuple(images.shape[-2:]))
+        return Features(tuple(levels), deep, height_and_width(images))
 
     def consensus(self, features: Features) -> Consensus:
         consensus = self._modulators(features.deep.unsqueeze(0))
@@ -207,7 +208,7 @@ class Fusion(nn.Module):
         x = levels[0]
         for conv, level in zip(self.down, levels[1:], strict=True):
             # Pooling comes first: it commutes with a 1 x 1 convolution, which then costs a quarter.
-            x = level + conv(F.adaptive_avg_pool2d(x, level.shape[-2:]))
+            x = level + conv(F.adaptive_avg_pool2d(x, height_and_width(level)))
         return F.relu(self.out(x))
 
 

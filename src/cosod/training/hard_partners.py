@@ -36,6 +36,6 @@ def nearest_groups(network: CoSaliencyNetwork, sampler: Sampler, size: int) -> d
     cosine = unit @ unit.T
     index = {group: i for i, group in enumerate(sampler.names)}
     return {
-        group: max(sampler.partners(group), key=lambda other, i=index[group]: float(cosine[i, index[other]]))
+        group: max(sampler.partners(group), key=lambda other: float(cosine[index[group], index[other]]))
         for group in sampler.names
     }

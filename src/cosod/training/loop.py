@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from torch.nn.parallel import DistributedDataParallel as DDP
 
 from cosod.errors import TrainingError
 from cosod.models.modules.layers import keep_statistics, remember_buffers
@@ -134,8 +135,8 @@ def one_step(run: Run, work: Work) -> dict[str, float] | None:
         torch.manual_seed(torch_seed(run.recipe.seed, "step", run.step, pair))
         batches = tuple(batch.to(run.process_group.device) for batch in batches)
         # DDP averages the gradients over the processes in the last backward pass of the step only.
-        waits = number < len(work) - 1 and run.process_group.size > 1
-        with run.module.no_sync() if waits else contextlib.nullcontext():
+        waits = number < len(work) - 1
+        with run.module.no_sync() if waits and isinstance(run.module, DDP) else contextlib.nullcontext():
             total, terms = run.module(batches)
             run.scaler.scale(total / len(work)).backward()
         for name, value in terms.items():

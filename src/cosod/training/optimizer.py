@@ -33,7 +33,8 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     lr = settings.lr
     if settings.lr_images:
         lr *= recipe.sampling.images / settings.lr_images
-    backbone, rest = [], []
+    backbone: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             (backbone if name.startswith("backbone.") else rest).append(parameter)

@@ -6,12 +6,15 @@ losses and gradients as a step of one process with ``pairs = W``. A step has at 
 
 import os
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import nn
 
 from cosod.inference.device import choose_device
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class ProcessGroup:
         if self.size > 1:
             dist.barrier()
 
-    def agreed(self, value: object) -> object:
+    def agreed(self, value: Value) -> Value:
         """Returns the ``value`` of process 0 in all processes."""
         if self.size == 1:
             return value

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
@@ -123,7 +123,8 @@ class Run:
         self.nearest: list[dict[str, str]] = []
         found = self._checkpoint()
         self.network = _make_network(job, sum(len(s.groups) for s in self.sets), fresh=found is None)
-        self.network.to(process_group.device, memory_format=torch.channels_last).train()
+        # PyTorch's stub of Module.to lacks the argument memory_format.
+        self.network.to(process_group.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         settings = recipe.optimizer
         self.optimizer = make_optimizer(self.network, recipe)
         self.scaler = torch.amp.GradScaler(process_group.device.type, enabled=settings.precision == "float16")
@@ -219,8 +220,8 @@ class Run:
 
     def _restore(self, found: dict) -> None:
         own = self.network.state_dict()
-        shapes = ({k: tuple(v.shape) for k, v in state.items()} for state in (own, found["network"]))
-        check(*shapes, f"{self.job.checkpoint}", optional=())
+        expected, given = ({k: tuple(v.shape) for k, v in state.items()} for state in (own, found["network"]))
+        check(expected, given, f"{self.job.checkpoint}", optional=())
         self.network.load_state_dict(found["network"])
         self.optimizer.load_state_dict(found["optimizer"])
         self.scaler.load_state_dict(found["scaler"])
@@ -235,7 +236,7 @@ class Run:
         """Returns name, number of groups, number of images and a digest of the file names of each training set."""
         rows = []
         for data in self.sets:
-            names = json.dumps([(item.group, item.image.name) for item in data.items]).encode()
+            names = json.dumps([(item.group, item.image.name) for _, item in data.numbered()]).encode()
             rows.append([data.name, len(data.groups), len(data.items), hashlib.sha256(names).hexdigest()[:16]])
         return rows
 
@@ -287,7 +288,7 @@ def _make_network(job: TrainingJob, groups: int, fresh: bool) -> CoSaliencyNetwo
 
 
 def _new_network(recipe: Recipe, groups: int) -> CoSaliencyNetwork:
-    known = entry(recipe.network).config.__dataclass_fields__
+    known = {f.name for f in fields(entry(recipe.network).config)}
     given = {"size": recipe.side, "groups": groups}
     given = {name: value for name, value in given.items() if name in known}
     # TOML has lists where configurations have tuples.
@@ -303,7 +304,8 @@ def _start_from(network: CoSaliencyNetwork, path: Path, name: str) -> None:
         classifies = key.endswith(("classifier.weight", "classifier.bias"))
         if classifies and (key not in state or state[key].shape != own[key].shape):
             state[key] = own[key]
-    check(*({k: tuple(v.shape) for k, v in s.items()} for s in (own, state)), f"{path}", optional=())
+    expected, found = ({k: tuple(v.shape) for k, v in tensors.items()} for tensors in (own, state))
+    check(expected, found, f"{path}", optional=())
     network.load_state_dict(state)
 
 

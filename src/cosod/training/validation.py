@@ -1,6 +1,8 @@
 """Validation during training, on groups that are held out and on other sets."""
 
+import io
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +41,7 @@ class Validator:
         InputError: no image of a set can be read.
     """
 
-    def __init__(self, sets: dict[str, dict[str, Pairs]], recipe: Recipe):
+    def __init__(self, sets: Mapping[str, Mapping[str, Pairs]], recipe: Recipe):
         self.recipe = recipe
         self.sets: dict[str, dict[str, Pairs]] = {}
         for set_name, groups in sets.items():
@@ -85,7 +87,7 @@ class Validator:
             rows.append(_score(predict(network, images), masks, network.mask_threshold))
         return {key: round(float(np.mean([row[key] for row in rows])), 5) for key in rows[0]}
 
-    def _readable(self, pairs: Pairs) -> list:
+    def _readable(self, pairs: Pairs) -> Pairs:
         """Returns the pairs that can be read, so that unreadable files do not end a run in its middle."""
         found = []
         for pair in pairs:
@@ -102,7 +104,7 @@ class Validator:
         aspect = float(np.exp(np.mean([np.log(width / height) for height, width in sizes])))
         return self.recipe.shape(1000, round(1000 * aspect))
 
-    def _read(self, image: Path, mask: Path | None, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def _read(self, image: Path, mask: Path | io.BytesIO, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
         pixels = torch.from_numpy(shrink(read_image(image), shape).copy()).permute(2, 0, 1).float() / 255
         truth = read_mask(Item(image, mask, "", 0)).resize(shape[::-1], Image.Resampling.BILINEAR)
         return pixels, torch.from_numpy((np.asarray(truth) > 127).astype(np.float32))[None]

@@ -11,6 +11,7 @@ import torch
 from cosod.errors import ImageError, InputError
 from cosod.training import train
 from cosod.training.config.sections import GroupSampling
+from cosod.training.data.augment import read_mask
 from cosod.training.data.group_sampler import Sampler, zip_plans
 from cosod.training.data.loader import Batches
 from cosod.training.data.training_set import in_common, read_set, training_sets
@@ -106,6 +107,8 @@ def test_what_a_group_shares_and_its_masks(path):
     opened = cats[0].opened(["dog", "cat"])
     mask = cv2.imdecode(np.frombuffer(opened.mask.getvalue(), np.uint8), cv2.IMREAD_GRAYSCALE)
     assert (mask > 0).sum() == 2 * 14 * 14 and mask[23, 3] == 0 and mask[3, 23] > 0
+    own = np.asarray(read_mask(cats[0]))  # a mask that is not drawn yet is drawn for the item's own group
+    assert own[23, 3] == own[3, 23] == 0 and 0 < (own > 0).sum() < 2 * 14 * 14
     (held,) = training_sets([read_set(str(path), SAMPLING)], held_out=["dog"])
     assert all(set(item.labels) <= {"cup", "cat"} for item in held.items)
 

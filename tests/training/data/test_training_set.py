@@ -114,6 +114,9 @@ def test_several_sets_become_one_with_groups_by_source(tmp_path):
     for group, indices in data.groups.items():
         assert {data.items[i].group for i in indices} == {group}
     assert sum(item.group == "a/singles" for item in data.items) == 3  # for what is made of single images
+    part = data.part([7, 2])
+    assert dict(part.numbered()) == {7: data.items[7], 2: data.items[2]}
+    assert list(data.numbered()) == list(enumerate(data.items))
     same = mixed(training_sets([sets[0], sets[0]]))
     assert same.sources[0][0] == "a-0/singles" or same.sources[0][0].startswith("a-0/")
     assert all(group.startswith("a-1/") for group in same.sources[1])

@@ -91,7 +91,9 @@ class EfficientNetLite(Backbone):
         if first != "_blocks":
             return None  # the layer to 1,280 channels and the classifier
         number, layer, rest = rest.split(".", 2)
-        places = [(stage, block) for stage, blocks in enumerate(self.stages) for block in range(len(blocks))]
+        places = [
+            (stage, block) for stage, blocks in enumerate(self.stages) for block, _ in enumerate(blocks.children())
+        ]
         if int(number) >= len(places):
             return published  # an entry of a deeper variant, which is reported as unknown
         stage, block = places[int(number)]

@@ -52,7 +52,7 @@ class Exchange(nn.Module):
         fused = []
         for target, paths in enumerate(self.fuse_layers):
             size = xs[target].shape[-2:]
-            parts = [path(x) for path, x in zip(paths, xs, strict=True)]
+            parts = [path(x) for path, x in zip(paths.children(), xs, strict=True)]
             parts = [part if part.shape[-2:] == size else F.interpolate(part, size) for part in parts]
             fused.append(F.relu(sum(parts[1:], parts[0])))
         return fused
@@ -90,7 +90,7 @@ class HRNet(Backbone):
         self.conv2 = nn.Conv2d(STEM, STEM, 3, 2, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(STEM)
         self.layer1 = nn.Sequential(*(Bottleneck(STEM if unit == 0 else 4 * STEM, STEM, 1) for unit in range(UNITS)))
-        before = (4 * STEM,)
+        before: tuple[int, ...] = (4 * STEM,)
         for stage, modules in enumerate(MODULES, start=2):
             channels = self.out_channels[:stage]
             self.add_module(f"transition{stage - 1}", _transition(before, channels))
@@ -108,7 +108,7 @@ class HRNet(Backbone):
         for stage in range(2, 2 + len(MODULES)):
             transition = self.get_submodule(f"transition{stage - 1}")
             # The new resolution is computed from the coarsest one so far.
-            xs = [step(xs[min(number, len(xs) - 1)]) for number, step in enumerate(transition)]
+            xs = [step(xs[min(number, len(xs) - 1)]) for number, step in enumerate(transition.children())]
             xs = self.get_submodule(f"stage{stage}")(xs)
         return xs
 

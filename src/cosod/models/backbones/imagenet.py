@@ -96,8 +96,8 @@ def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None =
         raise WeightsError(f"{path} holds no plain state dict; give one of the files {', '.join(_files())}")
     state = _renamed(state_dict(content, str(path), lambda state: True), backbone.own_name, path)
     own = backbone.state_dict()
-    shapes = ({key: tuple(tensor.shape) for key, tensor in tensors.items()} for tensors in (own, state))
-    check(*shapes, f"{path}, taken for ImageNet weights of {name},")
+    expected, found = ({key: tuple(tensor.shape) for key, tensor in tensors.items()} for tensors in (own, state))
+    check(expected, found, f"{path}, taken for ImageNet weights of {name},")
     backbone.load_state_dict({key: state.get(key, own[key]) for key in own})
 
 

@@ -82,7 +82,7 @@ class MobileNetV2(Backbone):
     """
 
     out_channels = (16, 24, 32, 96, 320)
-    strides = (2, 4, 8, 16, 32)
+    strides: tuple[int, ...] = (2, 4, 8, 16, 32)
     mean = std = (0.5, 0.5, 0.5)
     #: Index into ``features`` after which each feature is taken.
     given_after = (1, 3, 6, 13, 17)

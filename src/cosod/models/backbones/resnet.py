@@ -50,6 +50,10 @@ class ResNet50(Backbone):
 
     out_channels = (64, 256, 512, 1024, 2048)
     strides = (2, 2, 4, 8, 16)
+    conv2: nn.Sequential
+    conv3: nn.Sequential
+    conv4: nn.Sequential
+    conv5: nn.Sequential
 
     def __init__(self, pooled: bool = False):
         super().__init__()

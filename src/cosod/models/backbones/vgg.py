@@ -25,6 +25,11 @@ class VGG16(Backbone):
 
     out_channels = (64, 128, 256, 512, 512)
     strides = (1, 2, 4, 8, 16)
+    conv1: nn.Sequential
+    conv2: nn.Sequential
+    conv3: nn.Sequential
+    conv4: nn.Sequential
+    conv5: nn.Sequential
 
     def __init__(self, batch_norm: bool = False):
         super().__init__()
@@ -44,7 +49,7 @@ class VGG16(Backbone):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                nn.init.zeros_(module.bias)
+                nn.init.zeros_(module.get_parameter("bias"))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Computes the outputs of the five blocks of normalized images ``(N, 3, H, W)``, finest first."""

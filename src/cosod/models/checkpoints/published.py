@@ -155,7 +155,7 @@ def some(names: Iterable[str]) -> str:
 def _names(network: CoSaliencyNetwork, family: Family) -> dict[str, str]:
     """Maps the published names to those of this package, in the order of the network's state dict."""
     rows = family.rows(network.config)
-    names = {}
+    names: dict[str, str] = {}
     for our in network.state_dict():
         row = next((row for row in rows if our.startswith(row[0])), None)
         if row is None:

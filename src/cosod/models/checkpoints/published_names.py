@@ -59,10 +59,10 @@ def _contrast() -> Rows:
     return [("contrast.0.", "pred_layer.enlayer.0."), ("contrast.2.", "pred_layer.predlayer.0.")]
 
 
-def _groups(state: State) -> dict[str, int]:
+def _groups(state: State, default: int) -> int:
     """Returns the size of the classifier; the default if the file has none, which is reported as missing later."""
     weight = state.get("classifier.weight")
-    return {"groups": len(weight)} if weight is not None and weight.ndim else {}
+    return len(weight) if weight is not None and weight.ndim else default
 
 
 # --- GCoNet ---------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def _plus_config(state: State) -> GCoNetPlusConfig:
         masked_classification="conv_out_mask.0.weight" in state,
         mask_merge="concat" if "conv_cat_mask.weight" in state else "product",
         contrast="pred_layer.enlayer.0.weight" in state,
-        **_groups(state),
+        groups=_groups(state, GCoNetPlusConfig.groups),
     )
 
 
@@ -165,15 +165,20 @@ LAYERS = (("reduce", "0"), ("merge", "2"), ("up", "4"))
 
 
 def _ssnm_config(state: State) -> SSNMConfig:
-    sizes = {}
+    width = SSNMConfig().width
+    groups, channels = SSNMConfig.groups, width
     weight = state.get("cls.0.weight")
     if weight is not None and weight.ndim == 2:
         groups, channels = weight.shape
-        sizes = {"groups": groups, "channels": None if channels == SSNMConfig().width else channels}
     first = {name.removeprefix(SHARED[0]): tensor for name, tensor in state.items() if name.startswith(SHARED[0])}
     pairs = [(tensor, state.get(other + rest, tensor)) for rest, tensor in first.items() for other in SHARED[1:]]
     tied = all(one.equal(other) for one, other in pairs)
-    return SSNMConfig(form="reference", tied=None if tied else False, **sizes)
+    return SSNMConfig(
+        form="reference",
+        groups=groups,
+        channels=None if channels == width else channels,
+        tied=None if tied else False,
+    )
 
 
 def _ssnm_rows(config: SSNMConfig) -> Rows:
@@ -207,7 +212,7 @@ FAMILIES = (
         label="GCoNet",
         network=GCoNet,
         matches=lambda state: "backbone.conv1.conv1_1.weight" in state and "toplayer.0.weight" in state,
-        config=lambda state: GCoNetConfig(**_groups(state)),
+        config=lambda state: GCoNetConfig(groups=_groups(state, GCoNetConfig.groups)),
         rows=_gconet_rows,
         unused=_gconet_unused,
     ),

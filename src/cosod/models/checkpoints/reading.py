@@ -5,6 +5,7 @@ module. The restricted reader of PyTorch refuses all of these. Here, numbers and
 objects of all other classes are replaced by empty stand-ins with the same attributes; their code is not imported.
 """
 
+import os
 import pickle
 import re
 import zipfile
@@ -71,7 +72,7 @@ class _Table:
         return OrderedDict()
 
 
-def read(path: str | Path) -> Any:
+def read(path: str | os.PathLike) -> Any:
     """Reads the content of a PyTorch or safetensors file, on the CPU, without running any code from it.
 
     The format is recognized by the content. Objects of foreign classes become :class:`StandIn` objects.
@@ -161,23 +162,22 @@ def _holds_a_pickle(path: Path) -> bool:
 
 
 def _unpickled(path: Path) -> Any:
-    allowed = list(_numpy())
-    known = {name for _, name in allowed}
+    allowed = {name: kind for kind, name in _numpy()}
     for name in _foreign(path):
-        if name not in known:
-            allowed.append((_stand_in(name, path), name))
-            known.add(name)
+        if name not in allowed:
+            allowed[name] = _stand_in(name, path)
     while True:
         try:
-            with safe_globals(allowed), path.open("rb") as file:  # with a path, the suffix would decide
+            with (
+                safe_globals([(kind, name) for name, kind in allowed.items()]),
+                path.open("rb") as file,  # with a path, the suffix would decide
+            ):
                 return torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:  # files of PyTorch before 1.6 give the names one by one
             found = re.search(r"Unsupported global: GLOBAL (\S+) was not", str(error))
-            name = found and _full_name(found[1])
-            if not name or name in known:
+            if not found or (name := _full_name(found[1])) in allowed:
                 raise
-            allowed.append((_stand_in(name, path), name))
-            known.add(name)
+            allowed[name] = _stand_in(name, path)
 
 
 def _foreign(path: Path) -> list[str]:

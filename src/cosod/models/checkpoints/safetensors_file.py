@@ -88,6 +88,7 @@ def annotate(path: str | os.PathLike, **extra: Any) -> None:
     _write(tensors, path, metadata | {"cosod_extra": json.dumps(description.extra | extra)})
 
 
+@dataclasses.dataclass(frozen=True)
 class Constants:
     """Base of frozen dataclasses of floats that were fitted to a network and are kept in its weights file's metadata.
 
@@ -132,8 +133,20 @@ def load(path: str | os.PathLike) -> CoSaliencyNetwork:
     Example:
         >>> network = load("network.safetensors")  # doctest: +SKIP
     """
-    network, _ = _read(path, with_tensors=True)
-    return network
+    path = Path(path)
+    description, state = _read(path, with_tensors=True)
+    try:
+        network = create(description.name, **description.config)
+    except Exception as error:  # options from an untrusted file may be missing, negative, or too large for the memory
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path} is of a network that this version cannot make: {reason}; update cosod") from error
+    own = network.state_dict()
+    expected, found = ({name: tuple(tensor.shape) for name, tensor in tensors.items()} for tensors in (own, state))
+    check(expected, found, f"{path}, saved as {description.name},", optional=())
+    check_finite(state, str(path))
+    network.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in state.items()})
+    network.extra = description.extra
+    return network.eval()
 
 
 def describe(path: str | os.PathLike) -> Description:
@@ -145,7 +158,7 @@ def describe(path: str | os.PathLike) -> Description:
     Example:
         >>> describe("network.safetensors").name  # doctest: +SKIP
     """
-    _, description = _read(path, with_tensors=False)
+    description, _ = _read(Path(path), with_tensors=False)
     return description
 
 
@@ -157,8 +170,7 @@ def _write(tensors: dict[str, Tensor], path: str | os.PathLike, metadata: dict[s
             raise OSError(str(error)) from error
 
 
-def _read(path: str | os.PathLike, with_tensors: bool) -> tuple[CoSaliencyNetwork | None, Description]:
-    path = Path(path)
+def _read(path: Path, with_tensors: bool) -> tuple[Description, dict[str, Tensor]]:
     if not path.is_file():
         raise WeightsError(f"there is no weights file {path}; check the path")
     refuse_other_kinds(path)
@@ -168,20 +180,7 @@ def _read(path: str | os.PathLike, with_tensors: bool) -> tuple[CoSaliencyNetwor
             state = {key: file.get_tensor(key) for key in file.keys()} if with_tensors else {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"cannot read the weights in {path}: {error}; download or copy the file again") from error
-    if not with_tensors:
-        return None, description
-    try:
-        network = create(description.name, **description.config)
-    except Exception as error:  # options from an untrusted file may be missing, negative, or too large for the memory
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} is of a network that this version cannot make: {reason}; update cosod") from error
-    own = network.state_dict()
-    shapes = ({name: tuple(tensor.shape) for name, tensor in tensors.items()} for tensors in (own, state))
-    check(*shapes, f"{path}, saved as {description.name},", optional=())
-    check_finite(state, str(path))
-    network.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in state.items()})
-    network.extra = description.extra
-    return network.eval(), description
+    return description, state
 
 
 def _description(metadata: dict[str, str], path: Path) -> Description:

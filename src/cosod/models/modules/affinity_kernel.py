@@ -78,7 +78,7 @@ def works(device: torch.device) -> bool:
     query, key = (torch.randn(n, 40, 70, generator=generator).to(device) for n in (2, 3))
     expected = torch.einsum("ncp,mck->nmpk", query, key).amax(dim=3).mean(dim=1)
     try:
-        difference = float((fused_best_match(query, key) - expected).abs().max())
+        difference: float | str = float((fused_best_match(query, key) - expected).abs().max())
     except Exception as error:
         difference = f"{type(error).__name__}: {error}"
     if isinstance(difference, float) and difference < 0.05:

@@ -1,5 +1,7 @@
 """Confidence enhancement module (CEM) of GCoNet+, section 3.4: a map from its probability P and its threshold T."""
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 #: Below this value of P - T, exp(-300 (P - T)) of the published code overflows float32.
@@ -17,7 +19,7 @@ def confidence_branch(channels: int, bn: bool) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(channels, 1, 1))
 
 
-def confidence_logits(probability: Tensor, threshold: Tensor, k: float | str) -> Tensor:
+def confidence_logits(probability: Tensor, threshold: Tensor, k: float | Literal["released"]) -> Tensor:
     """Computes ``k (P - T)``, whose sigmoid is the map.
 
     Args:
@@ -25,8 +27,8 @@ def confidence_logits(probability: Tensor, threshold: Tensor, k: float | str) ->
         k: a number, or ``"released"`` for the k of the published code, which is chosen once for all maps.
     """
     difference = probability - threshold
-    if k == "released":
+    if isinstance(k, str):
         # Tensor operations choose k, so that the choice is part of a trace and does not wait for the device.
         low = difference.detach().min() < RELEASED_LIMIT
-        k = RELEASED_K + (RELEASED_FALLBACK - RELEASED_K) * low.to(difference.dtype)
+        return (RELEASED_K + (RELEASED_FALLBACK - RELEASED_K) * low.to(difference.dtype)) * difference
     return k * difference

@@ -84,7 +84,7 @@ class _BestMatch(torch.autograd.Function):
             for first, block in zip(range(0, m, images), blocks, strict=True):
                 scores = memory[: len(part) * block.shape[1]].view(len(part), block.shape[1])
                 scores = torch.mm(part, block, out=scores).view(len(part), -1, keys)
-                if wanted:
+                if index is not None:
                     values, where = scores.max(dim=2)
                     index[first : first + len(where.T), start : start + rows] = where.T.to(torch.int32)
                 else:
@@ -200,7 +200,7 @@ class GroupAffinity(nn.Module):
         self.pool = pool
         for conv in (self.query, self.key, self.project):
             nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(conv.bias)
+            nn.init.zeros_(conv.get_parameter("bias"))
 
     def keys(self, deep: Tensor) -> Tensor:
         """Computes the keys that other images are matched against, ``(N, K, H W)``, from F ``(N, C, H, W)``."""
@@ -226,11 +226,16 @@ class GroupAffinity(nn.Module):
 
         Returns:
             ``(N, 1, H, W)``; the values of each image sum to one.
+
+        Raises:
+            ValueError: ``references`` are given without ``own``.
         """
         n, _, h, w = deep.shape
         query, key = self.query(deep).flatten(2), self.keys(deep)
         if references is None:
             match = best_match(query.to(dtype=precision), key.to(dtype=precision))
+        elif own is None:
+            raise ValueError("references need own, the weights of the images as references")
         else:
             pairs = zip(query.split(1), key.split(1), strict=True)
             itself = torch.cat([best_match(q, k) for q, k in pairs]).float()

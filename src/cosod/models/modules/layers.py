@@ -39,6 +39,17 @@ def remember_buffers(module: nn.Module) -> Callable[[], None]:
     return restore
 
 
+def height_and_width(x: Tensor) -> tuple[int, int]:
+    """Returns H and W of a tensor ``(..., H, W)``.
+
+    Example:
+        >>> height_and_width(torch.zeros(1, 3, 48, 64))
+        (48, 64)
+    """
+    height, width = x.shape[-2:]
+    return height, width
+
+
 def resize(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
     """Resizes ``(N, C, H, W)`` to ``(N, C, *size)``, bilinearly with aligned corners, as the GCoNet papers do."""
     if tuple(x.shape[-2:]) == tuple(size):

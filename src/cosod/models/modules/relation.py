@@ -70,7 +70,7 @@ class NonLocal(MeanConsensus):
         self.key = nn.Conv2d(channels, inner, 1)
         self.value = nn.Conv2d(channels, inner, 1)
         self.project = nn.Sequential(nn.Conv2d(inner, channels, 1), nn.BatchNorm2d(channels))
-        nn.init.zeros_(self.project[1].weight)
+        nn.init.zeros_(self.project.get_parameter("1.weight"))
 
     def relate(self, deep: Tensor) -> Tensor:
         query = self.query(deep).flatten(2).transpose(1, 2)

@@ -48,7 +48,8 @@ class SemanticModulator(nn.Module):
             first = first.float()
             pooled = (first @ first.mT * (positions / first.shape[2])).view(batch, n, -1)
             columns = self.columns(pooled).unsqueeze(3)
-            second = F.relu(F.conv2d(columns, self.second.weight.float(), self.second.bias.float())).squeeze(3)
+            weight, bias = self.second.weight.float(), self.second.get_parameter("bias").float()
+            second = F.relu(F.conv2d(columns, weight, bias)).squeeze(3)
             again = (second @ second.mT * (images / n)).flatten(1)
             return F.relu(F.linear(again, self.select.weight.float(), self.select.bias.float()))
 

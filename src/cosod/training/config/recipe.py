@@ -97,8 +97,8 @@ class Recipe:
     def side(self) -> int:
         """Side in pixels of the square that images are resized to, or of a square with the same number of pixels."""
         found = entry(self.network)
-        sizes = [f.default for f in fields(found.config) if f.name == "size"]
-        return self.size or (sizes[0] if sizes else found.network.size)
+        # Dataclasses have the defaults of their fields as attributes.
+        return self.size or getattr(found.config, "size", found.network.size)
 
     @property
     def keep_aspect(self) -> bool:

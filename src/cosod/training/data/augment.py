@@ -41,9 +41,10 @@ def read_mask(item: Item) -> Image.Image:
     Example:
         >>> mask = read_mask(Item(Path("images/cat/1.jpg"), Path("gts/cat/1.png"), "cat", 0))  # doctest: +SKIP
     """
-    if isinstance(item.mask, Path):
-        return Image.fromarray(read_truth(item.mask).levels)
-    with Image.open(item.mask) as picture:
+    mask = item.mask_file([item.group])
+    if isinstance(mask, Path):
+        return Image.fromarray(read_truth(mask).levels)
+    with Image.open(mask) as picture:
         return picture.convert("L")
 
 

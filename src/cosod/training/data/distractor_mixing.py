@@ -97,8 +97,8 @@ def add_distractors(image: Tensor, mask: Tensor, distractors: Iterator[Example],
         distractor, objects = next(distractors)
         first = rng.chance(0.5)
         if rng.chance(STACKED):
-            turned = beside(image.mT, mask.mT, distractor.mT, first, objects.mT)
-            return tuple(part.mT.contiguous() for part in turned)
+            image, mask = beside(image.mT, mask.mT, distractor.mT, first, objects.mT)
+            return image.mT.contiguous(), mask.mT.contiguous()
         return beside(image, mask, distractor, first, objects)
     if kind < BESIDE + SQUARE:
         return square(image, mask, [next(distractors) for _ in range(3)], rng.below(4))

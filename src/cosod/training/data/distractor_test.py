@@ -6,7 +6,7 @@ object of the distractor, too; a network that uses the group finds only the obje
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from cosod.io.atomic_write import whole, write_text
 from cosod.io.images import read_image
 from cosod.io.write_guard import InputFiles
 from cosod.training.data.keyed_rng import KeyedRNG
-from cosod.training.data.training_set import Pairs, read_groups
+from cosod.training.data.training_set import Files, read_groups
 
 #: File with the origin of the images, written first; a folder that contains other files, but not this one, is refused.
 RECORD = "distractors.json"
@@ -49,7 +49,7 @@ class ConcatenatedPair:
         return f"{self.image.stem}.png"
 
 
-def plan_distractors(groups: dict[str, Pairs], seed: int) -> list[ConcatenatedPair]:
+def plan_distractors(groups: Mapping[str, Files], seed: int) -> list[ConcatenatedPair]:
     """Chooses a distractor and a side for every image; each choice depends only on the seed, groups and file names.
 
     Args:

@@ -4,8 +4,8 @@ import itertools
 import multiprocessing
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import cv2
 import torch
@@ -21,7 +21,7 @@ from cosod.training.data.coarse_labels import CoarseLabels
 from cosod.training.data.distractor_mixing import Example, mix, planted
 from cosod.training.data.group_sampler import Meeting, Shot
 from cosod.training.data.keyed_rng import KeyedRNG
-from cosod.training.data.training_set import Item, TrainingSet, in_common
+from cosod.training.data.training_set import TrainingSet, in_common
 
 
 class Batch(NamedTuple):
@@ -53,7 +53,9 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> "Batch":
         """Returns a copy of the batch with all tensors on a device."""
-        moved = {k: v.to(device, non_blocking=True) for k, v in self._asdict().items() if isinstance(v, Tensor)}
+        moved: dict[str, Any] = {
+            k: v.to(device, non_blocking=True) for k, v in self._asdict().items() if isinstance(v, Tensor)
+        }
         return self._replace(**moved)
 
 
@@ -84,13 +86,13 @@ class Batches(Dataset):
         # image can be a distractor.
         used = [{shot.item for meeting in each for shot in meeting.shots} for each in zip(*plan, strict=True)]
         # There are more labels than groups if some groups are left out (cosod.training.data.training_set.mixed).
-        self._labels = 1 + max(item.label for data in sets for _, item in _numbered(data))
+        self._labels = 1 + max(item.label for data in sets for _, item in data.numbered())
         whole = recipe.augment.distractor_images or recipe.augment.made
         self.sets = sets if whole else [s.part(i) for s, i in zip(sets, used, strict=True)]
         self.plan, self.recipe, self.epoch = plan, recipe, epoch
         self._coarse_labels = CoarseLabels(name for data in sets for name in data.groups)
         # Images that belong to no group can be distractors of every group.
-        self._loose = [[i for i, item in _numbered(data) if item.group not in data.groups] for data in self.sets]
+        self._loose = [[i for i, item in data.numbered() if item.group not in data.groups] for data in self.sets]
         self._objects = REGISTRY[recipe.loss].all_objects
         self._mean, self._std = (torch.tensor(v).view(1, 3, 1, 1) for v in norm)
 
@@ -175,9 +177,10 @@ class Batches(Dataset):
             except ImageError as error:
                 made.append(error)
         whole = [example for example in made if not isinstance(example, ImageError)]
+        errors = [error for error in made if isinstance(error, ImageError)]
         if not whole:
-            raise made[0]
-        lost += [str(error) for error in made if isinstance(error, ImageError)]
+            raise errors[0]
+        lost += map(str, errors)
         return [whole[place % len(whole)] if isinstance(e, ImageError) else e for place, e in enumerate(made)]
 
     def _made(self, n: int, data: TrainingSet, key: tuple, shape: tuple[int, int], lost: list[str]) -> list[Example]:
@@ -219,10 +222,6 @@ class Batches(Dataset):
         rngs = [KeyedRNG(*key, place) for place in range(len(shots))]
         common = [[data.items[i].group] for i in items]
         return self._examples(shots, common, data, rngs, shape, []) if shots else []
-
-
-def _numbered(data: TrainingSet) -> Iterable[tuple[int, Item]]:
-    return data.items.items() if isinstance(data.items, Mapping) else enumerate(data.items)
 
 
 def _cut(n: int, share: float, rng: KeyedRNG) -> list[int]:

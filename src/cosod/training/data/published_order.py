@@ -63,7 +63,7 @@ class Replay:
 
     def __init__(self, folder: str | os.PathLike, data: TrainingSet):
         self.folder, self.data = Path(folder), data
-        self._items = {(item.group, item.image.stem): i for i, item in enumerate(data.items)}
+        self._items = {(item.group, item.image.stem): i for i, item in data.numbered()}
 
     def check(self, epochs: int) -> None:
         """Checks that order files exist for a number of epochs.

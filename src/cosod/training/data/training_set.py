@@ -54,13 +54,17 @@ class Item:
         Raises:
             ImageError: the image cannot be read, or has another size than its annotations state.
         """
+        return replace(self, mask=self.mask_file(groups)) if isinstance(self.mask, Picture) else self
+
+    def mask_file(self, groups: Iterable[str]) -> Path | io.BytesIO:
+        """Returns the mask of :meth:`opened`, whose arguments and errors are the same."""
         if not isinstance(self.mask, Picture):
-            return self
+            return self.mask
         height, width = image_size(self.image)
         if (height, width) != (self.mask.height, self.mask.width):
             noted = f"{self.mask.width} x {self.mask.height}"
             raise ImageError(f"{self.image} is {width} x {height}, in the annotations {noted}; replace the file")
-        return replace(self, mask=self.mask.drawn(set(groups)))
+        return self.mask.drawn(set(groups))
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,12 @@ class TrainingSet:
         """Returns the set with only some of its items, which keep their indices."""
         return replace(self, items={i: self.items[i] for i in indices})
 
+    def numbered(self) -> Iterable[tuple[int, Item]]:
+        """Returns all items with their indices."""
+        return self.items.items() if isinstance(self.items, Mapping) else enumerate(self.items)
 
+
+Files = Sequence[tuple[Path, Path]]
 Pairs = Sequence[tuple[Path, Path | io.BytesIO]]
 Annotated = Sequence[tuple[Path, Picture]]
 
@@ -108,7 +117,7 @@ def in_common(items: Sequence[Item]) -> list[Mapping[str, int]]:
 
 def read_set(
     where: str, sampling: GroupSampling, images: Path | None = None
-) -> tuple[str, dict[str, Pairs | Annotated]]:
+) -> tuple[str, Mapping[str, Pairs | Annotated]]:
     """Reads a training set from a folder or from a COCO file.
 
     Args:
@@ -131,7 +140,9 @@ def read_set(
     return name or Path(path).stem, read_annotations(Path(path), sampling, images)
 
 
-def read_annotations(path: Path, sampling: GroupSampling, images: Path | None = None) -> dict[str, Annotated]:
+def read_annotations(
+    path: Path, sampling: GroupSampling, images: Path | None = None
+) -> dict[str, list[tuple[Path, Picture]]]:
     """Reads the groups of a COCO file of instances, by category (the training data of SSNM).
 
     An image belongs to the group of every category of which it has an instance of more than ``sampling.coco_area``
@@ -176,7 +187,7 @@ def read_annotations(path: Path, sampling: GroupSampling, images: Path | None = 
     return kept
 
 
-def read_groups(where: str) -> tuple[str, dict[str, Pairs]]:
+def read_groups(where: str) -> tuple[str, dict[str, Files]]:
     """Reads a set of groups from a folder, and checks it.
 
     Groups of a single image are left out with a warning, because a single image shares no object with others.
@@ -244,7 +255,7 @@ def choose_held_out(groups: Iterable[str], names: Sequence[str], count: int, see
 
 
 def training_sets(
-    sets: Sequence[tuple[str, dict[str, Pairs | Annotated]]], held_out: Sequence[str] = ()
+    sets: Sequence[tuple[str, Mapping[str, Pairs | Annotated]]], held_out: Sequence[str] = ()
 ) -> list[TrainingSet]:
     """Creates training sets, whose groups are labeled consecutively over all sets.
 
@@ -267,7 +278,7 @@ def training_sets(
                 if isinstance(mask, Path):
                     masks_of[os.path.realpath(image)].append(mask)
 
-    def others_of(image: Path, mask: Path | Picture) -> tuple[Path, ...]:
+    def others_of(image: Path, mask: Path | io.BytesIO | Picture) -> tuple[Path, ...]:
         return tuple(other for other in masks_of.get(os.path.realpath(image), ()) if other != mask)
 
     for number, (name, groups) in enumerate(sets):
@@ -312,13 +323,13 @@ def mixed(sets: Sequence[TrainingSet], ungrouped: Sequence[str] = ()) -> Trainin
     for number, data in enumerate(sets):
         name = data.name if [s.name for s in sets].count(data.name) == 1 else f"{data.name}-{number}"
         own = {f"{name}/{g}": tuple(len(items) + i for i in at) for g, at in data.groups.items() if g not in ungrouped}
-        items += [replace(item, group=f"{name}/{item.group}") for item in data.items]
+        items += [replace(item, group=f"{name}/{item.group}") for _, item in data.numbered()]
         groups |= own
         sources.append(tuple(own))
     return TrainingSet("+".join(data.name for data in sets), tuple(items), groups, tuple(sources))
 
 
-def drawn(groups: Mapping[str, Pairs | Annotated], most: int) -> dict[str, Pairs]:
+def drawn(groups: Mapping[str, Pairs | Annotated], most: int) -> dict[str, list[tuple[Path, Path | io.BytesIO]]]:
     """Returns groups with masks that Pillow can open: annotations are replaced by masks of the group's category.
 
     Args:
@@ -333,18 +344,18 @@ def drawn(groups: Mapping[str, Pairs | Annotated], most: int) -> dict[str, Pairs
         >>> drawn({"cat": [(Path("1.jpg"), Path("1.png")), (Path("2.jpg"), Path("2.png"))]}, most=1)["cat"][0][0].name
         '1.jpg'
     """
-    found = {}
+    found: dict[str, list[tuple[Path, Path | io.BytesIO]]] = {}
     for group, pairs in groups.items():
         found[group] = []
         for image, mask in pairs[:most]:
             try:
-                found[group].append((image, Item(image, mask, group, 0).opened([group]).mask))
+                found[group].append((image, Item(image, mask, group, 0).mask_file([group])))
             except ImageError as error:
                 warnings.warn(f"left out: {error}", stacklevel=2)
     return found
 
 
-def _other_sizes(pairs: Pairs) -> list[str]:
+def _other_sizes(pairs: Files) -> list[str]:
     """Returns a message for every mask that cannot be read or has another size than its image; reads headers only."""
 
     def check(pair: tuple[Path, Path]) -> str | None:
