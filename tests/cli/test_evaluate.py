@@ -45,6 +45,14 @@ def test_prints_a_table(run, data):
     assert "6 images in 2 groups" in out
 
 
+def test_a_machine_that_does_not_tell_its_cores(data, monkeypatch):
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", "--pred", str(data / "good"), "--gt", str(data / "gt"), "--quiet"])
+    assert stopped.value.code == 0
+
+
 def test_methods_sets_and_protocols(run, data):
     for method in ("good", "fair"):
         for name in ("one", "two"):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from cosod.errors import ImageError, InputError
 from cosod.inference import group_consensus
@@ -136,6 +137,23 @@ def test_marked_images_that_cannot_be_read(network, tmp_path):
         shared_with_marks(network, None, encoded(of, images, lambda i, e: None), [0], lambda index, grid: mark_of(0, 0))
     with pytest.raises(ImageError, match="none of the images could be read"):
         shared_with_marks(network, None, encoded(of, [bad], lambda i, e: None), [0], lambda index, grid: mark_of(0, 0))
+
+
+@pytest.mark.parametrize("additive", [False, True])
+def test_a_marked_image_that_goes_between_the_passes(network, additive, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(network), "additive_consensus", additive)
+    path, told = tmp_path / "marked.png", []
+    Image.fromarray(scenes(1)[0]).save(path)
+
+    def mark(index, grid):
+        path.unlink()
+        return mark_of(0, 0)
+
+    of = detector(network, feature_bytes=0)
+    group = of.pipeline.encoded_deep(of.inputs([path, *scenes(2)], lambda i, e: told.append(i)))
+    with pytest.raises(ImageError, match="the images that define the object can no longer be read"):
+        shared_with_marks(network, None, group, [0], mark)
+    assert told == [0]
 
 
 def test_learned_and_applied_without_packaged_weights(network, tmp_path):

@@ -14,6 +14,7 @@ from cosod.inference.functions import load
 from cosod.inference.group_consensus import shared
 from cosod.inference.reference_sampling import ReferenceSampling, choose, sampled, spread
 from cosod.io.prefetch import Inputs
+from cosod.models.base import Features
 from cosod.models.modules.affinity import affinity_of
 from cosod.models.modules.group_affinity import GroupAffinity, References
 from tests.inference.scenes import encoded, scene, scenes
@@ -165,6 +166,18 @@ def test_references_of_a_group_affinity_are_those_images(gconet):
     assert references.keys.shape[0] == len(weights) == 4 and references.images == 40
     assert weights == dict(zip(sample.indices, sample.weights.tolist(), strict=True))
     assert references.weight == sum(weights.values())
+
+
+def test_a_group_affinity_of_a_network_whose_consensus_is_no_mean(gconet, monkeypatch):
+    monkeypatch.setattr(type(gconet), "additive_consensus", False)
+    of, images = detector(gconet, 4), scenes(8)
+    found = shared(gconet, None, encoded(of, images), of.options.sampling)
+    sample = sampled(encoded(of, images), of.options.sampling)
+    with torch.inference_mode():
+        attention = affinity_of(gconet).attention(sample.deep)
+        expected = gconet.gather(Features((), sample.deep, (64, 64)), attention, sample.weights)
+    torch.testing.assert_close(found.consensus.vector, expected.vector)
+    assert found.presence is None and found.indices == list(range(8))
 
 
 def test_spread_finds_the_rare_kind_and_weighs_by_kind():

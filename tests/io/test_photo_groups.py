@@ -30,6 +30,12 @@ def test_a_folder_of_folders_is_one_group_each(tmp_path):
     assert listing(find_groups([tmp_path])) == {"deep/er": ["1.jpg"], "x": ["1.jpg", "2.jpg"], "y": ["1.jpg"]}
 
 
+def test_records_that_are_removed_during_the_search(tmp_path, monkeypatch):
+    make(tmp_path / "photos", "a.jpg", ".cosod/x.json")
+    monkeypatch.setattr("cosod.io.photo_groups.results_in", lambda folder: None)
+    assert listing(find_groups([tmp_path / "photos"])) == {"photos": ["a.jpg"]}
+
+
 def test_files_form_one_group(tmp_path):
     make(tmp_path / "set", "1.jpg", "2.jpg", "3.jpg")
     files = [tmp_path / "set" / n for n in ("3.jpg", "1.jpg", "1.jpg")]

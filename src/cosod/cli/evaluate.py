@@ -195,7 +195,7 @@ def _score(methods, sets, protocols, options) -> list:
     from cosod.evaluation.runner import evaluate_protocols
 
     # In a container, the process may be allowed to use fewer cores than the machine has.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = options["workers"] or cores
     reports = []
     for set_name, truths in sets.items():

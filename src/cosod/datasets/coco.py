@@ -118,15 +118,16 @@ def read_instances(path: str | os.PathLike) -> Instances:
     Example:
         >>> instances = read_instances("annotations/instances_train2017.json")  # doctest: +SKIP
     """
-    table = _load(Path(path))
+    file = Path(path)
+    table = _load(file)
     found = Instances([], [])
     names: dict[int, str] = {}
-    for entry in sorted(_rows(table, "categories", path), key=lambda entry: _id(entry, "categories", path)):
-        names[entry["id"]] = _name(entry.get("name"), names, path)
+    for entry in sorted(_rows(table, "categories", file), key=lambda entry: _id(entry, "categories", file)):
+        names[entry["id"]] = _name(entry.get("name"), names, file)
     found.categories = list(names.values())
-    shapes: dict[int, list[Shape]] = {_id(entry, "images", path): [] for entry in _rows(table, "images", path)}
-    sizes = {entry["id"]: _size(entry, path) for entry in table["images"]}
-    for entry in _rows(table, "annotations", path):
+    shapes: dict[int, list[Shape]] = {_id(entry, "images", file): [] for entry in _rows(table, "images", file)}
+    sizes = {entry["id"]: _size(entry, file) for entry in table["images"]}
+    for entry in _rows(table, "annotations", file):
         try:
             image, name = entry["image_id"], names[entry["category_id"]]
             outline = _outline(entry["segmentation"], sizes[image])
@@ -140,7 +141,7 @@ def read_instances(path: str | os.PathLike) -> Instances:
             continue
         found.left_out[why] = found.left_out.get(why, 0) + 1
     for entry in sorted(table["images"], key=lambda entry: entry["id"]):
-        found.pictures.append(Picture(_file(entry, path), *sizes[entry["id"]], tuple(shapes[entry["id"]])))
+        found.pictures.append(Picture(_file(entry, file), *sizes[entry["id"]], tuple(shapes[entry["id"]])))
     return found
 
 
@@ -207,7 +208,7 @@ def _name(name: object, known: dict[int, str], path: Path) -> str:
 
 
 def _size(entry: dict, path: Path) -> tuple[int, int]:
-    size = entry.get("height"), entry.get("width")
+    size = entry.get("height", 0), entry.get("width", 0)
     if not all(isinstance(side, int) and 0 < side < 1 << 16 for side in size):
         raise InputError(f"{path}: image {entry['id']} has no height and width in pixels; correct the file")
     return size
@@ -223,7 +224,7 @@ def _file(entry: dict, path: Path) -> str:
     return name
 
 
-def _outline(segmentation: object, size: tuple[int, int]) -> tuple[np.ndarray, ...] | np.ndarray:
+def _outline(segmentation: list | dict, size: tuple[int, int]) -> tuple[np.ndarray, ...] | np.ndarray:
     if isinstance(segmentation, list):
         polygons = [np.asarray(flat, np.float32) for flat in segmentation]
         if not polygons or any(p.ndim != 1 or len(p) < 6 or len(p) % 2 for p in polygons):

@@ -43,7 +43,8 @@ def intervals(
     draws = np.random.default_rng(seed).integers(0, len(groups), (samples, len(groups)))
     found = [report.definitions.figures(_weighted(groups, np.bincount(d, minlength=len(groups)))) for d in draws]
     ends = [(1 - level) / 2, (1 + level) / 2]
-    return {k: tuple(float(x) for x in np.nanquantile([f[k] for f in found], ends)) for k in report.keys}
+    quantiles = {k: np.nanquantile([f[k] for f in found], ends) for k in report.keys}
+    return {k: (float(low), float(high)) for k, (low, high) in quantiles.items()}
 
 
 def _weighted(groups: list[Totals], times: np.ndarray) -> Totals:

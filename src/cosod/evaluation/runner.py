@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from cosod.errors import ImageError, InputError
 from cosod.evaluation.inversion import inverted
+from cosod.evaluation.metrics.histograms import count_gray
 from cosod.evaluation.metrics.totals import Totals
 from cosod.evaluation.notices import Notices, some
 from cosod.evaluation.pairs import Pair, Pairing, pair_up
@@ -63,8 +64,16 @@ def evaluate(
         >>> report = cosod.evaluate("maps", "gts")  # doctest: +SKIP
         >>> report.all["s"]  # doctest: +SKIP
     """
-    options = {"workers": workers, "skip_empty": skip_empty, "progress": progress}
-    return evaluate_protocols(pred, gt, [protocol], method=method, set_name=set_name, **options)[0]
+    return evaluate_protocols(
+        pred,
+        gt,
+        [protocol],
+        workers=workers,
+        skip_empty=skip_empty,
+        progress=progress,
+        method=method,
+        set_name=set_name,
+    )[0]
 
 
 def evaluate_protocols(
@@ -213,7 +222,7 @@ def _load(pair: Pair, notices: Notices) -> tuple[np.ndarray, np.ndarray]:
     for kind in kinds:
         notices.note(kind, pair.key)
     if not {"empty", "faint", "labels"} & set(kinds):
-        gray = cv2.countNonZero(truth) - cv2.countNonZero(cv2.compare(truth, 255, cv2.CMP_EQ))
+        gray = count_gray(truth)
         if gray:
             notices.note("gray", pair.key, gray / truth.size)
     if pair.prediction is None:
@@ -225,8 +234,8 @@ def _load(pair: Pair, notices: Notices) -> tuple[np.ndarray, np.ndarray]:
         notices.note("resized", pair.key)
     if pred.min() == pred.max():
         notices.note("constant", pair.key)
-    elif kind := inverted(pred, truth):
-        notices.note(kind, pair.key)
+    elif dark_objects := inverted(pred, truth):
+        notices.note(dark_objects, pair.key)
     return pred, truth
 
 

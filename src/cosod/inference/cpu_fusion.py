@@ -59,6 +59,9 @@ class FusedConv(nn.Module):
         precision: ``torch.float32`` or ``torch.bfloat16``.
     """
 
+    weight: Tensor
+    bias: Tensor | None
+
     def __init__(self, conv: nn.Conv2d, activation: nn.Module | None, precision: torch.dtype):
         super().__init__()
         weight = conv.weight.detach()
@@ -106,7 +109,7 @@ def fuse(network: nn.Module, precision: torch.dtype = torch.float32) -> None:
                 conv.register_forward_pre_hook(_as_float32)
 
 
-def _activation(children: dict[str, nn.Module], following: list[str]) -> str | None:
+def _activation(children: dict[str, nn.Module | None], following: list[str]) -> str | None:
     """Returns the name of the next of the following layers except identities if it is a rectifier; otherwise None."""
     for name in following:
         if isinstance(children[name], nn.ReLU | nn.ReLU6):

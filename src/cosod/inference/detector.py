@@ -59,13 +59,14 @@ class Detector:
         **changes: Any,
     ):
         options = DetectorOptions.of(options, device=device, size=size, **changes)
-        options = DetectorOptions.of(options, size=working_size(network, options))
-        network.check_size(options.size)
+        size = working_size(network, options)
+        network.check_size(size)
         on_cpu = options.backend != "torch" or options.precision == "int8"
         chosen = choose_device("cpu" if on_cpu else options.device)
-        network = network.eval().to(chosen, memory_format=torch.channels_last)
+        # PyTorch documents memory_format, but its stubs do not know it.
+        network = network.eval().to(chosen, memory_format=torch.channels_last)  # type: ignore[call-overload]
         precision = chosen_precision(options, network, chosen)
-        self.options = replace(options, device=str(chosen), precision=precision)
+        self.options = replace(options, device=str(chosen), size=size, precision=precision)
         self.pipeline = assembled(network, self.options)
         self.forward = self.pipeline.forward
         self._process = os.getpid()
@@ -105,7 +106,7 @@ class Detector:
     @property
     def size(self) -> int:
         """Working size: side in pixels of the square that images are resized to, or that has about as many pixels."""
-        return self.options.size
+        return working_size(self.network, self.options)
 
     @property
     def batch(self) -> int:

@@ -32,8 +32,8 @@ class MirroredSteps:
         other = self.steps.decode(Features(tuple(skips[half:]), deep, features.size), turned)
         return Output(
             maps=_mean(one.maps, other.maps),
-            probability=_mean(one.probability, other.probability),
-            threshold=_mean(one.threshold, other.threshold),
+            probability=_mean_branch(one.probability, other.probability),
+            threshold=_mean_branch(one.threshold, other.threshold),
         )
 
 
@@ -41,5 +41,9 @@ def _turned(maps: Tensor | None) -> Tensor | None:
     return None if maps is None else maps.flip(3)
 
 
-def _mean(one: Tensor | None, mirrored: Tensor | None) -> Tensor | None:
-    return None if one is None else (one + mirrored.flip(3)) / 2
+def _mean(one: Tensor, mirrored: Tensor) -> Tensor:
+    return (one + mirrored.flip(3)) / 2
+
+
+def _mean_branch(one: Tensor | None, mirrored: Tensor | None) -> Tensor | None:
+    return None if one is None or mirrored is None else _mean(one, mirrored)

@@ -13,6 +13,8 @@ from cosod.inference.presence import FLOOR, Calibration, count, group_presence, 
 from cosod.inference.reference_sampling import ReferenceSampling, choose, sampled
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 from cosod.models.modules.affinity import affinity_of
+from cosod.models.modules.group_affinity import GroupAffinity
+from cosod.models.modules.part_matching import PartMatching
 
 #: Maximum number of images for a consensus from marks if the consensus is not a mean over images.
 MOST = 128
@@ -58,20 +60,24 @@ def shared(
     Raises:
         ImageError: none of the images could be read.
     """
-    if affinity_of(network) is not None and sampling.applies_to(len(group)):
-        if network.additive_consensus:
-            return _by_references(network, calibration, group, sampling, precision)
-        return _of_references(network, calibration, group, sampling, precision, kept_calibration or calibration)
-    return _exact(network, calibration, group, precision)
+    affinity = affinity_of(network)
+    if affinity is None or not sampling.applies_to(len(group)):
+        return _exact(network, affinity, calibration, group, precision)
+    if network.additive_consensus and isinstance(affinity, GroupAffinity):
+        return _by_references(affinity, calibration, group, sampling, precision)
+    return _of_references(network, affinity, calibration, group, sampling, precision, kept_calibration or calibration)
 
 
 @torch.inference_mode()
 def _exact(
-    network: CoSaliencyNetwork, calibration: Calibration | None, group: EncodedGroup, precision: torch.dtype
+    network: CoSaliencyNetwork,
+    affinity: GroupAffinity | PartMatching | None,
+    calibration: Calibration | None,
+    group: EncodedGroup,
+    precision: torch.dtype,
 ) -> Shared:
     indices, features = _deepest(group)
     deep = features.deep
-    affinity = affinity_of(network)
     if affinity is None:
         consensus = network.consensus(features)
         vectors = deep.mean(dim=(2, 3))
@@ -97,14 +103,13 @@ def _deepest(group: EncodedGroup) -> tuple[list[int], Features]:
 
 @torch.inference_mode()
 def _by_references(
-    network: CoSaliencyNetwork,
+    affinity: GroupAffinity,
     calibration: Calibration | None,
     group: EncodedGroup,
     sampling: ReferenceSampling,
     precision: torch.dtype,
 ) -> Shared:
     """Computes the same as :func:`_exact` from references, in time linear in N and with one vector for each image."""
-    affinity = affinity_of(network)
     references, chosen = choose(affinity, group, sampling, precision)
     indices: list[int] = []
     parts: list[Tensor] = []
@@ -122,6 +127,7 @@ def _by_references(
 @torch.inference_mode()
 def _of_references(
     network: CoSaliencyNetwork,
+    affinity: GroupAffinity | PartMatching,
     calibration: Calibration | None,
     group: EncodedGroup,
     sampling: ReferenceSampling,
@@ -129,12 +135,11 @@ def _of_references(
     kept_calibration: Calibration | None,
 ) -> Shared:
     """Computes the consensus of the references, and applies it to each image of the group like a saved consensus."""
-    affinity = affinity_of(network)
     sample = sampled(group, sampling)
     attention = affinity.attention(sample.deep, precision=precision)
     vectors = pooled(sample.deep, attention)
     weights, presence = _weights(calibration, vectors)
-    if presence is None:
+    if presence is None and isinstance(affinity, PartMatching):
         weights = affinity.agreement(sample.deep, attention)
     weights = weights * sample.weights
     size = (group.inputs.size, group.inputs.size)
@@ -179,13 +184,14 @@ def shared_with_marks(
             and width of F, see :func:`cosod.inference.consensus_file.marked_attention`.
 
     Raises:
-        ImageError: none of the images could be read.
+        ImageError: none of the images could be read, or those that define the object can no longer be read.
         InputError: none of the marked images could be read, or the network has no attention.
     """
     marks: dict[int, Tensor] = {}
     parts: list[Tensor] = []
     for part, (_, deep, _) in group.batches(marked):
-        found = torch.stack([mark(index, tuple(deep.shape[-2:])).to(deep) for index in part])
+        grid = (deep.shape[2], deep.shape[3])
+        found = torch.stack([mark(index, grid).to(deep) for index in part])
         marks |= zip(part, found, strict=True)
         parts.append(pooled(deep, found))
     if len(group.inputs.failed) == len(group):
@@ -212,8 +218,8 @@ def shared_with_marks(
         indices += part
         vectors.append(pooled(deep, attention))
         weights.append(weight)
-    weight = torch.cat(weights)
-    return Shared(indices, gathered.consensus(), torch.cat(vectors), weight, torch.cat(presence) if presence else None)
+    consensus, weight = gathered.consensus(), torch.cat(weights)
+    return Shared(indices, consensus, torch.cat(vectors), weight, torch.cat(presence) if presence else None)
 
 
 class _Gathered:
@@ -224,7 +230,7 @@ class _Gathered:
 
     def __init__(self, network: CoSaliencyNetwork):
         self.network = network
-        self._total, self._weight = 0.0, 0.0
+        # The weighted sum of consensuses and the sum of weights; or the features, attention and weights of images.
         self._kept: tuple[Tensor, ...] = ()
 
     def add(self, features: Features, attention: Tensor, weight: Tensor) -> None:
@@ -232,8 +238,8 @@ class _Gathered:
         if weight.sum() <= 0:
             return
         if self.network.additive_consensus:
-            self._total = self._total + self.network.gather(features, attention, weight).vector * weight.sum()
-            self._weight = self._weight + weight.sum()
+            sums = self.network.gather(features, attention, weight).vector * weight.sum(), weight.sum()
+            self._kept = tuple(map(torch.add, self._kept, sums)) if self._kept else sums
             return
         new = (features.deep, attention, weight)
         if self._kept:
@@ -243,8 +249,11 @@ class _Gathered:
         self._kept = tuple(part[rows] for part in new)
 
     def consensus(self) -> Consensus:
-        """Returns the consensus of all added images."""
+        """Returns the consensus of all added images; raises ImageError if none has a positive weight."""
+        if not self._kept:
+            raise ImageError("the images that define the object can no longer be read")
         if self.network.additive_consensus:
-            return Consensus(self._total / self._weight)
+            total, weight = self._kept
+            return Consensus(total / weight)
         deep, attention, weight = self._kept
         return self.network.gather(Features((), deep, (0, 0)), attention, weight)._replace(attention=None)

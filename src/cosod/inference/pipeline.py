@@ -3,7 +3,7 @@
 import functools
 import itertools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -134,6 +134,7 @@ class Pipeline:
         presence = [None] * len(indices) if found.presence is None else found.presence.tolist()
         there = dict(zip(indices, presence, strict=True))
         decoded = self.decoded(encoded, indices, consensus)
+        parts: Iterable[tuple[list[int], Tensor, Tensor | None]]
         if self.network.whole_group_maps:
             raw = list(decoded)
             if not raw:  # none of them is readable any more, which was reported
@@ -205,7 +206,9 @@ class Pipeline:
         if marked:
 
             def mark(index: int, grid: tuple[int, int]) -> Tensor:
-                return marked_attention(masks[index], inputs.sizes[index], grid, inputs.max_pixels)
+                mask = masks[index]
+                assert mask is not None  # only marked images are asked for
+                return marked_attention(mask, inputs.sizes[index], grid, inputs.max_pixels)
 
             group = shared_with_marks(self.network, self.kept_rules.calibration, encoded, marked, mark)
         else:
@@ -221,7 +224,7 @@ class Pipeline:
         presence = group.presence
         provenance = Provenance(
             *identity,
-            size=self.options.size,
+            size=inputs.size,
             images=len(group.indices),
             marked=sum(index not in inputs.failed and index not in inputs.uniform for index in marked),
             references=count(group.weights),
@@ -265,7 +268,7 @@ class Pipeline:
 
     def empty(self, inputs: Inputs, index: int, consensuses: int = 1) -> list[Result]:
         """Returns the empty results of an image of a single color, one for each consensus."""
-        small = torch.zeros(1, self.options.size, self.options.size)
+        small = torch.zeros(1, inputs.size, inputs.size)
         presence = None if self.calibration is None else 0.0
         return [Result(index, small, inputs.sizes[index], None, presence, n, True) for n in range(consensuses)]
 
@@ -290,5 +293,5 @@ class Pipeline:
         output = self.forward.alone(features, consensus.alone())
         if not self.network.whole_group_maps:
             return self.filtered(output, features.deep, consensus.prototype, self.kept_rules.negatives(consensus))
-        pairs = zip(output.probability.split(1), output.threshold.split(1), strict=True)
-        return torch.cat([self.network.confidence_map(*pair) for pair in pairs]), None
+        branches = [branch.split(1) for branch in (output.probability, output.threshold) if branch is not None]
+        return torch.cat([self.network.confidence_map(*pair) for pair in zip(*branches, strict=True)]), None

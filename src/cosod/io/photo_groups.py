@@ -72,21 +72,22 @@ def find_groups(
     Example:
         >>> [group.name for group in find_groups(["photos"])]  # doctest: +SKIP
     """
-    paths = [as_path(p) for p in paths]
+    given: list[Path] = [as_path(p) for p in paths]
     excluded = {_real(as_path(p)) for p in exclude}
-    kinds = [kind(p) for p in paths]
+    kinds = [kind(p) for p in given]
     found: list[tuple[str, list[Path]]] = []
     if None in kinds:
-        missing = paths[kinds.index(None)]
+        missing = given[kinds.index(None)]
         if str(missing) == "-":
             raise InputError("- stands for standard input, which this command does not read; give a file or a folder")
         raise InputError(nothing_at(missing, "file or folder"))
-    entered, left_out = set(excluded), []
+    entered = set(excluded)
+    left_out: list[tuple[Path, tuple[str, ...]]] = []
     unread: list[LeftOut] = []
-    for path, k in zip(paths, kinds, strict=True):
+    for path, k in zip(given, kinds, strict=True):
         if k == "folder":
             found += _walk(path, entered, left_out, unread)
-    files = _once([p for p, k in zip(paths, kinds, strict=True) if k != "folder"], found)
+    files = _once([p for p, k in zip(given, kinds, strict=True) if k != "folder"], found)
     if files:
         parents = {p.resolve().parent for p in files}
         name = _name(parents.pop()) if len(parents) == 1 else ""
@@ -96,7 +97,7 @@ def find_groups(
     for file in unread:
         on_left_out(file)
     if not found:
-        raise InputError(_nothing_in(paths, left_out, unread))
+        raise InputError(_nothing_in(given, left_out, unread))
     names = unique_names([shortened_path(name) for name, _ in found], reserved)
     groups = []
     for name, (_, images) in zip(names, found, strict=True):
@@ -146,7 +147,8 @@ def _walk(
         files, folders, dead = _listing(folder)
         if RECORDS in folders:
             folders.remove(RECORDS)
-            results = Results((), (), ()) if is_remote(folder) else results_in(folder)
+            # Records that are removed during the search tell nothing.
+            results = (None if is_remote(folder) else results_in(folder)) or Results((), (), ())
             if name.parts:
                 left_out.append((folder, results.verbs))
                 return

@@ -121,7 +121,7 @@ def file_states(paths: Iterable[Path]) -> list[tuple[str, int | None, int | str 
         >>> file_states([Path("photos/none.jpg")])
         [('none.jpg', None, None)]
     """
-    states = []
+    states: list[tuple[str, int | None, int | str | None]] = []
     listed: dict[Any, dict[str, Entry]] = {}
     for path in paths:
         if is_remote(path):

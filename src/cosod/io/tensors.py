@@ -83,7 +83,7 @@ def shrink(image: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
         image = cv2.resize(image, bounded, interpolation=cv2.INTER_AREA)
     # PyTorch has a fast version of Pillow's filter for uint8 with the channels last. The results differ from Pillow's
     # by at most one level of 255, and take an eighth of the time.
-    pixels = torch.from_numpy(np.require(image, requirements="CW"))[None].permute(0, 3, 1, 2)
+    pixels = torch.from_numpy(np.require(image, requirements=["C", "W"]))[None].permute(0, 3, 1, 2)
     return F.interpolate(pixels, shape, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
 
 

@@ -139,10 +139,11 @@ def object_box(mask: np.ndarray) -> Box | None:
         >>> object_box(mask)
         (1, 2, 6, 2)
     """
-    rows, columns = _bounds(mask) or (None, None)
-    if rows is None:
+    bounds = _bounds(mask)
+    if bounds is None:
         return None
-    return columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0]
+    (top, bottom), (left, right) = bounds
+    return left, top, right - left, bottom - top
 
 
 def surroundings(mask: np.ndarray, share: float = 0.25) -> tuple[slice, slice] | None:
@@ -158,10 +159,11 @@ def surroundings(mask: np.ndarray, share: float = 0.25) -> tuple[slice, slice] |
     if bounds is None:
         return None
     margin = 4 + round(share * max(end - start for start, end in bounds))
-    return tuple(
+    rows, columns = (
         slice(max(0, start - margin), min(length, end + margin))
         for (start, end), length in zip(bounds, mask.shape, strict=True)
     )
+    return rows, columns
 
 
 def _bounds(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]] | None:
@@ -172,7 +174,8 @@ def _bounds(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]] | None:
         if not len(used):
             return None
         found.append((int(used[0]), int(used[-1]) + 1))
-    return tuple(found)
+    rows, columns = found
+    return rows, columns
 
 
 def grab_cut(
@@ -227,5 +230,6 @@ def bounded(shape: tuple[int, ...], side: int) -> tuple[int, int]:
 def _seeded_grab_cut(image: np.ndarray, marks: np.ndarray) -> np.ndarray:
     cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(image, marks, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
+    no_box = (0, 0, 0, 0)  # the marks take the place of a box
+    cv2.grabCut(image, marks, no_box, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
     return (marks & 1).astype(bool)

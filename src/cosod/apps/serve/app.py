@@ -14,11 +14,11 @@ from fastapi.staticfiles import StaticFiles
 
 from cosod import __version__
 from cosod.apps.serve.guard import Guard
-from cosod.apps.serve.jobs import Worker
+from cosod.apps.serve.jobs import Job, Worker
 from cosod.apps.serve.limits import Limits
 from cosod.apps.serve.mark_routes import add_marks, takes_negatives
 from cosod.apps.serve.parameters import ARCHIVE, FULL, GONE, PICTURE, UPLOAD, Framed, Side, Threshold
-from cosod.apps.serve.schema import Bounds, GroupState, JobState, PhotoState, Uploaded, ZipViews
+from cosod.apps.serve.schema import Bounds, GroupState, JobState, PhotoState, Refusal, Uploaded, ZipViews
 from cosod.apps.serve.store import Conflict, Full, Store, Unknown, UploadedGroup
 from cosod.apps.serve.uploads import receive
 from cosod.apps.serve.views import FOLDERS, View, render, zipped
@@ -113,7 +113,8 @@ def _add_groups(app: FastAPI, store: Store, worker: Worker, limits: Limits) -> N
     async def upload(request: Request, group: UploadedGroup) -> Uploaded:
         received = await receive(request.stream(), request.headers.get("content-type", ""), group, store, decoding)
         photos = [PhotoState.of(photo) for photo in received.photos]
-        return Uploaded(group=group.id, photos=photos, failed=received.failed)
+        failed = [Refusal(**refused) for refused in received.failed]
+        return Uploaded(group=group.id, photos=photos, failed=failed)
 
     @app.get("/api/limits", tags=["groups"])
     async def read_limits() -> Bounds:
@@ -217,8 +218,8 @@ def _add_job(app: FastAPI, store: Store, worker: Worker) -> None:
         return StreamingResponse(body, media_type="application/zip", headers=headers)
 
 
-def _job(store: Store, group: str):
+def _job(store: Store, group: str) -> Job:
     job = store.get(group).job
-    if job is None:
+    if not isinstance(job, Job):
         raise Unknown("the group has no job yet")
     return job

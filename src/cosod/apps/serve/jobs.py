@@ -4,10 +4,10 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar, overload
 
 import numpy as np
 from PIL import Image
@@ -20,6 +20,7 @@ from cosod.io.atomic_write import write_bytes
 from cosod.io.prefetch import OnError
 from cosod.postprocess.render import encode, to_8bit
 
+T = TypeVar("T")
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
@@ -193,13 +194,14 @@ def _find(detector: Detector, job: Job, positives: list[Photo], negatives: list[
     """
     marked = [photo for photo in positives if photo.marked]
     if not marked and not negatives:
-        return detector.results(_Watched(job, positives), _noting(job, positives))
+        return detector.results(_watched(job, positives), _noting(job, positives))
     shown = marked or positives
-    masks = _Marks(marked) if marked else None
-    others = _Watched(job, negatives)
-    consensus = detector.learn(_Watched(job, shown), masks, _noting(job, [*shown, *negatives]), others)
+    # Masks are read when they are accessed, since together they might exceed the memory.
+    masks = _Lazy(marked, _mask) if marked else None
+    others = _watched(job, negatives)
+    consensus = detector.learn(_watched(job, shown), masks, _noting(job, [*shown, *negatives]), others)
     job.done += [photo.id for photo in negatives if photo.id not in job.failed]
-    return detector.results(_Watched(job, positives), _noting(job, positives), [consensus])
+    return detector.results(_watched(job, positives), _noting(job, positives), [consensus])
 
 
 def _noting(job: Job, photos: Sequence[Photo]) -> OnError:
@@ -237,31 +239,39 @@ def _told(error: Exception, job: Job) -> str:
     return text
 
 
-class _Watched(Sequence[Path]):
-    """The paths of the photos of a job; counts those that are read, and raises Cancelled if the job is cancelled."""
+class _Lazy(Sequence[T]):
+    """A sequence with a value for each photo, which is made whenever it is accessed."""
 
-    def __init__(self, job: Job, photos: Sequence[Photo]):
-        self._job, self._photos = job, photos
+    def __init__(self, photos: Sequence[Photo], make: Callable[[Photo], T]):
+        self._photos, self._make = photos, make
 
     def __len__(self) -> int:
         return len(self._photos)
 
-    def __getitem__(self, index: int) -> Path:
-        photo = self._photos[index]
-        self._job.check()
-        self._job.note_read(photo)
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "_Lazy[T]": ...
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return _Lazy(self._photos[index], self._make)
+        return self._make(self._photos[index])
+
+
+def _watched(job: Job, photos: Sequence[Photo]) -> Sequence[Path]:
+    """Returns the paths of photos; each access counts a photo as read, or raises Cancelled in a cancelled job."""
+
+    def path(photo: Photo) -> Path:
+        job.check()
+        job.note_read(photo)
         return photo.path
 
+    return _Lazy(photos, path)
 
-class _Marks(Sequence[np.ndarray]):
-    """The masks of marked photos, each read when it is accessed, since together they might exceed the memory."""
 
-    def __init__(self, photos: Sequence[Photo]):
-        self._photos = photos
-
-    def __len__(self) -> int:
-        return len(self._photos)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        with Image.open(self._photos[index].mark) as mark:
-            return np.asarray(mark) > 127
+def _mask(photo: Photo) -> np.ndarray:
+    """Returns the mask of a marked photo."""
+    with Image.open(photo.mark) as mark:
+        return np.asarray(mark) > 127

@@ -1,6 +1,6 @@
 """Queries, bodies and responses of the routes, as the OpenAPI document describes them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
 
@@ -52,11 +52,17 @@ UPLOAD = {
 PAINTING = {
     "requestBody": {"required": True, "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
 }
-GONE = {404: {"model": ErrorResponse, "description": "No such group, photo or result."}}
-CONFLICT = {409: {"model": ErrorResponse, "description": "Something else was said of the photo; take that back first."}}
-FULL = {503: {"model": ErrorResponse, "description": "No room at present; `Retry-After` says when to ask again."}}
-PICTURE = {200: {"content": {"image/png": {}, "image/jpeg": {}}, "description": "The picture."}}
-ARCHIVE = {200: {"content": {"application/zip": {}}, "description": "The zip."}}
+#: Responses of a route by status, as FastAPI takes them.
+Responses = dict[int | str, dict[str, Any]]
+GONE: Responses = {404: {"model": ErrorResponse, "description": "No such group, photo or result."}}
+CONFLICT: Responses = {
+    409: {"model": ErrorResponse, "description": "Something else was said of the photo; take that back first."}
+}
+FULL: Responses = {
+    503: {"model": ErrorResponse, "description": "No room at present; `Retry-After` says when to ask again."}
+}
+PICTURE: Responses = {200: {"content": {"image/png": {}, "image/jpeg": {}}, "description": "The picture."}}
+ARCHIVE: Responses = {200: {"content": {"application/zip": {}}, "description": "The zip."}}
 
 
 def _frame(

@@ -86,7 +86,7 @@ class GroupState(BaseModel):
         return cls(
             group=group.id,
             photos=[PhotoState.of(photo) for photo in group.photos.values()],
-            job=JobState.of(group.job, worker) if group.job else None,
+            job=JobState.of(group.job, worker) if isinstance(group.job, Job) else None,
         )
 
 

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from anyio import CapacityLimiter, to_thread
 from python_multipart.exceptions import FormParserError
@@ -15,6 +15,9 @@ from starlette.exceptions import HTTPException
 from cosod.apps.serve.store import Photo, Store, Unknown, UploadedGroup, safe_name
 from cosod.errors import ImageError
 from cosod.io.images import read_image
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 #: Maximum number of refused files of a request that are listed by name.
 NAMED = 1000
@@ -115,18 +118,18 @@ class _Parts:
         self.ended = False
         self._refused: list[dict[str, str]] = []
         self._unnamed = 0
-        self._field, self._value, self._headers = b"", b"", {}
-        self._photo: Photo | None = None
-        self._file: BinaryIO | None = None
+        self._field, self._value = b"", b""
+        self._headers: dict[bytes, bytes] = {}
+        self._open: tuple[Photo, BinaryIO] | None = None  # the photo that is being written, and its file
         self._written = 0
 
-    def callbacks(self) -> dict:
+    def callbacks(self) -> "MultipartCallbacks":
         return {
             "on_part_begin": self._begin,
             "on_header_field": self._header_field,
             "on_header_value": self._header_value,
             "on_header_end": self._header_end,
-            "on_headers_finished": self._open,
+            "on_headers_finished": self._create,
             "on_part_data": self._data,
             "on_part_end": self._close,
             "on_end": self._end,
@@ -134,8 +137,8 @@ class _Parts:
 
     def discard_all(self) -> None:
         """Removes all uploads of the request, including the one that is being written."""
-        if self._file:
-            self._drop()
+        if self._open:
+            self._drop(*self._open)
         self.discard([*self.written, *self.photos])
 
     def discard(self, photos: list[Photo]) -> None:
@@ -183,7 +186,7 @@ class _Parts:
         self._headers[self._field.lower()] = self._value
         self._field, self._value = b"", b""
 
-    def _open(self) -> None:
+    def _create(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         if b"filename" not in options:
             return  # a field of the form without a file, which is ignored
@@ -192,24 +195,25 @@ class _Parts:
             self.refuse(name, self.too_many)
             return
         photo_id = secrets.token_hex(6)
-        self._photo = Photo(photo_id, name, self.group.folder / f"{photo_id}.upload")
+        photo = Photo(photo_id, name, self.group.folder / f"{photo_id}.upload")
         try:
-            self._file = self._photo.path.open("xb")
+            self._open = photo, photo.path.open("xb")
         except FileNotFoundError:
             raise Unknown("the group was deleted while photos came in") from None
         self._written = 0
 
     def _data(self, data: bytes, start: int, end: int) -> None:
-        if self._file is None:
+        if self._open is None:
             return
+        photo, file = self._open
         self._written += end - start
         self.group.bytes += end - start
         over = self._over()
         if over:
-            self.refuse(self._photo.name, over)
-            self._drop()
+            self.refuse(photo.name, over)
+            self._drop(photo, file)
         else:
-            self._file.write(memoryview(data)[start:end])
+            file.write(memoryview(data)[start:end])
 
     def _over(self) -> str | None:
         if self._written > self.limits.file_bytes:
@@ -220,17 +224,18 @@ class _Parts:
             return "the server has no room for it at present"
         return None
 
-    def _drop(self) -> None:
-        self._file.close()
-        self._file = None
-        self._photo.path.unlink(missing_ok=True)
+    def _drop(self, photo: Photo, file: BinaryIO) -> None:
+        file.close()
+        self._open = None
+        photo.path.unlink(missing_ok=True)
         self.group.bytes -= self._written
 
     def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-            self.written.append(self._photo)
+        if self._open is not None:
+            photo, file = self._open
+            file.close()
+            self._open = None
+            self.written.append(photo)
 
     def _end(self) -> None:
         self.ended = True

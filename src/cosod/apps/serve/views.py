@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -25,6 +25,9 @@ from cosod.io.images import read_image
 from cosod.io.photo_groups import unique_names
 from cosod.postprocess.object_mask import Box, binary_mask, object_box, object_mask
 from cosod.postprocess.render import encode, overlay, to_8bit
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 View = Literal["photo", "map", "mask", "cutout", "thumbnail", "overlay"]
 #: Folder of each view in the zip archive.
@@ -74,18 +77,20 @@ class Frame:
                 accepted), or a side is longer than :data:`LARGEST` pixels.
         """
         behind = None if background in (None, "") else named_background(background)
-        width_height = None if size is None else tuple(int(part) for part in size.split("x"))
-        if width_height and max(width_height) > LARGEST:
+        sides = [] if size is None else [int(side) for side in size.split("x")]
+        if sides and max(sides) > LARGEST:
             raise InputError(f"size {size}: give at most {LARGEST} pixels a side")
-        return cls(behind, width_height, padding, absent)
+        return cls(behind, (sides[0], sides[1]) if sides else None, padding, absent)
 
     def options(self, threshold: float, side: int | None) -> CutoutOptions:
         """Returns the options of the cut-out; ``side`` is the maximum side of a preview in pixels."""
         size = self.size
         if size and side and max(size) > side:
-            size = tuple(max(1, round(length * side / max(size))) for length in size)
-        placed = {"background": self.background, "size": size, "padding": self.padding}
-        return CutoutOptions(threshold=threshold, absent=self.absent, **placed)
+            width, height = (max(1, round(length * side / max(size))) for length in size)
+            size = width, height
+        return CutoutOptions(
+            threshold=threshold, background=self.background, size=size, padding=self.padding, absent=self.absent
+        )
 
 
 def named_background(text: str) -> Background:
@@ -241,7 +246,7 @@ def _crops(group: UploadedGroup, threshold: float, absent: str) -> dict[str, tup
     return group.crops[1]
 
 
-def _enlarged(box: Box | None, shape: tuple[int, int], photo: Photo) -> Box | None:
+def _enlarged(box: Box | None, shape: tuple[int, int], photo: Photo) -> Crop | None:
     """Converts a box on the reduced mask to a box on the photo."""
     if box is None:
         return None
@@ -267,9 +272,9 @@ class _Sink(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: "ReadableBuffer", /) -> int:
         self._data += data
-        return len(data)
+        return memoryview(data).nbytes
 
     def take(self) -> bytes:
         """Returns the bytes written since the last call."""

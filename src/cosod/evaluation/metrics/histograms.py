@@ -43,7 +43,18 @@ def is_binary(truth: np.ndarray) -> bool:
         >>> is_binary(np.array([[0, 255]], np.uint8)), is_binary(np.array([[0, 1]], np.uint8))
         (True, False)
     """
-    return cv2.countNonZero(truth) == cv2.countNonZero(cv2.compare(truth, 255, cv2.CMP_EQ))
+    return count_gray(truth) == 0
+
+
+def count_gray(truth: np.ndarray) -> int:
+    """Counts the pixels of a uint8 truth ``(H, W)`` that have other levels than 0 and 255.
+
+    Example:
+        >>> count_gray(np.array([[0, 255, 7]], np.uint8))
+        1
+    """
+    white = cv2.compare(truth, 255, cv2.CMP_EQ)  # type: ignore[call-overload] # OpenCV's stubs do not know scalars
+    return cv2.countNonZero(truth) - cv2.countNonZero(white)
 
 
 def joint(pred: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

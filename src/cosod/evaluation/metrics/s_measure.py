@@ -54,7 +54,7 @@ def mean_value(histogram: np.ndarray, scale: Scale) -> float:
     return float(histogram @ scale.values() / histogram.sum())
 
 
-def _sums(quadrants: np.ndarray, scale: Scale) -> list[list[tuple[int, int, int]]]:
+def _sums(quadrants: np.ndarray, scale: Scale) -> list[list[tuple[int, ...]]]:
     """Computes the number of pixels and the sums of n and n^2, n = level - low, by quadrant and side, exactly.
 
     The sides are background and object.
@@ -65,7 +65,7 @@ def _sums(quadrants: np.ndarray, scale: Scale) -> list[list[tuple[int, int, int]
     return [[tuple(int(x) for x in table[q, :, side]) for side in (0, 1)] for q in range(4)]
 
 
-def _likeness(sums: tuple[int, int, int], span: int, eps: float) -> float:
+def _likeness(sums: tuple[int, ...], span: int, eps: float) -> float:
     """Computes 2 x / (x^2 + 1 + sigma + eps) from the mean x and the standard deviation sigma, normalized by N - 1."""
     count, first, second = sums
     if count == 0:
@@ -75,7 +75,7 @@ def _likeness(sums: tuple[int, int, int], span: int, eps: float) -> float:
     return 2 * x / (x * x + 1 + math.sqrt(variance) / span + eps)
 
 
-def _ssim(part: list[tuple[int, int, int]], span: int, eps: float) -> float:
+def _ssim(part: list[tuple[int, ...]], span: int, eps: float) -> float:
     """Computes 4 x y s_xy / ((x^2 + y^2)(s_x^2 + s_y^2)), and decides on whole numbers whether a term is zero."""
     (n0, first0, second0), (n1, first1, second1) = part
     count, first, second = n0 + n1, first0 + first1, second0 + second1

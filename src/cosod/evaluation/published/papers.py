@@ -315,9 +315,9 @@ def _with_means(row: PublishedRow, measures: list[str], printed: list[str]) -> P
     """Returns ``row`` with the mean over classes added for ``measures``, which the papers print by class only."""
     values = dict(row.values)
     for measure in measures:
-        classes = [values.get(c) for c in printed if c.startswith(f"{measure}/")]
-        if None not in classes:
-            values[measure] = sum(classes) / len(classes)
+        classes = [c for c in printed if c.startswith(f"{measure}/")]
+        if all(c in values for c in classes):
+            values[measure] = sum(values[c] for c in classes) / len(classes)
     return replace(row, values=values)
 
 

@@ -117,4 +117,4 @@ def _inline(pixels: np.ndarray, kind: str) -> str:
     options = [cv2.IMWRITE_JPEG_QUALITY, 78] if kind == "jpg" else []
     data = cv2.imencode(f".{kind}", pixels, options)[1]
     mime = "jpeg" if kind == "jpg" else "png"
-    return f"data:image/{mime};base64,{base64.b64encode(data).decode()}"
+    return f"data:image/{mime};base64,{base64.b64encode(data.data).decode()}"

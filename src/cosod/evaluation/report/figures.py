@@ -18,12 +18,13 @@ from cosod.io.file_names import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 #: The colors of Okabe and Ito, which most color-blind readers can tell apart, without yellow, which is faint on paper.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _LINES = ("-", "--", ":", "-.")
 _MARKERS = "osD^vP*X<>"
-_STYLE = {
+_STYLE: "dict[RcKeyType, object]" = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.spines.top": False,

@@ -38,7 +38,8 @@ def import_openvino() -> ModuleType:
         ExtraError: the package is missing.
     """
     # OpenVINO reports every import to its developers if its telemetry package can be imported.
-    sys.modules.setdefault("openvino_telemetry", None)
+    # None makes imports of it fail, which the stubs of sys.modules do not know.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         import openvino
     except ImportError as error:
@@ -64,6 +65,7 @@ def to_onnx(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
             output_names=graph.outputs,
             verbose=False,
         )
+        assert program is not None  # with dynamo=True
         model = program.model_proto
     for key, value in (metadata or {}).items():
         model.metadata_props.add(key=key, value=value)

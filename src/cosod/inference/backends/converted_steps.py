@@ -1,6 +1,7 @@
 """The steps of a network in another runtime."""
 
 import itertools
+from collections.abc import Callable
 from importlib import metadata
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from cosod.errors import ExtraError, InputError
 from cosod.inference.backends.conversion import TOLERANCE, import_openvino, to_onnx, to_openvino
 from cosod.inference.backends.graph_cache import kept
-from cosod.inference.backends.graphs import decoder_graph, encoder_graph
+from cosod.inference.backends.graphs import Graph, decoder_graph, encoder_graph
 from cosod.inference.backends.runtimes import OnnxRuntime, OpenVINO
 from cosod.inference.options import check_backend
 from cosod.inference.probe_images import drawn_batch
@@ -37,7 +38,7 @@ class ConvertedSteps:
     def encode(self, images: Tensor) -> Features:
         """Encodes images like :meth:`cosod.models.base.CoSaliencyNetwork.encode`, if the graph supports their size."""
         *skips, deep = self._encoder(images)
-        return Features(tuple(skips), deep, tuple(images.shape[-2:]))
+        return Features(tuple(skips), deep, (images.shape[2], images.shape[3]))
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
         """Computes the maps, with probability and threshold if the network has them."""
@@ -48,7 +49,8 @@ class ConvertedSteps:
             absent = deep.new_zeros(len(deep), 1, *deep.shape[2:])
             inputs.append(absent if consensus.spatial is None else consensus.spatial)
         maps, *branches = self._decoder(*inputs)
-        return Output(maps, None, (maps,), *branches)
+        probability, threshold = (*branches, None, None)[:2]
+        return Output(maps, None, (maps,), probability, threshold)
 
 
 def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
@@ -74,6 +76,9 @@ def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
         return network
     if network.keep_aspect:
         size = network.size  # of the example only; height and width are dynamic
+    endings: tuple[str, ...]
+    run: type[OnnxRuntime | OpenVINO]
+    convert: Callable[[Graph], tuple[bytes, ...]]
     if backend == "onnxruntime":
         versions, endings, run, convert = _onnx_versions(), ("onnx",), OnnxRuntime, lambda graph: (to_onnx(graph),)
     else:

@@ -73,7 +73,8 @@ def export(network: CoSaliencyNetwork, path: Path, form: str, size: int | None =
             beside.write_bytes(weights)
             found = _verified(network, facts, path, OpenVINO(temporary, beside))
         return Exported((path, second), found, facts)
-    make, run = {"onnx": (to_onnx, OnnxRuntime), "torchscript": (to_torchscript, _TorchScript)}[form]
+    run: type[OnnxRuntime | _TorchScript]
+    make, run = (to_onnx, OnnxRuntime) if form == "onnx" else (to_torchscript, _TorchScript)
     with whole(path) as temporary:
         temporary.write_bytes(make(group_graph(network, size, free="stride" in facts), facts))
         found = _verified(network, facts, path, run(temporary))

@@ -178,8 +178,8 @@ def folded(network: CoSaliencyNetwork) -> CoSaliencyNetwork:
     network = copy.deepcopy(network).to("cpu", torch.float32).eval()
     fold(network)
     for module in network.modules():
-        if getattr(module, "inplace", False):
-            module.inplace = False  # halves the time of a converter
+        if vars(module).get("inplace"):
+            vars(module)["inplace"] = False  # halves the time of a converter
     return network
 
 

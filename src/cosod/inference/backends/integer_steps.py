@@ -45,7 +45,7 @@ class IntegerSteps:
     def encode(self, images: Tensor) -> Features:
         """Encodes images like :meth:`cosod.models.base.CoSaliencyNetwork.encode`, if the graph supports their size."""
         *skips, deep = self._encoder(images)
-        return Features(tuple(skip.permute(0, 3, 1, 2) for skip in skips), deep, tuple(images.shape[-2:]))
+        return Features(tuple(skip.permute(0, 3, 1, 2) for skip in skips), deep, (images.shape[2], images.shape[3]))
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
         """Decodes features like :meth:`cosod.models.base.CoSaliencyNetwork.decode`."""

@@ -16,7 +16,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -90,15 +89,15 @@ def quantized(network: CoSaliencyNetwork, batches: Iterable[Tensor], size: int |
     import onnx
 
     size = size or network.size
-    graph = encoder_graph(network, size)
-    graph = replace(graph, module=_ChannelsLast(graph.module.network).eval())
+    folded_network = folded(network)
+    graph = replace(encoder_graph(network, size), module=_ChannelsLast(folded_network).eval())
     model = onnx.load_from_string(to_onnx(graph))
     with tempfile.TemporaryDirectory(prefix="cosod-") as folder, _silent():
         path = str(Path(folder) / "integer.onnx")
         tool.quantize_static(
             model,
             path,
-            _reader(tool, batches),
+            _reader(batches),
             quant_format=tool.QuantFormat.QDQ,
             per_channel=True,
             weight_type=tool.QuantType.QInt8,
@@ -108,7 +107,7 @@ def quantized(network: CoSaliencyNetwork, batches: Iterable[Tensor], size: int |
             calibrate_method=tool.CalibrationMethod.MinMax,
         )
         made = onnx.load(path)
-    state = folded(network).state_dict()
+    state = folded_network.state_dict()
     for tensor in made.graph.initializer:
         if _weight_of(tensor.name, state):
             tensor.ClearField("raw_data")
@@ -229,13 +228,14 @@ def _quantizer() -> ModuleType:
     return quantization
 
 
-def _reader(tool: ModuleType, batches: Iterable[Tensor]):
-    class Reader(tool.CalibrationDataReader):
-        def __init__(self):
-            self._batches: Iterator[dict[str, np.ndarray]] = ({"images": b.numpy()} for b in batches)
+def _reader(batches: Iterable[Tensor]):
+    from onnxruntime.quantization import CalibrationDataReader
 
+    arrays = ({"images": batch.numpy()} for batch in batches)
+
+    class Reader(CalibrationDataReader):
         def get_next(self):
-            return next(self._batches, None)
+            return next(arrays, None)
 
     return Reader()
 

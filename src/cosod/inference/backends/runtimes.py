@@ -62,7 +62,7 @@ class OpenVINO:
 
     def __init__(self, xml: bytes | Path, weights: bytes | Path):
         openvino, core = import_openvino(), _core()
-        if isinstance(xml, bytes):
+        if isinstance(xml, bytes) and isinstance(weights, bytes):
             model = core.read_model(xml, openvino.Tensor(np.frombuffer(weights, np.uint8)))
         else:
             model = core.read_model(str(xml), str(weights))
