@@ -1,7 +1,7 @@
 """How the applications treat photos that probably do not show the shared object."""
 
 import warnings
-from typing import TypeGuard
+from typing import Final, TypeGuard
 
 from cosod.errors import AbsentObjectWarning, InputError
 from cosod.inference.presence import ABSENT, Calibration
@@ -11,7 +11,7 @@ from cosod.io.wording import hundredths
 #: them no label; ``blank`` does so too, and shows no object in their results.
 ABSENT_KINDS = ("keep", "blank", "report")
 #: The default of cut-outs and thumbnails.
-DEFAULT = "report"
+DEFAULT: Final = "report"
 
 
 def check_absent(kind: str) -> None:

@@ -14,7 +14,7 @@ from cosod.errors import InputError
 from cosod.io.file_names import printable
 from cosod.io.images import ImageSource
 from cosod.postprocess.inpaint import spread
-from cosod.postprocess.object_mask import Box, object_box, object_mask
+from cosod.postprocess.object_mask import object_box, object_mask
 from cosod.postprocess.threshold import check_threshold
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class ThumbnailOptions:
 
 
 def plan_crops(
-    boxes: Sequence[Box | None],
+    boxes: Sequence[Frame | None],
     sizes: Sequence[tuple[int, int]],
     options: ThumbnailOptions | None = None,
     counted: Sequence[bool] | None = None,
@@ -130,7 +130,7 @@ def plan_crops(
 
 
 def _chosen(
-    found: list[tuple[Box, tuple[int, int]]], aspect: float, options: ThumbnailOptions
+    found: list[tuple[Frame, tuple[int, int]]], aspect: float, options: ThumbnailOptions
 ) -> tuple[float, tuple[float, float]]:
     """Returns the share of the object and the place of its center, for all photos of a group."""
     chosen = options.fill or FILL, (0.5, 0.5)
@@ -151,7 +151,7 @@ def _chosen(
     return chosen
 
 
-def _around(box: Box | np.ndarray, aspect: float, fill: float, place: tuple[float, float]) -> tuple:
+def _around(box: Frame | np.ndarray, aspect: float, fill: float, place: tuple[float, float]) -> tuple:
     """Returns the frame in which ``box`` takes the share ``fill`` of the tighter side, with its center at ``place``."""
     x, y, width, height = box
     frame_width = np.maximum(width, height * aspect) / fill
@@ -175,7 +175,7 @@ def _middle(size: tuple[int, int], aspect: float) -> Frame:
     return (width - frame_width) / 2, (height - frame_height) / 2, frame_width, frame_height
 
 
-def _moved_inside(frame: Frame, box: Box, size: tuple[int, int]) -> Frame:
+def _moved_inside(frame: Frame, box: Frame, size: tuple[int, int]) -> Frame:
     """Moves a frame into the photo, and reduces it if needed, as long as it still contains the whole box."""
     x, y, width, height = frame
     scale = min(1.0, size[1] / width, size[0] / height)
