@@ -208,7 +208,7 @@ def facts(graph: bytes) -> dict[str, str]:
 
 
 def _avoid_saturation(graph: Any, state: dict[str, Tensor]) -> None:
-    """Multiplies the scales of a graph's weights by :func:`saturation`, and those of the biases, which depend on them."""
+    """Multiplies the scales of weights by :func:`saturation`, and those of the biases, which depend on them."""
     from onnx import numpy_helper
 
     tensors = {tensor.name: tensor for tensor in graph.initializer}
