@@ -24,13 +24,11 @@ SIZE = 64
 NAMES = {"onnx": "model.onnx", "openvino": "model.xml", "torchscript": "model.pt"}
 #: Networks and formats: not all pairs, because a conversion takes many seconds.
 OTHERS = [
-    ("gconet", "onnx"),
     ("gconet", "torchscript"),
     ("gconet_plus", "torchscript"),
     ("gconet_plus_released", "openvino"),
     ("gconet_plus_released", "torchscript"),
     ("gconet_plus_refined", "onnx"),
-    ("gconet_plus_refined", "openvino"),
     ("gconet_plus_refined", "torchscript"),
 ]
 
@@ -182,6 +180,9 @@ def test_folder_that_cannot_be_written(form, tmp_path):
 @pytest.mark.parametrize("form", ["openvino", "torchscript"])
 def test_other_maps_leave_nothing(form, tmp_path, monkeypatch):
     need(form)
+    if form == "openvino":  # its conversion takes many seconds
+        monkeypatch.setattr(exporting, "to_openvino", lambda graph, facts: (b"", b""))
+        monkeypatch.setattr(exporting, "OpenVINO", lambda *files: GroupModel(network("gconet"), 32))
     monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
     with pytest.raises(InputError, match="would give other maps than the network for a group of 3 images"):
         exporting.export(network("gconet"), tmp_path / NAMES[form], form, 32)

@@ -10,11 +10,12 @@ import cosod
 from cosod.errors import InputError
 from cosod.inference.assembly import probe_maps
 from cosod.inference.cpu_fusion import FastSteps, FusedConv, fold, fuse, rounded
-from cosod.inference.precision import CLOSE, precision_deviation
+from cosod.inference.precision import CLOSE, can_bfloat16, precision_deviation
 from cosod.inference.probe_images import drawn_group
 from cosod.models import registry
 
 CPU = torch.device("cpu")
+needs_bfloat16 = pytest.mark.skipif(not can_bfloat16(CPU), reason="this processor does not support bfloat16")
 
 
 def settled(network, seed=0):
@@ -64,6 +65,7 @@ def test_every_registered_network_folds():
         assert all(torch.equal(before[key], tensor) for key, tensor in network.state_dict().items()), name
 
 
+@needs_bfloat16
 def test_auto_takes_bfloat16_only_where_no_pixel_moves(monkeypatch):
     """On the default model single pixels on outlines do."""
     monkeypatch.setattr("cosod.inference.assembly.has_bfloat16", lambda device: True)
@@ -75,6 +77,7 @@ def test_auto_takes_bfloat16_only_where_no_pixel_moves(monkeypatch):
     assert cosod.Detector(network, "cpu", precision="auto").precision == "bfloat16"
 
 
+@needs_bfloat16
 def test_deep_features_stay_in_float32():
     network = cosod.models.checkpoints.loading.load()
     features = FastSteps(network, CPU, "bfloat16").encode(images())
@@ -84,6 +87,7 @@ def test_deep_features_stay_in_float32():
     assert compared.dtype == saliency.dtype == torch.float32
 
 
+@needs_bfloat16
 def test_a_detector_in_bfloat16_finds_the_same():
     exact, fast = (cosod.load(device="cpu", precision=p).segment(drawn_group()) for p in ("float32", "bfloat16"))
     for one, other in zip(exact, fast, strict=True):
@@ -117,6 +121,7 @@ def test_fused_convolution(activation, monkeypatch):
         torch.testing.assert_close(fused(x), wanted, rtol=1e-4, atol=1e-4)
 
 
+@needs_bfloat16
 def test_layers_between_stay_in_float32():
     network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.ConvTranspose2d(4, 2, 2, 2), nn.Conv2d(2, 1, 1)).eval()
     x = images()

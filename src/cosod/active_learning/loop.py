@@ -23,10 +23,11 @@ from cosod.active_learning.progress import progress
 from cosod.active_learning.selection import random_queries, select
 from cosod.active_learning.self_training import said_masks
 from cosod.active_learning.settings import REGIONS, Settings
-from cosod.active_learning.stage import PRECISIONS, StageReport, train_stage
+from cosod.active_learning.stage import StageReport, train_stage
 from cosod.active_learning.state import State
 from cosod.errors import InputError
 from cosod.inference.device import choose_device
+from cosod.inference.precision import training_dtype, warn_of_emulation
 from cosod.io.atomic_write import whole, write_text
 from cosod.io.wording import plural
 from cosod.models.backbones.imagenet import init_backbone
@@ -105,6 +106,7 @@ class Loop:
             file = self.state.folder / "regions.npz"
             self.material = Material(self.pool, self.settings.training.side, file)
         self._material = self.material  # never None
+        warn_of_emulation(self.settings.training.precision, self.device)
 
     @classmethod
     def open(
@@ -228,13 +230,16 @@ class Loop:
         more = 0 if isinstance(truth, Targets) else training.self_steps
         report = self._train(network, "final", truth, training.final_steps + more)
         if isinstance(truth, Targets) and training.self_steps:
-            precision = PRECISIONS[training.precision]
-            masks = said_masks(network, self._material.images, truth, training.size, precision, training.self_cut)
+            masks = said_masks(network, self._material.images, truth, training.size, self._dtype, training.self_cut)
             network = self._new("self", classes=1)
             self._train(network, "self", masks, training.self_steps)
         facts = of_settings.to_table(self.settings)
         safetensors_file.save(network, path, {"active": facts, "pool": self.pool.fingerprint, "clicks": report.clicks})
         return path
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return training_dtype(self.settings.training.precision, self.device)
 
     def truth(self, after: int | None = None) -> Targets | Tensor:
         """Returns the ground truth that a network is trained on.
@@ -272,7 +277,7 @@ class Loop:
                 self.settings.attack,
                 torch_seed(self.settings.seed, "round", number),
                 self._material.regions if self.settings.labels != "points" else None,
-                PRECISIONS[self.settings.training.precision],
+                self._dtype,
                 update,
             )
 

@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from cosod.active_learning.images import draw_view, normalized
 from cosod.active_learning.labels import Targets
 from cosod.errors import InputError, TrainingError
+from cosod.inference.precision import training_dtype
 from cosod.losses.point_losses import local_coherence, mask_loss, point_loss
 from cosod.models.modules.layers import remember_buffers
 from cosod.models.registry import entry
 from cosod.models.saliency_base import SaliencyNetwork, salient
 from cosod.training.data.keyed_rng import torch_seed
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Training:
         freeze_stem: whether the first layers of the backbone keep their ImageNet weights, as in the published code.
         momentum, weight_decay: parameters of SGD with Nesterov momentum.
         crop: maximum share of each side of an image that a random crop cuts off.
-        precision: ``bfloat16`` (autocast) or ``float32``.
+        precision: ``float32``, or ``bfloat16`` (autocast); ``auto`` is bfloat16 on devices that support it in hardware,
+            and otherwise float32.
         coherence: factor of :func:`cosod.losses.point_losses.local_coherence`, which is added to the loss of the
             clicks; 0 disables it.
         bug_compatible: whether only the IoU in the loss of masks is weighted, as in the published code (see
@@ -66,7 +68,7 @@ class Training:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     crop: float = 0.125
-    precision: str = "bfloat16"
+    precision: str = "auto"
     coherence: float = 0.3
     bug_compatible: bool = False
 
@@ -74,7 +76,7 @@ class Training:
         if not issubclass(entry(self.network).network, SaliencyNetwork):
             raise InputError(f"training: {self.network} is a network for groups; give f3net or saliency_mobile")
         if self.precision not in PRECISIONS:
-            raise InputError(f"training: precision {self.precision!r}; give {' or '.join(PRECISIONS)}")
+            raise InputError(f"training: precision {self.precision!r}; give one of {', '.join(PRECISIONS)}")
         if min(self.steps, self.batch, self.side) < 1 or min(self.final_steps, self.self_steps) < 0:
             raise InputError(
                 "training: give steps, batch and side of at least 1, and final_steps and self_steps of at least 0"
@@ -133,7 +135,7 @@ def train_stage(
     # PyTorch documents memory_format, but its annotations lack it.
     network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(network, settings)
-    precision = PRECISIONS[settings.precision]
+    dtype = training_dtype(settings.precision, device)
     generator = torch.Generator().manual_seed(torch_seed(*key))
     order = _order(len(images), settings.batch, generator)
     total, skipped, in_a_row = 0.0, 0, 0
@@ -144,7 +146,7 @@ def train_stage(
         chosen = next(order)
         batch = _Batch.of(images, truth, chosen, settings, generator).to(device)
         restore_buffers = remember_buffers(network)
-        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             output = network.saliency(normalized(batch.images, network))
         if batch.masks is None:
             loss = point_loss(output, batch.xy, batch.labels)

@@ -12,7 +12,7 @@ from cosod.inference.integer_probe import integers_pay
 from cosod.inference.kept_rules import KeptRules
 from cosod.inference.options import DetectorOptions
 from cosod.inference.pipeline import Pipeline
-from cosod.inference.precision import has_bfloat16, probed_precision
+from cosod.inference.precision import check_bfloat16, has_bfloat16, probed_precision
 from cosod.inference.presence import Calibration
 from cosod.inference.probe_images import drawn_group
 from cosod.inference.region_filter import RegionClassifier
@@ -47,6 +47,7 @@ def working_size(network: CoSaliencyNetwork, options: DetectorOptions) -> int:
 def chosen_precision(options: DetectorOptions, network: CoSaliencyNetwork, device: torch.device) -> str:
     """Returns the precision of the options, or the chosen one if it is ``auto``."""
     if options.precision != "auto":
+        check_bfloat16(options.precision, device)
         return options.precision
     if options.backend != "torch":
         return "float32"

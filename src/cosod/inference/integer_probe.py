@@ -22,8 +22,7 @@ from cosod.models.checkpoints import loading
 
 #: Maximum time of int8 relative to the other precision at which it is chosen automatically.
 FASTER = 0.9
-#: Minimum cosine of the descriptors of drawn images with those in float32. Old processors, which add pairs of products
-#: in 16 bits, do not reach it.
+#: Minimum cosine of the descriptors of drawn images with those in float32.
 ALIKE = 0.98
 ROUNDS = 3
 PACKAGES = ("onnx", "onnxruntime")

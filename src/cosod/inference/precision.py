@@ -1,12 +1,16 @@
 """The choice between the precisions of a network."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
+from cosod.errors import InputError
+
 #: Maximum :func:`precision_deviation` at which bfloat16 is chosen automatically.
 CLOSE = 2 / 255
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def has_bfloat16(device: torch.device) -> bool:
@@ -15,6 +19,16 @@ def has_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     known = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
     return torch.backends.mkldnn.is_available() and any(ask is not None and ask() for ask in known)
+
+
+def can_bfloat16(device: torch.device) -> bool:
+    """Returns whether the device can compute in bfloat16, in hardware or by emulation.
+
+    On a CPU without AVX-512, oneDNN, which computes the convolutions, does not even emulate it.
+    """
+    if device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return True
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def precision_deviation(maps: Callable[[str], Sequence[np.ndarray]]) -> float:
@@ -30,3 +44,41 @@ def precision_deviation(maps: Callable[[str], Sequence[np.ndarray]]) -> float:
 def probed_precision(maps: Callable[[str], Sequence[np.ndarray]]) -> str:
     """Returns ``bfloat16`` if :func:`precision_deviation` is at most 2/255, otherwise ``float32``."""
     return "bfloat16" if precision_deviation(maps) <= CLOSE else "float32"
+
+
+def training_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """Returns the data type in which a network is trained; with all but float32, it is trained with autocast.
+
+    Args:
+        precision: ``float32``, ``bfloat16`` or ``float16``; ``auto`` is bfloat16 on devices that support it in
+            hardware, and otherwise float32.
+        device: device of the training.
+
+    Example:
+        >>> training_dtype("float32", torch.device("cpu"))
+        torch.float32
+    """
+    if precision == "auto":
+        precision = "bfloat16" if has_bfloat16(device) else "float32"
+    return DTYPES[precision]
+
+
+def warn_of_emulation(precision: str, device: torch.device) -> None:
+    """Warns if a precision is ``bfloat16`` and the device only emulates it, which can take 20 times as long."""
+    if precision == "bfloat16" and not has_bfloat16(device):
+        warnings.warn(
+            f"precision bfloat16: {device} only emulates it, which is much slower than float32; take precision auto or "
+            "float32",
+            stacklevel=2,
+        )
+
+
+def check_bfloat16(precision: str, device: torch.device) -> None:
+    """Checks that a device can compute in a precision, and warns if it only emulates it.
+
+    Raises:
+        InputError: the precision is ``bfloat16``, and the device cannot compute in it.
+    """
+    if precision == "bfloat16" and not can_bfloat16(device):
+        raise InputError("precision bfloat16: this processor does not support it; take precision auto or float32")
+    warn_of_emulation(precision, device)

@@ -3,13 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+from cosod.inference.precision import training_dtype
 from cosod.losses.registry import REGISTRY, loss_of
 from cosod.models.base import CoSaliencyNetwork, Output
 from cosod.training.auxiliary_losses import DiscriminatorTrainer, scale_term
 from cosod.training.config.recipe import Recipe
 from cosod.training.data.loader import Batch
-
-PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class Objective(nn.Module):
@@ -55,14 +54,15 @@ class Objective(nn.Module):
 
     def _terms(self, batch: Batch) -> dict[str, Tensor]:
         recipe = self.recipe
-        precision = PRECISIONS.get(recipe.optimizer.precision)
+        device = batch.images.device
+        dtype = training_dtype(recipe.optimizer.precision, device)
 
         def run(images: Tensor) -> Output:
             if self.network.group_sizes:
                 return self.network(images, batch.sizes)
             return self.network(images, batch.groups) if self.network.any_groups else self.network(images)
 
-        with torch.autocast(batch.images.device.type, precision, enabled=precision is not None):
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             output = run(batch.images)
         drawn = torch.stack([side.sum() for side in output.sides]).sum()
         if not bool(drawn.isfinite()):
@@ -72,7 +72,7 @@ class Objective(nn.Module):
         more = {"objects": batch.objects} if entry.all_objects else {}
         terms = self._loss(output, batch.masks, classes, recipe.weights, **more)
         if recipe.auxiliary_losses.scale:
-            with torch.autocast(batch.images.device.type, precision, enabled=precision is not None):
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 terms["scale"] = scale_term(run, batch.images, output.maps)
             terms["total"] = terms["total"] + recipe.auxiliary_losses.scale * terms["scale"]
         if self._discriminator is not None:

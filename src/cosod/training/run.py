@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from cosod.errors import InputError
+from cosod.inference.precision import warn_of_emulation
 from cosod.io.atomic_write import write_text
 from cosod.models import create, save
 from cosod.models.backbones.imagenet import init_backbone
@@ -107,7 +108,8 @@ class Run:
         recipe = self.recipe = job.recipe
         self.job, self.process_group = job, process_group
         if recipe.optimizer.precision == "float16" and process_group.device.type != "cuda":
-            raise InputError(f"precision float16 needs a GPU, not {process_group.device}; use --set precision=bfloat16")
+            raise InputError(f"precision float16 needs a GPU, not {process_group.device}; use --set precision=auto")
+        warn_of_emulation(recipe.optimizer.precision, process_group.device)
         self.sets, held_out = _read_data(job)
         others = dict(read_set(where, recipe.sampling, job.images) for where in job.validate)
         looked_at = {"": held_out} | {name: drawn(found, recipe.validation.images) for name, found in others.items()}

@@ -13,13 +13,19 @@ from cosod.errors import ExtraError, InputError
 from cosod.inference.backends import converted_steps as steps_module
 from cosod.inference.backends import open_steps
 from cosod.inference.detector import Detector
-from cosod.models.backbones.base import Backbone
 from cosod.models.base import Consensus
-from cosod.models.checkpoints import loading
 from tests.inference.backends.made import group, network
 
 SIZE = 64
 RUNTIMES = ["openvino", "onnxruntime"]
+#: Networks and runtimes: not all pairs, because a conversion takes many seconds.
+OTHERS = [
+    ("gconet", "openvino"),
+    ("gconet_plus_released", "openvino"),
+    pytest.param("gconet_plus_refined", "onnxruntime", marks=pytest.mark.slow),
+    pytest.param("ssnm", "onnxruntime", marks=pytest.mark.slow),
+    ("ssnm_reference", "openvino"),
+]
 PHOTOS = Path(__file__).parents[3] / "examples" / "photos" / "apples"
 
 
@@ -48,24 +54,52 @@ def check_parity(name, backend, number, size=SIZE):
     assert wanted.maps.std() > 0.002  # not the same number everywhere
 
 
-@pytest.mark.parametrize("backend", RUNTIMES)
-@pytest.mark.parametrize("number", [1, 3, 5])
-def test_default_network(backend, number):
-    check_parity("default", backend, number)
+def archives(folder, backend):
+    """Those of the default network for a backend."""
+    first = "encoder.onnx" if backend == "onnxruntime" else "encoder.xml"
+    paths = folder.glob("backends/gconet_plus_mobile-*.zip")
+    return [path for path in paths if first in zipfile.ZipFile(path).namelist()]
+
+
+def check_detectors(name, backend, learn=False):
+    """Maps of the examples, and with ``learn`` those by a saved consensus, as torch's own."""
+    photos = sorted(PHOTOS.iterdir())[:3]
+    own = Detector(network(name), "cpu", SIZE)
+    other = Detector(network(name), size=SIZE, batch=2, backend=backend)
+    assert str(other.device) == "cpu"
+    for one, two in zip(own.segment(photos), other.segment(photos), strict=True):
+        assert one.shape == two.shape
+        assert np.abs(one - two).max() < 1e-3
+    if not learn:
+        return
+    learned = own.learn(photos)
+    pairs = zip(own.apply(learned, photos), other.apply(other.learn(photos), photos), strict=True)
+    for (_, one), (_, two) in pairs:
+        assert np.abs(one - two).max() < 1e-3
+    other.check(learned)  # what one has learned, the other may apply
 
 
 @pytest.mark.parametrize("backend", RUNTIMES)
-def test_one_graph_is_for_all_sizes_of_a_network_that_keeps_proportions(backend, cache):
-    for size in (64, 160, 384):
+def test_default_network(backend, cache):
+    """In one test, because the workers would convert the network at the same time in several."""
+    for number in (1, 3, 5):
+        check_parity("default", backend, number)
+    for size in (160, 384):
         check_parity("default", backend, 2, size)
-    assert len(archives(cache, backend)) == 1
+    (archive,) = archives(cache, backend)  # one graph for all sizes of a network that keeps proportions
+    with zipfile.ZipFile(archive) as files:
+        for name in files.namelist():
+            if not name.endswith(".bin"):
+                assert b"Conv" in files.read(name)
+                assert b"BatchNorm" not in files.read(name)
+    check_detectors("default", backend, learn=True)
 
 
-@pytest.mark.parametrize("name", ["gconet", "gconet_plus_released", "gconet_plus_refined", "ssnm", "ssnm_reference"])
-@pytest.mark.parametrize("backend", ["openvino", pytest.param("onnxruntime", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name, backend", OTHERS)
 def test_every_network(name, backend):
     for number in (1, 5):
         check_parity(name, backend, number)
+    check_detectors(name, backend)
 
 
 @torch.no_grad()
@@ -78,53 +112,6 @@ def test_kept_consensus_without_spatial_modulator():
     consensus = Consensus(own.consensus(features).vector[:1])
     found = other.decode(other.encode(drawn), consensus).maps
     torch.testing.assert_close(found, own.decode(features, consensus).maps, atol=1e-3, rtol=0)
-
-
-@pytest.mark.parametrize("backend", RUNTIMES)
-def test_no_batch_normalization_is_left(backend, cache):
-    pytest.importorskip(backend)
-    open_steps(backend, network("default"), SIZE)
-    (archive,) = archives(cache, backend)
-    with zipfile.ZipFile(archive) as files:
-        for name in files.namelist():
-            if not name.endswith(".bin"):
-                assert b"Conv" in files.read(name)
-                assert b"BatchNorm" not in files.read(name)
-
-
-def archives(folder, backend):
-    """Those of the default network for a backend."""
-    first = "encoder.onnx" if backend == "onnxruntime" else "encoder.xml"
-    paths = folder.glob("backends/gconet_plus_mobile-*.zip")
-    return [path for path in paths if first in zipfile.ZipFile(path).namelist()]
-
-
-@pytest.mark.parametrize("backend", RUNTIMES)
-def test_detector_on_the_examples(backend):
-    pytest.importorskip(backend)
-    photos = sorted(PHOTOS.iterdir())[:3]
-    own = Detector(network("default"), "cpu", SIZE)
-    other = Detector(network("default"), size=SIZE, batch=2, backend=backend)
-    assert str(other.device) == "cpu"
-    for one, two in zip(own.segment(photos), other.segment(photos), strict=True):
-        assert one.shape == two.shape
-        assert np.abs(one - two).max() < 1e-3
-    learned = own.learn(photos)
-    pairs = zip(own.apply(learned, photos), other.apply(other.learn(photos), photos), strict=True)
-    for (_, one), (_, two) in pairs:
-        assert np.abs(one - two).max() < 1e-3
-    other.check(learned)  # what one has learned, the other may apply
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", RUNTIMES)
-@pytest.mark.parametrize("name", ["gconet_plus_released", "ssnm"])
-def test_detector_with_other_networks(name, backend):
-    pytest.importorskip(backend)
-    photos = sorted(PHOTOS.iterdir())[:3]
-    own = Detector(network(name), "cpu", SIZE).segment(photos)
-    other = Detector(network(name), "cpu", SIZE, batch=2, backend=backend).segment(photos)
-    assert max(np.abs(one - two).max() for one, two in zip(own, other, strict=True)) < 1e-3
 
 
 def test_unknown_backend():
@@ -182,10 +169,16 @@ def test_a_signal_after_models_are_gone_does_not_end_the_process():
     assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
 
 
+@pytest.fixture(scope="module")
+def results():
+    """Outputs of a graph -> its conversion, for the tests of the cache, which all convert the same network."""
+    return {}
+
+
 @pytest.fixture
-def conversions(monkeypatch):
+def conversions(monkeypatch, results):
     """The graphs converted for OpenVINO, one entry each time; the second time the result is that of the first."""
-    made, results = [], {}
+    made = []
     convert = steps_module.to_openvino
 
     def counted(graph):
@@ -236,24 +229,26 @@ def test_nothing_is_reported_to_openvino():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-class WithConstant(Backbone):
-    """A backbone that computes with a side as a Python number."""
+class OfOneSize:
+    """Steps whose features are right for one size alone, as if a side had become a constant in the trace."""
 
-    def __init__(self, backbone):
-        super().__init__()
-        self.backbone, self.strides, self.out_channels = backbone, backbone.strides, backbone.out_channels
+    def __init__(self, own):
+        self.own, self.decode = own, own.decode
 
-    def forward(self, images):
-        *levels, deepest = self.backbone(images)
-        return [*levels, deepest * (int(images.shape[-2]) / SIZE)]
+    def encode(self, images):
+        features = self.own.encode(images)
+        *finer, saliency = features.skips
+        return features._replace(skips=(*finer, saliency * (images.shape[-2] / self.own.size)))
 
 
 def test_a_network_that_a_conversion_changes_is_refused(tmp_path, monkeypatch):
     """A trace stores Python numbers as constants; the wrong graph must not get into the cache either."""
     pytest.importorskip("openvino")
     monkeypatch.setenv("COSOD_CACHE", str(tmp_path))
-    own = loading.load().eval()
-    own.backbone = WithConstant(own.backbone)
+    own = network("default")
+    monkeypatch.setattr(steps_module, "to_openvino", lambda graph: (b"", b""))
+    monkeypatch.setattr(steps_module, "OpenVINO", lambda *files: files)
+    monkeypatch.setattr(steps_module, "ConvertedSteps", lambda *parts: OfOneSize(own))
     with pytest.raises(InputError, match=r"gconet_plus_mobile .* images of 320 x 256 pixels; leave --backend out"):
         open_steps("openvino", own, SIZE)
     assert not list(tmp_path.rglob("*.zip"))

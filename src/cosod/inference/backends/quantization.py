@@ -5,6 +5,10 @@ weights when the graph is loaded, so that nothing is stored twice. According to 
 in float32: the first two convolutions, whose rounding causes half of the error of all features (the filters of the
 first depthwise one are edge filters with small sums); layers with one output channel, which are logits; and all layers
 that compute descriptors.
+
+Processors with AVX2 alone add two neighboring products in 16 bits, where large ones saturate. The scales are therefore
+chosen such that no pair of weights can saturate, which costs a quarter of a bit, so that the graph gives the same
+features on all processors.
 """
 
 import contextlib
@@ -16,8 +20,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from cosod.errors import ExtraError, InputError
 from cosod.inference.backends.conversion import import_onnx, to_onnx
@@ -32,6 +38,9 @@ FORMAT = 3
 FLOAT_FIRST = 2
 #: Largest integer of a weight; the range is symmetric, so that weights need no zero point.
 TOP = 127
+#: Largest sum of two neighboring weights of the same sign. Activations are at most 255, and rounding can add 2 to the
+#: sum: (126 + 2) * 255 is still a 16-bit integer.
+PAIR = 126
 #: Types of quantized nodes.
 INTEGER = ["Conv", "Add", "Resize", "Clip", "Relu"]
 
@@ -108,6 +117,7 @@ def quantized(network: CoSaliencyNetwork, batches: Iterable[Tensor], size: int |
         )
         made = onnx.load(path)
     state = folded_network.state_dict()
+    _avoid_saturation(made.graph, state)
     for tensor in made.graph.initializer:
         if _weight_of(tensor.name, state):
             tensor.ClearField("raw_data")
@@ -127,6 +137,29 @@ def quantized(network: CoSaliencyNetwork, batches: Iterable[Tensor], size: int |
     for key, value in facts.items():
         made.metadata_props.add(key=key, value=value)
     return made.SerializeToString(deterministic=True)
+
+
+def saturation(weight: Tensor, scale: Tensor) -> Tensor:
+    """Computes by how much the scales of a convolution have to grow so that no pair of its weights can saturate.
+
+    Args:
+        weight: ``(O, I, h, w)`` float32; the inputs are added tap by tap, and in each tap channel by channel.
+        scale: scale of each output channel, ``(O,)``.
+
+    Returns:
+        Factor of each scale, ``(O,)``, at least 1. It is 1 for depthwise convolutions, which are added in 32 bits.
+
+    Example:
+        >>> weight = torch.tensor([[[[126.0]], [[63.0]]], [[[126.0]], [[-63.0]]]])
+        >>> saturation(weight, torch.ones(2)).tolist()
+        [1.5, 1.0]
+    """
+    if weight.shape[1] == 1:
+        return torch.ones_like(scale)
+    added = weight.permute(0, 2, 3, 1).flatten(1) / scale[:, None]
+    pairs = F.pad(added, (0, added.shape[1] % 2)).unflatten(1, (-1, 2))
+    largest = torch.maximum(pairs.clamp_min(0).sum(dim=2), -pairs.clamp_max(0).sum(dim=2)).amax(dim=1)
+    return (largest / PAIR).clamp_min(1)
 
 
 def filled(graph: bytes, network: CoSaliencyNetwork, state: dict[str, Tensor] | None = None) -> bytes:
@@ -172,6 +205,24 @@ def facts(graph: bytes) -> dict[str, str]:
         '256'
     """
     return _facts(_parsed(graph))
+
+
+def _avoid_saturation(graph: Any, state: dict[str, Tensor]) -> None:
+    """Multiplies the scales of weights by :func:`saturation`, and those of the biases, which depend on them."""
+    from onnx import numpy_helper
+
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    for name in list(tensors):
+        weight = _weight_of(name, state)
+        if weight is None:
+            continue
+        scale = tensors[f"{_stem(name)}_scale"]
+        factor = saturation(state[weight], torch.from_numpy(numpy_helper.to_array(scale).copy())).numpy()
+        bias = _stem(name).removesuffix("weight") + "bias_quantized"
+        for tensor in (scale, tensors[f"{bias}_scale"]):
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * factor, tensor.name))
+        rounded = np.rint(numpy_helper.to_array(tensors[bias]) / factor).astype(np.int32)
+        tensors[bias].CopyFrom(numpy_helper.from_array(rounded, bias))
 
 
 def _parsed(graph: bytes):

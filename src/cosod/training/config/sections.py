@@ -186,7 +186,8 @@ class OptimizerSettings:
         warmup: share of the run in which the schedule ``cosine`` rises from 4 percent of its peak to the peak.
         restart: whether the state of the optimizer is cleared at each decay (SSNM's code creates a new optimizer).
         clip: maximum norm of the gradient; 0 disables clipping.
-        precision: ``float32``, or autocast in ``bfloat16`` or ``float16`` (CUDA only); losses are always in float32.
+        precision: ``float32``, or autocast in ``bfloat16`` or ``float16`` (CUDA only); ``auto`` is bfloat16 on devices
+            that support it in hardware, and otherwise float32. Losses are always in float32.
         ema: decay of the exponential moving average of the weights, which is then the result of the run; 0 disables it.
     """
 
@@ -213,7 +214,7 @@ class OptimizerSettings:
     def __post_init__(self):
         check_choice("method", self.method, ("adam", "adamw"))
         check_choice("schedule", self.schedule, ("steps", "cosine", "constant"))
-        check_choice("precision", self.precision, ("float32", "bfloat16", "float16"))
+        check_choice("precision", self.precision, ("auto", "float32", "bfloat16", "float16"))
         for name in ("freeze_statistics", "warmup", "ema", "backbone"):
             check_share(name, getattr(self, name))
         if self.lr <= 0:
