@@ -157,3 +157,10 @@ def test_a_group_that_cannot_be_read_at_all_ends_quietly(tmp_path):
         raise ImageError("none of them")
     with pytest.raises(CosodError, match="changed while it was being processed"), reading(group, ["x"]):
         raise ImageError("y is gone")
+
+
+def test_a_group_in_parts_is_one_group_and_nothing_is_none():
+    parts = [Summary(groups=1, images=5), Summary(skipped_groups=1)]
+    assert Summary.of_parts(parts) == Summary(groups=1, images=5)
+    assert Summary.of_parts(parts[1:] * 2) == Summary(skipped_groups=1)
+    assert Summary.of_parts([]) == Summary()

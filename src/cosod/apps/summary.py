@@ -53,7 +53,7 @@ class Summary:
         """
         parts = list(parts)
         whole = sum(parts, cls())
-        whole.groups, whole.skipped_groups = min(whole.groups, 1), int(whole.skipped_groups == len(parts))
+        whole.groups, whole.skipped_groups = min(whole.groups, 1), int(0 < whole.skipped_groups == len(parts))
         return whole
 
     def as_dict(self) -> dict:

@@ -83,6 +83,25 @@ def test_rounding_keeps_the_sum_of_a_filter():
     assert (kept - weight).abs().max() <= 1.01 * scale.max()
 
 
+def test_no_pair_of_weights_saturates(default):
+    """Processors with AVX2 alone add two neighboring products in 16 bits."""
+    from onnx import load_from_string, numpy_helper
+
+    weights = {
+        tensor.name: numpy_helper.to_array(tensor).astype(int)
+        for tensor in load_from_string(filled(packaged_graph(default, default.size), default)).graph.initializer
+        if tensor.name.endswith(".weight_quantized")
+    }
+    dense = [weight for weight in weights.values() if weight.shape[1] > 1]
+    assert len(dense) > 30
+    for weight in dense:
+        added = weight.transpose(0, 2, 3, 1).reshape(len(weight), -1)
+        pairs = np.pad(added, ((0, 0), (0, added.shape[1] % 2))).reshape(len(weight), -1, 2)
+        for sign in (1, -1):
+            assert 255 * (sign * pairs).clip(0).sum(axis=2).max() < 2**15
+    assert max(np.abs(weight).max() for weight in dense) > 100  # the range is still used
+
+
 def test_steps_can_be_sent_to_another_process(default, steps):
     drawn = group(default, 1, default.size)
     again = pickle.loads(pickle.dumps(steps))

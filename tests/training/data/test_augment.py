@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cosod.errors import ImageError
+from cosod.errors import ImageError, InputError
 from cosod.training.config.recipe import load_recipe
 from cosod.training.config.sections import Augment
 from cosod.training.data.augment import _cropped, make_example, opened, read_mask, read_masks
@@ -198,6 +198,12 @@ def test_distractors_are_dealt_so_that_none_comes_twice():
     mixed = mix(own, cards, Augment(negatives=1.0), KeyedRNG(2))
     seen = {round(float(image[0, 0, 0]), 4) for image, _ in mixed}
     assert len(seen) == len(own)
+
+
+def test_nothing_to_mix_with():
+    own = [(torch.zeros(3, 8, 8), torch.ones(1, 8, 8))]
+    with pytest.raises(InputError, match="no distractors"):
+        mix(own, [], Augment(negatives=1.0), KeyedRNG(0))
 
 
 def test_square_has_the_own_object_in_its_cell_alone():

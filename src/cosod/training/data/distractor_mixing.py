@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cosod.errors import InputError
 from cosod.training.config.sections import Augment
 from cosod.training.data.keyed_rng import KeyedRNG
 
@@ -49,6 +50,9 @@ def mix(own: list[Example], distractors: list[Example], augment: Augment, rng: K
     Returns:
         The same number of examples as ``own``, of the same shapes.
 
+    Raises:
+        InputError: there are no distractors.
+
     Example:
         >>> gray, white = torch.full((3, 8, 8), 0.5), torch.ones(3, 8, 8)
         >>> own, other = [(gray, torch.ones(1, 8, 8))], [(white, torch.ones(1, 8, 8))]
@@ -56,6 +60,8 @@ def mix(own: list[Example], distractors: list[Example], augment: Augment, rng: K
         >>> bool((image == white).all()), int(mask.sum())
         (True, 0)
     """
+    if not distractors:
+        raise InputError("there are no distractors; give at least one example of another group")
     dealt = itertools.chain.from_iterable(rng.shuffled(distractors) for _ in itertools.count())
     share = 1.0 if rng.chance(augment.all_distractors) else augment.distractor_share
     mixed = []
