@@ -34,11 +34,13 @@ def steps(default):
     return IntegerSteps(default, default.size)
 
 
-def test_the_graph_in_the_package_belongs_to_the_weights(default):
+@pytest.mark.parametrize("name", ["default", "accurate"])
+def test_the_graph_in_the_package_belongs_to_the_weights(name):
     """Where this fails, run tools/quantize_default.py."""
-    found = facts(graph_file(registry.name_of(default)).read_bytes())
-    assert (found["cosod_identity"], found["cosod_size"]) == (loading.identity(default), str(default.size))
-    assert graph_file(registry.name_of(default)).stat().st_size < 1e6  # the weights are not stored twice
+    own = loading.load(name)
+    found = facts(graph_file(registry.name_of(own)).read_bytes())
+    assert (found["cosod_identity"], found["cosod_size"]) == (loading.identity(own), str(own.size))
+    assert graph_file(registry.name_of(own)).stat().st_size < 1e6  # the weights are not stored twice
 
 
 def test_a_graph_runs_without_what_makes_graphs(default, monkeypatch):
@@ -52,15 +54,18 @@ def test_weights_with_normalization_folded_may_be_at_hand(default, steps):
 
 
 @torch.no_grad()
-def test_features_are_near_and_maps_stay(default, steps):
-    drawn = group(default, 3, default.size)
-    exact, found = default.encode(drawn), steps.encode(drawn)
+@pytest.mark.parametrize("name", ["default", "accurate"])
+def test_features_are_near_and_maps_stay(name):
+    own = loading.load(name)
+    steps = IntegerSteps(own, own.size)
+    drawn = group(own, 3, own.size)
+    exact, found = own.encode(drawn), steps.encode(drawn)
     for one, other in zip((*exact.skips, exact.deep), (*found.skips, found.deep), strict=True):
         assert other.dtype == torch.float32
         # Of drawn pictures, which are further from the photos of the calibration than other photos are (0.996).
         assert torch.cosine_similarity(one.flatten(1), other.flatten(1)).min() > 0.96
-    consensus = default.consensus(exact)
-    difference = default.decode(exact, consensus).maps - steps.decode(found, default.consensus(found)).maps
+    consensus = own.consensus(exact)
+    difference = own.decode(exact, consensus).maps - steps.decode(found, own.consensus(found)).maps
     assert difference.abs().mean() < 0.02
 
 
@@ -83,13 +88,15 @@ def test_rounding_keeps_the_sum_of_a_filter():
     assert (kept - weight).abs().max() <= 1.01 * scale.max()
 
 
-def test_no_pair_of_weights_saturates(default):
+@pytest.mark.parametrize("name", ["default", "accurate"])
+def test_no_pair_of_weights_saturates(name):
     """Processors with AVX2 alone add two neighboring products in 16 bits."""
     from onnx import load_from_string, numpy_helper
 
+    own = loading.load(name)
     weights = {
         tensor.name: numpy_helper.to_array(tensor).astype(int)
-        for tensor in load_from_string(filled(packaged_graph(default, default.size), default)).graph.initializer
+        for tensor in load_from_string(filled(packaged_graph(own, own.size), own)).graph.initializer
         if tensor.name.endswith(".weight_quantized")
     }
     dense = [weight for weight in weights.values() if weight.shape[1] > 1]

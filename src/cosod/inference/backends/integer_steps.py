@@ -81,7 +81,7 @@ def packaged_graph(network: CoSaliencyNetwork, size: int) -> bytes:
     path = graph_file(name)
     if path is None:
         raise InputError(
-            f"precision int8: there is no integer graph for {name}; take the default network, or precision float32"
+            f"precision int8: there is no integer graph for {name}; take a network of the package, or precision float32"
         )
     graph = path.read_bytes()
     known = facts(graph)
