@@ -98,14 +98,13 @@ class Loop:
     settings: Settings
     backbone: Path | str | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    material: Material | None = None
+    material: Material = None  # type: ignore[assignment] # __post_init__ replaces None
     say: Callable[[str], None] = lambda line: None
 
     def __post_init__(self):
         if self.material is None:
             file = self.state.folder / "regions.npz"
             self.material = Material(self.pool, self.settings.training.side, file)
-        self._material = self.material  # never None
         warn_of_emulation(self.settings.training.precision, self.device)
 
     @classmethod
@@ -230,7 +229,7 @@ class Loop:
         more = 0 if isinstance(truth, Targets) else training.self_steps
         report = self._train(network, "final", truth, training.final_steps + more)
         if isinstance(truth, Targets) and training.self_steps:
-            masks = said_masks(network, self._material.images, truth, training.size, self._dtype, training.self_cut)
+            masks = said_masks(network, self.material.images, truth, training.size, self._dtype, training.self_cut)
             network = self._new("self", classes=1)
             self._train(network, "self", masks, training.self_steps)
         facts = of_settings.to_table(self.settings)
@@ -251,10 +250,10 @@ class Loop:
             Labeled points, or with full supervision the masks, ``(N, S, S)`` uint8.
         """
         if self.settings.labels == "masks":
-            return self._material.masks
+            return self.material.masks
         needs = self.settings.labels != "points"
-        masks = self._material.masks if self.settings.labels == "gt_in_region" else None
-        regions = self._material.regions if needs else None
+        masks = self.material.masks if self.settings.labels == "gt_in_region" else None
+        regions = self.material.regions if needs else None
         points = self.state.points(self.pool) if after is None else self.state.points_until(after, self.pool)
         return targets(points, self.pool, self.settings.labels, regions, masks)
 
@@ -270,13 +269,13 @@ class Loop:
                 network,
                 snapshots,
                 self.pool,
-                self._material.images,
+                self.material.images,
                 points,
                 self.settings.clicks,
                 self.settings.selection,
                 self.settings.attack,
                 torch_seed(self.settings.seed, "round", number),
-                self._material.regions if self.settings.labels != "points" else None,
+                self.material.regions if self.settings.labels != "points" else None,
                 self._dtype,
                 update,
             )
@@ -343,7 +342,7 @@ class Loop:
 
             report = train_stage(
                 network,
-                self._material.images,
+                self.material.images,
                 truth,
                 self.settings.training,
                 steps,

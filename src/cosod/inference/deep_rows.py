@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
+from cosod.models.modules.layers import height_and_width
+
 
 class DeepRows:
     """A tensor of features of images, to which tensors ``(n, C, h, w)`` are added one after the other.
@@ -34,7 +36,7 @@ class DeepRows:
 
     def add(self, deep: Tensor) -> None:
         """Adds the features of some images."""
-        self._shapes.add((deep.shape[2], deep.shape[3]))
+        self._shapes.add(height_and_width(deep))
         flat = deep.flatten(2)
         rows = self._fit(flat)[self._used : self._used + len(flat)]
         rows[:, :, : flat.shape[2]] = flat

@@ -14,6 +14,7 @@ from cosod.inference.reference_sampling import ReferenceSampling, choose, sample
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 from cosod.models.modules.affinity import affinity_of
 from cosod.models.modules.group_affinity import GroupAffinity
+from cosod.models.modules.layers import height_and_width
 from cosod.models.modules.part_matching import PartMatching
 
 #: Maximum number of images for a consensus from marks if the consensus is not a mean over images.
@@ -190,8 +191,7 @@ def shared_with_marks(
     marks: dict[int, Tensor] = {}
     parts: list[Tensor] = []
     for part, (_, deep, _) in group.batches(marked):
-        grid = (deep.shape[2], deep.shape[3])
-        found = torch.stack([mark(index, grid).to(deep) for index in part])
+        found = torch.stack([mark(index, height_and_width(deep)).to(deep) for index in part])
         marks |= zip(part, found, strict=True)
         parts.append(pooled(deep, found))
     if len(group.inputs.failed) == len(group):

@@ -21,6 +21,7 @@ from cosod.io.prefetch import OnError
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
 from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
+from cosod.models.modules.layers import height_and_width
 
 #: Constant that is added to the saliency map that weights the features, so that the surroundings of the object also
 #: contribute. They help where the map misses the object, and tell scenes apart.
@@ -68,7 +69,7 @@ def describe(
         for part in inputs.batches(detector.batch):
             features = forward.encode([image for _, image in part])
             deep = features.deep if deepest.features is None else deepest.features
-            weight = F.adaptive_avg_pool2d(_own_maps(forward, features), (deep.shape[2], deep.shape[3])) + FLOOR
+            weight = F.adaptive_avg_pool2d(_own_maps(forward, features), height_and_width(deep)) + FLOOR
             found.append(((deep * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3))).float().cpu().numpy())
             indices += [index for index, _ in part]
     if not found:

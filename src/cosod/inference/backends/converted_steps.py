@@ -17,6 +17,7 @@ from cosod.inference.probe_images import drawn_batch
 from cosod.models import registry
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output, Steps
 from cosod.models.checkpoints import loading
+from cosod.models.modules.layers import height_and_width
 
 #: Version of the graphs; it is increased when they are not compatible with earlier versions of the package.
 VERSION = 2
@@ -38,7 +39,7 @@ class ConvertedSteps:
     def encode(self, images: Tensor) -> Features:
         """Encodes images like :meth:`cosod.models.base.CoSaliencyNetwork.encode`, if the graph supports their size."""
         *skips, deep = self._encoder(images)
-        return Features(tuple(skips), deep, (images.shape[2], images.shape[3]))
+        return Features(tuple(skips), deep, height_and_width(images))
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
         """Computes the maps, with probability and threshold if the network has them."""

@@ -12,6 +12,7 @@ from cosod.inference.cpu_fusion import FastSteps
 from cosod.models import registry
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.checkpoints import loading
+from cosod.models.modules.layers import height_and_width
 
 #: Suffix of the file of the integer graph beside a weights file of the package.
 SUFFIX = ".int8.onnx"
@@ -45,7 +46,7 @@ class IntegerSteps:
     def encode(self, images: Tensor) -> Features:
         """Encodes images like :meth:`cosod.models.base.CoSaliencyNetwork.encode`, if the graph supports their size."""
         *skips, deep = self._encoder(images)
-        return Features(tuple(skip.permute(0, 3, 1, 2) for skip in skips), deep, (images.shape[2], images.shape[3]))
+        return Features(tuple(skip.permute(0, 3, 1, 2) for skip in skips), deep, height_and_width(images))
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
         """Decodes features like :meth:`cosod.models.base.CoSaliencyNetwork.decode`."""
