@@ -1,9 +1,11 @@
 """The configuration and the state of a training run; the state is what checkpoints contain."""
 
 import hashlib
+import inspect
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -142,8 +144,9 @@ class Run:
         if process_group.size > 1:
             ids = [process_group.device] if process_group.device.type == "cuda" else None
             # Running statistics are averaged over the processes after each step instead of being copied from process 0.
+            options: dict[str, Any] = {_sync_option(): False}
             self.module = nn.parallel.DistributedDataParallel(
-                self.objective, device_ids=ids, find_unused_parameters=True, broadcast_buffers=False
+                self.objective, device_ids=ids, find_unused_parameters=True, **options
             )
 
     @property
@@ -287,6 +290,12 @@ def _make_network(job: TrainingJob, groups: int, fresh: bool) -> CoSaliencyNetwo
     elif recipe.pretrained:
         init_backbone(network, job.backbone)
     return network
+
+
+def _sync_option() -> str:
+    """Returns the name of the option by which DistributedDataParallel copies buffers at each step; 2.13 renamed it."""
+    known = inspect.signature(nn.parallel.DistributedDataParallel).parameters
+    return "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
 
 
 def _new_network(recipe: Recipe, groups: int) -> CoSaliencyNetwork:
