@@ -101,11 +101,14 @@ def test_the_plain_loop_learns_what_ours_does(case, tmp_path):
     assert plain.network.decoder.block4[0][0].weight.is_contiguous()
     training_speed.plain_step(plain, batches[0])
     one_step(ours, [batches[0]])
-    moved = 0
+    moved = far = number = 0
     for name, value in plain.network.state_dict().items():
-        torch.testing.assert_close(value, ours.network.state_dict()[name], atol=1e-4, rtol=1e-3)
-        moved += not torch.equal(value, start[name])
-    assert moved > 20
+        near = torch.isclose(value, ours.network.state_dict()[name], atol=1e-4, rtol=1e-3)
+        far += int((~near).sum())
+        if not torch.equal(value, start[name]):
+            moved, number = moved + 1, number + value.numel()
+    # The first step of AdamW is nearly as long for a gradient that is a rounding error as for any other one.
+    assert far < 1e-4 * number and moved > 20
 
 
 def test_training_is_compared_with_the_plain_loop(case):

@@ -26,6 +26,7 @@ class TestMobile(NetworkTests):
     loss = staticmethod(mobile_loss)
     side = 64
     stride = 32
+    default_size = 288
     groups = ((1, 3),)
 
     @classmethod

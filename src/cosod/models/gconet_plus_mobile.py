@@ -50,7 +50,7 @@ class MobileConfig:
     strength: float = 1.5
     lift: float = 0.25
     raised: float = 3.0
-    size: int = 256
+    size: int = 288
 
     def __post_init__(self):
         backbones.check(self.backbone, has_four_levels)

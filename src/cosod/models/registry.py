@@ -50,13 +50,13 @@ REGISTRY: dict[str, Entry] = {
     "gconet_plus_mobile": Entry(
         GCoNetPlusMobile,
         MobileConfig,
-        "The default network: a small GCoNet+ on EfficientNet-Lite0, images at 256.",
+        "The default network: a small GCoNet+ on EfficientNet-Lite0, images at 288.",
         packaged="gconet_plus_mobile.safetensors",
     ),
     "gconet_plus_accurate": Entry(
         GCoNetPlusMobile,
         MobileConfig,
-        "A larger default network on EfficientNet-Lite2, images at 352: more accurate, at two fifths of the speed.",
+        "A larger default network on EfficientNet-Lite2, images at 352: more accurate, at half the speed.",
         {"backbone": "efficientnet_lite2", "size": 352},
         packaged="gconet_plus_accurate.safetensors",
     ),

@@ -249,6 +249,6 @@ def test_a_network_that_a_conversion_changes_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(steps_module, "to_openvino", lambda graph: (b"", b""))
     monkeypatch.setattr(steps_module, "OpenVINO", lambda *files: files)
     monkeypatch.setattr(steps_module, "ConvertedSteps", lambda *parts: OfOneSize(own))
-    with pytest.raises(InputError, match=r"gconet_plus_mobile .* images of 320 x 256 pixels; leave --backend out"):
+    with pytest.raises(InputError, match=r"gconet_plus_mobile .* images of 352 x 288 pixels; leave --backend out"):
         open_steps("openvino", own, SIZE)
     assert not list(tmp_path.rglob("*.zip"))

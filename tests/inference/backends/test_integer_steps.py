@@ -117,7 +117,7 @@ def test_steps_can_be_sent_to_another_process(default, steps):
 
 @pytest.mark.parametrize(
     "name, size, message",
-    [("gconet", 64, "no integer graph for gconet"), ("default", 64, "is for images of 256 pixels")],
+    [("gconet", 64, "no integer graph for gconet"), ("default", 64, "is for images of 192 to 432 pixels, not 64")],
 )
 def test_no_graph_for_that(name, size, message):
     with pytest.raises(InputError, match=message):

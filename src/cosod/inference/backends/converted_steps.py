@@ -70,7 +70,7 @@ def open_steps(backend: str, network: CoSaliencyNetwork, size: int) -> Steps:
         ExtraError: the package of the backend is missing.
 
     Example:
-        >>> steps = open_steps("onnxruntime", network, 256)  # doctest: +SKIP
+        >>> steps = open_steps("onnxruntime", network, 288)  # doctest: +SKIP
     """
     check_backend(backend)
     if backend == "torch":

@@ -202,7 +202,7 @@ def facts(graph: bytes) -> dict[str, str]:
 
     Example:
         >>> facts(path.read_bytes())["cosod_size"]  # doctest: +SKIP
-        '256'
+        '288'
     """
     return _facts(_parsed(graph))
 
