@@ -92,7 +92,7 @@ class DetectorOptions:
             With 0 neither features nor images are kept.
         precision: ``float32``; ``bfloat16``, which takes half the time on processors that support it, and whose maps
             differ slightly on average and visibly in places; ``int8``, which takes about half the time on processors
-            with fast integer arithmetic (networks of the package at their own sizes, extra ``onnx``); or ``auto``:
+            with fast integer arithmetic (networks of the package, near their own sizes, extra ``onnx``); or ``auto``:
             ``int8`` if it is available and a probe shows that it is faster, otherwise ``bfloat16`` if it is faster and
             no pixel of a probe differs by more than 2/255 (see :mod:`cosod.inference.precision`), otherwise
             ``float32``.

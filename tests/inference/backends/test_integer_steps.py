@@ -54,11 +54,11 @@ def test_weights_with_normalization_folded_may_be_at_hand(default, steps):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["default", "accurate"])
-def test_features_are_near_and_maps_stay(name):
+@pytest.mark.parametrize("name, size", [("default", 288), ("default", 192), ("default", 416), ("accurate", 352)])
+def test_features_are_near_and_maps_stay(name, size):
     own = loading.load(name)
-    steps = IntegerSteps(own, own.size)
-    drawn = group(own, 3, own.size)
+    steps = IntegerSteps(own, size)
+    drawn = group(own, 3, size)
     exact, found = own.encode(drawn), steps.encode(drawn)
     for one, other in zip((*exact.skips, exact.deep), (*found.skips, found.deep), strict=True):
         assert other.dtype == torch.float32
