@@ -203,6 +203,22 @@ def test_networks_without_attention_are_refused_by_name():
         whole.learn(scenes(2))
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"<html>404</html>", "web page"),
+        (b"", "empty"),
+        (b"%PDF-1.7", "a file that cosod learn wrote"),
+    ],
+)
+def test_other_files_are_named(tmp_path, content, said):
+    path = tmp_path / "disc.consensus"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"disc\.consensus: it is .*{said}"):
+        GroupConsensus.load(path)
+
+
 @pytest.mark.parametrize("damage", ["cut", "text", "vector", "provenance", "format", "weights"])
 def test_damaged_files(detector, tmp_path, damage):
     path = tmp_path / "disc.consensus"

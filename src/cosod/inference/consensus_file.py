@@ -20,6 +20,7 @@ from cosod.io.atomic_write import whole
 from cosod.io.file_names import text_path
 from cosod.io.images import ImageSource, read_levels
 from cosod.io.levels import marked
+from cosod.io.other_kinds import other_kind_of
 from cosod.models.base import Consensus
 
 #: Version of the format; it is increased when earlier versions of the package cannot read the files. A consensus
@@ -120,6 +121,8 @@ class GroupConsensus:
         if not path.is_file():
             raise InputError(f"{path}: no such consensus; make it with: cosod learn PHOTOS -o {path}")
         try:
+            if (other := other_kind_of(path)) is not None:
+                raise InputError(f"{path}: it is {other.what}; {other.way_out or 'give a file that cosod learn wrote'}")
             with text_path(path) as name, safe_open(name, framework="pt") as file:
                 metadata = file.metadata() or {}
                 if KEY not in metadata:

@@ -18,6 +18,7 @@ from cosod.errors import DamagedImageWarning, ImageError, InputError
 from cosod.io.color_profiles import to_srgb
 from cosod.io.image_formats import open_pillow, unreadable
 from cosod.io.levels import levels_of_array, levels_of_pillow
+from cosod.io.other_kinds import HEAD
 from cosod.io.pixels import from_array, from_pillow, orientation, scaled, turned
 from cosod.io.storage import nothing_at, open_binary
 from cosod.io.truncated_jpeg import mended
@@ -219,7 +220,7 @@ def _by_opencv(file: BinaryIO, name: str, max_pixels: int, reader: Reader) -> np
         except cv2.error:  # OpenCV has its own limit on the size of images
             array = None
     if array is None:
-        raise unreadable(name, content[:256])
+        raise unreadable(name, content[:HEAD])
     _check_size(array.shape[1::-1], max_pixels, name)
     profile, turn = _tiff_tags(content)
     if reader is LEVELS:

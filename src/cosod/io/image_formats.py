@@ -9,6 +9,7 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from cosod.errors import ImageError
+from cosod.io.other_kinds import TEXT, UNPACK, begins_as_text, other_kind
 
 #: Pillow's formats for pictures, with the suffixes of their files; the most frequent formats come first. The list
 #: leaves out formats that Pillow reads by starting another program (EPS, PS), that it renders on Windows only (WMF,
@@ -190,7 +191,7 @@ def unreadable(name: str, head: bytes) -> ImageError:
 
     Args:
         name: name of the file, or what the image is called in messages.
-        head: the first bytes of the file, at least 32 unless the file is shorter.
+        head: the first bytes of the file, as many as :data:`cosod.io.other_kinds.HEAD` says unless it is shorter.
 
     Example:
         >>> print(unreadable("a.jpg", b""))
@@ -198,7 +199,7 @@ def unreadable(name: str, head: bytes) -> ImageError:
     """
     if not head:
         return ImageError(f"{name}: is empty; replace the file")
-    kind = kind_of(name)
+    kind, other = kind_of(name), other_kind(head)
     brand = head[4:12]
     if brand[:4] == b"ftyp":
         heif = brand[4:] in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -209,9 +210,13 @@ def unreadable(name: str, head: bytes) -> ImageError:
         elif kind != "camera raw file" and not heif:
             kind = "video"
     elif head.startswith(b"%PDF") or b"<svg" in head[:256].lower():
-        kind = "drawing"
-    elif head[:64].lstrip().lower().startswith((b"<!doctype", b"<html")):
-        return ImageError(f"{name}: is a web page, not an image; download the image itself")
-    if kind in (None, "other file", "dead link"):
+        kind, other = "drawing", None
+    unnamed = kind in (None, "other file", "dead link")
+    # Many kinds of documents are archives, so that their names say more.
+    if other is not None and (unnamed or other.way_out != UNPACK):
+        return ImageError(f"{name}: is {other.what}; {other.way_out or 'give the image itself'}")
+    if unnamed and begins_as_text(head):
+        return ImageError(f"{name}: is {TEXT.what}; give the image itself")
+    if kind is None or unnamed:
         return ImageError(f"{name}: not an image, or of a kind that cannot be read; convert it to JPEG or PNG")
     return ImageError(f"{name}: is {'an' if kind[0] == 'o' else 'a'} {kind}, which is not read; {KINDS[kind]}")

@@ -1,4 +1,4 @@
-"""Formatting of numbers and nouns in messages, and a test for printable text."""
+"""Formatting of numbers and nouns in messages."""
 
 import math
 
@@ -16,16 +16,6 @@ def plural(count: int, noun: str, several: str = "") -> str:
         ('1 image', '2 images', '0 entries')
     """
     return f"{count} {noun if count == 1 else several or noun + 's'}"
-
-
-def is_text(text: str) -> bool:
-    """Returns whether all characters are printable, or are line breaks, form feeds, tabs or byte order marks.
-
-    Example:
-        >>> is_text("one line"), is_text(chr(0))
-        (True, False)
-    """
-    return all(character.isprintable() or character in "\t\r\n\f\ufeff" for character in text)
 
 
 def hundredths(value: float) -> str:

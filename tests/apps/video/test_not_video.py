@@ -36,10 +36,10 @@ def wav(path):
     ("content", "why"),
     [
         (b"", "it is empty"),
-        (bytes(5000), "its beginning is all zeros"),
+        (bytes(5000), "it is all zeros at its beginning"),
         ("für alle ü".encode() * 300, "it is a text file"),
         (b"\n <!DOCTYPE html><html>404</html>", "it is a web page"),
-        (b"PK\3\4" + b"\4" * 500, "it is an archive"),
+        (b"PK\3\4" + b"\4" * 500, "it is a ZIP archive; unpack it first"),
         (b"%PDF-1.7" + b"\4" * 500, "it is a PDF document"),
         (b"ID3" + b"\4" * 500, SOUND),
         (b"OggS" + bytes(24) + b"OpusHead" + bytes(200), SOUND),

@@ -159,7 +159,7 @@ OTHERS = {
     "message": (b'{"error": "Repository not found"}', "it is a message of the server"),
     "message of a store": (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "message of the server"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
-    "empty": (b"", "the file is empty"),
+    "empty": (b"", "it is empty"),
     "gzip": (b"\x1f\x8b\x08" + bytes(90), "unpack it first"),
     "tar": (bytes(257) + b"ustar" + bytes(250), "unpack it first"),
     "image": (b"\x89PNG\r\n\x1a\n" + bytes(90), "it is an image"),

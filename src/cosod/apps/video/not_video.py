@@ -4,25 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from cosod.io.wording import is_text
+from cosod.io.other_kinds import HEAD, TEXT, begins_as_text, other_kind
 
 #: The reason if no other one is found.
 UNKNOWN = "it is damaged, cut off, or of a codec that is not available here; convert it to MP4 with H.264"
 _SOUND_ONLY = "it has sound but no pictures; give a file with pictures"
-#: Reasons why a file is not a video, by its first bytes.
-_STARTS = {
-    b"ID3": _SOUND_ONLY,
-    b"\xff\xfb": _SOUND_ONLY,
-    b"\xff\xf1": _SOUND_ONLY,
-    b"\xff\xf9": _SOUND_ONLY,
-    b"fLaC": _SOUND_ONLY,
-    b"#!AMR": _SOUND_ONLY,
-    b"%PDF": "it is a PDF document; give the video itself",
-    b"PK\x03\x04": "it is an archive; unpack it first",
-    b"Rar!": "it is an archive; unpack it first",
-    b"7z\xbc\xaf": "it is an archive; unpack it first",
-    b"\x1f\x8b": "it is an archive; unpack it first",
-}
+#: First bytes of files with sound alone.
+_SOUND = (b"ID3", b"\xff\xfb", b"\xff\xf1", b"\xff\xf9", b"fLaC", b"#!AMR")
 #: First bytes of a container, and the markers of its tracks of pictures and of sound.
 _MARKS = (
     (b"RIFF", (b"vids", b"vidc"), (b"auds", b"WAVE")),
@@ -48,7 +36,7 @@ def why_not_video(path: Path) -> str:
 
     Example:
         >>> why_not_video(Path("empty.mp4"))  # doctest: +SKIP
-        'it is empty; copy or download it again'
+        'it is empty; download or copy the file again'
     """
     try:
         with path.open("rb") as file:
@@ -61,23 +49,16 @@ def why_not_video(path: Path) -> str:
 
 
 def _why(file: BinaryIO, head: bytes) -> str | None:
-    if not head:
-        return "it is empty; copy or download it again"
-    if not any(head):
-        return "its beginning is all zeros, as in an unfinished download; copy or download it again"
     if head[4:8] in _BOXES:
         return _why_mp4(file)
     for start, pictures, sound in _MARKS:
         if head.startswith(start):
             has_sound, has_pictures = (any(mark in head for mark in marks) for marks in (sound, pictures))
             return _SOUND_ONLY if has_sound and not has_pictures else None
-    for start, why in _STARTS.items():
-        if head.startswith(start):
-            return why
-    beginning = head[:1024].lstrip().lower()
-    if beginning.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
-        return "it is a web page, as is saved when a download fails; download the video itself"
-    return "it is a text file; give the video itself" if _is_text(head[:1024]) else None
+    if head.startswith(_SOUND):
+        return _SOUND_ONLY
+    other = other_kind(head[:HEAD]) or (TEXT if begins_as_text(head[:HEAD]) else None)
+    return other and f"it is {other.what}; {other.way_out or 'give the video itself'}"
 
 
 def _why_mp4(file: BinaryIO) -> str | None:
@@ -106,10 +87,3 @@ def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         file.seek(place + used)
         yield header[4:8], size - used
         place += size
-
-
-def _is_text(start: bytes) -> bool:
-    """Returns whether the first bytes of a file are text, whose last character may be incomplete."""
-    text = start.decode("utf-8", "ignore")
-    whole = len(text.encode()) >= len(start) - 3
-    return whole and is_text(text)

@@ -19,7 +19,7 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from cosod.errors import WeightsError
 from cosod.io.file_names import text_path
-from cosod.io.wording import is_text
+from cosod.io.other_kinds import AGAIN, HEAD, TEXT, ZIP, OtherKind, begins_as_text, other_kind
 
 #: Modules whose functions and classes can access the machine; a file that names them is refused.
 _REFUSED = frozenset(
@@ -32,23 +32,8 @@ _DATA = frozenset(
     "easydict.edict builtins.list builtins.dict builtins.int builtins.float builtins.str builtins.bool "
     "builtins.tuple builtins.object builtins.frozenset builtins.slice builtins.range".split()
 )
-#: Kinds of files that are often named like weights by mistake: their first bytes, and what they are.
-_KINDS = (
-    (
-        b"version https://git-lfs",
-        "it is a pointer of Git LFS, which stands for the file",
-        "fetch it with: git lfs pull",
-    ),
-    (b"\x89HDF", "it is an HDF5 file, as Keras and MATLAB write", "give a PyTorch checkpoint"),
-    (b"Rar!", "it is a RAR archive", "unpack it first"),
-    (b"7z\xbc\xaf", "it is a 7z archive", "unpack it first"),
-    (b"\x1f\x8b", "it is a gzip archive", "unpack it first"),
-    (b"BZh", "it is a bzip2 archive", "unpack it first"),
-    (b"\x89PNG", "it is an image", "give a PyTorch checkpoint"),
-    (b"\xff\xd8\xff", "it is an image", "give a PyTorch checkpoint"),
-    (b"%PDF", "it is a PDF document", "give a PyTorch checkpoint"),
-)
-_AGAIN = "download or copy the file again"
+#: First bytes of images, which are not weights.
+_IMAGES = (b"\x89PNG", b"\xff\xd8\xff")
 
 
 class StandIn:
@@ -97,18 +82,17 @@ def read(path: str | os.PathLike) -> Any:
     except WeightsError:
         raise
     except Exception as error:  # readers raise errors of many kinds for damaged files
-        raise WeightsError(f"cannot read the weights in {path}: {_why(path) or cause(error)}; {_AGAIN}") from error
+        raise WeightsError(f"cannot read the weights in {path}: {_why(path) or cause(error)}; {AGAIN}") from error
 
 
 def _why(path: Path) -> str | None:
     """Returns why a file that no reader takes is none of weights, where that is better known than by the reader."""
     with path.open("rb") as file:
-        start = file.read(2048)
+        start = file.read(HEAD)
     if start.startswith(b"PK") and not zipfile.is_zipfile(path):
         return "it is cut off, or damaged"
     # Not before it was tried to be read: the oldest kind of pickle is text too.
-    text = start.decode("utf-8", "replace")
-    return "it is a text file" if is_text(text) else None
+    return f"it is {TEXT.what}" if begins_as_text(start) else None
 
 
 def is_safetensors(path: Path) -> bool:
@@ -133,24 +117,13 @@ def refuse_other_kinds(path: Path) -> None:
         WeightsError: the file is of another kind.
     """
     with path.open("rb") as file:
-        start = file.read(2048)
-    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    found = next(((what, way) for magic, what, way in _KINDS if start.startswith(magic)), None)
-    if not start:
-        found = "the file is empty", _AGAIN
-    elif text.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script")) or b"<html" in text:
-        found = (
-            "it is a web page, as is saved when a download asks for confirmation or fails",
-            "open the address in a browser and download the file itself",
-        )
-    elif text.startswith((b"<?xml", b"<error", b'{"', b"{'")):
-        found = "it is a message of the server, not the file", "download the file itself"
-    elif start[257:262] == b"ustar":
-        found = "it is a TAR archive", "unpack it first"
-    elif start.startswith(b"PK") and not _holds_a_pickle(path):
-        found = "it is a ZIP archive without a checkpoint at its top", "unpack it first"
-    if found:
-        raise WeightsError(f"cannot read the weights in {path}: {found[0]}; {found[1]}")
+        start = file.read(HEAD)
+    other = OtherKind("an image") if start.startswith(_IMAGES) else other_kind(start)
+    if other == ZIP:
+        other = None if _holds_a_pickle(path) else other._replace(what="a ZIP archive without a checkpoint at its top")
+    if other is not None:
+        way_out = other.way_out or "give a PyTorch checkpoint"
+        raise WeightsError(f"cannot read the weights in {path}: it is {other.what}; {way_out}")
 
 
 def _holds_a_pickle(path: Path) -> bool:
