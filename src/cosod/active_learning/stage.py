@@ -16,6 +16,7 @@ from cosod.models.modules.layers import remember_buffers
 from cosod.models.registry import entry
 from cosod.models.saliency_base import SaliencyNetwork, salient
 from cosod.training.data.keyed_rng import torch_seed
+from cosod.training.optimizer import MOST_SKIPPED
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -165,8 +166,8 @@ def train_stage(
         else:
             restore_buffers()
             skipped, in_a_row = skipped + 1, in_a_row + 1
-            if in_a_row == 50:
-                raise TrainingError("50 steps in a row without a finite gradient; give a smaller lr")
+            if in_a_row == MOST_SKIPPED:
+                raise TrainingError(f"{MOST_SKIPPED} steps in a row without a finite gradient; give a smaller lr")
         after_step(step + 1)
     network.eval()
     return StageReport(steps, skipped, total / max(1, steps - skipped), clicks)

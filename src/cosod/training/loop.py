@@ -17,13 +17,10 @@ from cosod.models.modules.layers import keep_statistics, remember_buffers
 from cosod.training.checkpoint import make_folder
 from cosod.training.data.keyed_rng import torch_seed
 from cosod.training.data.loader import Batch, Batches, iterate, usable_workers
-from cosod.training.optimizer import set_rates
+from cosod.training.optimizer import MOST_SKIPPED, set_rates
 from cosod.training.process_group import join, leave
 from cosod.training.run import Run, TrainingJob, write_recipe
 from cosod.training.run_log import RunLog
-
-#: A run ends with an error after this number of consecutive steps without a finite gradient.
-MOST_SKIPPED = 50
 
 #: Work of one process in a step: a list of the pairs of groups, with one batch per training set for each pair.
 Work = list[tuple[Batch, ...]]

@@ -12,6 +12,9 @@ from cosod.models.modules.layers import BATCH_NORM
 from cosod.training.config.recipe import Recipe
 from cosod.training.config.sections import OptimizerSettings
 
+#: Training ends with an error after this number of consecutive steps without a finite gradient.
+MOST_SKIPPED = 50
+
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Creates Adam or AdamW for the parameters that the recipe trains, and freezes all other parameters.
