@@ -129,5 +129,5 @@ def test_images_that_cannot_be_read_are_named_where_none_is_left(tmp_path, capsy
         (tmp_path / name).write_bytes(b"no photo")
     assert cosod("learn", tmp_path / "a.jpg", tmp_path / "b.jpg", "-o", tmp_path / "o.consensus", "--size", 64) == 1
     shown = capsys.readouterr().err
-    assert "a.jpg: not an image" in shown and "b.jpg: not an image" in shown
+    assert "a.jpg: is a text file" in shown and "b.jpg: is a text file" in shown
     assert shown.splitlines()[-1] == "Error: none of the images could be read"

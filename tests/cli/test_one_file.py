@@ -107,7 +107,7 @@ def test_standard_input_and_output(P):
         assert found.mode == "RGBA" and found.size == (80, 60) and np.asarray(found)[..., 3].any()
     assert files(P.parent) == ["P", "P/0.jpg", "P/1.jpg"]
     done = subprocess.run(command, input=b"no photo", capture_output=True, text=False)
-    assert done.returncode == 1 and done.stdout == b"" and b"standard input: not an image" in done.stderr
+    assert done.returncode == 1 and done.stdout == b"" and b"standard input: is a text file" in done.stderr
     assert b"cosod-" not in done.stderr
 
 

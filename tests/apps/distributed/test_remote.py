@@ -119,7 +119,7 @@ def test_shards_in_a_store(places, capsys):
 def test_one_bad_object_does_not_end_the_run(places, capsys):
     put("/bucket/in/cups/bad.jpg", b"no image")
     assert run(places, "memory://bucket/in", "memory://bucket/out") == 1
-    assert "memory://bucket/in/cups/bad.jpg: not an image" in capsys.readouterr().err
+    assert "memory://bucket/in/cups/bad.jpg: is a text file" in capsys.readouterr().err
     assert contents(UPath("memory://bucket/out")) == contents(places / "local")
 
 

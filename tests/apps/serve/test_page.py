@@ -208,7 +208,7 @@ def test_file_that_is_no_photo_is_told(opened, tmp_path):
     page = opened()
     page.set_input_files("#pick-photos", [*MUGS[:2], str(tmp_path / "notes.jpg")])
     done(page, 2)
-    assert "notes.jpg: not an image" in page.locator("#problems").inner_text()
+    assert "notes.jpg: is a text file" in page.locator("#problems").inner_text()
     assert page.locator(".card").count() == 2
 
 
