@@ -79,6 +79,15 @@ def test_run_is_compared_with_the_longer_part():
     ]
 
 
+@pytest.fixture
+def one_thread():
+    """Several threads add in another order, and the first step of AdamW is a full one even for rounding errors."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def case(tmp_path_factory):
     data = make_set(tmp_path_factory.mktemp("training") / "set")
@@ -92,7 +101,7 @@ def test_a_turn_of_training(case, workers):
     assert 0 < turn.waited < turn.seconds
 
 
-def test_the_plain_loop_learns_what_ours_does(case, tmp_path):
+def test_the_plain_loop_learns_what_ours_does(case, tmp_path, one_thread):
     plain = training_speed.make_run(dataclasses.replace(case, workers=None), tmp_path / "plain", join("cpu"))
     recipe = load_recipe(case.recipe, {**TINY, "optimizer.precision": "float32"})
     ours = Run(TrainingJob(recipe, (case.data,), tmp_path / "ours", device="cpu", progress=False), join("cpu"))
@@ -101,14 +110,11 @@ def test_the_plain_loop_learns_what_ours_does(case, tmp_path):
     assert plain.network.decoder.block4[0][0].weight.is_contiguous()
     training_speed.plain_step(plain, batches[0])
     one_step(ours, [batches[0]])
-    moved = far = number = 0
+    moved = 0
     for name, value in plain.network.state_dict().items():
-        near = torch.isclose(value, ours.network.state_dict()[name], atol=1e-4, rtol=1e-3)
-        far += int((~near).sum())
-        if not torch.equal(value, start[name]):
-            moved, number = moved + 1, number + value.numel()
-    # The first step of AdamW is nearly as long for a gradient that is a rounding error as for any other one.
-    assert far < 1e-4 * number and moved > 20
+        torch.testing.assert_close(value, ours.network.state_dict()[name], atol=1e-4, rtol=1e-3)
+        moved += not torch.equal(value, start[name])
+    assert moved > 20
 
 
 def test_training_is_compared_with_the_plain_loop(case):

@@ -199,7 +199,7 @@ def unreadable(name: str, head: bytes) -> ImageError:
     """
     if not head:
         return ImageError(f"{name}: is empty; replace the file")
-    kind, other = kind_of(name), other_kind(head)
+    kind, other = kind_of(name) or "other file", other_kind(head)
     brand = head[4:12]
     if brand[:4] == b"ftyp":
         heif = brand[4:] in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -211,12 +211,12 @@ def unreadable(name: str, head: bytes) -> ImageError:
             kind = "video"
     elif head.startswith(b"%PDF") or b"<svg" in head[:256].lower():
         kind, other = "drawing", None
-    unnamed = kind in (None, "other file", "dead link")
+    unnamed = kind in ("other file", "dead link")
     # Many kinds of documents are archives, so that their names say more.
     if other is not None and (unnamed or other.way_out != UNPACK):
         return ImageError(f"{name}: is {other.what}; {other.way_out or 'give the image itself'}")
     if unnamed and begins_as_text(head):
         return ImageError(f"{name}: is {TEXT.what}; give the image itself")
-    if kind is None or unnamed:
+    if unnamed:
         return ImageError(f"{name}: not an image, or of a kind that cannot be read; convert it to JPEG or PNG")
     return ImageError(f"{name}: is {'an' if kind[0] == 'o' else 'a'} {kind}, which is not read; {KINDS[kind]}")
