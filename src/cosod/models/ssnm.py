@@ -207,8 +207,10 @@ class Fusion(nn.Module):
         """Fuses F_1 .. F_4 to a feature of the shape of F_4, not negative."""
         x = levels[0]
         for conv, level in zip(self.down, levels[1:], strict=True):
-            # Pooling comes first: it commutes with a 1 x 1 convolution, which then costs a quarter.
-            x = level + conv(F.adaptive_avg_pool2d(x, height_and_width(level)))
+            # Pooling comes first: it commutes with a 1 x 1 convolution, which then costs a quarter. Sides are tensors
+            # in a trace, and ONNX has this pooling for numbers only.
+            height, width = map(int, height_and_width(level))
+            x = level + conv(F.adaptive_avg_pool2d(x, (height, width)))
         return F.relu(self.out(x))
 
 

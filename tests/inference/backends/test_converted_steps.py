@@ -14,18 +14,10 @@ from cosod.inference.backends import converted_steps as steps_module
 from cosod.inference.backends import open_steps
 from cosod.inference.detector import Detector
 from cosod.models.base import Consensus
-from tests.inference.backends.made import group, network
+from tests.inference.backends.made import SMALL, group, network
 
 SIZE = 64
 RUNTIMES = ["openvino", "onnxruntime"]
-#: Networks and runtimes: not all pairs, because a conversion takes many seconds.
-OTHERS = [
-    ("gconet", "openvino"),
-    ("gconet_plus_released", "openvino"),
-    pytest.param("gconet_plus_refined", "onnxruntime", marks=pytest.mark.slow),
-    pytest.param("ssnm", "onnxruntime", marks=pytest.mark.slow),
-    ("ssnm_reference", "openvino"),
-]
 PHOTOS = Path(__file__).parents[3] / "examples" / "photos" / "apples"
 
 
@@ -95,7 +87,8 @@ def test_default_network(backend, cache):
     check_detectors("default", backend, learn=True)
 
 
-@pytest.mark.parametrize("name, backend", OTHERS)
+@pytest.mark.parametrize("backend", RUNTIMES)
+@pytest.mark.parametrize("name", SMALL)
 def test_every_network(name, backend):
     for number in (1, 5):
         check_parity(name, backend, number)
@@ -139,7 +132,7 @@ def test_missing_package(backend, package, extra, monkeypatch):
 def test_missing_converter(monkeypatch, tmp_path):
     pytest.importorskip("onnxruntime")
     monkeypatch.setenv("COSOD_CACHE", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ExtraError, match=r"pip install 'cosod\[onnx\]'"):
         open_steps("onnxruntime", network("default"), SIZE)
 

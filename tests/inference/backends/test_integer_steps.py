@@ -43,11 +43,6 @@ def test_the_graph_in_the_package_belongs_to_the_weights(name):
     assert graph_file(registry.name_of(own)).stat().st_size < 1e6  # the weights are not stored twice
 
 
-def test_a_graph_runs_without_what_makes_graphs(default, monkeypatch):
-    monkeypatch.setitem(sys.modules, "onnxscript", None)  # half a second to import
-    assert IntegerSteps(default, default.size).encode(group(default, 2, 64)).deep.shape[0] == 2
-
-
 def test_weights_with_normalization_folded_may_be_at_hand(default, steps):
     graph = packaged_graph(default, default.size)
     assert filled(graph, default, steps._decoder.network.state_dict()) == filled(graph, default)

@@ -10,7 +10,7 @@ from torch import Tensor
 from cosod.errors import ExtraError, InputError
 from cosod.inference.backends.conversion import TOLERANCE, import_openvino, to_onnx, to_openvino
 from cosod.inference.backends.graph_cache import kept
-from cosod.inference.backends.graphs import Graph, decoder_graph, encoder_graph
+from cosod.inference.backends.graphs import Graph, decoder_graph, encoder_graph, skip_names
 from cosod.inference.backends.runtimes import OnnxRuntime, OpenVINO
 from cosod.inference.options import check_backend
 from cosod.inference.probe_images import drawn_batch
@@ -20,7 +20,7 @@ from cosod.models.checkpoints import loading
 from cosod.models.modules.layers import height_and_width
 
 #: Version of the graphs; it is increased when they are not compatible with earlier versions of the package.
-VERSION = 2
+VERSION = 3
 
 
 class ConvertedSteps:
@@ -28,13 +28,12 @@ class ConvertedSteps:
 
     Args:
         encoder: runtime of the encoder, from images to skips and F.
-        decoder: runtime of the decoder, from skips, F, vector (and spatial modulator) to maps (and P and T).
+        decoder: runtime of the decoder, from those of skips, F, vector and spatial modulator that it uses, by name, to
+            maps (and P and T).
     """
 
     def __init__(self, encoder: OnnxRuntime | OpenVINO, decoder: OnnxRuntime | OpenVINO):
         self._encoder, self._decoder = encoder, decoder
-        # Besides the outputs of the encoder, the decoder takes the vector and, in SSNM, the spatial modulator.
-        self._spatial = decoder.inputs - encoder.outputs == 2
 
     def encode(self, images: Tensor) -> Features:
         """Encodes images like :meth:`cosod.models.base.CoSaliencyNetwork.encode`, if the graph supports their size."""
@@ -43,13 +42,12 @@ class ConvertedSteps:
 
     def decode(self, features: Features, consensus: Consensus) -> Output:
         """Computes the maps, with probability and threshold if the network has them."""
-        deep = features.deep
-        inputs = [*features.skips, deep, consensus.vector.expand(len(deep), -1, -1, -1)]
-        if self._spatial:
-            # Zeros are added to the features if there is no modulator.
-            absent = deep.new_zeros(len(deep), 1, *deep.shape[2:])
-            inputs.append(absent if consensus.spatial is None else consensus.spatial)
-        maps, *branches = self._decoder(*inputs)
+        deep, spatial = features.deep, consensus.spatial
+        if spatial is None:
+            spatial = deep.new_zeros(len(deep), 1, *deep.shape[2:])  # it is added to the features
+        given = dict(zip(skip_names(len(features.skips)), features.skips, strict=True))
+        given |= {"deep": deep, "vector": consensus.vector.expand(len(deep), -1, -1, -1), "spatial": spatial}
+        maps, *branches = self._decoder(*(given[name] for name in self._decoder.inputs))
         probability, threshold = (*branches, None, None)[:2]
         return Output(maps, None, (maps,), probability, threshold)
 
@@ -134,12 +132,12 @@ def _onnx_versions() -> tuple[str, ...]:
     except ImportError as error:
         raise ExtraError("--backend onnxruntime", "onnx") from error
     # The files do not depend on the version of onnxruntime that reads them.
-    return _versions("torch", "onnx", "onnxscript")
+    return _versions("torch", "onnx")
 
 
 def _openvino_versions() -> tuple[str, ...]:
     import_openvino()
-    return _versions("torch", "openvino")
+    return _versions("torch", "onnx", "openvino")
 
 
 def _versions(*packages: str) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 import copy
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +11,6 @@ from cosod.inference.cpu_fusion import fold
 from cosod.inference.presence import FLOOR, Calibration, group_presence, pooled
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 
-#: Maximum side of the coarsest grid, if height and width are dynamic.
-MOST = 128
 #: Number of images of the examples. Converters would treat a single image as a constant number.
 EXAMPLES = 3
 
@@ -27,28 +24,22 @@ class Graph:
             and returns a tuple of the outputs.
         examples: examples of the inputs; their first dimension is the number of images, which is dynamic.
         inputs, outputs: names of inputs and outputs.
-        strides: stride of the grid of each input, if height and width of the images are dynamic too; 0 for an input
-            that is not a grid.
-        coarsest: stride of the coarsest grid; that of images is 1.
+        grids: for each input whether its height and width are dynamic, too; by default none is.
     """
 
     module: nn.Module
     examples: tuple[Tensor, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    strides: tuple[int, ...] = ()
-    coarsest: int = 1
+    grids: tuple[bool, ...] = ()
 
-    def free(self) -> tuple[dict[int, Any], ...]:
-        """Returns the dynamic dimensions of each input for ``torch.export``."""
-        images = torch.export.Dim("N", min=1)
-        if not self.strides:
-            return tuple({0: images} for _ in self.examples)
-        sides = [torch.export.Dim(name, min=2, max=MOST) for name in ("h", "w")]
-        return tuple(
-            {0: images, **{2 + axis: self.coarsest // stride * side for axis, side in enumerate(sides) if stride}}
-            for stride in self.strides
-        )
+    def free(self) -> dict[str, dict[int, str]]:
+        """Returns the dynamic dimensions of each input, with their names."""
+        grids = self.grids or (False,) * len(self.inputs)
+        return {
+            name: {0: "N", **({2: f"{name}_height", 3: f"{name}_width"} if grid else {})}
+            for name, grid in zip(self.inputs, grids, strict=True)
+        }
 
 
 class Encoder(nn.Module):
@@ -117,10 +108,8 @@ def encoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
     network = folded(network)
     images = _example(network, size)
     features = network.encode(images)
-    strides = (1,) if network.keep_aspect else ()
-    return Graph(
-        Encoder(network).eval(), (images,), ("images",), (*_skips(len(features.skips)), "deep"), strides, network.stride
-    )
+    outputs = (*skip_names(len(features.skips)), "deep")
+    return Graph(Encoder(network).eval(), (images,), ("images",), outputs, (network.keep_aspect,))
 
 
 @torch.no_grad()
@@ -136,11 +125,11 @@ def decoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
     vector = consensus.vector.expand(EXAMPLES, -1, -1, -1).contiguous()
     spatial = () if consensus.spatial is None else (consensus.spatial,)
     examples = (*features.skips, features.deep, vector, *spatial)
-    names = (*_skips(len(features.skips)), "deep", "vector", *(("spatial",) if spatial else ()))
+    names = (*skip_names(len(features.skips)), "deep", "vector", *(("spatial",) if spatial else ()))
     module = Decoder(network, size, len(features.skips)).eval()
     outputs = ("maps", "probability", "threshold")[: len(module(*examples))]
-    strides = (*(_stride(level, features) for level in (*features.skips, features.deep)), 0)
-    return Graph(module, examples, names, outputs, strides if network.keep_aspect else (), network.stride)
+    grids = tuple(network.keep_aspect and name != "vector" for name in names)
+    return Graph(module, examples, names, outputs, grids)
 
 
 @torch.no_grad()
@@ -163,10 +152,7 @@ def group_graph(network: CoSaliencyNetwork, size: int, free: bool = False) -> Gr
             f"{type(network).__name__} cannot be exported: no format has the eigenvectors of its spatial modulator; "
             "export another network, or run this one with --backend"
         )
-    strides = (1,) if free else ()
-    return Graph(
-        GroupModel(network, None if free else size).eval(), (images,), ("images",), ("maps",), strides, network.stride
-    )
+    return Graph(GroupModel(network, None if free else size).eval(), (images,), ("images",), ("maps",), (free,))
 
 
 def folded(network: CoSaliencyNetwork) -> CoSaliencyNetwork:
@@ -188,9 +174,11 @@ def _example(network: CoSaliencyNetwork, size: int) -> Tensor:
     return torch.zeros(EXAMPLES, 3, size, size + network.stride * network.keep_aspect)
 
 
-def _stride(level: Tensor, features: Features) -> int:
-    return features.size[0] // level.shape[2]
+def skip_names(number: int) -> tuple[str, ...]:
+    """Returns the names of the skips, finest first.
 
-
-def _skips(number: int) -> tuple[str, ...]:
+    Example:
+        >>> skip_names(2)
+        ('skip1', 'skip2')
+    """
     return tuple(f"skip{level}" for level in range(1, number + 1))

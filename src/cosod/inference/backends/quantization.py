@@ -84,19 +84,16 @@ def quantized(network: CoSaliencyNetwork, batches: Iterable[Tensor], size: int |
         size: side of the images, or of the square with about as many pixels; by default that of the network.
 
     Returns:
-        An ONNX model without the integer weights for :func:`filled`, of about 0.6 MB. Its skips are ``(N, H, W, C)``.
+        An ONNX model without the integer weights for :func:`filled`, of about 0.7 MB. Its skips are ``(N, H, W, C)``.
 
     Raises:
-        ExtraError: onnx, onnxscript or onnxruntime is missing.
+        ExtraError: onnx or onnxruntime is missing.
         InputError: the network cannot be converted.
 
     Example:
         >>> graph = quantized(network, photos.split(8))  # doctest: +SKIP
     """
-    import_onnx()
-    tool = _quantizer()
-    import onnx
-
+    onnx, tool = import_onnx(), _quantizer()
     size = size or network.size
     folded_network = folded(network)
     graph = replace(encoder_graph(network, size), module=_ChannelsLast(folded_network).eval())
@@ -227,7 +224,7 @@ def _avoid_saturation(graph: Any, state: dict[str, Tensor]) -> None:
 
 def _parsed(graph: bytes):
     try:
-        import onnx  # onnxscript is needed only to make graphs, and takes half a second to import
+        import onnx
     except ImportError as error:
         raise ExtraError("precision int8", "onnx") from error
     try:

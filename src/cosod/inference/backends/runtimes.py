@@ -19,7 +19,7 @@ class OnnxRuntime:
         model: its bytes, or the path of its file.
 
     Attributes:
-        inputs, outputs: how many there are.
+        inputs: names of the inputs.
 
     Raises:
         ExtraError: without onnxruntime.
@@ -38,12 +38,11 @@ class OnnxRuntime:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         data = model if isinstance(model, bytes) else str(model)
         self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        self._names = [entry.name for entry in self._session.get_inputs()]
-        self.inputs, self.outputs = len(self._names), len(self._session.get_outputs())
+        self.inputs = [entry.name for entry in self._session.get_inputs()]
 
     def __call__(self, *tensors: Tensor) -> list[Tensor]:
         """Float32 tensors in and out."""
-        arrays = dict(zip(self._names, map(_array, tensors), strict=True))
+        arrays = dict(zip(self.inputs, map(_array, tensors), strict=True))
         return [torch.from_numpy(array) for array in self._session.run(None, arrays)]
 
 
@@ -54,7 +53,7 @@ class OpenVINO:
         xml, weights: the bytes of both files, or their paths.
 
     Attributes:
-        inputs, outputs: how many there are.
+        inputs: names of the inputs.
 
     Raises:
         ExtraError: without openvino.
@@ -74,7 +73,7 @@ class OpenVINO:
         }
         self._request = core.compile_model(model, "CPU", facts).create_infer_request()
         self._lock = threading.Lock()  # one request does one thing at a time
-        self.inputs, self.outputs = len(model.inputs), len(model.outputs)
+        self.inputs = [entry.get_any_name() for entry in model.inputs]
 
     def __call__(self, *tensors: Tensor) -> list[Tensor]:
         """Float32 tensors in and out."""
