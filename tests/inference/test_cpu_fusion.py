@@ -121,6 +121,29 @@ def test_fused_convolution(activation, monkeypatch):
         torch.testing.assert_close(fused(x), wanted, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("kernel, sides", [(3, (12, 10)), (5, (12, 10)), (5, (9, 13))])
+@pytest.mark.parametrize("padding", [(0, 1), (1, 2), (1, 1), (2, 0)])
+def test_padding_is_fused_with_depthwise_convolutions(kernel, sides, padding):
+    network = nn.Sequential(nn.ZeroPad2d(2 * padding), nn.Conv2d(4, 4, kernel, stride=2, groups=4), nn.ReLU6()).eval()
+    x = 4 * torch.randn(2, 4, *sides)
+    with torch.inference_mode():
+        wanted = network(x)
+        fuse(network)
+        torch.testing.assert_close(network(x), wanted, rtol=1e-4, atol=1e-4)
+    assert isinstance(network[0], nn.ZeroPad2d) == (padding == (2, 0))
+
+
+def test_other_padding_stays():
+    same = nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(3, 8, 3, stride=2)).eval()
+    uneven = nn.Sequential(nn.ZeroPad2d((0, 1, 1, 2)), nn.Conv2d(4, 4, 3, groups=4)).eval()
+    for network, x in ((same, torch.randn(1, 3, 8, 8)), (uneven, torch.randn(1, 4, 8, 8))):
+        with torch.inference_mode():
+            wanted = network(x)
+            fuse(network)
+            torch.testing.assert_close(network(x), wanted, rtol=1e-4, atol=1e-4)
+        assert isinstance(network[0], nn.ZeroPad2d)
+
+
 @needs_bfloat16
 def test_layers_between_stay_in_float32():
     network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.ConvTranspose2d(4, 2, 2, 2), nn.Conv2d(2, 1, 1)).eval()
