@@ -59,7 +59,7 @@ class Turn(NamedTuple):
 
 
 def make_run(case: Case, folder: Path, process_group: ProcessGroup) -> Run:
-    """A new run; for the plain loop in float32, contiguous memory, and with torch's own depth-wise convolutions."""
+    """A new run; for the plain loop in float32, contiguous memory, and with torch's own layers alone."""
     changes = {"pretrained": False, "validation.held_out": 0, "validation.names": [], **dict(case.changes)}
     if case.workers is None:
         changes["optimizer.precision"] = "float32"
@@ -69,6 +69,7 @@ def make_run(case: Case, folder: Path, process_group: ProcessGroup) -> Run:
     )
     if case.workers is None:
         run.network.to(memory_format=torch.contiguous_format)
+        run.network.speed_up_training(lambda backbone: backbone)
         for module in run.network.modules():
             if isinstance(module, DepthwiseConv2d):
                 module.__class__ = torch.nn.Conv2d

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from cosod.errors import InputError
+from cosod.inference.cpu_fusion import fused_copy
 from cosod.inference.presence import Calibration
 from cosod.losses.gconet_plus_mobile import mobile_loss
 from cosod.models import load
@@ -100,6 +101,20 @@ def test_the_backbone_stays_as_it_is_in_training():
     after = network.backbone.state_dict()
     assert all(value.equal(after[name]) for name, value in before.items())
     assert all(p.grad is None and not p.requires_grad for p in network.backbone.parameters())
+
+
+@torch.no_grad()
+def test_a_faster_backbone_counts_in_training_alone():
+    network, plain = lively(**SMALL), lively(**SMALL)
+    group = images(4, 4, 64)
+    network.speed_up_training(fused_copy)
+    torch.testing.assert_close(
+        network.train()(group, (2, 2)).maps, plain.train()(group, (2, 2)).maps, atol=1e-4, rtol=0
+    )
+    assert network.state_dict().keys() == plain.state_dict().keys()
+    evaluated = network.eval()(group).maps
+    network.speed_up_training(lambda backbone: None)  # a call of it would fail
+    assert network(group).maps.equal(evaluated)
 
 
 @torch.no_grad()

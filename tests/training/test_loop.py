@@ -1,5 +1,6 @@
 """Training runs: the same numbers whatever happens to the process, and errors before they cost anything."""
 
+import copy
 import dataclasses
 import json
 import resource
@@ -13,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from cosod.errors import ExtraError, ImageError, InputError, OutputError, TrainingError
+from cosod.inference.cpu_fusion import FusedConv
 from cosod.inference.detector import Detector
 from cosod.models import load
 from cosod.models.checkpoints.safetensors_file import describe
@@ -174,18 +176,37 @@ def test_damaged_checkpoints(data, tmp_path):
         train(tiny_job(data, tmp_path))
 
 
+def without_values(backbone):
+    """A backbone all of whose features are NaN."""
+    broken = copy.deepcopy(backbone)
+    broken.register_forward_hook(lambda module, given, found: [feature * float("nan") for feature in found])
+    return broken
+
+
 def test_a_step_without_finite_gradient_changes_nothing(data, tmp_path):
     run = Run(tiny_job(data, tmp_path), join("cpu"))
     work = next(loop._steps(run, 0))
-    broken = [tuple(batch._replace(images=batch.images * float("nan")) for batch in batches) for batches in work]
     before = {key: value.clone() for key, value in run.network.state_dict().items()}
     loop._set_modes_and_rates(run)
-    assert loop.one_step(run, broken) is None
+    run.network.speed_up_training(without_values)
+    assert loop.one_step(run, work) is None
     assert (run.step, run.skipped) == (1, 1)
     assert all(torch.equal(before[key], value) for key, value in run.network.state_dict().items())
+    run.network.speed_up_training(lambda backbone: backbone)
     assert loop.one_step(run, work)["total"] > 0
     assert (run.step, run.skipped) == (2, 1)
     assert not torch.equal(before["gate.head.weight"], run.network.state_dict()["gate.head.weight"])
+
+
+def test_the_frozen_backbone_is_fused_on_the_cpu_and_saved_as_it_is(data, tmp_path):
+    run = Run(tiny_job(data, tmp_path), join("cpu"))
+    (fast,) = run.network._trained_with
+    assert any(isinstance(module, FusedConv) for module in fast.modules())
+    images = torch.rand(2, 3, 64, 64)
+    for one, other in zip(fast(images), run.network.backbone(images), strict=True):
+        # In bfloat16 where it is fast.
+        assert torch.cosine_similarity(one.float().flatten(), other.flatten(), dim=0) > 0.99
+    assert not [key for key in run.network.state_dict() if "trained_with" in key]
 
 
 def test_a_run_that_learns_nothing_any_more_ends(data, tmp_path, monkeypatch):

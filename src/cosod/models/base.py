@@ -10,7 +10,7 @@ A large group can therefore be encoded and decoded in batches, and a consensus c
 images later.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -225,6 +225,17 @@ class CoSaliencyNetwork(nn.Module):
             return self.forward_training(images, *groups)
         features = self.encode(images)
         return self.decode(features, self.consensus(features))
+
+    def speed_up_training(self, faster: Callable[[Any], Any]) -> None:
+        """Replaces what is frozen by faster copies in training, if the network has any such part.
+
+        The copies are not part of the state of the network, and are not used in evaluation mode. They take the weights
+        of the moment; the method is called again after weights have been loaded.
+
+        Args:
+            faster: function that returns a faster copy of a module, such as
+                :func:`cosod.inference.cpu_fusion.fused_copy`.
+        """
 
     def forward_training(self, images: Tensor, *groups: Any) -> Output:
         """Computes the output of two groups in one batch, with every training head; see :meth:`forward`."""

@@ -1,7 +1,8 @@
 """The default network: consensus and confidence branches as in GCoNet+, on the features of a frozen backbone."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ from torch.nn import functional as F
 
 from cosod.errors import InputError
 from cosod.models.backbones import registry as backbones
-from cosod.models.backbones.base import four_levels, has_four_levels
+from cosod.models.backbones.base import Backbone, four_levels, has_four_levels
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 from cosod.models.modules.layers import enlarge, height_and_width, keep_statistics, peak
 from cosod.models.modules.part_matching import SIMILARITIES, PartMatching, described, unpack
@@ -168,6 +169,8 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         self.size = config.size
         self.backbone = backbones.create(config.backbone).requires_grad_(False)
         self.mean, self.std = self.backbone.mean, self.backbone.std
+        # In a tuple, so that it is no part of the network's state.
+        self._trained_with: tuple[Backbone] = (self.backbone,)
         channels = self.backbone.out_channels[-4:]
         self.matching = PartMatching(channels[3], channels[2])
         self.decoder = SaliencyDecoder(channels, config.decoder, config.dropout)
@@ -185,6 +188,10 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         keep_statistics(self.backbone)
         return self
 
+    def speed_up_training(self, faster: Callable[[Any], Any]) -> None:
+        """Uses a faster copy of the backbone in training."""
+        self._trained_with = (faster(self.backbone),)
+
     def encode(self, images: Tensor) -> Features:
         features, _ = self._encode(images)
         return features
@@ -194,7 +201,7 @@ class GCoNetPlusMobile(CoSaliencyNetwork):
         if height % self.stride or width % self.stride:
             raise InputError(f"images of {width} x {height} pixels: give sides that are multiples of {self.stride}")
         with torch.no_grad():
-            x4, x8, x16, x32 = four_levels(self.backbone, images)
+            x4, x8, x16, x32 = four_levels(self._trained_with[0] if self.training else self.backbone, images)
         if self.training:
             for mean, feature in ((self.mean16, x16), (self.mean32, x32)):
                 mean.lerp_(feature.float().mean(dim=(0, 2, 3), keepdim=True), MOMENTUM)

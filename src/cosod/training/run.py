@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from cosod.errors import InputError
-from cosod.inference.precision import warn_of_emulation
+from cosod.inference.cpu_fusion import fused_copy
+from cosod.inference.precision import can_bfloat16, training_dtype, warn_of_emulation
 from cosod.io.atomic_write import write_text
 from cosod.models import create, save
 from cosod.models.backbones.imagenet import init_backbone
@@ -140,6 +141,9 @@ class Run:
         self.objective = Objective(self.network, recipe, self.discriminator)
         if found:
             self._restore(found)
+        dtype = training_dtype(settings.precision, process_group.device)
+        if process_group.device.type == "cpu" and (dtype == torch.float32 or can_bfloat16(process_group.device)):
+            self.network.speed_up_training(lambda frozen: fused_copy(frozen, dtype))
         self.module: nn.Module = self.objective
         if process_group.size > 1:
             ids = [process_group.device] if process_group.device.type == "cuda" else None

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import threading
 import time
 
 import pytest
+import torch
 
+from cosod.apps.distributed import ray_runner
 from cosod.apps.distributed.manifest import read_manifests
-from cosod.apps.distributed.ray_runner import RETRIES, RayRunner, Share, _Attempts, _MainThreadOnly, share_of
+from cosod.apps.distributed.ray_runner import RayRunner, Share, _Attempts, _MainThreadOnly, _Worker, share_of
 from cosod.apps.segment import SegmentJob, run
 from cosod.errors import CosodError, InputError, OutputError
 from cosod.io.photo_groups import find_groups
@@ -46,12 +49,12 @@ def test_shares_that_cannot_be():
 
 
 def test_attempts_are_counted_until_a_group_is_finished():
-    attempts = _Attempts(workers=2)
-    assert [attempts.begin(7) for _ in range(RETRIES + 2)] == [True] * (RETRIES + 1) + [False]
+    attempts = _Attempts(workers=2, retries=3)
+    assert [attempts.begin(7) for _ in range(5)] == [0, 0, 0, 0, 4]
     attempts.end(7)
-    assert attempts.begin(7)
+    assert attempts.begin(7) == 0
     attempts.end(7)
-    assert [attempts.start() for _ in range(RETRIES + 3)] == [True] * (RETRIES + 2) + [False]
+    assert [attempts.start() for _ in range(6)] == [True] * 5 + [False]
 
 
 def test_standard_output_is_the_main_threads(capsys):
@@ -160,9 +163,10 @@ def test_a_worker_that_dies_is_replaced(ray, places):
 
 
 @pytest.mark.slow
-def test_a_group_that_kills_workers_ends_the_run(ray, places):
+def test_a_group_that_kills_workers_ends_the_run(ray, places, monkeypatch):
+    monkeypatch.setattr(ray_runner, "RETRIES", 1)  # each takes a worker's start
     (places / "in" / "b" / "deadly.jpg").write_bytes((places / "in" / "a" / "0.jpg").read_bytes())
-    with pytest.raises(CosodError, match=rf"^b: a worker died in this group {RETRIES + 1} times; if the machine"):
+    with pytest.raises(CosodError, match=r"^b: a worker died in this group 2 times; if the machine"):
         runner_run(places, Deadly("deadly.jpg"), workers=1)
 
 
@@ -172,8 +176,16 @@ def test_errors_of_workers_end_the_run(ray, places):
     (places / "ray" / "masks" / "b").write_text("a file where a folder should be")
     with pytest.raises(OutputError, match="cannot write"):
         runner_run(places, workers=1)
-    with pytest.raises(InputError, match=r"is another \(0123456789abcdef, not "):
-        runner_run(places, open_other, workers=1, out="other")
+
+
+def test_a_worker_refuses_another_network(places, monkeypatch):
+    monkeypatch.setattr(ray_runner, "_asked", lambda method, *arguments: method(*arguments))
+    job = SegmentJob(places / "out", ("maps",))
+    worker = _Worker(open_other, open_network()[1], job, torch.get_num_threads(), _Attempts(workers=1, retries=0))
+    row = {"number": 0, "group": pickle.dumps(find_groups([places / "in"])[0])}
+    events, summary, error = pickle.loads(worker(row)["result"])
+    assert isinstance(error, InputError) and "is another (0123456789abcdef, not " in str(error)
+    assert not events and not summary.images and not (places / "out").exists()
 
 
 @pytest.mark.slow

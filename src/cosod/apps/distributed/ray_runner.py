@@ -132,7 +132,7 @@ class RayRunner:
         ray = self._ray
         share = self._share()
         workers = min(share.workers, len(groups))
-        attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Attempts).remote(workers)
+        attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Attempts).remote(workers, RETRIES)
         rows = [{"number": number, "group": pickle.dumps(group)} for number, group in enumerate(groups)]
         results = ray.data.from_items(rows, override_num_blocks=min(len(rows), BLOCKS)).map(
             _Worker,
@@ -238,24 +238,30 @@ class _Attempts:
 
     Args:
         workers: number of workers.
+        retries: how many times a group is tried again.
     """
 
-    def __init__(self, workers: int):
-        self._workers, self._starts = workers, 0
+    def __init__(self, workers: int, retries: int):
+        self._workers, self._retries, self._starts = workers, retries, 0
         self._begun: dict[int, int] = {}
 
     def start(self) -> bool:
         """Counts the start of a worker, and returns whether it may go on.
 
-        It may not if more than ``workers`` plus :data:`RETRIES` workers have started since a group was last finished.
+        It may not if more than ``workers`` plus ``retries`` workers have started since a group was last finished.
         """
         self._starts += 1
-        return self._starts <= self._workers + RETRIES
+        return self._starts <= self._workers + self._retries
 
-    def begin(self, number: int) -> bool:
-        """Counts an attempt at a group, and returns whether the group may be tried again."""
-        self._begun[number] = self._begun.get(number, 0) + 1
-        return self._begun[number] <= 1 + RETRIES
+    def begin(self, number: int) -> int:
+        """Counts an attempt at a group.
+
+        Returns:
+            0 if the group may be tried, otherwise how many times a worker died in it.
+        """
+        died = self._begun.get(number, 0)
+        self._begun[number] = died + 1
+        return died if died > self._retries else 0
 
     def end(self, number: int) -> None:
         """Notes that a group is finished, and resets the count of starts."""
@@ -295,8 +301,8 @@ class _Worker:
         events: list[dict] = []
         summary, error = Summary(), self._error
         try:
-            if error is None and not _asked(self._attempts.begin, number):
-                raise CosodError(f"{group.name}: a worker died in this group {1 + RETRIES} times; {_SHORT}")
+            if error is None and (died := _asked(self._attempts.begin, number)):
+                raise CosodError(f"{group.name}: a worker died in this group {died} times; {_SHORT}")
             if error is None:
                 summary = run(self._detector, self._model, [group], self._job, events.append)
                 _asked(self._attempts.end, number)
