@@ -201,7 +201,8 @@ def rows_of(found: dict[str, Found | None], number: int) -> list[list[str]]:
         if line:
             rounds = [one if isinstance(one, tuple) else (one, line.memory) for one in line.rounds]
             best[name] = (min(seconds for seconds, _ in rounds), max(memory for _, memory in rounds))
-    longer = max((best[name][0] for name in ("reading", "network") if name in best), default=None)
+    parts = ("reading", "network")
+    longer = max(best[name][0] for name in parts) if all(name in best for name in parts) else None
     rows = []
     for name, (seconds, memory) in best.items():
         share = f"{seconds / longer:.2f}" if longer and name in ("run", "command") else ""

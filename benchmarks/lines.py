@@ -41,6 +41,9 @@ def measure(lines: Sequence[Line], rounds: int, threads: int | None = None) -> l
 
     Returns:
         What was found of each line, or None for one that could not be measured, about which a line is printed.
+
+    Raises:
+        RuntimeError: the work of a line ended with an error, of which the process printed the traceback.
     """
     # Read when PyTorch is imported, which the function to call may bring about before it is called.
     os.environ["OMP_NUM_THREADS"] = str(threads or cores())
@@ -91,6 +94,8 @@ class _Worker:
             error, answer = self.pipe.recv()
         except EOFError:
             self.process.join()
+            if self.process.exitcode == 1:
+                raise RuntimeError(f"{self.title} failed; the traceback is above") from None
             error, answer = f"its process ended with exit code {self.process.exitcode} (-9: for want of memory)", None
         if error:
             print(f"left out: {self.title}: {error}", file=sys.stderr, flush=True)

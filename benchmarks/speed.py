@@ -106,7 +106,7 @@ class Ready:
     """
 
     def __init__(self, images: Tensor, count: int):
-        self.images, self.count = images.split(1), count
+        self.images, self.count, self.size = images.split(1), count, images.shape[-1]
         self.failed: set[int] = set()
 
     def __len__(self) -> int:

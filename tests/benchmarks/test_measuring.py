@@ -10,6 +10,7 @@ from machine import heading, peak_memory
 from results import table, write_section
 
 from cosod.inference.detector import Detector
+from cosod.inference.reference_sampling import ReferenceSampling
 from cosod.models import create
 from tests.benchmarks.chores import refused, remember
 from tests.models.filled import images
@@ -28,6 +29,11 @@ def test_lines_take_turns_and_failed_ones_are_left_out(tmp_path, capsys):
     told = capsys.readouterr().err.splitlines()
     assert told[0] == "left out: refused: cannot be had here; take another"
     assert "exit code 3" in told[1]
+
+
+def test_a_line_whose_work_raises_is_no_line_that_cannot_be_had(tmp_path):
+    with pytest.raises(RuntimeError, match="broken failed"):
+        measure([Line("broken", remember, f"breaks={tmp_path / 'log'}")], rounds=1, threads=1)
 
 
 def test_peak_memory_grows_and_stays():
@@ -74,6 +80,11 @@ def test_the_pass_that_is_measured_gives_the_networks_maps(feature_bytes):
         expected = network(group).maps
     maps = torch.cat(list(speed.group_maps(detector, speed.Ready(group, 5))))
     torch.testing.assert_close(maps, expected, atol=1e-5, rtol=0)
+
+
+def test_the_pass_that_is_measured_takes_groups_that_are_compared_with_references():
+    detector = Detector(create("gconet_plus_mobile").eval(), "cpu", 64, sampling=ReferenceSampling(2, exact_up_to=3))
+    assert torch.cat(list(speed.group_maps(detector, speed.Ready(images(5, 5, 64), 7)))).shape == (7, 1, 64, 64)
 
 
 def test_the_eager_line_is_the_network_as_it_is():

@@ -77,6 +77,7 @@ def test_run_is_compared_with_the_longer_part():
         ["run", "5.00", "4.0", "2.00 GB", "1.25"],
         ["command", "8.00", "2.5", "3.00 GB", "2.00"],
     ]
+    assert [row[-1] for row in folder.rows_of({**found, "network": None}, 20)] == ["", "", ""]
 
 
 @pytest.fixture
