@@ -16,6 +16,7 @@ from cosod.training.data.loader import Batches
 from cosod.training.loop import one_step
 from cosod.training.process_group import join
 from cosod.training.run import Run
+from tests.torch_threads import torch_threads
 from tests.training.made import TINY, make_set
 
 
@@ -83,10 +84,8 @@ def test_run_is_compared_with_the_longer_part():
 @pytest.fixture
 def one_thread():
     """Several threads add in another order, and the first step of AdamW is a full one even for rounding errors."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture(scope="module")

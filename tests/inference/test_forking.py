@@ -11,16 +11,15 @@ from cosod.errors import DeviceError
 from cosod.inference.detector import Detector
 from cosod.inference.forking import check_process
 from cosod.inference.functions import load
+from tests.torch_threads import torch_threads
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
 
 @pytest.fixture
 def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(2):
+        yield
 
 
 def pictures():

@@ -8,6 +8,7 @@ import torch
 
 from cosod.io.atomic_write import write_text
 from cosod.io.background_writer import WAITING, Writer
+from tests.torch_threads import torch_threads
 
 
 def test_callbacks_come_in_order_whatever_takes_longest():
@@ -82,14 +83,11 @@ def test_an_error_of_the_caller_ends_what_waits(tmp_path):
 
 
 def test_torch_works_in_one_thread_there_and_in_all_elsewhere():
-    before, seen = torch.get_num_threads(), []
-    torch.set_num_threads(3)
-    try:
+    seen = []
+    with torch_threads(3):
         with Writer(threads=2) as writer:
             writer.put(torch.get_num_threads, seen.append)
         later = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
         later.start()
         later.join()
         assert seen == [1, 3] and torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)

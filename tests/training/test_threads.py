@@ -5,19 +5,18 @@ import torch
 
 from cosod.errors import InputError
 from cosod.training import threads
+from tests.torch_threads import torch_threads
 
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch, tmp_path):
     """Eight idle cores without a limit; the number of threads is put back afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
     monkeypatch.setattr(os, "getloadavg", lambda: (0.2, 0.0, 0.0), raising=False)
     monkeypatch.setattr(threads, "QUOTA", tmp_path / "cpu.max")
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(8):
+        yield
 
 
 @pytest.mark.parametrize(("load", "expected"), [(0.2, 8), (1.1, 7), (7.0, 1), (40.0, 1)])

@@ -139,9 +139,14 @@ def fused_copy(module: Part, precision: torch.dtype = torch.float32) -> Part:
     Example:
         >>> fast = fused_copy(network.backbone)  # doctest: +SKIP
     """
+    copied = _folded_copy(module)
+    fuse(copied, precision)
+    return copied
+
+
+def _folded_copy(module: Part) -> Part:
     copied = copy.deepcopy(module).eval().requires_grad_(False)
     fold(copied)
-    fuse(copied, precision)
     return copied
 
 
@@ -185,11 +190,8 @@ class FastSteps:
     def __init__(self, network: CoSaliencyNetwork, device: torch.device, precision: str = "float32"):
         self.device = device
         self.precision = getattr(torch, precision)
-        if self.device.type == "cpu":
-            self.network = fused_copy(network, self.precision)
-        else:
-            self.network = copy.deepcopy(network).requires_grad_(False)
-            fold(self.network)
+        on_cpu = self.device.type == "cpu"
+        self.network = fused_copy(network, self.precision) if on_cpu else _folded_copy(network)
 
     def encode(self, images: Tensor) -> Features:
         with self._precision():

@@ -5,6 +5,7 @@ them; the callers compare the outputs for other sides.
 """
 
 import contextlib
+import functools
 import io
 import json
 import sys
@@ -13,6 +14,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -56,6 +58,19 @@ def import_openvino() -> ModuleType:
     return openvino
 
 
+@functools.cache
+def openvino_core() -> Any:
+    """Returns the only OpenVINO core of this process.
+
+    Each core gives the thread another stack for signals. If there are two, and the older goes first, the younger leaves
+    the older's behind, whose memory is gone, and the next signal (a program that ends, say) ends the process.
+
+    Raises:
+        ExtraError: the package is missing.
+    """
+    return import_openvino().Core()
+
+
 def to_onnx(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
     """Converts a graph to an ONNX model, without inputs that are not used; metadata become its ``metadata_props``.
 
@@ -97,7 +112,7 @@ def to_openvino(graph: Graph, metadata: Mapping[str, str] | None = None) -> tupl
     # By way of ONNX, which takes a quarter of the time of OpenVINO's own conversion of modules.
     data = to_onnx(graph)
     with _converting("OpenVINO"), tempfile.TemporaryDirectory(prefix="cosod-") as folder:
-        model = openvino.Core().read_model(data)
+        model = openvino_core().read_model(data)
         for key, value in (metadata or {}).items():
             model.set_rt_info(value, ["cosod", key])
         path = Path(folder) / "model.xml"

@@ -163,9 +163,6 @@ def folded(network: CoSaliencyNetwork) -> CoSaliencyNetwork:
     """
     network = copy.deepcopy(network).to("cpu", torch.float32).eval()
     fold(network)
-    for module in network.modules():
-        if vars(module).get("inplace"):
-            vars(module)["inplace"] = False  # halves the time of a converter
     return network
 
 

@@ -1,6 +1,5 @@
 """Converted models that run: tensors in, tensors out, in the order of the graph."""
 
-import functools
 import threading
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cosod.errors import ExtraError
-from cosod.inference.backends.conversion import import_openvino
+from cosod.inference.backends.conversion import import_openvino, openvino_core
 
 
 class OnnxRuntime:
@@ -60,7 +59,7 @@ class OpenVINO:
     """
 
     def __init__(self, xml: bytes | Path, weights: bytes | Path):
-        openvino, core = import_openvino(), _core()
+        openvino, core = import_openvino(), openvino_core()
         if isinstance(xml, bytes) and isinstance(weights, bytes):
             model = core.read_model(xml, openvino.Tensor(np.frombuffer(weights, np.uint8)))
         else:
@@ -80,16 +79,6 @@ class OpenVINO:
         with self._lock:
             self._request.infer([_array(tensor) for tensor in tensors])
             return [torch.from_numpy(found.data.copy()) for found in self._request.output_tensors]
-
-
-@functools.cache
-def _core():
-    """Returns the only OpenVINO core of this process.
-
-    Each core gives the thread another stack for signals. If there are two, and the older goes first, the younger leaves
-    the older's behind, whose memory is gone, and the next signal (a program that ends, say) ends the process.
-    """
-    return import_openvino().Core()
 
 
 def _array(tensor: Tensor) -> np.ndarray:
