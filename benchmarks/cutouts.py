@@ -21,8 +21,8 @@ import numpy as np
 from results import table, write_section
 
 import cosod
+from cosod.apps.absence import ABSENT
 from cosod.apps.cutout.cutout import CutoutOptions, cut_out
-from cosod.inference.presence import ABSENT
 from cosod.io import find_groups, read_image
 from cosod.postprocess.object_mask import object_mask
 from cosod.postprocess.threshold import MASK_THRESHOLD

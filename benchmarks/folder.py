@@ -113,7 +113,7 @@ def writing(case: Case) -> Callable[[], float]:
     """Maps at the photos' size into files, as many as there are photos."""
     from speed import Ready, group_maps
 
-    from cosod.io.tensors import to_own_size
+    from cosod.io.resizing import to_own_size
     from cosod.postprocess.render import save_image, to_8bit
 
     detector, number = _detector(case), len(list(case.photos.iterdir()))
@@ -180,7 +180,8 @@ def _detector(case: Case):
 def _ready(case: Case, detector):
     """Some of the photos as normalized images ``(N, 3, H, W)``, all of the shape that the first one has."""
     from cosod.io.images import read_image
-    from cosod.io.tensors import shrink, to_batch
+    from cosod.io.resizing import shrink
+    from cosod.io.tensors import to_batch
 
     found = sorted(case.photos.iterdir())[:READY]
     pixels = [read_image(path) for path in found]

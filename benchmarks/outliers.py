@@ -21,7 +21,8 @@ import cosod
 from cosod.evaluation.metrics.functional import mae, precision_jaccard, s_measure
 from cosod.inference import presence
 from cosod.io.images import read_image
-from cosod.io.tensors import shrink, to_batch
+from cosod.io.resizing import shrink
+from cosod.io.tensors import to_batch
 from cosod.models.base import Features
 
 HELD_OUT = Path(__file__).parents[1] / "tools" / "held_out.txt"

@@ -19,7 +19,7 @@ import torch
 from folder import QUALITY, photos
 
 from cosod import load
-from cosod.io.tensors import to_own_size
+from cosod.io.resizing import to_own_size
 from cosod.postprocess.render import save_image, to_8bit
 
 ROUNDS = 3

@@ -161,3 +161,11 @@ def test_every_optional_package_is_pinned():
     pinned = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
     names = {re.match(r"[\w-]+", requirement)[0] for requirement in wanted}
     assert names - pinned == set()
+
+
+def test_what_is_needed_without_pytorch_is_what_is_needed_but_for_it():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    runtime = [one for one in project["optional-dependencies"]["onnx"] if one.startswith("onnxruntime")]
+    needed = {one for one in project["dependencies"] if not one.startswith("torch")} | set(runtime)
+    lines = (ROOT / "requirements-without-torch.txt").read_text().splitlines()
+    assert {line for line in lines if not line.startswith("#")} == needed

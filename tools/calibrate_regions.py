@@ -27,6 +27,7 @@ from cosod import doctor, models
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.region_filter import RegionClassifier, cosines, reduced, regions
 from cosod.io.images import read_image
+from cosod.io.tensors import to_array
 from cosod.models import registry
 from cosod.models.base import Consensus
 from cosod.models.checkpoints import safetensors_file
@@ -93,11 +94,11 @@ def situations(
 
     def see(situation: str, rows, images: EncodedGroup, consensus: Consensus, prototype: Tensor) -> Iterator[Seen]:
         for part, features, output in detector.pipeline.decoded(images, list(range(len(rows))), consensus):
-            probability = reduced(output.maps if output.probability is None else output.probability)[:, 0].numpy()
-            maps = reduced(output.maps)[:, 0].numpy()
+            probability = reduced(to_array(output.saliency[:, 0]))
+            maps = reduced(to_array(output.maps[:, 0]))
             for place, index in enumerate(part):
                 where, cores = regions(probability[place])
-                alike = cosines(where, cores, features.deep[place].float(), prototype.float())
+                alike = cosines(where, cores, to_array(features.deep[place]), to_array(prototype))
                 mask = cv2.resize(
                     group.masks[rows[index]].astype(np.float32), where.shape[::-1], interpolation=cv2.INTER_AREA
                 )

@@ -22,7 +22,7 @@ from measure_default import read_truth
 
 import cosod
 from cosod.evaluation.metrics.functional import precision_jaccard, s_measure
-from cosod.io.tensors import to_own_size
+from cosod.io.resizing import to_own_size
 from cosod.models.gconet_plus_mobile import DECODE_OPTIONS, MobileConfig
 from cosod.postprocess.render import to_8bit
 

@@ -14,7 +14,7 @@ from cosod.inference.consensus_file import marked_attention
 from cosod.inference.deep_rows import together
 from cosod.inference.region_filter import descriptors
 from cosod.io.images import read_image
-from cosod.models.base import Output
+from cosod.io.tensors import to_array
 from cosod.training.data.coarse_labels import CoarseLabels
 
 #: Groups of a set, and photos of a group.
@@ -127,22 +127,16 @@ class Photos:
         for part in detector.inputs(images).batches(BATCH):
             features = detector.forward.encode([pixels for _, pixels in part])
             output = detector.forward.alone(features, detector.network.consensus(features))
-            for (row, _), one, f in zip(part, _rows(output), features.deep.split(1), strict=True):
+            for (row, _), one, f in zip(part, output.saliency, features.deep.split(1), strict=True):
                 mask = masks[row]
                 deep[row] = f.float().cpu()
                 marks[row] = marked_attention(mask, mask.shape, f.shape[-2:], mask.size)[None]
-                regions[row] = descriptors(one, f)
+                regions[row] = torch.from_numpy(descriptors(to_array(one), to_array(f)))
         rows = sorted(deep)
         kind = self.classes.of.get(group, group) if root.name == CLASSES else _plain(group)
         photos = frozenset(path.stem for path in paths)
         found = (together([of[row] for row in rows]) for of in (deep, marks))
         return Encoded(root.name, kind, *found, [regions[row] for row in rows], [names[row] for row in rows], photos)
-
-
-def _rows(output: Output) -> Iterator[Output]:
-    """The output of each image."""
-    saliency = output.maps if output.probability is None else output.probability
-    return (Output(maps=row) for row in saliency.split(1))
 
 
 def _plain(group: str) -> str:

@@ -16,8 +16,9 @@ from regression import roc_auc
 from torch import Tensor
 from torch.nn import functional as F
 
+from cosod.apps.absence import ABSENT
 from cosod.inference.negatives import NegativeRule, Negatives
-from cosod.inference.presence import ABSENT, Calibration, pooled, similarity, where_like
+from cosod.inference.presence import Calibration, pooled, similarity, where_like
 
 HARDEST, NEGATIVES, REFERENCES, SEEN = 3, (1, 3), (1, 4), 6
 SHARPNESS, MARGINS = (15.0, 30.0, 60.0), (0.0, 0.025, 0.05, 0.075, 0.1)

@@ -6,7 +6,8 @@ from cosod.analysis.decoder import caught_levels, level_modules
 from cosod.analysis.examine import classifier_of, examine
 from cosod.errors import InputError
 from cosod.io import read_image
-from cosod.io.tensors import shrink, to_batch
+from cosod.io.resizing import shrink
+from cosod.io.tensors import to_batch
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.modules.part_matching import unpack
 from tests.analysis.made import detector_of, groups_of, make_photos, photo

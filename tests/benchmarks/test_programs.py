@@ -5,6 +5,7 @@ import dataclasses
 import folder
 import numpy as np
 import pytest
+import start
 import torch
 import training_speed
 from lines import Found
@@ -54,6 +55,13 @@ def test_parts_of_a_folder_are_done(part, jpegs, monkeypatch):
     monkeypatch.setattr(folder, "READY", 2)
     case = folder.Case(jpegs, "default", (("device", "cpu"),))
     assert folder.PARTS[part](case)() > 0
+
+
+@pytest.mark.slow
+def test_commands_start_with_pytorch_and_without(capsys):
+    start.main(["--photos", "2", "--runs", "1", "--precision", "float32"])
+    row = capsys.readouterr().out.splitlines()[-1]
+    assert row.startswith("| 2 | ") and row.count(" s |") == 2
 
 
 @pytest.mark.slow

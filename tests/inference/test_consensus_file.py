@@ -15,7 +15,8 @@ from cosod.inference.consensus_file import GroupConsensus, marked_attention
 from cosod.inference.detector import Detector
 from cosod.inference.functions import load
 from cosod.inference.presence import Calibration
-from cosod.io.tensors import shrink, to_batch
+from cosod.io.resizing import shrink
+from cosod.io.tensors import to_batch
 
 
 @pytest.fixture(scope="module")

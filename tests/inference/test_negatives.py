@@ -10,15 +10,15 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from cosod import errors, models
+from cosod.apps.absence import ABSENT
 from cosod.inference import negatives, region_filter
 from cosod.inference.consensus_file import GroupConsensus, Provenance
 from cosod.inference.detector import Detector
 from cosod.inference.functions import load
 from cosod.inference.kept_rules import KeptRules
 from cosod.inference.negatives import NegativeRule, Negatives, nearest_ones
-from cosod.inference.presence import ABSENT, Calibration, KeptCalibration
+from cosod.inference.presence import Calibration, KeptCalibration
 from cosod.inference.region_filter import RegionClassifier
-from cosod.models.base import Output
 from tests.inference.test_consensus_file import boards, scenes
 
 CALIBRATION = Calibration(slope=20.0, offset=-14.0, few=0.0)
@@ -85,8 +85,8 @@ def test_regions_beside_negatives():
     classifier, against = RegionClassifier(40.0, 0.1), Negatives(OTHER[None], NegativeRule(40.0, 0.0))
 
     def factors(maps, deep, found):
-        kept = region_filter.kept(Output(maps=maps), deep[None], OBJECT, classifier, found)
-        return kept[0, 0, 16, 16].item(), kept[0, 0, 16, 48].item()
+        kept = region_filter.kept(maps[:, 0].numpy(), deep[None].numpy(), OBJECT.numpy(), classifier, found)
+        return kept[0, 16, 16].item(), kept[0, 16, 48].item()
 
     # The only region is faded too, which says nothing of the object without negatives.
     assert factors(saliency, features(OTHER), None) == (1.0, 1.0)

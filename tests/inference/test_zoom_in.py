@@ -10,7 +10,7 @@ from PIL import Image
 import cosod
 from cosod.cli import main
 from cosod.errors import InputError
-from cosod.inference.zoom_in import Box, Look, blended, box_around
+from cosod.inference.zoom_in import Box, Look, box_around
 from cosod.models.base import Output
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -49,13 +49,13 @@ def test_boxes_have_pixels_in_images_of_any_size(size):
 
 def test_both_maps_are_averaged_and_fade_into_each_other():
     first = np.full((100, 200), 0.2, np.float32)
-    found = blended(first.copy(), Look(Box(0.25, 0.0, 0.75, 0.5), torch.ones(1, 32, 32)))
+    found = Look(Box(0.25, 0.0, 0.75, 0.5), torch.ones(1, 32, 32)).blended(first.copy())
     np.testing.assert_array_equal(found[51:], first[51:])
     np.testing.assert_array_equal(found[:, :50], first[:, :50])
     assert found[25, 100] == pytest.approx(0.6)
     assert found[0, 100] == pytest.approx(0.6)  # the box ends with the image: nothing to fade into
     assert np.abs(np.diff(found, axis=0)).max() < 0.1 and np.abs(np.diff(found, axis=1)).max() < 0.05
-    both = blended(first.copy(), Look(Box(0, 0, 1, 1), torch.ones(1, 32, 32)))
+    both = Look(Box(0, 0, 1, 1), torch.ones(1, 32, 32)).blended(first.copy())
     np.testing.assert_allclose(both, 0.6, rtol=1e-6)
 
 

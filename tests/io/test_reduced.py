@@ -7,7 +7,7 @@ from PIL import Image
 from cosod.errors import ImageError
 from cosod.io.images import read_image, read_reduced
 from cosod.io.prefetch import Inputs
-from cosod.io.tensors import shrink
+from cosod.io.resizing import shrink
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cosod.io.prefetch import HELD, Inputs, batched_by, in_order
-from cosod.io.tensors import input_shape, shrink, to_batch, to_own_size
+from cosod.io.resizing import input_shape, shrink, to_own_size
+from cosod.io.tensors import to_batch
 
 
 @pytest.mark.parametrize(("mean", "std"), [((0.5,) * 3, (0.25,) * 3), ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))])

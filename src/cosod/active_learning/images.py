@@ -16,7 +16,7 @@ from cosod.active_learning.pool import Pool
 from cosod.errors import ImageError
 from cosod.evaluation.reading import read_truth
 from cosod.io.images import read_image
-from cosod.io.tensors import shrink
+from cosod.io.resizing import shrink
 
 Item = TypeVar("Item")
 

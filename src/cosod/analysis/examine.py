@@ -18,7 +18,7 @@ from cosod.inference.group_forward import GroupForward, joined
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
 from cosod.io.prefetch import OnError, batched_by
-from cosod.io.tensors import shrink
+from cosod.io.resizing import shrink
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 from cosod.models.modules.affinity import affinity_of
 from cosod.models.modules.part_matching import PartMatching

@@ -4,8 +4,10 @@ import warnings
 from typing import Final, TypeGuard
 
 from cosod.errors import AbsentObjectWarning, InputError
-from cosod.inference.presence import ABSENT, Calibration
 from cosod.io.wording import hundredths
+
+#: Presence below which the object is absent.
+ABSENT = 0.5
 
 #: How such photos are treated: ``keep`` treats them as any other photo; ``report`` lists them in the summary and gives
 #: them no label; ``blank`` does so too, and shows no object in their results.
@@ -27,7 +29,7 @@ def check_absent(kind: str) -> None:
         raise InputError(f"absent {kind!r}: give one of {', '.join(ABSENT_KINDS)}")
 
 
-def check_calibrated(calibration: Calibration | None, kind: str) -> None:
+def check_calibrated(calibration: object | None, kind: str) -> None:
     """Checks that a network has the calibrated presence scores that a treatment of absent objects needs.
 
     Args:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -10,14 +10,16 @@ import numpy as np
 from cosod.apps.absence import check_calibrated
 from cosod.apps.stale import mismatch, real_path
 from cosod.errors import ImageError, InputError
-from cosod.inference.detector import Detector
-from cosod.inference.functions import load
+from cosod.inference.results import GroupDetector
 from cosod.io.images import MAX_PIXELS, ImageSource, image_size, kept, read_image
 from cosod.io.photo_groups import Group
 from cosod.io.prefetch import OnError, as_group
 from cosod.io.run_records import read_record, record_of
 from cosod.postprocess.object_mask import check_map
 from cosod.postprocess.threshold import MASK_THRESHOLD
+
+if TYPE_CHECKING:
+    from cosod.inference.detector import Detector
 
 
 class FoundMap(NamedTuple):
@@ -50,7 +52,7 @@ class ImageAndMap(NamedTuple):
 
 def images_and_maps(
     images: Sequence[ImageSource],
-    detector: Detector | None,
+    detector: "Detector | None",
     maps: Sequence[np.ndarray] | None,
     presence: Sequence[float | None] | None = None,
 ) -> tuple[list[ImageAndMap], float | str]:
@@ -81,8 +83,11 @@ def images_and_maps(
     if maps is None:
         if presence is not None:
             raise InputError("presence is given without maps; leave it out, or give maps too")
-        detector = detector or load()
-        threshold = detector.network.mask_threshold
+        if detector is None:
+            from cosod.inference.functions import load
+
+            detector = load()
+        threshold = detector.mask_threshold
         found = list(detector.results(images))
         maps, presence = [result.map for result in found], [result.presence for result in found]
     if len(maps) != len(images):
@@ -134,7 +139,7 @@ class DetectedMaps:
         >>> maps = list(source.stream(group, on_error))  # doctest: +SKIP
     """
 
-    def __init__(self, detector: Detector, model: str):
+    def __init__(self, detector: GroupDetector, model: str):
         self.detector, self.model, self.max_pixels = detector, model, detector.max_pixels
         self.options = detector.options.plain()
 
@@ -149,7 +154,7 @@ class DetectedMaps:
 
     def mask_threshold(self, groups: Sequence[Group]) -> float | str:
         """Returns the threshold of the network."""
-        return self.detector.network.mask_threshold
+        return self.detector.mask_threshold
 
     def check_absent(self, kind: str) -> None:
         """Raises InputError if ``kind`` needs presence scores, and the network has no calibration of them."""

@@ -100,6 +100,14 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         _tell(f"Error: {error}")
         code = 1
+    except ModuleNotFoundError as error:
+        if debug or error.name != "torch":
+            raise
+        _tell(
+            "Error: this needs PyTorch, which is not installed; install it: pip install torch (without it, `cosod "
+            "segment` does groups of up to 100 photos with the networks of the package)"
+        )
+        code = 1
     except OSError as error:
         if debug or error.filename is not None or error.errno not in _FULL:
             raise

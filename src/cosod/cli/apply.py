@@ -76,7 +76,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
 
 def tell_absent(detector, job) -> None:
     """Prints the presence below which the object counts as absent, if the network has presence scores."""
-    from cosod.inference.presence import ABSENT
+    from cosod.apps.absence import ABSENT
 
     if detector.calibration is not None:
         way = "; --absent report names such photos" if job.absent == "keep" else ""

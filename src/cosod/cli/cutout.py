@@ -102,8 +102,7 @@ def command(
     from cosod.apps.cutout.cutout import CutoutOptions
     from cosod.apps.cutout.job import ENDINGS, CutoutJob
     from cosod.apps.group_job import refuse_others, targets
-    from cosod.apps.video.cutouts import CutoutTask
-    from cosod.apps.video.job import clip_targets, run_clips, split
+    from cosod.apps.video.clips import split
     from cosod.errors import InputError
     from cosod.io.wording import plural
 
@@ -118,6 +117,9 @@ def command(
     format_ = format_ or (ENDINGS[one.file.suffix.lower()] if one else "png")
     job = CutoutJob(output, options, format_, overwrite, one and one.file)
     clips, paths = split(paths)
+    if clips:
+        from cosod.apps.video.cutouts import CutoutTask
+        from cosod.apps.video.job import clip_targets, run_clips
     if one and clips:
         raise InputError(f"{clips[0]}: is a video, whose results are a folder; give one with -o")
     if clips and maps is not None:
@@ -127,12 +129,15 @@ def command(
         paths,
         output,
         maps,
-        targets=lambda found: [*targets(job, found), *clip_targets(CutoutTask(job), clips, found)],
+        targets=lambda found: [
+            *targets(job, found),
+            *(clip_targets(CutoutTask(job), clips, found) if clips else []),
+        ],
         refuse_others=lambda found: refuse_others([job], found),
         read=read,
         one=one is not None,
     )
-    source = map_source(maps, network)
+    source = map_source(maps, network, groups, clips)
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
     found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups else []

@@ -2,7 +2,7 @@
 
 import functools
 import shlex
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from cosod.inference.options import DetectorOptions, ReferenceSampling, choices_
 
 if TYPE_CHECKING:
     from cosod.inference.detector import Detector
+    from cosod.inference.onnx_detector import OnnxDetector
+    from cosod.io.photo_groups import Group
 
 #: The option that selects the network of a command.
 model_option = click.option(
@@ -76,6 +78,20 @@ class Network:
         detector = load(self.model, weights=self.weights, options=self.options)
         return detector, detector.identity[1]
 
+    def open_for(self, groups: Sequence["Group"], clips: Sequence[Path] = ()) -> tuple["Detector | OnnxDetector", str]:
+        """Loads the network like :meth:`open`, but without PyTorch if it is not needed and would start later.
+
+        Args:
+            groups: all groups that are processed; the choice depends on their number of photos.
+            clips: video clips that are processed, which need PyTorch.
+        """
+        from cosod.inference.onnx_detector import OnnxDetector, pays
+
+        if clips or not pays(self.model, self.weights, self.options, [len(group.images) for group in groups]):
+            return self.open()
+        detector = OnnxDetector(self.model, self.options)
+        return detector, detector.facts.identity
+
     def files(self) -> list[Path]:
         """Returns the weights files outside the package that :meth:`open` may read."""
         return weights_files(self.weights)
@@ -136,20 +152,26 @@ def weights_files(weights: Path | None) -> list[Path]:
     Returns:
         A list with the file; an empty list if there is no ``weights``.
     """
-    from cosod.models.checkpoints.loading import RESULT
-
     if weights is None:
         return []
+    from cosod.models.checkpoints.loading import RESULT
+
     return [weights / RESULT if weights.is_dir() else weights]
 
 
-def map_source(maps: Path | None, network: Network):
-    """Returns the source of the maps of a command: the folder ``maps`` of an earlier run if given, or the network."""
+def map_source(maps: Path | None, network: Network, groups: Sequence["Group"], clips: Sequence[Path] = ()):
+    """Returns the source of the maps of a command: the folder ``maps`` of an earlier run if given, or the network.
+
+    Args:
+        maps: folder of the earlier run.
+        network: the network that computes the maps otherwise.
+        groups, clips: all groups and video clips that are processed.
+    """
     from cosod.apps.map_sources import DetectedMaps, StoredMaps
 
     if maps is not None:
         return StoredMaps(maps, network.options.max_pixels)
-    return DetectedMaps(*network.open())
+    return DetectedMaps(*network.open_for(groups, clips))
 
 
 def _network(

@@ -13,19 +13,16 @@ def command(as_json):
     The exit code is 1 if it does not.
     """
     from cosod import doctor
-    from cosod.models import registry
-    from cosod.models.checkpoints import loading, safetensors_file
+    from cosod.models.checkpoints.packaged import DEFAULT, packaged_file
 
-    path = registry.weights_file(loading.DEFAULT)
-    facts = {"versions": doctor.versions(), "devices": doctor.devices(), "model": loading.DEFAULT, "weights": str(path)}
-    network = loading.load()
-    expected = safetensors_file.describe(path).extra["check"]
-    facts["deviation"] = {name: round(doctor.deviation(network, expected, name), 5) for name in facts["devices"]}
-    facts["precision"] = {name: _precision(network, name) for name in facts["devices"]}
-    facts["int8"] = doctor.integer_deviation(network, expected)
-    facts["healthy"] = all(value <= doctor.TOLERANCE for value in facts["deviation"].values())
-    if isinstance(facts["int8"], float):
-        facts["healthy"] = facts["healthy"] and facts["int8"] <= doctor.INTEGER_TOLERANCE
+    path = packaged_file(f"{DEFAULT}.safetensors")
+    facts = {"versions": doctor.versions(), "devices": doctor.devices(), "model": DEFAULT, "weights": str(path)}
+    facts |= _checks_with_torch(path, facts["devices"]) if doctor.has_torch() else _NONE
+    facts["onnx"] = doctor.onnx_deviation()
+    tolerances = [(value, doctor.TOLERANCE) for value in (*facts["deviation"].values(), facts["onnx"])]
+    checks = [*tolerances, (facts["int8"], doctor.INTEGER_TOLERANCE)]
+    done = [value <= allowed for value, allowed in checks if not isinstance(value, str)]
+    facts["healthy"] = bool(done) and all(done)
     if as_json:
         click.echo(json.dumps(facts))
     else:
@@ -34,27 +31,43 @@ def command(as_json):
                 click.echo(f"{name:<24} {value}")
         click.echo(f"{'default model':<24} {facts['model']}, {path}")
         for name, value in facts["deviation"].items():
-            verdict = "as expected" if value <= doctor.TOLERANCE else "NOT as expected"
-            click.echo(f"{'check on ' + name:<24} {verdict} (largest deviation {value}, allowed {doctor.TOLERANCE})")
-        click.echo(f"{'check of int8':<24} {_integers(facts['int8'])}")
+            click.echo(f"{'check on ' + name:<24} {_verdict(value, doctor.TOLERANCE)}")
+        click.echo(f"{'check of int8':<24} {_verdict(facts['int8'], doctor.INTEGER_TOLERANCE)}")
+        click.echo(f"{'check without torch':<24} {_verdict(facts['onnx'], doctor.TOLERANCE)}")
         for name, precision in facts["precision"].items():
             click.echo(f"{'precision on ' + name:<24} {precision}")
     if not facts["healthy"]:
         raise click.exceptions.Exit(1)
 
 
-def _integers(found: float | str) -> str:
-    """Formats the result of the check of the integer graph.
+#: What cannot be checked without PyTorch.
+_NONE = {"deviation": {}, "precision": {}, "int8": "PyTorch is not installed"}
+
+
+def _checks_with_torch(path, devices) -> dict:
+    """Returns the deviations of the default network, and the precision that is selected, on each device."""
+    from cosod import doctor
+    from cosod.models.checkpoints import loading, safetensors_file
+
+    network = loading.load()
+    expected = safetensors_file.describe(path).extra["check"]
+    return {
+        "deviation": {name: round(doctor.deviation(network, expected, name), 5) for name in devices},
+        "precision": {name: _precision(network, name) for name in devices},
+        "int8": doctor.integer_deviation(network, expected),
+    }
+
+
+def _verdict(found: float | str, allowed: float) -> str:
+    """Formats the result of a check.
 
     Args:
-        found: largest deviation of the graph, or the reason why the graph is not available.
+        found: largest deviation, or the reason why the check is not available.
+        allowed: largest deviation that passes.
     """
-    from cosod import doctor
-
     if isinstance(found, str):
         return f"not available: {found}"
-    verdict = "as expected" if found <= doctor.INTEGER_TOLERANCE else "NOT as expected"
-    return f"{verdict} (largest deviation {found}, allowed {doctor.INTEGER_TOLERANCE})"
+    return f"{'as expected' if found <= allowed else 'NOT as expected'} (largest deviation {found}, allowed {allowed})"
 
 
 def _precision(network, device: str) -> str:

@@ -10,15 +10,15 @@ import click
 def command(as_json):
     """List the networks, and where the weights that come with the package are."""
     from cosod.models import registry
-    from cosod.models.checkpoints import loading
+    from cosod.models.checkpoints.packaged import ALIASES, DEFAULT
 
-    short = {full: alias for alias, full in loading.ALIASES.items()}
+    short = {full: alias for alias, full in ALIASES.items()}
     rows = []
     for name in registry.names():
         entry = registry.entry(name)
         packaged = registry.weights_file(name)
         weights = str(packaged) if packaged else None
-        default = name == loading.DEFAULT
+        default = name == DEFAULT
         row = {"name": name, "alias": short.get(name), "default": default}
         rows.append(row | {"description": entry.description, "weights": weights})
     if as_json:

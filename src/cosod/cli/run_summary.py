@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from cosod.apps.absence import ABSENT
 from cosod.apps.summary import CLIP, PART, Summary
-from cosod.inference.presence import ABSENT
 from cosod.io.wording import hundredths, plural
 
 #: Maximum number of ranges of frames of a clip that are listed.

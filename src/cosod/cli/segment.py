@@ -75,10 +75,9 @@ def command(
     from cosod.apps.group_job import refuse_others, targets
     from cosod.apps.segment.job import SegmentJob
     from cosod.apps.segment.runner import run
-    from cosod.apps.video.job import clip_targets, run_clips, split
+    from cosod.apps.video.clips import split
     from cosod.errors import InputError
     from cosod.io.wording import plural
-    from cosod.models import registry
 
     endings = (".jpg", ".jpeg", ".png") if save == ("overlays",) else (".png",)
     refused = {"--sheet": sheet, "--shard": shard, "--runner ray": runner == "ray"}
@@ -91,13 +90,15 @@ def command(
     if runner == "local" and (workers is not None or address):
         raise InputError("--workers and --address need --runner ray; add it, or leave them out")
     clips, paths = split(paths)
+    if clips:
+        from cosod.apps.video.job import clip_targets, run_clips
     if one and clips:
         raise InputError(f"{clips[0]}: is a video, whose results are a folder; give one with -o")
     _check_places(clips, output, sheet, part, runner)
     groups = find_inputs(
         paths,
         output,
-        targets=lambda found: [*targets(job, found), *clip_targets(job, clips, found)],
+        targets=lambda found: [*targets(job, found), *(clip_targets(job, clips, found) if clips else [])],
         refuse_others=lambda found: refuse_others([job], found),
         read=[*clips, *network.files()],
         sheet=sheet,
@@ -110,13 +111,13 @@ def command(
 
         on_ray = RayRunner(network.open, workers, address, network.options.device)
         here = network.using(device="cpu", precision="float32")  # opened only for its options and its identity
-    detector, identity = here.open()
+    detector, identity = here.open() if on_ray else here.open_for(groups, clips)
     if threshold is None:
-        job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
+        job = dataclasses.replace(job, threshold=detector.mask_threshold)
     everything = groups
     with sharded(part, output, groups, {"model": identity} | detector.options.views | job.facts) as (groups, finished):
         total = sum(len(group.images) for group in groups)
-        where = f"{registry.name_of(detector.network)} at {detector.size} px on {on_ray or detector.device}"
+        where = f"{detector.identity[0]} at {detector.size} px on {on_ray or detector.device}"
         found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups or part else []
         found += [plural(len(clips), "video clip")] if clips else []
         click.echo(f"{' and '.join(found)}; {where}", err=True)

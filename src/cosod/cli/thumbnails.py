@@ -112,7 +112,7 @@ def command(
         one=one is not None,
     )
     job.check_names(groups)
-    source = map_source(maps, network)
+    source = map_source(maps, network, groups)
     job = settled(job, source, groups, absent)
     total = sum(len(group.images) for group in groups)
     click.echo(f"{plural(total, 'image')} in {plural(len(groups), 'group')}", err=True)

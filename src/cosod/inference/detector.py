@@ -15,12 +15,12 @@ from cosod.inference.consensus_file import GroupConsensus, check_masks
 from cosod.inference.device import choose_device
 from cosod.inference.forking import check_process, prepare_forks
 from cosod.inference.options import DetectorOptions
-from cosod.inference.pipeline import Result
 from cosod.inference.presence import Calibration
+from cosod.inference.results import Result
 from cosod.inference.uniform_images import tell_uniform, with_uniform
 from cosod.io.images import ImageSource
 from cosod.io.prefetch import Inputs, OnError, as_group, batched
-from cosod.io.tensors import input_shape
+from cosod.io.resizing import input_shape
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
 
@@ -124,6 +124,11 @@ class Detector:
         return self.options.precision
 
     @property
+    def mask_threshold(self) -> float | str:
+        """Default threshold of masks, see :func:`cosod.postprocess.threshold.binarize`."""
+        return self.network.mask_threshold
+
+    @property
     def stride(self) -> int | None:
         """Number of which the sides of resized images are multiples; None if they are squares."""
         return self.network.aspect_stride
@@ -180,7 +185,7 @@ class Detector:
             images: as for :meth:`segment`.
 
         Returns:
-            For each image, in order, a :class:`~cosod.inference.pipeline.Result`: its ``map`` is the one of
+            For each image, in order, a :class:`~cosod.inference.results.Result`: its ``map`` is the one of
             :meth:`segment`, computed when it is first used, and its ``presence`` is the probability that the image
             shows the shared object (None if the network has no calibration, or for a group of one image).
 
@@ -225,7 +230,7 @@ class Detector:
             consensuses: consensuses to apply to each image separately; by default the images are a group.
 
         Yields:
-            For each image, in order, a :class:`~cosod.inference.pipeline.Result` for each consensus.
+            For each image, in order, a :class:`~cosod.inference.results.Result` for each consensus.
 
         Example:
             >>> for result in detector.results(photos, on_error=lambda index, error: print(error)):  # doctest: +SKIP

@@ -11,6 +11,7 @@ from cosod.inference.options import DetectorOptions
 from cosod.io.images import ImageSource
 from cosod.models import registry
 from cosod.models.checkpoints import loading
+from cosod.models.checkpoints.packaged import ALIASES
 
 
 def load(
@@ -46,7 +47,7 @@ def load(
     else:
         named = None if name_or_path == "default" else str(name_or_path)
         if named is not None:
-            registry.entry(loading.ALIASES.get(named, named))  # a path here would be a second file
+            registry.entry(ALIASES.get(named, named))  # a path here would be a second file
         network = loading.load(weights, expected=named)
     return Detector(network, options=chosen)
 

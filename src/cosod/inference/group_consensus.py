@@ -63,7 +63,7 @@ def shared(
     """
     affinity = affinity_of(network)
     if affinity is None or not sampling.applies_to(len(group)):
-        return _exact(network, affinity, calibration, group, precision)
+        return _exact(network, calibration, group, precision)
     if network.additive_consensus and isinstance(affinity, GroupAffinity):
         return _by_references(affinity, calibration, group, sampling, precision)
     return _of_references(network, affinity, calibration, group, sampling, precision, kept_calibration or calibration)
@@ -71,14 +71,27 @@ def shared(
 
 @torch.inference_mode()
 def _exact(
-    network: CoSaliencyNetwork,
-    affinity: GroupAffinity | PartMatching | None,
-    calibration: Calibration | None,
-    group: EncodedGroup,
-    precision: torch.dtype,
+    network: CoSaliencyNetwork, calibration: Calibration | None, group: EncodedGroup, precision: torch.dtype
 ) -> Shared:
     indices, features = _deepest(group)
-    deep = features.deep
+    return shared_by(network, calibration, indices, features, precision)
+
+
+def shared_by(
+    network: CoSaliencyNetwork,
+    calibration: Calibration | None,
+    indices: list[int],
+    features: Features,
+    precision: torch.dtype = torch.float32,
+) -> Shared:
+    """Computes the consensus of a group from its features, where each image is compared with all others.
+
+    Args:
+        network, calibration, precision: as for :func:`shared`.
+        indices: indices of the images.
+        features: their features, of which only ``deep`` is used.
+    """
+    deep, affinity = features.deep, affinity_of(network)
     if affinity is None:
         consensus = network.consensus(features)
         vectors = deep.mean(dim=(2, 3))

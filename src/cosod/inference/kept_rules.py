@@ -11,6 +11,7 @@ from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.negatives import NegativeRule, Negatives, nearest_ones
 from cosod.inference.presence import Calibration, KeptCalibration, pooled, where_like
 from cosod.inference.region_filter import descriptors
+from cosod.io.tensors import to_array
 from cosod.models.base import Output
 
 
@@ -70,10 +71,14 @@ def negatives_of(outputs: Iterable[tuple[Output, Tensor]], prototype: Tensor) ->
         Unit vectors ``(M, C)`` on the CPU, at most :data:`cosod.inference.negatives.MOST`.
     """
     found: Iterator[Tensor] = (
-        torch.cat([F.normalize(pooled(d, where_like(d, prototype)), dim=1), descriptors(output, d)])
+        torch.cat([F.normalize(pooled(d, where_like(d, prototype)), dim=1), _of_regions(output, d)])
         for output, d in ((output, deep.float().cpu()) for output, deep in outputs)
     )
     kept = None
     for part in found:
         kept = nearest_ones(part if kept is None else torch.cat([kept, part]), prototype)
     return kept
+
+
+def _of_regions(output: Output, deep: Tensor) -> Tensor:
+    return torch.from_numpy(descriptors(to_array(output.saliency[:, 0]), to_array(deep)))

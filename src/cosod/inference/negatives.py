@@ -7,11 +7,12 @@ descriptors of bowls as negatives, the similarity to the object can be compared 
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cosod.models.checkpoints.safetensors_file import Constants
+from cosod.models.checkpoints.constants import Constants
 
 #: Maximum number of negatives of a consensus; those nearest to the object are kept.
 MOST = 256
@@ -70,6 +71,20 @@ class Negatives(NamedTuple):
         """Computes the factors ``(N,)`` of N vectors ``(N, C)`` for an object with the prototype ``(C,)``."""
         own = F.cosine_similarity(vectors, prototype.to(vectors), dim=1)
         return self.rule.factor(own, self.nearest(vectors))
+
+    def judged(self, vectors: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compares regions with the negatives.
+
+        Args:
+            vectors: descriptors of R regions, ``(R, C)``.
+            own: their cosines with the prototype of the object, ``(R,)``.
+
+        Returns:
+            The factors of the rule, and cosines from which the excess of the nearest negative is subtracted, ``(R,)``.
+        """
+        negative = self.nearest(torch.from_numpy(vectors)).numpy()
+        factors = self.rule.factor(torch.from_numpy(own), torch.from_numpy(negative)).numpy()
+        return factors, own - np.maximum(negative - own, 0)
 
 
 def nearest_ones(negatives: Tensor, prototype: Tensor) -> Tensor:

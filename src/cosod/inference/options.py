@@ -83,7 +83,7 @@ class DetectorOptions:
         device: ``auto`` (CUDA where there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1``, ...
         size: side in pixels of the square that images are resized to, at least 1 and as the network allows; by default
             the network's own. The light networks take rectangles of each image's own proportions instead, with about
-            as many pixels (:func:`cosod.io.tensors.input_shape`).
+            as many pixels (:func:`cosod.io.resizing.input_shape`).
         batch: number of images that are encoded or decoded at once, at least 1. It bounds memory and changes no
             result.
         max_pixels: maximum number of pixels of an image, at least 1; larger images are refused (see

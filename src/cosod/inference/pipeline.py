@@ -1,10 +1,9 @@
 """The pipeline from images to results, for a group, or for single images with a saved consensus."""
 
-import functools
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,42 +19,13 @@ from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.options import DetectorOptions
 from cosod.inference.presence import Calibration, count
 from cosod.inference.region_filter import RegionClassifier, kept
-from cosod.inference.zoom_in import Look, blended, look_closer
+from cosod.inference.results import SINGLE, Result
+from cosod.inference.zoom_in import Look, look_closer
 from cosod.io.images import ImageSource
 from cosod.io.prefetch import Inputs, in_order
-from cosod.io.tensors import to_own_size
+from cosod.io.tensors import to_array
 from cosod.models import registry
 from cosod.models.base import Consensus, Features, Output
-
-
-@dataclass(frozen=True)
-class Result:
-    """The result for one image.
-
-    Attributes:
-        index: index of the image in the list that was given.
-        small: co-saliency ``(1, h, w)`` in [0, 1] at the working size of the network.
-        size: height and width of the upright image.
-        look: map of the enlarged crop, if one was segmented.
-        presence: probability that the image shows the shared object; None if the weights contain no calibration
-            (see :mod:`cosod.inference.presence`), or if the image has no group.
-        consensus: index of the consensus that was applied; 0 for the consensus of the group itself.
-        uniform: whether the image has a single color, so that its map is empty.
-    """
-
-    index: int
-    small: Tensor
-    size: tuple[int, int]
-    look: Look | None
-    presence: float | None
-    consensus: int = 0
-    uniform: bool = False
-
-    @functools.cached_property
-    def map(self) -> np.ndarray:
-        """Co-saliency map, float32 ``(H, W)`` in [0, 1] at the size of the image; computed when it is first used."""
-        found = to_own_size(self.small, self.size)
-        return blended(found, self.look) if self.look else found
 
 
 class Pipeline:
@@ -117,7 +87,9 @@ class Pipeline:
         """Returns the maps ``(n, 1, h, w)`` with other regions faded, and the factors of the fading or None."""
         if self.region_classifier is None or prototype is None:
             return output.maps, None
-        factors = kept(output, deep, prototype, self.region_classifier, negatives)
+        saliency, deep_array = to_array(output.saliency[:, 0]), to_array(deep)
+        found = kept(saliency, deep_array, to_array(prototype), self.region_classifier, negatives)
+        factors = torch.from_numpy(found)[:, None].to(output.maps)
         return output.maps * factors, factors
 
     def group(self, inputs: Inputs) -> Iterator[Result]:
@@ -130,7 +102,7 @@ class Pipeline:
         found = self.consensus(encoded)
         indices, consensus = found.indices, found.consensus
         if len(indices) == 1:
-            warnings.warn("one image has nothing to share: its map is plain saliency", SingleImageWarning, stacklevel=3)
+            warnings.warn(SINGLE, SingleImageWarning, stacklevel=3)
         presence = [None] * len(indices) if found.presence is None else found.presence.tolist()
         there = dict(zip(indices, presence, strict=True))
         decoded = self.decoded(encoded, indices, consensus)
@@ -268,7 +240,7 @@ class Pipeline:
 
     def empty(self, inputs: Inputs, index: int, consensuses: int = 1) -> list[Result]:
         """Returns the empty results of an image of a single color, one for each consensus."""
-        small = torch.zeros(1, inputs.size, inputs.size)
+        small = np.zeros((1, inputs.size, inputs.size), np.float32)
         presence = None if self.calibration is None else 0.0
         return [Result(index, small, inputs.sizes[index], None, presence, n, True) for n in range(consensuses)]
 

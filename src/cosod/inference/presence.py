@@ -13,10 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cosod.models.checkpoints.safetensors_file import Constants
+from cosod.models.checkpoints.constants import Constants
 
-#: Presence below which the object is absent.
-ABSENT = 0.5
 #: Number of rounds, each of which computes prototypes and presence, and weights the next prototypes by presence.
 ROUNDS = 2
 #: Minimum weight of an image, so that the mean is defined for a group whose images have nothing in common.

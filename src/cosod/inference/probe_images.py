@@ -1,10 +1,15 @@
 """Drawn images, which are the same on every machine, for comparing maps."""
 
-import numpy as np
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from cosod.io.tensors import shrink, to_batch
-from cosod.models.base import CoSaliencyNetwork
+import numpy as np
+
+from cosod.io.resizing import shrink
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cosod.models.base import CoSaliencyNetwork
 
 
 def drawn_group(size: int = 128) -> list[np.ndarray]:
@@ -20,7 +25,7 @@ def drawn_group(size: int = 128) -> list[np.ndarray]:
     return images
 
 
-def drawn_batch(network: CoSaliencyNetwork, shape: int | tuple[int, int]) -> Tensor:
+def drawn_batch(network: "CoSaliencyNetwork", shape: int | tuple[int, int]) -> "Tensor":
     """Returns the images of :func:`drawn_group` as input of a network, ``(3, 3, H, W)``.
 
     Args:
@@ -31,4 +36,6 @@ def drawn_batch(network: CoSaliencyNetwork, shape: int | tuple[int, int]) -> Ten
         >>> drawn_batch(cosod.models.create("gconet_plus_mobile"), (64, 96)).shape
         torch.Size([3, 3, 64, 96])
     """
+    from cosod.io.tensors import to_batch
+
     return to_batch([shrink(image, shape) for image in drawn_group()], network.mean, network.std)

@@ -9,16 +9,15 @@ the prototype matters little. Whether the image shows the object at all is decid
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional as F
 
-from cosod.inference.negatives import Negatives
-from cosod.models.base import Output
-from cosod.models.checkpoints.safetensors_file import Constants
+from cosod.models.checkpoints.constants import Constants
+
+if TYPE_CHECKING:
+    from cosod.inference.negatives import Negatives
 
 #: Saliency above which positions belong to the core of a region.
 CORE = 0.5
@@ -78,42 +77,52 @@ def regions(saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return region[nearest], cores > 0
 
 
-def cosines(where: np.ndarray, cores: np.ndarray, deep: Tensor, prototype: Tensor) -> np.ndarray:
-    """Computes the cosine of the mean descriptor of each region with the prototype, ``(R,)``.
+def means(where: np.ndarray, cores: np.ndarray, deep: np.ndarray) -> np.ndarray:
+    """Computes the sum of the descriptors of each region, ``(R, C)``.
 
     Args:
         where, cores: regions and cores of :func:`regions`, ``(H, W)``.
         deep: F of the image, ``(C, h, w)``.
-        prototype: prototype of the group, ``(C,)``.
     """
-    return F.cosine_similarity(means(where, cores, deep), prototype, dim=1).numpy()
-
-
-def means(where: np.ndarray, cores: np.ndarray, deep: Tensor) -> Tensor:
-    """Computes the sum of the descriptors of each region, ``(R, C)``; arguments as for :func:`cosines`."""
     size = (deep.shape[2], deep.shape[1])
     masks = [((where == region) & cores).astype(np.float32) for region in range(int(where.max()) + 1)]
-    shares = torch.from_numpy(np.stack([cv2.resize(mask, size, interpolation=cv2.INTER_AREA) for mask in masks]))
-    return torch.einsum("rhw,chw->rc", shares + 1e-4, deep)
+    shares = np.stack([cv2.resize(mask, size, interpolation=cv2.INTER_AREA).ravel() for mask in masks])
+    return (shares + 1e-4) @ deep.reshape(len(deep), -1).T
 
 
-def reduced(maps: Tensor) -> Tensor:
-    """Reduces maps ``(N, 1, H, W)`` to the size for finding regions, on the CPU."""
-    return F.avg_pool2d(maps.float().cpu(), REDUCED)
+def cosines(where: np.ndarray, cores: np.ndarray, deep: np.ndarray, prototype: np.ndarray) -> np.ndarray:
+    """Computes the cosine of the mean descriptor of each region with the prototype ``(C,)`` of the group, ``(R,)``.
+
+    The other arguments are those of :func:`means`.
+    """
+    return unit(means(where, cores, deep)) @ unit(prototype)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Divides vectors ``(..., C)`` by their length."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+
+
+def reduced(saliency: np.ndarray) -> np.ndarray:
+    """Reduces maps ``(N, H, W)`` to the size for finding regions."""
+    n, height, width = saliency.shape
+    h, w = height // REDUCED, width // REDUCED
+    whole = saliency[:, : h * REDUCED, : w * REDUCED]
+    return whole.reshape(n, h, REDUCED, w, REDUCED).mean(axis=(2, 4), dtype=np.float32)
 
 
 def kept(
-    output: Output,
-    deep: Tensor,
-    prototype: Tensor,
+    saliency: np.ndarray,
+    deep: np.ndarray,
+    prototype: np.ndarray,
     classifier: RegionClassifier,
-    negatives: Negatives | None = None,
-) -> Tensor:
+    negatives: "Negatives | None" = None,
+) -> np.ndarray:
     """Computes the factors in [0, 1] by which maps are multiplied.
 
     Args:
-        output: output for N images. Regions are those of ``probability``, the saliency of any object, or of ``maps`` if
-            the network does not compute it.
+        saliency: maps of N images whose regions are judged, ``(N, H, W)``: the saliency of any object, or, if the
+            network does not compute it, the co-saliency.
         deep: F of the same images, ``(N, C, h, w)``.
         prototype: prototype of the group, ``(C,)``.
         classifier: classifier of the network.
@@ -121,36 +130,34 @@ def kept(
             is the only one, and other regions are not compared with it.
 
     Returns:
-        ``(N, 1, H, W)`` on the device of the maps. Without negatives, the factors of a map with one region are 1.
+        ``(N, H, W)`` float32. Without negatives, the factors of a map with one region are 1.
     """
-    deep, prototype = deep.float().cpu(), prototype.float().cpu()
-    found = reduced(output.maps if output.probability is None else output.probability)
+    height, width = saliency.shape[1:]
     factors = [
-        _kept(saliency, f, prototype, classifier, negatives)
-        for saliency, f in zip(found[:, 0].numpy(), deep, strict=True)
+        _kept(small, f, prototype, classifier, negatives) for small, f in zip(reduced(saliency), deep, strict=True)
     ]
-    return F.interpolate(torch.from_numpy(np.stack(factors)), output.maps.shape[-2:], mode="bilinear").to(output.maps)
+    return np.stack([cv2.resize(factor, (width, height), interpolation=cv2.INTER_LINEAR) for factor in factors])
 
 
-def descriptors(output: Output, deep: Tensor) -> Tensor:
-    """Computes the unit vectors ``(R, C)`` of all regions of N images, on the CPU; arguments as for :func:`kept`."""
-    found = reduced(output.maps if output.probability is None else output.probability)[:, 0].numpy()
-    deep = deep.float().cpu()
-    return F.normalize(torch.cat([means(*regions(s), f) for s, f in zip(found, deep, strict=True)]), dim=1)
+def descriptors(saliency: np.ndarray, deep: np.ndarray) -> np.ndarray:
+    """Computes the unit vectors ``(R, C)`` of all regions of N images; arguments as for :func:`kept`."""
+    return unit(np.concatenate([means(*regions(s), f) for s, f in zip(reduced(saliency), deep, strict=True)]))
 
 
 def _kept(
-    saliency: np.ndarray, deep: Tensor, prototype: Tensor, classifier: RegionClassifier, negatives: Negatives | None
+    saliency: np.ndarray,
+    deep: np.ndarray,
+    prototype: np.ndarray,
+    classifier: RegionClassifier,
+    negatives: "Negatives | None",
 ) -> np.ndarray:
     where, cores = regions(saliency)
     if where.max() == 0 and negatives is None:
-        return np.ones_like(saliency)[None]
-    vectors = means(where, cores, deep)
-    alike = F.cosine_similarity(vectors, prototype, dim=1)
+        return np.ones_like(saliency)
+    vectors = unit(means(where, cores, deep))
+    alike = vectors @ unit(prototype)
     factors = np.ones(len(vectors))
     if negatives is not None:
-        nearest = negatives.nearest(vectors)
-        factors = negatives.rule.factor(alike, nearest).numpy()
-        alike = alike - (nearest - alike).clamp_min(0)
-    factors = factors * classifier.kept(alike.numpy())
-    return factors.astype(saliency.dtype)[where][None]
+        factors, alike = negatives.judged(vectors, alike)
+    factors = factors * classifier.kept(alike)
+    return factors.astype(saliency.dtype)[where]

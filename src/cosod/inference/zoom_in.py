@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from cosod.errors import ImageError
 from cosod.io.images import read_image
 from cosod.io.prefetch import Inputs, batched_by
-from cosod.io.tensors import shrink, to_own_size
+from cosod.io.resizing import shrink, to_own_size
 
 #: Margin of the crop on each side, as a share of the side of the object. With a smaller margin, the network lacks
 #: context: on held-out groups of DUTS_class, .35 makes the maps worse by as much as .75 makes them better.
@@ -48,6 +48,16 @@ class Look(NamedTuple):
 
     box: Box
     map: Tensor
+
+    def blended(self, saliency: np.ndarray) -> np.ndarray:
+        """Averages the map of the whole image ``(H, W)``, in place, with that of the crop within its box."""
+        rows, columns = self.box.pixels(*saliency.shape)
+        part = saliency[rows, columns]
+        closer = to_own_size(self.map, part.shape)
+        open_sides = (self.box.top > 0, self.box.bottom < 1), (self.box.left > 0, self.box.right < 1)
+        weight = 0.5 * np.multiply.outer(*(_ramp(n, *sides) for n, sides in zip(part.shape, open_sides, strict=True)))
+        part += weight * (closer - part)
+        return saliency
 
 
 def box_around(saliency: np.ndarray) -> Box | None:
@@ -115,17 +125,6 @@ def look_closer(
                 rows, columns = boxes[index].pixels(*factor.shape[1:])
                 found[index] = found[index] * F.interpolate(factor[None, :, rows, columns], found[index].shape[1:])[0]
     return {index: Look(boxes[index], map_) for index, map_ in found.items()}
-
-
-def blended(saliency: np.ndarray, look: Look) -> np.ndarray:
-    """Averages the map of the whole image ``(H, W)``, in place, with that of the crop within its box."""
-    rows, columns = look.box.pixels(*saliency.shape)
-    part = saliency[rows, columns]
-    closer = to_own_size(look.map, part.shape)
-    open_sides = (look.box.top > 0, look.box.bottom < 1), (look.box.left > 0, look.box.right < 1)
-    weight = 0.5 * np.multiply.outer(*(_ramp(n, *sides) for n, sides in zip(part.shape, open_sides, strict=True)))
-    part += weight * (closer - part)
-    return saliency
 
 
 def _ramp(length: int, first: bool, last: bool) -> np.ndarray:

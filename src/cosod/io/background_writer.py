@@ -1,13 +1,12 @@
 """Writing results in background threads while the network continues; callbacks run in the order of submission."""
 
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
-
-import torch
 
 #: Bytes of results that may wait to be written; a single larger result is accepted if no other result waits.
 WAITING_BYTES = 256 << 20
@@ -91,6 +90,8 @@ class Writer:
 
 def _threads(count: int) -> ThreadPoolExecutor:
     """Returns a pool whose threads run PyTorch operations on one core each, without affecting those of the network."""
+    if (torch := sys.modules.get("torch")) is None:
+        return ThreadPoolExecutor(count, "cosod-write")
     before = torch.get_num_threads()
 
     def begin() -> None:

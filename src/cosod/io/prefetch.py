@@ -11,8 +11,8 @@ import numpy as np
 from cosod.errors import ImageError, InputError
 from cosod.io.images import ImageSource, kept, read_reduced
 from cosod.io.pixels import is_tensor, is_uniform
+from cosod.io.resizing import input_shape, shrink
 from cosod.io.storage import is_remote
-from cosod.io.tensors import input_shape, shrink
 
 T = TypeVar("T")
 #: Callback that is called with the index and the error of an image that cannot be read.
@@ -60,7 +60,7 @@ class Inputs:
             fit into :data:`IMAGE_BYTES`.
         find_uniform: whether to leave out images of a single color, which show no object.
         stride: if given, images are resized to rectangles of about their own proportions whose sides are multiples of
-            this number (:func:`cosod.io.tensors.input_shape`); None resizes them to squares.
+            this number (:func:`cosod.io.resizing.input_shape`); None resizes them to squares.
 
     Attributes:
         sizes: index -> height and width in pixels of the images that were read so far.

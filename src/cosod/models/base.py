@@ -104,6 +104,11 @@ class Output(NamedTuple):
     refined: Tensor | None = None
     response: Tensor | None = None
 
+    @property
+    def saliency(self) -> Tensor:
+        """The saliency of any object, shared or not, ``(N, 1, H, W)``; ``maps`` if the network does not compute it."""
+        return self.maps if self.probability is None else self.probability
+
 
 class Steps(Protocol):
     """The two time-consuming steps of a network, which another runtime may compute instead.
@@ -127,7 +132,7 @@ class CoSaliencyNetwork(nn.Module):
     training, the number of groups of the batch, which is two otherwise; if ``group_sizes`` is true, this argument has
     the number of images of each group. The sides of images are multiples of ``stride``. If ``additive_consensus`` is
     true, the consensus of the union of two groups is the weighted mean of their consensuses. If ``keep_aspect`` is
-    true, images are resized to rectangles of their own proportions (:func:`cosod.io.tensors.input_shape`) instead of
+    true, images are resized to rectangles of their own proportions (:func:`cosod.io.resizing.input_shape`) instead of
     squares, in training and in detection, and the images of a group may have different proportions.
     """
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from cosod.errors import InputError, nearest
 from cosod.models.base import CoSaliencyNetwork
+from cosod.models.checkpoints.packaged import packaged_file
 from cosod.models.f3net import F3Net, F3NetConfig
 from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
@@ -122,7 +122,7 @@ def weights_file(name: str) -> Path | None:
         True
     """
     packaged = entry(name).packaged
-    return None if packaged is None else Path(str(resources.files("cosod"))) / "weights" / packaged
+    return None if packaged is None else packaged_file(packaged)
 
 
 def create(name: str, **config: Any) -> CoSaliencyNetwork:

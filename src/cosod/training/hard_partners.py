@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from cosod.inference.group_forward import GroupForward, evaluating
 from cosod.io.images import read_image
-from cosod.io.tensors import shrink
+from cosod.io.resizing import shrink
 from cosod.models.base import CoSaliencyNetwork
 from cosod.training.data.group_sampler import Sampler
 

@@ -14,7 +14,7 @@ from cosod.errors import ImageError, InputError
 from cosod.evaluation.metrics.functional import s_measure
 from cosod.inference.group_forward import GroupForward, evaluating
 from cosod.io.images import image_size, read_image
-from cosod.io.tensors import shrink
+from cosod.io.resizing import shrink
 from cosod.models.base import CoSaliencyNetwork
 from cosod.postprocess.threshold import binarize
 from cosod.training.config.recipe import Recipe

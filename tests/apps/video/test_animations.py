@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from cosod.apps.video.clips import Animation, Clip, is_clip, open_clip
-from cosod.apps.video.job import split
+from cosod.apps.video.clips import Animation, Clip, is_clip, open_clip, split
 from cosod.errors import InputError
 from tests.apps.video.conftest import write_clip
 from tests.apps.video.test_video import run

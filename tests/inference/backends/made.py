@@ -5,7 +5,8 @@ import functools
 import torch
 
 from cosod.inference.probe_images import drawn_group
-from cosod.io.tensors import shrink, to_batch
+from cosod.io.resizing import shrink
+from cosod.io.tensors import to_batch
 from cosod.models.checkpoints import loading
 from cosod.models.registry import create
 from tests.models.filled import filled

@@ -3,14 +3,13 @@
 import functools
 from dataclasses import dataclass, field
 
+from cosod.apps.absence import ABSENT
 from cosod.apps.group_job import ONE_IMAGE, reading
 from cosod.apps.resumable import Unit
 from cosod.apps.segment.results import write_results
 from cosod.apps.segment.task import GroupTask
 from cosod.errors import ImageError
-from cosod.inference.detector import Detector
-from cosod.inference.pipeline import Result
-from cosod.inference.presence import ABSENT
+from cosod.inference.results import GroupDetector, Result
 from cosod.io.background_writer import Writer
 from cosod.io.photo_groups import Group
 
@@ -50,7 +49,7 @@ class Search:
         ...     search = Search(detector, group, [GroupTask(job)], Unit(group.name, print, writer.then), writer)
     """
 
-    def __init__(self, detector: Detector, group: Group, tasks: list[GroupTask], unit: Unit, writer: Writer):
+    def __init__(self, detector: GroupDetector, group: Group, tasks: list[GroupTask], unit: Unit, writer: Writer):
         self.detector, self.group, self.tasks, self.unit, self.writer = detector, group, tasks, unit, writer
         self.failed: set[int] = set()
         self.found = [Found() for _ in tasks]

@@ -7,7 +7,7 @@ import numpy as np
 from cosod.apps.blame import blame
 from cosod.apps.segment.job import SegmentJob
 from cosod.errors import ImageError
-from cosod.inference.pipeline import Result
+from cosod.inference.results import Result
 from cosod.io.images import read_image
 from cosod.io.photo_groups import Group
 from cosod.postprocess.render import fitting_jpeg, overlay, save_image, to_8bit

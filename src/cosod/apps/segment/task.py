@@ -1,14 +1,17 @@
 """The tasks of a group, and the fingerprints that tell whether its results are still up to date."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cosod.apps.group_job import unit_record
 from cosod.apps.resumable import UnitRecord
 from cosod.apps.segment.job import SegmentJob
-from cosod.inference.consensus_file import GroupConsensus
-from cosod.inference.detector import Detector
+from cosod.inference.results import GroupDetector
 from cosod.io.photo_groups import Group
 from cosod.io.run_records import file_states, fingerprint
+
+if TYPE_CHECKING:
+    from cosod.inference.consensus_file import GroupConsensus
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,9 @@ class GroupTask:
 
     job: SegmentJob
     name: str | None = None
-    consensus: GroupConsensus | None = None
+    consensus: "GroupConsensus | None" = None
 
-    def record(self, detector: Detector, model: str, group: Group) -> UnitRecord:
+    def record(self, detector: GroupDetector, model: str, group: Group) -> UnitRecord:
         """Returns the record of a group, or of a part of one.
 
         Args:
@@ -35,7 +38,7 @@ class GroupTask:
         """
         return unit_record(self.job, group, self.fingerprint(detector, model, group))
 
-    def fingerprint(self, detector: Detector, model: str, group: Group) -> str:
+    def fingerprint(self, detector: GroupDetector, model: str, group: Group) -> str:
         """Returns a fingerprint that changes whenever the results of the group might change; arguments as above."""
         facts = _options(detector, model, self.job, self.consensus)
         sampling = detector.options.sampling
@@ -44,7 +47,7 @@ class GroupTask:
         return fingerprint(*facts, file_states(group.images), group.stems)
 
 
-def options_of(detector: Detector, model: str, job: SegmentJob, consensus: GroupConsensus | None) -> str:
+def options_of(detector: GroupDetector, model: str, job: SegmentJob, consensus: "GroupConsensus | None") -> str:
     """Returns a fingerprint of the options; it changes whenever the results of the same photos might change.
 
     Args:
@@ -59,6 +62,6 @@ def options_of(detector: Detector, model: str, job: SegmentJob, consensus: Group
     return fingerprint(*_options(detector, model, job, consensus))
 
 
-def _options(detector: Detector, model: str, job: SegmentJob, consensus: GroupConsensus | None) -> tuple:
+def _options(detector: GroupDetector, model: str, job: SegmentJob, consensus: "GroupConsensus | None") -> tuple:
     network = (model, detector.precision, *detector.options.views.values())
     return (*network, *job.facts.values(), consensus and consensus.fingerprint)

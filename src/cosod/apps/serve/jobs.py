@@ -15,7 +15,7 @@ from PIL import Image
 from cosod.apps.serve.store import Full, Photo, Unknown, UploadedGroup
 from cosod.errors import CosodError, ImageError, InputError, SingleImageWarning, UniformImageWarning
 from cosod.inference.detector import Detector
-from cosod.inference.pipeline import Result
+from cosod.inference.results import Result
 from cosod.io.atomic_write import write_bytes
 from cosod.io.prefetch import OnError
 from cosod.postprocess.render import encode, to_8bit

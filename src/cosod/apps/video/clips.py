@@ -4,7 +4,7 @@ import contextlib
 import functools
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -222,3 +222,17 @@ def _duration(image: Image.Image) -> float:
     """Returns the number of seconds for which browsers show the current frame."""
     seconds = float(image.info.get("duration", 0) or 0) / 1000
     return seconds if seconds >= _SHORTEST else 0.1
+
+
+def split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Splits ``paths`` into clips and all other paths; folders are not searched for clips.
+
+    A clip is a video file, or a GIF, PNG, WebP or AVIF picture that is animated.
+
+    Example:
+        >>> split([Path("photos"), Path("clip.mp4")])
+        ([PosixPath('clip.mp4')], [PosixPath('photos')])
+    """
+    clips = [path for path in paths if is_clip(path)]
+    once = {str(path.resolve()): path for path in reversed(clips)}
+    return list(reversed(once.values())), [path for path in paths if path not in clips]

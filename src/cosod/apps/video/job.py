@@ -17,7 +17,7 @@ from cosod.apps.resumable import EventListener, Unit, UnitRecord
 from cosod.apps.segment.job import RESERVED, VERB, SegmentJob
 from cosod.apps.stale import real_path
 from cosod.apps.summary import CLIP, PART, Summary
-from cosod.apps.video.clips import Animation, Clip, is_clip, open_clip
+from cosod.apps.video.clips import Animation, Clip, open_clip
 from cosod.apps.video.encoding import even, even_times, shortcomings, writer
 from cosod.apps.video.opencv_probe import damaged_frames
 from cosod.apps.video.segment import FrameMap, learn, maps
@@ -129,20 +129,6 @@ class SegmentTask:
 
     def _video(self, name: str) -> Path:
         return self.job.output / "overlays" / f"{name}.mp4"
-
-
-def split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Splits ``paths`` into clips and all other paths; folders are not searched for clips.
-
-    A clip is a video file, or a GIF, PNG, WebP or AVIF picture that is animated.
-
-    Example:
-        >>> split([Path("photos"), Path("clip.mp4")])
-        ([PosixPath('clip.mp4')], [PosixPath('photos')])
-    """
-    clips = [path for path in paths if is_clip(path)]
-    once = {str(path.resolve()): path for path in reversed(clips)}
-    return list(reversed(once.values())), [path for path in paths if path not in clips]
 
 
 def clip_names(clips: Sequence[Path], groups: Sequence[Group]) -> list[str]:

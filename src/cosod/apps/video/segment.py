@@ -16,7 +16,7 @@ from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.detector import Detector
 from cosod.inference.functions import load
 from cosod.io.prefetch import batched
-from cosod.io.tensors import shrink
+from cosod.io.resizing import shrink
 
 #: Minimum number of frames for the consensus, if the clip has as many; fewer than twice as many are used.
 SAMPLE = 16

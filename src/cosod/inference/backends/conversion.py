@@ -71,8 +71,14 @@ def openvino_core() -> Any:
     return import_openvino().Core()
 
 
-def to_onnx(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
+def to_onnx(graph: Graph, metadata: Mapping[str, str] | None = None, as_is: bool = False) -> bytes:
     """Converts a graph to an ONNX model, without inputs that are not used; metadata become its ``metadata_props``.
+
+    Args:
+        graph: the graph.
+        metadata: further values, by name.
+        as_is: whether all weights stay as they are, under their names in the module. By default batch normalization
+            that is not folded yet, and operations on weights alone, are computed in advance.
 
     Raises:
         ExtraError: onnx is missing.
@@ -92,6 +98,8 @@ def to_onnx(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
             input_names=graph.inputs,
             output_names=graph.outputs,
             opset_version=OPSET,
+            do_constant_folding=not as_is,
+            training=torch.onnx.TrainingMode.PRESERVE if as_is else torch.onnx.TrainingMode.EVAL,
         )
         model = onnx.load(path)
     for key, value in (metadata or {}).items():

@@ -42,7 +42,7 @@ def export(network: CoSaliencyNetwork, path: Path, form: str, size: int | None =
 
     Its input ``images`` is ``(N, 3, S, S)`` float32, one group of N >= 1 images, normalized; its output ``maps`` is
     ``(N, 1, S, S)`` in [0, 1]. If the network keeps the proportions of images, ONNX and OpenVINO models also take
-    images ``(N, 3, H, W)`` whose sides are multiples of its stride (:func:`cosod.io.tensors.input_shape`). The whole
+    images ``(N, 3, H, W)`` whose sides are multiples of its stride (:func:`cosod.io.resizing.input_shape`). The whole
     group is compared at once, so that memory grows with the square of N. The model is tested on groups of one, three
     and five images before the file gets its name.
 

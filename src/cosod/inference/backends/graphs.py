@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from cosod.errors import InputError
-from cosod.inference.cpu_fusion import fold
-from cosod.inference.presence import FLOOR, Calibration, group_presence, pooled
+from cosod.inference.cpu_fusion import fold as fold_batch_norm
+from cosod.inference.group_consensus import Shared, shared_by
+from cosod.inference.presence import Calibration
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 
 #: Number of images of the examples. Converters would treat a single image as a constant number.
@@ -22,7 +23,8 @@ class Graph:
     Attributes:
         module: module in evaluation mode with folded batch normalization, which takes the inputs as separate arguments
             and returns a tuple of the outputs.
-        examples: examples of the inputs; their first dimension is the number of images, which is dynamic.
+        examples: examples of the inputs; their first dimension is the number of images, which is dynamic, unless it is
+            the only one.
         inputs, outputs: names of inputs and outputs.
         grids: for each input whether its height and width are dynamic, too; by default none is.
     """
@@ -34,11 +36,12 @@ class Graph:
     grids: tuple[bool, ...] = ()
 
     def free(self) -> dict[str, dict[int, str]]:
-        """Returns the dynamic dimensions of each input, with their names."""
+        """Returns the dynamic dimensions of each input, with their names; inputs of one dimension have none."""
         grids = self.grids or (False,) * len(self.inputs)
         return {
             name: {0: "N", **({2: f"{name}_height", 3: f"{name}_width"} if grid else {})}
-            for name, grid in zip(self.inputs, grids, strict=True)
+            for name, grid, example in zip(self.inputs, grids, self.examples, strict=True)
+            if example.dim() > 1
         }
 
 
@@ -90,22 +93,46 @@ class GroupModel(nn.Module):
         features = self.network.encode(images)
         if self.size is not None:
             features = features._replace(size=(self.size, self.size))
-        consensus = self.network.consensus(features)
-        if self.calibration is not None and consensus.attention is not None:
-            # As in cosod.inference.group_consensus.shared, but without its special case of a single image, whose weight
-            # is one in any case.
-            presence = group_presence(self.calibration, pooled(features.deep, consensus.attention))
-            consensus = self.network.gather(features, consensus.attention, presence.clamp_min(FLOOR))
-        return (self.network.decode(features, consensus).maps,)
+        return (self.network.decode(features, _consensus(self.network, self.calibration, features).consensus).maps,)
+
+
+class GroupConsensusModel(nn.Module):
+    """The consensus of the descriptors of a group: vector, prototype, and the presence of the object in each image.
+
+    The constants of the calibration of presence are an input, because they may be fitted anew without the network.
+    """
+
+    def __init__(self, network: CoSaliencyNetwork):
+        super().__init__()
+        self.network = network
+
+    def forward(self, deep: Tensor, constants: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        calibration = Calibration(*constants.unbind())  # type: ignore[arg-type]
+        found = _consensus(self.network, calibration, Features((), deep, (0, 0)))
+        assert found.presence is not None
+        return found.consensus.vector, found.prototype, found.presence
+
+
+def _consensus(network: CoSaliencyNetwork, calibration: Calibration | None, features: Features) -> Shared:
+    """Computes the consensus as detectors do, but without their special case of one image, whose weight is one anyway.
+
+    A trace with several images follows no branch for one image.
+    """
+    return shared_by(network, calibration, list(range(len(features.deep))), features)
 
 
 @torch.no_grad()
-def encoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
+def encoder_graph(network: CoSaliencyNetwork, size: int, fold: bool = True) -> Graph:
     """Returns the graph of the encoder, from ``images`` ``(N, 3, size, size)`` to ``skip1``, ... and ``deep``.
 
     If the network keeps the proportions of images, they may have any height and width that it supports.
+
+    Args:
+        network: the network.
+        size: side of the images.
+        fold: whether batch normalization is folded into the convolutions.
     """
-    network = folded(network)
+    network = folded(network, fold)
     images = _example(network, size)
     features = network.encode(images)
     outputs = (*skip_names(len(features.skips)), "deep")
@@ -113,13 +140,14 @@ def encoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
 
 
 @torch.no_grad()
-def decoder_graph(network: CoSaliencyNetwork, size: int) -> Graph:
+def decoder_graph(network: CoSaliencyNetwork, size: int, fold: bool = True) -> Graph:
     """Returns the graph of the decoder.
 
     Its inputs are the outputs of the encoder, ``vector`` ``(N, C, 1, 1)`` and, for SSNM, ``spatial`` ``(N, 1, H, W)``.
-    Its outputs are ``maps`` and, if the network has them, ``probability`` and ``threshold``.
+    Its outputs are ``maps`` and, if the network has them, ``probability`` and ``threshold``. The arguments are those of
+    :func:`encoder_graph`.
     """
-    network = folded(network)
+    network = folded(network, fold)
     features = network.encode(_example(network, size))
     consensus = network.consensus(features)
     vector = consensus.vector.expand(EXAMPLES, -1, -1, -1).contiguous()
@@ -155,14 +183,32 @@ def group_graph(network: CoSaliencyNetwork, size: int, free: bool = False) -> Gr
     return Graph(GroupModel(network, None if free else size).eval(), (images,), ("images",), ("maps",), (free,))
 
 
-def folded(network: CoSaliencyNetwork) -> CoSaliencyNetwork:
+@torch.no_grad()
+def consensus_graph(network: CoSaliencyNetwork, size: int) -> Graph:
+    """Returns the graph of the consensus of a network of part matching, see :class:`GroupConsensusModel`.
+
+    Its inputs are ``deep`` ``(N, C, 1, P)``, as :class:`cosod.inference.deep_rows.DeepRows` makes it of any grids, and
+    ``constants`` ``(3,)``, slope, offset and few of :class:`cosod.inference.presence.Calibration`.
+    """
+    network = folded(network, fold=False)
+    deep = network.encode(_example(network, size)).deep.flatten(2)[:, :, None]
+    constants = torch.ones(3)
+    module = GroupConsensusModel(network).eval()
+    outputs = ("group_vector", "prototype", "presence")
+    return Graph(module, (deep, constants), ("deep", "constants"), outputs, (True, False))
+
+
+def folded(network: CoSaliencyNetwork, fold: bool = True) -> CoSaliencyNetwork:
     """Returns a copy of a network for conversion: on the CPU, float32, batch normalization in the convolutions.
+
+    If ``fold`` is false, batch normalization stays as it is.
 
     Example:
         >>> copy = folded(cosod.models.create("gconet_plus_mobile"))
     """
     network = copy.deepcopy(network).to("cpu", torch.float32).eval()
-    fold(network)
+    if fold:
+        fold_batch_norm(network)
     return network
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cosod.errors import ExtraError
 from cosod.inference.backends.conversion import import_openvino, openvino_core
+from cosod.inference.onnx_session import open_session
+from cosod.io.tensors import to_array
 
 
 class OnnxRuntime:
@@ -25,23 +26,12 @@ class OnnxRuntime:
     """
 
     def __init__(self, model: bytes | Path):
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ExtraError("ONNX Runtime", "onnx") from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Threads that wait for the next image in a loop would take the processor from what torch does in between.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        data = model if isinstance(model, bytes) else str(model)
-        self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(model, torch.get_num_threads())
         self.inputs = [entry.name for entry in self._session.get_inputs()]
 
     def __call__(self, *tensors: Tensor) -> list[Tensor]:
         """Float32 tensors in and out."""
-        arrays = dict(zip(self.inputs, map(_array, tensors), strict=True))
+        arrays = dict(zip(self.inputs, map(to_array, tensors), strict=True))
         return [torch.from_numpy(array) for array in self._session.run(None, arrays)]
 
 
@@ -77,10 +67,5 @@ class OpenVINO:
     def __call__(self, *tensors: Tensor) -> list[Tensor]:
         """Float32 tensors in and out."""
         with self._lock:
-            self._request.infer([_array(tensor) for tensor in tensors])
+            self._request.infer([to_array(tensor) for tensor in tensors])
             return [torch.from_numpy(found.data.copy()) for found in self._request.output_tensors]
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    """Returns the values of a tensor as a contiguous array."""
-    return tensor.detach().float().contiguous().numpy()

@@ -8,11 +8,9 @@ from cosod.errors import InputError, WeightsError, nearest
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints import published, safetensors_file
+from cosod.models.checkpoints.packaged import ALIASES
 from cosod.models.checkpoints.reading import is_safetensors
 
-DEFAULT = "gconet_plus_mobile"
-#: Short names of networks whose weights come with the package.
-ALIASES = {"default": DEFAULT, "accurate": "gconet_plus_accurate"}
 #: The weights file in the folder of a training run.
 RESULT = "weights.safetensors"
 

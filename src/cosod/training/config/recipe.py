@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from cosod.errors import InputError, nearest
-from cosod.io.tensors import input_shape
+from cosod.io.resizing import input_shape
 from cosod.losses import GCoNetWeights
 from cosod.losses.registry import REGISTRY as LOSSES
 from cosod.models.registry import entry

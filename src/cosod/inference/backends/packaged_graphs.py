@@ -1,0 +1,86 @@
+"""Writing the graphs in the package with which ``cosod segment`` computes a network without PyTorch.
+
+A graph names the weights, but does not contain them: they are read from the weights file beside it
+(:mod:`cosod.inference.onnx_detector`), so that nothing is stored twice.
+"""
+
+import io
+import json
+import zipfile
+from dataclasses import asdict
+
+import torch
+
+from cosod.errors import InputError
+from cosod.inference.backends.conversion import import_onnx, to_onnx
+from cosod.inference.backends.graphs import Graph, consensus_graph, decoder_graph, encoder_graph
+from cosod.inference.onnx_detector import FACTS, FORMAT, Facts
+from cosod.models import registry
+from cosod.models.base import CoSaliencyNetwork
+from cosod.models.checkpoints import loading
+from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
+
+#: Name that the modules of graphs have for the network.
+PREFIX = "network."
+
+
+def packed(network: CoSaliencyNetwork) -> bytes:
+    """Makes the graphs of a network: a ZIP archive for :class:`cosod.inference.onnx_detector.OnnxDetector`.
+
+    Args:
+        network: network in evaluation mode, whose weights are those of the weights file beside which the archive is
+            placed.
+
+    Raises:
+        InputError: the network is of another class than those of the package.
+        ExtraError: onnx is missing.
+
+    Example:
+        >>> archive = packed(network)  # doctest: +SKIP
+    """
+    if not isinstance(network, GCoNetPlusMobile):
+        raise InputError(f"{type(network).__name__} has no graphs without PyTorch; take a network of the package")
+    size = network.size
+    graphs = {
+        "encoder": encoder_graph(network, size, fold=False),
+        "consensus": consensus_graph(network, size),
+        "decoder": decoder_graph(network, size, fold=False),
+    }
+    without = {name: _without_weights(graph, network) for name, graph in graphs.items()}
+    facts = Facts(
+        format=FORMAT,
+        network=registry.name_of(network),
+        identity=loading.identity(network),
+        size=size,
+        stride=network.stride,
+        mean=network.mean,
+        std=network.std,
+        mask_threshold=network.mask_threshold,
+        weights={name: names for name, (_, names) in without.items()},
+    )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        files = {FACTS: json.dumps(asdict(facts)).encode()} | {f"{n}.onnx": model for n, (model, _) in without.items()}
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, 9)  # without the time of day
+    return buffer.getvalue()
+
+
+def _without_weights(graph: Graph, network: torch.nn.Module) -> tuple[bytes, dict[str, str]]:
+    """Returns an ONNX model that declares the weights only: its name of each weight -> that in the weights file."""
+    onnx = import_onnx()
+    model = onnx.load_from_string(to_onnx(graph, as_is=True))
+    state, names = network.state_dict(), {}
+    for tensor in model.graph.initializer:
+        own = tensor.name.removeprefix(PREFIX)
+        if own in state:
+            names[tensor.name] = own
+            tensor.ClearField("raw_data")
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            tensor.external_data.add(key="location", value="weights")
+    # The converter's records of the origin of each node are longer than the graph.
+    for node in model.graph.node:
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    model.graph.ClearField("value_info")
+    return model.SerializeToString(deterministic=True), names

@@ -1,0 +1,291 @@
+"""A detector for the networks of the package that needs ONNX Runtime, and not PyTorch.
+
+Importing PyTorch takes longer than segmenting a few photos, and it needs four times as much disk space as everything
+else together. The steps are those of :class:`cosod.inference.pipeline.Pipeline` for a group whose images
+are all compared with each other: the encoder, the consensus and the decoder are graphs that were made of the network
+(:mod:`cosod.inference.backends.packaged_graphs`), and the rest needs NumPy only. The maps are those in float32.
+"""
+
+import importlib.util
+import json
+import os
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors import safe_open
+
+from cosod.errors import ImageError, InputError, SingleImageWarning
+from cosod.inference.onnx_session import open_session
+from cosod.inference.options import DetectorOptions
+from cosod.inference.region_filter import RegionClassifier, kept
+from cosod.inference.results import SINGLE, Result
+from cosod.inference.uniform_images import with_uniform
+from cosod.io.images import ImageSource
+from cosod.io.prefetch import Inputs, OnError, as_group, in_order
+from cosod.models.checkpoints.packaged import ALIASES, packaged_file
+
+if TYPE_CHECKING:
+    from cosod.inference.consensus_file import GroupConsensus
+
+#: Version of the archives of graphs.
+FORMAT = 1
+#: Name of the file in an archive with its :class:`Facts`.
+FACTS = "facts.json"
+#: Suffix of an archive of graphs beside the weights file.
+SUFFIX = ".graphs.zip"
+#: Maximum number of images of a group. All pairs of positions are compared in one matrix, which takes 0.6 GB then.
+LARGEST = 100
+#: Number of images up to which the command line prefers this detector where PyTorch is installed, too.
+FEW = 50
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an archive of graphs says of its network.
+
+    Attributes:
+        format: version of the archive, :data:`FORMAT`.
+        network: registered name of the network.
+        identity: hash of its configuration and weights, see :func:`cosod.models.checkpoints.loading.identity`.
+        size, stride, mean, std, mask_threshold: see :class:`cosod.models.base.CoSaliencyNetwork`.
+        weights: for each graph the name that it has for each weight -> the name in the weights file.
+    """
+
+    format: int
+    network: str
+    identity: str
+    size: int
+    stride: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    mask_threshold: float | str
+    weights: Mapping[str, Mapping[str, str]]
+
+
+def archive_of(model: str) -> Path | None:
+    """Returns the archive of graphs of a network by its name or alias; None if the package has none.
+
+    Example:
+        >>> archive_of("accurate").name
+        'gconet_plus_accurate.graphs.zip'
+        >>> archive_of("gconet") is None
+        True
+    """
+    name = ALIASES.get(model, model)
+    # A name from the command line may be anything, a path included.
+    known = {path.name: path for path in packaged_file("").glob(f"*{SUFFIX}")}
+    return known.get(f"{name}{SUFFIX}")
+
+
+def supports(options: DetectorOptions) -> bool:
+    """Returns whether the detector supports these options of detection.
+
+    Example:
+        >>> supports(DetectorOptions()), supports(DetectorOptions(flip=True))
+        (True, False)
+    """
+    plain = not (options.flip or options.closer) and options.backend in ("torch", "onnxruntime")
+    return plain and options.precision in ("auto", "float32") and options.device in ("auto", "cpu")
+
+
+def pays(model: str, weights: Path | None, options: DetectorOptions, groups: Sequence[int]) -> bool:
+    """Returns whether this detector should process groups, instead of one that computes with PyTorch.
+
+    It should if it can, and if there are few images or PyTorch is not installed.
+
+    Args:
+        model: name of the network.
+        weights: weights file to use instead of that of the package.
+        options: options of detection.
+        groups: number of images of each group.
+
+    Example:
+        >>> pays("default", None, DetectorOptions(flip=True), [3])
+        False
+    """
+    can = weights is None and archive_of(model) is not None and supports(options) and max(groups, default=0) <= LARGEST
+    if not can or importlib.util.find_spec("onnxruntime") is None:
+        return False
+    return sum(groups) <= FEW or importlib.util.find_spec("torch") is None
+
+
+class OnnxDetector:
+    """Finds the object that a group of up to :data:`LARGEST` images shares.
+
+    Args:
+        model: ``"default"``, ``"accurate"``, or another name of the same networks.
+        options: options of detection.
+
+    Attributes:
+        options: the options in use, with the chosen size, device and precision.
+        facts: facts of the network.
+        extra: further values of the weights file, see :func:`cosod.models.save`.
+        calibration: constants of the presence scores.
+
+    Raises:
+        InputError: there are no graphs of the network, an option is not supported, or the size is not a multiple of the
+            network's stride.
+        ExtraError: onnxruntime is missing.
+
+    Example:
+        >>> detector = OnnxDetector()  # doctest: +SKIP
+        >>> for result in detector.results(["mug1.jpg", "mug2.jpg", "mug3.jpg"]):  # doctest: +SKIP
+        ...     print(result.presence, result.map.mean())
+    """
+
+    def __init__(self, model: str = "default", options: DetectorOptions | None = None):
+        options = options or DetectorOptions()
+        path = archive_of(model)
+        if path is None:
+            raise InputError(f"the package has no graphs of {model} that need no PyTorch; take default or accurate")
+        if not supports(options):
+            raise InputError(
+                "without PyTorch there are no mirrored or enlarged views, other devices than the CPU, and other "
+                "precisions than float32; leave these options out"
+            )
+        with zipfile.ZipFile(path) as archive:
+            self.facts = Facts(**json.loads(archive.read(FACTS)))
+            models = {name: archive.read(f"{name}.onnx") for name in self.facts.weights}
+        size = options.size or self.facts.size
+        if size % self.facts.stride:
+            raise InputError(f"size {size}: give a multiple of {self.facts.stride}, at least {self.facts.stride}")
+        self.options = replace(options, device="cpu", size=size, precision="float32", backend="onnxruntime")
+        with safe_open(path.with_name(path.name.removesuffix(SUFFIX) + ".safetensors"), framework="np") as file:
+            self.extra: dict[str, Any] = json.loads(file.metadata()["cosod_extra"])
+            values = {
+                name: {given: file.get_tensor(own).astype(np.float32) for given, own in names.items()}
+                for name, names in self.facts.weights.items()
+            }
+        self.calibration: dict[str, float] = self.extra["presence"]
+        self._regions = None if options.keep_regions else RegionClassifier.read(self.extra)
+        self._graphs = {name: _Graph(models[name], values[name]) for name in models}
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Registered name of the network, and a hash of its configuration and weights."""
+        return self.facts.network, self.facts.identity
+
+    @property
+    def size(self) -> int:
+        """Working size: side in pixels of the square that has about as many pixels as resized images."""
+        assert self.options.size is not None
+        return self.options.size
+
+    @property
+    def device(self) -> str:
+        """Device of the network."""
+        return self.options.device
+
+    @property
+    def precision(self) -> str:
+        """Precision of the network."""
+        return self.options.precision
+
+    @property
+    def max_pixels(self) -> int:
+        """Maximum number of pixels of an image; larger ones are refused."""
+        return self.options.max_pixels
+
+    @property
+    def mask_threshold(self) -> float | str:
+        """Default threshold of masks, see :func:`cosod.postprocess.threshold.binarize`."""
+        return self.facts.mask_threshold
+
+    def results(
+        self,
+        images: Sequence[ImageSource],
+        on_error: OnError | None = None,
+        consensuses: "Sequence[GroupConsensus] | None" = None,
+    ) -> Iterator[Result]:
+        """Yields the results of a group, as :meth:`cosod.Detector.results` does.
+
+        Raises:
+            InputError: there are no images, more than :data:`LARGEST`, or saved consensuses, which need PyTorch.
+            ImageError: an image cannot be read, and there is no ``on_error``; or none of them can be read.
+        """
+        images = as_group(images)
+        if consensuses is not None:
+            raise InputError("saved consensuses need PyTorch; install it: pip install torch")
+        if len(images) > LARGEST:
+            raise InputError(f"a group of {len(images)} images needs PyTorch; install it: pip install torch")
+        size, stride = self.size, self.facts.stride
+        inputs = Inputs(images, size, self.max_pixels, on_error, twice=False, find_uniform=True, stride=stride)
+
+        def empty(index: int) -> list[Result]:
+            small = np.zeros((1, size, size), np.float32)
+            return [Result(index, small, inputs.sizes[index], None, 0.0, uniform=True)]
+
+        yield from with_uniform(self._group(inputs), inputs, empty)
+
+    def _group(self, inputs: Inputs) -> Iterator[Result]:
+        """Yields the results of the images of a group that are not of a single color."""
+        parts = [
+            ([index for index, _ in part], self._graphs["encoder"](self._normalized([image for _, image in part])))
+            for part in inputs.batches(self.options.batch)
+        ]
+        if not parts:
+            raise ImageError("none of the images could be read")
+        constants = np.array([self.calibration[name] for name in ("slope", "offset", "few")], np.float32)
+        vector, prototype, scores = self._graphs["consensus"](together([skips[-1] for _, skips in parts]), constants)
+        indices = [index for part, _ in parts for index in part]
+        presence: dict[int, float | None] = dict(zip(indices, scores.tolist(), strict=True))
+        if len(indices) == 1:
+            warnings.warn(SINGLE, SingleImageWarning, stacklevel=3)
+            presence = dict.fromkeys(indices)
+        alone = len(indices) == 1
+
+        def results() -> Iterator[Result]:
+            while parts:
+                part, features = parts.pop(0)
+                maps = self._maps(features, vector, None if alone else prototype)
+                for index, found in zip(part, maps, strict=True):
+                    yield Result(index, found, inputs.sizes[index], None, presence[index])
+
+        yield from in_order(results(), lambda result: result.index, inputs, sorted(indices))
+
+    def _maps(self, features: list[np.ndarray], vector: np.ndarray, prototype: np.ndarray | None) -> np.ndarray:
+        """Computes the maps ``(n, 1, h, w)`` of n images; with a prototype, other regions are faded."""
+        deep = features[-1]
+        maps, saliency = self._graphs["decoder"](*features, np.repeat(vector, len(deep), axis=0))
+        if self._regions is None or prototype is None:
+            return maps
+        return maps * kept(saliency[:, 0], deep, prototype, self._regions)[:, None]
+
+    def _normalized(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Converts images ``(H, W, 3)`` uint8 of one shape to a normalized batch ``(N, 3, H, W)``."""
+        batch = np.stack(images).transpose(0, 3, 1, 2).astype(np.float32, order="C")
+        for channel, (mean, std) in enumerate(zip(self.facts.mean, self.facts.std, strict=True)):
+            batch[:, channel] -= 255 * mean
+            batch[:, channel] /= 255 * std
+        return batch
+
+
+class _Graph:
+    """A graph with its weights, from arrays to arrays."""
+
+    def __init__(self, model: bytes, weights: Mapping[str, np.ndarray]):
+        threads = os.environ.get("OMP_NUM_THREADS", "")
+        self._session = open_session(model, int(threads) if threads.isdecimal() else 0, weights)
+        self._inputs = [entry.name for entry in self._session.get_inputs()]
+
+    def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        return self._session.run(None, dict(zip(self._inputs, arrays, strict=True)))
+
+
+def together(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Concatenates descriptors ``(n, C, h, w)`` of any grids to ``(N, C, 1, P)``, padded with zeros.
+
+    As :class:`cosod.inference.deep_rows.DeepRows`, which says why the padding changes nothing.
+
+    Example:
+        >>> together([np.ones((2, 4, 2, 2)), np.ones((1, 4, 2, 3))]).shape
+        (3, 4, 1, 6)
+    """
+    flat = [part.reshape(*part.shape[:2], 1, -1) for part in parts]
+    most = max(part.shape[3] for part in flat)
+    return np.concatenate([np.pad(part, ((0, 0), (0, 0), (0, 0), (0, most - part.shape[3]))) for part in flat])

@@ -1,0 +1,181 @@
+"""The detector without PyTorch: it finds what the one with PyTorch finds, and says where it cannot."""
+
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import cosod
+from cosod.errors import ImageError, InputError, SingleImageWarning, UniformImageWarning
+from cosod.inference import onnx_detector
+from cosod.inference.backends.packaged_graphs import packed
+from cosod.inference.onnx_detector import FACTS, LARGEST, SUFFIX, OnnxDetector, archive_of, pays, supports, together
+from cosod.inference.options import DetectorOptions
+from cosod.io.resizing import shrink, to_own_size
+from cosod.models import registry
+from cosod.models.checkpoints import loading, safetensors_file
+
+PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
+
+
+def photos():
+    """A group whose photos have grids of three shapes."""
+    paths = sorted((PHOTOS / "mugs").iterdir())
+    images = [np.asarray(Image.open(path).convert("RGB")) for path in paths[:4]]
+    return [images[0], images[1][:, :200], images[2][:160], *images[3:]]
+
+
+def compared(detector, other, images):
+    """The largest differences of the maps and of the presence of two detectors."""
+    pairs = list(zip(detector.results(images), other.results(images), strict=True))
+    assert [a.index for a, _ in pairs] == [b.index for _, b in pairs]
+    maps = max(np.abs(a.map - b.map).max() for a, b in pairs)
+    return maps, max(abs(a.presence - b.presence) for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", ["default", "accurate"])
+def test_maps_and_presence_are_those_of_the_network(name):
+    network = cosod.load(name, device="cpu")
+    detector = OnnxDetector(name)
+    assert detector.identity == network.identity
+    assert detector.mask_threshold == network.mask_threshold
+    assert (detector.size, detector.precision, detector.device) == (network.size, "float32", "cpu")
+    maps, presence = compared(detector, network, photos())
+    assert maps < 1e-4 and presence < 1e-4
+
+
+def test_options_change_what_they_change_with_the_network():
+    options = DetectorOptions(size=192, batch=2, keep_regions=True)
+    maps, presence = compared(OnnxDetector(options=options), cosod.load(options=options), photos())
+    assert maps < 1e-4 and presence < 1e-4
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of one network with other weights, and constants that were fitted later than the graphs were made."""
+    network = registry.create("gconet_plus_mobile", size=64).eval()
+    (tmp_path / f"gconet_plus_mobile{SUFFIX}").write_bytes(packed(network))
+    constants = {"slope": 3.0, "offset": -1.0, "few": 0.1, "auc": None}
+    path = tmp_path / "gconet_plus_mobile.safetensors"
+    safetensors_file.save(network, path, {"presence": constants, "regions": {"sharpness": 20.0, "margin": 0.1}})
+    monkeypatch.setattr(onnx_detector, "packaged_file", lambda name: tmp_path / name)
+    return path
+
+
+def test_graphs_take_weights_and_constants_from_the_weights_file(package):
+    network = cosod.load(package, device="cpu")
+    detector = OnnxDetector()
+    assert detector.size == 64 and detector.identity == network.identity
+    maps, presence = compared(detector, network, photos())
+    assert maps < 1e-4 and presence < 1e-4
+
+
+def test_an_archive_names_every_weight_and_contains_none():
+    for name in ("default", "accurate"):
+        network = loading.load(name)
+        with zipfile.ZipFile(archive_of(name)) as archive:
+            facts = json.loads(archive.read(FACTS))
+            assert sum(entry.file_size for entry in archive.infolist()) < 0.5e6
+        named = {own for names in facts["weights"].values() for own in names.values()}
+        needed = {key for key in network.state_dict() if not key.endswith("num_batches_tracked")}
+        assert named == needed - {key for key in needed if key.startswith(("decoder.coarse", "gate.coarse"))}
+
+
+def test_only_networks_of_the_package_have_graphs():
+    assert archive_of("gconet") is None
+    assert archive_of("../weights/gconet_plus_mobile") is None
+    with pytest.raises(InputError, match="gconet"):
+        OnnxDetector("gconet")
+    with pytest.raises(InputError, match="GCoNet"):
+        packed(registry.create("gconet", groups=3))
+
+
+def test_one_photo_gets_plain_saliency():
+    image = photos()[:1]
+    with pytest.warns(SingleImageWarning):
+        (found,) = OnnxDetector().results(image)
+    with pytest.warns(SingleImageWarning):
+        (expected,) = cosod.load(device="cpu").results(image)
+    assert found.presence is None
+    np.testing.assert_allclose(found.map, expected.map, atol=1e-4)
+
+
+def test_photos_that_show_nothing_or_cannot_be_read_are_told():
+    images = [np.zeros((90, 120, 3), np.uint8), *photos()[:2], b"no photo"]
+    failed = {}
+    with pytest.warns(UniformImageWarning):
+        found = list(OnnxDetector().results(images, lambda index, error: failed.update({index: error})))
+    assert [result.index for result in found] == [0, 1, 2]
+    assert found[0].uniform and found[0].presence == 0 and not found[0].map.any() and found[0].map.shape == (90, 120)
+    assert list(failed) == [3]
+    with pytest.raises(ImageError):
+        list(OnnxDetector().results([b"no photo"], lambda index, error: None))
+    with pytest.raises(ImageError):
+        list(OnnxDetector().results(images))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"flip": True}, {"closer": True}, {"precision": "int8"}, {"device": "cuda"}, {"backend": "openvino"}]
+)
+def test_what_needs_pytorch_is_refused(changes):
+    options = DetectorOptions(**changes)
+    assert not supports(options)
+    with pytest.raises(InputError, match="PyTorch"):
+        OnnxDetector(options=options)
+
+
+def test_groups_and_sizes_beyond_the_limits_are_refused():
+    for size in (16, 100):
+        with pytest.raises(InputError, match=str(size)):
+            OnnxDetector(options=DetectorOptions(size=size))
+    detector = OnnxDetector()
+    for arguments in (([None] * (LARGEST + 1),), (photos(), None, [object()])):
+        with pytest.raises(InputError, match="PyTorch"):
+            list(detector.results(*arguments))
+
+
+def test_the_detector_is_preferred_for_few_photos_only():
+    plain = DetectorOptions(precision="auto")
+    assert pays("default", None, plain, [3]) and pays("accurate", None, plain, [25, 25])
+    assert not pays("default", None, plain, [25, 26])
+    assert not pays("default", Path("run"), plain, [3])
+    assert not pays("gconet", None, plain, [3])
+    assert not pays("default", None, DetectorOptions(flip=True), [3])
+
+
+def test_without_pytorch_it_takes_any_number_of_groups(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert pays("default", None, DetectorOptions(), [LARGEST] * 100)
+    assert not pays("default", None, DetectorOptions(), [LARGEST + 1])
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert not pays("default", None, DetectorOptions(), [3])
+
+
+def test_padding_shows_no_object():
+    generator = np.random.default_rng(0)
+    parts = [generator.random((2, 5, 2, 3)), generator.random((1, 5, 4, 2))]
+    found = together(parts)
+    assert found.shape == (3, 5, 1, 8)
+    np.testing.assert_array_equal(found[:2, :, 0, :6], parts[0].reshape(2, 5, 6))
+    assert not found[:2, :, 0, 6:].any()
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (90, 1000), (3000, 100)])
+def test_images_and_maps_have_the_same_sizes_and_values_without_pytorch(shape, monkeypatch):
+    generator = np.random.default_rng(0)
+    image = generator.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    saliency = generator.random((1, 64, 96), dtype=np.float32)
+    with_torch = shrink(image, (64, 96))
+    grown = to_own_size(torch.from_numpy(saliency), shape)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    without = shrink(image, (64, 96))
+    assert without.shape == with_torch.shape and without.dtype == np.uint8
+    assert np.abs(without.astype(int) - with_torch).max() <= 1
+    found = to_own_size(saliency, shape)
+    assert found.dtype == np.float32 and found.flags.c_contiguous
+    np.testing.assert_allclose(found, grown, atol=1e-4)
