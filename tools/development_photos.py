@@ -130,7 +130,7 @@ class Photos:
             for (row, _), one, f in zip(part, output.saliency, features.deep.split(1), strict=True):
                 mask = masks[row]
                 deep[row] = f.float().cpu()
-                marks[row] = marked_attention(mask, mask.shape, f.shape[-2:], mask.size)[None]
+                marks[row] = torch.from_numpy(marked_attention(mask, mask.shape, f.shape[-2:], mask.size))[None]
                 regions[row] = torch.from_numpy(descriptors(to_array(one), to_array(f)))
         rows = sorted(deep)
         kind = self.classes.of.get(group, group) if root.name == CLASSES else _plain(group)

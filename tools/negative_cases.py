@@ -95,7 +95,7 @@ def _seen(photos: Photos, calibration: Calibration, prototype_of, rng: np.random
                         vectors = pooled(deep, where_like(deep, prototype))
                         own = F.cosine_similarity(vectors, prototype)
                         there = calibration.presence(own, float(count))
-                        nearest = negatives.nearest(vectors)
+                        nearest = negatives.nearest(vectors.numpy())
                         for values in zip(there.tolist(), own.tolist(), nearest.tolist(), strict=True):
                             yield Seen(kind, many, *values)
 
@@ -114,12 +114,12 @@ def _negatives(photos: Photos, places: list[tuple[int, int]], prototype: Tensor)
     deep = photos.deep(places)
     vectors = [F.normalize(pooled(deep, where_like(deep, prototype)), dim=1)]
     vectors += [photos.groups[group].regions[image] for group, image in places]
-    return Negatives(torch.cat(vectors), NegativeRule())
+    return Negatives(torch.cat(vectors).numpy(), NegativeRule())
 
 
 def _scores(seen: list[Seen], rule: NegativeRule | None) -> np.ndarray:
-    presence, own, nearest = (torch.tensor([getattr(s, name) for s in seen]) for name in ("presence", "own", "nearest"))
-    return (presence if rule is None else presence * rule.factor(own, nearest)).numpy()
+    presence, own, nearest = (np.array([getattr(s, name) for s in seen]) for name in ("presence", "own", "nearest"))
+    return presence if rule is None else presence * rule.factor(own, nearest)
 
 
 def _balanced(seen: list[Seen], rule: NegativeRule) -> float:

@@ -64,6 +64,20 @@ def test_finished_groups_are_skipped_whoever_computed_them(folder, capsys):
     assert "1 group was finished already" in capsys.readouterr().err
 
 
+def test_a_consensus_is_learned_and_applied_without_pytorch(tmp_path):
+    consensus = tmp_path / "apple.consensus"
+    ran = run(WITHOUT, "learn", PHOTOS, "-o", consensus)
+    assert ran.returncode == 0, ran.stderr
+    arguments = ["apply", consensus, PHOTOS.parent, "--absent", "report", "-o"]
+    ran = run(WITHOUT, *arguments, tmp_path / "without")
+    assert ran.returncode == 0, ran.stderr
+    options = ["--precision", "float32", "--weights", packaged_weights()]
+    assert cosod(*arguments, tmp_path / "with", *options) == 0
+    assert len(files(tmp_path / "with")) == 18
+    for name in files(tmp_path / "with"):
+        assert np.abs(pixels(tmp_path / "without" / name) - pixels(tmp_path / "with" / name)).mean() < 0.5, name
+
+
 def test_pytorch_is_not_imported_for_few_photos(tmp_path):
     ran = run(WITH, "segment", PHOTOS, "-o", tmp_path)
     assert ran.returncode == 0 and ran.stdout.split() == []
@@ -75,7 +89,7 @@ def test_pytorch_is_not_imported_for_few_photos(tmp_path):
 
 def test_what_needs_pytorch_says_so(tmp_path):
     for arguments in (
-        ["learn", PHOTOS, "-o", tmp_path / "apples.consensus"],
+        ["learn", PHOTOS, "--not", PHOTOS.parent / "mugs", "-o", tmp_path / "apples.consensus"],
         ["segment", PHOTOS, "-o", tmp_path / "out", "--flip"],
         ["segment", PHOTOS, "-o", tmp_path / "out", "--model", "gconet"],
         ["group", PHOTOS, "-o", tmp_path / "albums"],

@@ -11,12 +11,12 @@ from torch.nn import functional as F
 
 from cosod import errors, models
 from cosod.apps.absence import ABSENT
-from cosod.inference import negatives, region_filter
+from cosod.inference import kept_rules, region_filter
 from cosod.inference.consensus_file import GroupConsensus, Provenance
 from cosod.inference.detector import Detector
 from cosod.inference.functions import load
-from cosod.inference.kept_rules import KeptRules
-from cosod.inference.negatives import NegativeRule, Negatives, nearest_ones
+from cosod.inference.kept_rules import KeptRules, nearest_ones
+from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.presence import Calibration, KeptCalibration
 from cosod.inference.region_filter import RegionClassifier
 from tests.inference.test_consensus_file import boards, scenes
@@ -38,21 +38,22 @@ def features(*places):
 
 def kept(negative=None):
     provenance = Provenance("n", "w", 64, 3, references=3.0, negatives=0 if negative is None else 1)
-    return GroupConsensus(torch.ones(4), OBJECT, provenance, None if negative is None else negative[None])
+    given = None if negative is None else negative[None].numpy()
+    return GroupConsensus(np.ones(4, np.float32), OBJECT.numpy(), provenance, given)
 
 
 def test_the_nearest_negative_decides():
     rule = NegativeRule(40.0, 0.0)
-    own, other = torch.tensor([0.9, 0.7, 0.5]), torch.tensor([0.5, 0.7, 0.9])
+    own, other = np.array([0.9, 0.7, 0.5]), np.array([0.5, 0.7, 0.9])
     factors = rule.factor(own, other)
     assert factors[0] > 0.99 and factors[1] == 0.5 and factors[2] < 0.01
     assert (NegativeRule(40.0, 0.1).factor(own, other) >= factors).all()
-    found = Negatives(torch.stack([OTHER, THIRD]), rule)
-    torch.testing.assert_close(found.nearest(torch.stack([OBJECT, 5 * THIRD])), torch.tensor([0.5**0.5, 1.0]))
+    found = Negatives(np.stack([OTHER, THIRD]), rule)
+    np.testing.assert_allclose(found.nearest(np.stack([OBJECT, 5 * THIRD])), [0.5**0.5, 1.0], rtol=1e-6)
 
 
 def test_those_nearest_to_the_object_are_kept(monkeypatch):
-    monkeypatch.setattr(negatives, "MOST", 2)
+    monkeypatch.setattr(kept_rules, "MOST", 2)
     assert torch.equal(nearest_ones(torch.stack([THIRD, OTHER, OBJECT]), OBJECT), torch.stack([OTHER, OBJECT]))
     assert torch.equal(nearest_ones(THIRD[None], OBJECT), THIRD[None])
 
@@ -82,7 +83,7 @@ def test_regions_beside_negatives():
     saliency[:, :, 4:28, 4:28] = 1
     two = saliency.clone()
     two[:, :, 4:28, 36:60] = 1
-    classifier, against = RegionClassifier(40.0, 0.1), Negatives(OTHER[None], NegativeRule(40.0, 0.0))
+    classifier, against = RegionClassifier(40.0, 0.1), Negatives(OTHER[None].numpy(), NegativeRule(40.0, 0.0))
 
     def factors(maps, deep, found):
         kept = region_filter.kept(maps[:, 0].numpy(), deep[None].numpy(), OBJECT.numpy(), classifier, found)
@@ -113,7 +114,7 @@ def learned(detector):
 def test_learned_with_negatives(detector, learned):
     plain, against = learned
     assert against.provenance.negatives == 3 and len(against.negatives) >= 3
-    assert torch.equal(plain.vector, against.vector) and torch.equal(plain.prototype, against.prototype)
+    assert np.array_equal(plain.vector, against.vector) and np.array_equal(plain.prototype, against.prototype)
     assert plain.fingerprint != against.fingerprint
     own, other = scenes(2, first=9), boards(2, first=9)
     before, after = ([r.presence for r in detector.results([*own, *other], consensuses=[c])] for c in learned)
@@ -151,7 +152,8 @@ def test_a_file_from_before_there_were_negatives(tmp_path):
     [torch.zeros(0, 4), torch.ones(2, 3), torch.ones(4), torch.full((1, 4), torch.nan), torch.ones(1, 4).half()],
 )
 def test_damaged_negatives(tmp_path, wrong):
-    GroupConsensus(torch.ones(4), OBJECT, kept(OTHER).provenance, wrong).save(tmp_path / "c.consensus")
+    one = GroupConsensus(np.ones(4, np.float32), OBJECT.numpy(), kept(OTHER).provenance, wrong.numpy())
+    one.save(tmp_path / "c.consensus")
     with pytest.raises(errors.InputError, match="damaged"):
         GroupConsensus.load(tmp_path / "c.consensus")
 

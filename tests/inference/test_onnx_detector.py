@@ -14,6 +14,7 @@ import cosod
 from cosod.errors import ImageError, InputError, SingleImageWarning, UniformImageWarning
 from cosod.inference import onnx_detector
 from cosod.inference.backends.packaged_graphs import packed
+from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.onnx_detector import FACTS, LARGEST, SUFFIX, OnnxDetector, archive_of, pays, supports, together
 from cosod.inference.options import DetectorOptions
 from cosod.io.resizing import shrink, to_own_size
@@ -119,6 +120,69 @@ def test_photos_that_show_nothing_or_cannot_be_read_are_told():
         list(OnnxDetector().results(images))
 
 
+@pytest.mark.parametrize("name", ["default", "accurate"])
+def test_saved_consensuses_find_what_they_find_with_the_network(name):
+    network, detector = cosod.load(name, device="cpu"), OnnxDetector(name)
+    mugs, others = photos(), sorted((PHOTOS / "apples").iterdir())[:2]
+    plain = network.learn(mugs)
+    consensuses = [plain, network.learn(mugs, negatives=others)]
+    images = [np.zeros((90, 120, 3), np.uint8), *mugs[:2], *others, b"no photo"]
+    failed = []
+    with pytest.warns(UniformImageWarning):
+        found = [list(d.results(images, lambda n, error: failed.append(n), consensuses)) for d in (network, detector)]
+    assert failed == [5, 5]
+    for a, b in zip(*found, strict=True):
+        assert (a.index, a.consensus, a.uniform, a.size) == (b.index, b.consensus, b.uniform, b.size)
+        np.testing.assert_allclose(a.map, b.map, atol=1e-4)
+        assert a.presence == pytest.approx(b.presence, abs=1e-4)
+    with pytest.raises(ImageError):
+        list(detector.results([b"no photo"], lambda index, error: None, consensuses))
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_what_is_learned_is_what_the_network_learns(number, tmp_path):
+    images = [*photos()[:number], np.zeros((90, 120, 3), np.uint8), b"no photo"]
+    failed = []
+    with pytest.warns(UniformImageWarning):
+        learned, expected = (
+            one.learn(images, on_error=lambda index, error: failed.append(index))
+            for one in (OnnxDetector(), cosod.load(device="cpu"))
+        )
+    assert failed == [number + 1] * 2
+    np.testing.assert_allclose(learned.vector, expected.vector, atol=1e-4)
+    np.testing.assert_allclose(learned.prototype, expected.prototype, atol=1e-4)
+    known, wanted = learned.provenance, expected.provenance
+    assert (known.model, known.weights, known.size, known.images, known.marked, known.negatives) == (
+        (wanted.model, wanted.weights, wanted.size, wanted.images, wanted.marked, wanted.negatives)
+    )
+    for name in ("references", "presence_mean", "presence_std"):
+        assert getattr(known, name) == pytest.approx(getattr(wanted, name), abs=1e-3)
+    learned.save(tmp_path / "mug.consensus")
+    assert GroupConsensus.load(tmp_path / "mug.consensus").fingerprint == learned.fingerprint
+
+
+def test_what_cannot_be_learned_is_refused():
+    detector, black = OnnxDetector(), np.zeros((90, 120, 3), np.uint8)
+    with pytest.raises(ImageError):
+        detector.learn([b"no photo"], on_error=lambda index, error: None)
+    with pytest.raises(InputError, match="one color"):
+        detector.learn([black, black])
+    for arguments in ({"masks": [black]}, {"negatives": [black]}):
+        with pytest.raises(InputError, match="PyTorch"):
+            detector.learn(photos()[:1], **arguments)
+    with pytest.raises(InputError, match="PyTorch"):
+        detector.learn([black] * (LARGEST + 1))
+
+
+def test_consensuses_of_other_networks_are_refused():
+    accurate = OnnxDetector("accurate")
+    consensus = cosod.load(device="cpu").learn(photos()[:2])
+    with pytest.raises(InputError, match="gconet_plus_mobile"):
+        list(accurate.results(photos(), None, [consensus]))
+    with pytest.raises(InputError, match="192"):
+        list(OnnxDetector(options=DetectorOptions(size=192)).results(photos(), None, [consensus]))
+
+
 @pytest.mark.parametrize(
     "changes", [{"flip": True}, {"closer": True}, {"precision": "int8"}, {"device": "cuda"}, {"backend": "openvino"}]
 )
@@ -134,9 +198,8 @@ def test_groups_and_sizes_beyond_the_limits_are_refused():
         with pytest.raises(InputError, match=str(size)):
             OnnxDetector(options=DetectorOptions(size=size))
     detector = OnnxDetector()
-    for arguments in (([None] * (LARGEST + 1),), (photos(), None, [object()])):
-        with pytest.raises(InputError, match="PyTorch"):
-            list(detector.results(*arguments))
+    with pytest.raises(InputError, match="PyTorch"):
+        list(detector.results([None] * (LARGEST + 1)))
 
 
 def test_the_detector_is_preferred_for_few_photos_only():
@@ -146,12 +209,16 @@ def test_the_detector_is_preferred_for_few_photos_only():
     assert not pays("default", Path("run"), plain, [3])
     assert not pays("gconet", None, plain, [3])
     assert not pays("default", None, DetectorOptions(flip=True), [3])
+    assert not pays("default", None, plain, [51], alone=True) and not pays("default", None, plain, None, alone=True)
 
 
 def test_without_pytorch_it_takes_any_number_of_groups(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert pays("default", None, DetectorOptions(), [LARGEST] * 100)
     assert not pays("default", None, DetectorOptions(), [LARGEST + 1])
+    for groups in ([100 * LARGEST], None):
+        assert pays("default", None, DetectorOptions(), groups, alone=True)
+    assert not pays("default", None, DetectorOptions(), None)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert not pays("default", None, DetectorOptions(), [3])
 

@@ -14,7 +14,7 @@ from cosod.apps.stale import find_stale, real_path
 from cosod.apps.summary import Summary
 from cosod.errors import InputError
 from cosod.inference.consensus_file import GroupConsensus
-from cosod.inference.detector import Detector
+from cosod.inference.results import GroupDetector
 from cosod.io.file_names import shortened
 from cosod.io.image_formats import LeftOut
 from cosod.io.photo_groups import Group, find_groups, unique_names
@@ -56,7 +56,7 @@ class Watch:
 
     def __init__(
         self,
-        detector: Detector,
+        detector: GroupDetector,
         model: str,
         folder: Any,
         job: SegmentJob,

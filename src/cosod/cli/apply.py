@@ -4,7 +4,7 @@ import dataclasses
 
 import click
 
-from cosod.cli.detector_options import Network
+from cosod.cli.detector_options import Network, numbers
 from cosod.cli.one_file import one_file, output_option
 from cosod.cli.options import find_inputs, finish, look_for_stale, map_options, progress, shard_option
 from cosod.cli.parameters import PathOrURL, threshold_value
@@ -55,7 +55,7 @@ def command(paths, output, save, threshold, outline, absent, overwrite, prune, s
         read=[*files, *network.files()],
         one=one is not None,
     )
-    detector, identity, job = open_for(consensuses, files, job, threshold, network)
+    detector, identity, job = open_for(consensuses, files, job, threshold, network, numbers(groups))
     if part:
         groups = [some for group in groups for some in in_parts(group)]
     facts = {"model": identity} | detector.options.views | job.facts
@@ -105,7 +105,7 @@ def split_consensuses(paths) -> tuple[list, tuple]:
     return files, tuple(path for path in paths if path.suffix != ".consensus")
 
 
-def open_for(consensuses: dict, files, job, threshold, network: Network) -> tuple:
+def open_for(consensuses: dict, files, job, threshold, network: Network, photos=None) -> tuple:
     """Opens the detector with which consensuses can be applied.
 
     Args:
@@ -114,6 +114,7 @@ def open_for(consensuses: dict, files, job, threshold, network: Network) -> tupl
         job: what to write.
         threshold: the threshold that the user gave; None for that of the network.
         network: the network.
+        photos: number of photos of each group; None for photos that come later.
 
     Returns:
         The detector, the identity of its network and weights, and the job with its threshold.
@@ -123,11 +124,12 @@ def open_for(consensuses: dict, files, job, threshold, network: Network) -> tupl
             file.
     """
     first = next(iter(consensuses.values()))
-    detector, identity = network.using(size=network.options.size or first.provenance.size).open()
+    sized = network.using(size=network.options.size or first.provenance.size)
+    detector, identity = sized.open_for(photos, alone=True)
     for path, consensus in zip(files, consensuses.values(), strict=True):
         detector.check(consensus, str(path))
     if threshold is None:
-        job = dataclasses.replace(job, threshold=detector.network.mask_threshold)
+        job = dataclasses.replace(job, threshold=detector.mask_threshold)
     return detector, identity, job
 
 

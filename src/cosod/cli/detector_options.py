@@ -78,16 +78,19 @@ class Network:
         detector = load(self.model, weights=self.weights, options=self.options)
         return detector, detector.identity[1]
 
-    def open_for(self, groups: Sequence["Group"], clips: Sequence[Path] = ()) -> tuple["Detector | OnnxDetector", str]:
+    def open_for(
+        self, photos: Sequence[int] | None, clips: Sequence[Path] = (), alone: bool = False
+    ) -> tuple["Detector | OnnxDetector", str]:
         """Loads the network like :meth:`open`, but without PyTorch if it is not needed and would start later.
 
         Args:
-            groups: all groups that are processed; the choice depends on their number of photos.
+            photos: number of photos of each group that is processed; None if it is not known yet.
             clips: video clips that are processed, which need PyTorch.
+            alone: whether saved consensuses are applied to each photo by itself.
         """
         from cosod.inference.onnx_detector import OnnxDetector, pays
 
-        if clips or not pays(self.model, self.weights, self.options, [len(group.images) for group in groups]):
+        if clips or not pays(self.model, self.weights, self.options, photos, alone):
             return self.open()
         detector = OnnxDetector(self.model, self.options)
         return detector, detector.facts.identity
@@ -159,6 +162,11 @@ def weights_files(weights: Path | None) -> list[Path]:
     return [weights / RESULT if weights.is_dir() else weights]
 
 
+def numbers(groups: Sequence["Group"]) -> list[int]:
+    """Returns the number of photos of each group, for :meth:`Network.open_for`."""
+    return [len(group.images) for group in groups]
+
+
 def map_source(maps: Path | None, network: Network, groups: Sequence["Group"], clips: Sequence[Path] = ()):
     """Returns the source of the maps of a command: the folder ``maps`` of an earlier run if given, or the network.
 
@@ -171,7 +179,7 @@ def map_source(maps: Path | None, network: Network, groups: Sequence["Group"], c
 
     if maps is not None:
         return StoredMaps(maps, network.options.max_pixels)
-    return DetectedMaps(*network.open_for(groups, clips))
+    return DetectedMaps(*network.open_for(numbers(groups), clips))
 
 
 def _network(

@@ -64,8 +64,8 @@ def command(paths, output, masks, negatives, network):
     guard([output], [*images, *others, *marks, *network.files()])
     if output.exists() and not is_consensus(output):
         raise InputError(f"{output} exists and is not a consensus; give another name, as object.consensus")
-    failed = []
-    detector, _ = network.open()
+    failed, marked = [], any(mask is not None for mask in marks)
+    detector, _ = network.open() if marked or others else network.open_for([len(images)])
     try:
         learned = detector.learn(images, marks, lambda index, error: failed.append(error), others)
     except InputError:  # if no image is left, the errors of the single images give the reasons
@@ -74,10 +74,10 @@ def command(paths, output, masks, negatives, network):
         raise
     learned.save(output)
     provenance = learned.provenance
-    marked = f", {provenance.marked} of them marked" if provenance.marked else ""
+    with_masks = f", {provenance.marked} of them marked" if provenance.marked else ""
     photos = plural(provenance.images, "photo")
     against = f", against {plural(provenance.negatives, 'photo')} without the object" if negatives else ""
-    click.echo(f"Learned from {photos}{marked}{against}: {output}", err=True)
+    click.echo(f"Learned from {photos}{with_masks}{against}: {output}", err=True)
     if output.suffix != named.suffix:
         click.echo(f"Note: cosod apply takes names that end in .consensus; rename the file to {named}", err=True)
     if provenance.images == 1 and not provenance.marked:

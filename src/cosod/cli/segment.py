@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cosod.cli import choices
-from cosod.cli.detector_options import group_options
+from cosod.cli.detector_options import group_options, numbers
 from cosod.cli.one_file import one_file, output_option
 from cosod.cli.options import find_inputs, finish, look_for_stale, map_options, progress, shard_option
 from cosod.cli.parameters import POSITIVE, OneOf, PathOrURL, threshold_value
@@ -111,7 +111,7 @@ def command(
 
         on_ray = RayRunner(network.open, workers, address, network.options.device)
         here = network.using(device="cpu", precision="float32")  # opened only for its options and its identity
-    detector, identity = here.open() if on_ray else here.open_for(groups, clips)
+    detector, identity = here.open() if on_ray else here.open_for(numbers(groups), clips)
     if threshold is None:
         job = dataclasses.replace(job, threshold=detector.mask_threshold)
     everything = groups

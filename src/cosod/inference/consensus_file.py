@@ -7,13 +7,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+from safetensors.numpy import save_file
 
 from cosod.errors import ImageError, InputError
 from cosod.io.atomic_write import whole
@@ -21,13 +20,15 @@ from cosod.io.file_names import text_path
 from cosod.io.images import ImageSource, read_levels
 from cosod.io.levels import marked
 from cosod.io.other_kinds import other_kind_of
-from cosod.models.base import Consensus
+
+if TYPE_CHECKING:
+    from cosod.models.base import Consensus
 
 #: Version of the format; it is increased when earlier versions of the package cannot read the files. A consensus
 #: without negatives is written in version 1.
 FORMAT = 2
 KEY = "cosod_consensus"
-TENSORS = ("vector", "prototype")
+ARRAYS = ("vector", "prototype")
 
 
 @dataclass(frozen=True)
@@ -68,30 +69,54 @@ class GroupConsensus:
     """What the images of a group share, as :meth:`cosod.Detector.learn` returns it.
 
     Attributes:
-        vector: the consensus, ``(V,)`` float32 on the CPU; most networks multiply features by it.
+        vector: the consensus, ``(V,)`` float32; most networks multiply features by it.
         prototype: mean of F under the attention, ``(C,)``, with which images are compared for their presence scores.
         provenance: origin of the consensus.
         negatives: unit vectors ``(M, C)`` of what the object is not, see :mod:`cosod.inference.negatives`; None if
             there are none.
     """
 
-    vector: Tensor
-    prototype: Tensor
+    vector: np.ndarray
+    prototype: np.ndarray
     provenance: Provenance
-    negatives: Tensor | None = None
+    negatives: np.ndarray | None = None
 
-    def alone(self) -> Consensus:
+    def alone(self) -> "Consensus":
         """Returns the consensus for a network that segments images separately, with ``vector`` as ``(1, V, 1, 1)``."""
-        return Consensus(self.vector[None, :, None, None])
+        import torch
+
+        from cosod.models.base import Consensus
+
+        return Consensus(torch.from_numpy(self.vector)[None, :, None, None])
+
+    def check_origin(self, identity: tuple[str, str], size: int, name: str = "the consensus") -> None:
+        """Checks that the consensus was learned with a network.
+
+        Args:
+            identity: registered name of the network, and a hash of its configuration and weights.
+            size: working size.
+            name: name of the consensus in messages.
+
+        Raises:
+            InputError: it was learned with another network, other weights or another size.
+        """
+        known = self.provenance
+        if (known.model, known.weights) != identity:
+            raise InputError(
+                f"{name} was learned with {known.model} (weights {known.weights}), this is {identity[0]} (weights "
+                f"{identity[1]}), and features of two networks do not compare; take that model, or learn it again"
+            )
+        if known.size != size:
+            raise InputError(f"{name} was learned at {known.size} pixels, this is {size}; give size {known.size}")
 
     @property
     def fingerprint(self) -> str:
         """Short hash of the content."""
-        data = b"".join(tensor.numpy().tobytes() for tensor in self._tensors().values())
+        data = b"".join(array.tobytes() for array in self._arrays().values())
         return hashlib.sha256(data + repr(self.provenance).encode()).hexdigest()[:16]
 
-    def _tensors(self) -> dict[str, Tensor]:
-        named = {name: getattr(self, name) for name in TENSORS}
+    def _arrays(self) -> dict[str, np.ndarray]:
+        named = {name: getattr(self, name) for name in ARRAYS}
         return named if self.negatives is None else named | {"negatives": self.negatives}
 
     def save(self, path: str | os.PathLike) -> None:
@@ -106,7 +131,7 @@ class GroupConsensus:
         metadata = {KEY: "1" if self.negatives is None else str(FORMAT), "provenance": json.dumps(provenance)}
         with whole(path) as temporary:
             try:
-                save_file({name: t.contiguous() for name, t in self._tensors().items()}, temporary, metadata)
+                save_file({name: np.ascontiguousarray(a) for name, a in self._arrays().items()}, temporary, metadata)
             except SafetensorError as error:  # safetensors raises it for a full disk
                 raise OSError(str(error)) from error
 
@@ -123,7 +148,7 @@ class GroupConsensus:
         try:
             if (other := other_kind_of(path)) is not None:
                 raise InputError(f"{path}: it is {other.what}; {other.way_out or 'give a file that cosod learn wrote'}")
-            with text_path(path) as name, safe_open(name, framework="pt") as file:
+            with text_path(path) as name, safe_open(name, framework="np") as file:
                 metadata = file.metadata() or {}
                 if KEY not in metadata:
                     raise InputError(f"{path} holds no consensus; make one with: cosod learn PHOTOS -o FILE")
@@ -131,8 +156,8 @@ class GroupConsensus:
                     raise InputError(f"{path} has format {metadata[KEY]}, newer than this version reads; update cosod")
                 provenance = Provenance(**json.loads(metadata.get("provenance") or metadata["facts"]))
                 # Copied, because sums may be rounded differently with the memory alignment of the file.
-                vector, prototype = (file.get_tensor(name).clone() for name in TENSORS)
-                negatives = file.get_tensor("negatives").clone() if provenance.negatives else None
+                vector, prototype = (file.get_tensor(name).copy() for name in ARRAYS)
+                negatives = file.get_tensor("negatives").copy() if provenance.negatives else None
             if not vector.ndim == prototype.ndim == 1 or not _usable(vector, prototype):
                 raise ValueError("its vectors are not finite numbers")
             if negatives is not None and not (
@@ -147,17 +172,17 @@ class GroupConsensus:
 def is_consensus(path: Path) -> bool:
     """Returns whether a file was written by :meth:`GroupConsensus.save`, in any version."""
     try:
-        with text_path(path) as name, safe_open(name, framework="pt") as file:
+        with text_path(path) as name, safe_open(name, framework="np") as file:
             return KEY in (file.metadata() or {})
     except (SafetensorError, OSError, ValueError):
         return False
 
 
-def _usable(*vectors: Tensor) -> bool:
-    return all(v.dtype == torch.float32 and bool(v.isfinite().all()) for v in vectors)
+def _usable(*vectors: np.ndarray) -> bool:
+    return all(v.dtype == np.float32 and bool(np.isfinite(v).all()) for v in vectors)
 
 
-def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, int], max_pixels: int) -> Tensor:
+def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, int], max_pixels: int) -> np.ndarray:
     """Converts a mask to attention: the area of the mask in each cell of the feature grid, normalized to the sum one.
 
     Args:
@@ -182,9 +207,7 @@ def marked_attention(mask: ImageSource, size: tuple[int, int], grid: tuple[int, 
     if levels.shape != size:
         found, wanted = (f"{width} x {height}" for height, width in (levels.shape, size))
         raise InputError(f"{name} is {found} pixels, its image {wanted}; give a mask of the image's own size")
-    shares = torch.from_numpy(
-        cv2.resize(marked(levels, name).astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA)
-    )
+    shares = cv2.resize(marked(levels, name).astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA)
     return (shares / shares.sum())[None]
 
 

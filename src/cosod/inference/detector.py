@@ -9,7 +9,6 @@ from typing import Any, overload
 import numpy as np
 import torch
 
-from cosod.errors import InputError
 from cosod.inference.assembly import assembled, chosen_precision, working_size
 from cosod.inference.consensus_file import GroupConsensus, check_masks
 from cosod.inference.device import choose_device
@@ -326,11 +325,4 @@ class Detector:
 
     def check(self, consensus: GroupConsensus, name: str = "the consensus") -> None:
         """Raises InputError unless ``consensus`` was learned with this network, these weights and this size."""
-        known = consensus.provenance
-        if (known.model, known.weights) != self.identity:
-            raise InputError(
-                f"{name} was learned with {known.model} (weights {known.weights}), this is {self.identity[0]} (weights "
-                f"{self.identity[1]}), and features of two networks do not compare; take that model, or learn it again"
-            )
-        if known.size != self.size:
-            raise InputError(f"{name} was learned at {known.size} pixels, this is {self.size}; give size {known.size}")
+        consensus.check_origin(self.identity, self.size, name)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cosod.inference.consensus_file import GroupConsensus
-from cosod.inference.negatives import NegativeRule, Negatives, nearest_ones
+from cosod.inference.negatives import MOST, NegativeRule, Negatives
 from cosod.inference.presence import Calibration, KeptCalibration, pooled, where_like
 from cosod.inference.region_filter import descriptors
 from cosod.io.tensors import to_array
@@ -48,13 +48,30 @@ class KeptRules(NamedTuple):
         """
         if self.calibration is None:
             return [None] * len(deep)
-        prototype = consensus.prototype.to(deep)
-        vectors = pooled(deep, where_like(deep, prototype))
-        alike = F.cosine_similarity(vectors, prototype)
-        presence = self.calibration.presence(alike, consensus.provenance.references)
+        prototype = torch.from_numpy(consensus.prototype).to(deep)
+        vectors, presence = like_the_object(self.calibration, deep, prototype, consensus.provenance.references)
+        found = to_array(presence)
         if (negatives := self.negatives(consensus)) is not None:
-            presence = presence * negatives.factor(vectors, prototype)
-        return presence.tolist()
+            found = found * negatives.factor(to_array(vectors), consensus.prototype)
+        return found.tolist()
+
+
+def like_the_object(
+    calibration: Calibration, deep: Tensor, prototype: Tensor, references: Tensor | float
+) -> tuple[Tensor, Tensor]:
+    """Computes the mean descriptor of the part of each image that resembles the object most, and its presence.
+
+    Args:
+        calibration: calibration for saved consensuses.
+        deep: F of N images, ``(N, C, h, w)``.
+        prototype: prototype of the object, ``(C,)``.
+        references: effective number of images of the prototype.
+
+    Returns:
+        Vectors ``(N, C)``, and presence ``(N,)`` without regard to negatives.
+    """
+    vectors = pooled(deep, where_like(deep, prototype))
+    return vectors, calibration.presence(F.cosine_similarity(vectors, prototype[None]), references)
 
 
 def negatives_of(outputs: Iterable[tuple[Output, Tensor]], prototype: Tensor) -> Tensor | None:
@@ -68,7 +85,7 @@ def negatives_of(outputs: Iterable[tuple[Output, Tensor]], prototype: Tensor) ->
         prototype: prototype of the object, ``(C,)``.
 
     Returns:
-        Unit vectors ``(M, C)`` on the CPU, at most :data:`cosod.inference.negatives.MOST`.
+        Unit vectors ``(M, C)`` on the CPU, at most :data:`MOST`.
     """
     found: Iterator[Tensor] = (
         torch.cat([F.normalize(pooled(d, where_like(d, prototype)), dim=1), _of_regions(output, d)])
@@ -82,3 +99,18 @@ def negatives_of(outputs: Iterable[tuple[Output, Tensor]], prototype: Tensor) ->
 
 def _of_regions(output: Output, deep: Tensor) -> Tensor:
     return torch.from_numpy(descriptors(to_array(output.saliency[:, 0]), to_array(deep)))
+
+
+def nearest_ones(negatives: Tensor, prototype: Tensor) -> Tensor:
+    """Returns the :data:`cosod.inference.negatives.MOST` negatives of ``(M, C)`` that resemble the object most.
+
+    They stay in their order.
+
+    Args:
+        negatives: unit vectors.
+        prototype: prototype of the object, ``(C,)``.
+    """
+    if len(negatives) <= MOST:
+        return negatives
+    alike = F.cosine_similarity(negatives, prototype.to(negatives), dim=1)
+    return negatives[alike.topk(MOST).indices.sort().values]

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from cosod.models.checkpoints.constants import Constants
 
 #: Maximum number of negatives of a consensus; those nearest to the object are kept.
 MOST = 256
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Divides vectors ``(..., C)`` by their length."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
 @dataclass(frozen=True)
@@ -34,22 +36,22 @@ class NegativeRule(Constants):
             photos is less accurate than a negative.
 
     Example:
-        >>> NegativeRule(30.0, 0.0).factor(torch.tensor([0.8, 0.6]), torch.tensor([0.6, 0.8])).round(decimals=2)
-        tensor([1., 0.])
+        >>> NegativeRule(30.0, 0.0).factor(np.array([0.8, 0.6]), np.array([0.6, 0.8])).round(2)
+        array([1., 0.])
     """
 
     entry = "negatives"
     sharpness: float = 15.0
     margin: float = 0.075
 
-    def factor(self, own: Tensor, negative: Tensor) -> Tensor:
+    def factor(self, own: np.ndarray, negative: np.ndarray) -> np.ndarray:
         """Computes the factors, in [0, 1].
 
         Args:
             own: cosines with the prototype.
             negative: the largest cosines with a negative, of the same shape.
         """
-        return torch.sigmoid(self.sharpness * (own - negative + self.margin))
+        return 0.5 + 0.5 * np.tanh(0.5 * self.sharpness * (own - negative + self.margin))  # without overflow
 
 
 class Negatives(NamedTuple):
@@ -60,17 +62,16 @@ class Negatives(NamedTuple):
         rule: rule of the network.
     """
 
-    vectors: Tensor
+    vectors: np.ndarray
     rule: NegativeRule
 
-    def nearest(self, vectors: Tensor) -> Tensor:
+    def nearest(self, vectors: np.ndarray) -> np.ndarray:
         """Computes the largest cosine of each of N vectors ``(N, C)`` with the negatives, ``(N,)``."""
-        return (F.normalize(vectors, dim=1) @ self.vectors.to(vectors).T).amax(dim=1)
+        return (unit(vectors) @ self.vectors.T).max(axis=1)
 
-    def factor(self, vectors: Tensor, prototype: Tensor) -> Tensor:
+    def factor(self, vectors: np.ndarray, prototype: np.ndarray) -> np.ndarray:
         """Computes the factors ``(N,)`` of N vectors ``(N, C)`` for an object with the prototype ``(C,)``."""
-        own = F.cosine_similarity(vectors, prototype.to(vectors), dim=1)
-        return self.rule.factor(own, self.nearest(vectors))
+        return self.rule.factor(unit(vectors) @ unit(prototype), self.nearest(vectors))
 
     def judged(self, vectors: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Compares regions with the negatives.
@@ -82,19 +83,5 @@ class Negatives(NamedTuple):
         Returns:
             The factors of the rule, and cosines from which the excess of the nearest negative is subtracted, ``(R,)``.
         """
-        negative = self.nearest(torch.from_numpy(vectors)).numpy()
-        factors = self.rule.factor(torch.from_numpy(own), torch.from_numpy(negative)).numpy()
-        return factors, own - np.maximum(negative - own, 0)
-
-
-def nearest_ones(negatives: Tensor, prototype: Tensor) -> Tensor:
-    """Returns the :data:`MOST` negatives of ``(M, C)`` that resemble the object most, in their order.
-
-    Args:
-        negatives: unit vectors.
-        prototype: prototype of the object, ``(C,)``.
-    """
-    if len(negatives) <= MOST:
-        return negatives
-    alike = F.cosine_similarity(negatives, prototype.to(negatives), dim=1)
-    return negatives[alike.topk(MOST).indices.sort().values]
+        negative = self.nearest(vectors)
+        return self.rule.factor(own, negative), own - np.maximum(negative - own, 0)

@@ -2,8 +2,9 @@
 
 Importing PyTorch takes longer than segmenting a few photos, and it needs four times as much disk space as everything
 else together. The steps are those of :class:`cosod.inference.pipeline.Pipeline` for a group whose images
-are all compared with each other: the encoder, the consensus and the decoder are graphs that were made of the network
-(:mod:`cosod.inference.backends.packaged_graphs`), and the rest needs NumPy only. The maps are those in float32.
+are all compared with each other, and for saved consensuses. The encoder, the consensus and the decoder are graphs that
+were made of the network (:mod:`cosod.inference.backends.packaged_graphs`), and the rest needs NumPy only. The maps are
+those in float32.
 """
 
 import importlib.util
@@ -14,23 +15,22 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from safetensors import safe_open
 
 from cosod.errors import ImageError, InputError, SingleImageWarning
+from cosod.inference.consensus_file import GroupConsensus, Provenance
+from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.onnx_session import open_session
 from cosod.inference.options import DetectorOptions
 from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.results import SINGLE, Result
-from cosod.inference.uniform_images import with_uniform
+from cosod.inference.uniform_images import tell_uniform, with_uniform
 from cosod.io.images import ImageSource
 from cosod.io.prefetch import Inputs, OnError, as_group, in_order
 from cosod.models.checkpoints.packaged import ALIASES, packaged_file
-
-if TYPE_CHECKING:
-    from cosod.inference.consensus_file import GroupConsensus
 
 #: Version of the archives of graphs.
 FORMAT = 1
@@ -93,7 +93,9 @@ def supports(options: DetectorOptions) -> bool:
     return plain and options.precision in ("auto", "float32") and options.device in ("auto", "cpu")
 
 
-def pays(model: str, weights: Path | None, options: DetectorOptions, groups: Sequence[int]) -> bool:
+def pays(
+    model: str, weights: Path | None, options: DetectorOptions, groups: Sequence[int] | None, alone: bool = False
+) -> bool:
     """Returns whether this detector should process groups, instead of one that computes with PyTorch.
 
     It should if it can, and if there are few images or PyTorch is not installed.
@@ -102,20 +104,23 @@ def pays(model: str, weights: Path | None, options: DetectorOptions, groups: Seq
         model: name of the network.
         weights: weights file to use instead of that of the package.
         options: options of detection.
-        groups: number of images of each group.
+        groups: number of images of each group; None if there may be many.
+        alone: whether saved consensuses are applied to each image by itself, so that groups may have any size.
 
     Example:
         >>> pays("default", None, DetectorOptions(flip=True), [3])
         False
     """
-    can = weights is None and archive_of(model) is not None and supports(options) and max(groups, default=0) <= LARGEST
-    if not can or importlib.util.find_spec("onnxruntime") is None:
+    can = weights is None and archive_of(model) is not None and supports(options)
+    small = alone or (groups is not None and max(groups, default=0) <= LARGEST)
+    if not (can and small) or importlib.util.find_spec("onnxruntime") is None:
         return False
-    return sum(groups) <= FEW or importlib.util.find_spec("torch") is None
+    few = groups is not None and sum(groups) <= FEW
+    return few or importlib.util.find_spec("torch") is None
 
 
 class OnnxDetector:
-    """Finds the object that a group of up to :data:`LARGEST` images shares.
+    """Finds the object that a group of up to :data:`LARGEST` images shares, or that of saved consensuses.
 
     Args:
         model: ``"default"``, ``"accurate"``, or another name of the same networks.
@@ -125,7 +130,7 @@ class OnnxDetector:
         options: the options in use, with the chosen size, device and precision.
         facts: facts of the network.
         extra: further values of the weights file, see :func:`cosod.models.save`.
-        calibration: constants of the presence scores.
+        calibration, kept_calibration: constants of the presence scores in groups, and with saved consensuses.
 
     Raises:
         InputError: there are no graphs of the network, an option is not supported, or the size is not a multiple of the
@@ -162,6 +167,8 @@ class OnnxDetector:
                 for name, names in self.facts.weights.items()
             }
         self.calibration: dict[str, float] = self.extra["presence"]
+        self.kept_calibration: dict[str, float] = self.extra.get("kept_presence") or self.calibration
+        self._rule = NegativeRule.read(self.extra) or NegativeRule()
         self._regions = None if options.keep_regions else RegionClassifier.read(self.extra)
         self._graphs = {name: _Graph(models[name], values[name]) for name in models}
 
@@ -200,38 +207,86 @@ class OnnxDetector:
         self,
         images: Sequence[ImageSource],
         on_error: OnError | None = None,
-        consensuses: "Sequence[GroupConsensus] | None" = None,
+        consensuses: Sequence[GroupConsensus] | None = None,
     ) -> Iterator[Result]:
-        """Yields the results of a group, as :meth:`cosod.Detector.results` does.
+        """Yields the results of a group, or of each image with saved consensuses, as :meth:`cosod.Detector.results`.
 
         Raises:
-            InputError: there are no images, more than :data:`LARGEST`, or saved consensuses, which need PyTorch.
+            InputError: there are no images; there are more than :data:`LARGEST` without ``consensuses``; or a consensus
+                belongs to another network or another size.
             ImageError: an image cannot be read, and there is no ``on_error``; or none of them can be read.
         """
         images = as_group(images)
-        if consensuses is not None:
-            raise InputError("saved consensuses need PyTorch; install it: pip install torch")
-        if len(images) > LARGEST:
-            raise InputError(f"a group of {len(images)} images needs PyTorch; install it: pip install torch")
-        size, stride = self.size, self.facts.stride
-        inputs = Inputs(images, size, self.max_pixels, on_error, twice=False, find_uniform=True, stride=stride)
+        each = 1 if consensuses is None else len(consensuses)
+        for consensus in consensuses or ():
+            self.check(consensus)
+        if consensuses is None:
+            _check_number(images)
+        inputs = self._inputs(images, on_error)
 
         def empty(index: int) -> list[Result]:
-            small = np.zeros((1, size, size), np.float32)
-            return [Result(index, small, inputs.sizes[index], None, 0.0, uniform=True)]
+            small = np.zeros((1, self.size, self.size), np.float32)
+            return [Result(index, small, inputs.sizes[index], None, 0.0, n, uniform=True) for n in range(each)]
 
-        yield from with_uniform(self._group(inputs), inputs, empty)
+        found = self._group(inputs) if consensuses is None else self._each(inputs, consensuses)
+        yield from with_uniform(found, inputs, empty)
+
+    def check(self, consensus: GroupConsensus, name: str = "the consensus") -> None:
+        """Raises InputError unless ``consensus`` was learned with this network, these weights and this size."""
+        consensus.check_origin(self.identity, self.size, name)
+
+    def learn(
+        self,
+        images: Sequence[ImageSource],
+        masks: Sequence[ImageSource | None] | None = None,
+        on_error: OnError | None = None,
+        negatives: Sequence[ImageSource] | None = None,
+    ) -> GroupConsensus:
+        """Learns what up to :data:`LARGEST` images share, as :meth:`cosod.Detector.learn`.
+
+        Raises:
+            InputError: there are no images, only images of a single color, or too many; or there are masks
+                or negatives, which need PyTorch.
+            ImageError: an image cannot be read, and there is no ``on_error``; or none of them can be read.
+        """
+        if negatives or any(mask is not None for mask in masks or ()):
+            raise InputError("masks, and photos of what the object is not, need PyTorch; install it: pip install torch")
+        images = as_group(images)
+        _check_number(images)
+        inputs = self._inputs(images, on_error)
+        deep = [self._encoded(part)[-1] for part in inputs.batches(self.options.batch)]
+        if not deep:
+            if inputs.usable or not inputs.uniform:
+                raise ImageError("none of the images could be read")
+            raise InputError("nothing can be learned: the images that can be read are of one color each")
+        tell_uniform(inputs)
+        vector, prototype, presence, weights = self._graphs["consensus"](together(deep), _constants(self.calibration))
+        some = len(presence) > 1
+        provenance = Provenance(
+            *self.identity,
+            size=self.size,
+            images=len(presence),
+            references=float(weights.sum() ** 2 / (weights**2).sum()) if some else 1.0,
+            presence_mean=float(presence.mean()) if some else None,
+            presence_std=float(presence.std()) if some else None,
+        )
+        return GroupConsensus(vector.ravel(), prototype, provenance)
+
+    def _inputs(self, images: Sequence[ImageSource], on_error: OnError | None) -> Inputs:
+        stride = self.facts.stride
+        return Inputs(images, self.size, self.max_pixels, on_error, twice=False, find_uniform=True, stride=stride)
+
+    def _encoded(self, part: Sequence[tuple[int, np.ndarray]]) -> list[np.ndarray]:
+        """Returns the skips and F of images, which are given with their indices."""
+        return self._graphs["encoder"](self._normalized([image for _, image in part]))
 
     def _group(self, inputs: Inputs) -> Iterator[Result]:
         """Yields the results of the images of a group that are not of a single color."""
-        parts = [
-            ([index for index, _ in part], self._graphs["encoder"](self._normalized([image for _, image in part])))
-            for part in inputs.batches(self.options.batch)
-        ]
+        parts = [([index for index, _ in part], self._encoded(part)) for part in inputs.batches(self.options.batch)]
         if not parts:
             raise ImageError("none of the images could be read")
-        constants = np.array([self.calibration[name] for name in ("slope", "offset", "few")], np.float32)
-        vector, prototype, scores = self._graphs["consensus"](together([skips[-1] for _, skips in parts]), constants)
+        deep = together([features[-1] for _, features in parts])
+        vector, prototype, scores, _ = self._graphs["consensus"](deep, _constants(self.calibration))
         indices = [index for part, _ in parts for index in part]
         presence: dict[int, float | None] = dict(zip(indices, scores.tolist(), strict=True))
         if len(indices) == 1:
@@ -248,13 +303,48 @@ class OnnxDetector:
 
         yield from in_order(results(), lambda result: result.index, inputs, sorted(indices))
 
-    def _maps(self, features: list[np.ndarray], vector: np.ndarray, prototype: np.ndarray | None) -> np.ndarray:
+    def _each(self, inputs: Inputs, consensuses: Sequence[GroupConsensus]) -> Iterator[Result]:
+        """Yields the results of each image with each consensus."""
+
+        def results() -> Iterator[list[Result]]:
+            for part in inputs.batches(self.options.batch):
+                features = self._encoded(part)
+                each = [self._applied(features, consensus) for consensus in consensuses]
+                for row, (index, _) in enumerate(part):
+                    size = inputs.sizes.pop(index)
+                    found = enumerate(each)
+                    yield [Result(index, maps[row], size, None, presence[row], n) for n, (maps, presence) in found]
+
+        some = False
+        for found in in_order(results(), lambda results: results[0].index, inputs, range(len(inputs))):
+            some = True
+            yield from found
+        if not some:
+            raise ImageError("none of the images could be read")
+
+    def _applied(self, features: list[np.ndarray], kept: GroupConsensus) -> tuple[np.ndarray, list[float]]:
+        """Computes the maps ``(n, 1, h, w)`` of n images with a saved consensus, and the presence of its object."""
+        negatives = None if kept.negatives is None else Negatives(kept.negatives, self._rule)
+        maps = self._maps(features, kept.vector[None, :, None, None], kept.prototype, negatives)
+        constants = _constants(self.kept_calibration, kept.provenance.references)
+        vectors, presence = self._graphs["kept"](features[-1], kept.prototype, constants)
+        if negatives is not None:
+            presence = presence * negatives.factor(vectors, kept.prototype)
+        return maps, presence.tolist()
+
+    def _maps(
+        self,
+        features: list[np.ndarray],
+        vector: np.ndarray,
+        prototype: np.ndarray | None,
+        negatives: Negatives | None = None,
+    ) -> np.ndarray:
         """Computes the maps ``(n, 1, h, w)`` of n images; with a prototype, other regions are faded."""
         deep = features[-1]
         maps, saliency = self._graphs["decoder"](*features, np.repeat(vector, len(deep), axis=0))
         if self._regions is None or prototype is None:
             return maps
-        return maps * kept(saliency[:, 0], deep, prototype, self._regions)[:, None]
+        return maps * kept(saliency[:, 0], deep, prototype, self._regions, negatives)[:, None]
 
     def _normalized(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Converts images ``(H, W, 3)`` uint8 of one shape to a normalized batch ``(N, 3, H, W)``."""
@@ -263,6 +353,17 @@ class OnnxDetector:
             batch[:, channel] -= 255 * mean
             batch[:, channel] /= 255 * std
         return batch
+
+
+def _check_number(images: Sequence[ImageSource]) -> None:
+    """Raises InputError if the images of a group are too many to be compared in one matrix."""
+    if len(images) > LARGEST:
+        raise InputError(f"a group of {len(images)} images needs PyTorch; install it: pip install torch")
+
+
+def _constants(calibration: Mapping[str, float], *more: float) -> np.ndarray:
+    """Returns the constants of a calibration in the order of graphs."""
+    return np.array([*(calibration[name] for name in ("slope", "offset", "few")), *more], np.float32)
 
 
 class _Graph:

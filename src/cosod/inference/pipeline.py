@@ -82,13 +82,13 @@ class Pipeline:
         return self.forward.decode(group.batches(sorted(indices), last=True), consensus, indices)
 
     def filtered(
-        self, output: Output, deep: Tensor, prototype: Tensor | None, negatives: Negatives | None = None
+        self, output: Output, deep: Tensor, prototype: np.ndarray | None, negatives: Negatives | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """Returns the maps ``(n, 1, h, w)`` with other regions faded, and the factors of the fading or None."""
         if self.region_classifier is None or prototype is None:
             return output.maps, None
         saliency, deep_array = to_array(output.saliency[:, 0]), to_array(deep)
-        found = kept(saliency, deep_array, to_array(prototype), self.region_classifier, negatives)
+        found = kept(saliency, deep_array, prototype, self.region_classifier, negatives)
         factors = torch.from_numpy(found)[:, None].to(output.maps)
         return output.maps * factors, factors
 
@@ -115,7 +115,7 @@ class Pipeline:
             sizes = [len(part.indices) for part in raw]
             parts = zip((part.indices for part in raw), maps.split(sizes), itertools.repeat(None))
         else:
-            prototype = found.prototype if len(indices) > 1 else None
+            prototype = to_array(found.prototype) if len(indices) > 1 else None
             parts = ((part, *self.filtered(output, features.deep, prototype)) for part, features, output in decoded)
 
         def results() -> Iterator[Result]:
@@ -180,7 +180,7 @@ class Pipeline:
             def mark(index: int, grid: tuple[int, int]) -> Tensor:
                 mask = masks[index]
                 assert mask is not None  # only marked images are asked for
-                return marked_attention(mask, inputs.sizes[index], grid, inputs.max_pixels)
+                return torch.from_numpy(marked_attention(mask, inputs.sizes[index], grid, inputs.max_pixels))
 
             group = shared_with_marks(self.network, self.kept_rules.calibration, encoded, marked, mark)
         else:
@@ -203,7 +203,7 @@ class Pipeline:
             presence_mean=None if presence is None else float(presence.mean()),
             presence_std=None if presence is None else float(presence.std(correction=0)),
         )
-        return GroupConsensus(vector.flatten().float().cpu(), group.prototype.float().cpu(), provenance)
+        return GroupConsensus(to_array(vector.flatten()), to_array(group.prototype), provenance)
 
     @torch.inference_mode()
     def against(self, consensus: GroupConsensus, inputs: Inputs) -> GroupConsensus:
@@ -223,13 +223,13 @@ class Pipeline:
                 features = self.forward.encode([image for _, image in part])
                 yield self.forward.alone(features, consensus.alone()), features.deep
 
-        vectors = negatives_of(decoded(), consensus.prototype)
+        vectors = negatives_of(decoded(), torch.from_numpy(consensus.prototype))
         if vectors is None:
             raise InputError(
                 "none of the photos of what the object is not can be read and shows more than one color; give others"
             )
         provenance = replace(consensus.provenance, negatives=inputs.usable)
-        return replace(consensus, provenance=provenance, negatives=vectors)
+        return replace(consensus, provenance=provenance, negatives=to_array(vectors))
 
     def check_negatives(self) -> None:
         """Raises InputError if the weights contain no constants for negatives."""

@@ -71,7 +71,7 @@ def pooled(deep: Tensor, attention: Tensor) -> Tensor:
 
 def where_like(deep: Tensor, prototype: Tensor) -> Tensor:
     """Computes the attention ``(N, 1, H, W)`` to positions of F that resemble a prototype ``(C,)``."""
-    cosine = F.cosine_similarity(deep, prototype[:, None, None], dim=1)
+    cosine = F.cosine_similarity(deep, prototype[None, :, None, None], dim=1)  # graphs do not broadcast here
     return (SHARPNESS * cosine).flatten(1).softmax(dim=1).view_as(cosine)[:, None]
 
 

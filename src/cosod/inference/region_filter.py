@@ -9,15 +9,12 @@ the prototype matters little. Whether the image shows the object at all is decid
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from cosod.inference.negatives import Negatives, unit
 from cosod.models.checkpoints.constants import Constants
-
-if TYPE_CHECKING:
-    from cosod.inference.negatives import Negatives
 
 #: Saliency above which positions belong to the core of a region.
 CORE = 0.5
@@ -98,11 +95,6 @@ def cosines(where: np.ndarray, cores: np.ndarray, deep: np.ndarray, prototype: n
     return unit(means(where, cores, deep)) @ unit(prototype)
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Divides vectors ``(..., C)`` by their length."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
-
-
 def reduced(saliency: np.ndarray) -> np.ndarray:
     """Reduces maps ``(N, H, W)`` to the size for finding regions."""
     n, height, width = saliency.shape
@@ -116,7 +108,7 @@ def kept(
     deep: np.ndarray,
     prototype: np.ndarray,
     classifier: RegionClassifier,
-    negatives: "Negatives | None" = None,
+    negatives: Negatives | None = None,
 ) -> np.ndarray:
     """Computes the factors in [0, 1] by which maps are multiplied.
 
@@ -149,7 +141,7 @@ def _kept(
     deep: np.ndarray,
     prototype: np.ndarray,
     classifier: RegionClassifier,
-    negatives: "Negatives | None",
+    negatives: Negatives | None,
 ) -> np.ndarray:
     where, cores = regions(saliency)
     if where.max() == 0 and negatives is None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from cosod.errors import InputError
 from cosod.inference.cpu_fusion import fold as fold_batch_norm
 from cosod.inference.group_consensus import Shared, shared_by
+from cosod.inference.kept_rules import like_the_object
 from cosod.inference.presence import Calibration
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 
@@ -97,7 +98,7 @@ class GroupModel(nn.Module):
 
 
 class GroupConsensusModel(nn.Module):
-    """The consensus of the descriptors of a group: vector, prototype, and the presence of the object in each image.
+    """The consensus of the descriptors of a group: vector, prototype, and the presence and the weight of each image.
 
     The constants of the calibration of presence are an input, because they may be fitted anew without the network.
     """
@@ -106,11 +107,19 @@ class GroupConsensusModel(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, deep: Tensor, constants: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, deep: Tensor, constants: Tensor) -> tuple[Tensor, ...]:
         calibration = Calibration(*constants.unbind())  # type: ignore[arg-type]
         found = _consensus(self.network, calibration, Features((), deep, (0, 0)))
         assert found.presence is not None
-        return found.consensus.vector, found.prototype, found.presence
+        return found.consensus.vector, found.prototype, found.presence, found.weights
+
+
+class KeptModel(nn.Module):
+    """What :func:`cosod.inference.kept_rules.like_the_object` computes for a saved consensus."""
+
+    def forward(self, deep: Tensor, prototype: Tensor, constants: Tensor) -> tuple[Tensor, Tensor]:
+        *fitted, references = constants.unbind()
+        return like_the_object(Calibration(*fitted), deep, prototype, references)  # type: ignore[arg-type]
 
 
 def _consensus(network: CoSaliencyNetwork, calibration: Calibration | None, features: Features) -> Shared:
@@ -194,8 +203,21 @@ def consensus_graph(network: CoSaliencyNetwork, size: int) -> Graph:
     deep = network.encode(_example(network, size)).deep.flatten(2)[:, :, None]
     constants = torch.ones(3)
     module = GroupConsensusModel(network).eval()
-    outputs = ("group_vector", "prototype", "presence")
+    outputs = ("group_vector", "prototype", "presence", "weights")
     return Graph(module, (deep, constants), ("deep", "constants"), outputs, (True, False))
+
+
+@torch.no_grad()
+def kept_graph(network: CoSaliencyNetwork, size: int) -> Graph:
+    """Returns the graph of presence for saved consensuses, see :class:`KeptModel`.
+
+    Its inputs are ``deep`` ``(N, C, h, w)``, ``prototype`` ``(C,)`` and ``constants`` ``(4,)``, those of
+    :func:`consensus_graph` and the effective number of images of the consensus.
+    """
+    deep = network.encode(_example(network, size)).deep
+    names = ("deep", "prototype", "constants")
+    examples = (deep, deep[0, :, 0, 0].clone(), torch.ones(4))
+    return Graph(KeptModel().eval(), examples, names, ("vectors", "presence"), (True, False, False))
 
 
 def folded(network: CoSaliencyNetwork, fold: bool = True) -> CoSaliencyNetwork:

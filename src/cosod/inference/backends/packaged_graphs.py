@@ -13,7 +13,7 @@ import torch
 
 from cosod.errors import InputError
 from cosod.inference.backends.conversion import import_onnx, to_onnx
-from cosod.inference.backends.graphs import Graph, consensus_graph, decoder_graph, encoder_graph
+from cosod.inference.backends.graphs import Graph, consensus_graph, decoder_graph, encoder_graph, kept_graph
 from cosod.inference.onnx_detector import FACTS, FORMAT, Facts
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
@@ -45,6 +45,7 @@ def packed(network: CoSaliencyNetwork) -> bytes:
         "encoder": encoder_graph(network, size, fold=False),
         "consensus": consensus_graph(network, size),
         "decoder": decoder_graph(network, size, fold=False),
+        "kept": kept_graph(network, size),
     }
     without = {name: _without_weights(graph, network) for name, graph in graphs.items()}
     facts = Facts(
