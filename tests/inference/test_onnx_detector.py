@@ -45,7 +45,7 @@ def test_maps_and_presence_are_those_of_the_network(name):
     detector = OnnxDetector(name)
     assert detector.identity == network.identity
     assert detector.mask_threshold == network.mask_threshold
-    assert (detector.size, detector.precision, detector.device) == (network.size, "float32", "cpu")
+    assert (detector.size, detector.options.precision, detector.options.device) == (network.size, "float32", "cpu")
     maps, presence = compared(detector, network, photos())
     assert maps < 1e-4 and presence < 1e-4
 

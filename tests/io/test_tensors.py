@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
+from cosod.io.pixels import is_uniform
 from cosod.io.prefetch import HELD, Inputs, batched_by, in_order
 from cosod.io.resizing import input_shape, shrink, to_own_size
 from cosod.io.tensors import to_batch
@@ -19,6 +20,19 @@ def test_batches_are_normalized_by_channel(mean, std):
     assert batch.is_contiguous(memory_format=torch.channels_last)
     expected = (np.stack(images) / 255 - np.array(mean)) / np.array(std)
     np.testing.assert_allclose(batch.permute(0, 2, 3, 1).numpy(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("level", "uniform"), [(3, True), (40, False)])
+@pytest.mark.parametrize("place", [(0, 0, 0), (1, 3, 2), (63, 46, 1)])
+def test_an_image_is_of_one_color_if_no_pixel_is_of_another(place, level, uniform):
+    image = np.full((64, 47, 3), 90, np.uint8)
+    image[place] += level
+    assert is_uniform(image) is uniform
+
+
+def test_noise_is_more_than_one_color():
+    image = np.random.default_rng(0).integers(90, 104, (64, 47, 3), dtype=np.uint8)  # within the span, but not the rest
+    assert not is_uniform(image)
 
 
 SIZES = [(500, 333), (90, 1000), (64, 64), (63, 20), (1, 1), (1, 700), (1000, 40)]

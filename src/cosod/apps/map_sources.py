@@ -140,7 +140,7 @@ class DetectedMaps:
     """
 
     def __init__(self, detector: GroupDetector, model: str):
-        self.detector, self.model, self.max_pixels = detector, model, detector.max_pixels
+        self.detector, self.model, self.max_pixels = detector, model, detector.options.max_pixels
         self.options = detector.options.plain()
 
     def identity(self, group: Group) -> object:

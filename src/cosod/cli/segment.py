@@ -117,7 +117,7 @@ def command(
     everything = groups
     with sharded(part, output, groups, {"model": identity} | detector.options.views | job.facts) as (groups, finished):
         total = sum(len(group.images) for group in groups)
-        where = f"{detector.identity[0]} at {detector.size} px on {on_ray or detector.device}"
+        where = f"{detector.identity[0]} at {detector.size} px on {on_ray or detector.options.device}"
         found = [f"{plural(total, 'image')} in {plural(len(groups), 'group')}"] if groups or part else []
         found += [plural(len(clips), "video clip")] if clips else []
         click.echo(f"{' and '.join(found)}; {where}", err=True)
@@ -129,7 +129,7 @@ def command(
             if clips:
                 summary += run_clips(detector, identity, clips, job, report, groups)
     if sheet and groups:
-        _write_sheet(sheet, groups, job, detector.max_pixels)
+        _write_sheet(sheet, groups, job, detector.options.max_pixels)
     look_for_stale(summary, [output], everything, prune)
     if one:
         one.close(summary)

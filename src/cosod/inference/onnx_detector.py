@@ -1,10 +1,9 @@
 """A detector for the networks of the package that needs ONNX Runtime, and not PyTorch.
 
-Importing PyTorch takes longer than segmenting a few photos, and it needs four times as much disk space as everything
-else together. The steps are those of :class:`cosod.inference.pipeline.Pipeline` for a group whose images
-are all compared with each other, and for saved consensuses. The encoder, the consensus and the decoder are graphs that
-were made of the network (:mod:`cosod.inference.backends.packaged_graphs`), and the rest needs NumPy only. The maps are
-those in float32.
+Importing PyTorch takes longer than segmenting a few photos, and an installation with it takes three times the space.
+The steps are those of :class:`cosod.inference.pipeline.Pipeline`, for groups whose images are all compared with each
+other and for saved consensuses. The encoder, the consensus and the decoder are graphs that were made of the network
+(:mod:`cosod.inference.backends.packaged_graphs`), and the rest needs NumPy only. The maps are those in float32.
 """
 
 import importlib.util
@@ -32,8 +31,6 @@ from cosod.io.images import ImageSource
 from cosod.io.prefetch import Inputs, OnError, as_group, in_order
 from cosod.models.checkpoints.packaged import ALIASES, packaged_file
 
-#: Version of the archives of graphs.
-FORMAT = 1
 #: Name of the file in an archive with its :class:`Facts`.
 FACTS = "facts.json"
 #: Suffix of an archive of graphs beside the weights file.
@@ -49,14 +46,12 @@ class Facts:
     """What an archive of graphs says of its network.
 
     Attributes:
-        format: version of the archive, :data:`FORMAT`.
         network: registered name of the network.
         identity: hash of its configuration and weights, see :func:`cosod.models.checkpoints.loading.identity`.
         size, stride, mean, std, mask_threshold: see :class:`cosod.models.base.CoSaliencyNetwork`.
         weights: for each graph the name that it has for each weight -> the name in the weights file.
     """
 
-    format: int
     network: str
     identity: str
     size: int
@@ -184,21 +179,6 @@ class OnnxDetector:
         return self.options.size
 
     @property
-    def device(self) -> str:
-        """Device of the network."""
-        return self.options.device
-
-    @property
-    def precision(self) -> str:
-        """Precision of the network."""
-        return self.options.precision
-
-    @property
-    def max_pixels(self) -> int:
-        """Maximum number of pixels of an image; larger ones are refused."""
-        return self.options.max_pixels
-
-    @property
     def mask_threshold(self) -> float | str:
         """Default threshold of masks, see :func:`cosod.postprocess.threshold.binarize`."""
         return self.facts.mask_threshold
@@ -274,7 +254,9 @@ class OnnxDetector:
 
     def _inputs(self, images: Sequence[ImageSource], on_error: OnError | None) -> Inputs:
         stride = self.facts.stride
-        return Inputs(images, self.size, self.max_pixels, on_error, twice=False, find_uniform=True, stride=stride)
+        return Inputs(
+            images, self.size, self.options.max_pixels, on_error, twice=False, find_uniform=True, stride=stride
+        )
 
     def _encoded(self, part: Sequence[tuple[int, np.ndarray]]) -> list[np.ndarray]:
         """Returns the skips and F of images, which are given with their indices."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.options import DetectorOptions
 from cosod.io.images import ImageSource
 from cosod.io.prefetch import OnError
@@ -15,7 +16,6 @@ from cosod.io.resizing import to_own_size
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cosod.inference.consensus_file import GroupConsensus
     from cosod.inference.zoom_in import Look
 
 #: Text of the warning about a group of one image.
@@ -60,14 +60,6 @@ class GroupDetector(Protocol):
         """The options in use, with the chosen size, device and precision."""
 
     @property
-    def precision(self) -> str:
-        """Precision of the network."""
-
-    @property
-    def max_pixels(self) -> int:
-        """Maximum number of pixels of an image."""
-
-    @property
     def calibration(self) -> object | None:
         """Calibration of presence scores; None if the weights contain none."""
 
@@ -79,6 +71,6 @@ class GroupDetector(Protocol):
         self,
         images: Sequence[ImageSource],
         on_error: OnError | None = None,
-        consensuses: "Sequence[GroupConsensus] | None" = None,
+        consensuses: Sequence[GroupConsensus] | None = None,
     ) -> Iterator[Result]:
         """Yields the results of a group, as :meth:`cosod.Detector.results` does."""

@@ -186,8 +186,11 @@ def is_uniform(image: np.ndarray) -> bool:
         >>> is_uniform(np.zeros((48, 64, 3), np.uint8))
         True
     """
-    spans = np.ptp(image, axis=(0, 1))
-    return bool(spans.max() <= UNIFORM_SPAN and image.std(axis=(0, 1)).max() <= UNIFORM_DEVIATION)
+    # Some of the pixels first, whose range is no larger than that of all: they tell it of nearly every photo.
+    for pixels in (image[::8, ::8], image):
+        if np.ptp(pixels, axis=(0, 1)).max() > UNIFORM_SPAN:
+            return False
+    return bool(image.std(axis=(0, 1)).max() <= UNIFORM_DEVIATION)
 
 
 def is_tensor(value: Any) -> bool:

@@ -81,7 +81,7 @@ class Search:
             if task.job.absent != "keep" and result.presence < ABSENT:
                 found.absent[result.index] = facts
                 blank = task.job.absent == "blank"
-        write = functools.partial(write_results, result, blank, self.group, task.job, self.detector.max_pixels)
+        write = functools.partial(write_results, result, blank, self.group, task.job, self.detector.options.max_pixels)
 
         def then(told: dict | ImageError) -> None:
             if isinstance(told, ImageError):

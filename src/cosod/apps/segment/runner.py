@@ -3,7 +3,6 @@
 import functools
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from cosod.apps.absence import check_calibrated
 from cosod.apps.group_job import refuse_others, targets
@@ -14,13 +13,11 @@ from cosod.apps.segment.job import SegmentJob, jobs_of
 from cosod.apps.segment.task import GroupTask, options_of
 from cosod.apps.stale import photos_of
 from cosod.apps.summary import Summary
+from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.results import GroupDetector
 from cosod.io.background_writer import Writer
 from cosod.io.photo_groups import Group
 from cosod.io.run_records import refuse_foreign
-
-if TYPE_CHECKING:
-    from cosod.inference.consensus_file import GroupConsensus
 
 Finished = Callable[[Group, Summary], None]
 #: Number of images in a part of a group whose images are segmented each by itself. A part has a record of its own, so
@@ -34,7 +31,7 @@ def run(
     groups: list[Group],
     job: SegmentJob,
     report: EventListener = lambda event: None,
-    consensuses: "Mapping[str, GroupConsensus] | None" = None,
+    consensuses: Mapping[str, GroupConsensus] | None = None,
     finished: Finished = lambda group, summary: None,
 ) -> Summary:
     """Segments every group and writes its results.

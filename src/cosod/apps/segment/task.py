@@ -1,17 +1,14 @@
 """The tasks of a group, and the fingerprints that tell whether its results are still up to date."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from cosod.apps.group_job import unit_record
 from cosod.apps.resumable import UnitRecord
 from cosod.apps.segment.job import SegmentJob
+from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.results import GroupDetector
 from cosod.io.photo_groups import Group
 from cosod.io.run_records import file_states, fingerprint
-
-if TYPE_CHECKING:
-    from cosod.inference.consensus_file import GroupConsensus
 
 
 @dataclass(frozen=True)
@@ -26,7 +23,7 @@ class GroupTask:
 
     job: SegmentJob
     name: str | None = None
-    consensus: "GroupConsensus | None" = None
+    consensus: GroupConsensus | None = None
 
     def record(self, detector: GroupDetector, model: str, group: Group) -> UnitRecord:
         """Returns the record of a group, or of a part of one.
@@ -47,7 +44,7 @@ class GroupTask:
         return fingerprint(*facts, file_states(group.images), group.stems)
 
 
-def options_of(detector: GroupDetector, model: str, job: SegmentJob, consensus: "GroupConsensus | None") -> str:
+def options_of(detector: GroupDetector, model: str, job: SegmentJob, consensus: GroupConsensus | None) -> str:
     """Returns a fingerprint of the options; it changes whenever the results of the same photos might change.
 
     Args:
@@ -62,6 +59,6 @@ def options_of(detector: GroupDetector, model: str, job: SegmentJob, consensus: 
     return fingerprint(*_options(detector, model, job, consensus))
 
 
-def _options(detector: GroupDetector, model: str, job: SegmentJob, consensus: "GroupConsensus | None") -> tuple:
-    network = (model, detector.precision, *detector.options.views.values())
+def _options(detector: GroupDetector, model: str, job: SegmentJob, consensus: GroupConsensus | None) -> tuple:
+    network = (model, detector.options.precision, *detector.options.views.values())
     return (*network, *job.facts.values(), consensus and consensus.fingerprint)

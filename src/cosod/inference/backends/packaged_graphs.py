@@ -14,7 +14,7 @@ import torch
 from cosod.errors import InputError
 from cosod.inference.backends.conversion import import_onnx, to_onnx
 from cosod.inference.backends.graphs import Graph, consensus_graph, decoder_graph, encoder_graph, kept_graph
-from cosod.inference.onnx_detector import FACTS, FORMAT, Facts
+from cosod.inference.onnx_detector import FACTS, Facts
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints import loading
@@ -49,7 +49,6 @@ def packed(network: CoSaliencyNetwork) -> bytes:
     }
     without = {name: _without_weights(graph, network) for name, graph in graphs.items()}
     facts = Facts(
-        format=FORMAT,
         network=registry.name_of(network),
         identity=loading.identity(network),
         size=size,
