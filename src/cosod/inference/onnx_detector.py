@@ -35,7 +35,8 @@ from cosod.models.checkpoints.packaged import ALIASES, packaged_file
 FACTS = "facts.json"
 #: Suffix of an archive of graphs beside the weights file.
 SUFFIX = ".graphs.zip"
-#: Maximum number of images of a group. All pairs of positions are compared in one matrix, which takes 0.6 GB then.
+#: Maximum number of images of a group. All pairs of positions are compared in one matrix, which takes 0.6 GB at 352
+#: pixels then; the whole process takes 1.5 GB.
 LARGEST = 100
 #: Number of images up to which the command line prefers this detector where PyTorch is installed, too.
 FEW = 50
