@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cosod.errors import ExtraError
+from cosod.inference import onnx_detector
 from cosod.models.checkpoints.packaged import DEFAULT, packaged_file
 from tests.cli.command_line import cosod, files
 
@@ -85,6 +87,15 @@ def test_pytorch_is_not_imported_for_few_photos(tmp_path):
     assert ran.returncode == 0 and ran.stdout.split() == []
     ran = run(WITH, "segment", PHOTOS, "-o", tmp_path / "flipped", "--flip", "--size", "64", "--precision", "float32")
     assert ran.returncode == 0 and ran.stdout.split() == ["torch"]
+
+
+def test_pytorch_helps_where_the_runtime_is_broken(tmp_path, monkeypatch):
+    def broken(*arguments):
+        raise ExtraError("ONNX Runtime", "onnx")
+
+    monkeypatch.setattr(onnx_detector, "open_session", broken)
+    assert cosod("segment", PHOTOS, "-o", tmp_path, "--size", "64", "--precision", "float32") == 0
+    assert len(files(tmp_path)) == len(list(PHOTOS.iterdir()))
 
 
 def test_what_needs_pytorch_says_so(tmp_path):

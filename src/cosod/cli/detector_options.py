@@ -1,5 +1,6 @@
 """The options of commands that run a detector, generated from :class:`cosod.inference.options.DetectorOptions`."""
 
+import contextlib
 import functools
 import shlex
 from collections.abc import Callable, Collection, Sequence
@@ -88,12 +89,14 @@ class Network:
             clips: video clips that are processed, which need PyTorch.
             alone: whether saved consensuses are applied to each photo by itself.
         """
+        from cosod.errors import ExtraError
         from cosod.inference.onnx_detector import OnnxDetector, pays
 
-        if clips or not pays(self.model, self.weights, self.options, photos, alone):
-            return self.open()
-        detector = OnnxDetector(self.model, self.options)
-        return detector, detector.facts.identity
+        if not clips and pays(self.model, self.weights, self.options, photos, alone):
+            with contextlib.suppress(ExtraError):  # it is installed, but cannot be imported
+                detector = OnnxDetector(self.model, self.options)
+                return detector, detector.facts.identity
+        return self.open()
 
     def files(self) -> list[Path]:
         """Returns the weights files outside the package that :meth:`open` may read."""
