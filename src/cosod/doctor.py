@@ -43,7 +43,7 @@ def pooled(maps: Iterable[np.ndarray]) -> list[float]:
 
 def deviation(network: "CoSaliencyNetwork", expected: list[float], device: str = "cpu") -> float:
     """Computes the largest absolute difference of the network's :func:`fingerprint` from the expected one."""
-    return float(np.abs(np.subtract(fingerprint(network, device), expected)).max())
+    return _largest(fingerprint(network, device), expected)
 
 
 def integer_deviation(network: "CoSaliencyNetwork", expected: list[float]) -> float | str:
@@ -57,7 +57,7 @@ def integer_deviation(network: "CoSaliencyNetwork", expected: list[float]) -> fl
         found = fingerprint(network, precision="int8")
     except CosodError as error:
         return str(error)
-    return round(float(np.abs(np.subtract(found, expected)).max()), 5)
+    return round(_largest(found, expected), 5)
 
 
 def onnx_deviation() -> float | str:
@@ -72,7 +72,11 @@ def onnx_deviation() -> float | str:
     except CosodError as error:
         return str(error)
     found = pooled(result.map for result in detector.results(drawn_group()))
-    return round(float(np.abs(np.subtract(found, detector.extra["check"])).max()), 5)
+    return round(_largest(found, detector.extra["check"]), 5)
+
+
+def _largest(found: list[float], expected: list[float]) -> float:
+    return float(np.abs(np.subtract(found, expected)).max())
 
 
 def versions() -> dict[str, str]:

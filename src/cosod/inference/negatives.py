@@ -20,6 +20,11 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
+def logistic(values: np.ndarray) -> np.ndarray:
+    """Computes the logistic function, without overflow."""
+    return 0.5 + 0.5 * np.tanh(0.5 * values)
+
+
 @dataclass(frozen=True)
 class NegativeRule(Constants):
     """The rule by which regions are faded that resemble a negative about as much as the object, or more.
@@ -51,7 +56,7 @@ class NegativeRule(Constants):
             own: cosines with the prototype.
             negative: the largest cosines with a negative, of the same shape.
         """
-        return 0.5 + 0.5 * np.tanh(0.5 * self.sharpness * (own - negative + self.margin))  # without overflow
+        return logistic(self.sharpness * (own - negative + self.margin))
 
 
 class Negatives(NamedTuple):

@@ -25,10 +25,11 @@ from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.onnx_session import open_session
 from cosod.inference.options import DetectorOptions
 from cosod.inference.region_filter import RegionClassifier, kept
-from cosod.inference.results import SINGLE, Result
+from cosod.inference.results import SINGLE, Result, of_each_image
 from cosod.inference.uniform_images import tell_uniform, with_uniform
 from cosod.io.images import ImageSource
 from cosod.io.prefetch import Inputs, OnError, as_group, in_order
+from cosod.io.resizing import check_size
 from cosod.models.checkpoints.packaged import ALIASES, packaged_file
 
 #: Name of the file in an archive with its :class:`Facts`.
@@ -74,8 +75,7 @@ def archive_of(model: str) -> Path | None:
     """
     name = ALIASES.get(model, model)
     # A name from the command line may be anything, a path included.
-    known = {path.name: path for path in packaged_file("").glob(f"*{SUFFIX}")}
-    return known.get(f"{name}{SUFFIX}")
+    return packaged_file(f"{name}{SUFFIX}") if name in ALIASES.values() else None
 
 
 def supports(options: DetectorOptions) -> bool:
@@ -153,8 +153,7 @@ class OnnxDetector:
             self.facts = Facts(**json.loads(archive.read(FACTS)))
             models = {name: archive.read(f"{name}.onnx") for name in self.facts.weights}
         size = options.size or self.facts.size
-        if size % self.facts.stride:
-            raise InputError(f"size {size}: give a multiple of {self.facts.stride}, at least {self.facts.stride}")
+        check_size(size, self.facts.stride)
         self.options = replace(options, device="cpu", size=size, precision="float32", backend="onnxruntime")
         with safe_open(path.with_name(path.name.removesuffix(SUFFIX) + ".safetensors"), framework="np") as file:
             self.extra: dict[str, Any] = json.loads(file.metadata()["cosod_extra"])
@@ -237,7 +236,7 @@ class OnnxDetector:
         inputs = self._inputs(images, on_error)
         deep = [self._encoded(part)[-1] for part in inputs.batches(self.options.batch)]
         if not deep:
-            if inputs.usable or not inputs.uniform:
+            if not inputs.all_uniform:
                 raise ImageError("none of the images could be read")
             raise InputError("nothing can be learned: the images that can be read are of one color each")
         tell_uniform(inputs)
@@ -272,10 +271,10 @@ class OnnxDetector:
         vector, prototype, scores, _ = self._graphs["consensus"](deep, _constants(self.calibration))
         indices = [index for part, _ in parts for index in part]
         presence: dict[int, float | None] = dict(zip(indices, scores.tolist(), strict=True))
-        if len(indices) == 1:
+        alone = len(indices) == 1
+        if alone:
             warnings.warn(SINGLE, SingleImageWarning, stacklevel=3)
             presence = dict.fromkeys(indices)
-        alone = len(indices) == 1
 
         def results() -> Iterator[Result]:
             while parts:
@@ -287,7 +286,7 @@ class OnnxDetector:
         yield from in_order(results(), lambda result: result.index, inputs, sorted(indices))
 
     def _each(self, inputs: Inputs, consensuses: Sequence[GroupConsensus]) -> Iterator[Result]:
-        """Yields the results of each image with each consensus."""
+        """Returns an iterator over the results of each image with each consensus."""
 
         def results() -> Iterator[list[Result]]:
             for part in inputs.batches(self.options.batch):
@@ -298,12 +297,7 @@ class OnnxDetector:
                     found = enumerate(each)
                     yield [Result(index, maps[row], size, None, presence[row], n) for n, (maps, presence) in found]
 
-        some = False
-        for found in in_order(results(), lambda results: results[0].index, inputs, range(len(inputs))):
-            some = True
-            yield from found
-        if not some:
-            raise ImageError("none of the images could be read")
+        return of_each_image(results(), inputs)
 
     def _applied(self, features: list[np.ndarray], kept: GroupConsensus) -> tuple[np.ndarray, list[float]]:
         """Computes the maps ``(n, 1, h, w)`` of n images with a saved consensus, and the presence of its object."""

@@ -19,7 +19,7 @@ from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.options import DetectorOptions
 from cosod.inference.presence import Calibration, count
 from cosod.inference.region_filter import RegionClassifier, kept
-from cosod.inference.results import SINGLE, Result
+from cosod.inference.results import SINGLE, Result, of_each_image
 from cosod.inference.zoom_in import Look, look_closer
 from cosod.io.images import ImageSource
 from cosod.io.prefetch import Inputs, in_order
@@ -132,14 +132,7 @@ class Pipeline:
         Raises:
             ImageError: none of the images can be read.
         """
-        found = False
-        for results in in_order(
-            self._applied(consensuses, inputs), lambda results: results[0].index, inputs, range(len(inputs))
-        ):
-            found = True
-            yield from results
-        if not found:
-            raise ImageError("none of the images could be read")
+        yield from of_each_image(self._applied(consensuses, inputs), inputs)
 
     def _applied(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[list[Result]]:
         """Yields the results of each image, nearly in order."""
@@ -187,7 +180,7 @@ class Pipeline:
             try:
                 group = self.consensus(encoded)
             except ImageError as error:
-                if inputs.usable or not inputs.uniform:
+                if not inputs.all_uniform:
                     raise
                 raise InputError("nothing can be learned: the images that can be read are of one color each") from error
         vector = group.consensus.vector

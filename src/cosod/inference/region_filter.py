@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cosod.inference.negatives import Negatives, unit
+from cosod.inference.negatives import Negatives, logistic, unit
 from cosod.models.checkpoints.constants import Constants
 
 #: Saliency above which positions belong to the core of a region.
@@ -46,11 +46,8 @@ class RegionClassifier(Constants):
 
     def kept(self, cosines: np.ndarray) -> np.ndarray:
         """Computes the factors ``(R,)`` in [0, 1] of regions from their cosines with the prototype."""
-
-        def logistic(x: np.ndarray) -> np.ndarray:
-            return 0.5 + 0.5 * np.tanh(0.5 * self.sharpness * x)  # without overflow
-
-        return logistic(cosines - cosines.max() + self.margin) / logistic(np.array(self.margin))
+        factors = logistic(self.sharpness * (cosines - cosines.max() + self.margin))
+        return factors / logistic(np.array(self.sharpness * self.margin))
 
 
 def regions(saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

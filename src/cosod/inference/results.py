@@ -1,16 +1,17 @@
 """The result of a detector for one image, and the interface of detectors that give results for groups."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from cosod.errors import ImageError
 from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.options import DetectorOptions
 from cosod.io.images import ImageSource
-from cosod.io.prefetch import OnError
+from cosod.io.prefetch import Inputs, OnError, in_order
 from cosod.io.resizing import to_own_size
 
 if TYPE_CHECKING:
@@ -50,6 +51,24 @@ class Result:
         """Co-saliency map, float32 ``(H, W)`` in [0, 1] at the size of the image; computed when it is first used."""
         found = to_own_size(self.small, self.size)
         return self.look.blended(found) if self.look else found
+
+
+def of_each_image(found: Iterable[list[Result]], inputs: Inputs) -> Iterator[Result]:
+    """Yields the results of images that are processed each by itself, in the order of the images.
+
+    Args:
+        found: the results of each image that was not left out, nearly in order.
+        inputs: the images.
+
+    Raises:
+        ImageError: none of the images could be read.
+    """
+    some = False
+    for results in in_order(found, lambda results: results[0].index, inputs, range(len(inputs))):
+        some = True
+        yield from results
+    if not some:
+        raise ImageError("none of the images could be read")
 
 
 class GroupDetector(Protocol):

@@ -43,7 +43,7 @@ def with_uniform(results: Iterator[R], inputs: Inputs, empty: Callable[[int], li
                 yield from missing(result.index)
             yield result
     except ImageError:  # none of the images can be used
-        if inputs.usable or not inputs.uniform:
+        if not inputs.all_uniform:
             raise
     yield from missing(np.inf)
     tell_uniform(inputs)

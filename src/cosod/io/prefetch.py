@@ -101,6 +101,11 @@ class Inputs:
         """The number of images, without those that were left out so far."""
         return len(self) - len(self.failed) - len(self.uniform)
 
+    @property
+    def all_uniform(self) -> bool:
+        """Whether there are images that could be read, and each of them is of a single color."""
+        return bool(self.uniform) and not self.usable
+
     def name(self, index: int) -> str:
         """Returns the name of an image in messages: its path, or ``image`` and its index in the group."""
         source = self.sources[index]

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from cosod.errors import InputError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -21,6 +23,23 @@ PIXELS = (0.8, 1.12)
 #: Smallest side of such a rectangle, relative to the side of the square. Images that are more elongated than the
 #: rectangles that this allows are squeezed.
 LEAST_SIDE = 0.375
+
+
+def check_size(size: int, stride: int) -> None:
+    """Checks the side of the square to which images are resized for a network.
+
+    Args:
+        size: side in pixels.
+        stride: the sides of images are multiples of this number.
+
+    Raises:
+        InputError: the side is no multiple of the stride, or below 32.
+
+    Example:
+        >>> check_size(256, 32)
+    """
+    if size < 32 or size % stride:
+        raise InputError(f"size {size}: give a multiple of {stride}, at least 32")
 
 
 @functools.lru_cache(maxsize=4096)

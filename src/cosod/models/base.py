@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from torch import Tensor, nn
 
 from cosod.errors import InputError
+from cosod.io.resizing import check_size
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -152,8 +153,7 @@ class CoSaliencyNetwork(nn.Module):
     @classmethod
     def check_size(cls, size: int) -> None:
         """Raises InputError if the network cannot take square images with sides of ``size`` pixels."""
-        if size < 32 or size % cls.stride:
-            raise InputError(f"size {size}: give a multiple of {cls.stride}, at least 32")
+        check_size(size, cls.stride)
 
     @property
     def aspect_stride(self) -> int | None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cosod.errors import InputError
-from cosod.inference.cpu_fusion import fold as fold_batch_norm
+from cosod.inference.cpu_fusion import fold
 from cosod.inference.group_consensus import Shared, shared_by
 from cosod.inference.kept_rules import like_the_object
 from cosod.inference.presence import Calibration
@@ -131,7 +131,7 @@ def _consensus(network: CoSaliencyNetwork, calibration: Calibration | None, feat
 
 
 @torch.no_grad()
-def encoder_graph(network: CoSaliencyNetwork, size: int, fold: bool = True) -> Graph:
+def encoder_graph(network: CoSaliencyNetwork, size: int, fold_first: bool = True) -> Graph:
     """Returns the graph of the encoder, from ``images`` ``(N, 3, size, size)`` to ``skip1``, ... and ``deep``.
 
     If the network keeps the proportions of images, they may have any height and width that it supports.
@@ -139,9 +139,10 @@ def encoder_graph(network: CoSaliencyNetwork, size: int, fold: bool = True) -> G
     Args:
         network: the network.
         size: side of the images.
-        fold: whether batch normalization is folded into the convolutions.
+        fold_first: whether the graph is that of a copy with batch normalization in the convolutions (:func:`folded`),
+            and not of the network itself, which then has to be on the CPU, float32 and in evaluation mode.
     """
-    network = folded(network, fold)
+    network = folded(network) if fold_first else network
     images = _example(network, size)
     features = network.encode(images)
     outputs = (*skip_names(len(features.skips)), "deep")
@@ -149,14 +150,14 @@ def encoder_graph(network: CoSaliencyNetwork, size: int, fold: bool = True) -> G
 
 
 @torch.no_grad()
-def decoder_graph(network: CoSaliencyNetwork, size: int, fold: bool = True) -> Graph:
+def decoder_graph(network: CoSaliencyNetwork, size: int, fold_first: bool = True) -> Graph:
     """Returns the graph of the decoder.
 
     Its inputs are the outputs of the encoder, ``vector`` ``(N, C, 1, 1)`` and, for SSNM, ``spatial`` ``(N, 1, H, W)``.
     Its outputs are ``maps`` and, if the network has them, ``probability`` and ``threshold``. The arguments are those of
     :func:`encoder_graph`.
     """
-    network = folded(network, fold)
+    network = folded(network) if fold_first else network
     features = network.encode(_example(network, size))
     consensus = network.consensus(features)
     vector = consensus.vector.expand(EXAMPLES, -1, -1, -1).contiguous()
@@ -194,12 +195,11 @@ def group_graph(network: CoSaliencyNetwork, size: int, free: bool = False) -> Gr
 
 @torch.no_grad()
 def consensus_graph(network: CoSaliencyNetwork, size: int) -> Graph:
-    """Returns the graph of the consensus of a network of part matching, see :class:`GroupConsensusModel`.
+    """Returns the graph of the consensus of a network of part matching on the CPU, see :class:`GroupConsensusModel`.
 
     Its inputs are ``deep`` ``(N, C, 1, P)``, as :class:`cosod.inference.deep_rows.DeepRows` makes it of any grids, and
     ``constants`` ``(3,)``, slope, offset and few of :class:`cosod.inference.presence.Calibration`.
     """
-    network = folded(network, fold=False)
     deep = network.encode(_example(network, size)).deep.flatten(2)[:, :, None]
     constants = torch.ones(3)
     module = GroupConsensusModel(network).eval()
@@ -220,17 +220,14 @@ def kept_graph(network: CoSaliencyNetwork, size: int) -> Graph:
     return Graph(KeptModel().eval(), examples, names, ("vectors", "presence"), (True, False, False))
 
 
-def folded(network: CoSaliencyNetwork, fold: bool = True) -> CoSaliencyNetwork:
+def folded(network: CoSaliencyNetwork) -> CoSaliencyNetwork:
     """Returns a copy of a network for conversion: on the CPU, float32, batch normalization in the convolutions.
-
-    If ``fold`` is false, batch normalization stays as it is.
 
     Example:
         >>> copy = folded(cosod.models.create("gconet_plus_mobile"))
     """
     network = copy.deepcopy(network).to("cpu", torch.float32).eval()
-    if fold:
-        fold_batch_norm(network)
+    fold(network)
     return network
 
 

@@ -28,8 +28,8 @@ def packed(network: CoSaliencyNetwork) -> bytes:
     """Makes the graphs of a network: a ZIP archive for :class:`cosod.inference.onnx_detector.OnnxDetector`.
 
     Args:
-        network: network in evaluation mode, whose weights are those of the weights file beside which the archive is
-            placed.
+        network: network on the CPU, float32, in evaluation mode, whose weights are those of the weights file beside
+            which the archive is placed.
 
     Raises:
         InputError: the network is of another class than those of the package.
@@ -42,9 +42,9 @@ def packed(network: CoSaliencyNetwork) -> bytes:
         raise InputError(f"{type(network).__name__} has no graphs without PyTorch; take a network of the package")
     size = network.size
     graphs = {
-        "encoder": encoder_graph(network, size, fold=False),
+        "encoder": encoder_graph(network, size, fold_first=False),
         "consensus": consensus_graph(network, size),
-        "decoder": decoder_graph(network, size, fold=False),
+        "decoder": decoder_graph(network, size, fold_first=False),
         "kept": kept_graph(network, size),
     }
     without = {name: _without_weights(graph, network) for name, graph in graphs.items()}
