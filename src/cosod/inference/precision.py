@@ -18,7 +18,8 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     known = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
-    return torch.backends.mkldnn.is_available() and any(ask is not None and ask() for ask in known)
+    hardware = any(ask is not None and ask() for ask in known)
+    return hardware and torch.backends.mkldnn.is_available() and can_bfloat16(device)
 
 
 def can_bfloat16(device: torch.device) -> bool:
