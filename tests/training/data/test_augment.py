@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,7 @@ from cosod.errors import ImageError, InputError
 from cosod.training.config.recipe import load_recipe
 from cosod.training.config.sections import Augment
 from cosod.training.data.augment import _cropped, make_example, opened, read_mask, read_masks
-from cosod.training.data.distractor_mixing import add_distractors, beside, mix, paste, planted, square
+from cosod.training.data.distractor_mixing import add_distractors, beside, mix, paste, planted, random_shape, square
 from cosod.training.data.group_sampler import Shot
 from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.training_set import Item
@@ -280,6 +281,36 @@ def test_a_planted_object_is_all_that_is_shared():
         sides.append(float(mask[0].sum()))
     assert other[1][0].sum() > 0  # the given mask is left as it was
     assert len(set(sides)) > 5
+
+
+def test_random_shapes_are_one_piece_about_the_center():
+    shares = []
+    for key in range(30):
+        shape = random_shape((40, 64), KeyedRNG(key))
+        assert shape.shape == (1, 40, 64) and shape.min() >= 0 and shape.max() == 1
+        assert shape[0, 20, 32] == 1 and not shape[0, [0, 0, -1, -1], [0, -1, 0, -1]].any()
+        pieces, _ = cv2.connectedComponents((shape[0] > 0.5).numpy().astype(np.uint8))
+        assert pieces == 2  # the ground and the shape
+        shares.append(float((shape > 0.5).float().mean()))
+        assert torch.equal(shape, random_shape((40, 64), KeyedRNG(key)))
+    assert min(shares) < 0.15 and max(shares) > 0.3 and len(set(shares)) > 20
+
+
+def test_random_shapes_make_objects_of_photos_without_any():
+    """What is cut out counts as an object, not as the shared one."""
+    own = (torch.zeros(3, 64, 64), torch.zeros(2, 64, 64))
+    ground = (torch.ones(3, 64, 64), torch.zeros(2, 64, 64))  # a photo of nothing
+    found = 0
+    for key in range(40):
+        image, mask = add_distractors(*own, itertools.repeat(ground), KeyedRNG(key), shapes=1.0)
+        assert not mask[0].any()
+        if mask[1].any():
+            found += 1
+            assert (image[0][mask[1] > 0] >= 0.5).all() and not image[0][mask[1] == 0].gt(0.5).any()
+    # The other kinds, images beside images, show no object of such photos.
+    assert 5 < found < 25
+    rest = [add_distractors(*own, itertools.repeat(ground), KeyedRNG(key))[1] for key in range(40)]
+    assert not any(mask[1].any() for mask in rest)
 
 
 @pytest.mark.parametrize("aspect", [0.5, 1.0, 2.0, 4.0])

@@ -71,6 +71,27 @@ def test_a_made_group_has_one_object_in_all_its_images(sets):
         assert (masks <= objects).all() and (objects[1:].sum() > masks[1:].sum())
 
 
+def test_a_group_made_of_a_random_shape_has_it_in_all_its_images(sets):
+    (batch,) = batches_of(sets, augment__made=1.0, augment__shapes=1.0)[0]
+    (plain,) = batches_of(sets, augment__made=1.0)[0]
+    assert batch.sizes == (8, 8) and (batch.masks <= batch.objects).all()
+    assert not batch.masks.equal(plain.masks)
+    shares = batch.masks.flatten(1).mean(dim=1)
+    assert (shares > 0).all() and (shares < 0.6).all()
+    for part in (slice(0, 8), slice(8, 16)):
+        # One outline, at eight sizes and positions.
+        boxes = [_box(mask[0] > 0) for mask in batch.masks[part]]
+        filled = torch.tensor(
+            [float(mask.sum()) / (h * w) for mask, (h, w) in zip(batch.masks[part], boxes, strict=True)]
+        )
+        assert len(set(boxes)) > 3 and float(filled.std()) < 0.06
+
+
+def _box(mask):
+    rows, columns = mask.any(dim=1).nonzero(), mask.any(dim=0).nonzero()
+    return tuple(int(places.max() - places.min()) + 1 for places in (rows, columns))
+
+
 def test_batches_are_the_same_each_time_and_others_in_another_epoch(sets):
     changes = {
         "augment__made": 0.5,

@@ -120,6 +120,8 @@ class Augment:
         all_distractors: share of groups in which distractors are added to every image.
         negatives: share of images that are replaced by an image of another group, with an empty mask.
         made: share of groups that are composed: the object of one image is pasted into other images.
+        shapes: share of the pasted objects, of distractors and of composed groups, that are cut out by a random shape
+            instead of by their mask, so that they may show anything that photos show.
         distractor_images: number of images that are read as distractors for each group, each from a different group
             outside the batch; if there are images without a group, one of these takes one of the places. 0 takes the
             images of the next group of the batch as distractors.
@@ -142,11 +144,12 @@ class Augment:
     all_distractors: float = 0.0
     negatives: float = 0.0
     made: float = 0.0
+    shapes: float = 0.0
     distractor_images: int = 0
 
     def __post_init__(self):
         shares = ("flip", "rotation_share", "crop", "gray", "pepper")
-        for name in (*shares, "distractor_share", "all_distractors", "negatives", "made"):
+        for name in (*shares, "distractor_share", "all_distractors", "negatives", "made", "shapes"):
             check_share(name, getattr(self, name))
         check_at_least("crop", self.crop, 0.1)
         check_at_least("border", self.border, 0)

@@ -7,6 +7,7 @@ group can then be told from the distractors only by the fact that all images sha
 """
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import torch
@@ -30,6 +31,9 @@ COVERED = 0.33
 TRIES = 6
 #: Range of the sides of an image whose object is pasted into another image, relative to those of the other image.
 PLANTED = (0.4, 0.95)
+#: Random shapes: range of the radius relative to half of the image's sides, number of waves around the outline, range
+#: of how often each goes around, and maximum height of each relative to the radius.
+RADIUS, WAVES, FREQUENCIES, HEIGHT = (0.45, 0.95), 3, (2, 9), 0.3
 
 Example = tuple[Tensor, Tensor]
 
@@ -70,12 +74,14 @@ def mix(own: list[Example], distractors: list[Example], augment: Augment, rng: K
             image, mask = next(dealt)
             mask = as_distractor(mask)
         elif rng.chance(share):
-            image, mask = add_distractors(image, mask, dealt, rng)
+            image, mask = add_distractors(image, mask, dealt, rng, augment.shapes)
         mixed.append((image, mask))
     return mixed
 
 
-def add_distractors(image: Tensor, mask: Tensor, distractors: Iterator[Example], rng: KeyedRNG) -> Example:
+def add_distractors(
+    image: Tensor, mask: Tensor, distractors: Iterator[Example], rng: KeyedRNG, shapes: float = 0.0
+) -> Example:
     """Adds one to three distractors to an image in one of three random ways; the ground truth remains its own object.
 
     The image becomes one half of a composed image (:func:`beside`) or one quarter (:func:`square`), or the objects of
@@ -86,6 +92,8 @@ def add_distractors(image: Tensor, mask: Tensor, distractors: Iterator[Example],
         mask: ``(1, H, W)`` or ``(2, H, W)`` in {0, 1}.
         distractors: endless iterator of examples of other groups.
         rng: source of all random choices.
+        shapes: share of the pasted objects that are cut out by a random shape (:func:`random_shape`) instead of by
+            their mask.
 
     Returns:
         The new image and mask, of the same shapes.
@@ -109,7 +117,10 @@ def add_distractors(image: Tensor, mask: Tensor, distractors: Iterator[Example],
     if kind < BESIDE + SQUARE:
         return square(image, mask, [next(distractors) for _ in range(3)], rng.below(4))
     for _ in range(1 + rng.below(3)):
-        image, mask = paste(image, mask, *next(distractors), rng)
+        distractor, objects = next(distractors)
+        if shapes and rng.chance(shapes):
+            objects = random_shape(distractor.shape[-2:], rng)
+        image, mask = paste(image, mask, distractor, objects, rng)
     return image, mask
 
 
@@ -252,6 +263,37 @@ def paste(image: Tensor, mask: Tensor, distractor: Tensor, objects: Tensor, rng:
         mask[1:, y0:y1, x0:x1] += (cover > 0.5).float()
         break
     return image, mask
+
+
+def random_shape(size: tuple[int, int], rng: KeyedRNG) -> Tensor:
+    """Returns a mask of a random shape: a blob around the center of the image, whose outline has random waves.
+
+    What an image shows inside it becomes an object when it is pasted into another image, whatever it is: petals and
+    books, which training photos show in the background only, stand out too where a photo shows them in front of
+    something else.
+
+    Args:
+        size: height and width of the mask.
+        rng: source of the shape.
+
+    Returns:
+        The mask ``(1, H, W)`` in [0, 1], with an outline that is one pixel wide.
+
+    Example:
+        >>> shape = random_shape((32, 32), KeyedRNG(0))
+        >>> bool(shape[0, 16, 16] == 1), bool(shape[0, 0, 0] == 0)
+        (True, True)
+    """
+    height, width = size
+    y = (torch.arange(height) + 0.5) / height * 2 - 1
+    x = (torch.arange(width) + 0.5) / width * 2 - 1
+    distance, angle = torch.hypot(y[:, None], x[None]), torch.atan2(y[:, None], x[None])
+    outline = torch.ones_like(angle)
+    for _ in range(WAVES):
+        frequency = FREQUENCIES[0] + rng.below(FREQUENCIES[1] - FREQUENCIES[0] + 1)
+        outline += rng.between(0, HEIGHT) * torch.cos(frequency * angle + rng.between(0, 2 * math.pi))
+    radius = rng.between(*RADIUS) * outline / outline.max()
+    return ((radius - distance) * min(size) / 2 + 0.5).clamp(0, 1)[None]
 
 
 def _scaled(image: Tensor, share: float) -> tuple[int, int]:

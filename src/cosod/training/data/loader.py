@@ -18,7 +18,7 @@ from cosod.losses.registry import REGISTRY
 from cosod.training.config.recipe import Recipe
 from cosod.training.data.augment import make_example
 from cosod.training.data.coarse_labels import CoarseLabels
-from cosod.training.data.distractor_mixing import Example, mix, planted
+from cosod.training.data.distractor_mixing import Example, mix, planted, random_shape
 from cosod.training.data.group_sampler import Meeting, Shot
 from cosod.training.data.keyed_rng import KeyedRNG
 from cosod.training.data.training_set import TrainingSet, in_common
@@ -184,16 +184,28 @@ class Batches(Dataset):
         return [whole[place % len(whole)] if isinstance(e, ImageError) else e for place, e in enumerate(made)]
 
     def _made(self, n: int, data: TrainingSet, key: tuple, shape: tuple[int, int], lost: list[str]) -> list[Example]:
-        """Composes a group of n images: a source image, and n - 1 other images into which its object is pasted."""
+        """Composes a group of n images: a source image, and n - 1 other images into which its object is pasted.
+
+        An object that is cut out by a random shape is pasted into n images, because the source image does not show it
+        as an object.
+        """
         rng = KeyedRNG(*key)
         source = rng.below(len(data.items))
         others = [rng.below(len(data.items)) for _ in range(n - 1)]
+        shaped = self.recipe.augment.shapes > 0 and rng.chance(self.recipe.augment.shapes)
+        if shaped:
+            others.append(rng.below(len(data.items)))
         shots = [Shot(item, rng.chance(self.recipe.augment.flip), 0.0) for item in [source] * n + others]
         rngs = [KeyedRNG(*key, place) for place in range(len(shots))]
         common = [[data.items[shot.item].group] for shot in shots]
         made = self._examples(shots, common, data, rngs, shape, lost)
-        pairs = zip(made[1:n], made[n:], rngs[n:], strict=True)
-        return [made[0]] + [planted(*other, *own, rng) for own, other, rng in pairs]
+        own = made[:n]
+        if shaped:
+            cut = random_shape(shape, rng)
+            own = [(image, cut) for image, _ in own]
+        whole = [] if shaped else own[:1]
+        pairs = zip(made[n:], own[len(whole) :], rngs[n:], strict=True)
+        return whole + [planted(*other, *example, keyed) for other, example, keyed in pairs]
 
     def _mixed(
         self, groups: list[list[Example]], meeting: Meeting, number: int, key: tuple, shape: tuple[int, int]
