@@ -32,7 +32,7 @@ import cosod
 from cosod.evaluation.metrics.functional import precision_jaccard, s_measure
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import shared
-from cosod.inference.reference_sampling import WAYS, ReferenceSampling
+from cosod.inference.options import WAYS, ReferenceSampling
 from cosod.io.images import SUFFIXES
 
 HELD_OUT = Path(__file__).parents[1] / "tools" / "held_out.txt"

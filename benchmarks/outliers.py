@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 import cosod
+from cosod.apps.absence import ABSENT
 from cosod.evaluation.metrics.functional import mae, precision_jaccard, s_measure
 from cosod.inference import presence
 from cosod.io.images import read_image
@@ -95,8 +96,8 @@ def measure(detector: cosod.Detector, groups, number: int, share: float, way: st
         for m, i in zip(maps, own, strict=False)
     ]
     wrong = [float((m > 0.5).mean()) for m in maps[len(own) :]]
-    left = [w if p >= presence.ABSENT else 0.0 for w, p in zip(wrong, found[len(own) :], strict=True)]
-    lost = float(np.mean([p < presence.ABSENT for p in found[: len(own)]]))
+    left = [w if p >= ABSENT else 0.0 for w, p in zip(wrong, found[len(own) :], strict=True)]
+    lost = float(np.mean([p < ABSENT for p in found[: len(own)]]))
     return (*np.mean(rows, axis=0), np.mean(wrong or [np.nan]), np.mean(left or [np.nan]), lost)
 
 

@@ -35,6 +35,7 @@ from cosod.inference.cpu_fusion import prefer_kept_memory
 from cosod.inference.detector import Detector
 from cosod.inference.device import choose_device
 from cosod.inference.feature_cache import EncodedGroup
+from cosod.io.tensors import to_array
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
 from cosod.models.checkpoints import loading
@@ -126,8 +127,9 @@ def group_maps(detector: Detector, inputs: Ready) -> Iterator[Tensor]:
 
     encoded = EncodedGroup(inputs, encode, detector.batch, detector.options.feature_bytes)
     found = detector.pipeline.consensus(encoded)
+    prototype = to_array(found.prototype)
     for _, features, output in detector.pipeline.decoded(encoded, found.indices, found.consensus):
-        yield detector.pipeline.filtered(output, features.deep, found.prototype)[0]
+        yield detector.pipeline.filtered(output, features.deep, prototype)[0]
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> tuple[float, int | None]:

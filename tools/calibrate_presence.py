@@ -30,6 +30,7 @@ from regression import logistic, roc_auc
 
 import cosod
 from cosod import doctor, models
+from cosod.apps.absence import ABSENT
 from cosod.inference import presence
 from cosod.inference.deep_rows import together
 from cosod.models import registry
@@ -122,8 +123,8 @@ def calibrate(cases: list[Case]) -> tuple[presence.Calibration, np.ndarray]:
 def row(name: str, p: np.ndarray, truth: np.ndarray) -> str:
     """A row of a table: ROC-AUC, and the shares of present and of absent images that are told right."""
     auc = f"{roc_auc(p, truth):.3f}" if not truth.all() else ""
-    absent = f"{(p[~truth] < presence.ABSENT).mean():.0%}" if not truth.all() else ""
-    return f"| {name} | {auc} | {(p[truth] >= presence.ABSENT).mean():.0%} | {absent} |"
+    absent = f"{(p[~truth] < ABSENT).mean():.0%}" if not truth.all() else ""
+    return f"| {name} | {auc} | {(p[truth] >= ABSENT).mean():.0%} | {absent} |"
 
 
 def tables(in_group: tuple[list[Case], np.ndarray], kept: tuple[list[Case], np.ndarray]) -> Iterator[str]:

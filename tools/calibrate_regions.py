@@ -20,7 +20,6 @@ import cv2
 import numpy as np
 import torch
 from measure_default import held_out, read_truth
-from torch import Tensor
 
 import cosod
 from cosod import doctor, models
@@ -92,13 +91,13 @@ def situations(
         inputs = detector.inputs([group.images[row] for row in rows])
         return EncodedGroup(inputs, detector.forward.encode, detector.batch, 1 << 40)
 
-    def see(situation: str, rows, images: EncodedGroup, consensus: Consensus, prototype: Tensor) -> Iterator[Seen]:
+    def see(situation: str, rows, images: EncodedGroup, consensus: Consensus, prototype: np.ndarray) -> Iterator[Seen]:
         for part, features, output in detector.pipeline.decoded(images, list(range(len(rows))), consensus):
             probability = reduced(to_array(output.saliency[:, 0]))
             maps = reduced(to_array(output.maps[:, 0]))
             for place, index in enumerate(part):
                 where, cores = regions(probability[place])
-                alike = cosines(where, cores, to_array(features.deep[place]), to_array(prototype))
+                alike = cosines(where, cores, to_array(features.deep[place]), prototype)
                 mask = cv2.resize(
                     group.masks[rows[index]].astype(np.float32), where.shape[::-1], interpolation=cv2.INTER_AREA
                 )
@@ -110,7 +109,7 @@ def situations(
             rows = order[first : first + size]
             images = encoded(rows)
             found = detector.pipeline.consensus(images)
-            yield from see(f"groups of {size}", rows, images, found.consensus, found.prototype)
+            yield from see(f"groups of {size}", rows, images, found.consensus, to_array(found.prototype))
     for count in REFERENCES:
         known, rows = order[:count], order[count:]
         marks = [group.masks[known[0]]] if count == 1 else None

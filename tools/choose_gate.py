@@ -23,6 +23,7 @@ from measure_default import read_truth
 import cosod
 from cosod.evaluation.metrics.functional import precision_jaccard, s_measure
 from cosod.io.resizing import to_own_size
+from cosod.io.tensors import to_array
 from cosod.models.gconet_plus_mobile import DECODE_OPTIONS, MobileConfig
 from cosod.postprocess.render import to_8bit
 
@@ -45,7 +46,7 @@ def figures(
         batches = encoded.batches(sorted(found.indices))
         scores = []
         for part, features, output in detector.forward.decode(batches, found.consensus, found.indices):
-            maps, _ = detector.pipeline.filtered(output, features.deep, found.prototype)
+            maps, _ = detector.pipeline.filtered(output, features.deep, to_array(found.prototype))
             scores += [score(to_own_size(m, masks[i].shape), masks[i]) for i, m in zip(part, maps, strict=True)]
         yield scores
 
