@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from torch import Tensor
 from torch.nn import functional as F
 
 from cosod import models
@@ -20,6 +21,7 @@ from cosod.active_learning.attack import Attack, attacked
 from cosod.active_learning.ensemble import mean_probability
 from cosod.active_learning.images import load_images, load_masks
 from cosod.active_learning.pool import Pool
+from cosod.models.saliency_base import SaliencyNetwork
 
 STEPS = (0.0, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01)
 #: Positions from the outline that count as near it, and the share of candidates (``PointSelection.share``).
@@ -35,7 +37,7 @@ def near_outline(mask: np.ndarray) -> np.ndarray:
     return np.where(mask, inner, outer) < NEAR
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("weights", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of images and masks")
@@ -45,6 +47,8 @@ def main():
     args = parser.parse_args()
     pool = Pool.scan(args.data, args.images, args.seed)
     network = models.load(args.weights).eval()
+    if not isinstance(network, SaliencyNetwork):
+        raise SystemExit(f"{args.weights}: a network for groups; give one for single images, as cosod active leaves")
     images = load_images(pool, args.side).permute(0, 3, 1, 2).float() / 255
     side = args.side // STRIDE
     truth = load_masks(pool, side).numpy() > 127
@@ -59,7 +63,7 @@ def main():
         print(f"| {alpha:g} | {turned[near].mean():.1%} | {turned[~near].mean():.1%} | {near[most].mean():.1%} |")
 
 
-def answers(network, images, side: int) -> np.ndarray:
+def answers(network: SaliencyNetwork, images: Tensor, side: int) -> np.ndarray:
     """The network's probabilities ``(N, side, side)``."""
     return F.adaptive_avg_pool2d(mean_probability([network], images), side)[:, 0].numpy()
 

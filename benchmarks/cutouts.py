@@ -65,7 +65,7 @@ def main() -> None:
         write_section(options.output, "cutouts", "Masks and cut-outs", "\n\n".join(text))
 
 
-def photos(detector, images: Path, masks: Path, only: set[str], limit: int | None) -> Iterator[Photo]:
+def photos(detector: cosod.Detector, images: Path, masks: Path, only: set[str], limit: int | None) -> Iterator[Photo]:
     """The photos of a set that have a truth, with what the detector finds in their groups."""
     groups = find_groups([images])
     if only & {group.name for group in groups}:
@@ -87,9 +87,9 @@ def measured(found: list[Photo]) -> str:
     steps = []
     for method in METHODS:
         alphas = [alpha(photo.image, photo.map, method) for photo in found]
-        scores = [iou(a > 0.5, photo.truth > 0.5) for a, photo in zip(alphas, found, strict=True)]
+        overlaps = [iou(a > 0.5, photo.truth > 0.5) for a, photo in zip(alphas, found, strict=True)]
         errors = [np.abs(a - p.truth)[edge(p.truth)].mean() for a, p in zip(alphas, found, strict=True)]
-        steps.append((method, f"{np.mean(scores):.4f}", f"{np.mean(errors):.4f}"))
+        steps.append((method, f"{np.mean(overlaps):.4f}", f"{np.mean(errors):.4f}"))
     absent = np.mean([photo.presence is not None and photo.presence < ABSENT for photo in found])
     head = f"{len(found)} images, {absent:.1%} of them called absent."
     thresholds = table(("threshold", "mask", f"under {LOST}"), rows)
@@ -123,7 +123,7 @@ def composite(blur: float, side: int) -> tuple[Photo, np.ndarray]:
     drawn = np.zeros((height * fine, width * fine), np.uint8)
     cv2.fillPoly(drawn, [(points * fine).round().astype(np.int32)], 255)
     cv2.circle(drawn, (width * fine // 2, height * fine // 2), height * fine // 9, 0, -1)
-    truth = cv2.resize(drawn, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    truth: np.ndarray = cv2.resize(drawn, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     if blur:
         truth = cv2.GaussianBlur(truth, (0, 0), blur)
     image = red * truth[..., None] + green * (1 - truth[..., None])

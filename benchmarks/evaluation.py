@@ -12,7 +12,6 @@ maps of 400 x 300 are made up: blurred, shifted masks with noise.
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -138,4 +137,4 @@ def _make_up(pred: Path, gt: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -21,12 +21,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from lines import Found, Line, measure
 from machine import cores, heading
 from PIL import Image, ImageOps
 from results import table, write_section
+
+if TYPE_CHECKING:
+    import torch
+
+    from cosod import Detector
 
 WIDTH, HEIGHT = 1152, 864
 QUALITY = 90
@@ -69,7 +75,7 @@ def drawn(seed: int) -> Image.Image:
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     cy, cx = chance.integers(HEIGHT // 3, 2 * HEIGHT // 3), chance.integers(WIDTH // 3, 2 * WIDTH // 3)
     disc = (y - cy) ** 2 + (x - cx) ** 2 < (HEIGHT // 4) ** 2
-    total[disc] = total[disc] * 0.2 + np.float32([180, 20, 30])
+    total[disc] = total[disc] * 0.2 + np.array([180, 20, 30], np.float32)
     return Image.fromarray(total.clip(0, 255).astype(np.uint8))
 
 
@@ -169,15 +175,16 @@ def command(case: Case) -> Callable[[], tuple[float, int]]:
 PARTS = {"reading": reading, "network": network, "writing": writing, "run": run, "command": command}
 
 
-def _detector(case: Case):
+def _detector(case: Case) -> "Detector":
     import cosod
     from cosod.inference.cpu_fusion import prefer_kept_memory
 
     prefer_kept_memory()  # as the command line does
-    return cosod.load(case.model, **dict(case.options))
+    options: dict[str, Any] = dict(case.options)
+    return cosod.load(case.model, **options)
 
 
-def _ready(case: Case, detector):
+def _ready(case: Case, detector: "Detector") -> "torch.Tensor":
     """Some of the photos as normalized images ``(N, 3, H, W)``, all of the shape that the first one has."""
     from cosod.io.images import read_image
     from cosod.io.resizing import shrink

@@ -21,6 +21,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -79,7 +80,11 @@ def large_groups(duts: Path) -> list[tuple[str, list[Path], list[int]]]:
 
 
 def truth(photo: Path, size: int) -> np.ndarray:
-    mask = cv2.imread(str(photo.parents[2] / "gts" / photo.parent.name / f"{photo.stem}.png"), cv2.IMREAD_GRAYSCALE)
+    """The mask ``(size, size)`` of a photo ``images/<group>/<photo>``, which lies in ``gts/<group>``."""
+    path = photo.parents[2] / "gts" / photo.parent.name / f"{photo.stem}.png"
+    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if mask is None:
+        raise SystemExit(f"{path}: no such image, or it cannot be read; each photo needs its mask there")
     return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA) > 127
 
 
@@ -95,7 +100,8 @@ def figures(found: np.ndarray, exact: np.ndarray, truths: list[np.ndarray]) -> t
     difference = np.abs(found - exact).reshape(len(found), -1)
     s = np.mean([s_measure(m, t) for m, t in zip(found, truths, strict=True)])
     j = np.mean([precision_jaccard(m > 0.5, t)[1] for m, t in zip(found, truths, strict=True)])
-    return difference.mean(), difference.max(axis=1).mean(), difference.max(), s, 100 * j
+    mean, each, largest = difference.mean(), difference.max(axis=1).mean(), difference.max()
+    return float(mean), float(each), float(largest), float(s), float(100 * j)
 
 
 def row(name: str, how: str, found: list[tuple[float, ...]]) -> str:
@@ -180,7 +186,8 @@ def main() -> None:
     for name in ("count", "references", "side"):
         verb.add_argument(name, type=int)
     options = vars(parser.parse_args())
-    {"deviation": deviation, "growth": growth, "one": one}[options.pop("verb")](**options)
+    programs: dict[str, Callable[..., None]] = {"deviation": deviation, "growth": growth, "one": one}
+    programs[options.pop("verb")](**options)
 
 
 if __name__ == "__main__":

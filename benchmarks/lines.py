@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from machine import cores, peak_memory
@@ -64,34 +65,37 @@ class _Worker:
 
     def __init__(self, line: Line):
         context = multiprocessing.get_context("spawn")
-        self.title, self.rounds = line.title, []
-        self.pipe, other = context.Pipe()
+        self.title = line.title
+        self.rounds: list[Any] = []
+        pipe, other = context.Pipe()
+        self.pipe: Connection | None = pipe
         # No daemon: it may need processes of its own.
         self.process = context.Process(target=_work, args=(other, line.prepare, line.case))
         self.process.start()
         other.close()
-        self._answer()
+        self._answer(pipe)
 
     def do(self) -> None:
         """One round, waited for."""
         if self.pipe:
             self.pipe.send("do")
-            answer = self._answer()
+            answer = self._answer(self.pipe)
             if self.pipe:
                 self.rounds.append(answer)
 
     def end(self) -> Found | None:
         """Stop the process and say what was found."""
-        memory = None
+        memory: int | None = None
         if self.pipe:
             self.pipe.send("end")
-            memory = self._answer()
+            memory = self._answer(self.pipe)
         self.process.join()
-        return Found(self.rounds, memory) if self.pipe else None
+        return None if memory is None else Found(self.rounds, memory)
 
-    def _answer(self) -> Any:
+    def _answer(self, pipe: Connection) -> Any:
+        """What the process answers; None, and no pipe any more, if it failed."""
         try:
-            error, answer = self.pipe.recv()
+            error, answer = pipe.recv()
         except EOFError:
             self.process.join()
             if self.process.exitcode == 1:
@@ -103,7 +107,7 @@ class _Worker:
         return answer
 
 
-def _work(pipe, prepare: Callable[[Any], Callable[[], Any]], case: Any) -> None:
+def _work(pipe: Connection, prepare: Callable[[Any], Callable[[], Any]], case: Any) -> None:
     """In the process: answers are pairs of an error or None, and what was asked for."""
     from cosod.errors import CosodError
 

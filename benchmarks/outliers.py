@@ -13,9 +13,9 @@ images that this blanks.
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
+from large_groups import truth
 
 import cosod
 from cosod.apps.absence import ABSENT
@@ -24,7 +24,7 @@ from cosod.inference import presence
 from cosod.io.images import read_image
 from cosod.io.resizing import shrink
 from cosod.io.tensors import to_batch
-from cosod.models.base import Features
+from cosod.models.base import Consensus, Features
 
 HELD_OUT = Path(__file__).parents[1] / "tools" / "held_out.txt"
 IMAGES = 10
@@ -38,8 +38,7 @@ def encode(detector: cosod.Detector, duts: Path, group: str) -> tuple[list[Featu
     for path in sorted((duts / "images" / group).iterdir())[:IMAGES]:
         image = shrink(read_image(path), detector.size)
         found.append(network.encode(to_batch([image], network.mean, network.std, detector.device)))
-        mask = cv2.imread(str(duts / "gts" / group / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
-        masks.append(cv2.resize(mask, (detector.size, detector.size), interpolation=cv2.INTER_AREA) > 127)
+        masks.append(truth(path, detector.size))
     return found, masks
 
 
@@ -48,15 +47,17 @@ def concatenated(images: list[Features]) -> Features:
     return Features(skips, torch.cat([i.deep for i in images]), images[0].size)
 
 
-def weighted(detector: cosod.Detector, features: Features, way: str, own: int):
+def weighted(detector: cosod.Detector, features: Features, way: str, own: int) -> tuple[Consensus, list[float]]:
     """The consensus of a group by one of :data:`WAYS`, and each image's presence."""
     network = detector.network
     consensus = network.consensus(features._replace(skips=()))
-    vectors = presence.pooled(features.deep, consensus.attention)
-    found = presence.group_presence(detector.calibration, vectors)
-    truth = (torch.arange(len(vectors), device=vectors.device) < own).float()
-    weights = {"presence": found.clamp_min(presence.FLOOR), "truth": truth}.get(way)
-    return network.gather(features, consensus.attention, weights), found.tolist()
+    calibration, attention = detector.calibration, consensus.attention
+    assert calibration is not None and attention is not None  # main refuses other networks
+    vectors = presence.pooled(features.deep, attention)
+    found = presence.group_presence(calibration, vectors)
+    present = (torch.arange(len(vectors), device=vectors.device) < own).float()
+    weights = {"presence": found.clamp_min(presence.FLOOR), "truth": present}.get(way)
+    return network.gather(features, attention, weights), found.tolist()
 
 
 def main() -> None:

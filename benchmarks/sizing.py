@@ -85,7 +85,7 @@ def size(figures: Figures) -> Size:
         cost=machine_hours * f.cores * f.price,
         requests=f.photos / 1000 * (f.get_price + f.put_price),
         load=rate / by_card,
-        bottleneck="transfer" if by_card < by_cores else max(steps, key=steps.get),
+        bottleneck="transfer" if by_card < by_cores else max(steps, key=lambda step: steps[step]),
     )
 
 

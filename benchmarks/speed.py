@@ -23,7 +23,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import torch
 from lines import Found, Line, measure
 from machine import cores, heading
@@ -35,6 +37,7 @@ from cosod.inference.cpu_fusion import prefer_kept_memory
 from cosod.inference.detector import Detector
 from cosod.inference.device import choose_device
 from cosod.inference.feature_cache import EncodedGroup
+from cosod.io.prefetch import Inputs
 from cosod.io.tensors import to_array
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
@@ -80,12 +83,12 @@ def prepare(case: Case) -> Callable[[], tuple[float, int | None]]:
         plain, images = Straightforward(network, device, case.second_pass), images.to(device)
         return lambda: _timed(lambda: plain(images), device)
     if case.backend == EAGER:
-        network = network.to(device, memory_format=torch.channels_last)
+        # PyTorch documents memory_format, but its stubs do not know it.
+        network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         images = images.to(device, memory_format=torch.channels_last)
         return lambda: _timed(lambda: called(network, images, case.precision), device)
     prefer_kept_memory()  # as the command line does
-    runtime = {} if case.backend == "torch" else {"backend": case.backend}
-    detector = Detector(network, case.device, case.size, precision=case.precision, **runtime)
+    detector = Detector(network, case.device, case.size, precision=case.precision, backend=case.backend)
     ready = Ready(images.to(device), case.images)
     return lambda: _timed(lambda: list(group_maps(detector, ready)), device)
 
@@ -125,7 +128,9 @@ def group_maps(detector: Detector, inputs: Ready) -> Iterator[Tensor]:
     def encode(images: list[Tensor]) -> Features:
         return detector.forward.steps.encode(torch.cat(images).contiguous(memory_format=torch.channels_last))
 
-    encoded = EncodedGroup(inputs, encode, detector.batch, detector.options.feature_bytes)
+    # It hands images on as they are, so that tensors do as well as the pixels of photos.
+    group, of_images = cast(Inputs, inputs), cast(Callable[[list[np.ndarray]], Features], encode)
+    encoded = EncodedGroup(group, of_images, detector.batch, detector.options.feature_bytes)
     found = detector.pipeline.consensus(encoded)
     prototype = to_array(found.prototype)
     for _, features, output in detector.pipeline.decoded(encoded, found.indices, found.consensus):

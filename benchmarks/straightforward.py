@@ -7,16 +7,20 @@ under the network's own mask, for a classifier whose answer nothing reads. The m
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cosod.errors import InputError
+from cosod.models.backbones.base import Backbone
+from cosod.models.backbones.vgg import VGG16
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
 from cosod.models.gconet_plus_mobile import DOUBT, MADE_UP, GCoNetPlusMobile
+from cosod.models.modules.group_affinity import GroupAffinity
 from cosod.models.modules.layers import enlarge
 from cosod.models.modules.part_matching import BACKGROUND, PartMatching, described
 
@@ -36,7 +40,9 @@ class Straightforward:
 
     def __init__(self, network: CoSaliencyNetwork, device: str | torch.device = "cpu", second_pass: bool = True):
         self._forward = _forward_of(network)
-        self.network = copy.deepcopy(network).float().eval().to(device, memory_format=torch.contiguous_format)
+        copied = copy.deepcopy(network).float().eval()
+        # PyTorch documents memory_format, but its stubs do not know it.
+        self.network = copied.to(device, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.second_pass = second_pass
 
     @torch.no_grad()
@@ -45,18 +51,18 @@ class Straightforward:
         return self._forward(self.network, images, self.second_pass)
 
 
-def _forward_of(network: CoSaliencyNetwork) -> Callable[[nn.Module, Tensor, bool], Tensor]:
-    config = network.config
+def _forward_of(network: CoSaliencyNetwork) -> Callable[[Any, Tensor, bool], Tensor]:
+    """The function for networks like this one, which is its first argument."""
     if isinstance(network, GCoNetPlusMobile):
         return _mobile
-    if isinstance(network, GCoNet) and config.affinity == GCoNetConfig.affinity:
+    if isinstance(network, GCoNet) and network.config.affinity == GCoNetConfig.affinity:
         return _gconet
     switches = ("relation", "conv_after_resize", "confidence_module", "refiner", "masked_classification", "mask_merge")
     if (
         isinstance(network, GCoNetPlus)
-        and config.backbone != "resnet50"
-        and config.confidence != "released"
-        and all(getattr(config, name) == getattr(GCoNetPlusConfig, name) for name in switches)
+        and network.config.backbone != "resnet50"
+        and network.config.confidence != "released"
+        and all(getattr(network.config, name) == getattr(GCoNetPlusConfig, name) for name in switches)
     ):
         return _gconet_plus
     raise InputError(f"{type(network).__name__} with these options has no straightforward version; take gconet_plus")
@@ -82,7 +88,8 @@ def _gconet_plus(network: GCoNetPlus, images: Tensor, second_pass: bool) -> Tens
         p = _resized(getattr(network, f"block{level}")(p), skip) + getattr(network, f"lateral{level}")(skip)
     p = _resized(network.block1(p), images)
     probability, threshold = torch.sigmoid(network.probability(p)), torch.sigmoid(network.threshold(p))
-    maps = 1 / (1 + torch.exp(-network.config.confidence * (probability - threshold)))
+    k = float(network.config.confidence)  # "released" has no straightforward version
+    maps = 1 / (1 + torch.exp(-k * (probability - threshold)))
     if second_pass:
         masked = _vgg(network.backbone, images * torch.sigmoid(network.mask(p)))[-1]
         network.classifier(masked.mean(dim=(2, 3)))
@@ -118,7 +125,8 @@ def _missing(logits: Tensor, level: float) -> Tensor:
     return torch.minimum(level - best, best - logits.mean(dim=(1, 2, 3), keepdim=True)).clamp(min=0) / 2
 
 
-def _vgg(backbone: nn.Module, images: Tensor) -> list[Tensor]:
+def _vgg(backbone: Backbone, images: Tensor) -> list[Tensor]:
+    assert isinstance(backbone, VGG16)
     outputs = []
     for block in (backbone.conv1, backbone.conv2, backbone.conv3, backbone.conv4, backbone.conv5):
         images = block(images)
@@ -137,6 +145,7 @@ def _best_match(query: Tensor, key: Tensor) -> Tensor:
 
 def _consensus(module: nn.Module, deep: Tensor) -> Tensor:
     """The group affinity module of the papers: ``(N, C, H, W)`` -> ``(1, C, 1, 1)``."""
+    assert isinstance(module, GroupAffinity)
     n, c, h, w = deep.shape
     match = _best_match(module.query(deep).flatten(2), module.key(deep).flatten(2))
     attention = torch.softmax(match * c**-0.5, dim=1).view(n, 1, h, w)

@@ -68,11 +68,12 @@ def make_run(case: Case, folder: Path, process_group: ProcessGroup) -> Run:
         process_group,
     )
     if case.workers is None:
-        run.network.to(memory_format=torch.contiguous_format)
+        # PyTorch documents memory_format, but its stubs do not know it.
+        run.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         run.network.speed_up_training(lambda backbone: backbone)
-        for module in run.network.modules():
-            if isinstance(module, DepthwiseConv2d):
-                module.__class__ = torch.nn.Conv2d
+        layers: list[torch.nn.Module] = [m for m in run.network.modules() if isinstance(m, DepthwiseConv2d)]
+        for layer in layers:
+            layer.__class__ = torch.nn.Conv2d
     return run
 
 
@@ -101,7 +102,7 @@ def prepare(case: Case) -> Callable[[], Turn]:
     def turn() -> Turn:
         indices = [(run.step + i) % len(plan) for i in range(WARM + case.steps)]
         made = iterate(batches, indices, case.workers or 0, pin=process_group.device.type == "cuda")
-        start = waited = images = 0
+        start, waited, images = 0.0, 0.0, 0
         for number in range(WARM + case.steps):
             if number == WARM:
                 start, waited, images = _now(process_group), 0.0, 0

@@ -63,7 +63,7 @@ def in_groups(network: CoSaliencyNetwork, photos: Photos, rng: np.random.Generat
                 own = rng.permutation(len(group.deep))[: max(2, round(size * (1 - share)))]
                 others = list(photos.others(number, group.source, rng))[: round(len(own) * share / (1 - share))]
                 deep = together([group.deep[own], photos.deep(others)]) if others else group.deep[own]
-                vectors = presence.pooled(deep, network.consensus(Features((), deep, (0, 0))).attention)
+                vectors = presence.pooled(deep, attention_of(network, deep))
                 found = presence.resemblance(vectors, torch.ones(len(deep)))
                 for i, (alike, references) in enumerate(zip(*(f.tolist() for f in found), strict=True)):
                     yield Case(f"in groups, {share:.0%} outliers", number, alike, references, i < len(own))
@@ -87,9 +87,17 @@ def applied(network: CoSaliencyNetwork, photos: Photos, rng: np.random.Generator
                     yield Case(kind, number, alike, float(count), False, source)
 
 
+def attention_of(network: CoSaliencyNetwork, deep: torch.Tensor) -> torch.Tensor:
+    """Where the consensus of a group of images with F ``(N, C, H, W)`` comes from, ``(N, 1, H, W)``."""
+    attention = network.consensus(Features((), deep, (0, 0))).attention
+    if attention is None:
+        raise SystemExit(f"{type(network).__name__} has no attention, from which presence is computed")
+    return attention
+
+
 def prototype_of(network: CoSaliencyNetwork, deep: torch.Tensor, marks: torch.Tensor | None) -> torch.Tensor:
     """The prototype of a consensus of images with F ``(N, C, H, W)``, by their marks where there are some."""
-    attention = network.consensus(Features((), deep, (0, 0))).attention if marks is None else marks
+    attention = attention_of(network, deep) if marks is None else marks
     return presence.pooled(deep, attention).mean(dim=0)
 
 
@@ -142,7 +150,7 @@ def tables(in_group: tuple[list[Case], np.ndarray], kept: tuple[list[Case], np.n
         yield ""
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--duts", type=Path, required=True)
     parser.add_argument("--set", type=Path, action="append", default=[], help="another set; repeat for more")
@@ -150,6 +158,7 @@ def main():
     parser.add_argument("--dry-run", action="store_true", help="print, and leave the weights file as it is")
     args = parser.parse_args()
     path = args.weights or registry.weights_file("gconet_plus_mobile")
+    assert path is not None  # its weights come with the package
     detector = cosod.load(path, device="cpu")
     photos = Photos(detector, args.duts, args.set)
     network, rng = detector.network, np.random.default_rng(0)

@@ -54,7 +54,8 @@ class Seen(NamedTuple):
 
 
 def load(data: Path, name: str) -> CalibrationGroup:
-    images, masks = [], []
+    images: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
     for path in sorted((data / "images" / name).iterdir()):
         mask = read_truth(data, name, path)
         if len(images) < IMAGES and 0 < mask.mean() < 1:
@@ -129,7 +130,7 @@ def iou(seen: list[Seen], classifier: RegionClassifier | None) -> float:
     return float(np.mean(found))
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--duts", type=Path, required=True)
     parser.add_argument("--set", type=Path, action="append", default=[], help="a development set; repeat for more")
@@ -137,6 +138,7 @@ def main():
     parser.add_argument("--dry-run", action="store_true", help="print, and leave the weights file as it is")
     args = parser.parse_args()
     path = args.weights or registry.weights_file("gconet_plus_mobile")
+    assert path is not None  # its weights come with the package
     detector = cosod.load(path, device="cpu", keep_regions=True)
     rng = np.random.default_rng(0)
     seen: list[Seen] = []

@@ -22,6 +22,7 @@ from measure_default import read_truth
 
 import cosod
 from cosod.evaluation.metrics.functional import precision_jaccard, s_measure
+from cosod.inference.cpu_fusion import FastSteps
 from cosod.io.resizing import to_own_size
 from cosod.io.tensors import to_array
 from cosod.models.gconet_plus_mobile import DECODE_OPTIONS, MobileConfig
@@ -40,7 +41,9 @@ def figures(
     masks = [read_truth(data, group, path) for path in paths]
     encoded = detector.pipeline.encoded(detector.inputs(paths))
     found = detector.pipeline.consensus(encoded)
-    network = detector.forward.steps.network
+    steps = detector.forward.steps
+    assert isinstance(steps, FastSteps)  # with the default backend and precision; its copy of the network decodes
+    network = steps.network
     for way in ways:
         network.config = replace(network.config, **dict(zip(DECODE_OPTIONS, way, strict=True)))
         batches = encoded.batches(sorted(found.indices))
@@ -59,7 +62,7 @@ def score(saliency: np.ndarray, mask: np.ndarray) -> Figures:
     return float(iou), precision_jaccard(levels, truth)[1], s_measure(levels, truth)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("sets", type=Path, nargs="+")
     parser.add_argument("--model", default="default", help="a light network of the package, or a weights file")

@@ -111,7 +111,9 @@ class Photos:
 
     @torch.inference_mode()
     def _encode(self, detector: cosod.Detector, root: Path, group: str) -> Encoded:
-        images, masks, names = [], [], []
+        images: list[np.ndarray] = []
+        masks: list[np.ndarray] = []
+        names: list[str] = []
         paths = sorted((root / "images" / group).iterdir())
         for path in paths:
             if len(images) == IMAGES:
@@ -135,8 +137,15 @@ class Photos:
         rows = sorted(deep)
         kind = self.classes.of.get(group, group) if root.name == CLASSES else _plain(group)
         photos = frozenset(path.stem for path in paths)
-        found = (together([of[row] for row in rows]) for of in (deep, marks))
-        return Encoded(root.name, kind, *found, [regions[row] for row in rows], [names[row] for row in rows], photos)
+        return Encoded(
+            root.name,
+            kind,
+            together([deep[row] for row in rows]),
+            together([marks[row] for row in rows]),
+            [regions[row] for row in rows],
+            [names[row] for row in rows],
+            photos,
+        )
 
 
 def _plain(group: str) -> str:

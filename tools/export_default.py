@@ -13,6 +13,7 @@ weights.
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -55,7 +56,7 @@ def with_dropout(config: object, share: float) -> object:
     return replace(config, dropout=share) if isinstance(config, MobileConfig) else config
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("-o", "--output", type=Path, required=True)
@@ -63,7 +64,8 @@ def main():
     parser.add_argument("--gate", type=Path, help="weights file whose gate is kept as it is")
     args = parser.parse_args()
     network = averaged(args.weights, args.size, args.gate)
-    extra = {"made_of": [run for path in [*args.weights, *filter(None, [args.gate])] for run in runs_of(path)]}
+    made_of = [run for path in [*args.weights, *filter(None, [args.gate])] for run in runs_of(path)]
+    extra: dict[str, Any] = {"made_of": made_of}
     models.save(network, args.output, extra, torch.float16)
     extra["check"] = doctor.fingerprint(models.load(args.output))
     models.save(network, args.output, extra, torch.float16)

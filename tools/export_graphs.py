@@ -24,10 +24,11 @@ from cosod.models.checkpoints.packaged import ALIASES
 EXAMPLES = Path(__file__).parents[1] / "examples" / "photos"
 
 
-def main():
+def main() -> None:
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     for name in ALIASES.values():
         weights = registry.weights_file(name)
+        assert weights is not None  # aliases name networks whose weights come with the package
         output = weights.with_suffix(SUFFIX)
         archive = packed(models.load(weights))
         with whole(output) as temporary:

@@ -39,6 +39,10 @@ def photos(root: Path, groups: list[str]) -> tuple[list[Path], list[str]]:
 
 def calibrate(detector: Detector, duts: Path) -> None:
     """Write the whitening of the default weights, from groups that are not held out."""
+    name = registry.name_of(detector.network)
+    path = whitening_file(name)
+    if path is None:
+        raise SystemExit(f"{name}: the package has no weights of it, and so no place for their whitening")
     held = set(held_out())
     rng = np.random.default_rng(SEED)
     chosen = []
@@ -46,7 +50,6 @@ def calibrate(detector: Detector, duts: Path) -> None:
         files = photos(duts, [group])[0]
         chosen += [files[i] for i in rng.permutation(len(files))[:PHOTOS]]
     _, descriptors = describe(detector, chosen)
-    path = whitening_file(registry.name_of(detector.network))
     Whitening.of(descriptors, DIMENSIONS, loading.identity(detector.network)).save(path)
     print(f"{path}: from {len(chosen)} photos")
 
@@ -61,7 +64,7 @@ def measure(name: str, truths: dict[str, list[str]], vectors: np.ndarray, option
         print(f"| {name}{kind} | {counts} | {scores[0]:.3f} | {scores[1]:.3f} |", flush=True)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--duts", type=Path)
     parser.add_argument("--pascal", type=Path)

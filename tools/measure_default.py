@@ -33,7 +33,15 @@ def held_out() -> list[str]:
 
 def read_truth(data: Path, group: str, photo: Path) -> np.ndarray:
     """The mask ``(H, W)`` of a photo of a set ``images/<group>``, ``gts/<group>``."""
-    return cv2.imread(str(data / "gts" / group / f"{photo.stem}.png"), cv2.IMREAD_GRAYSCALE) > 127
+    return read_gray(data / "gts" / group / f"{photo.stem}.png") > 127
+
+
+def read_gray(path: Path) -> np.ndarray:
+    """The levels ``(H, W)`` of a mask or map."""
+    levels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if levels is None:
+        raise SystemExit(f"{path}: no such image, or it cannot be read")
+    return levels
 
 
 def linked(source: Path, groups: list[str], target: Path) -> Path:
@@ -79,7 +87,7 @@ def on_own_side(concatenated: Path, maps: Path) -> float:
     """Share of concatenated images most of whose map lies on their own side, and not on the distractor's."""
     right = []
     for own, _, side in json.loads((concatenated / RECORD).read_text())["images"]:
-        saliency = cv2.imread(str(maps / Path(own).with_suffix(".png")), cv2.IMREAD_GRAYSCALE).astype(float)
+        saliency = read_gray(maps / Path(own).with_suffix(".png")).astype(float)
         half = saliency.shape[1] // 2
         left = saliency[:, :half].sum() > saliency[:, half:].sum()
         right.append(left == (side == "left"))
@@ -92,7 +100,7 @@ def row(label: str, found: dict[str, cosod.evaluation.Report], more: str = "") -
     return f"| {label} | {' | '.join(cells)} | {more} |"
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--duts", type=Path, help="DUTS_class, whose held-out groups are measured")
     parser.add_argument("--set", type=Path, action="append", default=[], help="another set; repeat for more")

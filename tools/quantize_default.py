@@ -25,7 +25,7 @@ from cosod.models.base import CoSaliencyNetwork
 BATCH = 8
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--weights", type=Path, default=registry.weights_file("gconet_plus_mobile"))
     parser.add_argument("--photos", type=Path, required=True, help="folder of photos, or of groups of them")

@@ -119,7 +119,7 @@ def add_distractors(
     for _ in range(1 + rng.below(3)):
         distractor, objects = next(distractors)
         if shapes and rng.chance(shapes):
-            objects = random_shape(distractor.shape[-2:], rng)
+            objects = random_shape((distractor.shape[-2], distractor.shape[-1]), rng)
         image, mask = paste(image, mask, distractor, objects, rng)
     return image, mask
 

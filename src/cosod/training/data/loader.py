@@ -4,7 +4,7 @@ import itertools
 import multiprocessing
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -266,7 +266,9 @@ def usable_workers(wanted: int | None) -> int:
     return max(0, min(wanted, cores))
 
 
-def iterate(batches: Batches, indices: Sequence[int], workers: int, pin: bool) -> Iterator[tuple[Batch, ...]]:
+def iterate(
+    batches: Batches, indices: Sequence[int], workers: int, pin: bool
+) -> Generator[tuple[Batch, ...], None, None]:
     """Yields entries of ``batches`` in the given order.
 
     Args:
