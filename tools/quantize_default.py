@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=registry.weights_file("gconet_plus_mobile"))
     parser.add_argument("--photos", type=Path, required=True, help="folder of photos, or of groups of them")
     parser.add_argument("--hold-out", type=Path, help="file with names of groups that are left alone")
-    parser.add_argument("--number", type=int, default=64, help="photos that ranges are taken on")
+    parser.add_argument("--number", type=int, default=96, help="photos that ranges are taken on")
     parser.add_argument("-o", "--output", type=Path, help="by default beside the weights, where int8 looks for it")
     args = parser.parse_args()
     held = set(args.hold_out.read_text().split()) if args.hold_out else set()

@@ -12,15 +12,18 @@ import cosod
 from cosod import doctor
 from cosod.errors import ExtraError, InputError
 from cosod.inference import integer_probe
+from cosod.inference.backends.conversion import to_onnx
+from cosod.inference.backends.graphs import encoder_graph
 from cosod.inference.backends.integer_steps import IntegerSteps, graph_file, packaged_graph
-from cosod.inference.backends.quantization import facts, filled, integers
+from cosod.inference.backends.quantization import facts, filled, integers, simplified
 from cosod.inference.integer_probe import integers_pay
+from cosod.inference.onnx_session import open_session
 from cosod.inference.probe_images import drawn_group
 from cosod.models import registry
 from cosod.models.checkpoints import loading
 from tests.inference.backends.made import group, network
 
-pytest.importorskip("onnx")
+load_from_string = pytest.importorskip("onnx").load_from_string
 pytest.importorskip("onnxruntime")
 
 
@@ -41,6 +44,25 @@ def test_the_graph_in_the_package_belongs_to_the_weights(name):
     found = facts(graph_file(registry.name_of(own)).read_bytes())
     assert (found["cosod_identity"], found["cosod_size"]) == (loading.identity(own), str(own.size))
     assert graph_file(registry.name_of(own)).stat().st_size < 1e6  # the weights are not stored twice
+
+
+@pytest.mark.parametrize("name", ["default", "accurate"])
+def test_the_graph_computes_nothing_that_could_be_known_before(name):
+    """As PyTorch writes it, a third of the nodes compute the widths of paddings, which are nodes of their own."""
+    nodes = load_from_string(graph_file(registry.name_of(loading.load(name))).read_bytes()).graph.node
+    assert not {"Constant", "ConstantOfShape", "Pad", "Cast"} & {node.op_type for node in nodes}
+
+
+def test_simplified_models_compute_the_same(default):
+    drawn = group(default, 2, 64).numpy()
+    model = to_onnx(encoder_graph(default, 64))
+    simple = simplified(model)
+    assert "Pad" in {node.op_type for node in load_from_string(model).graph.node}
+    assert "Pad" not in {node.op_type for node in simple.graph.node}
+    assert {entry.domain for entry in simple.opset_import} == {""}
+    results = [open_session(data, 1).run(None, {"images": drawn}) for data in (model, simple.SerializeToString())]
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 def test_weights_with_normalization_folded_may_be_at_hand(default, steps):
@@ -86,7 +108,7 @@ def test_rounding_keeps_the_sum_of_a_filter():
 @pytest.mark.parametrize("name", ["default", "accurate"])
 def test_no_pair_of_weights_saturates(name):
     """Processors with AVX2 alone add two neighboring products in 16 bits."""
-    from onnx import load_from_string, numpy_helper
+    from onnx import numpy_helper
 
     own = loading.load(name)
     weights = {

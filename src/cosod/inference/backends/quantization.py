@@ -97,7 +97,7 @@ def quantized(network: CoSaliencyNetwork, batches: Iterable[Tensor], size: int |
     size = size or network.size
     folded_network = folded(network)
     graph = replace(encoder_graph(network, size), module=_ChannelsLast(folded_network).eval())
-    model = onnx.load_from_string(to_onnx(graph))
+    model = simplified(to_onnx(graph))
     with tempfile.TemporaryDirectory(prefix="cosod-") as folder, _silent():
         path = str(Path(folder) / "integer.onnx")
         tool.quantize_static(
@@ -134,6 +134,41 @@ def quantized(network: CoSaliencyNetwork, batches: Iterable[Tensor], size: int |
     for key, value in facts.items():
         made.metadata_props.add(key=key, value=value)
     return made.SerializeToString(deterministic=True)
+
+
+def simplified(model: bytes) -> Any:
+    """Computes the constants of a model in advance, and makes each padding part of the convolution after it.
+
+    PyTorch writes padding as a node of its own whose widths are computed from constants. Beside an integer convolution
+    it would be quantized by itself, and costs time in each run.
+
+    Args:
+        model: an ONNX model.
+
+    Returns:
+        The model as an ``onnx.ModelProto``, with the same names of weights.
+
+    Raises:
+        ExtraError: onnx or onnxruntime is missing.
+    """
+    onnx = import_onnx()
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ExtraError("making an integer graph", "onnx") from error
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.log_severity_level = 3
+    with tempfile.TemporaryDirectory(prefix="cosod-") as folder:
+        path = str(Path(folder) / "simplified.onnx")
+        options.optimized_model_filepath = path
+        onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        result = onnx.load(path)
+    used = {node.domain for node in result.graph.node}
+    for number in reversed(range(len(result.opset_import))):
+        if result.opset_import[number].domain not in used:
+            del result.opset_import[number]
+    return result
 
 
 def saturation(weight: Tensor, scale: Tensor) -> Tensor:
