@@ -135,6 +135,8 @@ def main() -> None:
     parser.add_argument("--duts", type=Path, required=True)
     parser.add_argument("--set", type=Path, action="append", default=[], help="a development set; repeat for more")
     parser.add_argument("--weights", type=Path, help="the package's default weights by default")
+    for option, values in (("sharpness", SHARPNESS), ("margin", MARGINS)):
+        parser.add_argument(f"--{option}", type=float, nargs="+", default=values, help="values to compare")
     parser.add_argument("--dry-run", action="store_true", help="print, and leave the weights file as it is")
     args = parser.parse_args()
     path = args.weights or registry.weights_file("gconet_plus_mobile")
@@ -148,7 +150,7 @@ def main() -> None:
         for kind, them in (("alone", groups), ("beside a distractor", concatenated(groups, rng))):
             seen += [one for group in them for one in situations(detector, group, f"{data.name} {kind}", rng)]
     kinds = {kind: [one for one in seen if kind in one.situation] for kind in ("alone", "beside")}
-    pairs = [RegionClassifier(*pair) for pair in itertools.product(SHARPNESS, MARGINS)]
+    pairs = [RegionClassifier(*pair) for pair in itertools.product(args.sharpness, args.margin)]
     print("| sharpness | margin | alone | beside a distractor |\n|---|---|---|---|")
     found = {}
     for classifier in [None, *pairs]:
