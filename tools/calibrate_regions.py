@@ -154,12 +154,12 @@ def main() -> None:
     print("| sharpness | margin | alone | beside a distractor |\n|---|---|---|---|")
     found = {}
     for classifier in [None, *pairs]:
-        values = [100 * iou(them, classifier) for them in kinds.values()]
+        means = [100 * iou(them, classifier) for them in kinds.values()]
         label = "all kept |" if classifier is None else f"{classifier.sharpness:g} | {classifier.margin:g}"
-        print(f"| {label} | {values[0]:.1f} | {values[1]:.1f} |", flush=True)
+        print(f"| {label} | {means[0]:.1f} | {means[1]:.1f} |", flush=True)
         if classifier is not None:
             # Of pairs that differ by less than is printed, that which takes less from groups without distractors.
-            found[classifier] = (round(float(np.mean(values)), 1), values[0])
+            found[classifier] = (round(float(np.mean(means)), 1), means[0])
     best = max(found, key=lambda classifier: found[classifier])
     print("\n| situation | IoU before | after |\n|---|---|---|")
     for situation in dict.fromkeys(one.situation for one in seen):
