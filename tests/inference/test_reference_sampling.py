@@ -14,7 +14,7 @@ from cosod.inference.functions import load
 from cosod.inference.group_consensus import shared
 from cosod.inference.reference_sampling import ReferenceSampling, choose, sampled, spread
 from cosod.io.prefetch import Inputs
-from cosod.models.base import Features
+from cosod.models.base import Consensus, Features
 from cosod.models.modules.affinity import affinity_of
 from cosod.models.modules.group_affinity import GroupAffinity, References
 from tests.inference.scenes import encoded, scene, scenes
@@ -190,13 +190,21 @@ def test_spread_finds_the_rare_kind_and_weighs_by_kind():
     assert sorted(same) == [0, 1, 2, 3, 4] and weights.tolist() == [1.0] * 5
 
 
+@torch.no_grad()
 def test_matches_in_bfloat16_are_near(light):
     of = detector(light, 6)
+    group = encoded(of, scenes(20))
     exact, near = (
-        shared(light, of.calibration, encoded(of, scenes(20)), of.options.sampling, p).consensus.vector.flatten()
+        shared(light, of.calibration, encoded(of, scenes(20)), of.options.sampling, p).consensus
         for p in (torch.float32, torch.bfloat16)
     )
-    assert 0 < (exact - near).norm() < 0.01 * exact.norm()
+    prototype = light.signature(exact)
+    assert 0 < (prototype - light.signature(near)).norm() < 0.01 * prototype.norm()
+    # Of positions that are alike, another one may become a part of the consensus. What the parts match stays.
+    exact, near = (Consensus(found.vector) for found in (exact, near))
+    for _, features in group.batches(list(range(20))):
+        assert (light.response(features, exact) - light.response(features, near)).abs().max() < 0.01
+        assert (light.decode(features, exact).maps - light.decode(features, near).maps).abs().max() < 0.01
 
 
 def test_groups_up_to_the_stated_size_are_exact(light):
