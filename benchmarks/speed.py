@@ -33,10 +33,12 @@ from results import table, write_section
 from straightforward import Straightforward
 from torch import Tensor
 
+from cosod.errors import InputError
 from cosod.inference.cpu_fusion import prefer_kept_memory
 from cosod.inference.detector import Detector
 from cosod.inference.device import choose_device
 from cosod.inference.feature_cache import EncodedGroup
+from cosod.inference.precision import DTYPES
 from cosod.io.prefetch import Inputs
 from cosod.io.tensors import to_array
 from cosod.models import registry
@@ -83,6 +85,8 @@ def prepare(case: Case) -> Callable[[], tuple[float, int | None]]:
         plain, images = Straightforward(network, device, case.second_pass), images.to(device)
         return lambda: _timed(lambda: plain(images), device)
     if case.backend == EAGER:
+        if case.precision not in DTYPES:
+            raise InputError(f"backend {EAGER} computes by autocast only; leave precision {case.precision!r} out")
         # PyTorch documents memory_format, but its stubs do not know it.
         network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         images = images.to(device, memory_format=torch.channels_last)
