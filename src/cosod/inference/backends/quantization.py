@@ -151,18 +151,11 @@ def simplified(model: bytes) -> Any:
     Raises:
         ExtraError: onnx or onnxruntime is missing.
     """
-    onnx = import_onnx()
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ExtraError("making an integer graph", "onnx") from error
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.log_severity_level = 3
-    with tempfile.TemporaryDirectory(prefix="cosod-") as folder:
+    onnx, tool = import_onnx(), _quantizer()
+    with tempfile.TemporaryDirectory(prefix="cosod-") as folder, _silent():
         path = str(Path(folder) / "simplified.onnx")
-        options.optimized_model_filepath = path
-        onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        # Sizes are inferred at quantization.
+        tool.quant_pre_process(onnx.load_from_string(model), path, skip_onnx_shape=True, skip_symbolic_shape=True)
         result = onnx.load(path)
     used = {node.domain for node in result.graph.node}
     for number in reversed(range(len(result.opset_import))):
