@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,8 +54,18 @@ def test_attempts_are_counted_until_a_group_is_finished():
     assert [attempts.begin(7) for _ in range(5)] == [0, 0, 0, 0, 4]
     attempts.end(7)
     assert attempts.begin(7) == 0
-    attempts.end(7)
+
+
+def test_starts_are_counted_until_a_worker_comes_to_a_group():
+    attempts = _Attempts(workers=2, retries=3)
     assert [attempts.start() for _ in range(6)] == [True] * 5 + [False]
+    attempts.begin(7)
+    assert [attempts.start() for _ in range(6)] == [True] * 5 + [False]
+
+
+def test_workers_that_die_in_the_first_group_are_counted_for_it():
+    attempts = _Attempts(workers=1, retries=1)
+    assert [(attempts.start(), attempts.begin(0)) for _ in range(3)] == [(True, 0), (True, 0), (True, 2)]
 
 
 def test_standard_output_is_the_main_threads(capsys):
@@ -165,8 +176,11 @@ def test_a_worker_that_dies_is_replaced(ray, places):
 @pytest.mark.slow
 def test_a_group_that_kills_workers_ends_the_run(ray, places, monkeypatch):
     monkeypatch.setattr(ray_runner, "RETRIES", 1)  # each takes a worker's start
-    (places / "in" / "b" / "deadly.jpg").write_bytes((places / "in" / "a" / "0.jpg").read_bytes())
-    with pytest.raises(CosodError, match=r"^b: a worker died in this group 2 times; if the machine"):
+    # Ray may hand out the groups in any order, the deadly one first too; here it is the only one.
+    for name in "bc":
+        shutil.rmtree(places / "in" / name)
+    (places / "in" / "a" / "deadly.jpg").write_bytes((places / "in" / "a" / "0.jpg").read_bytes())
+    with pytest.raises(CosodError, match=r"^a: a worker died in this group 2 times; if the machine"):
         runner_run(places, Deadly("deadly.jpg"), workers=1)
 
 

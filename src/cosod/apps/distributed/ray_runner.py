@@ -248,24 +248,25 @@ class _Attempts:
     def start(self) -> bool:
         """Counts the start of a worker, and returns whether it may go on.
 
-        It may not if more than ``workers`` plus ``retries`` workers have started since a group was last finished.
+        It may not if more than ``workers`` plus ``retries`` workers have started since one of them last came to a group.
+        Workers that die in a group are not counted here but by :meth:`begin`, whose error names the group.
         """
         self._starts += 1
         return self._starts <= self._workers + self._retries
 
     def begin(self, number: int) -> int:
-        """Counts an attempt at a group.
+        """Counts an attempt at a group, and resets the count of starts.
 
         Returns:
             0 if the group may be tried, otherwise how many times a worker died in it.
         """
+        self._starts = 0
         died = self._begun.get(number, 0)
         self._begun[number] = died + 1
         return died if died > self._retries else 0
 
     def end(self, number: int) -> None:
-        """Notes that a group is finished, and resets the count of starts."""
-        self._starts = 0
+        """Notes that a group is finished."""
         self._begun.pop(number, None)
 
 
@@ -286,7 +287,7 @@ class _Worker:
         self._error: CosodError | None = None
         try:
             if not _asked(attempts.start):
-                raise CosodError(f"workers died again and again before they did a group; {_SHORT}")
+                raise CosodError(f"workers died again and again before they came to a group; {_SHORT}")
             self._detector, identity = opener()
             if identity != model:
                 raise InputError(
