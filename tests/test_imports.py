@@ -33,11 +33,12 @@ def test_no_module_needs_torchvision_or_timm():
 
 PUBLIC_NAMES = """
 import sys
-import cosod, cosod.evaluation, cosod.io
-for module in (cosod, cosod.evaluation, cosod.io):
+import cosod, cosod.apps.video, cosod.evaluation, cosod.io, cosod.models
+lazy = (cosod, cosod.apps.video, cosod.evaluation, cosod.io, cosod.models)
+for module in lazy:
     assert sorted(module.__all__) == dir(module)
 assert "torch" not in sys.modules
-for module in (cosod, cosod.evaluation):
+for module in lazy:
     for name in module.__all__:
         getattr(module, name)
 print("done")

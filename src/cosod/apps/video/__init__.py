@@ -24,3 +24,8 @@ def __getattr__(name: str) -> Any:
     if name in _WHERE:
         return getattr(importlib.import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'cosod.apps.video' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Returns the public names, for completion, including those that are not imported yet."""
+    return sorted(__all__)
