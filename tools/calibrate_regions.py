@@ -4,14 +4,17 @@
 
 Plays groups of 3, 6 and 12 images, and a consensus learned from one (marked) or three images and applied to others; all
 of them as they are, and with an image of another group at the side of each. The groups are the 30 of DUTS_class that no
-network was trained on (`tools/held_out.txt`) and those of development sets. For every pair of constants (see
-:class:`cosod.inference.region_filter.RegionClassifier`) it prints the mean IoU of maps cut at one half; the pair with
-the best mean over both situations goes into the metadata of the weights file (``regions``), whose tensors stay. Of
-pairs whose means are the same to a tenth of a point, it is that with the best mean without distractors.
+network was trained on (`tools/held_out.txt`) and those of development sets. The constants (see
+:class:`cosod.inference.region_filter.RegionClassifier`) are fitted to the regions of all images by logistic regression,
+every set and situation counting as much. Several values are then added to the offset, and the logits multiplied by
+several factors. For each pair, the mean S of the maps and the mean IoU of maps cut at one half are printed; the pair
+with the best S, on the mean of both situations, goes into the metadata of the weights file (``regions``), whose tensors
+stay.
 """
 
 import argparse
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,11 +23,14 @@ import cv2
 import numpy as np
 import torch
 from measure_default import held_out, read_truth
+from torch.nn import functional as F
 
 import cosod
 from cosod import doctor, models
+from cosod.evaluation.metrics.functional import s_measure
 from cosod.inference.feature_cache import EncodedGroup
-from cosod.inference.region_filter import RegionClassifier, cosines, reduced, regions
+from cosod.inference.negatives import unit
+from cosod.inference.region_filter import RegionClassifier, differences, means, reduced, regions
 from cosod.io.images import read_image
 from cosod.io.tensors import to_array
 from cosod.models import registry
@@ -33,7 +39,12 @@ from cosod.models.checkpoints import safetensors_file
 
 IMAGES = 12
 SIZES, REFERENCES = (3, 6, 12), (1, 3)
-SHARPNESS, MARGINS = (20.0, 40.0), (0.1, 0.15, 0.2, 0.25, 0.3)
+#: Values that are added to the fitted offset; the higher, the more is kept.
+ADDED = (0.0, 0.3, 0.6, 0.9, 1.2)
+#: Factors of the fitted logits; the higher, the nearer factors of regions are to 0 and 1.
+SCALES = (1.0, 3.0)
+#: Penalty of squared weights of standardized differences in the regression.
+PENALTY = 1e-3
 
 
 class CalibrationGroup(NamedTuple):
@@ -44,12 +55,27 @@ class CalibrationGroup(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """One image in one situation: its map, reduced, the region of each pixel, their cosines, and its mask."""
+    """One image in one situation.
 
+    Attributes:
+        source: name of the set, and whether a distractor stands beside the image.
+        situation: group or consensus that the image is segmented with.
+        map: its map, reduced.
+        where: the region of each pixel.
+        vectors, alike: as for :func:`cosod.inference.region_filter.differences`.
+        areas: shares of the cores of the regions in the image, ``(R,)``.
+        shown: shares of the mask in these cores, ``(R,)``.
+        mask: the mask of the object.
+    """
+
+    source: str
     situation: str
     map: np.ndarray
     where: np.ndarray
-    cosines: np.ndarray
+    vectors: np.ndarray
+    alike: np.ndarray
+    areas: np.ndarray
+    shown: np.ndarray
     mask: np.ndarray
 
 
@@ -97,12 +123,15 @@ def situations(
             probability = reduced(to_array(output.saliency[:, 0]))
             maps = reduced(to_array(output.maps[:, 0]))
             for place, index in enumerate(part):
-                where, cores = regions(probability[place])
-                alike = cosines(where, cores, to_array(features.deep[place]), prototype)
-                mask = cv2.resize(
-                    group.masks[rows[index]].astype(np.float32), where.shape[::-1], interpolation=cv2.INTER_AREA
-                )
-                yield Seen(f"{situation}, {name}", maps[place], where, alike, mask > 0.5)
+                where, cores = regions(probability[place], maps[place])
+                vectors = unit(means(where, cores, to_array(features.deep[place])))
+                own = group.masks[rows[index]].astype(np.float32)
+                mask = cv2.resize(own, where.shape[::-1], interpolation=cv2.INTER_AREA) > 0.5
+                parts = [(where == region) & cores for region in range(where.max() + 1)]
+                areas = np.array([part.mean() for part in parts])
+                shown = np.array([(part & mask).sum() / max(1, part.sum()) for part in parts])
+                alike = vectors @ unit(prototype)
+                yield Seen(name, situation, maps[place], where, vectors, alike, areas, shown, mask)
 
     order = rng.permutation(len(group.images))
     for size in SIZES:
@@ -119,15 +148,48 @@ def situations(
         yield from see(f"learned from {what}", rows, encoded(rows), learned.alone(), learned.prototype)
 
 
-def iou(seen: list[Seen], classifier: RegionClassifier | None) -> float:
+def fitted(seen: list[Seen]) -> RegionClassifier:
+    """The constants by which the probability of a region is nearest to the share of it that shows the object."""
+    several = [one for one in seen if len(one.areas) > 1]
+    images = Counter(one.source for one in seen)
+    apart = torch.from_numpy(np.concatenate([differences(one.vectors, one.alike) for one in several])).double()
+    shown = torch.from_numpy(np.concatenate([one.shown for one in several]))
+    weights = torch.from_numpy(np.concatenate([np.sqrt(one.areas) / images[one.source] for one in several]))
+    scale = apart.std(dim=0)
+    fit = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([fit], max_iter=500, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        logits = fit[0] + apart / scale @ fit[1:]
+        value = F.binary_cross_entropy_with_logits(logits, shown, weights / weights.sum(), reduction="sum")
+        value = value + PENALTY * fit[1:].square().sum()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    found = fit.detach()
+    return RegionClassifier(*torch.cat([found[:1], found[1:] / scale]).numpy().round(3).tolist())
+
+
+def changed(fit: RegionClassifier, scale: float, added: float) -> RegionClassifier:
+    """The same constants, with something added to the offset, and all of them multiplied."""
+    values = (fit.offset + added, fit.alike, fit.likeness)
+    return RegionClassifier(*(round(scale * value, 3) for value in values))
+
+
+def scores(seen: list[Seen], classifier: RegionClassifier | None) -> np.ndarray:
+    """The mean S of the maps, and the mean IoU of maps cut at one half in per cent."""
     found = []
     for one in seen:
         map_ = one.map
-        if classifier is not None and len(one.cosines) > 1:
-            map_ = map_ * classifier.kept(one.cosines)[one.where]
-        mask = map_ > 0.5
-        found.append((mask & one.mask).sum() / max(1, (mask | one.mask).sum()))
-    return float(np.mean(found))
+        if classifier is not None and len(one.areas) > 1:
+            map_ = map_ * classifier.kept(one.vectors, one.alike)[one.where]
+        cut = map_ > 0.5
+        iou = (cut & one.mask).sum() / max(1, (cut | one.mask).sum())
+        levels, truth = (np.round(255 * np.clip(values, 0, 1)).astype(np.uint8) for values in (map_, one.mask))
+        found.append((s_measure(levels, truth), 100 * iou))
+    return np.mean(found, axis=0)
 
 
 def main() -> None:
@@ -135,7 +197,7 @@ def main() -> None:
     parser.add_argument("--duts", type=Path, required=True)
     parser.add_argument("--set", type=Path, action="append", default=[], help="a development set; repeat for more")
     parser.add_argument("--weights", type=Path, help="the package's default weights by default")
-    for option, values in (("sharpness", SHARPNESS), ("margin", MARGINS)):
+    for option, values in (("added", ADDED), ("scale", SCALES)):
         parser.add_argument(f"--{option}", type=float, nargs="+", default=values, help="values to compare")
     parser.add_argument("--dry-run", action="store_true", help="print, and leave the weights file as it is")
     args = parser.parse_args()
@@ -149,22 +211,23 @@ def main() -> None:
         groups = [load(data, name) for name in names]
         for kind, them in (("alone", groups), ("beside a distractor", concatenated(groups, rng))):
             seen += [one for group in them for one in situations(detector, group, f"{data.name} {kind}", rng)]
-    kinds = {kind: [one for one in seen if kind in one.situation] for kind in ("alone", "beside")}
-    pairs = [RegionClassifier(*pair) for pair in itertools.product(args.sharpness, args.margin)]
-    print("| sharpness | margin | alone | beside a distractor |\n|---|---|---|---|")
+    kinds = {kind: [one for one in seen if kind in one.source] for kind in ("alone", "beside")}
+    fit = fitted(seen)
+    print("| factor of logits | added to the offset | alone: S, IoU | beside a distractor |\n|---|---|---|---|")
     found = {}
-    for classifier in [None, *pairs]:
-        means = [100 * iou(them, classifier) for them in kinds.values()]
-        label = "all kept |" if classifier is None else f"{classifier.sharpness:g} | {classifier.margin:g}"
-        print(f"| {label} | {means[0]:.1f} | {means[1]:.1f} |", flush=True)
+    for scale, added in [(None, None), *itertools.product(args.scale, args.added)]:
+        classifier = None if added is None else changed(fit, scale, added)
+        alone, beside = (scores(them, classifier) for them in kinds.values())
+        label = "all kept |" if classifier is None else f"{scale:g} | {added:g}"
+        print(f"| {label} | {alone[0]:.4f}, {alone[1]:.1f} | {beside[0]:.4f}, {beside[1]:.1f} |", flush=True)
         if classifier is not None:
-            # Of pairs that differ by less than is printed, that which takes less from groups without distractors.
-            found[classifier] = (round(float(np.mean(means)), 1), means[0])
+            found[classifier] = alone[0] + beside[0]
     best = max(found, key=lambda classifier: found[classifier])
-    print("\n| situation | IoU before | after |\n|---|---|---|")
-    for situation in dict.fromkeys(one.situation for one in seen):
-        of = [one for one in seen if one.situation == situation]
-        print(f"| {situation} | {100 * iou(of, None):.1f} | {100 * iou(of, best):.1f} |")
+    print("\n| situation | S, IoU before | after |\n|---|---|---|")
+    for situation, source in dict.fromkeys((one.situation, one.source) for one in seen):
+        of = [one for one in seen if (one.situation, one.source) == (situation, source)]
+        cells = ("{:.3f}, {:.1f}".format(*scores(of, classifier)) for classifier in (None, best))
+        print(f"| {situation}, {source} | {' | '.join(cells)} |")
     print(best.as_dict())
     if not args.dry_run:
         safetensors_file.annotate(path, regions=best.as_dict())

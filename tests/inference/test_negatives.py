@@ -83,10 +83,11 @@ def test_regions_beside_negatives():
     saliency[:, :, 4:28, 4:28] = 1
     two = saliency.clone()
     two[:, :, 4:28, 36:60] = 1
-    classifier, against = RegionClassifier(40.0, 0.1), Negatives(OTHER[None].numpy(), NegativeRule(40.0, 0.0))
+    classifier, against = RegionClassifier(4.0, 40.0, 0.0), Negatives(OTHER[None].numpy(), NegativeRule(40.0, 0.0))
 
     def factors(maps, deep, found):
-        kept = region_filter.kept(maps[:, 0].numpy(), deep[None].numpy(), OBJECT.numpy(), classifier, found)
+        saliency = maps[:, 0].numpy()
+        kept = region_filter.kept(saliency, saliency, deep[None].numpy(), OBJECT.numpy(), classifier, found)
         return kept[0, 16, 16].item(), kept[0, 16, 48].item()
 
     # The only region is faded too, which says nothing of the object without negatives.

@@ -63,7 +63,8 @@ def package(tmp_path, monkeypatch):
     (tmp_path / f"gconet_plus_mobile{SUFFIX}").write_bytes(packed(network))
     constants = {"slope": 3.0, "offset": -1.0, "few": 0.1, "auc": None}
     path = tmp_path / "gconet_plus_mobile.safetensors"
-    safetensors_file.save(network, path, {"presence": constants, "regions": {"sharpness": 20.0, "margin": 0.1}})
+    regions = {"offset": 2.0, "alike": 20.0, "likeness": 10.0}
+    safetensors_file.save(network, path, {"presence": constants, "regions": regions})
     monkeypatch.setattr(onnx_detector, "packaged_file", lambda name: tmp_path / name)
     return path
 

@@ -1,4 +1,4 @@
-"""Regions of a map: how it is cut, what is looked at, what stays, and what it is good for."""
+"""Regions of a map: how it is cut, what is compared, what stays, and what it is good for."""
 
 from pathlib import Path
 
@@ -11,14 +11,15 @@ from PIL import Image
 import cosod
 from cosod.cli import main
 from cosod.errors import SingleImageWarning, WeightsError
-from cosod.inference.region_filter import RegionClassifier, cosines, kept, regions
+from cosod.inference.negatives import unit
+from cosod.inference.region_filter import RegionClassifier, differences, kept, means, regions
 from cosod.inference.zoom_in import look_closer
 from cosod.io.prefetch import Inputs
 from cosod.models.base import Output
 from cosod.models.checkpoints import safetensors_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-CLASSIFIER = RegionClassifier(sharpness=40.0, margin=0.1)
+CLASSIFIER = RegionClassifier(offset=4.0, alike=40.0, likeness=0.0)
 
 
 def scene(*kinds, side=64):
@@ -58,23 +59,81 @@ def test_a_speck_belongs_to_the_nearest_region():
     assert where.max() == 1 and where[61, 3] == where[16, 16] and not cores[61, 3]
 
 
+def touching(side=64, low=0.5):
+    """A map of two objects that touch, one of which it marks less, their saliency, and F of three kinds."""
+    _, deep, vectors = scene(None, None, None, None, side=side)
+    map_ = np.zeros((side, side), np.float32)
+    eighth = side // 8
+    map_[2 * eighth : 6 * eighth, eighth : 4 * eighth] = 0.9
+    map_[2 * eighth : 6 * eighth, 4 * eighth : 7 * eighth] = low
+    deep[:, 2:6, 1:4] = vectors[0][:, None, None]
+    deep[:, 2:6, 4:7] = vectors[1][:, None, None]
+    return map_, 0.9 * (map_ > 0).astype(np.float32), deep, vectors
+
+
+def test_objects_that_touch_are_divided_where_the_map_differs():
+    map_, saliency, _, _ = touching()
+    assert regions(saliency)[0].max() == 0
+    where, cores = regions(saliency, map_)
+    assert where.max() == 1 and where[32, 16] == where[2, 2] != where[32, 48] == where[60, 60]
+    np.testing.assert_array_equal(cores, saliency > 0.5)
+    alike, _, _, _ = touching(low=0.75)
+    assert regions(saliency, alike)[0].max() == 0
+
+
+def test_three_objects_that_touch_are_divided_twice():
+    map_, saliency, _, _ = touching(low=0.4)
+    map_[40:48, 8:56] = 0.1  # a third object below both
+    where, _ = regions(saliency, map_)
+    assert len({where[20, 16], where[20, 48], where[44, 32]}) == 3 == where.max() + 1
+
+
+def test_outlines_are_no_region():
+    """Along the outline of an object, a map falls gradually."""
+    saliency = np.zeros((64, 64), np.float32)
+    saliency[16:48, 16:48] = 0.9
+    map_ = cv2.GaussianBlur(saliency, (5, 5), 1.2)
+    assert regions(saliency, map_)[0].max() == 0
+
+
+def test_what_is_marked_less_and_touches_the_object_is_faded():
+    map_, saliency, deep, vectors = touching(side=256)
+    factors = kept(saliency[None], map_[None], deep[None].numpy(), vectors[0].numpy(), CLASSIFIER)
+    assert factors[0, 128, 64] > 0.9 and factors[0, 128, 192] < 0.01
+    # Nor is it what the map says that decides, but what the parts resemble.
+    factors = kept(saliency[None], map_[None], deep[None].numpy(), vectors[1].numpy(), CLASSIFIER)
+    assert factors[0, 128, 64] < 0.01 and factors[0, 128, 192] > 0.9
+
+
 def test_the_region_that_is_like_the_prototype_stands_out():
     saliency, deep, vectors = scene(0, 1, None, None)
-    found = cosines(*regions(saliency[0].numpy()), deep.numpy(), vectors[0].numpy())
+    found = unit(means(*regions(saliency[0].numpy()), deep.numpy())) @ vectors[0].numpy()
     assert found.shape == (2,) and found[0] > 0.9 and found[1] < 0.5
 
 
 @pytest.mark.parametrize("side", [96, 80, 50])
 def test_grids_that_do_not_divide_the_map_will_do(side):
     saliency, deep, vectors = scene(0, 1, None, None)
-    found = cosines(*regions(cv2.resize(saliency[0].numpy(), (side, side))), deep.numpy(), vectors[0].numpy())
+    found = unit(means(*regions(cv2.resize(saliency[0].numpy(), (side, side))), deep.numpy())) @ vectors[0].numpy()
     assert np.isfinite(found).all() and found[0] > found[1] + 0.3
+
+
+def test_regions_are_compared_with_the_one_nearest_to_the_prototype():
+    vectors = np.array([[0, 1, 0], [1, 0, 0], [0.6, 0.8, 0]])
+    found = differences(vectors, np.array([0.5, 0.6, 0.2]))
+    np.testing.assert_allclose(found, [[-0.1, -1], [0, 0], [-0.4, -0.4]], atol=1e-12)
+
+
+def test_what_resembles_the_best_region_stays():
+    classifier = RegionClassifier(offset=4.0, alike=0.0, likeness=10.0)
+    factors = classifier.kept(np.array([[1, 0], [0.98, 0.199], [0, 1]]), np.array([0.5, 0.2, 0.4]))
+    assert factors[0] == 1 and factors[1] > 0.95 and factors[2] < 0.01
 
 
 def test_other_things_are_faded_and_the_maps_of_one_region_stay():
     many, one = scene(0, 1, None, 0, side=256), scene(None, 1, None, None, side=256)
     maps, deep = np.concatenate([many[0], one[0]]), np.stack([many[1], one[1]])
-    factors = kept(maps, deep, many[2][0].numpy(), CLASSIFIER)
+    factors = kept(maps, maps, deep, many[2][0].numpy(), CLASSIFIER)
     assert factors.shape == maps.shape and factors.dtype == maps.dtype
     assert factors[0, 64, 64] > 0.9 and factors[0, 192, 192] > 0.9
     assert factors[0, 64, 192] < 0.01
@@ -87,13 +146,14 @@ def test_regions_are_those_of_any_object_where_the_network_tells_them():
     map_ = saliency.clone()
     map_[:, :, 128:] *= 0.4
     output = Output(map_[None], probability=saliency[None])
-    factors = kept(output.saliency[:, 0].numpy(), deep[None].numpy(), vectors[0].numpy(), CLASSIFIER)
+    parts = [part[:, 0].numpy() for part in (output.saliency, output.maps)]
+    factors = kept(*parts, deep[None].numpy(), vectors[0].numpy(), CLASSIFIER)
     assert factors[0, 64, 192] < 0.01 < factors[0, 64, 64]
 
 
 def test_the_best_region_stays_however_little_it_resembles_the_prototype():
     saliency, deep, vectors = scene(1, 2, None, None, side=256)
-    factors = kept(saliency.numpy(), deep[None].numpy(), vectors[0].numpy(), CLASSIFIER)
+    factors = kept(saliency.numpy(), saliency.numpy(), deep[None].numpy(), vectors[0].numpy(), CLASSIFIER)
     assert factors.max() == 1
 
 
@@ -101,7 +161,7 @@ def test_a_weights_file_keeps_the_constants(tmp_path):
     constants = CLASSIFIER.as_dict()
     assert RegionClassifier.read({}) is None
     assert RegionClassifier.read({"regions": constants}) == CLASSIFIER
-    for damaged in ("x", 3, {}, {"margin": 1.0}, constants | {"margin": "much"}, constants | {"more": 1}):
+    for damaged in ("x", 3, {}, {"offset": 1.0}, constants | {"offset": "much"}, constants | {"more": 1}):
         with pytest.raises(WeightsError, match=r"calibrate_regions\.py"):
             RegionClassifier.read({"regions": damaged})
     path = tmp_path / "light.safetensors"

@@ -321,7 +321,7 @@ class OnnxDetector:
         maps, saliency = self._graphs["decoder"](*features, np.repeat(vector, len(deep), axis=0))
         if self._regions is None or prototype is None:
             return maps
-        return maps * kept(saliency[:, 0], deep, prototype, self._regions, negatives)[:, None]
+        return maps * kept(saliency[:, 0], maps[:, 0], deep, prototype, self._regions, negatives)[:, None]
 
     def _normalized(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Converts images ``(H, W, 3)`` uint8 of one shape to a normalized batch ``(N, 3, H, W)``."""

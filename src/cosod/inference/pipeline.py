@@ -87,8 +87,8 @@ class Pipeline:
         """Returns the maps ``(n, 1, h, w)`` with other regions faded, and the factors of the fading or None."""
         if self.region_classifier is None or prototype is None:
             return output.maps, None
-        saliency, deep_array = to_array(output.saliency[:, 0]), to_array(deep)
-        found = kept(saliency, deep_array, prototype, self.region_classifier, negatives)
+        saliency, maps = to_array(output.saliency[:, 0]), to_array(output.maps[:, 0])
+        found = kept(saliency, maps, to_array(deep), prototype, self.region_classifier, negatives)
         factors = torch.from_numpy(found)[:, None].to(output.maps)
         return output.maps * factors, factors
 

@@ -248,8 +248,8 @@ class _Attempts:
     def start(self) -> bool:
         """Counts the start of a worker, and returns whether it may go on.
 
-        It may not if more than ``workers`` plus ``retries`` workers have started since one of them last came to a group.
-        Workers that die in a group are not counted here but by :meth:`begin`, whose error names the group.
+        It may not if more than ``workers`` plus ``retries`` workers have started since one of them last came to a
+        group. Workers that die in a group are not counted here but by :meth:`begin`, whose error names the group.
         """
         self._starts += 1
         return self._starts <= self._workers + self._retries
