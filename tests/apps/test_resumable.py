@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +40,18 @@ class Toy:
 
     def make(self, group, maps, reading):
         for index, *_ in maps:
-            with reading.only(index):
-                (file,) = self.files(group, index)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text("")
-                self.made.append(f"{group.name}/{group.stems[index]}")
-                reading.done(index)
+            (file,) = self.files(group, index)
+            reading.put(index, partial(self._write, file), partial(self._done, reading, group, index), pixels=1)
+        reading.wait()
         return {"made": len(self.made)}
+
+    def _write(self, file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("")
+
+    def _done(self, reading, group, index, written):
+        self.made.append(f"{group.name}/{group.stems[index]}")
+        reading.done(index)
 
 
 class Black:

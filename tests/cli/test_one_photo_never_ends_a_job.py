@@ -71,6 +71,7 @@ def test_a_photo_that_nothing_can_be_done_with(photos, tmp_path, monkeypatch, ca
         return real(*arguments, **options)
 
     monkeypatch.setattr(module, step, failing)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)  # photos are processed in one thread, one after the other
     more = ["--labels", "coco"] if verb == "thumbnails" else []
     given = [photos / f"{name}.png" for name in ("a", "b", "odd2x3")]
     run = [verb, *given, "-o", tmp_path / "out", "--maps", tmp_path / "maps", *more, "--json"]

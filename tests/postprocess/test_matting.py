@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from cosod.postprocess import matting
 from cosod.postprocess.matting import clean_colors, guided_coefficients, smooth_alpha
@@ -51,6 +52,17 @@ def test_an_alpha_of_several_tiles_and_reduced_coefficients_has_no_seams(monkeyp
     monkeypatch.setattr(matting, "TILE", 53)
     assert np.abs(smooth_alpha(photo, coverage > 0.5).astype(int) - whole).max() <= 1
     assert np.abs(whole / 255 - coverage).mean() < 0.02
+
+
+@pytest.mark.parametrize("shape", [(1, 300), (64, 64), (300, 513), (130, 1)])
+def test_tiles_cover_each_pixel_once_and_are_small_where_they_are_not_plain(shape):
+    edge = np.zeros(shape, bool)
+    edge[shape[0] // 2, shape[1] // 3] = True
+    seen = np.zeros(shape, int)
+    for window in matting._tiles(*shape, lambda window: not edge[window].any()):
+        seen[window] += 1
+        assert max(seen[window].shape) <= (64 if edge[window].any() else 256)
+    assert (seen == 1).all()
 
 
 def test_everything_and_nothing():

@@ -6,6 +6,9 @@ import pytest
 
 from cosod.errors import InputError
 from cosod.postprocess.object_mask import (
+    FLAW,
+    SPECK,
+    SURE_BACKGROUND,
     binary_mask,
     check_map,
     grab_cut,
@@ -36,6 +39,36 @@ def test_small_holes_stay_where_the_map_is_sure_of_them():
     saliency[120:126, 120:126] = 0.0  # through a handle
     mask = object_mask(saliency)
     assert mask[63, 63] and not mask[123, 123]
+
+
+def tidied_as_a_whole(mask, saliency):
+    """What :func:`tidy` finds if it looks at the whole image, hole by hole."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    kept = np.isin(labels, 1 + np.flatnonzero(areas >= SPECK * areas.max()))
+    count, labels, _, _ = cv2.connectedComponentsWithStats((~kept).astype(np.uint8), connectivity=4)
+    result = kept.copy()
+    for hole in range(1, count):
+        inside = labels == hole
+        if inside.sum() < FLAW * kept.sum() and not (saliency[inside] < SURE_BACKGROUND).any():
+            result |= inside
+    return result
+
+
+@pytest.mark.parametrize("place", [(0, 0), (0, 3), (1, 1), (3, 40), (60, 0), (59, 119), (30, 55)])
+@pytest.mark.parametrize("size", [(60, 80), (117, 197), (120, 100), (50, 200)])
+def test_a_mask_is_tidied_as_if_the_whole_image_was_looked_at(place, size):
+    chance = np.random.default_rng(sum(place) + sum(size))
+    mask = np.zeros((120, 200), bool)
+    y, x = place
+    part = mask[y : y + size[0], x : x + size[1]]
+    part[:] = True
+    part[chance.random(part.shape) < 0.002] = False  # single pixels
+    part[20:28, 30:31] = False
+    mask[chance.random(mask.shape) < 0.001] = True
+    saliency = (0.9 * cv2.blur(mask.astype(np.float32), (5, 5)) + chance.random(mask.shape) / 10).astype(np.float32)
+    np.testing.assert_array_equal(tidy(mask, saliency), tidied_as_a_whole(mask, saliency))
+    np.testing.assert_array_equal(tidy(mask), tidied_as_a_whole(mask, np.ones_like(saliency)))
 
 
 def test_box_and_surroundings():

@@ -1,10 +1,10 @@
 """Applications on folders: making cut-outs or thumbnails from the saliency maps of every group."""
 
-import contextlib
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from cosod.apps.blame import blame
 from cosod.apps.group_job import ONE_IMAGE, GroupJob, reading, refuse_others, targets, unit_record
@@ -14,8 +14,15 @@ from cosod.apps.resumable import EventListener, Unit
 from cosod.apps.stale import photos_of
 from cosod.apps.summary import Summary
 from cosod.errors import ImageError
+from cosod.io.background_writer import Writer
 from cosod.io.photo_groups import Group
 from cosod.io.run_records import file_states, fingerprint, read_record, record_of
+
+Made = TypeVar("Made")
+#: Bytes that making a result takes for each pixel of the photo, about: photo, map, mask, opacity and result.
+PIXEL_BYTES = 24
+#: Maximum number of bytes for results that are made at the same time; a larger photo is processed by itself.
+MEMORY = 1 << 30
 
 
 class Application(GroupJob, Protocol):
@@ -36,7 +43,7 @@ class Application(GroupJob, Protocol):
         """Returns the further files that are written for an image after all groups are done, such as labels."""
 
     def make(self, group: Group, maps: Iterator[FoundMap], reading: "Reading") -> dict:
-        """Writes the files of a group.
+        """Writes the files of a group, each by :meth:`Reading.put`.
 
         Args:
             group: the photos.
@@ -55,31 +62,46 @@ class Reading:
         group: the photos.
         max_pixels: maximum number of pixels of an image.
         unit: takes events and failures.
+        writer: runs the work on the images in background threads.
 
     Attributes:
         absent: for each image without the object, a dictionary with ``group``, ``image`` and ``presence``.
     """
 
-    def __init__(self, group: Group, max_pixels: int, unit: Unit):
-        self.group, self.max_pixels, self.unit = group, max_pixels, unit
+    def __init__(self, group: Group, max_pixels: int, unit: Unit, writer: Writer):
+        self.group, self.max_pixels, self.unit, self.writer = group, max_pixels, unit, writer
         self.absent: list[dict] = []
 
     def fail(self, index: int, error: ImageError) -> None:
         """Records and reports the failure of an image; the group continues without it."""
         self.unit.fail(self.group.images[index], error)
 
-    @contextlib.contextmanager
-    def only(self, index: int) -> Iterator[None]:
-        """Turns any error in the block into the failure of one image.
+    def put(self, index: int, work: Callable[[], Made], then: Callable[[Made], None], pixels: int) -> None:
+        """Submits the work on one image to a background thread.
 
-        Raises:
-            OutputError: a result cannot be written, which ends the run.
+        Any error of the work is the failure of this image, except an :class:`~cosod.errors.OutputError`, which ends the
+        run.
+
+        Args:
+            index: index of the image in the group.
+            work: function that runs in a thread; it must be thread-safe.
+            then: function that is called with what ``work`` returned, in the thread that called this method, after the
+                work on all earlier images is done; see :meth:`wait`.
+            pixels: number of pixels of the image.
         """
-        try:
-            with blame(self.group.images[index]):
-                yield
-        except ImageError as error:
-            self.fail(index, error)
+        image = self.group.images[index]
+
+        def done(made: Made | ImageError) -> None:
+            if isinstance(made, ImageError):
+                self.unit.fail(image, made, written=True)
+            else:
+                then(made)
+
+        self.writer.put(functools.partial(_blamed, image, work), done, PIXEL_BYTES * pixels)
+
+    def wait(self) -> None:
+        """Waits until the work on all images is done."""
+        self.writer.drain()
 
     def without(self, index: int, presence: float) -> None:
         """Records that the object is probably not in an image, which the summary then lists.
@@ -92,7 +114,7 @@ class Reading:
         self.absent.append({"group": self.group.name, "image": image, "presence": round(presence, 4)})
 
     def done(self, index: int, notes: tuple[str, ...] = (), presence: float | None = None, **facts: object) -> None:
-        """Reports that the files of an image are written.
+        """Reports that the files of an image are written, at once: only the ``then`` of :meth:`put` may call this.
 
         Args:
             index: index of the image in the group.
@@ -102,7 +124,8 @@ class Reading:
         """
         if presence is not None:
             facts["presence"] = round(presence, 4)
-        self.unit.tell("image", image=str(self.group.images[index]), notes=list(notes), **facts)
+        image = str(self.group.images[index])
+        self.unit.report({"event": "image", "group": self.group.name, "image": image, "notes": list(notes), **facts})
 
 
 def run(
@@ -153,14 +176,19 @@ def kept_of(output: Path, group: Group) -> dict:
 
 def _do(application: Application, source: MapSource, group: Group, report: EventListener) -> Summary:
     """Makes the results of one group, unless it is finished already."""
-    unit = Unit(group.name, report)
+    with Writer(most=MEMORY) as writer:
+        return _written(application, source, group, Unit(group.name, report, writer.then), writer)
+
+
+def _written(application: Application, source: MapSource, group: Group, unit: Unit, writer: Writer) -> Summary:
     print_ = fingerprint(application.facts(), source.identity(group), file_states(group.images), group.stems)
     if not unit.pending([unit_record(application, group, print_)], len(group.images)):
         return unit.summary
     unit.begin()
-    progress, kept = Reading(group, source.max_pixels, unit), {}
+    progress, kept = Reading(group, source.max_pixels, unit, writer), {}
     with reading(group, unit.failed):
         kept = application.make(group, source.stream(group, progress.fail), progress)
+        progress.wait()
     done = len(group.images) - len(unit.failed)
     if done == 1:
         unit.tell("warning", message=ONE_IMAGE)
@@ -172,3 +200,12 @@ def _do(application: Application, source: MapSource, group: Group, report: Event
         facts = {"detector": source.options, "absent": progress.absent, "kept": kept}
         unit.finish(done, [{**facts, "photos": photos_of(group, application.output, files)}])
     return unit.summary
+
+
+def _blamed(image: Path, work: Callable[[], Made]) -> Made | ImageError:
+    """Returns what ``work`` returns, or its error as that of the image."""
+    try:
+        with blame(image):
+            return work()
+    except ImageError as error:
+        return error

@@ -1,6 +1,7 @@
 """Matting: a smooth alpha at the size of the photo from a mask, and colors of the edge without the background."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -17,8 +18,9 @@ BAND, MASK_ERROR = 4, 2.5
 #: Radius in pixels, and regularization for colors in [0, 1], of the linear models that are applied to larger images
 #: (fast guided filter: He and Sun, arXiv:1505.00996).
 RADIUS, EPSILON = 2, 1e-5
-#: Side of the tiles in which full-size photos are processed, which bounds the memory.
-TILE = 256
+#: Side of the largest and of the smallest tiles in which full-size photos are processed. The largest bounds the memory;
+#: the smaller they are along the edge of the object, the fewer pixels are computed that do not depend on it.
+TILE, EDGE_TILE = 256, 64
 
 Window = tuple[slice, slice]
 
@@ -118,9 +120,14 @@ def _at_full_size(image: np.ndarray, guide: np.ndarray, small: np.ndarray) -> np
     # Alpha does not change where all values around it are 0, or all are 1.
     bounds = ((cv2.erode(small, kernel) > 0.99).astype(np.float32) + (cv2.dilate(small, kernel) > 0.01)) / 2
     alpha = np.empty((height, width), np.uint8)
-    for window in _tiles(height, width):
+
+    def constant(window: Window) -> bool:
+        low, high, _, _ = cv2.minMaxLoc(_needed(bounds, (height, width), window))
+        return low == high and low in (0, 1)
+
+    for window in _tiles(height, width, constant):
         limits = _enlarged(bounds, (height, width), window)
-        if limits.min() == limits.max() and limits.flat[0] in (0, 1):
+        if constant(window):
             alpha[window] = 255 * limits.flat[0]
             continue
         part = image[window].astype(np.float32) / 255
@@ -154,15 +161,20 @@ def clean_colors(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     opacity = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
     solid, empty = (opacity >= 250).astype(np.float32), (opacity <= 5).astype(np.float32)
-    cleaned = np.where((alpha > 0)[..., None], image, 0).astype(np.uint8)
+    cleaned = cv2.copyTo(image, alpha)
     if not solid.any() or not empty.any():
         return cleaned
     estimates = np.concatenate([spread(small, solid), spread(small, empty)], -1)
     reach = cv2.dilate((opacity > 0).astype(np.float32), np.ones((5, 5), np.uint8))
-    for window in _tiles(height, width):
-        opaque = alpha[window][..., None].astype(np.float32) / 255
-        if opaque.min() == 1 or (opaque.max() == 0 and not _enlarged(reach, (height, width), window).any()):
+
+    def finished(window: Window) -> bool:
+        low, high, _, _ = cv2.minMaxLoc(alpha[window])
+        return low == 255 or (high == 0 and not _needed(reach, (height, width), window).any())
+
+    for window in _tiles(height, width, finished):
+        if finished(window):
             continue
+        opaque = alpha[window][..., None].astype(np.float32) / 255
         inner, outer = np.split(_enlarged(estimates, (height, width), window), 2, axis=-1)
         unexplained = image[window] - opaque * inner - (1 - opaque) * outer
         colors = (inner + opaque * unexplained).clip(0, 255).round()
@@ -171,18 +183,43 @@ def clean_colors(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return cleaned
 
 
-def _tiles(height: int, width: int) -> Iterator[Window]:
+def _tiles(height: int, width: int, plain: Callable[[Window], bool]) -> Iterator[Window]:
+    """Yields windows that cover an image, with sides of :data:`TILE` where they are plain, and smaller ones elsewhere.
+
+    A window that is not plain is divided into four, until its sides are at most :data:`EDGE_TILE`.
+    """
+
+    def divided(rows: slice, columns: slice) -> Iterator[Window]:
+        if max(rows.stop - rows.start, columns.stop - columns.start) <= EDGE_TILE or plain((rows, columns)):
+            yield rows, columns
+        else:
+            for window in itertools.product(_halves(rows), _halves(columns)):
+                yield from divided(*window)
+
     for y in range(0, height, TILE):
         for x in range(0, width, TILE):
-            yield slice(y, min(y + TILE, height)), slice(x, min(x + TILE, width))
+            yield from divided(slice(y, min(y + TILE, height)), slice(x, min(x + TILE, width)))
+
+
+def _halves(part: slice) -> list[slice]:
+    middle = (part.start + part.stop + 1) // 2
+    return [half for half in (slice(part.start, middle), slice(middle, part.stop)) if half.start < half.stop]
+
+
+def _needed(coarse: np.ndarray, size: tuple[int, int], window: Window) -> np.ndarray:
+    """Returns the pixels of ``coarse`` on which a window depends if ``coarse`` is enlarged to ``size``."""
+    (rows, _, _), (columns, _, _) = (
+        _source(part, long, short) for part, long, short in zip(window, size, coarse.shape, strict=False)
+    )
+    return coarse[rows, columns]
 
 
 def _enlarged(coarse: np.ndarray, size: tuple[int, int], window: Window) -> np.ndarray:
     """Returns a window of ``coarse`` enlarged to ``size``, bilinearly, without enlarging the rest."""
-    (rows, y, down), (columns, x, across) = (
+    (_, y, down), (_, x, across) = (
         _source(part, long, short) for part, long, short in zip(window, size, coarse.shape, strict=False)
     )
-    part = coarse[rows, columns]
+    part = _needed(coarse, size, window)
     matrix = np.array([[across, 0, x], [0, down, y]])
     shape = (window[1].stop - window[1].start, window[0].stop - window[0].start)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -23,6 +23,8 @@ CERTAIN = 0.5
 #: Parts smaller than the first share of the largest part, and holes smaller than the second share of the object, are
 #: removed.
 SPECK, FLAW = 0.05, 0.003
+#: Share of the height or width of an image below which a strip of background beside the object is searched for holes.
+RIM = 0.01
 #: Minimum number of pixels of object and of background that GrabCut needs for their color models.
 LEAST = 16
 #: Minimum overlap (IoU) of the mask of GrabCut with the mask of the map. Masks of less overlap are more often worse
@@ -30,6 +32,7 @@ LEAST = 16
 AGREEMENT = 0.8
 
 Box = tuple[int, int, int, int]
+Window = tuple[slice, slice]
 
 
 def check_map(saliency: np.ndarray, size: tuple[int, int], name: str = "the map") -> np.ndarray:
@@ -75,15 +78,17 @@ def binary_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -
         9
     """
     mask = binarize(saliency, threshold)
-    if isinstance(threshold, str) or not mask.any():
+    if isinstance(threshold, str) or (around := _around(mask)) is None:
         return mask
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    part, values = mask[around], saliency[around]
+    count, labels = cv2.connectedComponents(part.view(np.uint8), connectivity=8)
     if count == 2:
         return mask
     kept = np.zeros(count, bool)
     certain = threshold * (1 + CERTAIN * (1 - threshold))
-    kept[labels[mask & (saliency >= certain * saliency.max())]] = True
-    return kept[labels]
+    kept[labels[part & (values >= certain * values.max())]] = True
+    mask[around] = kept[labels]
+    return mask
 
 
 def object_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -> np.ndarray:
@@ -114,20 +119,51 @@ def tidy(mask: np.ndarray, saliency: np.ndarray | None = None) -> np.ndarray:
         >>> int(tidy(mask).sum())
         1600
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    if count < 2:
+    around = _around(mask)
+    if around is None:
         return mask
+    tidied, part = np.zeros_like(mask), mask[around]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(part.view(np.uint8), connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
-    kept = areas >= SPECK * areas.max()
-    mask = kept[labels]
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
-    filled = stats[:, cv2.CC_STAT_AREA] < FLAW * mask.sum()
-    if saliency is not None and count > 2:
-        sure = np.bincount(labels.ravel(), (saliency < SURE_BACKGROUND).ravel(), count)
-        filled &= sure == 0
-    filled[0] = True
-    return filled[labels]
+    part = (areas >= SPECK * areas.max())[labels]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((~part).view(np.uint8), connectivity=4)
+    filled = stats[:, cv2.CC_STAT_AREA] < FLAW * np.count_nonzero(part)
+    filled[_beyond(labels, around, mask.shape)] = False
+    filled[0] = False
+    if saliency is not None and filled.any():
+        filled[labels[filled[labels] & (saliency[around] < SURE_BACKGROUND)]] = False
+    filled[0] = True  # the object itself
+    tidied[around] = filled[labels]
+    return tidied
+
+
+def _around(mask: np.ndarray) -> Window | None:
+    """Returns rows and columns that contain all of a mask and some background, where there is any; None if it is empty.
+
+    Parts and holes are looked for in them only, because the object takes a small part of many photos. A side is that of
+    the image itself if less than :data:`RIM` lies beyond it, so that what lies beyond is always larger than a hole.
+    """
+    bounds = _bounds(mask)
+    if bounds is None:
+        return None
+    rows, columns = (
+        slice(0 if start <= RIM * length else start - 1, length if length - end <= RIM * length else end + 1)
+        for (start, end), length in zip(bounds, mask.shape, strict=True)
+    )
+    return rows, columns
+
+
+def _beyond(labels: np.ndarray, window: Window, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns the labels at those sides of a window that are not sides of the image."""
+    (rows, columns), (height, width) = window, shape
+    sides = [
+        (rows.start > 0, labels[0]),
+        (rows.stop < height, labels[-1]),
+        (columns.start > 0, labels[:, 0]),
+        (columns.stop < width, labels[:, -1]),
+    ]
+    return np.concatenate([side[:1] for inside, side in sides if inside] or [labels[:0, 0]])
 
 
 def object_box(mask: np.ndarray) -> Box | None:

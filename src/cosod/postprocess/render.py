@@ -14,6 +14,7 @@ from cosod.io.atomic_write import whole
 from cosod.io.file_names import printable
 from cosod.io.images import MAX_PIXELS, read_image
 from cosod.io.passed_over import SHEET_MARK
+from cosod.io.png import encode_png
 from cosod.postprocess.object_mask import binary_mask
 
 #: Suffixes of contact sheets.
@@ -21,11 +22,6 @@ SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
 #: Maximum side of JPEG files.
 JPEG_LIMIT = 65_500
 OVERLAY_COLOR = (255, 64, 96)
-#: PNG parameters of maps. Maps are smooth and mostly empty, so that the difference from the row above and run-length
-#: encoding give files about as small as trying all filters, in a third of the time.
-MAP_PNG = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # not in older OpenCV
-    MAP_PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
 
 
 def to_8bit(saliency: np.ndarray) -> np.ndarray:
@@ -60,15 +56,10 @@ def encode(array: np.ndarray, media: str = "image/png", quality: int = 90) -> by
         >>> encode(np.zeros((2, 2), np.uint8), "image/png")[:4]
         b'\x89PNG'
     """
-    if array.ndim == 2 and array.dtype == np.uint8 and media == "image/png":
-        done, data = cv2.imencode(".png", array, MAP_PNG)
-        if done:
-            return data.tobytes()
+    if media == "image/png":
+        return encode_png(array)
     buffer = io.BytesIO()
-    if media == "image/jpeg":
-        Image.fromarray(array).save(buffer, "JPEG", quality=quality)
-    else:
-        Image.fromarray(array).save(buffer, "PNG", compress_level=3)
+    Image.fromarray(array).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 

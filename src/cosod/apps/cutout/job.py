@@ -1,5 +1,6 @@
 """Cut-outs on folders: writing the files of a group."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -90,21 +91,35 @@ class CutoutJob:
         if options.background is not None:
             options = replace(options, background=background(options.background))  # so that it is read only once
         for index, saliency, presence in maps:
-            (file,) = self.files(group, index)
-            with reading.only(index):
-                image = read_image(group.images[index], reading.max_pixels)
-                result = cut_out_noted(image, saliency, options, presence)
-                most = LIMITS.get(self.format)
-                if most is not None and max(result.pixels.shape) > most:
-                    raise ImageError(
-                        f"{group.images[index]}: over the {most} pixels a side of {self.format} files; "
-                        "give --format png"
-                    )
-                save_cutout(result.pixels, file)
-                if result.absent and presence is not None:
-                    reading.without(index, presence)
-                reading.done(index, result.notes, presence, file=str(file))
+            work = functools.partial(self._cut, group, index, saliency, presence, options, reading.max_pixels)
+            reading.put(index, work, functools.partial(self._done, group, index, presence, reading), saliency.size)
         return {}
+
+    def _cut(
+        self,
+        group: Group,
+        index: int,
+        saliency: np.ndarray,
+        presence: float | None,
+        options: CutoutOptions,
+        max_pixels: int,
+    ) -> tuple[tuple[str, ...], bool]:
+        """Cuts the object out of a photo, and writes the result; returns notes, and whether the object is absent."""
+        photo = group.images[index]
+        result = cut_out_noted(read_image(photo, max_pixels), saliency, options, presence)
+        most = LIMITS.get(self.format)
+        if most is not None and max(result.pixels.shape) > most:
+            raise ImageError(f"{photo}: over the {most} pixels a side of {self.format} files; give --format png")
+        save_cutout(result.pixels, self.files(group, index)[0])
+        return result.notes, result.absent
+
+    def _done(
+        self, group: Group, index: int, presence: float | None, reading: Reading, made: tuple[tuple[str, ...], bool]
+    ) -> None:
+        notes, absent = made
+        if absent and presence is not None:
+            reading.without(index, presence)
+        reading.done(index, notes, presence, file=str(self.files(group, index)[0]))
 
 
 def save_cutout(pixels: np.ndarray, file: Path) -> None:

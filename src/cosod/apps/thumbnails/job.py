@@ -1,5 +1,7 @@
 """Thumbnails on folders: writing the files of a group, labels for labeling tools, and a contact sheet."""
 
+import functools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,7 @@ from cosod.apps.applications import Reading, kept_of
 from cosod.apps.map_sources import FoundMap
 from cosod.apps.thumbnails import annotations
 from cosod.apps.thumbnails.annotations import Labeled, annotate, coco, yolo
-from cosod.apps.thumbnails.thumbnails import ThumbnailOptions, contact_sheet, crop, plan_crops
+from cosod.apps.thumbnails.thumbnails import Frame, ThumbnailOptions, contact_sheet, crop, plan_crops
 from cosod.errors import InputError
 from cosod.io.atomic_write import write_text
 from cosod.io.images import read_image
@@ -116,25 +118,17 @@ class ThumbnailJob:
         """Finds the object in all photos, plans the crops of the group together, and then writes the thumbnails."""
         found: dict[int, _Found] = {}
         for index, saliency, presence in maps:
-            with reading.only(index):
-                found[index] = self._find(group, index, saliency, presence)
+            find = functools.partial(self._find, group, index, saliency, presence)
+            reading.put(index, find, functools.partial(found.__setitem__, index), saliency.size)
+        reading.wait()
         boxes, sizes = [f.box for f in found.values()], [f.size for f in found.values()]
         frames = plan_crops(boxes, sizes, self.options, [not f.absent for f in found.values()])
-        labeled = []
+        labeled: list[dict] = []
         for (index, of), frame in zip(found.items(), frames, strict=True):
-            (file,) = self.files(group, index)
-            with reading.only(index):
-                image = read_image(group.images[index], reading.max_pixels)
-                save_image(crop(image, frame, self.options.size, of.mask), file)
-                labeled += of.labels
-                notes: tuple[str, ...] = ()
-                if of.absent and of.presence is not None:
-                    notes = (absence.absence_note(of.presence, self.options.absent),)
-                    reading.without(index, of.presence)
-                elif not of.box:
-                    notes = ("no object was found: the middle of the photo is shown",)
-                shown = [round(float(v), 2) for v in frame]
-                reading.done(index, notes, of.presence, file=str(file), box=of.box, crop=shown)
+            cut = functools.partial(self._cropped, group, index, of, frame, reading.max_pixels)
+            then = functools.partial(self._done, group, index, of, frame, reading, labeled)
+            reading.put(index, cut, then, math.prod(of.size))
+        reading.wait()
         return {"labels": labeled}
 
     def _find(self, group: Group, index: int, saliency: np.ndarray, presence: float | None) -> "_Found":
@@ -149,6 +143,24 @@ class ThumbnailJob:
             labels = [Labeled(file, mask.shape, group.name, annotations_).as_dict()]
         small = np.asarray(Image.fromarray(mask).resize(bounded(mask.shape, KEPT_SIDE)))
         return _Found(object_box(mask), mask.shape, small, presence, absent, labels)
+
+    def _cropped(self, group: Group, index: int, of: "_Found", frame: Frame, max_pixels: int) -> None:
+        image = read_image(group.images[index], max_pixels)
+        save_image(crop(image, frame, self.options.size, of.mask), self.files(group, index)[0])
+
+    def _done(
+        self, group: Group, index: int, of: "_Found", frame: Frame, reading: Reading, labeled: list[dict], made: None
+    ) -> None:
+        labeled += of.labels
+        notes: tuple[str, ...] = ()
+        if of.absent and of.presence is not None:
+            notes = (absence.absence_note(of.presence, self.options.absent),)
+            reading.without(index, of.presence)
+        elif not of.box:
+            notes = ("no object was found: the middle of the photo is shown",)
+        shown = [round(float(v), 2) for v in frame]
+        file = str(self.files(group, index)[0])
+        reading.done(index, notes, of.presence, file=file, box=of.box, crop=shown)
 
     def check_names(self, groups: list[Group]) -> None:
         """Raises InputError if the folder of a group would be the folder of the YOLO files."""
