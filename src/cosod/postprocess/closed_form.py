@@ -21,6 +21,8 @@ SOFT = 0.5
 #: Values of alpha this close to 0 or 1 become 0 or 1, and what is added to this distance if object and background look
 #: alike, because the solution then spreads the edge over the whole band.
 CONTRAST, CONTRAST_ALIKE = 0.05, 0.42
+#: Distance in pixels over which the confidence of the estimate by color is averaged.
+NEAR = 2
 #: Maximum number of steps of the conjugate gradients, and the share of the initial residual at which they end.
 STEPS, TOLERANCE = 100, 1e-3
 #: Number of windows whose matrices are computed at once, which bounds the memory.
@@ -53,11 +55,12 @@ def closed_form_alpha(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) 
     if not unknown.any():
         return alpha
     estimate, trust = color_estimate(image, mask, unknown)
-    own = cv2.GaussianBlur(alpha, (0, 0), SOFT)
-    target = trust * estimate + (1 - trust) * own
-    weight = WEIGHT + WEIGHT_ALIKE * (1 - trust)
-    found = _Band(image, unknown).solve(alpha, target[unknown], weight[unknown])
-    cut = CONTRAST + CONTRAST_ALIKE * (1 - cv2.blur(trust, (5, 5))[unknown])
+    own = cv2.GaussianBlur(alpha, (0, 0), SOFT)[unknown]
+    trusted = trust[unknown]
+    target = trusted * estimate[unknown] + (1 - trusted) * own
+    weight = WEIGHT + WEIGHT_ALIKE * (1 - trusted)
+    found = _Band(image, unknown).solve(alpha, target, weight)
+    cut = CONTRAST + CONTRAST_ALIKE * (1 - cv2.blur(trust, (2 * NEAR + 1, 2 * NEAR + 1))[unknown])
     alpha[unknown] = ((found - cut) / (1 - 2 * cut)).clip(0, 1)
     return alpha
 
@@ -69,18 +72,24 @@ def color_estimate(image: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> 
         image, mask, unknown: as for :func:`closed_form_alpha`.
 
     Returns:
-        Alpha and its confidence, both float32 ``(H, W)`` in [0, 1]. The confidence is low if the two colors are
-        similar, or if the color of the pixel is not a mixture of them.
+        Alpha and its confidence, both float32 ``(H, W)`` in [0, 1], within :data:`NEAR` pixels of the unknown ones;
+        beyond them, the mask and 0. The confidence is low if the two colors are similar, or if the color of the pixel
+        is not a mixture of them.
     """
     known = ~unknown
-    inner, outer = (spread(image, (known & side).astype(np.float32)) for side in (mask, ~mask))
-    if not (known & mask).any() or not (known & ~mask).any():
-        return mask.astype(np.float32), np.zeros(mask.shape, np.float32)
+    sides = known & mask, known & ~mask
+    alpha, trust = mask.astype(np.float32), np.zeros(mask.shape, np.float32)
+    if not all(side.any() for side in sides):
+        return alpha, trust
+    near = np.flatnonzero(cv2.dilate(unknown.view(np.uint8), np.ones((2 * NEAR + 1, 2 * NEAR + 1), np.uint8)))
+    filled = (spread(image, side.astype(np.float32)) for side in sides)
+    color, inner, outer = (values.reshape(-1, 3)[near] for values in (image, *filled))
     way = inner - outer
     length = (way * way).sum(-1)
-    alpha = (((image - outer) * way).sum(-1) / (length + 1e-6)).clip(0, 1)
-    off = ((image - outer - alpha[..., None] * way) ** 2).sum(-1)
-    trust = length / (length + APART**2) * np.exp(-off / (2 * APART**2))
+    share = (((color - outer) * way).sum(-1) / (length + 1e-6)).clip(0, 1)
+    off = ((color - outer - share[:, None] * way) ** 2).sum(-1)
+    alpha.flat[near] = share
+    trust.flat[near] = length / (length + APART**2) * np.exp(-off / (2 * APART**2))
     return alpha, trust
 
 
@@ -92,7 +101,7 @@ class _Band:
         padded = np.pad(unknown, 2)
         row = padded.shape[1]
         self.places = np.flatnonzero(padded)
-        self.offsets = [dy * row + dx for dy, dx in _NEIGHBORS]
+        self.neighbors = self.places + np.array([[dy * row + dx] for dy, dx in _NEIGHBORS])
         self.rows = np.zeros((len(_NEIGHBORS), len(self.places)), np.float32)
         number = np.full(padded.size, -1, np.int32)
         number[self.places] = np.arange(len(self.places))
@@ -116,10 +125,7 @@ class _Band:
 
     def _times(self, values: np.ndarray) -> np.ndarray:
         """Multiplies the Laplacian by alpha, which is flat and includes the margin, at the pixels of the band."""
-        result = np.zeros(len(self.places), np.float32)
-        for coefficients, offset in zip(self.rows, self.offsets, strict=True):
-            result += coefficients * values[self.places + offset]
-        return result
+        return np.einsum("kn,kn->n", self.rows, values[self.neighbors])
 
     def solve(self, alpha: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Solves for alpha of the band by conjugate gradients, preconditioned by the diagonal.
