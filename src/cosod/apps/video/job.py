@@ -1,17 +1,19 @@
 """Processing clips into an output folder: a map for each frame, masks, and a video of overlays."""
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
 
 from cosod.apps.absence import is_absent
+from cosod.apps.applications import MEMORY, PIXEL_BYTES
 from cosod.apps.preflight import check_places
 from cosod.apps.resumable import EventListener, Unit, UnitRecord
 from cosod.apps.segment.job import RESERVED, VERB, SegmentJob
@@ -24,13 +26,27 @@ from cosod.apps.video.segment import FrameMap, learn, maps
 from cosod.apps.video.smoothing import Smoothing
 from cosod.errors import InputError
 from cosod.inference.detector import Detector
+from cosod.io.background_writer import Writer
 from cosod.io.file_names import shortened
 from cosod.io.photo_groups import Group, unique_names
 from cosod.io.run_records import file_states, fingerprint, record_of, refuse_foreign
 from cosod.postprocess.render import overlay, save_image, to_8bit
 
-#: Function of the number of a frame (from 1) and its result, which returns values for the event of the frame.
-Make = Callable[[int, FrameMap], dict]
+
+class FrameSteps(NamedTuple):
+    """What is done with each frame of a clip.
+
+    Attributes:
+        make: function of the number of a frame (from 1) and its map, which runs in threads, for several frames at the
+            same time.
+        then: function of the number of a frame and of what ``make`` returned, which runs in the order of the frames,
+            and returns values for the event of the frame.
+    """
+
+    make: Callable[[int, FrameMap], Any]
+    then: Callable[[int, Any], dict]
+
+
 #: Number of damaged frames that a message lists.
 _SHOWN = 5
 
@@ -63,8 +79,8 @@ class ClipTask(Protocol):
     def files(self, name: str, frames: int) -> list[Path]:
         """Returns all files of a clip with this number of frames."""
 
-    def opened(self, clip: Clip, name: str, report: EventListener) -> AbstractContextManager[Make]:
-        """Yields the function that is called with each frame in order."""
+    def opened(self, clip: Clip, name: str, report: EventListener) -> AbstractContextManager[FrameSteps]:
+        """Yields what is done with each frame."""
 
 
 @dataclass(frozen=True)
@@ -95,29 +111,19 @@ class SegmentTask:
         return [*wanted, self._video(name)] if "overlays" in self.job.save else wanted
 
     @contextlib.contextmanager
-    def opened(self, clip: Clip, name: str, report: EventListener) -> Iterator[Make]:
+    def opened(self, clip: Clip, name: str, report: EventListener) -> Iterator[FrameSteps]:
         copies, rate = even_times(clip.times, clip.rate)
         with contextlib.ExitStack() as stack:
             video = None
 
-            def make(number: int, found: FrameMap) -> dict:
+            def then(number: int, made: tuple[dict, np.ndarray | None]) -> dict:
                 nonlocal video
-                told, save = {}, self.job.save
-                frame, saliency, _ = found
-                pictures = {"maps": to_8bit(saliency)} if "maps" in save else {}
-                if "masks" in save or "overlays" in save:
-                    mask = self.job.mask(saliency, frame)
-                    if "masks" in save:
-                        pictures["masks"] = mask
-                for kind, picture in pictures.items():
-                    target = self.job.target(kind, name, _stem(number))
-                    save_image(picture, target)
-                    told[kind] = str(target)
-                if "overlays" in save:
+                told, shown = made
+                if shown is not None:
                     if video is None:
                         sound = None if isinstance(clip, Animation) else clip.path
-                        video = stack.enter_context(writer(self._video(name), rate, frame.shape[:2], sound))
-                    shown = cv2.cvtColor(even(overlay(frame, mask)), cv2.COLOR_RGB2BGR)
+                        size = (shown.shape[0], shown.shape[1])
+                        video = stack.enter_context(writer(self._video(name), rate, size, sound))
                     for _ in range(copies[number - 1] if number <= len(copies) else 1):
                         video.write(shown)
                 return told
@@ -125,7 +131,23 @@ class SegmentTask:
             if "overlays" in self.job.save:
                 for message in shortcomings(clip.path):
                     report({"event": "warning", "group": name, "message": message})
-            yield make
+            yield FrameSteps(functools.partial(self._make, name), then)
+
+    def _make(self, name: str, number: int, found: FrameMap) -> tuple[dict, np.ndarray | None]:
+        """Writes the map and the mask of a frame; returns their paths, and the frame of the overlay in BGR."""
+        save, shown = self.job.save, None
+        frame, saliency, _ = found
+        pictures = {"maps": to_8bit(saliency)} if "maps" in save else {}
+        if "masks" in save or "overlays" in save:
+            mask = self.job.mask(saliency, frame)
+            if "masks" in save:
+                pictures["masks"] = mask
+            if "overlays" in save:
+                shown = cv2.cvtColor(even(overlay(frame, mask)), cv2.COLOR_RGB2BGR)
+        told = {kind: self.job.target(kind, name, _stem(number)) for kind in pictures}
+        for kind, picture in pictures.items():
+            save_image(picture, told[kind])
+        return {kind: str(path) for kind, path in told.items()}, shown
 
     def _video(self, name: str) -> Path:
         return self.job.output / "overlays" / f"{name}.mp4"
@@ -240,12 +262,12 @@ def _make_clip(detector: Detector, clip: Clip, task: ClipTask, unit: Unit) -> _M
         unit.tell("clip", images=learned.frames)
         unit.begin()  # not earlier, so that the results of an earlier run remain if the clip cannot be read
         done, absent = 0, []
-        with task.opened(clip, unit.name, unit.report) as make:
+        with task.opened(clip, unit.name, unit.report) as steps, Writer(most=MEMORY) as background:
             for done, found in enumerate(maps(clip, detector, learned.consensus, Smoothing()), start=1):
                 gone = is_absent(found.presence, task.absent)
                 if gone and task.absent == "blank":
                     found = found._replace(saliency=np.zeros_like(found.saliency))
-                facts = make(done, found)
+                facts: dict = {"image": f"{clip.path}#{done}"}
                 if done <= len(clip.times):
                     facts["time"] = round(clip.times[done - 1], 3)
                 facts["share"] = round(float((found.saliency > 0.5).mean()), 4)
@@ -254,7 +276,11 @@ def _make_clip(detector: Detector, clip: Clip, task: ClipTask, unit: Unit) -> _M
                 if gone:
                     where = {"group": unit.name, "image": str(clip.path), "frame": done}
                     absent.append(where | {"presence": facts["presence"]})
-                unit.tell("image", image=f"{clip.path}#{done}", **facts)
+
+                def tell(made: Any, number: int = done, facts: dict = facts) -> None:
+                    unit.tell("image", **facts, **steps.then(number, made))
+
+                background.put(functools.partial(steps.make, done, found), tell, PIXEL_BYTES * found.saliency.size)
         faults = []
         if clip.promised > done * 1.02 + 1 or (isinstance(clip, Animation) and clip.promised > done):
             missing = clip.promised - done
