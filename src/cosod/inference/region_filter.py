@@ -167,10 +167,12 @@ def kept(
     Returns:
         ``(N, H, W)`` float32. Without negatives, the factors of a map with one region are 1.
     """
-    height, width = saliency.shape[1:]
-    images = zip(reduced(saliency), reduced(maps), deep, strict=True)
-    factors = [_kept(small, map_, f, prototype, classifier, negatives) for small, map_, f in images]
-    return np.stack([cv2.resize(factor, (width, height), interpolation=cv2.INTER_LINEAR) for factor in factors])
+    factors = np.ones(saliency.shape, np.float32)
+    for whole, small, map_, f in zip(factors, reduced(saliency), reduced(maps), deep, strict=True):
+        found = _kept(small, map_, f, prototype, classifier, negatives)
+        if found is not None:
+            cv2.resize(found, whole.shape[::-1], dst=whole, interpolation=cv2.INTER_LINEAR)
+    return factors
 
 
 def descriptors(saliency: np.ndarray, deep: np.ndarray) -> np.ndarray:
@@ -185,14 +187,15 @@ def _kept(
     prototype: np.ndarray,
     classifier: RegionClassifier,
     negatives: Negatives | None,
-) -> np.ndarray:
+) -> np.ndarray | None:
+    """Computes the factors of one image, ``(h, w)``; None if all are 1."""
     where, cores = regions(saliency, map_)
     if where.max() == 0 and negatives is None:
-        return np.ones_like(saliency)
+        return None
     vectors = unit(means(where, cores, deep))
     alike = vectors @ unit(prototype)
     factors = np.ones(len(vectors))
     if negatives is not None:
         factors, alike = negatives.judged(vectors, alike)
     factors = factors * classifier.kept(vectors, alike)
-    return factors.astype(saliency.dtype)[where]
+    return factors.astype(np.float32)[where]
