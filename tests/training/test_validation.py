@@ -6,7 +6,7 @@ import torch
 from cosod.training import train
 from cosod.training.data.training_set import drawn, read_groups
 from cosod.training.run_log import read_log
-from cosod.training.validation import Validator, predict
+from cosod.training.validation import Validator, fast_forward, predict
 from tests.models.filled import images
 from tests.models.lively import lively
 from tests.training.made import make_set, tiny_job
@@ -44,10 +44,19 @@ def test_a_run_looks_at_the_sets_it_is_given(folders, tmp_path):
     assert "/made/1/" in order and "other" not in order  # looked at, not trained on
 
 
-def test_prediction_in_chunks_is_that_of_the_whole_group_and_keeps_the_mode(monkeypatch):
-    network = lively(decoder=(8, 8, 8, 8), gate=(12, 8, 8)).train()
+def test_prediction_in_chunks_is_that_of_the_network(monkeypatch):
+    network = lively(decoder=(8, 8, 8, 8), gate=(12, 8, 8)).eval()
     group = images(5, 5, 64).sigmoid()
-    whole = predict(network, group)
-    monkeypatch.setattr("cosod.training.validation.CHUNK", 2)
-    torch.testing.assert_close(predict(network, group), whole, atol=1e-4, rtol=0)
+    with torch.no_grad():
+        mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (network.mean, network.std))
+        whole = network((group - mean) / std).maps
+    for chunk in (32, 2):
+        monkeypatch.setattr("cosod.training.validation.CHUNK", chunk)
+        torch.testing.assert_close(predict(fast_forward(network), group), whole, atol=1e-4, rtol=0)
+
+
+def test_a_network_in_training_stays_in_training(folders, tmp_path):
+    network = lively(decoder=(8, 8, 8, 8), gate=(12, 8, 8)).train()
+    recipe = tiny_job(tmp_path, tmp_path, validation__images=2).recipe
+    Validator({"": groups_of(folders[0])}, recipe).scores(network)
     assert network.training and not network.backbone.stem[2].training

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cosod.errors import ImageError, InputError
 from cosod.evaluation.metrics.functional import s_measure
+from cosod.inference.cpu_fusion import FastSteps
 from cosod.inference.group_forward import GroupForward, evaluating
 from cosod.io.images import image_size, read_image
 from cosod.io.resizing import shrink
@@ -63,13 +64,15 @@ class Validator:
             ``NAME plain`` etc. for other sets. The scores are ``mae``, ``iou`` (of masks at the default threshold of
             the network) and ``s`` (S-measure), averaged over the images of each group, then over the groups.
         """
-        return {
-            f"{name} {kind}".strip(): self._scores(network, groups, kind)
-            for name, groups in self.sets.items()
-            for kind in self.kinds
-        }
+        with evaluating(network):
+            forward = fast_forward(network)
+            return {
+                f"{name} {kind}".strip(): self._scores(forward, groups, kind)
+                for name, groups in self.sets.items()
+                for kind in self.kinds
+            }
 
-    def _scores(self, network: CoSaliencyNetwork, groups: dict[str, Pairs], kind: str) -> dict[str, float]:
+    def _scores(self, forward: GroupForward, groups: dict[str, Pairs], kind: str) -> dict[str, float]:
         rows = []
         for name, pairs in groups.items():
             shape = self._shape(pairs)
@@ -84,7 +87,7 @@ class Validator:
                     for example in examples
                 ]
             images, masks = (torch.stack(part) for part in zip(*examples, strict=True))
-            rows.append(_score(predict(network, images), masks, network.mask_threshold))
+            rows.append(_score(predict(forward, images), masks, forward.network.mask_threshold))
         return {key: round(float(np.mean([row[key] for row in rows])), 5) for key in rows[0]}
 
     def _readable(self, pairs: Pairs) -> Pairs:
@@ -110,11 +113,16 @@ class Validator:
         return pixels, torch.from_numpy((np.asarray(truth) > 127).astype(np.float32))[None]
 
 
-def predict(network: CoSaliencyNetwork, images: Tensor) -> Tensor:
-    """Computes the maps of one group of images in evaluation mode; the mode of the network is restored afterwards.
+def fast_forward(network: CoSaliencyNetwork) -> GroupForward:
+    """Returns the forward pass of a network in evaluation mode, with the optimized steps of prediction in float32."""
+    return GroupForward(network, CHUNK, FastSteps(network, next(network.parameters()).device))
+
+
+def predict(forward: GroupForward, images: Tensor) -> Tensor:
+    """Computes the maps of one group of images.
 
     Args:
-        network: the network.
+        forward: forward pass of a network in evaluation mode.
         images: ``(N, 3, H, W)`` in [0, 1], not normalized.
 
     Returns:
@@ -122,12 +130,12 @@ def predict(network: CoSaliencyNetwork, images: Tensor) -> Tensor:
 
     Example:
         >>> from cosod.models import create
-        >>> predict(create("gconet_plus_mobile"), torch.zeros(2, 3, 64, 64)).shape
+        >>> predict(fast_forward(create("gconet_plus_mobile").eval()), torch.zeros(2, 3, 64, 64)).shape
         torch.Size([2, 1, 64, 64])
     """
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (network.mean, network.std))
-    with evaluating(network):
-        return GroupForward(network, CHUNK).maps((images - mean) / std).float().cpu()
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (forward.network.mean, forward.network.std))
+    with torch.inference_mode():
+        return forward.maps((images - mean) / std).float().cpu()
 
 
 def _score(maps: Tensor, masks: Tensor, threshold: float | str) -> dict[str, float]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cosod.errors import InputError, WeightsError
+from cosod.inference.cpu_fusion import FastSteps
 from cosod.inference.detector import Detector
 from cosod.inference.group_forward import GroupForward
 from cosod.io.atomic_write import whole
@@ -62,10 +63,11 @@ def describe(
     """
     network = detector.network
     inputs = detector.inputs(images, on_error)
-    # The network itself is used, because the detector runs optimized copies of it, to which hooks cannot be attached.
-    forward = GroupForward(network, detector.batch)
+    # Not the steps of the detector: descriptors are compared with a whitening that was computed in float32.
+    steps = FastSteps(network, detector.device)
+    forward = GroupForward(network, detector.batch, steps)
     indices, found = [], []
-    with _Deepest(network) as deepest, torch.inference_mode():
+    with _Deepest(steps.network) as deepest, torch.inference_mode():
         for part in inputs.batches(detector.batch):
             features = forward.encode([image for _, image in part])
             deep = features.deep if deepest.features is None else deepest.features
