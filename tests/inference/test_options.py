@@ -85,10 +85,18 @@ def given(*arguments: str, **settings) -> Network:
 
 
 def test_the_command_line_gives_the_same_options():
-    assert given() == Network(options=DetectorOptions(precision="auto"))
-    assert given(without=("precision",)) == Network(options=DetectorOptions())
+    assert given() == Network(options=DetectorOptions(precision="auto", free_threads=True))
+    assert given(without=("precision",)) == Network(options=DetectorOptions(free_threads=True))
     network = given("--model", "gconet", "--size", "96", "--flip", "--batch", "2", "--references", "0", "--closer")
-    wanted = DetectorOptions(size=96, batch=2, flip=True, closer=True, precision="auto", sampling=ReferenceSampling(0))
+    wanted = DetectorOptions(
+        size=96,
+        batch=2,
+        flip=True,
+        closer=True,
+        precision="auto",
+        sampling=ReferenceSampling(0),
+        free_threads=True,
+    )
     assert network == Network("gconet", options=wanted)
     assert given("--working-size", "96", size="--working-size").options.size == 96
     assert network.using(size=None, device="cpu").options == DetectorOptions.of(wanted, device="cpu")

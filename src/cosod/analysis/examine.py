@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from cosod.analysis.decoder import caught_levels
 from cosod.errors import ImageError
+from cosod.inference.assembly import adapted
 from cosod.inference.detector import Detector
 from cosod.inference.group_forward import GroupForward, joined
 from cosod.io.images import read_image
@@ -132,7 +133,8 @@ def examine(
         >>> found = examine(detector, group, ["consensus"], 8, on_error=print)  # doctest: +SKIP
     """
     network = detector.network
-    forward = GroupForward(network, detector.batch)  # not another runtime, because hooks record the decoder levels
+    # Not the steps of the detector, because hooks record the decoder levels of the network.
+    forward = GroupForward(network, detector.batch, adapted(network, detector.options))
     indices: list[int] = []
     deep: list[Features] = []
     first: list[_Read] = []

@@ -186,7 +186,7 @@ def take_threads(threads: int | None) -> None:
     import torch
 
     from cosod.inference.cpu_fusion import prefer_kept_memory
-    from cosod.training.threads import set_threads
+    from cosod.inference.threads import set_threads
 
     prefer_kept_memory()
     most = torch.get_num_threads()

@@ -50,6 +50,8 @@ ORDER = (
 )
 #: Defaults of commands that differ from the defaults of the Python interface.
 DEFAULTS = {"precision": "auto"}
+#: Options of the detector that all commands set, and that have no parameter.
+FIXED: dict[str, Any] = {"free_threads": True}
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ def _network(
     """Returns the :class:`Network` that the parameters of a command describe."""
     changes = {RENAMED.get(name, name): value for name, value in options.items()}
     sampling = None if references is None else ReferenceSampling(references)
-    return Network(model, weights, DetectorOptions.of(sampling=sampling, **changes))
+    return Network(model, weights, DetectorOptions.of(sampling=sampling, **FIXED, **changes))
 
 
 def _option(name: str, size: str) -> Callable:

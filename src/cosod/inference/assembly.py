@@ -16,6 +16,7 @@ from cosod.inference.precision import check_bfloat16, has_bfloat16, probed_preci
 from cosod.inference.presence import Calibration
 from cosod.inference.probe_images import drawn_group
 from cosod.inference.region_filter import RegionClassifier
+from cosod.inference.threads import AdaptedSteps
 from cosod.io.prefetch import Inputs, as_group
 from cosod.models.base import CoSaliencyNetwork, Steps
 
@@ -70,7 +71,12 @@ def chosen_steps(network: CoSaliencyNetwork, options: DetectorOptions) -> Steps:
         steps = FastSteps(network, torch.device(options.device), options.precision)
     else:
         steps = open_steps(options.backend, network, size)
-    return MirroredSteps(steps) if options.flip else steps
+    return adapted(MirroredSteps(steps) if options.flip else steps, options)
+
+
+def adapted(steps: Steps, options: DetectorOptions) -> Steps:
+    """Returns the steps with as many threads as there are free cores, if the options ask for that."""
+    return AdaptedSteps(steps) if options.free_threads and options.device == "cpu" else steps
 
 
 def probe_maps(network: CoSaliencyNetwork, device: str, precision: str) -> list[np.ndarray]:

@@ -106,6 +106,9 @@ class DetectorOptions:
         keep_regions: whether regions that resemble the shared object less than others in the same image are kept. They
             are always kept if the weights contain no constants for the filter (see
             :mod:`cosod.inference.region_filter`).
+        free_threads: whether the network takes only as many threads of the CPU as other processes leave cores free,
+            during the whole run (see :mod:`cosod.inference.threads`). The number of threads of the process is changed
+            for this; commands do it.
 
     Raises:
         InputError: a value is out of range, or the backend does not support the device or the precision.
@@ -145,6 +148,7 @@ class DetectorOptions:
         False,
         "Keep regions that resemble the shared object less than others in the same photo; they are faded otherwise.",
     )
+    free_threads: bool = _option(False, "Take as many threads of the CPU as other processes leave cores free.")
 
     def __post_init__(self):
         for option in fields(self):

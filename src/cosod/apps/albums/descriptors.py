@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cosod.errors import InputError, WeightsError
+from cosod.inference.assembly import adapted
 from cosod.inference.cpu_fusion import FastSteps
 from cosod.inference.detector import Detector
 from cosod.inference.group_forward import GroupForward
@@ -65,7 +66,7 @@ def describe(
     inputs = detector.inputs(images, on_error)
     # Not the steps of the detector: descriptors are compared with a whitening that was computed in float32.
     steps = FastSteps(network, detector.device)
-    forward = GroupForward(network, detector.batch, steps)
+    forward = GroupForward(network, detector.batch, adapted(steps, detector.options))
     indices, found = [], []
     with _Deepest(steps.network) as deepest, torch.inference_mode():
         for part in inputs.batches(detector.batch):
