@@ -292,9 +292,12 @@ def _framed(rgba: np.ndarray, box: Box, options: CutoutOptions) -> tuple[np.ndar
 
 def _over(rgba: np.ndarray, behind: np.ndarray) -> np.ndarray:
     """Composites RGBA over RGB, in bands of rows to limit the memory."""
-    result = np.empty_like(behind)
+    result = behind.copy()
     for start in range(0, len(rgba), 256):
-        rows = slice(start, start + 256)
-        alpha = rgba[rows, :, 3:].astype(np.float32) / 255
-        result[rows] = (rgba[rows, :, :3] * alpha + behind[rows] * (1 - alpha)).round()
+        part, shown = rgba[start : start + 256], result[start : start + 256]
+        alpha = part[..., 3]
+        cv2.copyTo(cv2.cvtColor(part, cv2.COLOR_RGBA2RGB), cv2.compare(alpha, 255, cv2.CMP_EQ), shown)
+        soft = (alpha > 0) & (alpha < 255)  # few pixels, along the edge
+        share = alpha[soft][:, None].astype(np.float32) / 255
+        shown[soft] = (part[soft][:, :3] * share + shown[soft] * (1 - share)).round()
     return result
