@@ -296,7 +296,7 @@ def _over(rgba: np.ndarray, behind: np.ndarray) -> np.ndarray:
     for start in range(0, len(rgba), 256):
         part, shown = rgba[start : start + 256], result[start : start + 256]
         alpha = part[..., 3]
-        cv2.copyTo(cv2.cvtColor(part, cv2.COLOR_RGBA2RGB), cv2.compare(alpha, 255, cv2.CMP_EQ), shown)
+        cv2.copyTo(cv2.cvtColor(part, cv2.COLOR_RGBA2RGB), (alpha == 255).astype(np.uint8), shown)
         soft = (alpha > 0) & (alpha < 255)  # few pixels, along the edge
         share = alpha[soft][:, None].astype(np.float32) / 255
         shown[soft] = (part[soft][:, :3] * share + shown[soft] * (1 - share)).round()
