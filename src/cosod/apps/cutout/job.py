@@ -116,6 +116,7 @@ class CutoutJob:
     def _done(
         self, group: Group, index: int, presence: float | None, reading: Reading, made: tuple[tuple[str, ...], bool]
     ) -> None:
+        """Reports a cut-out that is written."""
         notes, absent = made
         if absent and presence is not None:
             reading.without(index, presence)

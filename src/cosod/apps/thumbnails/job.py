@@ -145,12 +145,14 @@ class ThumbnailJob:
         return _Found(object_box(mask), mask.shape, small, presence, absent, labels)
 
     def _cropped(self, group: Group, index: int, of: "_Found", frame: Frame, max_pixels: int) -> None:
+        """Crops a photo, and writes the thumbnail."""
         image = read_image(group.images[index], max_pixels)
         save_image(crop(image, frame, self.options.size, of.mask), self.files(group, index)[0])
 
     def _done(
         self, group: Group, index: int, of: "_Found", frame: Frame, reading: Reading, labeled: list[dict], made: None
     ) -> None:
+        """Reports a thumbnail that is written, and adds the labels of its photo to ``labeled``."""
         labeled += of.labels
         notes: tuple[str, ...] = ()
         if of.absent and of.presence is not None:
