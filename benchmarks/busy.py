@@ -30,8 +30,8 @@ COLUMNS = ("busy cores", "all threads", "free threads", "times as fast")
 def busy(cores: int) -> Iterator[None]:
     """Keeps so many cores busy."""
     # In sessions of their own, as what runs in other windows: Linux divides the cores between sessions first.
-    program = [sys.executable, "-c", "while True: pass"]
-    programs = [subprocess.Popen(program, start_new_session=True) for _ in range(cores)]
+    command = [sys.executable, "-c", "while True: pass"]
+    programs = [subprocess.Popen(command, start_new_session=True) for _ in range(cores)]
     try:
         yield
     finally:
