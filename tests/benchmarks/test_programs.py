@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import applications
+import busy
 import folder
 import numpy as np
 import pytest
@@ -62,6 +64,22 @@ def test_commands_start_with_pytorch_and_without(capsys):
     start.main(["--photos", "2", "--runs", "1", "--precision", "float32"])
     row = capsys.readouterr().out.splitlines()[-1]
     assert row.startswith("| 2 | ") and row.count(" s |") == 2
+
+
+def test_applications_are_measured(tmp_path, capsys):
+    results = tmp_path / "RESULTS.md"
+    applications.main(["--megapixels", "0.1", "--photos", "2", "--runs", "1", "-o", str(results)])
+    for text in (capsys.readouterr().out, results.read_text()):
+        rows = [line for line in text.splitlines() if line.startswith(("| cut-outs |", "| thumbnails |"))]
+        assert len(rows) == 2 and all(row.count("s a photo") == 2 for row in rows)
+        assert "| PNG of the cut-out by Pillow | " in text
+
+
+def test_groups_are_measured_beside_other_programs(monkeypatch, capsys):
+    monkeypatch.setattr(busy, "seconds", lambda arguments: {"all": 6.0, "free": 1.5}[arguments[-1]])
+    busy.main(["--photos", "3", "--busy", "0", "1", "--runs", "1"])
+    assert "| 1 | 6.0 s | 1.5 s | 4.00 |" in capsys.readouterr().out
+    assert busy.work(2, "float32", free=True) > 0
 
 
 @pytest.mark.slow

@@ -158,8 +158,9 @@ def run(
     summary, start = Summary(), time.monotonic()
     check_places(targets(application, groups), groups, named=application.file is not None)
     refuse_others([application], groups)
-    for group in groups:
-        summary += _do(application, source, group, report)
+    with Writer(most=MEMORY) as writer:
+        for group in groups:
+            summary += _do(application, source, Unit(group.name, report, writer.then), group, writer)
     summary.seconds = time.monotonic() - start
     return summary
 
@@ -174,13 +175,8 @@ def kept_of(output: Path, group: Group) -> dict:
     return read_record(record_of(output, group.name)).get("kept", {})
 
 
-def _do(application: Application, source: MapSource, group: Group, report: EventListener) -> Summary:
+def _do(application: Application, source: MapSource, unit: Unit, group: Group, writer: Writer) -> Summary:
     """Makes the results of one group, unless it is finished already."""
-    with Writer(most=MEMORY) as writer:
-        return _written(application, source, group, Unit(group.name, report, writer.then), writer)
-
-
-def _written(application: Application, source: MapSource, group: Group, unit: Unit, writer: Writer) -> Summary:
     print_ = fingerprint(application.facts(), source.identity(group), file_states(group.images), group.stems)
     if not unit.pending([unit_record(application, group, print_)], len(group.images)):
         return unit.summary

@@ -1,8 +1,8 @@
 """Encoding of PNG files in a fraction of the time that image libraries take.
 
-Libraries choose the best of five filters for each row, which takes as long as the compression and makes the files of
-photos a few per cent smaller. Here, every row is stored as its difference from the row above, and compressed by zlib,
-or by Intel's ISA-L if the package of the extra ``fast`` is installed. Every program reads the files.
+Libraries try five filters for each row, which makes the files of photos a few per cent smaller. Here, every row is
+stored as its difference from the row above, and compressed by zlib, or by Intel's ISA-L if the package of the extra
+``fast`` is installed. Every program reads the files.
 """
 
 import functools
@@ -21,7 +21,7 @@ COLORS = {1: 0, 3: 2, 4: 6}
 UP = 2
 #: Number of bytes of the bands of rows that are filtered and compressed one after the other.
 BAND = 1 << 20
-#: Level of zlib for pictures: higher ones take twice the time for files smaller by five per cent.
+#: Level of zlib for pictures. The next one takes one and a half times the time for files smaller by five per cent.
 LEVEL = 2
 #: Level of ISA-L, which has four.
 FAST_LEVEL = 2
