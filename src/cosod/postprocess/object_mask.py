@@ -14,8 +14,8 @@ CUT_SIDE = 480
 #: Pixels whose value in the map is above the first or below the second are fixed in GrabCut. If they were free, the IoU
 #: would be lower, because the colors of object and background overlap in most photos (`benchmarks/cutouts.py`).
 SURE_OBJECT, SURE_BACKGROUND = 0.9, 0.1
-#: Number of iterations of GrabCut. With two or three, which take half as long again and more than twice as long, the IoU
-#: on the examples, the held-out groups and MSRC differs by less than .001 (`benchmarks/cutouts.py`).
+#: Number of iterations of GrabCut. With three, which take two and a half times as long, the IoU on the examples, the
+#: held-out groups and MSRC differs by less than .001 (`benchmarks/cutouts.py`).
 ROUNDS = 1
 #: How far above the threshold the maximum of the map in a part of a mask has to be, see :func:`binary_mask`. It raises
 #: the mean IoU of masks from 72.02 to 72.07 percent over MSRC, the held-out groups, and both beside a distractor, and
