@@ -59,8 +59,9 @@ def test_tiles_cover_each_pixel_once_and_are_small_where_they_are_not_plain(shap
     edge = np.zeros(shape, bool)
     edge[shape[0] // 2, shape[1] // 3] = True
     seen = np.zeros(shape, int)
-    for window in matting._tiles(*shape, lambda window: not edge[window].any()):
+    for window, plain in matting._tiles(*shape, lambda window: not edge[window].any()):
         seen[window] += 1
+        assert plain == (not edge[window].any())
         assert max(seen[window].shape) <= (64 if edge[window].any() else 256)
     assert (seen == 1).all()
 

@@ -4,9 +4,9 @@ import functools
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from cosod.apps.blame import blame
+from cosod.apps.blame import Made, blamed
 from cosod.apps.group_job import ONE_IMAGE, GroupJob, reading, refuse_others, targets, unit_record
 from cosod.apps.map_sources import FoundMap, MapSource
 from cosod.apps.preflight import check_places
@@ -18,7 +18,6 @@ from cosod.io.background_writer import Writer
 from cosod.io.photo_groups import Group
 from cosod.io.run_records import file_states, fingerprint, read_record, record_of
 
-Made = TypeVar("Made")
 #: Bytes that making a result takes for each pixel of the photo, about: photo, map, mask, opacity and result.
 PIXEL_BYTES = 24
 #: Maximum number of bytes for results that are made at the same time; a larger photo is processed by itself.
@@ -97,7 +96,7 @@ class Reading:
             else:
                 then(made)
 
-        self.writer.put(functools.partial(_blamed, image, work), done, PIXEL_BYTES * pixels)
+        self.writer.put(functools.partial(blamed, image, work), done, PIXEL_BYTES * pixels)
 
     def wait(self) -> None:
         """Waits until the work on all images is done."""
@@ -196,12 +195,3 @@ def _do(application: Application, source: MapSource, unit: Unit, group: Group, w
         facts = {"detector": source.options, "absent": progress.absent, "kept": kept}
         unit.finish(done, [{**facts, "photos": photos_of(group, application.output, files)}])
     return unit.summary
-
-
-def _blamed(image: Path, work: Callable[[], Made]) -> Made | ImageError:
-    """Returns what ``work`` returns, or its error as that of the image."""
-    try:
-        with blame(image):
-            return work()
-    except ImageError as error:
-        return error

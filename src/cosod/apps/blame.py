@@ -2,9 +2,12 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from cosod.errors import CosodError, ImageError, OutputError
+
+Made = TypeVar("Made")
 
 
 @contextlib.contextmanager
@@ -37,3 +40,24 @@ def blame(image: str | os.PathLike) -> Iterator[None]:
     except Exception as error:
         message = f"{image}: cannot be used ({type(error).__name__}: {error}); leave it out, or convert it"
         raise ImageError(message) from error
+
+
+def blamed(image: str | os.PathLike, work: Callable[[], Made]) -> Made | ImageError:
+    """Returns what ``work`` returns, or the error of :func:`blame`, for work in a thread.
+
+    Args:
+        image: path of the image.
+        work: the processing of the image.
+
+    Raises:
+        OutputError: a result cannot be written.
+
+    Example:
+        >>> blamed("mug.jpg", lambda: 3)
+        3
+    """
+    try:
+        with blame(image):
+            return work()
+    except ImageError as error:
+        return error

@@ -8,7 +8,7 @@ import numpy as np
 
 from cosod.postprocess.closed_form import closed_form_alpha
 from cosod.postprocess.inpaint import spread
-from cosod.postprocess.object_mask import bounded
+from cosod.postprocess.object_mask import Window, bounded
 
 #: Longer side, in pixels, at which alpha and the colors along the edge are computed.
 EDGE_SIDE = 1024
@@ -21,8 +21,6 @@ RADIUS, EPSILON = 2, 1e-5
 #: Side of the largest and of the smallest tiles in which full-size photos are processed. The largest bounds the memory;
 #: the smaller they are along the edge of the object, the fewer pixels are computed that do not depend on it.
 TILE, EDGE_TILE = 256, 64
-
-Window = tuple[slice, slice]
 
 
 def guided_coefficients(guide: np.ndarray, target: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
@@ -125,11 +123,11 @@ def _at_full_size(image: np.ndarray, guide: np.ndarray, small: np.ndarray) -> np
         low, high, _, _ = cv2.minMaxLoc(_needed(bounds, (height, width), window))
         return low == high and low in (0, 1)
 
-    for window in _tiles(height, width, constant):
-        limits = _enlarged(bounds, (height, width), window)
-        if constant(window):
-            alpha[window] = 255 * limits.flat[0]
+    for window, plain in _tiles(height, width, constant):
+        if plain:
+            alpha[window] = 255 * _needed(bounds, (height, width), window).flat[0]
             continue
+        limits = _enlarged(bounds, (height, width), window)
         part = image[window].astype(np.float32) / 255
         soft = _apply(_enlarged(coefficients, (height, width), window), part).clip(0, 1)
         alpha[window] = (255 * np.clip(soft, 2 * limits - 1, 2 * limits)).round()
@@ -171,8 +169,8 @@ def clean_colors(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         low, high, _, _ = cv2.minMaxLoc(alpha[window])
         return low == 255 or (high == 0 and not _needed(reach, (height, width), window).any())
 
-    for window in _tiles(height, width, finished):
-        if finished(window):
+    for window, plain in _tiles(height, width, finished):
+        if plain:
             continue
         opaque = alpha[window][..., None].astype(np.float32) / 255
         inner, outer = np.split(_enlarged(estimates, (height, width), window), 2, axis=-1)
@@ -183,15 +181,16 @@ def clean_colors(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return cleaned
 
 
-def _tiles(height: int, width: int, plain: Callable[[Window], bool]) -> Iterator[Window]:
-    """Yields windows that cover an image, with sides of :data:`TILE` where they are plain, and smaller ones elsewhere.
+def _tiles(height: int, width: int, plain: Callable[[Window], bool]) -> Iterator[tuple[Window, bool]]:
+    """Yields windows that cover an image, each with whether it is plain: plain ones have sides of up to :data:`TILE`.
 
     A window that is not plain is divided into four, until its sides are at most :data:`EDGE_TILE`.
     """
 
-    def divided(rows: slice, columns: slice) -> Iterator[Window]:
-        if max(rows.stop - rows.start, columns.stop - columns.start) <= EDGE_TILE or plain((rows, columns)):
-            yield rows, columns
+    def divided(rows: slice, columns: slice) -> Iterator[tuple[Window, bool]]:
+        found = plain((rows, columns))
+        if found or max(rows.stop - rows.start, columns.stop - columns.start) <= EDGE_TILE:
+            yield (rows, columns), found
         else:
             for window in itertools.product(_halves(rows), _halves(columns)):
                 yield from divided(*window)

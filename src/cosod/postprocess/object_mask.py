@@ -101,10 +101,7 @@ def object_mask(saliency: np.ndarray, threshold: float | str = MASK_THRESHOLD) -
         >>> int(object_mask(saliency).sum())
         256
     """
-    mask = np.ascontiguousarray(binary_mask(saliency, threshold))
-    if not _bounds(mask):
-        return mask
-    return tidy(mask, saliency)
+    return tidy(np.ascontiguousarray(binary_mask(saliency, threshold)), saliency)
 
 
 def tidy(mask: np.ndarray, saliency: np.ndarray | None = None) -> np.ndarray:
@@ -130,12 +127,11 @@ def tidy(mask: np.ndarray, saliency: np.ndarray | None = None) -> np.ndarray:
     part = (areas >= SPECK * areas.max())[labels]
     _, labels, stats, _ = cv2.connectedComponentsWithStats((~part).view(np.uint8), connectivity=4)
     filled = stats[:, cv2.CC_STAT_AREA] < FLAW * np.count_nonzero(part)
+    filled[0] = False  # the object itself
     filled[_beyond(labels, around, mask.shape)] = False
-    filled[0] = False
     if saliency is not None and filled.any():
         filled[labels[filled[labels] & (saliency[around] < SURE_BACKGROUND)]] = False
-    filled[0] = True  # the object itself
-    tidied[around] = filled[labels]
+    tidied[around] = part | filled[labels]
     return tidied
 
 
@@ -183,7 +179,7 @@ def object_box(mask: np.ndarray) -> Box | None:
     return left, top, right - left, bottom - top
 
 
-def surroundings(mask: np.ndarray, share: float = 0.25) -> tuple[slice, slice] | None:
+def surroundings(mask: np.ndarray, share: float = 0.25) -> Window | None:
     """Returns rows and columns of the object with a margin of ``share`` of its longer side; None for an empty mask.
 
     Example:

@@ -1,10 +1,11 @@
 """Writing the results of one photo: its map, its mask and an overlay."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
 
-from cosod.apps.blame import blame
+from cosod.apps.blame import blamed
 from cosod.apps.segment.job import SegmentJob
 from cosod.errors import ImageError
 from cosod.inference.results import Result
@@ -36,11 +37,8 @@ def write_results(result: Result, blank: bool, group: Group, job: SegmentJob, ma
     Example:
         >>> write_results(result, False, group, SegmentJob(Path("out")), max_pixels=10**8)  # doctest: +SKIP
     """
-    try:
-        with blame(group.images[result.index]):
-            return _write_all(result, blank, group, job, max_pixels)
-    except ImageError as error:
-        return error
+    work = functools.partial(_write_all, result, blank, group, job, max_pixels)
+    return blamed(group.images[result.index], work)
 
 
 def _write_all(result: Result, blank: bool, group: Group, job: SegmentJob, max_pixels: int) -> dict:
