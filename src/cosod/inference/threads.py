@@ -16,6 +16,8 @@ from torch import Tensor
 from cosod.errors import InputError
 from cosod.models.base import Consensus, Features, Output, Steps
 
+#: Environment variable that fixes the number of threads of PyTorch.
+FIXED = "OMP_NUM_THREADS"
 #: File of Linux's control groups with the CPU time that a container may use, as quota and period.
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
 #: File of Linux with the time that each core was busy.
@@ -63,7 +65,7 @@ class FreeThreads:
         Returns:
             The number of threads.
         """
-        if os.environ.get("OMP_NUM_THREADS") or time.monotonic() - self._last.clock < self._period:
+        if os.environ.get(FIXED) or time.monotonic() - self._last.clock < self._period:
             return torch.get_num_threads()
         last, self._last, self._period = self._last, _times(), LATER
         others = (self._last.busy - last.busy - (self._last.own - last.own)) / (self._last.clock - last.clock)
@@ -113,7 +115,7 @@ def set_threads(wanted: int | None = None) -> int:
     """
     if wanted is None:
         free = FreeThreads()
-        if not os.environ.get("OMP_NUM_THREADS"):
+        if not os.environ.get(FIXED):
             time.sleep(2 * FIRST)
         return free.adapt()
     if wanted < 1:

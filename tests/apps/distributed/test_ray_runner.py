@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import pickle
 import shutil
 import signal
 import subprocess
@@ -16,9 +15,10 @@ import torch
 
 from cosod.apps.distributed import ray_runner
 from cosod.apps.distributed.manifest import read_manifests
-from cosod.apps.distributed.ray_runner import RayRunner, Share, _Attempts, _MainThreadOnly, _Worker, share_of
+from cosod.apps.distributed.ray_runner import RayRunner, Share, Threads, _Attempts, _MainThreadOnly, _Worker, share_of
 from cosod.apps.segment import SegmentJob, run
 from cosod.errors import CosodError, InputError, OutputError
+from cosod.inference.threads import FIXED
 from cosod.io.photo_groups import find_groups
 from tests.apps.distributed.made import OPTIONS, Deadly, contents, open_network, open_other, photos
 from tests.cli.command_line import cosod
@@ -95,13 +95,12 @@ def test_wrong_options_are_one_sentence(tmp_path, capsys, options, message):
 def test_without_ray(tmp_path, capsys, monkeypatch):
     photos(tmp_path / "in", a=1)
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.setitem(sys.modules, "ray.data", None)
     assert cosod("segment", tmp_path / "in", "-o", tmp_path / "out", *OPTIONS, "--runner", "ray") == 1
     assert "pip install 'cosod[cluster]'" in capsys.readouterr().err
 
 
 def test_wrong_workers():
-    pytest.importorskip("ray.data")
+    pytest.importorskip("ray")
     with pytest.raises(InputError, match="--workers 0: give at least 1"):
         RayRunner(open_network, 0)
     with pytest.raises(InputError, match="--device cuda:1: a Ray worker sees only the GPU"):
@@ -109,7 +108,7 @@ def test_wrong_workers():
 
 
 def test_an_address_where_nobody_listens(tmp_path, capsys):
-    pytest.importorskip("ray.data")
+    pytest.importorskip("ray")
     photos(tmp_path / "in", a=1)
     arguments = ["segment", tmp_path / "in", "-o", tmp_path / "out", *OPTIONS, "--runner", "ray"]
     assert cosod(*arguments, "--address", "127.0.0.1:1") == 1
@@ -119,7 +118,7 @@ def test_an_address_where_nobody_listens(tmp_path, capsys):
 @pytest.fixture(scope="module")
 def ray():
     """A small Ray for all tests of this file, as a program has it that runs the runner within."""
-    module = pytest.importorskip("ray.data") and sys.modules["ray"]
+    module = pytest.importorskip("ray")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     module.init("local", num_cpus=2, include_dashboard=False, object_store_memory=100 << 20, log_to_driver=False)
     yield module
@@ -195,11 +194,21 @@ def test_errors_of_workers_end_the_run(ray, places):
 def test_a_worker_refuses_another_network(places, monkeypatch):
     monkeypatch.setattr(ray_runner, "_asked", lambda method, *arguments: method(*arguments))
     job = SegmentJob(places / "out", ("maps",))
-    worker = _Worker(open_other, open_network()[1], job, torch.get_num_threads(), _Attempts(workers=1, retries=0))
-    row = {"number": 0, "group": pickle.dumps(find_groups([places / "in"])[0])}
-    events, summary, error = pickle.loads(worker(row)["result"])
+    threads = Threads(torch.get_num_threads(), fixed=True)
+    worker = _Worker(open_other, open_network()[1], job, threads, _Attempts(workers=1, retries=0))
+    _, events, summary, error = worker.process(0, find_groups([places / "in"])[0])
     assert isinstance(error, InputError) and "is another (0123456789abcdef, not " in str(error)
     assert not events and not summary.images and not (places / "out").exists()
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_a_worker_may_take_fewer_threads_unless_their_number_was_fixed(monkeypatch, fixed, places):
+    monkeypatch.setattr(ray_runner, "_asked", lambda method, *arguments: method(*arguments))
+    monkeypatch.setenv(FIXED, "7")  # as Ray does in a worker with seven processors
+    network, job = open_network(), SegmentJob(places / "out", ("maps",))
+    threads = Threads(torch.get_num_threads(), fixed)
+    _Worker(lambda: network, network[1], job, threads, _Attempts(workers=1, retries=0))
+    assert (FIXED in os.environ) is fixed
 
 
 @pytest.mark.slow
@@ -240,7 +249,7 @@ def left_over(session, seconds=60):
 
 @pytest.mark.slow
 def test_the_command_leaves_no_process(places):
-    pytest.importorskip("ray.data")
+    pytest.importorskip("ray")
     arguments = ["segment", places / "in", "-o", places / "out", *OPTIONS, "--runner", "ray", "--workers", "1"]
     process = start(*arguments, "--json", "--shard", "1/1")
     shown, errors = process.communicate(timeout=300)
@@ -253,7 +262,7 @@ def test_the_command_leaves_no_process(places):
 
 @pytest.mark.slow
 def test_ctrl_c_ends_everything(places):
-    pytest.importorskip("ray.data")
+    pytest.importorskip("ray")
     photos(places / "in", **{f"more{number:02}": 3 for number in range(60)})
     process = start(
         "segment", places / "in", "-o", places / "out", *OPTIONS, "--runner", "ray", "--workers", "1", "--json"

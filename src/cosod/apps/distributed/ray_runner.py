@@ -1,15 +1,16 @@
-"""Runs on a Ray cluster: groups are the rows of a dataset, and each actor of a pool has a detector of its own."""
+"""Runs on a Ray cluster: a pool of actors, each with a detector of its own, processes one group after the other."""
 
 import contextlib
 import logging
 import os
-import pickle
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TextIO
+
+import torch
 
 from cosod.apps.absence import check_calibrated
 from cosod.apps.group_job import refuse_others, targets
@@ -19,17 +20,18 @@ from cosod.apps.segment.runner import run
 from cosod.apps.summary import Summary
 from cosod.errors import CosodError, ExtraError, InputError
 from cosod.inference.detector import Detector
+from cosod.inference.threads import FIXED
 from cosod.io.photo_groups import Group
 
 #: How many times a group is tried again if a worker dies while it processes the group.
 RETRIES = 3
 #: Size in bytes of Ray's object store on this machine, which holds only file names and events.
 STORE = 256 << 20
-#: Maximum number of blocks of the dataset; with more groups than this, a block holds several.
-BLOCKS = 4096
 _SHORT = "if the machine is short of memory, give fewer --workers or a smaller --batch, and run again"
 
 Opener = Callable[[], tuple[Detector, str]]
+#: Number of a group, its events and summary, and the error that ends the run, if any.
+_Result = tuple[int, list[dict], Summary, CosodError | None]
 
 
 class Share(NamedTuple):
@@ -44,6 +46,18 @@ class Share(NamedTuple):
     workers: int
     cpus: int
     gpus: float
+
+
+class Threads(NamedTuple):
+    """Threads of PyTorch in each worker.
+
+    Attributes:
+        number: number of threads.
+        fixed: whether it is that of the environment of the command, so that a detector must not take fewer.
+    """
+
+    number: int
+    fixed: bool
 
 
 class RayRunner:
@@ -69,7 +83,7 @@ class RayRunner:
 
     def __init__(self, opener: Opener, workers: int | None = None, address: str | None = None, device: str = "auto"):
         try:
-            import ray.data
+            import ray
         except ImportError:
             raise ExtraError("--runner ray", "cluster") from None
         if workers is not None and workers < 1:
@@ -117,7 +131,7 @@ class RayRunner:
         summary, start = Summary(), time.monotonic()
         if groups:
             with self._started(), contextlib.redirect_stdout(_MainThreadOnly(sys.stdout)):
-                for number, (events, part, error) in self._results(model, groups, job):
+                for number, events, part, error in self._results(model, groups, job):
                     for event in events:
                         report(event)
                     if error is not None:
@@ -127,28 +141,29 @@ class RayRunner:
         summary.seconds = time.monotonic() - start
         return summary
 
-    def _results(self, model: str, groups: Sequence[Group], job: SegmentJob) -> Iterator[tuple[int, tuple]]:
-        """Yields the number of each group and the result of :class:`_Worker` for it, in the order of completion."""
+    def _results(self, model: str, groups: Sequence[Group], job: SegmentJob) -> Iterator[_Result]:
+        """Yields the results of :class:`_Worker` for the groups, in the order of completion."""
         ray = self._ray
         share = self._share()
+        restarted = {"max_restarts": -1, "max_task_retries": -1}
+        attempts_actor = ray.remote(num_cpus=0, **restarted)(_Attempts)
+        worker_actor = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, **restarted)(_Worker)
         workers = min(share.workers, len(groups))
-        attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Attempts).remote(workers, RETRIES)
-        rows = [{"number": number, "group": pickle.dumps(group)} for number, group in enumerate(groups)]
-        results = ray.data.from_items(rows, override_num_blocks=min(len(rows), BLOCKS)).map(
-            _Worker,
-            fn_constructor_args=(self._opener, model, job, share.cpus, attempts),
-            compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2),
-            num_cpus=share.cpus,
-            num_gpus=share.gpus or None,
-        )
+        attempts = attempts_actor.remote(workers, RETRIES)
+        threads = Threads(torch.get_num_threads(), True) if os.environ.get(FIXED) else Threads(share.cpus, False)
+        pool = [worker_actor.remote(self._opener, model, job, threads, attempts) for _ in range(workers)]
         try:
-            for row in results.iter_rows():
-                yield row["number"], pickle.loads(row["result"])
+            yield from ray.util.ActorPool(pool).map_unordered(
+                lambda worker, numbered: worker.process.remote(*numbered), enumerate(groups)
+            )
         except ray.exceptions.RayError as error:
             reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
             raise CosodError(
                 f"a Ray worker failed ({reason.strip()[:300]}); run again, finished groups are skipped"
             ) from error
+        finally:  # the calling program's Ray goes on, and so would a group after an error
+            for actor in (*pool, attempts):
+                ray.kill(actor)
 
     def _share(self) -> Share:
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
@@ -175,9 +190,6 @@ class RayRunner:
         except Exception as error:
             where = f"--address {self._address}" if self._address else "--runner ray"
             raise CosodError(f"{where}: Ray cannot be reached or started ({error})") from error
-        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its messages also reach the caller as errors
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = context.print_on_execution_start = False
         try:
             yield
         finally:
@@ -275,14 +287,15 @@ class _Worker:
 
     Args:
         opener, model, job: as for :class:`RayRunner` and its method ``run``.
-        threads: number of threads of PyTorch.
+        threads: threads of PyTorch.
         attempts: handle of the actor :class:`_Attempts`.
     """
 
-    def __init__(self, opener: Opener, model: str, job: SegmentJob, threads: int, attempts: Any):
-        import torch
-
-        torch.set_num_threads(threads)
+    def __init__(self, opener: Opener, model: str, job: SegmentJob, threads: Threads, attempts: Any):
+        if not threads.fixed:
+            # Ray sets it in every worker. It would keep a detector from taking fewer threads beside other programs.
+            os.environ.pop(FIXED, None)
+        torch.set_num_threads(threads.number)
         self._model, self._job, self._attempts = model, job, attempts
         self._error: CosodError | None = None
         try:
@@ -297,8 +310,8 @@ class _Worker:
         except CosodError as error:  # returned with the first group, so that the caller raises it unchanged
             self._error = error
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        number, group = row["number"], pickle.loads(row["group"])
+    def process(self, number: int, group: Group) -> _Result:
+        """Processes a group."""
         events: list[dict] = []
         summary, error = Summary(), self._error
         try:
@@ -309,7 +322,7 @@ class _Worker:
                 _asked(self._attempts.end, number)
         except CosodError as raised:
             error = raised
-        return {"number": number, "result": pickle.dumps((events, summary, error))}
+        return number, events, summary, error
 
 
 def _asked(method: Any, *arguments: Any) -> Any:
