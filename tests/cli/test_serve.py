@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from cosod.apps.serve.running import listen
 from cosod.cli import main
 
 
@@ -19,3 +20,10 @@ def test_limit_of_nothing_is_refused(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["serve", "--port", "0", "--max-photos", "0"])
     assert ended.value.code == 1 and "positive" in capsys.readouterr().err
+
+
+def test_no_part_of_an_answer_waits_for_the_one_before():
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

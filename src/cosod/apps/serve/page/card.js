@@ -150,7 +150,7 @@ export class Card {
     const said = kind === "mark" && this.negative ? null : this[kind];
     try {
       if (kind === "negative") await server.setNegative(group, this.id, said);
-      else await server.setPainting(group, this.id, kind, said && (await said.png()));
+      else await server.setPainting(group, this.id, kind, said && said.png());
     } catch (error) {
       this.unsent.add(kind);
       error.kind = kind;

@@ -35,11 +35,13 @@ export const enlarged = async (file) => working(await createImageBitmap(file), C
 /** Values 0 to 255 of a map, one a pixel of `photo`. */
 export function mapValues(bitmap, photo) {
   const canvas = canvasOf(photo.width, photo.height);
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
   const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
-  return Uint8Array.from({ length: pixels.length / 4 }, (_, i) => pixels[4 * i]);
+  const values = new Uint8Array(pixels.length / 4);
+  for (let i = 0; i < values.length; i++) values[i] = pixels[4 * i];
+  return values;
 }
 
 /** Draw the photo; with `paint`, the mark over it. */
