@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from PIL import Image
 from cosod.apps.serve.app import create_app
 from cosod.apps.serve.labeling import create_label_app
 from cosod.apps.serve.limits import Limits
+from cosod.apps.serve.running import listen
 from cosod.inference.functions import load
 
 PHOTOS = Path(__file__).parents[3] / "examples" / "photos"
@@ -87,7 +87,7 @@ def detector():
 @contextlib.contextmanager
 def serving(app):
     """An application at a free port of this machine, which is given."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = listen("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

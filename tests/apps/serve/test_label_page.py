@@ -1,6 +1,5 @@
 """The label page in a real browser; skipped where there is no Chromium, or no Playwright to drive it."""
 
-import shutil
 from contextlib import contextmanager
 
 import pytest
@@ -10,27 +9,15 @@ from cosod.active_learning.session import Session
 from cosod.errors import OutputError
 from tests.active_learning.asked import ASKED, make_run
 from tests.apps.serve.conftest import labeling
+from tests.browser import chromium, needs_browser, new_context
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture
@@ -58,7 +45,7 @@ def opened(browser):
 
     def open_window(server, context=None, **options):
         if context is None:
-            context = browser.new_context(**options)
+            context = new_context(browser, **options)
             contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -2,7 +2,6 @@
 
 import io
 import re
-import shutil
 import zipfile
 from dataclasses import replace
 
@@ -10,17 +9,9 @@ import pytest
 from PIL import Image
 
 from tests.apps.serve.conftest import PHOTOS, eventually, running
+from tests.browser import chromium, needs_browser, new_context
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-playwright = pytest.importorskip("playwright.sync_api")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here"),
-]
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
-    "--no-first-run"
-)
+pytestmark = [pytest.mark.slow, needs_browser]
 MUGS = sorted(str(path) for path in (PHOTOS / "mugs").iterdir())
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 WAIT = 40_000  # milliseconds: a browser and a network share two processors here
@@ -41,10 +32,8 @@ def server(detector):
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
-        yield browser
-        browser.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture
@@ -53,7 +42,7 @@ def opened(browser, server):
     contexts, troubles = [], []
 
     def open_page(**options):
-        context = browser.new_context(**options)
+        context = new_context(browser, **options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(WAIT)
@@ -174,7 +163,6 @@ def test_painted_mark_is_looked_for(opened, server):
     page.get_by_role("button", name="Save mark").click()
     page.locator(".badge", has_text="Reference").first.wait_for()
     page.locator("#find").click()
-    page.locator("#status", has_text="Looking").wait_for()
     done(page, 3)
     drawn(page, "map", 1)
     assert histogram(page, 0, 1) != before

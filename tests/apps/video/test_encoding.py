@@ -12,6 +12,7 @@ from cosod.apps.video import encoding
 from cosod.apps.video.clips import Clip
 from cosod.apps.video.encoding import even_times, has_sound, shortcomings, writer
 from cosod.errors import OutputError
+from tests.browser import chromium, needs_browser
 
 FFMPEG = shutil.which("ffmpeg")
 
@@ -106,16 +107,12 @@ def test_times():
     assert np.abs(shown - times).max() <= 0.5 / rate + 1e-6
 
 
+@needs_browser
 def test_chromium_plays_what_is_written(tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api")
     if encoding.h264_of_ffmpeg() is None and encoding._codec() == "mp4v":
         pytest.skip("no encoder that browsers play")
     data = base64.b64encode(written(tmp_path / "a.mp4", frames=12).read_bytes()).decode()
-    with playwright.sync_playwright() as started:
-        program = shutil.which("chromium") or shutil.which("chromium-browser")
-        if program is None:
-            pytest.skip("Chromium is not installed")
-        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page()
         page.set_content(f'<video muted src="data:video/mp4;base64,{data}"></video>')
         state = page.evaluate(
@@ -126,7 +123,6 @@ def test_chromium_plays_what_is_written(tmp_path):
                 return [video.videoWidth, video.videoHeight, video.currentTime, video.error];
             }"""
         )
-        browser.close()
     assert state[:2] == [64, 48] and state[2] > 0.5 and state[3] is None
 
 
