@@ -17,7 +17,7 @@ TORCH_INDEX ?= $(if $(shell command -v nvidia-smi 2>/dev/null),,https://download
 # tests/conftest.py says how many workers `auto` is. Each computes with one thread, because more of them would only get in
 # each other's way. Each starts with neighboring tests, which share what they have set up, and takes some of another's
 # when it has no more: whole files leave a worker waiting for the longest one.
-PYTEST := OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 $(BIN)/python -m pytest -n auto --dist worksteal
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: demo test quick lint docs picture clean
 
