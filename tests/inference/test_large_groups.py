@@ -17,23 +17,27 @@ CHILD = textwrap.dedent(
     import numpy as np
     import cosod
     from cosod.inference.reference_sampling import ReferenceSampling
-    paths, options, keep = json.loads(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
-    sampling = ReferenceSampling(**options.pop("sampling", {}))
-    detector = cosod.load(device="cpu", sampling=sampling, **options)
-    kept = [m for i, m in detector.stream(paths) if i in keep]
-    np.save(sys.argv[4], np.stack(kept))
-    # Not getrusage's figure, which includes the process that started this one: a worker that ran many tests.
-    status = Path("/proc/self/status").read_text().splitlines()
-    print(int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 2**20)
+    for number, (paths, options) in enumerate(json.loads(sys.argv[1])):
+        sampling = ReferenceSampling(**options.pop("sampling", {}))
+        detector = cosod.load(device="cpu", sampling=sampling, **options)
+        kept = [m for i, m in detector.stream(paths) if i in (0, 39)]
+        np.save(f"{sys.argv[2]}/{number}.npy", np.stack(kept))
+        # Not getrusage's figure, which includes the process that started this one: a worker that ran many tests.
+        status = Path("/proc/self/status").read_text().splitlines()
+        print(int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 2**20)
     """
 )
 
 
-def run(paths, output, keep, **options):
-    """Peak memory in GiB of segmenting ``paths`` in a process of its own, and the maps of ``keep``."""
-    arguments = [json.dumps([str(p) for p in paths]), json.dumps(options), json.dumps(keep), str(output)]
-    ended = subprocess.run([sys.executable, "-c", CHILD, *arguments], capture_output=True, text=True, check=True)
-    return float(ended.stdout), np.load(output)
+def run(folder, *groups):
+    """Segments groups, given by paths and options, one after the other in a process of its own.
+
+    Returns:
+        The peak memory in GiB up to the end of the first, and the first and fortieth map of each.
+    """
+    given = json.dumps([([str(path) for path in paths], options) for paths, options in groups])
+    ended = subprocess.run([sys.executable, "-c", CHILD, given, folder], capture_output=True, text=True, check=True)
+    return float(ended.stdout.split()[0]), [np.load(folder / f"{i}.npy") for i in range(len(groups))]
 
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
@@ -57,19 +61,19 @@ def photos(tmp_path_factory):
 @pytest.mark.slow
 def test_many_images_compared_exactly(photos, tmp_path):
     """In .7 GiB; the affinity of all 12,960 positions alone would take .6 more."""
-    peak, maps = run(photos * 4, tmp_path / "maps.npy", [0, 39], sampling={"references": 0})
+    exact = {"sampling": {"references": 0}}
+    peak, (maps, few) = run(tmp_path, (photos * 4, exact), (photos, {"batch": 40}))
     assert peak < 1.0, f"{peak:.2f} GiB"
     # Every photo stands four times in the group, so that the group of 40 has the same consensus.
-    _, few = run(photos, tmp_path / "few.npy", [0, 39], batch=40)
     np.testing.assert_allclose(maps, few, atol=1e-3)
 
 
 @pytest.mark.slow
 def test_compared_exactly_a_group_needs_only_its_deepest_features(photos, tmp_path):
     """Beyond the bound on kept features, that is: 13 MiB for 40 images more, while all features take 50."""
-    exact = {"references": 0}
-    small, _ = run(photos, tmp_path / "a.npy", [0], feature_bytes=0, sampling=exact)
-    large, _ = run(photos * 2, tmp_path / "b.npy", [0], feature_bytes=0, sampling=exact)
+    options = {"feature_bytes": 0, "sampling": {"references": 0}}
+    small, _ = run(tmp_path, (photos, options))
+    large, _ = run(tmp_path, (photos * 2, options))
     assert 1024 * (large - small) < 32, f"{small:.2f} GiB -> {large:.2f} GiB"
 
 
@@ -77,9 +81,8 @@ def test_compared_exactly_a_group_needs_only_its_deepest_features(photos, tmp_pa
 def test_with_references_memory_does_not_grow_with_the_group(photos, tmp_path):
     """Each image adds a vector of 1,728 bytes, its presence and size; its deepest features alone are 27 KiB."""
     options = {"feature_bytes": 0, "size": 128, "sampling": {"references": 16, "exact_up_to": 100}}
-    small, _ = run(photos * 3, tmp_path / "a.npy", [0], **options)
-    large, maps = run(photos * 15, tmp_path / "b.npy", [0, 39], **options)
+    small, _ = run(tmp_path, (photos * 3, options))
+    large, (maps, few) = run(tmp_path, (photos * 15, options), (photos, {"size": 128}))
     assert 1024 * (large - small) < 8, f"{small:.3f} GiB -> {large:.3f} GiB"
     # Every photo stands 15 times in the group, so that the group of 40 has the same consensus.
-    _, few = run(photos, tmp_path / "few.npy", [0, 39], size=128)
     np.testing.assert_allclose(maps, few, atol=0.1)

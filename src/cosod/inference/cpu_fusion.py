@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
 
@@ -30,7 +30,10 @@ def fold(network: nn.Module) -> None:
         for one, following in pairs:
             conv, norm = children[one], children.get(following)
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                children[one], children[following] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+                mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+                scale = norm.eps, norm.weight, norm.bias
+                conv.weight, conv.bias = fuse_conv_bn_weights(conv.weight, conv.bias, mean, variance, *scale)
+                children[following] = nn.Identity()
 
 
 def rounded(weight: Tensor) -> Tensor:

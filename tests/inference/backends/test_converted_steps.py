@@ -28,28 +28,29 @@ PHOTOS = Path(__file__).parents[3] / "examples" / "photos" / "apples"
 
 
 @torch.no_grad()
-def check_parity(name, backend, number, size=SIZE):
-    """Features, maps and branches as torch's own, with the group encoded and decoded in batches of two."""
+def check_parity(name, backend, *numbers, size=SIZE):
+    """Features, maps and branches as torch's own, with groups of each number encoded and decoded in batches of two."""
     pytest.importorskip(backend)
     own = network(name)
     other = open_steps(backend, own, size)
-    drawn = group(own, number, size)
-    features = own.encode(drawn)
-    consensus = own.consensus(features)
-    wanted = own.decode(features, consensus)
-    for start in range(0, number, 2):
-        part = slice(start, start + 2)
-        found = other.encode(drawn[part])
-        assert found.size == (size, size)
-        for one, two in zip((*found.skips, found.deep), (*features.skips, features.deep), strict=True):
-            torch.testing.assert_close(one, two[part], atol=1e-3, rtol=1e-3)
-        output = other.decode(found, consensus.part(part))
-        for field in ("probability", "threshold") if own.whole_group_maps else ("maps", "probability", "threshold"):
-            if getattr(wanted, field) is None:
-                assert getattr(output, field) is None
-            else:
-                torch.testing.assert_close(getattr(output, field), getattr(wanted, field)[part], atol=1e-3, rtol=0)
-    assert wanted.maps.std() > 0.002  # not the same number everywhere
+    for number in numbers:
+        drawn = group(own, number, size)
+        features = own.encode(drawn)
+        consensus = own.consensus(features)
+        wanted = own.decode(features, consensus)
+        for start in range(0, number, 2):
+            part = slice(start, start + 2)
+            found = other.encode(drawn[part])
+            assert found.size == (size, size)
+            for one, two in zip((*found.skips, found.deep), (*features.skips, features.deep), strict=True):
+                torch.testing.assert_close(one, two[part], atol=1e-3, rtol=1e-3)
+            output = other.decode(found, consensus.part(part))
+            for field in ("probability", "threshold") if own.whole_group_maps else ("maps", "probability", "threshold"):
+                if getattr(wanted, field) is None:
+                    assert getattr(output, field) is None
+                else:
+                    torch.testing.assert_close(getattr(output, field), getattr(wanted, field)[part], atol=1e-3, rtol=0)
+        assert wanted.maps.std() > 0.002  # not the same number everywhere
 
 
 def archives(folder, backend):
@@ -80,10 +81,9 @@ def check_detectors(name, backend, learn=False):
 @pytest.mark.parametrize("backend", RUNTIMES)
 def test_default_network(backend, cache):
     """In one test, because the workers would convert the network at the same time in several."""
-    for number in (1, 3, 5):
-        check_parity("default", backend, number)
+    check_parity("default", backend, 1, 3, 5)
     for size in (160, 384):
-        check_parity("default", backend, 2, size)
+        check_parity("default", backend, 2, size=size)
     (archive,) = archives(cache, backend)  # one graph for all sizes of a network that keeps proportions
     with zipfile.ZipFile(archive) as files:
         for name in files.namelist():
@@ -95,8 +95,7 @@ def test_default_network(backend, cache):
 
 @pytest.mark.parametrize(("name", "backend"), OTHERS)
 def test_every_network(name, backend):
-    for number in (1, 5):
-        check_parity(name, backend, number)
+    check_parity(name, backend, 1, 5)
     check_detectors(name, backend)
 
 
