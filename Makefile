@@ -19,7 +19,7 @@ TORCH_INDEX ?= $(if $(shell command -v nvidia-smi 2>/dev/null),,https://download
 # when it has no more: whole files leave a worker waiting for the longest one.
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo test quick lint docs picture clean
+.PHONY: demo test quick lint style types docs tests picture clean
 
 # Where the index cannot be reached, or has no such build, the last line takes torch from the machine's usual index.
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -34,15 +34,23 @@ endif
 demo: $(VENV)/ready
 	$(BIN)/cosod segment examples/photos -o demo --save maps,masks,overlays --sheet demo/sheet.png --overwrite
 
-lint: $(VENV)/ready
+lint: style types
+
+style: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/ready
 	$(BIN)/mypy
 
 docs: $(VENV)/ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-test: lint docs
+# One process checks types and another builds the documentation while the tests run.
+test: style
+	$(MAKE) --jobs=3 types docs tests
+
+tests: $(VENV)/ready
 	$(PYTEST)
 
 quick: $(VENV)/ready
