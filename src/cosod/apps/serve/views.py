@@ -1,5 +1,7 @@
 """Pictures of a photo and its map, rendered on request, and a zip archive of all of them."""
 
+import contextlib
+import functools
 import io
 import json
 import threading
@@ -138,15 +140,7 @@ def render(
         Unknown: there is no map yet, or the photo was removed.
         ImageError: the photo cannot be read.
     """
-    if view != "photo" and not photo.ready:
-        raise Unknown("this photo has no map yet")
-    with _one:
-        try:
-            return _render(view, group, photo, threshold, side, frame, as_found)
-        except (FileNotFoundError, ImageError) as error:
-            if photo.id not in group.photos:
-                raise Unknown("no such photo; it was removed") from None
-            raise ImageError(photo.told(str(error))) from None
+    return _rendered([view], group, _Opened(photo, threshold, side, as_found), frame)[0]
 
 
 def zipped(
@@ -165,12 +159,10 @@ def zipped(
     sink, told = _Sink(), []
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # pictures are already compressed
         for photo, stem in zip(photos, stems, strict=True):
-            files = {}
-            for view in views:
-                try:
-                    data, media = render(view, group, photo, threshold, frame=frame)
-                except Unknown:  # removed while the archive was sent
-                    break
+            files, pictures = {}, []
+            with contextlib.suppress(Unknown):  # removed while the archive was sent
+                pictures = _rendered(views, group, _Opened(photo, threshold), frame)
+            for view, (data, media) in zip(views, pictures, strict=False):
                 files[view] = f"{FOLDERS[view]}/{stem}{ENDINGS[media]}"
                 archive.writestr(files[view], data)
                 yield sink.take()
@@ -188,27 +180,73 @@ def zipped(
     yield sink.take()
 
 
-def _render(
-    view: View, group: UploadedGroup, photo: Photo, threshold: float, side: int | None, frame: Frame, as_found: bool
-) -> tuple[bytes, str]:
+@dataclass(frozen=True)
+class _Opened:
+    """A photo and what several pictures of it are made from, each of which is read and computed once.
+
+    Attributes:
+        photo, threshold, side, as_found: as for :func:`render`.
+    """
+
+    photo: Photo
+    threshold: float
+    side: int | None = None
+    as_found: bool = False
+
+    @functools.cached_property
+    def whole(self) -> np.ndarray:
+        """The photo at its size."""
+        return read_image(self.photo.path)
+
+    @functools.cached_property
+    def image(self) -> np.ndarray:
+        """The photo, reduced to ``side``."""
+        return _fit(self.whole, self.side)
+
+    @functools.cached_property
+    def saliency(self) -> np.ndarray:
+        """The map, reduced to ``side``."""
+        return _map(self.photo, self.side, self.as_found)
+
+    @functools.cached_property
+    def mask(self) -> np.ndarray:
+        """The mask, reduced to ``side``."""
+        return binary_mask(self.saliency, self.threshold)
+
+
+def _rendered(views: Sequence[View], group: UploadedGroup, opened: _Opened, frame: Frame) -> list[tuple[bytes, str]]:
+    """Renders several pictures of one photo; see :func:`render`."""
+    photo = opened.photo
+    if not photo.ready and any(view != "photo" for view in views):
+        raise Unknown("this photo has no map yet")
+    with _one:
+        try:
+            return [_render(view, group, opened, frame) for view in views]
+        except (FileNotFoundError, ImageError) as error:
+            if photo.id not in group.photos:
+                raise Unknown("no such photo; it was removed") from None
+            raise ImageError(photo.told(str(error))) from None
+
+
+def _render(view: View, group: UploadedGroup, opened: _Opened, frame: Frame) -> tuple[bytes, str]:
+    photo, threshold, side = opened.photo, opened.threshold, opened.side
     if view == "photo":
-        return encode(_fit(read_image(photo.path), side), "image/jpeg"), "image/jpeg"
+        return encode(opened.image, "image/jpeg"), "image/jpeg"
     if view == "thumbnail":
-        size = (side or THUMBNAIL, side or THUMBNAIL)
         crops = _crops(group, threshold, frame.absent)
         if photo.id not in crops:
             raise FileNotFoundError(photo.map)  # removed while this request waited
         window, mask = crops[photo.id]
-        return encode(crop(read_image(photo.path), window, size, mask), "image/jpeg"), "image/jpeg"
-    saliency = _map(photo, side, as_found)
+        size = (side or THUMBNAIL, side or THUMBNAIL)
+        return encode(crop(opened.whole, window, size, mask), "image/jpeg"), "image/jpeg"
     if view == "map":
-        return encode(to_8bit(saliency)), "image/png"
+        return encode(to_8bit(opened.saliency)), "image/png"
     if view == "mask":
-        return encode(binary_mask(saliency, threshold)), "image/png"
-    image = _fit(read_image(photo.path), side)
+        return encode(opened.mask), "image/png"
     if view == "cutout":
-        return encode(cut_out(image, saliency, frame.options(threshold, side), _presence(photo))), "image/png"
-    return encode(overlay(image, binary_mask(saliency, threshold)), "image/jpeg"), "image/jpeg"
+        options = frame.options(threshold, side)
+        return encode(cut_out(opened.image, opened.saliency, options, _presence(photo))), "image/png"
+    return encode(overlay(opened.image, opened.mask), "image/jpeg"), "image/jpeg"
 
 
 def _map(photo: Photo, side: int | None, as_found: bool = False) -> np.ndarray:
