@@ -40,12 +40,14 @@ def test_map_is_the_detectors_own_and_mask_follows_the_threshold(server, detecto
 
 
 def test_zip_holds_every_view_of_every_photo(server):
-    group, _ = found(server, "cup.png", "cup.png", "sub/../../../etc/cup.png")
+    group, ids = found(server, "cup.png", "cup.png", "sub/../../../etc/cup.png")
     data = server.client.get(f"/api/groups/{group}/zip").content
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None
         names = set(archive.namelist())
         told = json.loads(archive.read("results.json"))
+        for view, name in told["photos"][0]["files"].items():
+            assert archive.read(name) == server.client.get(f"/api/groups/{group}/photos/{ids[0]}/{view}").content
     stems = ("cup", "cup-2", "cup-3")
     endings = {"maps": "png", "masks": "png", "cut-outs": "png", "thumbnails": "jpg", "overlays": "jpg"}
     assert names == {"results.json", *(f"{f}/{s}.{e}" for f, e in endings.items() for s in stems)}
