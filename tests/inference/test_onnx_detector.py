@@ -88,6 +88,17 @@ def test_an_archive_names_every_weight_and_contains_none():
         assert named == needed - {key for key in needed if key.startswith(("decoder.coarse", "gate.coarse"))}
 
 
+@pytest.mark.parametrize("name", ["default", "accurate"])
+def test_what_depends_on_nothing_is_not_computed_whenever_a_graph_is_opened(name):
+    onnx = pytest.importorskip("onnx")
+    with zipfile.ZipFile(archive_of(name)) as archive:
+        models = {n: archive.read(f"{n}.onnx") for n in json.loads(archive.read(FACTS))["weights"]}
+    assert models.keys() == {"encoder", "consensus", "decoder", "kept"}
+    for graph in (onnx.load_from_string(model).graph for model in models.values()):
+        given = {tensor.name for tensor in graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL}
+        assert not [node.name for node in graph.node if given.issuperset(node.input)]
+
+
 def test_only_networks_of_the_package_have_graphs():
     assert archive_of("gconet") is None
     assert archive_of("../weights/gconet_plus_mobile") is None

@@ -6,12 +6,16 @@ A graph names the weights, but does not contain them: they are read from the wei
 
 import io
 import json
+import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import torch
 
-from cosod.errors import InputError
+from cosod.errors import ExtraError, InputError
 from cosod.inference.backends.conversion import import_onnx, to_onnx
 from cosod.inference.backends.graphs import Graph, consensus_graph, decoder_graph, encoder_graph, kept_graph
 from cosod.inference.onnx_detector import FACTS, Facts
@@ -33,7 +37,7 @@ def packed(network: CoSaliencyNetwork) -> bytes:
 
     Raises:
         InputError: the network is of another class than those of the package.
-        ExtraError: onnx is missing.
+        ExtraError: onnx or onnxruntime is missing.
 
     Example:
         >>> archive = packed(network)  # doctest: +SKIP
@@ -71,16 +75,59 @@ def _without_weights(graph: Graph, network: torch.nn.Module) -> tuple[bytes, dic
     onnx = import_onnx()
     model = onnx.load_from_string(to_onnx(graph, as_is=True))
     state, names = network.state_dict(), {}
+    weights: list[Any] = []
+    others: list[Any] = []
     for tensor in model.graph.initializer:
         own = tensor.name.removeprefix(PREFIX)
+        (weights if own in state else others).append(tensor)
         if own in state:
             names[tensor.name] = own
             tensor.ClearField("raw_data")
             tensor.data_location = onnx.TensorProto.EXTERNAL
             tensor.external_data.add(key="location", value="weights")
+    _replace(model.graph.initializer, others)
+    model = _with_constants_computed(model, weights)
+    model.graph.initializer.extend(weights)
     # The converter's records of the origin of each node are longer than the graph.
     for node in model.graph.node:
         node.ClearField("metadata_props")
         node.ClearField("doc_string")
     model.graph.ClearField("value_info")
     return model.SerializeToString(deterministic=True), names
+
+
+def _with_constants_computed(model: Any, weights: Sequence[Any]) -> Any:
+    """Returns the model with everything computed in advance that depends on neither the inputs nor the weights.
+
+    That leaves half of the nodes, and opening the model takes three quarters of the time.
+
+    Args:
+        model: an ONNX model without the weights.
+        weights: declarations of the weights. They are inputs meanwhile, so that nothing is computed from them.
+    """
+    onnx = import_onnx()
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ExtraError("writing graphs", "onnx") from error
+    inputs = list(model.graph.input)
+    for weight in weights:
+        model.graph.input.append(onnx.helper.make_tensor_value_info(weight.name, weight.data_type, weight.dims))
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.log_severity_level = 3
+    with tempfile.TemporaryDirectory(prefix="cosod-") as folder:
+        options.optimized_model_filepath = str(Path(folder) / "computed.onnx")
+        onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        computed = onnx.load(options.optimized_model_filepath)
+    _replace(computed.graph.input, inputs)
+    used = {node.domain for node in computed.graph.node}
+    _replace(computed.opset_import, [entry for entry in computed.opset_import if entry.domain in used])
+    return computed
+
+
+def _replace(field: Any, entries: Sequence[Any]) -> None:
+    """Replaces the entries of a repeated field of a message."""
+    kept = list(entries)
+    del field[:]
+    field.extend(kept)
