@@ -189,6 +189,12 @@ def test_errors_of_workers_end_the_run(ray, places):
     (places / "ray" / "masks" / "b").write_text("a file where a folder should be")
     with pytest.raises(OutputError, match="cannot write"):
         runner_run(places, workers=1)
+    for _ in range(200):
+        if ray.available_resources().get("CPU") == 2:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the worker goes on in the Ray of the calling program")
 
 
 def test_a_worker_refuses_another_network(places, monkeypatch):

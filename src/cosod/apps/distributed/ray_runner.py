@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TextIO
 
 import torch
@@ -130,8 +130,13 @@ class RayRunner:
         refuse_others([job], groups)
         summary, start = Summary(), time.monotonic()
         if groups:
-            with self._started(), contextlib.redirect_stdout(_MainThreadOnly(sys.stdout)):
-                for number, events, part, error in self._results(model, groups, job):
+            results = self._results(model, groups, job)
+            with (
+                self._started(),
+                contextlib.redirect_stdout(_MainThreadOnly(sys.stdout)),
+                contextlib.closing(results),  # ends the workers, also after an error, before Ray is shut down
+            ):
+                for number, events, part, error in results:
                     for event in events:
                         report(event)
                     if error is not None:
@@ -141,7 +146,7 @@ class RayRunner:
         summary.seconds = time.monotonic() - start
         return summary
 
-    def _results(self, model: str, groups: Sequence[Group], job: SegmentJob) -> Iterator[_Result]:
+    def _results(self, model: str, groups: Sequence[Group], job: SegmentJob) -> Generator[_Result]:
         """Yields the results of :class:`_Worker` for the groups, in the order of completion."""
         ray = self._ray
         share = self._share()
@@ -161,7 +166,7 @@ class RayRunner:
             raise CosodError(
                 f"a Ray worker failed ({reason.strip()[:300]}); run again, finished groups are skipped"
             ) from error
-        finally:  # the calling program's Ray goes on, and so would a group after an error
+        finally:  # a Ray of the calling program goes on, and so would the groups that have begun
             for actor in (*pool, attempts):
                 ray.kill(actor)
 
