@@ -158,7 +158,7 @@ def test_ray_does_what_one_machine_does(ray, places):
         of_group = [e for e in events if e["group"] == name]
         text = json.dumps([e for e in reported if e["group"] == name]).replace("/ray/", "/local/")
         assert json.loads(text) == of_group
-    again, reported = runner_run(places)
+    again, reported = runner_run(places, workers=1)
     assert (again.groups, again.skipped_groups, len(again.failed)) == (0, 3, 1)
     assert [e["event"] for e in reported] == ["skipped"] * 3
     assert ray.is_initialized(), "it was not started by the runner"

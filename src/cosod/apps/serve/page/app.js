@@ -142,6 +142,7 @@ async function begin(mine) {
 
 async function follow(job, mine) {
   const shown = new Set();
+  let rest = POLL / 6; // a few photos are done soon
   tell("Looking for what the photos share");
   for (;;) {
     for (const id of job.done) {
@@ -156,7 +157,8 @@ async function follow(job, mine) {
     progress((1 + job.read / job.total + job.done.length / job.total) / 3);
     showState();
     if (job.state !== "waiting" && job.state !== "running") return job;
-    await pause(POLL);
+    await pause(rest);
+    rest = Math.min(POLL, 1.5 * rest);
     if (mine !== wanted) return null;
     job = await server.readJob(group);
   }
