@@ -2,11 +2,25 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from cosod.errors import ExtraError
+
+
+def import_onnxruntime(what: str = "ONNX Runtime") -> ModuleType:
+    """Imports the package ``onnxruntime``, which ``what`` needs.
+
+    Raises:
+        ExtraError: the package is missing.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ExtraError(what, "onnx") from error
+    return onnxruntime
 
 
 def open_session(model: bytes | Path, threads: int, weights: Mapping[str, np.ndarray] | None = None) -> Any:
@@ -23,10 +37,7 @@ def open_session(model: bytes | Path, threads: int, weights: Mapping[str, np.nda
     Raises:
         ExtraError: onnxruntime is missing.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ExtraError("ONNX Runtime", "onnx") from error
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -22,6 +22,7 @@ from cosod.inference.threads import FIXED
 from cosod.io.photo_groups import find_groups
 from tests.apps.distributed.made import OPTIONS, Deadly, contents, open_network, open_other, photos
 from tests.cli.command_line import cosod
+from tests.waiting import eventually
 
 
 @pytest.mark.parametrize(
@@ -189,12 +190,8 @@ def test_errors_of_workers_end_the_run(ray, places):
     (places / "ray" / "masks" / "b").write_text("a file where a folder should be")
     with pytest.raises(OutputError, match="cannot write"):
         runner_run(places, workers=1)
-    for _ in range(200):
-        if ray.available_resources().get("CPU") == 2:
-            break
-        time.sleep(0.1)
-    else:
-        pytest.fail("the worker goes on in the Ray of the calling program")
+    # No worker goes on in the Ray of the calling program.
+    eventually(lambda: ray.available_resources().get("CPU") == 2, seconds=20)
 
 
 def test_a_worker_refuses_another_network(places, monkeypatch):

@@ -18,6 +18,7 @@ from cosod.apps.serve.labeling import create_label_app
 from cosod.apps.serve.limits import Limits
 from cosod.apps.serve.running import listen
 from cosod.inference.functions import load
+from tests.browser import chromium
 
 PHOTOS = Path(__file__).parents[3] / "examples" / "photos"
 
@@ -55,14 +56,6 @@ def photo(seed=0, size=(60, 80), kind="PNG"):
 def form(*names, data=None):
     """Files for a multipart upload."""
     return [("photos", (name, photo(i) if data is None else data)) for i, name in enumerate(names)]
-
-
-def eventually(true, seconds=10.0):
-    """Waits until ``true()`` is."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def hold(monkeypatch, detector):
@@ -131,6 +124,12 @@ def labeling(session):
     app = create_label_app(session, "cosod active query RUN", "cosod active query RUN --give-up")
     with serving(app) as port:
         yield Labeling(app, port)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

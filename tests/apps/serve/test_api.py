@@ -10,7 +10,8 @@ from PIL import Image
 
 from cosod.apps.serve.limits import Limits
 from tests.apps.serve.client import found, made, picture
-from tests.apps.serve.conftest import eventually, hold, photo, running
+from tests.apps.serve.conftest import hold, photo, running
+from tests.waiting import eventually
 
 
 def test_group_from_photos_to_pictures(server):

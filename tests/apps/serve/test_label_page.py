@@ -9,15 +9,9 @@ from cosod.active_learning.session import Session
 from cosod.errors import OutputError
 from tests.active_learning.asked import ASKED, make_run
 from tests.apps.serve.conftest import labeling
-from tests.browser import chromium, needs_browser, new_context
+from tests.browser import needs_browser, new_context
 
 pytestmark = needs_browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

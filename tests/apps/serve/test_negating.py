@@ -5,12 +5,13 @@ import pytest
 from PIL import Image
 
 from tests.apps.serve import test_page
-from tests.apps.serve.conftest import PHOTOS, eventually, hold
+from tests.apps.serve.conftest import PHOTOS, hold
 from tests.apps.serve.test_page import MUGS, PHONE, done, drawn, white_share, with_photos
 from tests.apps.serve.test_painting import opened_mark, paint, result, save
+from tests.waiting import eventually
 
 pytestmark = test_page.pytestmark
-browser, opened, server = test_page.browser, test_page.opened, test_page.server  # fixtures of a browser
+opened = test_page.opened  # a fixture
 APPLES = str(PHOTOS / "apples" / "fruit_bowl.jpg")
 
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from tests.apps.serve.conftest import PHOTOS, eventually, running
-from tests.browser import chromium, needs_browser, new_context
+from tests.apps.serve.conftest import PHOTOS
+from tests.browser import needs_browser, new_context
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, needs_browser]
 MUGS = sorted(str(path) for path in (PHOTOS / "mugs").iterdir())
@@ -22,18 +23,6 @@ HISTOGRAM = """(canvas, channel) => {
     for (let i = channel; i < pixels.length; i += 4) counts[pixels[i]]++;
     return counts;
 }"""
-
-
-@pytest.fixture(scope="module")
-def server(detector):
-    with running(detector) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.apps.serve.conftest import running
 from tests.apps.serve.test_page import MUGS, PHONE, canvas, done, drawn, with_photos
 
 pytestmark = test_page.pytestmark
-browser, opened, server = test_page.browser, test_page.opened, test_page.server  # fixtures of a browser
+opened = test_page.opened  # a fixture
 TABLE = MUGS[2]
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from cosod.apps.serve.limits import Limits
 from cosod.inference.detector import Detector
-from tests.apps.serve.conftest import eventually, form, photo, running
+from tests.apps.serve.conftest import form, photo, running
+from tests.waiting import eventually
 
 
 def test_files_that_are_no_photos_are_reported_and_the_others_go_on(server):

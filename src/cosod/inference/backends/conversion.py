@@ -11,7 +11,7 @@ import json
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -105,6 +105,19 @@ def to_onnx(graph: Graph, metadata: Mapping[str, str] | None = None, as_is: bool
     for key, value in (metadata or {}).items():
         model.metadata_props.add(key=key, value=value)
     return model.SerializeToString()
+
+
+def leave_out_unused_operators(model: Any) -> None:
+    """Removes the sets of operators that no node of an ``onnx.ModelProto`` uses; ONNX Runtime declares all its own."""
+    used = {node.domain for node in model.graph.node}
+    replace_entries(model.opset_import, [entry for entry in model.opset_import if entry.domain in used])
+
+
+def replace_entries(field: Any, entries: Iterable[Any]) -> None:
+    """Replaces the entries of a repeated field of an ONNX message."""
+    kept = list(entries)
+    del field[:]
+    field.extend(kept)
 
 
 def to_openvino(graph: Graph, metadata: Mapping[str, str] | None = None) -> tuple[bytes, bytes]:

@@ -7,11 +7,12 @@ from importlib import metadata
 import torch
 from torch import Tensor
 
-from cosod.errors import ExtraError, InputError
+from cosod.errors import InputError
 from cosod.inference.backends.conversion import TOLERANCE, import_openvino, to_onnx, to_openvino
 from cosod.inference.backends.graph_cache import kept
 from cosod.inference.backends.graphs import Graph, decoder_graph, encoder_graph, skip_names
 from cosod.inference.backends.runtimes import OnnxRuntime, OpenVINO
+from cosod.inference.onnx_session import import_onnxruntime
 from cosod.inference.options import check_backend
 from cosod.inference.probe_images import drawn_batch
 from cosod.models import registry
@@ -127,10 +128,7 @@ def _verify(network: CoSaliencyNetwork, size: int, steps: ConvertedSteps) -> Non
 
 
 def _onnx_versions() -> tuple[str, ...]:
-    try:
-        import onnxruntime  # noqa: F401
-    except ImportError as error:
-        raise ExtraError("--backend onnxruntime", "onnx") from error
+    import_onnxruntime("--backend onnxruntime")
     # The files do not depend on the version of onnxruntime that reads them.
     return _versions("torch", "onnx")
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import torch
 
-from cosod.errors import ExtraError, InputError
-from cosod.inference.backends.conversion import import_onnx, to_onnx
+from cosod.errors import InputError
+from cosod.inference.backends.conversion import import_onnx, leave_out_unused_operators, replace_entries, to_onnx
 from cosod.inference.backends.graphs import Graph, consensus_graph, decoder_graph, encoder_graph, kept_graph
 from cosod.inference.onnx_detector import FACTS, Facts
+from cosod.inference.onnx_session import import_onnxruntime
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints import loading
@@ -85,7 +86,7 @@ def _without_weights(graph: Graph, network: torch.nn.Module) -> tuple[bytes, dic
             tensor.ClearField("raw_data")
             tensor.data_location = onnx.TensorProto.EXTERNAL
             tensor.external_data.add(key="location", value="weights")
-    _replace(model.graph.initializer, others)
+    replace_entries(model.graph.initializer, others)
     model = _with_constants_computed(model, weights)
     model.graph.initializer.extend(weights)
     # The converter's records of the origin of each node are longer than the graph.
@@ -105,11 +106,7 @@ def _with_constants_computed(model: Any, weights: Sequence[Any]) -> Any:
         model: an ONNX model without the weights.
         weights: declarations of the weights. They are inputs meanwhile, so that nothing is computed from them.
     """
-    onnx = import_onnx()
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ExtraError("writing graphs", "onnx") from error
+    onnx, onnxruntime = import_onnx(), import_onnxruntime("writing graphs")
     inputs = list(model.graph.input)
     for weight in weights:
         model.graph.input.append(onnx.helper.make_tensor_value_info(weight.name, weight.data_type, weight.dims))
@@ -120,14 +117,6 @@ def _with_constants_computed(model: Any, weights: Sequence[Any]) -> Any:
         options.optimized_model_filepath = str(Path(folder) / "computed.onnx")
         onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         computed = onnx.load(options.optimized_model_filepath)
-    _replace(computed.graph.input, inputs)
-    used = {node.domain for node in computed.graph.node}
-    _replace(computed.opset_import, [entry for entry in computed.opset_import if entry.domain in used])
+    replace_entries(computed.graph.input, inputs)
+    leave_out_unused_operators(computed)
     return computed
-
-
-def _replace(field: Any, entries: Sequence[Any]) -> None:
-    """Replaces the entries of a repeated field of a message."""
-    kept = list(entries)
-    del field[:]
-    field.extend(kept)

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cosod.errors import ExtraError, InputError
-from cosod.inference.backends.conversion import import_onnx, to_onnx
+from cosod.inference.backends.conversion import import_onnx, leave_out_unused_operators, to_onnx
 from cosod.inference.backends.graphs import Encoder, encoder_graph, folded
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
@@ -157,10 +157,7 @@ def simplified(model: bytes) -> Any:
         # Sizes are inferred at quantization.
         tool.quant_pre_process(onnx.load_from_string(model), path, skip_onnx_shape=True, skip_symbolic_shape=True)
         result = onnx.load(path)
-    used = {node.domain for node in result.graph.node}
-    for number in reversed(range(len(result.opset_import))):
-        if result.opset_import[number].domain not in used:
-            del result.opset_import[number]
+    leave_out_unused_operators(result)
     return result
 
 
