@@ -66,15 +66,31 @@ def test_every_registered_network_folds():
 
 
 @needs_bfloat16
-def test_auto_takes_bfloat16_only_where_no_pixel_moves(monkeypatch):
+def test_auto_takes_bfloat16_only_where_no_pixel_moves(monkeypatch, tmp_path):
     """On the default model single pixels on outlines do."""
+    monkeypatch.setenv("COSOD_CACHE", str(tmp_path))
     monkeypatch.setattr("cosod.inference.assembly.has_bfloat16", lambda device: True)
     monkeypatch.setattr("cosod.inference.assembly.integers_pay", lambda *facts: False)
     network = cosod.models.checkpoints.loading.load()
     assert precision_deviation(lambda precision: probe_maps(network, "cpu", precision)) > CLOSE
     assert cosod.Detector(network, "cpu", precision="auto").precision == "float32"
-    monkeypatch.setattr("cosod.inference.precision.CLOSE", 0.5)
+    monkeypatch.setattr("cosod.inference.assembly.CLOSE", 0.5)
     assert cosod.Detector(network, "cpu", precision="auto").precision == "bfloat16"
+    # The maps are compared once.
+    monkeypatch.setattr("cosod.inference.assembly.probe_maps", None)
+    assert cosod.Detector(network, "cpu", precision="auto").precision == "bfloat16"
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("kept, other", [(True, "bfloat16"), (False, "float32")])
+def test_integers_compete_with_the_precision_that_would_be_taken_otherwise(kept, other, monkeypatch, tmp_path):
+    monkeypatch.setenv("COSOD_CACHE", str(tmp_path))
+    monkeypatch.setattr("cosod.inference.assembly.has_bfloat16", lambda device: True)
+    monkeypatch.setattr("cosod.inference.assembly.precision_deviation", lambda maps: 0.0 if kept else 1.0)
+    asked = []
+    monkeypatch.setattr("cosod.inference.assembly.integers_pay", lambda network, size, than: asked.append(than))
+    assert cosod.load(device="cpu", precision="auto").precision == other
+    assert asked == [other]
 
 
 @needs_bfloat16

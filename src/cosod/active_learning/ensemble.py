@@ -1,6 +1,5 @@
 """The trajectory ensemble (ATAL): several snapshots of one training run instead of networks of several runs."""
 
-import copy
 import math
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from cosod.active_learning.images import normalized
 from cosod.errors import InputError
 from cosod.inference.cpu_fusion import fold
-from cosod.models.modules.layers import enlarge
+from cosod.models.modules.layers import copied, enlarge
 from cosod.models.saliency_base import SaliencyNetwork, salient
 
 RULES = ("cycles", "last")
@@ -94,7 +93,7 @@ def members(network: SaliencyNetwork, snapshots: list[State]) -> list[SaliencyNe
     """
     result = []
     for state in snapshots:
-        member = copy.deepcopy(network)
+        member = copied(network)
         member.load_state_dict(state)
         fold(member.eval().requires_grad_(False))
         # PyTorch documents memory_format, but its annotations lack it.

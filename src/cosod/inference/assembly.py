@@ -12,13 +12,16 @@ from cosod.inference.integer_probe import integers_pay
 from cosod.inference.kept_rules import KeptRules
 from cosod.inference.options import DetectorOptions
 from cosod.inference.pipeline import Pipeline
-from cosod.inference.precision import check_bfloat16, has_bfloat16, probed_precision
+from cosod.inference.precision import CLOSE, check_bfloat16, has_bfloat16, precision_deviation
 from cosod.inference.presence import Calibration
+from cosod.inference.probe_cache import kept_answer
 from cosod.inference.probe_images import drawn_group
 from cosod.inference.region_filter import RegionClassifier
 from cosod.inference.threads import AdaptedSteps
 from cosod.io.prefetch import Inputs, as_group
+from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Steps
+from cosod.models.checkpoints import loading
 
 
 def assembled(network: CoSaliencyNetwork, options: DetectorOptions) -> Pipeline:
@@ -46,19 +49,26 @@ def working_size(network: CoSaliencyNetwork, options: DetectorOptions) -> int:
 
 
 def chosen_precision(options: DetectorOptions, network: CoSaliencyNetwork, device: torch.device) -> str:
-    """Returns the precision of the options, or the chosen one if it is ``auto``."""
+    """Returns the precision of the options, or the chosen one if it is ``auto``: the fastest that keeps the maps."""
     if options.precision != "auto":
         check_bfloat16(options.precision, device)
         return options.precision
     if options.backend != "torch":
         return "float32"
-    bfloat16 = has_bfloat16(device)
-    other = "bfloat16" if bfloat16 else "float32"
-    if device.type == "cpu" and integers_pay(network, working_size(network, options), other):
-        return "int8"
-    if not bfloat16:
-        return "float32"
-    return probed_precision(lambda precision: probe_maps(network, str(device), precision))
+    other = "bfloat16" if has_bfloat16(device) and _bfloat16_keeps_maps(network, device) else "float32"
+    # Integers compete with the precision that would be taken otherwise.
+    integers = device.type == "cpu" and integers_pay(network, working_size(network, options), other)
+    return "int8" if integers else other
+
+
+def _bfloat16_keeps_maps(network: CoSaliencyNetwork, device: torch.device) -> bool:
+    processor = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    facts = (loading.identity(network), processor, CLOSE)
+
+    def close() -> bool:
+        return precision_deviation(lambda precision: probe_maps(network, str(device), precision)) <= CLOSE
+
+    return kept_answer("bfloat16", registry.name_of(network), facts, close)
 
 
 def chosen_steps(network: CoSaliencyNetwork, options: DetectorOptions) -> Steps:

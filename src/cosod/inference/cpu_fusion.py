@@ -1,9 +1,7 @@
 """Faster encoding and decoding: batch normalization is folded, activations are fused, and bfloat16 is optional."""
 
 import contextlib
-import copy
 import itertools
-from collections import OrderedDict
 from typing import TypeVar
 
 import torch
@@ -12,6 +10,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features, Output
+from cosod.models.modules.layers import copied
 
 Part = TypeVar("Part", bound=nn.Module)
 
@@ -143,18 +142,15 @@ def fused_copy(module: Part, precision: torch.dtype = torch.float32) -> Part:
     Example:
         >>> fast = fused_copy(network.backbone)  # doctest: +SKIP
     """
-    copied = _folded_copy(module)
-    fuse(copied, precision)
-    return copied
+    result = _folded_copy(module)
+    fuse(result, precision)
+    return result
 
 
 def _folded_copy(module: Part) -> Part:
-    # Each layer has a dozen tables, most of which are empty. Copying these would take almost half of the time.
-    tables = (table for layer in module.modules() for table in vars(layer).values())
-    memo = {id(table): type(table)() for table in tables if type(table) in (dict, OrderedDict) and not table}
-    copied = copy.deepcopy(module, memo).eval().requires_grad_(False)
-    fold(copied)
-    return copied
+    result = copied(module).eval().requires_grad_(False)
+    fold(result)
+    return result
 
 
 def _padded(before: nn.Module | None, conv: nn.Conv2d) -> tuple[int, int] | None:

@@ -42,11 +42,6 @@ def precision_deviation(maps: Callable[[str], Sequence[np.ndarray]]) -> float:
     return max(float(np.abs(one - other).max()) for one, other in zip(exact, fast, strict=True))
 
 
-def probed_precision(maps: Callable[[str], Sequence[np.ndarray]]) -> str:
-    """Returns ``bfloat16`` if :func:`precision_deviation` is at most 2/255, otherwise ``float32``."""
-    return "bfloat16" if precision_deviation(maps) <= CLOSE else "float32"
-
-
 def training_dtype(precision: str, device: torch.device) -> torch.dtype:
     """Returns the data type in which a network is trained; with all but float32, it is trained with autocast.
 

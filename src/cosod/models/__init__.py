@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cosod.models.checkpoints.hub import from_pretrained, push_to_hub
+    from cosod.models.checkpoints.loading import load
     from cosod.models.checkpoints.pretrained_folder import save_pretrained
     from cosod.models.checkpoints.published import from_published, to_published
-    from cosod.models.checkpoints.safetensors_file import load, save
+    from cosod.models.checkpoints.safetensors_file import save
     from cosod.models.gconet import GCoNet, GCoNetConfig
     from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
     from cosod.models.gconet_plus_mobile import GCoNetPlusMobile, MobileConfig
@@ -41,7 +42,7 @@ _WHERE = {
     "save_pretrained": "cosod.models.checkpoints.pretrained_folder",
     "from_published": "cosod.models.checkpoints.published",
     "to_published": "cosod.models.checkpoints.published",
-    "load": "cosod.models.checkpoints.safetensors_file",
+    "load": "cosod.models.checkpoints.loading",
     "save": "cosod.models.checkpoints.safetensors_file",
     "GCoNet": "cosod.models.gconet",
     "GCoNetConfig": "cosod.models.gconet",

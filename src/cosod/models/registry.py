@@ -12,6 +12,7 @@ from cosod.models.f3net import F3Net, F3NetConfig
 from cosod.models.gconet import GCoNet, GCoNetConfig
 from cosod.models.gconet_plus import GCoNetPlus, GCoNetPlusConfig
 from cosod.models.gconet_plus_mobile import GCoNetPlusMobile, MobileConfig
+from cosod.models.modules.layers import Undrawn
 from cosod.models.saliency_mobile import SaliencyMobile, SaliencyMobileConfig
 from cosod.models.ssnm import SSNM, SSNMConfig
 
@@ -146,6 +147,18 @@ def create(name: str, **config: Any) -> CoSaliencyNetwork:
         if option not in options:
             raise InputError(f"{name} has no option {option!r}; {nearest(option, options)}")
     return found.network(found.config(**{**found.preset, **config}))
+
+
+def create_for_weights(name: str, **config: Any) -> CoSaliencyNetwork:
+    """Creates a network like :func:`create`, but with undefined weights, for weights that are then loaded.
+
+    Example:
+        >>> network = create_for_weights("gconet_plus_mobile", size=128)
+        >>> network.load_state_dict(create("gconet_plus_mobile").state_dict())
+        <All keys matched successfully>
+    """
+    with Undrawn():
+        return create(name, **config)
 
 
 def name_of(network: CoSaliencyNetwork) -> str:

@@ -13,7 +13,7 @@ from cosod import doctor
 from cosod.errors import ExtraError, InputError
 from cosod.inference import integer_probe
 from cosod.inference.backends.conversion import to_onnx
-from cosod.inference.backends.graphs import encoder_graph
+from cosod.inference.backends.graphs import encoder_graph, folded
 from cosod.inference.backends.integer_steps import IntegerSteps, graph_file, packaged_graph
 from cosod.inference.backends.quantization import facts, filled, integers, simplified
 from cosod.inference.integer_probe import integers_pay
@@ -35,6 +35,10 @@ def default():
 @pytest.fixture(scope="module")
 def steps(default):
     return IntegerSteps(default, default.size)
+
+
+def graph_of(network):
+    return packaged_graph(registry.name_of(network), loading.identity(network), network.size)
 
 
 @pytest.mark.parametrize("name", ["default", "accurate"])
@@ -65,9 +69,10 @@ def test_simplified_models_compute_the_same(default):
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
-def test_weights_with_normalization_folded_may_be_at_hand(default, steps):
-    graph = packaged_graph(default, default.size)
-    assert filled(graph, default, steps._decoder.network.state_dict()) == filled(graph, default)
+def test_weights_are_those_of_the_folded_network(default, steps):
+    graph, identity = graph_of(default), loading.identity(default)
+    states = [of.state_dict() for of in (steps._decoder.network, folded(default))]
+    assert filled(graph, identity, states[0]) == filled(graph, identity, states[1])
 
 
 @torch.no_grad()
@@ -111,9 +116,10 @@ def test_no_pair_of_weights_saturates(name):
     from onnx import numpy_helper
 
     own = loading.load(name)
+    model = filled(graph_of(own), loading.identity(own), folded(own).state_dict())
     weights = {
         tensor.name: numpy_helper.to_array(tensor).astype(int)
-        for tensor in load_from_string(filled(packaged_graph(own, own.size), own)).graph.initializer
+        for tensor in load_from_string(model).graph.initializer
         if tensor.name.endswith(".weight_quantized")
     }
     dense = [weight for weight in weights.values() if weight.shape[1] > 1]
@@ -143,12 +149,12 @@ def test_no_graph_for_that(name, size, message):
 
 def test_other_weights_have_no_graph():
     with pytest.raises(InputError, match="belongs to the weights in the package"):
-        packaged_graph(registry.create("gconet_plus_mobile").eval(), 256)
+        graph_of(registry.create("gconet_plus_mobile"))
 
 
 def test_damaged_graph(default):
     with pytest.raises(InputError, match="damaged"):
-        filled(b"no graph", default)
+        filled(b"no graph", loading.identity(default), default.state_dict())
 
 
 def test_not_on_other_devices():
@@ -179,6 +185,16 @@ def test_auto_goes_by_a_probe_that_is_kept(answer, default, monkeypatch, tmp_pat
     assert integers_pay(default, default.size, "float32") is answer
     assert len(asked) == 2
     assert not integers_pay(default, 128, "float32")  # there is no graph for this size
+
+
+@pytest.mark.parametrize("name, sizes", [("default", (192, 288, 416)), ("accurate", (256, 352, 512))])
+def test_auto_takes_the_graph_where_it_is_faster(name, sizes, monkeypatch, tmp_path):
+    """Its features are near enough at all sizes that it supports."""
+    monkeypatch.setenv("COSOD_CACHE", str(tmp_path))
+    monkeypatch.setattr(integer_probe, "_seconds", lambda steps, images: 1.0 if type(steps) is IntegerSteps else 2.0)
+    own = loading.load(name)
+    for size in sizes:
+        assert cosod.Detector(own, "cpu", size, precision="auto").precision == "int8", size
 
 
 def test_doctor_checks_the_graph(default):

@@ -1,6 +1,5 @@
 """The parts of a network that are converted: modules from tensors to tensors, with example inputs and names."""
 
-import copy
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +11,7 @@ from cosod.inference.group_consensus import Shared, shared_by
 from cosod.inference.kept_rules import like_the_object
 from cosod.inference.presence import Calibration
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
+from cosod.models.modules.layers import copied
 
 #: Number of images of the examples. Converters would treat a single image as a constant number.
 EXAMPLES = 3
@@ -226,7 +226,7 @@ def folded(network: CoSaliencyNetwork) -> CoSaliencyNetwork:
     Example:
         >>> copy = folded(cosod.models.create("gconet_plus_mobile"))
     """
-    network = copy.deepcopy(network).to("cpu", torch.float32).eval()
+    network = copied(network).to("cpu", torch.float32).eval()
     fold(network)
     return network
 

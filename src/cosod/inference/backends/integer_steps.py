@@ -38,10 +38,11 @@ class IntegerSteps:
     """
 
     def __init__(self, network: CoSaliencyNetwork, size: int, graph: bytes | None = None):
-        graph = packaged_graph(network, size) if graph is None else graph
+        identity = loading.identity(network)
+        graph = packaged_graph(registry.name_of(network), identity, size) if graph is None else graph
         self._arguments = (network, size, graph)
         self._decoder = FastSteps(network, torch.device("cpu"))
-        self._encoder = OnnxRuntime(filled(graph, network, self._decoder.network.state_dict()))
+        self._encoder = OnnxRuntime(filled(graph, identity, self._decoder.network.state_dict()))
 
     def __reduce__(self):
         return type(self), self._arguments  # a session cannot be sent to another process
@@ -71,17 +72,21 @@ def graph_file(name: str) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
-def packaged_graph(network: CoSaliencyNetwork, size: int) -> bytes:
+def packaged_graph(name: str, identity: str, size: int) -> bytes:
     """Reads the integer graph of a network from the package.
+
+    Args:
+        name: name of the network.
+        identity: hash of its configuration and weights, see :func:`cosod.models.checkpoints.loading.identity`.
+        size: side of the images, or of the square with about as many pixels.
 
     Raises:
         InputError: the package has no graph for this network, these weights or this size.
         ExtraError: onnx is missing.
 
     Example:
-        >>> graph = packaged_graph(cosod.models.load(), 288)  # doctest: +SKIP
+        >>> graph = packaged_graph("gconet_plus_mobile", loading.identity(network), 288)  # doctest: +SKIP
     """
-    name = registry.name_of(network)
     path = graph_file(name)
     if path is None:
         raise InputError(
@@ -89,7 +94,7 @@ def packaged_graph(network: CoSaliencyNetwork, size: int) -> bytes:
         )
     graph = path.read_bytes()
     known = facts(graph)
-    if known["cosod_identity"] != loading.identity(network):
+    if known["cosod_identity"] != identity:
         raise InputError(
             f"precision int8: the integer graph of {name} belongs to the weights in the package, not to these; leave "
             "the weights file out, or take precision float32"

@@ -184,26 +184,26 @@ def saturation(weight: Tensor, scale: Tensor) -> Tensor:
     return (largest / PAIR).clamp_min(1)
 
 
-def filled(graph: bytes, network: CoSaliencyNetwork, state: dict[str, Tensor] | None = None) -> bytes:
+def filled(graph: bytes, identity: str, state: dict[str, Tensor]) -> bytes:
     """Inserts the weights of the network into a graph of :func:`quantized`; returns a model for ONNX Runtime.
 
     Args:
         graph: graph without the weights.
-        network: network from which the graph was made.
-        state: weights of the network with folded batch normalization, if they are available; folding them takes as long
-            as everything else.
+        identity: hash of the configuration and weights of the network from which the graph was made, see
+            :func:`cosod.models.checkpoints.loading.identity`.
+        state: weights of the network with folded batch normalization.
 
     Raises:
         ExtraError: onnx is missing.
         InputError: the graph is damaged, or belongs to another network.
 
     Example:
-        >>> runner = OnnxRuntime(filled(graph, network))  # doctest: +SKIP
+        >>> state = folded(network).state_dict()  # doctest: +SKIP
+        >>> runner = OnnxRuntime(filled(graph, loading.identity(network), state))  # doctest: +SKIP
     """
     model = _parsed(graph)
-    if _facts(model).get("cosod_identity") != loading.identity(network):
+    if _facts(model).get("cosod_identity") != identity:
         raise InputError("the integer graph belongs to other weights; make it again, or take another precision")
-    state = folded(network).state_dict() if state is None else state
     scales = {tensor.name: tensor for tensor in model.graph.initializer}
     import onnx
 

@@ -27,6 +27,10 @@ def load(name_or_path: str | os.PathLike = "default", expected: str | None = Non
     Raises:
         InputError: neither a known name nor a file.
         WeightsError: the file is damaged or holds another network.
+
+    Example:
+        >>> cosod.models.load("accurate").size
+        352
     """
     name = ALIASES.get(str(name_or_path), str(name_or_path))
     expected = ALIASES.get(expected, expected) if expected else None

@@ -13,6 +13,7 @@ from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints.published_names import FAMILIES, Family
 from cosod.models.checkpoints.reading import read
 from cosod.models.checkpoints.unwrapping import state_dict
+from cosod.models.modules.layers import Undrawn
 
 #: Number of names that a message lists before it says how many more there are.
 SHOWN = 3
@@ -71,7 +72,8 @@ def from_published(source: str | os.PathLike | Mapping[str, Any] | nn.Module) ->
         where, content = str(source), read(source)
     state = state_dict(content, where, lambda state: any(family.matches(state) for family in FAMILIES))
     label, family, config = recognize(state, where)
-    network = family.network(config)
+    with Undrawn():
+        network = family.network(config)
     names = _names(network, family)
     own = network.state_dict()
     check(

@@ -18,7 +18,7 @@ from cosod.models.base import CoSaliencyNetwork
 from cosod.models.checkpoints.published import check
 from cosod.models.checkpoints.reading import refuse_other_kinds
 from cosod.models.checkpoints.unwrapping import check_finite
-from cosod.models.registry import create, entry, name_of
+from cosod.models.registry import create_for_weights, entry, name_of
 
 #: Version of the format; it is increased when earlier versions of the package cannot read the files.
 FORMAT = 1
@@ -100,7 +100,7 @@ def load(path: str | os.PathLike) -> CoSaliencyNetwork:
     path = Path(path)
     description, state = _read(path, with_tensors=True)
     try:
-        network = create(description.name, **description.config)
+        network = create_for_weights(description.name, **description.config)
     except Exception as error:  # options from an untrusted file may be missing, negative, or too large for the memory
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path} is of a network that this version cannot make: {reason}; update cosod") from error

@@ -1,15 +1,59 @@
 """Functions and layers that several networks share."""
 
+import copy
+from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from cosod.errors import InputError
 
 #: Base class of all kinds of batch normalization, including the synchronized one.
 BATCH_NORM = nn.modules.batchnorm._BatchNorm
+#: Functions by which layers draw their initial weights.
+DRAWN = {
+    *(nn.init.kaiming_uniform_, nn.init.kaiming_normal_, nn.init.xavier_uniform_, nn.init.xavier_normal_),
+    *(nn.init.uniform_, nn.init.normal_, Tensor.uniform_, Tensor.normal_),
+}
+Part = TypeVar("Part", bound=nn.Module)
+
+
+class Undrawn(TorchFunctionMode):
+    """A context in which networks are created without random weights, for those whose weights are then loaded.
+
+    Drawing them would take several times as long as everything else, and change the state of the random generator.
+
+    Example:
+        >>> state = torch.get_rng_state()
+        >>> with Undrawn():
+        ...     layer = nn.Conv2d(3, 8, 1)
+        >>> torch.equal(torch.get_rng_state(), state)
+        True
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in DRAWN:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs or {})
+
+
+def copied(module: Part) -> Part:
+    """Returns a copy of a module, as :func:`copy.deepcopy` does, in two thirds of the time.
+
+    Example:
+        >>> layer = nn.Conv2d(3, 8, 1)
+        >>> other = copied(layer)
+        >>> torch.equal(other.weight, layer.weight), other.weight is layer.weight
+        (True, False)
+    """
+    # Each layer has a dozen tables, most of which are empty. Copying these would take almost half of the time.
+    tables = (table for layer in module.modules() for table in vars(layer).values())
+    memo = {id(table): type(table)() for table in tables if type(table) in (dict, OrderedDict) and not table}
+    return copy.deepcopy(module, memo)
 
 
 def keep_statistics(module: nn.Module) -> None:
