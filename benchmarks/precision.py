@@ -4,7 +4,7 @@
     python benchmarks/precision.py DUTS_class/images --groups tools/held_out.txt -o benchmarks/RESULTS.md
 
 Differences are of maps at the photos' own sizes, in 255ths. Each row is a group: the mean over all pixels, that of the
-photo that differs most, the 99.9th percentile, and the largest: what ``--precision auto`` goes by, on drawn images.
+photo that differs most (what ``--precision auto`` goes by, on drawn images), the 99.9th percentile, and the largest.
 """
 
 import argparse

@@ -5,7 +5,7 @@ import torch
 from straightforward import Straightforward
 
 from cosod.errors import InputError
-from cosod.models import create
+from cosod.models.registry import create, create_for_weights
 from tests.models.filled import filled, images
 from tests.models.lively import lively
 
@@ -13,7 +13,7 @@ from tests.models.lively import lively
 def network_of(name: str, **options):
     if name == "gconet_plus_mobile":  # which filled weights make too steep
         return lively()
-    network = create(name, groups=5, **options).eval()
+    network = create_for_weights(name, groups=5, **options).eval()
     network.load_state_dict(filled({key: tuple(value.shape) for key, value in network.state_dict().items()}))
     return network
 

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -66,19 +67,30 @@ def test_every_registered_network_folds():
 
 
 @needs_bfloat16
-def test_auto_takes_bfloat16_only_where_no_pixel_moves(monkeypatch, tmp_path):
-    """On the default model single pixels on outlines do."""
+def test_auto_takes_bfloat16_only_where_maps_stay(monkeypatch, tmp_path):
+    """They do for the networks in the package, but for single pixels on outlines."""
     monkeypatch.setenv("COSOD_CACHE", str(tmp_path))
     monkeypatch.setattr("cosod.inference.assembly.has_bfloat16", lambda device: True)
     monkeypatch.setattr("cosod.inference.assembly.integers_pay", lambda *facts: False)
-    network = cosod.models.checkpoints.loading.load()
-    assert precision_deviation(lambda precision: probe_maps(network, "cpu", precision)) > CLOSE
-    assert cosod.Detector(network, "cpu", precision="auto").precision == "float32"
-    monkeypatch.setattr("cosod.inference.assembly.CLOSE", 0.5)
+    network = cosod.models.load()
+    found = precision_deviation(lambda precision: probe_maps(network, "cpu", network.size, precision))
+    assert 0 < found < CLOSE / 2
     assert cosod.Detector(network, "cpu", precision="auto").precision == "bfloat16"
     # The maps are compared once.
-    monkeypatch.setattr("cosod.inference.assembly.probe_maps", None)
-    assert cosod.Detector(network, "cpu", precision="auto").precision == "bfloat16"
+    with monkeypatch.context() as patch:
+        patch.setattr("cosod.inference.assembly.probe_maps", None)
+        assert cosod.Detector(network, "cpu", precision="auto").precision == "bfloat16"
+    monkeypatch.setattr("cosod.inference.assembly.CLOSE", found / 2)
+    assert cosod.Detector(network, "cpu", precision="auto").precision == "float32"
+
+
+@needs_bfloat16
+def test_bfloat16_that_ruins_maps_is_not_taken():
+    ruined, exact = np.full((4, 4), 0.5, np.float32), np.zeros((4, 4), np.float32)
+    speck = exact.copy()
+    speck[0, 0] = 0.02
+    assert precision_deviation(lambda p: [exact, exact if p == "float32" else ruined]) > CLOSE
+    assert precision_deviation(lambda p: [exact, exact if p == "float32" else speck]) < CLOSE
 
 
 @needs_bfloat16

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from cosod.losses import gconet_loss, gconet_plus_loss
-from cosod.models import create, from_published, to_published
+from cosod.models import from_published, to_published
+from cosod.models.registry import create_for_weights
 from tests.models.filled import filled, images, masks
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden"
@@ -31,7 +32,7 @@ def family(request):
 @pytest.fixture
 def network(family):
     """Filled by the rules of the fixtures, through the loader of published checkpoints."""
-    shapes = {name: tuple(t.shape) for name, t in to_published(create(FAMILIES[family])).items()}
+    shapes = {name: tuple(t.shape) for name, t in to_published(create_for_weights(FAMILIES[family])).items()}
     return from_published(filled(shapes))
 
 
@@ -111,7 +112,7 @@ def test_training_is_the_published_one(family, network):
 @needs_shared
 def test_names_and_shapes_are_the_published_ones(family):
     expected = json.loads((SHARED / f"{family}.keys.json").read_text())
-    found = {name: list(t.shape) for name, t in to_published(create(FAMILIES[family])).items()}
+    found = {name: list(t.shape) for name, t in to_published(create_for_weights(FAMILIES[family])).items()}
     assert found == expected
 
 

@@ -55,18 +55,18 @@ def chosen_precision(options: DetectorOptions, network: CoSaliencyNetwork, devic
         return options.precision
     if options.backend != "torch":
         return "float32"
-    other = "bfloat16" if has_bfloat16(device) and _bfloat16_keeps_maps(network, device) else "float32"
+    size = working_size(network, options)
+    other = "bfloat16" if has_bfloat16(device) and _bfloat16_keeps_maps(network, device, size) else "float32"
     # Integers compete with the precision that would be taken otherwise.
-    integers = device.type == "cpu" and integers_pay(network, working_size(network, options), other)
-    return "int8" if integers else other
+    return "int8" if device.type == "cpu" and integers_pay(network, size, other) else other
 
 
-def _bfloat16_keeps_maps(network: CoSaliencyNetwork, device: torch.device) -> bool:
+def _bfloat16_keeps_maps(network: CoSaliencyNetwork, device: torch.device, size: int) -> bool:
     processor = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    facts = (loading.identity(network), processor, CLOSE)
+    facts = (loading.identity(network), size, processor, CLOSE)
 
     def close() -> bool:
-        return precision_deviation(lambda precision: probe_maps(network, str(device), precision)) <= CLOSE
+        return precision_deviation(lambda precision: probe_maps(network, str(device), size, precision)) <= CLOSE
 
     return kept_answer("bfloat16", registry.name_of(network), facts, close)
 
@@ -89,17 +89,20 @@ def adapted(steps: Steps, options: DetectorOptions) -> Steps:
     return AdaptedSteps(steps) if options.free_threads and options.device == "cpu" else steps
 
 
-def probe_maps(network: CoSaliencyNetwork, device: str, precision: str) -> list[np.ndarray]:
-    """Computes maps of :func:`~cosod.inference.probe_images.drawn_group` at 128 pixels, to compare precisions on.
+def probe_maps(network: CoSaliencyNetwork, device: str, size: int, precision: str) -> list[np.ndarray]:
+    """Computes the maps of :func:`~cosod.inference.probe_images.drawn_group`, to compare precisions on.
 
     Args:
         network: network in evaluation mode, on the device.
         device: device of the network.
+        size: side of the images.
         precision: precision of the computation.
 
     Example:
-        >>> maps = probe_maps(cosod.models.load(), "cpu", "float32")  # doctest: +SKIP
+        >>> maps = probe_maps(cosod.models.load(), "cpu", 288, "float32")
+        >>> [map.shape for map in maps]
+        [(128, 128), (128, 128), (128, 128)]
     """
-    options = DetectorOptions(device=device, size=128, precision=precision)
-    inputs = Inputs(as_group(drawn_group()), 128, options.max_pixels, None, stride=network.aspect_stride)
+    options = DetectorOptions(device=device, size=size, precision=precision)
+    inputs = Inputs(as_group(drawn_group()), size, options.max_pixels, None, stride=network.aspect_stride)
     return [result.map for result in assembled(network, options).group(inputs)]

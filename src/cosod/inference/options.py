@@ -93,9 +93,9 @@ class DetectorOptions:
         precision: ``float32``; ``bfloat16``, which takes half the time on processors that support it, and whose maps
             differ slightly on average and visibly in places; ``int8``, which takes about half the time on processors
             with fast integer arithmetic (networks of the package, near their own sizes, extra ``onnx``); or ``auto``:
-            ``int8`` if it is available and a probe shows that it is faster, otherwise ``bfloat16`` if it is faster and
-            no pixel of a probe differs by more than 2/255 (see :mod:`cosod.inference.precision`), otherwise
-            ``float32``.
+            ``int8`` if it is available and a probe shows that it is faster, otherwise ``bfloat16`` if the device
+            supports it in hardware and the maps of a probe differ by no more than half a level of 255 on average (see
+            :mod:`cosod.inference.precision`), otherwise ``float32``.
         sampling: choice of the references, with which the images of a large group are compared.
         backend: runtime that computes features and maps: ``torch``, or on the CPU ``onnxruntime`` or ``openvino``,
             both in float32. For these the network is converted once and stored in the cache (see
