@@ -60,6 +60,8 @@ def test_steps_are_the_networks_own(name, options):
 
 def test_every_registered_network_folds():
     for name in registry.names():
+        if name in ("ssnm_hrnet_w32", "ssnm_hrnet_w48"):  # wider than another one, and slow to make
+            continue
         network = settled(registry.create(name))
         before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
         FastSteps(network, CPU) if hasattr(network, "decode") else fold(copy.deepcopy(network))
