@@ -15,11 +15,23 @@ from cosod.errors import ImageError, InputError, SingleImageWarning, UniformImag
 from cosod.inference import onnx_detector
 from cosod.inference.backends.packaged_graphs import packed
 from cosod.inference.consensus_file import GroupConsensus
-from cosod.inference.onnx_detector import FACTS, LARGEST, SUFFIX, OnnxDetector, archive_of, pays, supports, together
+from cosod.inference.onnx_detector import (
+    COMPARED,
+    FACTS,
+    LARGEST,
+    SUFFIX,
+    OnnxDetector,
+    archive_of,
+    best_matches,
+    pays,
+    supports,
+    together,
+)
 from cosod.inference.options import DetectorOptions
 from cosod.io.resizing import shrink, to_own_size
 from cosod.models import registry
 from cosod.models.checkpoints import loading, safetensors_file
+from cosod.models.modules.part_matching import PartMatching
 
 PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
 
@@ -93,7 +105,7 @@ def test_what_depends_on_nothing_is_not_computed_whenever_a_graph_is_opened(name
     onnx = pytest.importorskip("onnx")
     with zipfile.ZipFile(archive_of(name)) as archive:
         models = {n: archive.read(f"{n}.onnx") for n in json.loads(archive.read(FACTS))["weights"]}
-    assert models.keys() == {"encoder", "consensus", "decoder", "kept"}
+    assert models.keys() == {"encoder", "match", "consensus", "decoder", "kept"}
     for graph in (onnx.load_from_string(model).graph for model in models.values()):
         given = {tensor.name for tensor in graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL}
         assert not [node.name for node in graph.node if given.issuperset(node.input)]
@@ -216,12 +228,12 @@ def test_groups_and_sizes_beyond_the_limits_are_refused():
 
 def test_the_detector_is_preferred_for_few_photos_only():
     plain = DetectorOptions(precision="auto")
-    assert pays("default", None, plain, [3]) and pays("accurate", None, plain, [25, 25])
-    assert not pays("default", None, plain, [25, 26])
+    assert pays("default", None, plain, [3]) and pays("accurate", None, plain, [50, 50])
+    assert not pays("default", None, plain, [50, 51])
     assert not pays("default", Path("run"), plain, [3])
     assert not pays("gconet", None, plain, [3])
     assert not pays("default", None, DetectorOptions(flip=True), [3])
-    assert not pays("default", None, plain, [51], alone=True) and not pays("default", None, plain, None, alone=True)
+    assert not pays("default", None, plain, [101], alone=True) and not pays("default", None, plain, None, alone=True)
 
 
 def test_without_pytorch_it_takes_any_number_of_groups(monkeypatch):
@@ -233,6 +245,25 @@ def test_without_pytorch_it_takes_any_number_of_groups(monkeypatch):
     assert not pays("default", None, DetectorOptions(), None)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert not pays("default", None, DetectorOptions(), [3])
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("number", [1, 2, COMPARED, COMPARED + 1, 2 * COMPARED + 3])
+def test_best_matches_in_parts_are_those_of_the_whole_group(number):
+    deep = torch.randn(number, 10, 2, 3, generator=torch.Generator().manual_seed(0))
+    deep *= torch.rand(number, 1, 2, 3, generator=torch.Generator().manual_seed(1)) / deep.norm(dim=1, keepdim=True)
+    matching = PartMatching(6, 4)
+
+    def matches(one, other):
+        return [part.numpy() for part in matching.matches(torch.from_numpy(one), torch.from_numpy(other))]
+
+    found = best_matches(matches, deep.flatten(2)[:, :, None].numpy())
+    # With it, the attentions are those of the module by itself.
+    for one, expected in zip(
+        matching.attentions(deep, match=torch.from_numpy(found)), matching.attentions(deep), strict=True
+    ):
+        torch.testing.assert_close(one, expected, atol=1e-6, rtol=1e-5)
+    assert number > 1 or not found.any()
 
 
 def test_padding_shows_no_object():

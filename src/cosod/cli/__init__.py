@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         _tell(
             "Error: this needs PyTorch, which is not installed; install it: pip install torch (without it, `cosod "
-            "segment` does groups of up to 100 photos with the networks of the package; see the quick start)"
+            "segment` does groups of up to 200 photos with the networks of the package; see the quick start)"
         )
         code = 1
     except OSError as error:

@@ -83,6 +83,7 @@ def shared_by(
     indices: list[int],
     features: Features,
     precision: torch.dtype = torch.float32,
+    match: Tensor | None = None,
 ) -> Shared:
     """Computes the consensus of a group from its features, where each image is compared with all others.
 
@@ -90,13 +91,18 @@ def shared_by(
         network, calibration, precision: as for :func:`shared`.
         indices: indices of the images.
         features: their features, of which only ``deep`` is used.
+        match: best matches of a network of part matching, if they are known already, see
+            :meth:`cosod.models.modules.part_matching.PartMatching.attentions`.
     """
     deep, affinity = features.deep, affinity_of(network)
     if affinity is None:
         consensus = network.consensus(features)
         vectors = deep.mean(dim=(2, 3))
         return Shared(indices, consensus, vectors, vectors.new_ones(len(vectors)), None)
-    attention = affinity.attention(deep, precision=precision)
+    if isinstance(affinity, PartMatching):
+        attention = affinity.attention(deep, precision, match)
+    else:
+        attention = affinity.attention(deep, precision=precision)
     vectors = pooled(deep, attention)
     weights, presence = _weights(calibration, vectors)
     consensus = network.gather(features, attention, None if presence is None else weights)

@@ -11,7 +11,7 @@ import json
 import os
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,12 @@ from cosod.models.checkpoints.packaged import ALIASES, packaged_file
 FACTS = "facts.json"
 #: Suffix of an archive of graphs beside the weights file.
 SUFFIX = ".graphs.zip"
-#: Maximum number of images of a group. All pairs of positions are compared in one matrix, which takes 0.6 GB at 352
-#: pixels then; the whole process takes 1.5 GB.
-LARGEST = 100
+#: Maximum number of images of a group, which are all compared with each other.
+LARGEST = 200
+#: Number of images that are compared with as many others at once, in a matrix of at most 15 MB.
+COMPARED = 16
 #: Number of images up to which the command line prefers this detector where PyTorch is installed, too.
-FEW = 50
+FEW = 100
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,7 @@ class OnnxDetector:
                 raise ImageError("none of the images could be read")
             raise InputError("nothing can be learned: the images that can be read are of one color each")
         tell_uniform(inputs)
-        vector, prototype, presence, weights = self._graphs["consensus"](together(deep), _constants(self.calibration))
+        vector, prototype, presence, weights = self._consensus(together(deep))
         some = len(presence) > 1
         provenance = Provenance(
             *self.identity,
@@ -268,7 +269,7 @@ class OnnxDetector:
         if not parts:
             raise ImageError("none of the images could be read")
         deep = together([features[-1] for _, features in parts])
-        vector, prototype, scores, _ = self._graphs["consensus"](deep, _constants(self.calibration))
+        vector, prototype, scores, _ = self._consensus(deep)
         indices = [index for part, _ in parts for index in part]
         presence: dict[int, float | None] = dict(zip(indices, scores.tolist(), strict=True))
         alone = len(indices) == 1
@@ -284,6 +285,11 @@ class OnnxDetector:
                     yield Result(index, found, inputs.sizes[index], None, presence[index])
 
         yield from in_order(results(), lambda result: result.index, inputs, sorted(indices))
+
+    def _consensus(self, deep: np.ndarray) -> list[np.ndarray]:
+        """Computes vector, prototype, presence and weights of a group from its descriptors ``(N, C, 1, P)``."""
+        match = best_matches(self._graphs["match"], deep)
+        return self._graphs["consensus"](deep, match[:, None, None], _constants(self.calibration))
 
     def _each(self, inputs: Inputs, consensuses: Sequence[GroupConsensus]) -> Iterator[Result]:
         """Returns an iterator over the results of each image with each consensus."""
@@ -353,6 +359,35 @@ class _Graph:
 
     def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
         return self._session.run(None, dict(zip(self._inputs, arrays, strict=True)))
+
+
+def best_matches(matches: Callable[..., Sequence[np.ndarray]], deep: np.ndarray) -> np.ndarray:
+    """Computes the mean over the other images of each position's best match there, zero for a single image.
+
+    Two parts of a group are compared once for both.
+
+    Args:
+        matches: function from the descriptors of two parts of a group to the best matches of each with the other, see
+            :meth:`cosod.models.modules.part_matching.PartMatching.matches`.
+        deep: descriptors of the N images of the group, ``(N, C, 1, P)``.
+
+    Returns:
+        ``(N, P)`` float32.
+    """
+    number = len(deep)
+    total = np.zeros((number, deep.shape[3]), np.float32)
+    for start in range(0, number, COMPARED):
+        one = slice(start, start + COMPARED)
+        rows, _ = matches(deep[one], deep[one])
+        own = np.arange(len(rows))
+        rows[own, :, own] = 0  # an image is not another one
+        total[one] += rows.sum(axis=2)
+        for later in range(start + COMPARED, number, COMPARED):
+            other = slice(later, later + COMPARED)
+            rows, columns = matches(deep[one], deep[other])
+            total[one] += rows.sum(axis=2)
+            total[other] += columns.sum(axis=0)
+    return total / max(1, number - 1)
 
 
 def together(parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -6,10 +6,11 @@ import torch
 from cosod.models.modules.group_affinity import GroupAffinity, _largest, best_match
 
 
-def plain(query, key):
+def plain(query, key, worth=0.0):
     """The whole matrix at once, as the paper writes it."""
     n, c, p = query.shape
     scores = query.transpose(1, 2).reshape(n * p, c) @ key.transpose(0, 1).reshape(c, -1)
+    scores = scores + (worth if isinstance(worth, float) else worth.reshape(-1))
     return scores.view(n * p, len(key), -1).max(dim=2).values.mean(dim=1).view(n, p)
 
 
@@ -84,6 +85,29 @@ def test_images_matched_with_themselves_take_half_the_affinity(images, images_a_
     found = best_match(unit, unit, block_entries=entries)
     assert found.dtype == dtype
     torch.testing.assert_close(found, plain(unit, unit), atol=1e-6 if dtype == torch.float32 else 4e-3, rtol=0)
+
+
+@pytest.mark.parametrize("images", [1, 2, 7])
+@pytest.mark.parametrize("images_a_block", [1, 2, 20])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_worth_of_positions_is_added_to_the_affinity(images, images_a_block, dtype):
+    torch.manual_seed(0)
+    unit = torch.nn.functional.normalize(torch.randn(images, 4, 6), dim=1).to(dtype)
+    worth = -torch.rand(images, 6).to(dtype)
+    entries = (6 * images_a_block) ** 2 // (4 // unit.element_size())
+    expected, tolerance = plain(unit, unit, worth), 1e-6 if dtype == torch.float32 else 8e-3
+    for key in (unit, unit.clone()):  # the second way is not that of images with themselves
+        found = best_match(unit, key, block_entries=entries, worth=worth)
+        assert found.dtype == dtype
+        torch.testing.assert_close(found, expected, atol=tolerance, rtol=0)
+
+
+def test_worth_has_a_gradient(tensors):
+    unit = tensors[0].clone().requires_grad_()
+    worth = torch.linspace(-1, 0, 60, dtype=torch.float64).view(5, 12).requires_grad_()
+    grads = torch.autograd.grad(best_match(unit, unit, worth=worth).square().sum(), (unit, worth))
+    expected = torch.autograd.grad(plain(unit, unit, worth).square().sum(), (unit, worth))
+    torch.testing.assert_close(grads, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_best_match_in_bfloat16_is_that_of_the_same_numbers():

@@ -11,6 +11,7 @@ from cosod.inference.group_consensus import Shared, shared_by
 from cosod.inference.kept_rules import like_the_object
 from cosod.inference.presence import Calibration
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
+from cosod.models.gconet_plus_mobile import GCoNetPlusMobile
 from cosod.models.modules.layers import copied
 
 #: Number of images of the examples. Converters would treat a single image as a constant number.
@@ -28,6 +29,7 @@ class Graph:
             the only one.
         inputs, outputs: names of inputs and outputs.
         grids: for each input whether its height and width are dynamic, too; by default none is.
+        apart: whether the numbers of images of the inputs may differ.
     """
 
     module: nn.Module
@@ -35,12 +37,13 @@ class Graph:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     grids: tuple[bool, ...] = ()
+    apart: bool = False
 
     def free(self) -> dict[str, dict[int, str]]:
         """Returns the dynamic dimensions of each input, with their names; inputs of one dimension have none."""
         grids = self.grids or (False,) * len(self.inputs)
         return {
-            name: {0: "N", **({2: f"{name}_height", 3: f"{name}_width"} if grid else {})}
+            name: {0: f"{name}_N" if self.apart else "N", **({2: f"{name}_height", 3: f"{name}_width"} if grid else {})}
             for name, grid, example in zip(self.inputs, grids, self.examples, strict=True)
             if example.dim() > 1
         }
@@ -100,18 +103,30 @@ class GroupModel(nn.Module):
 class GroupConsensusModel(nn.Module):
     """The consensus of the descriptors of a group: vector, prototype, and the presence and the weight of each image.
 
-    The constants of the calibration of presence are an input, because they may be fitted anew without the network.
+    The best matches of positions in the other images are an input (:class:`MatchModel`). So are the constants of the
+    calibration of presence, because they may be fitted anew without the network.
     """
 
     def __init__(self, network: CoSaliencyNetwork):
         super().__init__()
         self.network = network
 
-    def forward(self, deep: Tensor, constants: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, deep: Tensor, match: Tensor, constants: Tensor) -> tuple[Tensor, ...]:
         calibration = Calibration(*constants.unbind())  # type: ignore[arg-type]
-        found = _consensus(self.network, calibration, Features((), deep, (0, 0)))
+        found = _consensus(self.network, calibration, Features((), deep, (0, 0)), match.flatten(1))
         assert found.presence is not None
         return found.consensus.vector, found.prototype, found.presence, found.weights
+
+
+class MatchModel(nn.Module):
+    """The best matches between two parts of a group, see :meth:`.part_matching.PartMatching.matches`."""
+
+    def __init__(self, network: GCoNetPlusMobile):
+        super().__init__()
+        self.network = network
+
+    def forward(self, deep: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network.matching.matches(deep, other)
 
 
 class KeptModel(nn.Module):
@@ -122,12 +137,14 @@ class KeptModel(nn.Module):
         return like_the_object(Calibration(*fitted), deep, prototype, references)  # type: ignore[arg-type]
 
 
-def _consensus(network: CoSaliencyNetwork, calibration: Calibration | None, features: Features) -> Shared:
+def _consensus(
+    network: CoSaliencyNetwork, calibration: Calibration | None, features: Features, match: Tensor | None = None
+) -> Shared:
     """Computes the consensus as detectors do, but without their special case of one image, whose weight is one anyway.
 
     A trace with several images follows no branch for one image.
     """
-    return shared_by(network, calibration, list(range(len(features.deep))), features)
+    return shared_by(network, calibration, list(range(len(features.deep))), features, match=match)
 
 
 @torch.no_grad()
@@ -197,14 +214,28 @@ def group_graph(network: CoSaliencyNetwork, size: int, free: bool = False) -> Gr
 def consensus_graph(network: CoSaliencyNetwork, size: int) -> Graph:
     """Returns the graph of the consensus of a network of part matching on the CPU, see :class:`GroupConsensusModel`.
 
-    Its inputs are ``deep`` ``(N, C, 1, P)``, as :class:`cosod.inference.deep_rows.DeepRows` makes it of any grids, and
+    Its inputs are ``deep`` ``(N, C, 1, P)``, as :class:`cosod.inference.deep_rows.DeepRows` makes it of any grids,
+    ``match`` ``(N, 1, 1, P)``, the mean over the other images of the best matches of :func:`match_graph`, and
     ``constants`` ``(3,)``, slope, offset and few of :class:`cosod.inference.presence.Calibration`.
     """
     deep = network.encode(_example(network, size)).deep.flatten(2)[:, :, None]
-    constants = torch.ones(3)
+    constants, match = torch.ones(3), deep[:, :1].clone()
     module = GroupConsensusModel(network).eval()
     outputs = ("group_vector", "prototype", "presence", "weights")
-    return Graph(module, (deep, constants), ("deep", "constants"), outputs, (True, False))
+    return Graph(module, (deep, match, constants), ("deep", "match", "constants"), outputs, (True, True, False))
+
+
+@torch.no_grad()
+def match_graph(network: GCoNetPlusMobile, size: int) -> Graph:
+    """Returns the graph of the best matches between two parts of a group, see :class:`MatchModel`.
+
+    Its inputs are ``deep`` ``(A, C, 1, P)`` and ``other`` ``(B, C, 1, P)``, its outputs ``rows`` ``(A, P, B)`` and
+    ``columns`` ``(A, B, P)``.
+    """
+    deep = network.encode(_example(network, size)).deep.flatten(2)[:, :, None]
+    other = deep[1:].clone()
+    module = MatchModel(network).eval()
+    return Graph(module, (deep, other), ("deep", "other"), ("rows", "columns"), (True, True), apart=True)
 
 
 @torch.no_grad()

@@ -17,7 +17,14 @@ import torch
 
 from cosod.errors import InputError
 from cosod.inference.backends.conversion import import_onnx, leave_out_unused_operators, replace_entries, to_onnx
-from cosod.inference.backends.graphs import Graph, consensus_graph, decoder_graph, encoder_graph, kept_graph
+from cosod.inference.backends.graphs import (
+    Graph,
+    consensus_graph,
+    decoder_graph,
+    encoder_graph,
+    kept_graph,
+    match_graph,
+)
 from cosod.inference.onnx_detector import FACTS, Facts
 from cosod.inference.onnx_session import import_onnxruntime
 from cosod.models import registry
@@ -48,6 +55,7 @@ def packed(network: CoSaliencyNetwork) -> bytes:
     size = network.size
     graphs = {
         "encoder": encoder_graph(network, size, fold_first=False),
+        "match": match_graph(network, size),
         "consensus": consensus_graph(network, size),
         "decoder": decoder_graph(network, size, fold_first=False),
         "kept": kept_graph(network, size),

@@ -17,7 +17,7 @@ from cosod.models.base import Consensus
 BLOCK_ENTRIES = 1 << 19
 
 
-def best_match(query: Tensor, key: Tensor, block_entries: int = BLOCK_ENTRIES) -> Tensor:
+def best_match(query: Tensor, key: Tensor, block_entries: int = BLOCK_ENTRIES, worth: Tensor | None = None) -> Tensor:
     """Computes the mean over the images of the group of each position's best match in that image.
 
     The affinity of all positions is ``S = query^T key``; the result is the maximum over the positions of each
@@ -29,17 +29,21 @@ def best_match(query: Tensor, key: Tensor, block_entries: int = BLOCK_ENTRIES) -
         query: ``(N, C, P)``, P positions in each of N images.
         key: ``(M, C, P')`` of the M images to match against (the same group: M = N).
         block_entries: bound on the entries held at once.
+        worth: values that are added to the affinity with each position of the key, ``(M, P')``; by default none.
 
     Returns:
         ``(N, P)``, unscaled.
     """
-    if torch.jit.is_tracing() or isinstance(query.shape[0], torch.SymInt):
+    traced = torch.jit.is_tracing() or isinstance(query.shape[0], torch.SymInt)
+    wanted = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (query, key, worth))
+    if query is key and not (traced or wanted or query.is_cuda):
+        return _best_match_within(query, block_entries, worth)
+    if worth is not None:
+        query, key = _with_worth(query, key, worth)
+    if traced:
         return _whole_best_match(query, key)
-    wanted = torch.is_grad_enabled() and (query.requires_grad or key.requires_grad)
     if query.is_cuda and not wanted and (fused := _fused(query.device)):
         return fused(query, key)
-    if query is key and not wanted:
-        return _best_match_within(query, block_entries)
     return _BestMatch.apply(query, key, block_entries)
 
 
@@ -50,6 +54,12 @@ def _fused(device: torch.device) -> Callable[[Tensor, Tensor], Tensor] | None:
     except ImportError:
         return None
     return affinity_kernel.fused_best_match if affinity_kernel.works(device) else None
+
+
+def _with_worth(query: Tensor, key: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
+    """Adds a channel, dimension 1, by which the worth of a position of the key is part of its affinity."""
+    ones = torch.ones_like(query.narrow(1, 0, 1))
+    return torch.cat([query, ones], dim=1), torch.cat([key, worth.unsqueeze(1)], dim=1)
 
 
 def _whole_best_match(query: Tensor, key: Tensor) -> Tensor:
@@ -111,17 +121,19 @@ class _BestMatch(torch.autograd.Function):
         return (grad_query * weight).view(n, p, c).transpose(1, 2), grad_key, None
 
 
-def _best_match_within(unit: Tensor, block_entries: int) -> Tensor:
+def _best_match_within(unit: Tensor, block_entries: int, worth: Tensor | None) -> Tensor:
     """Computes :func:`best_match` of images ``(N, C, P)`` with themselves.
 
-    The affinity matrix is symmetric in this case, so that only half of its blocks are computed; each gives the best
-    matches of its rows and of its columns.
+    The affinity matrix is symmetric in this case, except for the worth of positions, so that only half of its blocks
+    are computed; each gives the best matches of its rows and of its columns.
     """
     n, c, p = unit.shape
     flat = unit.transpose(1, 2).reshape(n * p, c)
+    values = torch.zeros_like(flat[:, 0]) if worth is None else worth.reshape(-1)
+    queries, keys = (flat, flat) if worth is None else _with_worth(flat, flat, values)
     side = max(1, min(n, int((block_entries * 4 // unit.element_size()) ** 0.5) // p)) * p
-    parts = flat.split(side)
-    columns = [part.T.contiguous() for part in parts]
+    parts, added = queries.split(side), values.split(side)
+    columns = [part.T.contiguous() for part in keys.split(side)]
     best = [torch.zeros(len(part), device=unit.device, dtype=torch.float32) for part in parts]
     memory = flat.new_empty(side * side)
     for row, part in enumerate(parts):
@@ -130,8 +142,12 @@ def _best_match_within(unit: Tensor, block_entries: int) -> Tensor:
             shape = (len(part), other.shape[1])
             scores = torch.mm(part, other, out=memory[: shape[0] * shape[1]].view(shape))
             best[row] += _largest(scores.view(shape[0], -1, p), 2).float().sum(dim=1)
-            if column > row:
-                best[column] += _largest(scores.view(-1, p, shape[1]), 1).float().sum(dim=0)
+            if column == row:
+                continue
+            if worth is not None:  # that of the rows in place of that of the columns
+                scores += added[row][:, None]
+            largest = _largest(scores.view(-1, p, shape[1]), 1).float()
+            best[column] += (largest - added[column].float()).sum(dim=0)
     return (torch.cat(best) / n).view(n, p).to(unit.dtype)
 
 

@@ -111,7 +111,9 @@ class PartMatching(nn.Module):
         self.objectness = nn.Parameter(torch.tensor(1.0))
 
     @_in_float32
-    def attentions(self, deep: Tensor, precision: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
+    def attentions(
+        self, deep: Tensor, precision: torch.dtype | None = None, match: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Computes the attention to the shared object in each image of a group, in two rounds.
 
         In the first round, the attention of a position depends on its best matches in the *other* images and on its
@@ -120,6 +122,7 @@ class PartMatching(nn.Module):
         Args:
             deep: descriptors of the group's N images, ``(N, C, h, w)``.
             precision: precision in which positions are compared; by default float32.
+            match: mean over the other images of each position's best match there, ``(N, P)``, if it is known already.
 
         Returns:
             Two attentions, ``(N, 1, h, w)``; the values of each image sum to one. The attention of a single image
@@ -128,7 +131,7 @@ class PartMatching(nn.Module):
         n, _, h, w = deep.shape
         unit, logits = self._parted(deep)
         base = self.objectness * logits
-        match = _others_match(unit, logits, precision)
+        match = _others_match(unit, _worth(logits), precision) if match is None else match
         first = (self.log_match.exp() * match + base).softmax(dim=1).view(n, 1, h, w)
         vectors = self.vectors(deep, first)
         prototype = _weighted(vectors, _agreement(vectors))
@@ -136,9 +139,31 @@ class PartMatching(nn.Module):
         second = (self.log_prototype.exp() * (alike + match) + base).softmax(dim=1).view(n, 1, h, w)
         return first, second
 
-    def attention(self, deep: Tensor, precision: torch.dtype | None = None) -> Tensor:
+    def attention(self, deep: Tensor, precision: torch.dtype | None = None, match: Tensor | None = None) -> Tensor:
         """Computes the second of :meth:`attentions`."""
-        return self.attentions(deep, precision)[1]
+        return self.attentions(deep, precision, match)[1]
+
+    @_in_float32
+    def matches(self, deep: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+        """Computes the best matches of positions in each of some other images, and the best matches there with them.
+
+        For runtimes without loops, from which :meth:`attentions` gets ``match`` in parts.
+
+        Args:
+            deep: descriptors of A images, ``(A, C, h, w)``.
+            other: descriptors of B images, ``(B, C, h', w')``.
+
+        Returns:
+            The best match of each position of A in each image of B, ``(A, P, B)``, and of each position of B in each
+            image of A, ``(A, B, P')``.
+        """
+        (one, logits), (two, others) = self._parted(deep), self._parted(other)
+        (a, _, p), (b, _, q) = one.shape, two.shape
+        # Two dimensions: products of matrices are faster than those of batches.
+        scores = one.transpose(1, 2).reshape(a * p, -1) @ two.transpose(0, 1).reshape(-1, b * q)
+        rows = (scores.view(a * p, b, q) + _worth(others)).amax(dim=2).view(a, p, b)
+        columns = (scores.view(a, p, b * q) + _worth(logits)[:, :, None]).amax(dim=1).view(a, b, q)
+        return rows, columns
 
     @_in_float32
     def forward(self, deep: Tensor, attention: Tensor | None = None, weights: Tensor | None = None) -> Consensus:
@@ -236,14 +261,17 @@ def _weighted(vectors: Tensor, weights: Tensor) -> Tensor:
     return F.normalize((weights[:, None] * vectors).sum(dim=0), dim=0)
 
 
-def _others_match(unit: Tensor, logits: Tensor, precision: torch.dtype | None) -> Tensor:
+def _worth(logits: Tensor) -> Tensor:
+    """Computes what the objectness of positions adds to the match with them, at most zero."""
+    return -BACKGROUND * (1 - logits.sigmoid())
+
+
+def _others_match(unit: Tensor, worth: Tensor, precision: torch.dtype | None) -> Tensor:
     """Computes the mean over the other images of each position's best match there; zero for a single image."""
-    worth = -BACKGROUND * (1 - logits.sigmoid())
-    query = torch.cat([unit, torch.ones_like(unit[:, :1])], dim=1)
-    key = torch.cat([unit, worth[:, None]], dim=1)
-    own = (query.transpose(1, 2) @ key).amax(dim=2)
+    own = (unit.transpose(1, 2) @ unit + worth[:, None]).amax(dim=2)
     images = torch.ones_like(unit[:, 0, 0]).sum()  # a tensor, so that exported graphs accept groups of other sizes
-    mean = best_match(query.to(dtype=precision), key.to(dtype=precision)).float()
+    compared = unit.to(dtype=precision)
+    mean = best_match(compared, compared, worth=worth.to(dtype=precision)).float()
     return torch.where(images > 1, (images * mean - own) / (images - 1).clamp_min(1), torch.zeros_like(mean))
 
 
