@@ -93,6 +93,7 @@ def test_bfloat16_that_ruins_maps_is_not_taken():
     speck[0, 0] = 0.02
     assert precision_deviation(lambda p: [exact, exact if p == "float32" else ruined]) > CLOSE
     assert precision_deviation(lambda p: [exact, exact if p == "float32" else speck]) < CLOSE
+    assert not precision_deviation(lambda p: [exact, exact * (1 if p == "float32" else np.nan)]) <= CLOSE
 
 
 @needs_bfloat16

@@ -19,8 +19,8 @@ from cosod.models.checkpoints import loading
 #: Maximum time of int8 relative to the other precision at which it is chosen automatically.
 FASTER = 0.9
 #: Minimum cosine of the descriptors of drawn images with those in float32. It is between .949 and .995 for the networks
-#: in the package at all sizes of their graphs; drawn images are further from the photos of the calibration than other
-#: photos are (.996). Kernels with errors are below.
+#: in the package at all sizes of their graphs, because drawn images are further from the photos of the calibration than
+#: other photos are (.996).
 ALIKE = 0.9
 ROUNDS = 3
 PACKAGES = ("onnx", "onnxruntime")
