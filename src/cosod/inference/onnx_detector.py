@@ -339,7 +339,7 @@ class OnnxDetector:
 
 
 def _check_number(images: Sequence[ImageSource]) -> None:
-    """Raises InputError if the images of a group are too many to be compared in one matrix."""
+    """Raises InputError if the images of a group are too many to be compared with each other."""
     if len(images) > LARGEST:
         raise InputError(f"a group of {len(images)} images needs PyTorch; install it: pip install torch")
 

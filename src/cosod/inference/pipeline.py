@@ -17,6 +17,7 @@ from cosod.inference.group_forward import Decoded, GroupForward
 from cosod.inference.kept_rules import KeptRules, negatives_of
 from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.options import DetectorOptions
+from cosod.inference.precision import has_bfloat16
 from cosod.inference.presence import Calibration, count
 from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.results import SINGLE, Result, of_each_image
@@ -66,10 +67,15 @@ class Pipeline:
         Raises:
             ImageError: none of the images could be read.
         """
-        # Only the encoder computes in integers; descriptors are compared in float32.
-        precision = torch.bfloat16 if self.options.precision == "bfloat16" else torch.float32
         kept_calibration = self.kept_rules.calibration
-        return shared(self.network, self.calibration, group, self.options.sampling, precision, kept_calibration)
+        sampling, precision = self.options.sampling, self._matching_precision()
+        return shared(self.network, self.calibration, group, sampling, precision, kept_calibration)
+
+    def _matching_precision(self) -> torch.dtype:
+        """Returns the precision in which descriptors are compared."""
+        # Only the encoder computes in integers. Rounding the descriptors to bfloat16 changes matches by much less.
+        integers = self.options.precision == "int8" and has_bfloat16(self.forward.device)
+        return torch.bfloat16 if integers or self.options.precision == "bfloat16" else torch.float32
 
     def decoded(self, group: EncodedGroup, indices: list[int], consensus: Consensus) -> Iterator[Decoded]:
         """Decodes the images of a group in batches; their features are freed.

@@ -11,7 +11,7 @@ import torch
 import cosod
 from cosod import doctor
 from cosod.errors import ExtraError, InputError
-from cosod.inference import integer_probe
+from cosod.inference import group_consensus, integer_probe
 from cosod.inference.backends.conversion import to_onnx
 from cosod.inference.backends.graphs import encoder_graph, folded
 from cosod.inference.backends.integer_steps import IntegerSteps, graph_file, packaged_graph
@@ -100,6 +100,26 @@ def test_a_consensus_learned_in_one_precision_applies_in_the_others(default):
             detectors[learner].apply(consensus, images), detectors[user].apply(consensus, images), strict=True
         ):
             assert np.abs(one - other).mean() < 0.02
+
+
+@pytest.mark.parametrize("hardware, expected", [(True, torch.bfloat16), (False, torch.float32)])
+def test_descriptors_are_compared_in_what_the_processor_has(hardware, expected, default, monkeypatch):
+    asked = []
+
+    def shared(*arguments):
+        asked.append(arguments[4])
+        return group_consensus.shared(*arguments)
+
+    monkeypatch.setattr("cosod.inference.pipeline.shared", shared)
+    monkeypatch.setattr("cosod.inference.pipeline.has_bfloat16", lambda device: hardware)
+    images = drawn_group()
+    found = cosod.Detector(default, "cpu", precision="int8").segment(images)
+    assert asked == [expected]
+    cosod.Detector(default, "cpu", precision="float32").segment(images)
+    assert asked[1:] == [torch.float32]
+    monkeypatch.setattr("cosod.inference.pipeline.has_bfloat16", lambda device: not hardware)
+    for one, other in zip(found, cosod.Detector(default, "cpu", precision="int8").segment(images), strict=True):
+        assert np.abs(one - other).mean() < 0.002
 
 
 def test_rounding_keeps_the_sum_of_a_filter():

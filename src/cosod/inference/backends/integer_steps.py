@@ -22,7 +22,7 @@ SIZES = (2 / 3, 1.5)
 
 
 class IntegerSteps:
-    """An encoder in integers and a decoder in float32; descriptors are computed and compared in float32.
+    """An encoder in integers and a decoder in float32; descriptors are computed in float32.
 
     Args:
         network: network on the CPU, float32, in evaluation mode.
