@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cosod.cli import main
+from cosod.io import write_guard
 
 
 def cosod(*arguments) -> int:
@@ -18,7 +19,10 @@ def cosod(*arguments) -> int:
 
 def run(command: click.Command, *arguments) -> Result:
     """Runs one command with these arguments, each as text; errors of the package are raised."""
-    return CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+    try:
+        return CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+    finally:
+        write_guard.release()  # as at the end of a process
 
 
 def files(folder: Path) -> list[str]:

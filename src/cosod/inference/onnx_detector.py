@@ -373,6 +373,9 @@ def best_matches(matches: Callable[..., Sequence[np.ndarray]], deep: np.ndarray)
 
     Returns:
         ``(N, P)`` float32.
+
+    Example:
+        >>> match = best_matches(graph, deep)  # doctest: +SKIP
     """
     number = len(deep)
     total = np.zeros((number, deep.shape[3]), np.float32)

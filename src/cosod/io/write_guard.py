@@ -34,7 +34,7 @@ class InputFiles:
     def __init__(self, paths: Iterable[Any] = ()):
         self._folders: dict[str, str] = {}
         self._places: dict[str, Any] = {}
-        self._nodes: dict[tuple[int, int], Any] | None = None
+        self._nodes: dict[tuple[int, int], tuple[str, os.stat_result]] | None = None
         self.add(paths)
 
     def add(self, paths: Iterable[Any]) -> None:
@@ -57,7 +57,11 @@ class InputFiles:
             return None  # no file exists at the target
         if self._nodes is None:
             self._nodes = dict(self._states())
-        return self._nodes.get((state.st_dev, state.st_ino))
+        known = self._nodes.get((state.st_dev, state.st_ino))
+        if known is None:
+            return None
+        path, before = known
+        return path if _is_at(path, state) or _same_contents(before, state) else None
 
     def refuse(self, targets: Iterable[Any]) -> None:
         """Refuses targets that are inputs.
@@ -94,13 +98,13 @@ class InputFiles:
                         "the results"
                     )
 
-    def _states(self) -> Iterator[tuple[tuple[int, int], Any]]:
+    def _states(self) -> Iterator[tuple[tuple[int, int], tuple[str, os.stat_result]]]:
         for path in dict.fromkeys(map(str, self._places.values())):
             try:
                 state = os.stat(path)  # noqa: PTH116
             except (OSError, ValueError):
                 continue  # the file lies in an object store, or does not exist any more
-            yield (state.st_dev, state.st_ino), path
+            yield (state.st_dev, state.st_ino), (path, state)
 
     def _places_of(self, path: Any) -> set[str]:
         """Returns the real paths of a file: its entry in the real folder and, if it is a link, the file it leads to."""
@@ -152,6 +156,19 @@ def files_under(
             for name in files:
                 if suffixes is None or os.path.splitext(name)[1].lower() in suffixes:  # noqa: PTH122
                     yield Path(folder, name)
+
+
+def _is_at(path: str, state: os.stat_result) -> bool:
+    """Returns whether the file of this state is still at the path."""
+    try:
+        return os.path.samestat(os.stat(path), state)  # noqa: PTH116
+    except (OSError, ValueError):
+        return False
+
+
+def _same_contents(one: os.stat_result, other: os.stat_result) -> bool:
+    """Returns whether a file was moved, and not removed, after which a new file got its inode."""
+    return (one.st_mtime_ns, one.st_size) == (other.st_mtime_ns, other.st_size)
 
 
 _protected: list[InputFiles] = []
