@@ -55,7 +55,7 @@ from cosod.cli.parameters import ListOf, LocalPath, OneOf, size_value
     type=OneOf(choices.LABEL_MASKS),
     default="none",
     show_default=True,
-    help="With --labels, form of the masks in the labels; rle is for coco only.",
+    help="With --labels, form of the masks in the labels; rle is for coco only and needs cosod[coco].",
 )
 @click.option("--each-part", is_flag=True, help="With --labels, write a box for each connected part of the object.")
 @network_options(size="--working-size")

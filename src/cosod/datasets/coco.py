@@ -247,6 +247,8 @@ def run_lengths(text: str) -> list[int]:
     48 + d. A digit has 32 added to it if another digit of the same number follows. The sign is in the last digit, as in
     two's complement. From the fourth number on, what is written is the difference to the number two places before.
 
+    pycocotools accepts texts that end too soon, and returns memory that was never written for the rest of the mask.
+
     Args:
         text: the field ``counts`` of a compressed mask.
 

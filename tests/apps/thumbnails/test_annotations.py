@@ -1,6 +1,8 @@
 """Labels: run lengths against cases worked out by hand, polygons, COCO and YOLO."""
 
 import json
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,10 +15,11 @@ from cosod.apps.thumbnails.annotations import (
     coco,
     encode_rle,
     polygons,
-    run_lengths,
     yolo,
 )
+from cosod.apps.thumbnails.job import ThumbnailJob
 from cosod.datasets import coco as reader
+from cosod.errors import ExtraError
 from tests.apps.made import iou
 
 
@@ -28,18 +31,17 @@ def shape(height=60, width=90):
 
 
 @pytest.mark.parametrize(
-    ("rows", "lengths", "text"),
+    ("rows", "text"),
     [
-        (["00", "00"], [4], "4"),
-        (["11", "11"], [0, 4], "04"),
-        (["01", "01"], [2, 2], "22"),
-        (["10", "01"], [0, 1, 2, 1], "0120"),  # 1 - 1 = 0: from the fourth on, differences
-        (["010", "110", "000"], [1, 1, 1, 2, 4], "11113"),
+        (["00", "00"], "4"),
+        (["11", "11"], "04"),
+        (["01", "01"], "22"),
+        (["10", "01"], "0120"),  # 0, 1, 2, 1; 1 - 1 = 0: from the fourth on, differences
+        (["010", "110", "000"], "11113"),  # 1, 1, 1, 2, 4
     ],
 )
-def test_run_lengths_by_hand(rows, lengths, text):
+def test_run_lengths_by_hand(rows, text):
     mask = np.array([[c == "1" for c in row] for row in rows])
-    assert run_lengths(mask) == lengths
     assert encode_rle(mask) == {"size": [len(rows), len(rows[0])], "counts": text}
 
 
@@ -49,19 +51,20 @@ def test_long_and_falling_runs_by_hand():
     mask[91] = True
     # 40, 50, 1, then 1 - 50 = -49, 8 - 1 = 7. 40 = 1 x 32 + 8 -> 8 + 32 + 48 = "X", 1 + 48 = "1";
     # 50 -> 18 + 80 = "b", "1"; -49 = -2 x 32 + 15 -> 15 + 80 = "_", 30 + 48 = "N".
-    assert run_lengths(mask) == [40, 50, 1, 1, 8]
     assert encode_rle(mask)["counts"] == "X1b11_N7"
 
 
 def test_run_lengths_come_back_through_the_reader():
-    mask = shape()
-    assert list(reader.run_lengths(encode_rle(mask)["counts"])) == run_lengths(mask)
-
-
-def test_run_lengths_as_pycocotools_writes_them():
-    tools = pytest.importorskip("pycocotools.mask")
     for mask in (shape(), ~shape(), shape(7, 300), np.random.default_rng(0).random((33, 41)) > 0.5):
-        assert encode_rle(mask)["counts"] == tools.encode(np.asfortranarray(mask, np.uint8))["counts"].decode()
+        runs = reader.run_lengths(encode_rle(mask)["counts"])
+        values = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+        assert np.array_equal(values.reshape(mask.shape[::-1]).T, mask)
+
+
+def test_run_lengths_without_their_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycocotools", None)
+    with pytest.raises(ExtraError, match=r"pip install 'cosod\[coco\]'"):
+        ThumbnailJob(Path("out"), labels=("coco",), masks="rle")
 
 
 def test_polygons_follow_the_outline_and_keep_the_hole():

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from types import ModuleType
 
 import cv2
 import numpy as np
 
+from cosod.errors import ExtraError
 from cosod.postprocess.object_mask import Box, object_box
 
 #: How masks are stored beside the boxes: not at all, in COCO's compressed run-length encoding, or as polygons.
@@ -101,32 +103,8 @@ def annotate(mask: np.ndarray, masks: str = "none", each_part: bool = False) -> 
     ]
 
 
-def run_lengths(mask: np.ndarray) -> list[int]:
-    """Computes the run lengths of a mask in COCO's order.
-
-    Args:
-        mask: bool ``(H, W)``, read column by column.
-
-    Returns:
-        The lengths of the runs of equal values. The first one is that of a run of zeros, which may be empty.
-
-    Example:
-        >>> run_lengths(np.array([[1, 0], [1, 1]], bool))
-        [0, 2, 1, 1]
-    """
-    flat = np.asarray(mask, bool).ravel(order="F")
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    ends = np.concatenate([[0], changes, [flat.size]])
-    lengths = np.diff(ends).tolist()
-    return [0, *lengths] if flat[0] else lengths
-
-
 def encode_rle(mask: np.ndarray) -> dict:
     """Encodes a mask in COCO's compressed run-length encoding.
-
-    From the fourth one on, each run length is stored as its difference from the second to last length before it.
-    A number is written in groups of 5 bits, the lowest ones first. A sixth bit says whether another group follows, and
-    48 is added to obtain a printable character.
 
     Args:
         mask: bool ``(H, W)``.
@@ -134,22 +112,31 @@ def encode_rle(mask: np.ndarray) -> dict:
     Returns:
         ``{"size": [H, W], "counts": text}``.
 
+    Raises:
+        ExtraError: pycocotools is missing.
+
     Example:
         >>> encode_rle(np.array([[1, 0], [1, 1]], bool))
         {'size': [2, 2], 'counts': '021O'}
     """
-    lengths = run_lengths(mask)
-    text = []
-    for i, length in enumerate(lengths):
-        value = length - lengths[i - 2] if i > 2 else length
-        more = True
-        while more:
-            group = value & 31
-            value >>= 5
-            # The highest bit of the last group is the sign of the number.
-            more = value != (-1 if group & 16 else 0)
-            text.append(chr(48 + (group | 32 if more else group)))
-    return {"size": [int(n) for n in mask.shape], "counts": "".join(text)}
+    tools = import_pycocotools()
+    return {
+        "size": [int(side) for side in mask.shape],
+        "counts": tools.encode(np.asfortranarray(mask, np.uint8))["counts"].decode(),
+    }
+
+
+def import_pycocotools() -> ModuleType:
+    """Imports ``pycocotools.mask``.
+
+    Raises:
+        ExtraError: the package is missing.
+    """
+    try:
+        from pycocotools import mask
+    except ImportError as error:
+        raise ExtraError("masks in run-length encoding", "coco") from error
+    return mask
 
 
 def polygons(mask: np.ndarray) -> list[Polygon]:

@@ -94,6 +94,8 @@ class ThumbnailJob:
             raise InputError("masks and parts are written into labels; add --labels coco, yolo or both")
         if self.masks == "rle" and "yolo" in self.labels:
             raise InputError("YOLO has no run-length encoding; give polygons as masks, or only coco as labels")
+        if self.masks == "rle":
+            annotations.import_pycocotools()  # raises before any work is done
 
     @property
     def verb(self) -> str:
