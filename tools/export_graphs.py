@@ -15,7 +15,8 @@ import numpy as np
 import cosod
 from cosod import models
 from cosod.inference.backends.packaged_graphs import packed
-from cosod.inference.onnx_detector import SUFFIX, OnnxDetector
+from cosod.inference.onnx_detector import OnnxDetector
+from cosod.inference.onnx_graphs import SUFFIX
 from cosod.io.atomic_write import whole
 from cosod.io.photo_groups import find_groups
 from cosod.models import registry

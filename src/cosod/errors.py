@@ -1,7 +1,9 @@
 """Errors that a user can act on: one sentence with the path, the cause and the way out."""
 
 import difflib
+import importlib
 from collections.abc import Iterable
+from types import ModuleType
 
 
 class CosodError(Exception):
@@ -37,6 +39,27 @@ class ExtraError(CosodError):
 
     def __init__(self, feature: str, extra: str):
         super().__init__(f"{feature} needs an optional dependency; install it with: pip install 'cosod[{extra}]'")
+
+
+def import_extra(module: str, feature: str, extra: str) -> ModuleType:
+    """Imports a module of an optional dependency.
+
+    Args:
+        module: name of the module.
+        feature: what needs it, for the message.
+        extra: the extra of the package that installs it.
+
+    Raises:
+        ExtraError: the module cannot be imported.
+
+    Example:
+        >>> import_extra("json", "reading JSON", "none").__name__
+        'json'
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ExtraError(feature, extra) from error
 
 
 class AbsentObjectWarning(UserWarning):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from cosod.errors import ExtraError
-from cosod.inference import onnx_detector
+from cosod.inference import onnx_detector, onnx_graphs
 from cosod.io.resizing import input_shape
 from cosod.models.checkpoints.packaged import DEFAULT, packaged_file
 from tests.cli.command_line import cosod, files
@@ -114,7 +114,7 @@ def test_pytorch_helps_where_the_runtime_is_broken(tmp_path, monkeypatch):
     def broken(*arguments):
         raise ExtraError("ONNX Runtime", "onnx")
 
-    monkeypatch.setattr(onnx_detector, "open_session", broken)
+    monkeypatch.setattr(onnx_graphs, "open_session", broken)
     assert cosod("segment", PHOTOS, "-o", tmp_path, "--size", "64", "--precision", "float32") == 0
     assert len(files(tmp_path)) == len(list(PHOTOS.iterdir()))
 

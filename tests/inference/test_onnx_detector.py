@@ -12,21 +12,11 @@ from PIL import Image
 
 import cosod
 from cosod.errors import ImageError, InputError, SingleImageWarning, UniformImageWarning
-from cosod.inference import onnx_detector
+from cosod.inference import onnx_graphs
 from cosod.inference.backends.packaged_graphs import packed
 from cosod.inference.consensus_file import GroupConsensus
-from cosod.inference.onnx_detector import (
-    COMPARED,
-    FACTS,
-    LARGEST,
-    SUFFIX,
-    OnnxDetector,
-    archive_of,
-    best_matches,
-    pays,
-    supports,
-    together,
-)
+from cosod.inference.onnx_detector import LARGEST, OnnxDetector, pays, supports
+from cosod.inference.onnx_graphs import COMPARED, FACTS, SUFFIX, archive_of, best_matches, together
 from cosod.inference.options import DetectorOptions
 from cosod.io.resizing import shrink, to_own_size
 from cosod.models import registry
@@ -77,7 +67,7 @@ def package(tmp_path, monkeypatch):
     path = tmp_path / "gconet_plus_mobile.safetensors"
     regions = {"offset": 2.0, "alike": 20.0, "likeness": 10.0}
     safetensors_file.save(network, path, {"presence": constants, "regions": regions})
-    monkeypatch.setattr(onnx_detector, "packaged_file", lambda name: tmp_path / name)
+    monkeypatch.setattr(onnx_graphs, "packaged_file", lambda name: tmp_path / name)
     return path
 
 

@@ -3,26 +3,21 @@
 Importing PyTorch takes longer than segmenting a few photos, and an installation with it takes three times the space.
 The steps are those of :class:`cosod.inference.pipeline.Pipeline`, for groups whose images are all compared with each
 other and for saved consensuses. The encoder, the consensus and the decoder are graphs that were made of the network
-(:mod:`cosod.inference.backends.packaged_graphs`), and the rest needs NumPy only. The maps are those in float32.
+(:mod:`cosod.inference.onnx_graphs`), and the rest needs NumPy only. The maps are those in float32.
 """
 
 import importlib.util
-import json
-import os
 import warnings
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from safetensors import safe_open
 
 from cosod.errors import ImageError, InputError, SingleImageWarning
 from cosod.inference.consensus_file import GroupConsensus, Provenance
 from cosod.inference.negatives import NegativeRule, Negatives
-from cosod.inference.onnx_session import open_session
+from cosod.inference.onnx_graphs import archive_of, best_matches, open_archive, together
 from cosod.inference.options import DetectorOptions
 from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.results import SINGLE, Result, of_each_image
@@ -30,53 +25,11 @@ from cosod.inference.uniform_images import tell_uniform, with_uniform
 from cosod.io.images import ImageSource
 from cosod.io.prefetch import Inputs, OnError, as_group, in_order
 from cosod.io.resizing import check_size
-from cosod.models.checkpoints.packaged import ALIASES, packaged_file
 
-#: Name of the file in an archive with its :class:`Facts`.
-FACTS = "facts.json"
-#: Suffix of an archive of graphs beside the weights file.
-SUFFIX = ".graphs.zip"
 #: Maximum number of images of a group, which are all compared with each other.
 LARGEST = 200
-#: Number of images that are compared with as many others at once, in a matrix of at most 15 MB.
-COMPARED = 16
 #: Number of images up to which the command line prefers this detector where PyTorch is installed, too.
 FEW = 100
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What an archive of graphs says of its network.
-
-    Attributes:
-        network: registered name of the network.
-        identity: hash of its configuration and weights, see :func:`cosod.models.checkpoints.loading.identity`.
-        size, stride, mean, std, mask_threshold: see :class:`cosod.models.base.CoSaliencyNetwork`.
-        weights: for each graph the name that it has for each weight -> the name in the weights file.
-    """
-
-    network: str
-    identity: str
-    size: int
-    stride: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    mask_threshold: float | str
-    weights: Mapping[str, Mapping[str, str]]
-
-
-def archive_of(model: str) -> Path | None:
-    """Returns the archive of graphs of a network by its name or alias; None if the package has none.
-
-    Example:
-        >>> archive_of("accurate").name
-        'gconet_plus_accurate.graphs.zip'
-        >>> archive_of("gconet") is None
-        True
-    """
-    name = ALIASES.get(model, model)
-    # A name from the command line may be anything, a path included.
-    return packaged_file(f"{name}{SUFFIX}") if name in ALIASES.values() else None
 
 
 def supports(options: DetectorOptions) -> bool:
@@ -150,23 +103,14 @@ class OnnxDetector:
                 "without PyTorch there are no mirrored or enlarged views, other devices than the CPU, and other "
                 "precisions than float32; leave these options out"
             )
-        with zipfile.ZipFile(path) as archive:
-            self.facts = Facts(**json.loads(archive.read(FACTS)))
-            models = {name: archive.read(f"{name}.onnx") for name in self.facts.weights}
+        self.facts, self.extra, self._graphs = open_archive(path)
         size = options.size or self.facts.size
         check_size(size, self.facts.stride)
         self.options = replace(options, device="cpu", size=size, precision="float32", backend="onnxruntime")
-        with safe_open(path.with_name(path.name.removesuffix(SUFFIX) + ".safetensors"), framework="np") as file:
-            self.extra: dict[str, Any] = json.loads(file.metadata()["cosod_extra"])
-            values = {
-                name: {given: file.get_tensor(own).astype(np.float32) for given, own in names.items()}
-                for name, names in self.facts.weights.items()
-            }
         self.calibration: dict[str, float] = self.extra["presence"]
         self.kept_calibration: dict[str, float] = self.extra.get("kept_presence") or self.calibration
         self._rule = NegativeRule.read(self.extra) or NegativeRule()
         self._regions = None if options.keep_regions else RegionClassifier.read(self.extra)
-        self._graphs = {name: _Graph(models[name], values[name]) for name in models}
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -347,61 +291,3 @@ def _check_number(images: Sequence[ImageSource]) -> None:
 def _constants(calibration: Mapping[str, float], *more: float) -> np.ndarray:
     """Returns the constants of a calibration in the order of graphs."""
     return np.array([*(calibration[name] for name in ("slope", "offset", "few")), *more], np.float32)
-
-
-class _Graph:
-    """A graph with its weights, from arrays to arrays."""
-
-    def __init__(self, model: bytes, weights: Mapping[str, np.ndarray]):
-        threads = os.environ.get("OMP_NUM_THREADS", "")
-        self._session = open_session(model, int(threads) if threads.isdecimal() else 0, weights)
-        self._inputs = [entry.name for entry in self._session.get_inputs()]
-
-    def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
-        return self._session.run(None, dict(zip(self._inputs, arrays, strict=True)))
-
-
-def best_matches(matches: Callable[..., Sequence[np.ndarray]], deep: np.ndarray) -> np.ndarray:
-    """Computes the mean over the other images of each position's best match there, zero for a single image.
-
-    Two parts of a group are compared once for both.
-
-    Args:
-        matches: function from the descriptors of two parts of a group to the best matches of each with the other, see
-            :meth:`cosod.models.modules.part_matching.PartMatching.matches`.
-        deep: descriptors of the N images of the group, ``(N, C, 1, P)``.
-
-    Returns:
-        ``(N, P)`` float32.
-
-    Example:
-        >>> match = best_matches(graph, deep)  # doctest: +SKIP
-    """
-    number = len(deep)
-    total = np.zeros((number, deep.shape[3]), np.float32)
-    for start in range(0, number, COMPARED):
-        one = slice(start, start + COMPARED)
-        rows, _ = matches(deep[one], deep[one])
-        own = np.arange(len(rows))
-        rows[own, :, own] = 0  # an image is not another one
-        total[one] += rows.sum(axis=2)
-        for later in range(start + COMPARED, number, COMPARED):
-            other = slice(later, later + COMPARED)
-            rows, columns = matches(deep[one], deep[other])
-            total[one] += rows.sum(axis=2)
-            total[other] += columns.sum(axis=0)
-    return total / max(1, number - 1)
-
-
-def together(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Concatenates descriptors ``(n, C, h, w)`` of any grids to ``(N, C, 1, P)``, padded with zeros.
-
-    As :class:`cosod.inference.deep_rows.DeepRows`, which says why the padding changes nothing.
-
-    Example:
-        >>> together([np.ones((2, 4, 2, 2)), np.ones((1, 4, 2, 3))]).shape
-        (3, 4, 1, 6)
-    """
-    flat = [part.reshape(*part.shape[:2], 1, -1) for part in parts]
-    most = max(part.shape[3] for part in flat)
-    return np.concatenate([np.pad(part, ((0, 0), (0, 0), (0, 0), (0, most - part.shape[3]))) for part in flat])

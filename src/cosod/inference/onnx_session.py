@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cosod.errors import ExtraError
+from cosod.errors import import_extra
 
 
 def import_onnxruntime(what: str = "ONNX Runtime") -> ModuleType:
@@ -16,11 +16,7 @@ def import_onnxruntime(what: str = "ONNX Runtime") -> ModuleType:
     Raises:
         ExtraError: the package is missing.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ExtraError(what, "onnx") from error
-    return onnxruntime
+    return import_extra("onnxruntime", what, "onnx")
 
 
 def open_session(model: bytes | Path, threads: int, weights: Mapping[str, np.ndarray] | None = None) -> Any:

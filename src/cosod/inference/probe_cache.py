@@ -1,6 +1,5 @@
 """Answers of probes of this processor, which are kept in the cache, so that they are asked once."""
 
-import hashlib
 import json
 import platform
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import torch
 
 from cosod.errors import OutputError
 from cosod.io.atomic_write import whole
-from cosod.models.backbones.imagenet import cache_dir
+from cosod.models.backbones.imagenet import cache_file
 
 
 def kept_answer(probe: str, network: str, facts: tuple[Any, ...], ask: Callable[[], bool]) -> bool:
@@ -30,7 +29,8 @@ def kept_answer(probe: str, network: str, facts: tuple[Any, ...], ask: Callable[
         >>> kept_answer("int8", "gconet_plus_mobile", (identity, 288), measure)  # doctest: +SKIP
         True
     """
-    path = _path(probe, network, facts)
+    machine = (platform.machine(), platform.processor(), platform.node(), torch.backends.cpu.get_cpu_capability())
+    path = cache_file("precision", network, repr((probe, metadata.version("torch"), machine, facts)), ".json")
     if (known := _read(path, probe)) is not None:
         return known
     answer = ask()
@@ -41,17 +41,6 @@ def kept_answer(probe: str, network: str, facts: tuple[Any, ...], ask: Callable[
         except OutputError:
             pass  # then it is asked again
     return answer
-
-
-def _path(probe: str, network: str, facts: tuple[Any, ...]) -> Path | None:
-    """Returns the file of an answer in the cache; None if the user has no cache folder."""
-    try:
-        folder = cache_dir()
-    except RuntimeError:  # no home
-        return None
-    machine = (platform.machine(), platform.processor(), platform.node(), torch.backends.cpu.get_cpu_capability())
-    key = hashlib.sha256(repr((probe, metadata.version("torch"), machine, facts)).encode()).hexdigest()[:16]
-    return folder / "precision" / f"{network}-{key}.json"
 
 
 def _read(path: Path | None, probe: str) -> bool | None:

@@ -62,7 +62,7 @@ def test_run_lengths_come_back_through_the_reader():
 
 
 def test_run_lengths_without_their_package(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pycocotools", None)
+    monkeypatch.setitem(sys.modules, "pycocotools.mask", None)
     with pytest.raises(ExtraError, match=r"pip install 'cosod\[coco\]'"):
         ThumbnailJob(Path("out"), labels=("coco",), masks="rle")
 

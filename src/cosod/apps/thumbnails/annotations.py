@@ -8,7 +8,7 @@ from types import ModuleType
 import cv2
 import numpy as np
 
-from cosod.errors import ExtraError
+from cosod.errors import import_extra
 from cosod.postprocess.object_mask import Box, object_box
 
 #: How masks are stored beside the boxes: not at all, in COCO's compressed run-length encoding, or as polygons.
@@ -119,11 +119,8 @@ def encode_rle(mask: np.ndarray) -> dict:
         >>> encode_rle(np.array([[1, 0], [1, 1]], bool))
         {'size': [2, 2], 'counts': '021O'}
     """
-    tools = import_pycocotools()
-    return {
-        "size": [int(side) for side in mask.shape],
-        "counts": tools.encode(np.asfortranarray(mask, np.uint8))["counts"].decode(),
-    }
+    encoded = import_pycocotools().encode(np.asfortranarray(mask, np.uint8))
+    return encoded | {"counts": encoded["counts"].decode()}
 
 
 def import_pycocotools() -> ModuleType:
@@ -132,11 +129,7 @@ def import_pycocotools() -> ModuleType:
     Raises:
         ExtraError: the package is missing.
     """
-    try:
-        from pycocotools import mask
-    except ImportError as error:
-        raise ExtraError("masks in run-length encoding", "coco") from error
-    return mask
+    return import_extra("pycocotools.mask", "masks in run-length encoding", "coco")
 
 
 def polygons(mask: np.ndarray) -> list[Polygon]:

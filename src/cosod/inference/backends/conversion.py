@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from cosod.errors import ExtraError, InputError
+from cosod.errors import ExtraError, InputError, import_extra
 from cosod.inference.backends.graphs import Graph
 
 #: Maximum difference of the outputs of a converted network from those of the network.
@@ -29,17 +29,13 @@ OPSET = 18
 TORCHSCRIPT_METADATA = "cosod.json"
 
 
-def import_onnx() -> ModuleType:
-    """Imports the package ``onnx``.
+def import_onnx(what: str = "writing ONNX") -> ModuleType:
+    """Imports the package ``onnx``, which ``what`` needs.
 
     Raises:
         ExtraError: the package is missing.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise ExtraError("writing ONNX", "onnx") from error
-    return onnx
+    return import_extra("onnx", what, "onnx")
 
 
 def import_openvino() -> ModuleType:
@@ -51,11 +47,7 @@ def import_openvino() -> ModuleType:
     # OpenVINO reports every import to its developers if its telemetry package can be imported.
     # None makes imports of it fail, which the stubs of sys.modules do not know.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    try:
-        import openvino
-    except ImportError as error:
-        raise ExtraError("OpenVINO", "openvino") from error
-    return openvino
+    return import_extra("openvino", "OpenVINO", "openvino")
 
 
 @functools.cache

@@ -1,13 +1,11 @@
 """The cache of converted graphs, with an archive for each graph that is checked when it is read."""
 
-import hashlib
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 
 from cosod.errors import OutputError
 from cosod.io.atomic_write import whole
-from cosod.models.backbones.imagenet import cache_dir
+from cosod.models.backbones.imagenet import cache_file
 
 
 def kept(facts: tuple[str, ...], names: tuple[str, ...], make: Callable[[], dict[str, bytes]]) -> dict[str, bytes]:
@@ -20,7 +18,7 @@ def kept(facts: tuple[str, ...], names: tuple[str, ...], make: Callable[[], dict
         names: names of the files.
         make: function that makes the files.
     """
-    path = _path(facts)
+    path = cache_file("backends", facts[0], "\n".join(facts), ".zip")
     if path is None:
         return make()
     try:
@@ -36,13 +34,3 @@ def kept(facts: tuple[str, ...], names: tuple[str, ...], make: Callable[[], dict
     except OutputError:
         pass  # the cache only saves time
     return files
-
-
-def _path(facts: tuple[str, ...]) -> Path | None:
-    """Returns the path of the archive for these facts; None if the user has no cache folder."""
-    try:
-        folder = cache_dir()
-    except RuntimeError:  # the user has no home folder
-        return None
-    key = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
-    return folder / "backends" / f"{facts[0]}-{key}.zip"

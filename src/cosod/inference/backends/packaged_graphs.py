@@ -1,7 +1,7 @@
 """Writing the graphs in the package with which ``cosod segment`` computes a network without PyTorch.
 
 A graph names the weights, but does not contain them: they are read from the weights file beside it
-(:mod:`cosod.inference.onnx_detector`), so that nothing is stored twice.
+(:mod:`cosod.inference.onnx_graphs`), so that nothing is stored twice.
 """
 
 import io
@@ -25,7 +25,7 @@ from cosod.inference.backends.graphs import (
     kept_graph,
     match_graph,
 )
-from cosod.inference.onnx_detector import FACTS, Facts
+from cosod.inference.onnx_graphs import FACTS, Facts
 from cosod.inference.onnx_session import import_onnxruntime
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork

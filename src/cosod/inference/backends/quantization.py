@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cosod.errors import ExtraError, InputError
+from cosod.errors import InputError, import_extra
 from cosod.inference.backends.conversion import import_onnx, leave_out_unused_operators, to_onnx
 from cosod.inference.backends.graphs import Encoder, encoder_graph, folded
 from cosod.models import registry
@@ -248,10 +248,7 @@ def _avoid_saturation(graph: Any, state: dict[str, Tensor]) -> None:
 
 
 def _parsed(graph: bytes):
-    try:
-        import onnx
-    except ImportError as error:
-        raise ExtraError("precision int8", "onnx") from error
+    onnx = import_onnx("precision int8")
     try:
         model = onnx.load_from_string(graph)
     except Exception as error:  # protobuf raises errors of several classes
@@ -294,11 +291,7 @@ def _left_in_float(graph: Any) -> list[str]:
 
 
 def _quantizer() -> ModuleType:
-    try:
-        from onnxruntime import quantization
-    except ImportError as error:
-        raise ExtraError("making an integer graph", "onnx") from error
-    return quantization
+    return import_extra("onnxruntime.quantization", "making an integer graph", "onnx")
 
 
 def _reader(batches: Iterable[Tensor]):

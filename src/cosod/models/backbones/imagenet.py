@@ -34,6 +34,26 @@ def cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "cosod"
 
 
+def cache_file(folder: str, name: str, facts: str, suffix: str) -> Path | None:
+    """Returns the path of a file in a folder of the cache; None if the user has no home folder.
+
+    Args:
+        folder: name of the folder.
+        name: beginning of the file name.
+        facts: everything that the contents depend on, of which a hash is in the file name.
+        suffix: suffix of the file name.
+
+    Example:
+        >>> cache_file("precision", "gconet", "torch 2.13", ".json").name
+        'gconet-271b099229740e9e.json'
+    """
+    try:
+        base = cache_dir()
+    except RuntimeError:  # the user has no home folder
+        return None
+    return base / folder / f"{name}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}{suffix}"
+
+
 def fetch(backbone: str, url: str | None = None) -> Path:
     """Returns the ImageNet weights of a backbone, from the cache, or downloaded to it.
 
