@@ -38,8 +38,9 @@ def best_match(query: Tensor, key: Tensor, block_entries: int = BLOCK_ENTRIES, w
     wanted = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (query, key, worth))
     if query is key and not (traced or wanted or query.is_cuda):
         return _best_match_within(query, block_entries, worth)
-    if worth is not None:
-        query, key = _with_worth(query, key, worth)
+    if worth is not None:  # one more channel, which is one in the query and the worth in the key
+        query = torch.cat([query, torch.ones_like(query[:, :1])], dim=1)
+        key = torch.cat([key, worth[:, None]], dim=1)
     if traced:
         return _whole_best_match(query, key)
     if query.is_cuda and not wanted and (fused := _fused(query.device)):
@@ -54,12 +55,6 @@ def _fused(device: torch.device) -> Callable[[Tensor, Tensor], Tensor] | None:
     except ImportError:
         return None
     return affinity_kernel.fused_best_match if affinity_kernel.works(device) else None
-
-
-def _with_worth(query: Tensor, key: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
-    """Adds a channel, dimension 1, by which the worth of a position of the key is part of its affinity."""
-    ones = torch.ones_like(query.narrow(1, 0, 1))
-    return torch.cat([query, ones], dim=1), torch.cat([key, worth.unsqueeze(1)], dim=1)
 
 
 def _whole_best_match(query: Tensor, key: Tensor) -> Tensor:
@@ -127,13 +122,17 @@ def _best_match_within(unit: Tensor, block_entries: int, worth: Tensor | None) -
     The affinity matrix is symmetric in this case, except for the worth of positions, so that only half of its blocks
     are computed; each gives the best matches of its rows and of its columns.
     """
-    n, c, p = unit.shape
-    flat = unit.transpose(1, 2).reshape(n * p, c)
-    values = torch.zeros_like(flat[:, 0]) if worth is None else worth.reshape(-1)
-    queries, keys = (flat, flat) if worth is None else _with_worth(flat, flat, values)
+    n, _, p = unit.shape
+    if worth is not None:  # one more channel, which is one in rows and the worth in columns
+        unit = torch.cat([unit, torch.ones_like(unit[:, :1])], dim=1)
+    flat = unit.transpose(1, 2).reshape(n * p, -1)
     side = max(1, min(n, int((block_entries * 4 // unit.element_size()) ** 0.5) // p)) * p
-    parts, added = queries.split(side), values.split(side)
-    columns = [part.T.contiguous() for part in keys.split(side)]
+    parts = flat.split(side)
+    # Copies, also of a single image, whose rows are contiguous in this direction already.
+    columns = [part.T.clone(memory_format=torch.contiguous_format) for part in parts]
+    added = () if worth is None else worth.reshape(-1).split(side)
+    for keys, own in zip(columns, added, strict=False):
+        keys[-1] = own
     best = [torch.zeros(len(part), device=unit.device, dtype=torch.float32) for part in parts]
     memory = flat.new_empty(side * side)
     for row, part in enumerate(parts):
@@ -144,10 +143,10 @@ def _best_match_within(unit: Tensor, block_entries: int, worth: Tensor | None) -
             best[row] += _largest(scores.view(shape[0], -1, p), 2).float().sum(dim=1)
             if column == row:
                 continue
-            if worth is not None:  # that of the rows in place of that of the columns
+            if added:  # that of the rows in place of that of the columns
                 scores += added[row][:, None]
-            largest = _largest(scores.view(-1, p, shape[1]), 1).float()
-            best[column] += (largest - added[column].float()).sum(dim=0)
+            largest = _largest(scores.view(-1, p, shape[1]), 1).float().sum(dim=0)
+            best[column] += largest - shape[0] // p * added[column].float() if added else largest
     return (torch.cat(best) / n).view(n, p).to(unit.dtype)
 
 
