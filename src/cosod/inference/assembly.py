@@ -12,6 +12,7 @@ from cosod.inference.integer_probe import integers_pay
 from cosod.inference.kept_rules import KeptRules
 from cosod.inference.options import DetectorOptions
 from cosod.inference.pipeline import Pipeline
+from cosod.inference.position_classifier import ScoreRule
 from cosod.inference.precision import CLOSE, check_bfloat16, has_bfloat16, precision_deviation
 from cosod.inference.presence import Calibration
 from cosod.inference.probe_cache import kept_answer
@@ -39,8 +40,10 @@ def assembled(network: CoSaliencyNetwork, options: DetectorOptions) -> Pipeline:
         >>> pipeline = assembled(network, detector.options)  # doctest: +SKIP
     """
     forward = GroupForward(network, options.batch, chosen_steps(network, options), torch.device(options.device))
-    regions = None if options.keep_regions else RegionClassifier.read(network.extra)
-    return Pipeline(forward, options, Calibration.read(network.extra), regions, KeptRules.read(network.extra))
+    extra = network.extra
+    regions = None if options.keep_regions else RegionClassifier.read(extra)
+    scores = None if options.keep_regions else ScoreRule.read(extra)
+    return Pipeline(forward, options, Calibration.read(extra), regions, KeptRules.read(extra), scores)
 
 
 def working_size(network: CoSaliencyNetwork, options: DetectorOptions) -> int:

@@ -19,6 +19,7 @@ from cosod.inference.consensus_file import GroupConsensus, Provenance
 from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.onnx_graphs import archive_of, best_matches, open_archive, together
 from cosod.inference.options import DetectorOptions
+from cosod.inference.position_classifier import FINE, ScoreRule, Segmented, order_of, reconsidered
 from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.results import SINGLE, Result, of_each_image
 from cosod.inference.uniform_images import tell_uniform, with_uniform
@@ -111,6 +112,7 @@ class OnnxDetector:
         self.kept_calibration: dict[str, float] = self.extra.get("kept_presence") or self.calibration
         self._rule = NegativeRule.read(self.extra) or NegativeRule()
         self._regions = None if options.keep_regions else RegionClassifier.read(self.extra)
+        self._scores = None if options.keep_regions else ScoreRule.read(self.extra)
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -209,23 +211,29 @@ class OnnxDetector:
 
     def _group(self, inputs: Inputs) -> Iterator[Result]:
         """Yields the results of the images of a group that are not of a single color."""
-        parts = [([index for index, _ in part], self._encoded(part)) for part in inputs.batches(self.options.batch)]
+        batches = inputs.batches(self.options.batch, order_of(range(len(inputs))))
+        parts = [([index for index, _ in part], self._encoded(part)) for part in batches]
         if not parts:
             raise ImageError("none of the images could be read")
         deep = together([features[-1] for _, features in parts])
-        vector, prototype, scores, _ = self._consensus(deep)
+        vector, prototype, scores, found = self._consensus(deep)
         indices = [index for part, _ in parts for index in part]
+        weights = dict(zip(indices, found.tolist(), strict=True))
         presence: dict[int, float | None] = dict(zip(indices, scores.tolist(), strict=True))
         alone = len(indices) == 1
         if alone:
             warnings.warn(SINGLE, SingleImageWarning, stacklevel=3)
             presence = dict.fromkeys(indices)
 
-        def results() -> Iterator[Result]:
+        def segmented() -> Iterator[Segmented]:
             while parts:
                 part, features = parts.pop(0)
                 maps = self._maps(features, vector, None if alone else prototype)
-                for index, found in zip(part, maps, strict=True):
+                yield Segmented(part, maps, features[-1], features[FINE])
+
+        def results() -> Iterator[Result]:
+            for part, maps in reconsidered(segmented(), weights, self._scores):
+                for index, found in zip(part.indices, maps, strict=True):
                     yield Result(index, found, inputs.sizes[index], None, presence[index])
 
         yield from in_order(results(), lambda result: result.index, inputs, sorted(indices))

@@ -103,9 +103,10 @@ class DetectorOptions:
         flip: whether the maps of each image and its mirror image are averaged: slightly better maps, twice the time.
         closer: whether small objects are segmented again in an enlarged crop (:mod:`cosod.inference.zoom_in`): better
             maps of small objects. Images are then read once more, at their full size.
-        keep_regions: whether regions that resemble the shared object less than others in the same image are kept. They
-            are always kept if the weights contain no constants for the filter (see
-            :mod:`cosod.inference.region_filter`).
+        keep_regions: whether maps stay as the network computes them: regions that resemble the shared object less than
+            others in the same image are not faded (:mod:`cosod.inference.region_filter`), and the maps of a group are
+            not changed by each other (:mod:`cosod.inference.position_classifier`). The same happens if the weights
+            contain no constants for these.
         free_threads: whether the network takes only as many threads of the CPU as other processes leave cores free,
             during the whole run (see :mod:`cosod.inference.threads`). The number of threads of the process is changed
             for this; commands do it.
@@ -146,7 +147,8 @@ class DetectorOptions:
     closer: bool = _option(False, "Segment small objects again in an enlarged crop: better maps, more time.")
     keep_regions: bool = _option(
         False,
-        "Keep regions that resemble the shared object less than others in the same photo; they are faded otherwise.",
+        "Keep regions that resemble the shared object less than others in the same photo, which are faded otherwise, "
+        "and do not change maps by the other maps of the group.",
     )
     free_threads: bool = _option(False, "Take as many threads of the CPU as other processes leave cores free.")
 

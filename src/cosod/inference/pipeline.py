@@ -2,6 +2,7 @@
 
 import itertools
 import warnings
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from cosod.inference.group_forward import Decoded, GroupForward
 from cosod.inference.kept_rules import KeptRules, negatives_of
 from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.options import DetectorOptions
+from cosod.inference.position_classifier import FINE, ScoreRule, Segmented, order_of, reconsidered
 from cosod.inference.precision import has_bfloat16
 from cosod.inference.presence import Calibration, count
 from cosod.inference.region_filter import RegionClassifier, kept
@@ -38,6 +40,7 @@ class Pipeline:
         calibration: calibration of presence scores in groups; None if the weights contain none.
         region_classifier: classifier that decides which regions of a map are kept; None keeps all.
         kept_rules: rules for saved consensuses; by default those for groups.
+        score_rule: rule by which the maps of a group are reconsidered; None leaves them as they are.
     """
 
     def __init__(
@@ -47,10 +50,12 @@ class Pipeline:
         calibration: Calibration | None = None,
         region_classifier: RegionClassifier | None = None,
         kept_rules: KeptRules | None = None,
+        score_rule: ScoreRule | None = None,
     ):
         self.kept_rules = kept_rules or KeptRules(calibration, NegativeRule())
         self.forward, self.options = forward, options
         self.calibration, self.region_classifier = calibration, region_classifier
+        self.score_rule = score_rule
         self.network = forward.network
 
     def encoded(self, inputs: Inputs) -> EncodedGroup:
@@ -85,7 +90,8 @@ class Pipeline:
             indices: indices of the images from which the consensus was computed, in the same order.
             consensus: consensus of the group.
         """
-        return self.forward.decode(group.batches(sorted(indices), last=True), consensus, indices)
+        order = sorted(indices) if self.score_rule is None else order_of(sorted(indices))
+        return self.forward.decode(group.batches(order, last=True), consensus, indices)
 
     def filtered(
         self, output: Output, deep: Tensor, prototype: np.ndarray | None, negatives: Negatives | None = None
@@ -121,8 +127,7 @@ class Pipeline:
             sizes = [len(part.indices) for part in raw]
             parts = zip((part.indices for part in raw), maps.split(sizes), itertools.repeat(None))
         else:
-            prototype = to_array(found.prototype) if len(indices) > 1 else None
-            parts = ((part, *self.filtered(output, features.deep, prototype)) for part, features, output in decoded)
+            parts = self._parts(decoded, found)
 
         def results() -> Iterator[Result]:
             for part, maps, factors in parts:
@@ -131,6 +136,25 @@ class Pipeline:
                     yield Result(index, saliency, inputs.sizes[index], looks.get(index), there[index])
 
         yield from in_order(results(), lambda result: result.index, inputs, sorted(indices))
+
+    def _parts(self, decoded: Iterable[Decoded], found: Shared) -> Iterator[tuple[list[int], Tensor, Tensor | None]]:
+        """Yields indices, final maps, and factors of the region filter of the images of a group."""
+        prototype = to_array(found.prototype) if len(found.indices) > 1 else None
+        if self.score_rule is None or prototype is None:
+            for part, features, output in decoded:
+                yield part, *self.filtered(output, features.deep, prototype)
+            return
+        fading: deque[Tensor | None] = deque()
+
+        def segmented() -> Iterator[Segmented]:
+            for part, features, output in decoded:
+                maps, factors = self.filtered(output, features.deep, prototype)
+                fading.append(factors)
+                yield Segmented(part, *map(to_array, (maps, features.deep, features.skips[FINE])))
+
+        weights = dict(zip(found.indices, found.weights.tolist(), strict=True))
+        for segments, maps in reconsidered(segmented(), weights, self.score_rule):
+            yield list(segments.indices), torch.from_numpy(maps), fading.popleft()
 
     def apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
         """Yields the results of each image separately, one for each consensus.

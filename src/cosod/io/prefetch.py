@@ -171,16 +171,18 @@ class Inputs:
                     self._shrunk[index] = image
                 yield index, image
 
-    def batches(self, n: int) -> Iterator[list[tuple[int, np.ndarray]]]:
-        """Yields all readable images in batches whose images have the same shape, see :func:`batched_by`.
+    def batches(self, n: int, indices: Sequence[int] | None = None) -> Iterator[list[tuple[int, np.ndarray]]]:
+        """Yields readable images in batches whose images have the same shape, see :func:`batched_by`.
 
         Args:
             n: maximum number of images in a batch.
+            indices: indices of the images, in the order in which they are read; by default those of all.
 
         Returns:
             An iterator over batches; each is a list of pairs of index and shrunk image, as from :meth:`read`.
         """
-        return batched_by(self.read(range(len(self))), n, lambda item: item[1].shape)
+        indices = range(len(self)) if indices is None else indices
+        return batched_by(self.read(indices), n, lambda item: item[1].shape)
 
 
 def batched(items: Iterable[T], n: int) -> Iterator[list[T]]:

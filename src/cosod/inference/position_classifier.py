@@ -1,0 +1,222 @@
+"""A linear classifier of positions, which the maps of a group teach: what the object looks like, and what it does not.
+
+The decoder compares positions with the shared object only. The maps of a group say more: which positions of its photos
+show the object, and which show what is around it. From both, a classifier of the compared features is fitted by ridge
+regression, as in discriminative clustering for co-segmentation (Joulin, Bach and Ponce, CVPR 2010). Each image is
+classified by what the maps of the *other* images say, so that no map confirms itself. The scores are added to the
+logits of the map.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from cosod.inference.negatives import unit
+from cosod.models.checkpoints.constants import Constants
+
+#: Index of the finer of the two compared features in the skips of the light networks.
+FINE = 2
+#: Maximum number of images of a group that the classifier is fitted to.
+TAUGHT = 32
+#: Number of descriptors, half of them of the object, of which the coefficients of a classifier are a weighted sum. With
+#: all descriptors instead, scores are as good, and take ten times as long.
+LANDMARKS = 64
+#: Penalty of squared coefficients for each image.
+RIDGE = 0.01
+#: Number of positions that are added to those of the object, and to the others, so that small objects count less.
+ADDED = 1.0
+#: Number of other images with which the scores count half as much as with very many.
+HALF = 2.0
+
+
+@dataclass(frozen=True)
+class ScoreRule(Constants):
+    """The rule by which the scores of a classifier change a map.
+
+    A score, times ``weight``, is added to the logit of the map, less if there are few images (:data:`HALF`). The weight
+    was chosen for the weights of the network (``tools/calibrate_scores.py``), and is stored in the metadata of their
+    file.
+
+    Attributes:
+        weight: change of the logit for a score of 1; the scores of most positions lie between -1 and 1.
+
+    Example:
+        >>> ScoreRule(2.0).changed(np.array([0.5, 0.5, 1.0]), np.array([-1.0, 0.0, -1.0])).round(3)
+        array([0.119, 0.5  , 1.   ])
+    """
+
+    entry = "scores"
+    weight: float
+
+    def changed(self, map_: np.ndarray, scores: np.ndarray, trust: float = 1.0) -> np.ndarray:
+        """Returns a map in [0, 1], of any shape, with its logits changed by scores of the same shape."""
+        odds = np.exp(trust * self.weight * scores)
+        return map_ * odds / (1 + map_ * (odds - 1))
+
+
+class Classifier(NamedTuple):
+    """A classifier of positions.
+
+    Attributes:
+        coefficients: one for each channel of a descriptor, ``(C,)``.
+        constant: what is added to the weighted sum.
+        trust: how much the scores count, in [0, 1].
+    """
+
+    coefficients: np.ndarray
+    constant: float
+    trust: float
+
+    def scores(self, deep: np.ndarray, fine: np.ndarray) -> np.ndarray:
+        """Computes the scores of all positions of an image on the finer grid, ``(H, W)``.
+
+        Args:
+            deep: descriptors ``(C, h, w)``, of which the finer feature is the last part.
+            fine: the finer feature as unit vectors, ``(C2, H, W)``.
+        """
+        coarse = len(deep) - len(fine)
+        there = unit(deep[:coarse].reshape(coarse, -1).T) @ self.coefficients[:coarse]
+        enlarged = cv2.resize(there.reshape(deep.shape[1:]), fine.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
+        return enlarged + np.tensordot(self.coefficients[coarse:], fine, axes=1) + self.constant
+
+
+class Segmented(NamedTuple):
+    """Some images of a group with their maps, as arrays.
+
+    Attributes:
+        indices: indices of the images in the group.
+        maps: maps of the shared object, ``(n, 1, H, W)`` in [0, 1].
+        deep: descriptors, ``(n, C, h, w)``.
+        fine: the finer of the compared features as unit vectors, ``(n, C2, 2 h, 2 w)``.
+    """
+
+    indices: Sequence[int]
+    maps: np.ndarray
+    deep: np.ndarray
+    fine: np.ndarray
+
+    def taught(self, weights: Mapping[int, float]) -> Iterator["Lesson"]:
+        """Yields what each image teaches."""
+        for index, map_, deep in zip(self.indices, self.maps[:, 0], self.deep, strict=True):
+            labels = cv2.resize(map_, deep.shape[:0:-1], interpolation=cv2.INTER_AREA)
+            yield Lesson(np.sqrt(np.float32(2)) * unit(deep.reshape(len(deep), -1).T), labels.ravel(), weights[index])
+
+
+class Lesson(NamedTuple):
+    """What one image teaches.
+
+    Attributes:
+        descriptors: descriptors of its P positions, whose two parts have unit length, ``(P, C)``.
+        labels: map at these positions, ``(P,)``.
+        weight: weight of the image, above 0.
+    """
+
+    descriptors: np.ndarray
+    labels: np.ndarray
+    weight: float
+
+
+def order_of(indices: Sequence[int]) -> list[int]:
+    """Returns the indices of a group in the order for :func:`reconsidered`: evenly spaced ones first.
+
+    Example:
+        >>> order_of([3, 5, 6])
+        [3, 5, 6]
+        >>> order_of(range(100))[:4]
+        [0, 3, 6, 10]
+    """
+    places = np.linspace(0, len(indices) - 1, min(TAUGHT, len(indices))).round().astype(int)
+    first = dict.fromkeys(indices[place] for place in places)
+    return [*first, *(index for index in indices if index not in first)]
+
+
+def reconsidered(
+    parts: Iterable[Segmented], weights: Mapping[int, float], rule: ScoreRule | None
+) -> Iterator[tuple[Segmented, np.ndarray]]:
+    """Changes the maps of a group by classifiers, which are fitted to the first :data:`TAUGHT` images.
+
+    Each of these images is classified by what the others teach, and later images by what all of them teach. Only the
+    parts with the first images are held in memory.
+
+    Args:
+        parts: images of the group, see :func:`order_of`.
+        weights: weight of each image by its index, above 0.
+        rule: rule by which scores change maps; None leaves them as they are.
+
+    Yields:
+        Each part, and its changed maps ``(n, 1, H, W)``.
+    """
+    if rule is None:
+        yield from ((part, part.maps) for part in parts)
+        return
+    parts = iter(parts)
+    first: list[Segmented] = []
+    lessons: list[Lesson] = []
+    for part in parts:
+        first.append(part)
+        lessons += part.taught(weights)
+        if len(lessons) >= TAUGHT:
+            break
+    if len(lessons) < 2:
+        yield from ((part, part.maps) for part in first)
+        return
+    *own, every = classifiers(lessons)
+    del lessons
+    chosen = iter(own)
+    for part in chain(first, parts):
+        maps = np.empty_like(part.maps)
+        for map_, old, deep, fine in zip(maps[:, 0], part.maps[:, 0], part.deep, part.fine, strict=True):
+            classifier = next(chosen, every)
+            scores = classifier.scores(deep, fine)
+            enlarged = cv2.resize(scores, old.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            map_[:] = rule.changed(old, enlarged, classifier.trust)
+        yield part, maps
+
+
+def classifiers(lessons: Sequence[Lesson]) -> list[Classifier]:
+    """Fits a classifier for each of N >= 2 images to what the other images teach, and one to what all teach.
+
+    Positions of the object have the target 1 and all others -1, both with the same weight in each image.
+
+    Returns:
+        N + 1 classifiers.
+
+    Example:
+        >>> lesson = Lesson(np.eye(2, dtype=np.float32), np.array([1.0, 0.0], np.float32), 1.0)
+        >>> [classifier.coefficients.round(1).tolist() for classifier in classifiers([lesson] * 2)]
+        [[1.0, -1.0], [1.0, -1.0], [1.0, -1.0]]
+    """
+    basis = _basis(lessons)
+    squares, products = [], []
+    for descriptors, labels, weight in lessons:
+        projected = np.column_stack([descriptors @ basis, np.ones_like(labels)])
+        of_object, of_others = (share / (share.sum() + ADDED) for share in (labels, 1 - labels))
+        squares.append(weight * (projected.T * (of_object + of_others)) @ projected)
+        products.append(weight * (of_object - of_others) @ projected)
+    penalty = np.full(len(squares[0]), RIDGE)
+    penalty[-1] *= 0.01  # hardly any penalty for the constant
+    weights = np.array([lesson.weight for lesson in lessons], np.float64)
+    left_out = np.concatenate([np.eye(len(lessons)), np.zeros((1, len(lessons)))])
+    together = (1 - left_out) @ weights
+    square = np.sum(squares, axis=0, dtype=np.float64) - np.tensordot(left_out, np.array(squares), axes=1)
+    product = np.sum(products, axis=0, dtype=np.float64) - left_out @ np.array(products)
+    solved = np.linalg.solve(square + together[:, None, None] * np.diag(penalty), product[..., None])[..., 0]
+    coefficients = (solved[:, :-1] @ basis.T).astype(np.float32)
+    trusts = together / (together + HALF)
+    return [Classifier(*found) for found in zip(coefficients, solved[:, -1].tolist(), trusts.tolist(), strict=True)]
+
+
+def _basis(lessons: Sequence[Lesson]) -> np.ndarray:
+    """Returns an orthonormal basis ``(C, K)`` of :data:`LANDMARKS` descriptors, half of them of the object."""
+    labels = np.concatenate([lesson.labels for lesson in lessons])
+    order = np.argsort(-labels, kind="stable")
+    last = len(order) - 1
+    border = int(np.clip((labels > 0.5).sum(), 1, last))
+    half = LANDMARKS // 2
+    places = np.concatenate([np.linspace(0, border - 1, half), np.linspace(border, last, half)]).astype(int)
+    descriptors = np.concatenate([lesson.descriptors for lesson in lessons])
+    return np.linalg.qr(descriptors[order[places]].T)[0]
