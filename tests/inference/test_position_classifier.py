@@ -1,5 +1,6 @@
 """The classifier of positions: what it learns, from which images, and how its scores change maps."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,21 +8,25 @@ import pytest
 import torch
 
 import cosod
-from cosod.errors import WeightsError
+from cosod.errors import InputError, WeightsError
+from cosod.inference.consensus_file import GroupConsensus
 from cosod.inference.onnx_detector import OnnxDetector
 from cosod.inference.options import DetectorOptions
 from cosod.inference.position_classifier import (
     ADDED,
+    FINE,
     HALF,
     RIDGE,
     TAUGHT,
+    Classifier,
     Lesson,
     ScoreRule,
     Segmented,
     classifiers,
-    order_of,
+    divided,
     reconsidered,
 )
+from cosod.io.images import read_image
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RULE = ScoreRule(weight=2.0)
@@ -84,7 +89,7 @@ def test_maps_that_are_empty_or_full_teach_something_finite(value):
 def test_images_without_the_object_teach_nothing():
     """Of photos that have nothing in common, all have hardly any weight, and the maps stay as they are."""
     parts = segmented(3)
-    for part, maps in reconsidered(parts, dict.fromkeys(range(3), 1e-3), RULE):
+    for part, maps in reconsidered(parts, [], dict.fromkeys(range(3), 1e-3), RULE):
         np.testing.assert_allclose(maps, part.maps, atol=2e-3)
 
 
@@ -116,7 +121,7 @@ def segmented(number, seed=0):
 
 def test_what_the_other_maps_say_changes_a_map():
     parts = segmented(4)
-    first, maps = next(iter(reconsidered(parts, dict.fromkeys(range(4), 1.0), RULE)))
+    first, maps = next(iter(reconsidered(parts, [], dict.fromkeys(range(4), 1.0), RULE)))
     inner = maps[0, 0, 10:22]
     assert first is parts[0]
     assert inner[:, 4:8].min() > 0.5 > inner[:, 28:].max()  # the object, and the other thing
@@ -125,30 +130,29 @@ def test_what_the_other_maps_say_changes_a_map():
 
 def test_one_image_and_a_missing_rule_change_nothing():
     for parts, rule in ((segmented(1), RULE), (segmented(3), None)):
-        for part, maps in reconsidered(parts, dict.fromkeys(range(3), 1.0), rule):
+        for part, maps in reconsidered(parts, [], dict.fromkeys(range(3), 1.0), rule):
             np.testing.assert_array_equal(maps, part.maps)
 
 
 def test_later_images_are_not_held_in_memory():
     taken = []
 
-    def parts():
-        for part in segmented(TAUGHT + 5):
-            taken.append(part.indices[0])
-            yield part
+    def parts(numbers):
+        for number, part in zip(numbers, segmented(len(numbers)), strict=True):
+            taken.append(number)
+            yield part._replace(indices=[number])
 
-    found = reconsidered(parts(), dict.fromkeys(range(TAUGHT + 5), 1.0), RULE)
-    for number in range(TAUGHT + 5):
-        next(found)
-        assert len(taken) == max(TAUGHT, number + 1)
+    found = reconsidered(parts(range(4)), parts(range(4, 9)), dict.fromkeys(range(9), 1.0), RULE)
+    for number in range(9):
+        part, _ = next(found)
+        assert part.indices == [number] and len(taken) == max(4, number + 1)
 
 
 def test_the_first_images_are_spread_over_a_large_group():
-    order = order_of(range(1000, 1100))
-    assert sorted(order) == list(range(1000, 1100))
-    first = sorted(order[:TAUGHT])
+    first, later = divided(range(1000, 1100))
+    assert sorted(first + later) == list(range(1000, 1100)) and len(first) == TAUGHT
     assert first[0] == 1000 and first[-1] == 1099 and max(np.diff(first)) <= 4
-    assert order_of(range(TAUGHT)) == list(range(TAUGHT))
+    assert divided(range(TAUGHT)) == (list(range(TAUGHT)), [])
 
 
 def test_the_packaged_networks_have_rules():
@@ -182,3 +186,52 @@ def test_maps_do_not_depend_on_the_order_of_a_small_group():
         maps, backwards = detector.segment(photos), detector.segment(photos[::-1])
     for one, other in zip(maps, backwards[::-1], strict=True):
         np.testing.assert_allclose(one, other, atol=5e-3)
+
+
+def test_a_saved_consensus_changes_maps_as_its_group_does(tmp_path):
+    """It is learned, saved and applied with the classifier, by both detectors, and an old file without it works."""
+    pytest.importorskip("onnxruntime")
+    photos = sorted((EXAMPLES / "photos" / "mugs").iterdir())
+    torch_detector, other = cosod.load(device="cpu"), OnnxDetector("default")
+    learned = torch_detector.learn(photos[:5])
+    assert learned.classifier.shape == (len(learned.prototype) + 2,)
+    np.testing.assert_allclose(other.learn(photos[:5]).classifier, learned.classifier, atol=0.02)
+    learned.save(tmp_path / "mug.consensus")
+    again = GroupConsensus.load(tmp_path / "mug.consensus")
+    np.testing.assert_array_equal(again.classifier, learned.classifier)
+    assert again.fingerprint == learned.fingerprint != replace(learned, classifier=None).fingerprint
+    [(_, found)] = torch_detector.apply(again, photos[5:])
+    [same] = other.results(photos[5:], consensuses=[again])
+    np.testing.assert_allclose(same.map, found, atol=2e-3)
+    [(_, plain)] = torch_detector.apply(replace(again, classifier=None), photos[5:])
+    assert np.abs(plain - found).max() > 0.05
+    [(_, kept)] = cosod.load(device="cpu", keep_regions=True).apply(again, photos[5:])
+    [(_, plain)] = cosod.load(device="cpu", keep_regions=True).apply(replace(again, classifier=None), photos[5:])
+    np.testing.assert_array_equal(kept, plain)
+
+
+def test_marks_teach_what_was_marked():
+    """A mark counts as the map of its image, so that what lies outside of it is learned as something else."""
+    photos = sorted((EXAMPLES / "photos" / "mugs").iterdir())[:2]
+    detector = cosod.load(device="cpu")
+    masks = []
+    for photo in photos:
+        height, width = read_image(photo).shape[:2]
+        masks.append(np.zeros((height, width), np.uint8))
+        masks[-1][: height // 3] = 255
+    learned = Classifier.unpacked(detector.learn(photos, masks).classifier)
+    features = detector.forward.encode([image for _, image in detector.inputs(photos[:1]).read([0])])
+    scores = learned.scores(features.deep[0].numpy(), features.skips[FINE][0].float().numpy())
+    assert scores[: len(scores) // 4].mean() > 0.2 > -0.2 > scores[len(scores) // 2 :].mean()
+
+
+def test_one_image_teaches_no_classifier():
+    photo = next((EXAMPLES / "photos" / "mugs").iterdir())
+    assert cosod.load(device="cpu").learn([photo]).classifier is None
+
+
+def test_a_damaged_classifier_is_named(tmp_path):
+    learned = cosod.load(device="cpu").learn(sorted((EXAMPLES / "photos" / "mugs").iterdir())[:2])
+    replace(learned, classifier=learned.classifier[1:]).save(tmp_path / "mug.consensus")
+    with pytest.raises(InputError, match="its classifier does not fit its prototype"):
+        GroupConsensus.load(tmp_path / "mug.consensus")

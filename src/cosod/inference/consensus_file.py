@@ -74,12 +74,15 @@ class GroupConsensus:
         provenance: origin of the consensus.
         negatives: unit vectors ``(M, C)`` of what the object is not, see :mod:`cosod.inference.negatives`; None if
             there are none.
+        classifier: classifier of positions, ``(C + 2,)``, see :mod:`cosod.inference.position_classifier`; None if there
+            is none.
     """
 
     vector: np.ndarray
     prototype: np.ndarray
     provenance: Provenance
     negatives: np.ndarray | None = None
+    classifier: np.ndarray | None = None
 
     def alone(self) -> "Consensus":
         """Returns the consensus for a network that segments images separately, with ``vector`` as ``(1, V, 1, 1)``."""
@@ -116,8 +119,8 @@ class GroupConsensus:
         return hashlib.sha256(data + repr(self.provenance).encode()).hexdigest()[:16]
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        named = {name: getattr(self, name) for name in ARRAYS}
-        return named if self.negatives is None else named | {"negatives": self.negatives}
+        named = {name: getattr(self, name) for name in (*ARRAYS, "negatives", "classifier")}
+        return {name: array for name, array in named.items() if array is not None}
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the consensus to a file (safetensors with metadata), completely or not at all.
@@ -158,15 +161,18 @@ class GroupConsensus:
                 # Copied, because sums may be rounded differently with the memory alignment of the file.
                 vector, prototype = (file.get_tensor(name).copy() for name in ARRAYS)
                 negatives = file.get_tensor("negatives").copy() if provenance.negatives else None
+                classifier = file.get_tensor("classifier").copy() if "classifier" in set(file.keys()) else None
             if not vector.ndim == prototype.ndim == 1 or not _usable(vector, prototype):
                 raise ValueError("its vectors are not finite numbers")
             if negatives is not None and not (
                 _usable(negatives) and negatives.shape == (max(1, len(negatives)), len(prototype))
             ):
                 raise ValueError("its negatives are not vectors like its prototype")
+            if classifier is not None and not (_usable(classifier) and classifier.shape == (len(prototype) + 2,)):
+                raise ValueError("its classifier does not fit its prototype")
         except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(f"{path}: damaged ({error}); learn the consensus again with cosod learn") from error
-        return cls(vector, prototype, provenance, negatives)
+        return cls(vector, prototype, provenance, negatives, classifier)
 
 
 def is_consensus(path: Path) -> bool:

@@ -7,6 +7,7 @@ other and for saved consensuses. The encoder, the consensus and the decoder are 
 """
 
 import importlib.util
+import itertools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +20,15 @@ from cosod.inference.consensus_file import GroupConsensus, Provenance
 from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.onnx_graphs import archive_of, best_matches, open_archive, together
 from cosod.inference.options import DetectorOptions
-from cosod.inference.position_classifier import FINE, ScoreRule, Segmented, order_of, reconsidered
+from cosod.inference.position_classifier import (
+    FINE,
+    Classifier,
+    ScoreRule,
+    Segmented,
+    classifiers,
+    divided,
+    reconsidered,
+)
 from cosod.inference.region_filter import RegionClassifier, kept
 from cosod.inference.results import SINGLE, Result, of_each_image
 from cosod.inference.uniform_images import tell_uniform, with_uniform
@@ -181,7 +190,9 @@ class OnnxDetector:
         images = as_group(images)
         _check_number(images)
         inputs = self._inputs(images, on_error)
-        deep = [self._encoded(part)[-1] for part in inputs.batches(self.options.batch)]
+        first, later = divided(range(len(inputs)))
+        taught_by = list(self._encoded(inputs, first))
+        deep = [features[-1] for _, features in taught_by] + [last for _, (*_, last) in self._encoded(inputs, later)]
         if not deep:
             if not inputs.all_uniform:
                 raise ImageError("none of the images could be read")
@@ -197,7 +208,11 @@ class OnnxDetector:
             presence_mean=float(presence.mean()) if some else None,
             presence_std=float(presence.std()) if some else None,
         )
-        return GroupConsensus(vector.ravel(), prototype, provenance)
+        given = dict(zip((index for part, _ in taught_by for index in part), weights.tolist(), strict=False))
+        parts = (self._segmented(*part, vector, prototype) for part in taught_by) if self._scores else ()
+        lessons = [lesson for part in parts for lesson in part.taught(given)]
+        classifier = classifiers(lessons)[-1].packed() if len(lessons) > 1 else None
+        return GroupConsensus(vector.ravel(), prototype, provenance, classifier=classifier)
 
     def _inputs(self, images: Sequence[ImageSource], on_error: OnError | None) -> Inputs:
         stride = self.facts.stride
@@ -205,14 +220,16 @@ class OnnxDetector:
             images, self.size, self.options.max_pixels, on_error, twice=False, find_uniform=True, stride=stride
         )
 
-    def _encoded(self, part: Sequence[tuple[int, np.ndarray]]) -> list[np.ndarray]:
-        """Returns the skips and F of images, which are given with their indices."""
-        return self._graphs["encoder"](self._normalized([image for _, image in part]))
+    def _encoded(self, inputs: Inputs, indices: Sequence[int]) -> Iterator[tuple[list[int], list[np.ndarray]]]:
+        """Yields indices, and skips and F of images, in batches."""
+        for part in inputs.batches(self.options.batch, indices):
+            features = self._graphs["encoder"](self._normalized([image for _, image in part]))
+            yield [index for index, _ in part], features
 
     def _group(self, inputs: Inputs) -> Iterator[Result]:
         """Yields the results of the images of a group that are not of a single color."""
-        batches = inputs.batches(self.options.batch, order_of(range(len(inputs))))
-        parts = [([index for index, _ in part], self._encoded(part)) for part in batches]
+        both = [list(self._encoded(inputs, indices)) for indices in divided(range(len(inputs)))]
+        parts = [*both[0], *both[1]]
         if not parts:
             raise ImageError("none of the images could be read")
         deep = together([features[-1] for _, features in parts])
@@ -225,14 +242,14 @@ class OnnxDetector:
             warnings.warn(SINGLE, SingleImageWarning, stacklevel=3)
             presence = dict.fromkeys(indices)
 
-        def segmented() -> Iterator[Segmented]:
+        del parts
+
+        def segmented(parts: list[tuple[list[int], list[np.ndarray]]]) -> Iterator[Segmented]:
             while parts:
-                part, features = parts.pop(0)
-                maps = self._maps(features, vector, None if alone else prototype)
-                yield Segmented(part, maps, features[-1], features[FINE])
+                yield self._segmented(*parts.pop(0), vector, None if alone else prototype)
 
         def results() -> Iterator[Result]:
-            for part, maps in reconsidered(segmented(), weights, self._scores):
+            for part, maps in reconsidered(segmented(both[0]), segmented(both[1]), weights, self._scores):
                 for index, found in zip(part.indices, maps, strict=True):
                     yield Result(index, found, inputs.sizes[index], None, presence[index])
 
@@ -247,10 +264,9 @@ class OnnxDetector:
         """Returns an iterator over the results of each image with each consensus."""
 
         def results() -> Iterator[list[Result]]:
-            for part in inputs.batches(self.options.batch):
-                features = self._encoded(part)
+            for part, features in self._encoded(inputs, range(len(inputs))):
                 each = [self._applied(features, consensus) for consensus in consensuses]
-                for row, (index, _) in enumerate(part):
+                for row, index in enumerate(part):
                     size = inputs.sizes.pop(index)
                     found = enumerate(each)
                     yield [Result(index, maps[row], size, None, presence[row], n) for n, (maps, presence) in found]
@@ -260,26 +276,30 @@ class OnnxDetector:
     def _applied(self, features: list[np.ndarray], kept: GroupConsensus) -> tuple[np.ndarray, list[float]]:
         """Computes the maps ``(n, 1, h, w)`` of n images with a saved consensus, and the presence of its object."""
         negatives = None if kept.negatives is None else Negatives(kept.negatives, self._rule)
-        maps = self._maps(features, kept.vector[None, :, None, None], kept.prototype, negatives)
+        found = self._segmented((), features, kept.vector[None, :, None, None], kept.prototype, negatives)
+        maps = found.maps
+        if self._scores is not None and kept.classifier is not None:
+            maps = found.changed(self._scores, itertools.repeat(Classifier.unpacked(kept.classifier)))
         constants = _constants(self.kept_calibration, kept.provenance.references)
         vectors, presence = self._graphs["kept"](features[-1], kept.prototype, constants)
         if negatives is not None:
             presence = presence * negatives.factor(vectors, kept.prototype)
         return maps, presence.tolist()
 
-    def _maps(
+    def _segmented(
         self,
+        indices: Sequence[int],
         features: list[np.ndarray],
         vector: np.ndarray,
         prototype: np.ndarray | None,
         negatives: Negatives | None = None,
-    ) -> np.ndarray:
+    ) -> Segmented:
         """Computes the maps ``(n, 1, h, w)`` of n images; with a prototype, other regions are faded."""
         deep = features[-1]
         maps, saliency = self._graphs["decoder"](*features, np.repeat(vector, len(deep), axis=0))
-        if self._regions is None or prototype is None:
-            return maps
-        return maps * kept(saliency[:, 0], maps[:, 0], deep, prototype, self._regions, negatives)[:, None]
+        if self._regions is not None and prototype is not None:
+            maps = maps * kept(saliency[:, 0], maps[:, 0], deep, prototype, self._regions, negatives)[:, None]
+        return Segmented(indices, maps, deep, features[FINE])
 
     def _normalized(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Converts images ``(H, W, 3)`` uint8 of one shape to a normalized batch ``(N, 3, H, W)``."""

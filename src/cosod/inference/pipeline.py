@@ -1,9 +1,10 @@
 """The pipeline from images to results, for a group, or for single images with a saved consensus."""
 
+import functools
 import itertools
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,17 @@ from cosod.inference.group_forward import Decoded, GroupForward
 from cosod.inference.kept_rules import KeptRules, negatives_of
 from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.options import DetectorOptions
-from cosod.inference.position_classifier import FINE, ScoreRule, Segmented, order_of, reconsidered
+from cosod.inference.position_classifier import (
+    FINE,
+    TAUGHT,
+    Classifier,
+    Lesson,
+    ScoreRule,
+    Segmented,
+    classifiers,
+    divided,
+    reconsidered,
+)
 from cosod.inference.precision import has_bfloat16
 from cosod.inference.presence import Calibration, count
 from cosod.inference.region_filter import RegionClassifier, kept
@@ -29,6 +40,7 @@ from cosod.io.prefetch import Inputs, in_order
 from cosod.io.tensors import to_array
 from cosod.models import registry
 from cosod.models.base import Consensus, Features, Output
+from cosod.models.modules.layers import height_and_width
 
 
 class Pipeline:
@@ -82,16 +94,19 @@ class Pipeline:
         integers = self.options.precision == "int8" and has_bfloat16(self.forward.device)
         return torch.bfloat16 if integers or self.options.precision == "bfloat16" else torch.float32
 
-    def decoded(self, group: EncodedGroup, indices: list[int], consensus: Consensus) -> Iterator[Decoded]:
-        """Decodes the images of a group in batches; their features are freed.
+    def decoded(
+        self, group: EncodedGroup, formed_of: list[int], consensus: Consensus, indices: Sequence[int] | None = None
+    ) -> Iterator[Decoded]:
+        """Decodes images of a group in batches; their features are freed.
 
         Args:
             group: the group.
-            indices: indices of the images from which the consensus was computed, in the same order.
+            formed_of: indices of the images from which the consensus was computed, in the same order.
             consensus: consensus of the group.
+            indices: indices of the images to decode; by default all of these.
         """
-        order = sorted(indices) if self.score_rule is None else order_of(sorted(indices))
-        return self.forward.decode(group.batches(order, last=True), consensus, indices)
+        indices = sorted(formed_of) if indices is None else indices
+        return self.forward.decode(group.batches(indices, last=True), consensus, formed_of)
 
     def filtered(
         self, output: Output, deep: Tensor, prototype: np.ndarray | None, negatives: Negatives | None = None
@@ -117,17 +132,16 @@ class Pipeline:
             warnings.warn(SINGLE, SingleImageWarning, stacklevel=3)
         presence = [None] * len(indices) if found.presence is None else found.presence.tolist()
         there = dict(zip(indices, presence, strict=True))
-        decoded = self.decoded(encoded, indices, consensus)
         parts: Iterable[tuple[list[int], Tensor, Tensor | None]]
         if self.network.whole_group_maps:
-            raw = list(decoded)
+            raw = list(self.decoded(encoded, indices, consensus))
             if not raw:  # none of them is readable any more, which was reported
                 return
             maps = self.forward.whole_group_maps(part.output for part in raw)
             sizes = [len(part.indices) for part in raw]
             parts = zip((part.indices for part in raw), maps.split(sizes), itertools.repeat(None))
         else:
-            parts = self._parts(decoded, found)
+            parts = self._parts(encoded, found)
 
         def results() -> Iterator[Result]:
             for part, maps, factors in parts:
@@ -137,23 +151,27 @@ class Pipeline:
 
         yield from in_order(results(), lambda result: result.index, inputs, sorted(indices))
 
-    def _parts(self, decoded: Iterable[Decoded], found: Shared) -> Iterator[tuple[list[int], Tensor, Tensor | None]]:
+    def _parts(self, encoded: EncodedGroup, found: Shared) -> Iterator[tuple[list[int], Tensor, Tensor | None]]:
         """Yields indices, final maps, and factors of the region filter of the images of a group."""
         prototype = to_array(found.prototype) if len(found.indices) > 1 else None
+
+        def filtered(indices: Sequence[int] | None) -> Iterator[tuple[list[int], Features, Tensor, Tensor | None]]:
+            for part, features, output in self.decoded(encoded, found.indices, found.consensus, indices):
+                yield part, features, *self.filtered(output, features.deep, prototype)
+
         if self.score_rule is None or prototype is None:
-            for part, features, output in decoded:
-                yield part, *self.filtered(output, features.deep, prototype)
+            yield from ((part, maps, factors) for part, _, maps, factors in filtered(None))
             return
         fading: deque[Tensor | None] = deque()
 
-        def segmented() -> Iterator[Segmented]:
-            for part, features, output in decoded:
-                maps, factors = self.filtered(output, features.deep, prototype)
+        def segmented(indices: Sequence[int]) -> Iterator[Segmented]:
+            for part, features, maps, factors in filtered(indices):
                 fading.append(factors)
-                yield Segmented(part, *map(to_array, (maps, features.deep, features.skips[FINE])))
+                yield _segmented(part, maps, features)
 
         weights = dict(zip(found.indices, found.weights.tolist(), strict=True))
-        for segments, maps in reconsidered(segmented(), weights, self.score_rule):
+        first, later = map(segmented, divided(sorted(found.indices)))
+        for segments, maps in reconsidered(first, later, weights, self.score_rule):
             yield list(segments.indices), torch.from_numpy(maps), fading.popleft()
 
     def apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
@@ -195,16 +213,17 @@ class Pipeline:
                 saved.
             ImageError: none of the images can be read.
         """
-        # Only the deepest features are needed, because nothing is decoded.
-        encoded = self.encoded_deep(inputs)
+        # Few images are decoded too, for a classifier. Otherwise only the deepest features are needed.
+        decodes = self.score_rule is not None and len(inputs) <= TAUGHT
+        encoded = self.encoded(inputs) if decodes else self.encoded_deep(inputs)
         marked = [index for index, mask in enumerate(masks) if mask is not None]
+
+        def mark(index: int, grid: tuple[int, int]) -> Tensor:
+            mask = masks[index]
+            assert mask is not None  # only marked images are asked for
+            return torch.from_numpy(marked_attention(mask, inputs.sizes[index], grid, inputs.max_pixels))
+
         if marked:
-
-            def mark(index: int, grid: tuple[int, int]) -> Tensor:
-                mask = masks[index]
-                assert mask is not None  # only marked images are asked for
-                return torch.from_numpy(marked_attention(mask, inputs.sizes[index], grid, inputs.max_pixels))
-
             group = shared_with_marks(self.network, self.kept_rules.calibration, encoded, marked, mark)
         else:
             try:
@@ -226,7 +245,33 @@ class Pipeline:
             presence_mean=None if presence is None else float(presence.mean()),
             presence_std=None if presence is None else float(presence.std(correction=0)),
         )
-        return GroupConsensus(to_array(vector.flatten()), to_array(group.prototype), provenance)
+        taught_by = encoded if decodes else self.encoded(inputs)
+        classifier = self._classifier(taught_by, group, {index: functools.partial(mark, index) for index in marked})
+        return GroupConsensus(to_array(vector.flatten()), to_array(group.prototype), provenance, classifier=classifier)
+
+    def _classifier(
+        self, encoded: EncodedGroup, found: Shared, marks: Mapping[int, Callable[[tuple[int, int]], Tensor]]
+    ) -> np.ndarray | None:
+        """Fits a classifier of positions to the maps and marks of a group; None without a rule, and for one image.
+
+        Args:
+            encoded: the images.
+            found: what they share.
+            marks: for each marked image the function from a height and width to its mark, ``(1, H, W)``.
+        """
+        if self.score_rule is None:
+            return None
+        consensus, prototype = Consensus(found.consensus.vector), to_array(found.prototype)
+        weights = dict(zip(found.indices, found.weights.tolist(), strict=True))
+        lessons: list[Lesson] = []
+        for part, features in encoded.batches(divided(sorted(found.indices))[0], last=True):
+            maps, _ = self.filtered(self.forward.alone(features, consensus), features.deep, prototype)
+            for row, index in enumerate(part):
+                if index in marks:
+                    mark = marks[index](height_and_width(maps))
+                    maps[row] = mark / mark.max()
+            lessons += _segmented(part, maps, features).taught(weights)
+        return classifiers(lessons)[-1].packed() if len(lessons) > 1 else None
 
     @torch.inference_mode()
     def against(self, consensus: GroupConsensus, inputs: Inputs) -> GroupConsensus:
@@ -287,6 +332,16 @@ class Pipeline:
         """Computes the maps ``(n, 1, h, w)`` of images, each separately, as :meth:`filtered` returns them."""
         output = self.forward.alone(features, consensus.alone())
         if not self.network.whole_group_maps:
-            return self.filtered(output, features.deep, consensus.prototype, self.kept_rules.negatives(consensus))
+            negatives = self.kept_rules.negatives(consensus)
+            maps, factors = self.filtered(output, features.deep, consensus.prototype, negatives)
+            if self.score_rule is not None and consensus.classifier is not None:
+                chosen = itertools.repeat(Classifier.unpacked(consensus.classifier))
+                maps = torch.from_numpy(_segmented((), maps, features).changed(self.score_rule, chosen))
+            return maps, factors
         branches = [branch.split(1) for branch in (output.probability, output.threshold) if branch is not None]
         return torch.cat([self.network.confidence_map(*pair) for pair in zip(*branches, strict=True)]), None
+
+
+def _segmented(indices: Sequence[int], maps: Tensor, features: Features) -> Segmented:
+    """Returns maps and features of images as arrays."""
+    return Segmented(indices, *map(to_array, (maps, features.deep, features.skips[FINE])))

@@ -9,8 +9,8 @@ logits of the map.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import NamedTuple
+from itertools import chain, repeat
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -71,6 +71,15 @@ class Classifier(NamedTuple):
     constant: float
     trust: float
 
+    def packed(self) -> np.ndarray:
+        """Returns all values in one vector ``(C + 2,)``, for a file."""
+        return np.concatenate([self.coefficients, np.array([self.constant, self.trust], np.float32)])
+
+    @classmethod
+    def unpacked(cls, values: np.ndarray) -> Self:
+        """Inverts :meth:`packed`."""
+        return cls(values[:-2], float(values[-2]), float(values[-1]))
+
     def scores(self, deep: np.ndarray, fine: np.ndarray) -> np.ndarray:
         """Computes the scores of all positions of an image on the finer grid, ``(H, W)``.
 
@@ -105,6 +114,16 @@ class Segmented(NamedTuple):
             labels = cv2.resize(map_, deep.shape[:0:-1], interpolation=cv2.INTER_AREA)
             yield Lesson(np.sqrt(np.float32(2)) * unit(deep.reshape(len(deep), -1).T), labels.ravel(), weights[index])
 
+    def changed(self, rule: "ScoreRule", chosen: Iterator["Classifier"]) -> np.ndarray:
+        """Returns the maps changed by the scores of a classifier for each image, ``(n, 1, H, W)``."""
+        maps = np.empty_like(self.maps)
+        for map_, old, deep, fine in zip(maps[:, 0], self.maps[:, 0], self.deep, self.fine, strict=True):
+            classifier = next(chosen)
+            scores = classifier.scores(deep, fine)
+            enlarged = cv2.resize(scores, old.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            map_[:] = rule.changed(old, enlarged, classifier.trust)
+        return maps
+
 
 class Lesson(NamedTuple):
     """What one image teaches.
@@ -120,30 +139,29 @@ class Lesson(NamedTuple):
     weight: float
 
 
-def order_of(indices: Sequence[int]) -> list[int]:
-    """Returns the indices of a group in the order for :func:`reconsidered`: evenly spaced ones first.
+def divided(indices: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Divides the indices of a group into at most :data:`TAUGHT` evenly spaced ones, and the others.
 
     Example:
-        >>> order_of([3, 5, 6])
-        [3, 5, 6]
-        >>> order_of(range(100))[:4]
+        >>> divided([3, 5, 6])
+        ([3, 5, 6], [])
+        >>> divided(range(100))[0][:4]
         [0, 3, 6, 10]
     """
     places = np.linspace(0, len(indices) - 1, min(TAUGHT, len(indices))).round().astype(int)
-    first = dict.fromkeys(indices[place] for place in places)
-    return [*first, *(index for index in indices if index not in first)]
+    chosen = dict.fromkeys(indices[place] for place in places)
+    return list(chosen), [index for index in indices if index not in chosen]
 
 
 def reconsidered(
-    parts: Iterable[Segmented], weights: Mapping[int, float], rule: ScoreRule | None
+    first: Iterable[Segmented], later: Iterable[Segmented], weights: Mapping[int, float], rule: ScoreRule | None
 ) -> Iterator[tuple[Segmented, np.ndarray]]:
-    """Changes the maps of a group by classifiers, which are fitted to the first :data:`TAUGHT` images.
-
-    Each of these images is classified by what the others teach, and later images by what all of them teach. Only the
-    parts with the first images are held in memory.
+    """Changes the maps of a group by classifiers.
 
     Args:
-        parts: images of the group, see :func:`order_of`.
+        first: images to which the classifiers are fitted (see :func:`divided`); each of them is classified by what the
+            others teach. They are held in memory.
+        later: the other images, which are classified by what all the first ones teach.
         weights: weight of each image by its index, above 0.
         rule: rule by which scores change maps; None leaves them as they are.
 
@@ -151,30 +169,21 @@ def reconsidered(
         Each part, and its changed maps ``(n, 1, H, W)``.
     """
     if rule is None:
-        yield from ((part, part.maps) for part in parts)
+        yield from ((part, part.maps) for part in chain(first, later))
         return
-    parts = iter(parts)
-    first: list[Segmented] = []
-    lessons: list[Lesson] = []
-    for part in parts:
-        first.append(part)
-        lessons += part.taught(weights)
-        if len(lessons) >= TAUGHT:
-            break
+    first = list(first)
+    lessons = [lesson for part in first for lesson in part.taught(weights)]
     if len(lessons) < 2:
-        yield from ((part, part.maps) for part in first)
+        yield from ((part, part.maps) for part in chain(first, later))
         return
     *own, every = classifiers(lessons)
     del lessons
-    chosen = iter(own)
-    for part in chain(first, parts):
-        maps = np.empty_like(part.maps)
-        for map_, old, deep, fine in zip(maps[:, 0], part.maps[:, 0], part.deep, part.fine, strict=True):
-            classifier = next(chosen, every)
-            scores = classifier.scores(deep, fine)
-            enlarged = cv2.resize(scores, old.shape[::-1], interpolation=cv2.INTER_LINEAR)
-            map_[:] = rule.changed(old, enlarged, classifier.trust)
-        yield part, maps
+    chosen = chain(own, repeat(every))
+    while first:
+        part = first.pop(0)
+        yield part, part.changed(rule, chosen)
+    for part in later:
+        yield part, part.changed(rule, chosen)
 
 
 def classifiers(lessons: Sequence[Lesson]) -> list[Classifier]:
