@@ -106,8 +106,10 @@ def test_maps_with_every_readable_image_as_reference_are_the_exact_ones(name, by
     network = request.getfixturevalue(name)
     (tmp_path / "bad.jpg").write_text("no image")
     images = [*scenes(6), tmp_path / "bad.jpg", scene(7)]
-    exact = dict(detector(network, 0).stream(images, lambda i, e: None))
-    linear = dict(detector(network, 7, by, batch=3).stream(images, lambda i, e: None))
+    both = detector(network, 0), detector(network, 7, by, batch=3)
+    for one in both:
+        one.pipeline.score_rule = None  # its weights are the presence scores, which differ a little
+    exact, linear = (dict(one.stream(images, lambda i, e: None)) for one in both)
     assert sorted(linear) == sorted(exact) == [0, 1, 2, 3, 4, 5, 7]
     for i, found in linear.items():
         np.testing.assert_allclose(found, exact[i], atol=1e-4)
@@ -273,6 +275,7 @@ def test_an_image_that_goes_between_the_passes_is_reported_and_left_out(light, t
     for i, path in enumerate(paths):
         Image.fromarray(scene(i)).save(path)
     of = detector(light, 3, batch=2, feature_bytes=0)
+    of.pipeline.score_rule = None  # for it, a group of this size is decoded whole before its first result
     told = []
     inputs = Inputs(paths, of.size, of.max_pixels, lambda i, e: told.append((i, str(e))), twice=False)
     results = of.pipeline.group(inputs)
