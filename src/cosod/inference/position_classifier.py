@@ -15,7 +15,6 @@ from typing import NamedTuple, Self
 import cv2
 import numpy as np
 
-from cosod.inference.negatives import unit
 from cosod.models.checkpoints.constants import Constants
 
 #: Index of the finer of the two compared features in the skips of the light networks.
@@ -84,10 +83,10 @@ class Classifier(NamedTuple):
             deep: descriptors ``(C, h, w)``, of which the finer feature is the last part.
             fine: the finer feature as unit vectors, ``(C2, H, W)``.
         """
-        coarse = len(deep) - len(fine)
-        there = unit(deep[:coarse].reshape(coarse, -1).T) @ self.coefficients[:coarse]
-        enlarged = cv2.resize(there.reshape(deep.shape[1:]), fine.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
-        return enlarged + np.tensordot(self.coefficients[coarse:], fine, axes=1) + self.constant
+        coarse = deep[: len(deep) - len(fine)]
+        cosines = np.tensordot(self.coefficients[: len(coarse)], coarse, axes=1) / _lengths(coarse)
+        enlarged = cv2.resize(cosines, fine.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
+        return enlarged + np.tensordot(self.coefficients[len(coarse) :], fine, axes=1) + self.constant
 
 
 class Segmented(NamedTuple):
@@ -109,7 +108,7 @@ class Segmented(NamedTuple):
         """Yields what each image teaches."""
         for index, map_, deep in zip(self.indices, self.maps[:, 0], self.deep, strict=True):
             labels = cv2.resize(map_, deep.shape[:0:-1], interpolation=cv2.INTER_AREA)
-            descriptors = np.sqrt(np.float32(2)) * unit(deep.reshape(len(deep), -1).T)
+            descriptors = (deep * (2**0.5 / _lengths(deep))).reshape(len(deep), -1).T
             yield Lesson(descriptors, labels.ravel(), _means(descriptors, labels), weights[index])
 
     def changed(self, rule: "ScoreRule", chosen: Iterator["Classifier"]) -> np.ndarray:
@@ -206,19 +205,25 @@ def classifiers(lessons: Sequence[Lesson]) -> list[Classifier]:
     squares, products = [], []
     for descriptors, labels, _, weight in lessons:
         projected = np.column_stack([descriptors @ means.T, np.ones_like(labels)])
-        of_object, of_others = (share / (share.sum() + ADDED) for share in (labels, 1 - labels))
-        squares.append(weight * (projected.T * (of_object + of_others)) @ projected)
-        products.append(weight * (of_object - of_others) @ projected)
-    penalty = np.full(len(squares[0]), RIDGE)
+        here, elsewhere = (share / (share.sum() + ADDED) for share in (labels, 1 - labels))
+        squares.append(weight * (projected.T * (here + elsewhere)) @ projected)
+        products.append(weight * (here - elsewhere) @ projected)
+    square, product = (np.array(parts).sum(axis=0, dtype=np.float64) for parts in (squares, products))
+    total = sum(lesson.weight for lesson in lessons)
+    of_others = [
+        _solved(square - squares[row], product - products[row], total - lesson.weight, means)
+        for row, lesson in enumerate(lessons)
+    ]
+    return [*of_others, _solved(square, product, total, means)]
+
+
+def _solved(square: np.ndarray, product: np.ndarray, weight: float, means: np.ndarray) -> Classifier:
+    """Solves the normal equations for the weights of the means and the constant, given the weight of all images."""
+    penalty = np.full(len(square), RIDGE * weight)
     penalty[-1] *= 0.01  # hardly any penalty for the constant
-    # The last row leaves out none.
-    kept = 1 - np.eye(len(lessons) + 1, len(lessons))
-    together = kept @ np.array([lesson.weight for lesson in lessons])
-    square = np.tensordot(kept, np.array(squares), axes=1) + together[:, None, None] * np.diag(penalty)
-    solved = np.linalg.solve(square, (kept @ np.array(products))[..., None])[..., 0]
-    coefficients = (solved[:, :-1] @ means).astype(np.float32)
-    trusts = together / (together + HALF)
-    return [Classifier(*found) for found in zip(coefficients, solved[:, -1].tolist(), trusts.tolist(), strict=True)]
+    *weights, constant = np.linalg.solve(square + np.diag(penalty), product)
+    coefficients = (np.array(weights) @ means).astype(np.float32)
+    return Classifier(coefficients, float(constant), weight / (weight + HALF))
 
 
 def _means(descriptors: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -229,6 +234,11 @@ def _means(descriptors: np.ndarray, labels: np.ndarray) -> np.ndarray:
         labels: map at these positions, ``(h, w)``.
     """
     rows, columns = (np.linspace(0.5 / side, 1 - 0.5 / side, side, dtype=np.float32) for side in labels.shape)
-    corners = np.einsum("iy,jx->ijyx", np.stack([1 - rows, rows]), np.stack([1 - columns, columns]))
-    shares = np.concatenate([corners * labels, corners * (1 - labels)]).reshape(8, -1)
+    corners = np.array([[1 - rows], [rows]])[..., None] * np.array([1 - columns, columns])[:, None]
+    shares = np.array([corners * labels, corners * (1 - labels)]).reshape(8, -1)
     return shares @ descriptors / (shares.sum(axis=1, keepdims=True) + 0.01 * ADDED)
+
+
+def _lengths(vectors: np.ndarray) -> np.ndarray:
+    """Computes the lengths of vectors ``(C, h, w)``, ``(h, w)``."""
+    return np.maximum(np.linalg.norm(vectors, axis=0), 1e-12)
