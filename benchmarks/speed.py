@@ -40,7 +40,6 @@ from cosod.inference.device import choose_device
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.precision import DTYPES
 from cosod.io.prefetch import Inputs
-from cosod.io.tensors import to_array
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
 from cosod.models.checkpoints import loading
@@ -135,10 +134,8 @@ def group_maps(detector: Detector, inputs: Ready) -> Iterator[Tensor]:
     # It hands images on as they are, so that tensors do as well as the pixels of photos.
     group, of_images = cast(Inputs, inputs), cast(Callable[[list[np.ndarray]], Features], encode)
     encoded = EncodedGroup(group, of_images, detector.batch, detector.options.feature_bytes)
-    found = detector.pipeline.consensus(encoded)
-    prototype = to_array(found.prototype)
-    for _, features, output in detector.pipeline.decoded(encoded, found.indices, found.consensus):
-        yield detector.pipeline.filtered(output, features.deep, prototype)[0]
+    for _, maps, _ in detector.pipeline.maps(encoded, detector.pipeline.consensus(encoded)):
+        yield maps
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> tuple[float, int | None]:

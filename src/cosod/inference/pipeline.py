@@ -141,7 +141,7 @@ class Pipeline:
             sizes = [len(part.indices) for part in raw]
             parts = zip((part.indices for part in raw), maps.split(sizes), itertools.repeat(None))
         else:
-            parts = self._parts(encoded, found)
+            parts = self.maps(encoded, found)
 
         def results() -> Iterator[Result]:
             for part, maps, factors in parts:
@@ -151,8 +151,18 @@ class Pipeline:
 
         yield from in_order(results(), lambda result: result.index, inputs, sorted(indices))
 
-    def _parts(self, encoded: EncodedGroup, found: Shared) -> Iterator[tuple[list[int], Tensor, Tensor | None]]:
-        """Yields indices, final maps, and factors of the region filter of the images of a group."""
+    def maps(self, encoded: EncodedGroup, found: Shared) -> Iterator[tuple[list[int], Tensor, Tensor | None]]:
+        """Yields indices, final maps, and factors of the region filter of a group whose images are decoded separately.
+
+        Args:
+            encoded: the group; its features are freed.
+            found: what it shares, from :meth:`consensus`.
+
+        Example:
+            >>> encoded = pipeline.encoded(inputs)  # doctest: +SKIP
+            >>> for indices, maps, factors in pipeline.maps(encoded, pipeline.consensus(encoded)):  # doctest: +SKIP
+            ...     print(indices, maps.shape)
+        """
         prototype = to_array(found.prototype) if len(found.indices) > 1 else None
 
         def filtered(indices: Sequence[int] | None) -> Iterator[tuple[list[int], Features, Tensor, Tensor | None]]:
