@@ -134,8 +134,8 @@ def group_maps(detector: Detector, inputs: Ready) -> Iterator[Tensor]:
     # It hands images on as they are, so that tensors do as well as the pixels of photos.
     group, of_images = cast(Inputs, inputs), cast(Callable[[list[np.ndarray]], Features], encode)
     encoded = EncodedGroup(group, of_images, detector.batch, detector.options.feature_bytes)
-    for _, maps, _ in detector.pipeline.maps(encoded, detector.pipeline.consensus(encoded)):
-        yield maps
+    for part in detector.pipeline.maps(encoded, detector.pipeline.consensus(encoded)):
+        yield part.maps
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> tuple[float, int | None]:

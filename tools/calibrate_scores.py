@@ -48,7 +48,7 @@ def figures(detector: cosod.Detector, data: Path, paths: list[Path], rules: list
     rows: list[list[tuple[float, ...]]] = []
     for rule in rules:
         rows.append([])
-        for segments, maps in reconsidered(parts, [], weights, rule):
+        for segments, maps, _ in reconsidered(parts, [], weights, rule):
             for index, map_ in zip(segments.indices, maps, strict=True):
                 rows[-1].append(score(to_own_size(map_, masks[index].shape), masks[index])[::2])
     return np.array(rows)

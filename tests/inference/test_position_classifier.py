@@ -105,7 +105,7 @@ def test_maps_that_are_empty_or_full_teach_something_finite(value):
 def test_images_without_the_object_teach_nothing():
     """Of photos that have nothing in common, all have hardly any weight, and the maps stay as they are."""
     parts = segmented(3)
-    for part, maps in reconsidered(parts, [], dict.fromkeys(range(3), 1e-3), RULE):
+    for part, maps, _ in reconsidered(parts, [], dict.fromkeys(range(3), 1e-3), RULE):
         np.testing.assert_allclose(maps, part.maps, atol=2e-3)
 
 
@@ -137,7 +137,7 @@ def segmented(number, seed=0):
 
 def test_what_the_other_maps_say_changes_a_map():
     parts = segmented(4)
-    first, maps = next(iter(reconsidered(parts, [], dict.fromkeys(range(4), 1.0), RULE)))
+    first, maps, _ = next(iter(reconsidered(parts, [], dict.fromkeys(range(4), 1.0), RULE)))
     inner = maps[0, 0, 10:22]
     assert first is parts[0]
     assert inner[:, 4:8].min() > 0.5 > inner[:, 28:].max()  # the object, and the other thing
@@ -146,7 +146,7 @@ def test_what_the_other_maps_say_changes_a_map():
 
 def test_one_image_and_a_missing_rule_change_nothing():
     for parts, rule in ((segmented(1), RULE), (segmented(3), None)):
-        for part, maps in reconsidered(parts, [], dict.fromkeys(range(3), 1.0), rule):
+        for part, maps, _ in reconsidered(parts, [], dict.fromkeys(range(3), 1.0), rule):
             np.testing.assert_array_equal(maps, part.maps)
 
 
@@ -160,7 +160,7 @@ def test_later_images_are_not_held_in_memory():
 
     found = reconsidered(parts(range(4)), parts(range(4, 9)), dict.fromkeys(range(9), 1.0), RULE)
     for number in range(9):
-        part, _ = next(found)
+        part, _, _ = next(found)
         assert part.indices == [number] and len(taken) == max(4, number + 1)
 
 

@@ -176,7 +176,7 @@ def test_a_closer_look_does_not_bring_back_what_is_gone():
     saliency, _, _ = scene(0, None, None, None)
     photo = np.zeros((64, 64, 3), np.uint8)
     found = look_closer(
-        [0], saliency[None], factors, Inputs([photo], 64, 10**6, None), lambda x: torch.ones(1, 1, 64, 64)
+        [0], saliency[None], factors, Inputs([photo], 64, 10**6, None), lambda indices, images: torch.ones(1, 1, 64, 64)
     )
     _, columns = found[0].box.pixels(64, 64)
     assert columns.stop > 32

@@ -7,7 +7,6 @@ other and for saved consensuses. The encoder, the consensus and the decoder are 
 """
 
 import importlib.util
-import itertools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -249,7 +248,7 @@ class OnnxDetector:
                 yield self._segmented(*parts.pop(0), vector, None if alone else prototype)
 
         def results() -> Iterator[Result]:
-            for part, maps in reconsidered(segmented(both[0]), segmented(both[1]), weights, self._scores):
+            for part, maps, _ in reconsidered(segmented(both[0]), segmented(both[1]), weights, self._scores):
                 for index, found in zip(part.indices, maps, strict=True):
                     yield Result(index, found, inputs.sizes[index], None, presence[index])
 
@@ -279,7 +278,7 @@ class OnnxDetector:
         found = self._segmented((), features, kept.vector[None, :, None, None], kept.prototype, negatives)
         maps = found.maps
         if self._scores is not None and kept.classifier is not None:
-            maps = found.changed(self._scores, itertools.repeat(Classifier.unpacked(kept.classifier)))
+            maps = found.changed(self._scores, [Classifier.unpacked(kept.classifier)] * len(maps))
         constants = _constants(self.kept_calibration, kept.provenance.references)
         vectors, presence = self._graphs["kept"](features[-1], kept.prototype, constants)
         if negatives is not None:

@@ -6,6 +6,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -41,6 +42,22 @@ from cosod.io.tensors import to_array
 from cosod.models import registry
 from cosod.models.base import Consensus, Features, Output
 from cosod.models.modules.layers import height_and_width
+
+
+class Mapped(NamedTuple):
+    """Final maps of some images.
+
+    Attributes:
+        indices: indices of the images.
+        maps: maps of the shared object, ``(n, 1, H, W)``.
+        factors: factors of the region filter, of the same shape; None if all are 1.
+        classifiers: classifier of positions of each image; None without scores.
+    """
+
+    indices: list[int]
+    maps: Tensor
+    factors: Tensor | None = None
+    classifiers: Sequence[Classifier] | None = None
 
 
 class Pipeline:
@@ -132,27 +149,27 @@ class Pipeline:
             warnings.warn(SINGLE, SingleImageWarning, stacklevel=3)
         presence = [None] * len(indices) if found.presence is None else found.presence.tolist()
         there = dict(zip(indices, presence, strict=True))
-        parts: Iterable[tuple[list[int], Tensor, Tensor | None]]
+        parts: Iterable[Mapped]
         if self.network.whole_group_maps:
             raw = list(self.decoded(encoded, indices, consensus))
             if not raw:  # none of them is readable any more, which was reported
                 return
             maps = self.forward.whole_group_maps(part.output for part in raw)
             sizes = [len(part.indices) for part in raw]
-            parts = zip((part.indices for part in raw), maps.split(sizes), itertools.repeat(None))
+            parts = itertools.starmap(Mapped, zip((part.indices for part in raw), maps.split(sizes), strict=True))
         else:
             parts = self.maps(encoded, found)
 
         def results() -> Iterator[Result]:
-            for part, maps, factors in parts:
-                looks = self._looks(part, maps, factors, inputs, consensus)
-                for index, saliency in zip(part, maps, strict=True):
+            for part in parts:
+                looks = self._looks(part, inputs, consensus)
+                for index, saliency in zip(part.indices, part.maps, strict=True):
                     yield Result(index, saliency, inputs.sizes[index], looks.get(index), there[index])
 
         yield from in_order(results(), lambda result: result.index, inputs, sorted(indices))
 
-    def maps(self, encoded: EncodedGroup, found: Shared) -> Iterator[tuple[list[int], Tensor, Tensor | None]]:
-        """Yields indices, final maps, and factors of the region filter of a group whose images are decoded separately.
+    def maps(self, encoded: EncodedGroup, found: Shared) -> Iterator[Mapped]:
+        """Yields the final maps of a group whose images are decoded separately.
 
         Args:
             encoded: the group; its features are freed.
@@ -160,8 +177,8 @@ class Pipeline:
 
         Example:
             >>> encoded = pipeline.encoded(inputs)  # doctest: +SKIP
-            >>> for indices, maps, factors in pipeline.maps(encoded, pipeline.consensus(encoded)):  # doctest: +SKIP
-            ...     print(indices, maps.shape)
+            >>> for part in pipeline.maps(encoded, pipeline.consensus(encoded)):  # doctest: +SKIP
+            ...     print(part.indices, part.maps.shape)
         """
         prototype = to_array(found.prototype) if len(found.indices) > 1 else None
 
@@ -170,7 +187,7 @@ class Pipeline:
                 yield part, features, *self.filtered(output, features.deep, prototype)
 
         if self.score_rule is None or prototype is None:
-            yield from ((part, maps, factors) for part, _, maps, factors in filtered(None))
+            yield from (Mapped(part, maps, factors) for part, _, maps, factors in filtered(None))
             return
         fading: deque[Tensor | None] = deque()
 
@@ -181,8 +198,8 @@ class Pipeline:
 
         weights = dict(zip(found.indices, found.weights.tolist(), strict=True))
         first, later = map(segmented, divided(sorted(found.indices)))
-        for segments, maps in reconsidered(first, later, weights, self.score_rule):
-            yield list(segments.indices), torch.from_numpy(maps), fading.popleft()
+        for segments, maps, chosen in reconsidered(first, later, weights, self.score_rule):
+            yield Mapped(list(segments.indices), torch.from_numpy(maps), fading.popleft(), chosen)
 
     def apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
         """Yields the results of each image separately, one for each consensus.
@@ -197,17 +214,18 @@ class Pipeline:
         for part in inputs.batches(self.options.batch):
             with torch.inference_mode():
                 features = self.forward.encode([image for _, image in part])
-                each = [(*self._maps(features, c), self.kept_rules.presence(features.deep, c)) for c in consensuses]
-            indices = [index for index, _ in part]
+                indices = [index for index, _ in part]
+                found = [self._mapped(indices, features, consensus) for consensus in consensuses]
+                presence = [self.kept_rules.presence(features.deep, consensus) for consensus in consensuses]
             looks = [
-                self._looks(indices, maps, factors, inputs, consensus.alone())
-                for consensus, (maps, factors, _) in zip(consensuses, each, strict=True)
+                self._looks(mapped, inputs, consensus.alone())
+                for mapped, consensus in zip(found, consensuses, strict=True)
             ]
             for row, index in enumerate(indices):
                 size = inputs.sizes.pop(index)
                 yield [
-                    Result(index, maps[row], size, looks[number].get(index), presence[row], number)
-                    for number, (maps, _, presence) in enumerate(each)
+                    Result(index, mapped.maps[row], size, looks[number].get(index), presence[number][row], number)
+                    for number, mapped in enumerate(found)
                 ]
 
     def learn(self, inputs: Inputs, masks: Sequence[ImageSource | None], identity: tuple[str, str]) -> GroupConsensus:
@@ -322,9 +340,7 @@ class Pipeline:
         presence = None if self.calibration is None else 0.0
         return [Result(index, small, inputs.sizes[index], None, presence, n, True) for n in range(consensuses)]
 
-    def _looks(
-        self, indices: list[int], maps: Tensor, factors: Tensor | None, inputs: Inputs, consensus: Consensus
-    ) -> dict[int, Look]:
+    def _looks(self, mapped: Mapped, inputs: Inputs, consensus: Consensus) -> dict[int, Look]:
         """Segments enlarged crops of images with the same consensus, if the option ``closer`` is set."""
         if not self.options.closer:
             return {}
@@ -332,24 +348,34 @@ class Pipeline:
             name = registry.name_of(self.network)
             raise InputError(f"maps of {name} depend on whole images of the group; leave out --closer (closer=True)")
 
-        def look(images: list[np.ndarray]) -> Tensor:
+        indices, maps, factors, of_images = mapped
+        chosen = None if of_images is None else dict(zip(indices, of_images, strict=True))
+
+        def look(wanted: Sequence[int], images: list[np.ndarray]) -> Tensor:
             with torch.inference_mode():
-                return self.forward.alone(self.forward.encode(images), consensus).maps
+                features = self.forward.encode(images)
+                found = self.forward.alone(features, consensus).maps
+                return found if chosen is None else self._changed(found, features, [chosen[index] for index in wanted])
 
         return look_closer(indices, maps, factors, inputs, look)
 
-    def _maps(self, features: Features, consensus: GroupConsensus) -> tuple[Tensor, Tensor | None]:
-        """Computes the maps ``(n, 1, h, w)`` of images, each separately, as :meth:`filtered` returns them."""
+    def _changed(self, maps: Tensor, features: Features, chosen: Sequence[Classifier]) -> Tensor:
+        """Returns maps changed by the scores of a classifier for each."""
+        assert self.score_rule is not None  # without one, there are no classifiers
+        return torch.from_numpy(_segmented((), maps, features).changed(self.score_rule, chosen)).to(maps)
+
+    def _mapped(self, indices: list[int], features: Features, consensus: GroupConsensus) -> Mapped:
+        """Computes the maps of images with a saved consensus, each separately."""
         output = self.forward.alone(features, consensus.alone())
         if not self.network.whole_group_maps:
             negatives = self.kept_rules.negatives(consensus)
             maps, factors = self.filtered(output, features.deep, consensus.prototype, negatives)
-            if self.score_rule is not None and consensus.classifier is not None:
-                chosen = itertools.repeat(Classifier.unpacked(consensus.classifier))
-                maps = torch.from_numpy(_segmented((), maps, features).changed(self.score_rule, chosen))
-            return maps, factors
+            if self.score_rule is None or consensus.classifier is None:
+                return Mapped(indices, maps, factors)
+            chosen = [Classifier.unpacked(consensus.classifier)] * len(indices)
+            return Mapped(indices, self._changed(maps, features, chosen), factors, chosen)
         branches = [branch.split(1) for branch in (output.probability, output.threshold) if branch is not None]
-        return torch.cat([self.network.confidence_map(*pair) for pair in zip(*branches, strict=True)]), None
+        return Mapped(indices, torch.cat([self.network.confidence_map(*pair) for pair in zip(*branches, strict=True)]))
 
 
 def _segmented(indices: Sequence[int], maps: Tensor, features: Features) -> Segmented:

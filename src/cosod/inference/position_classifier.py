@@ -7,9 +7,10 @@ classified by what the maps of the *other* images say, so that no map confirms i
 logits of the map.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 from typing import NamedTuple, Self
 
 import cv2
@@ -111,11 +112,11 @@ class Segmented(NamedTuple):
             descriptors = (deep * (2**0.5 / _lengths(deep))).reshape(len(deep), -1).T
             yield Lesson(descriptors, labels.ravel(), _means(descriptors, labels), weights[index])
 
-    def changed(self, rule: "ScoreRule", chosen: Iterator["Classifier"]) -> np.ndarray:
+    def changed(self, rule: "ScoreRule", chosen: Sequence["Classifier"]) -> np.ndarray:
         """Returns the maps changed by the scores of a classifier for each image, ``(n, 1, H, W)``."""
         maps = np.empty_like(self.maps)
-        for map_, old, deep, fine in zip(maps[:, 0], self.maps[:, 0], self.deep, self.fine, strict=True):
-            classifier = next(chosen)
+        images = zip(maps[:, 0], self.maps[:, 0], self.deep, self.fine, chosen, strict=True)
+        for map_, old, deep, fine, classifier in images:
             scores = classifier.scores(deep, fine)
             enlarged = cv2.resize(scores, old.shape[::-1], interpolation=cv2.INTER_LINEAR)
             map_[:] = rule.changed(old, enlarged, classifier.trust)
@@ -154,7 +155,7 @@ def divided(indices: Sequence[int]) -> tuple[list[int], list[int]]:
 
 def reconsidered(
     first: Iterable[Segmented], later: Iterable[Segmented], weights: Mapping[int, float], rule: ScoreRule | None
-) -> Iterator[tuple[Segmented, np.ndarray]]:
+) -> Iterator[tuple[Segmented, np.ndarray, list[Classifier] | None]]:
     """Changes the maps of a group by classifiers.
 
     Args:
@@ -165,24 +166,28 @@ def reconsidered(
         rule: rule by which scores change maps; None leaves them as they are.
 
     Yields:
-        Each part, and its changed maps ``(n, 1, H, W)``.
+        Each part, its changed maps ``(n, 1, H, W)``, and the classifiers of its images; None if nothing changed.
     """
     if rule is None:
-        yield from ((part, part.maps) for part in chain(first, later))
+        yield from ((part, part.maps, None) for part in chain(first, later))
         return
-    first = list(first)
-    lessons = [lesson for part in first for lesson in part.taught(weights)]
+    held = deque(first)
+    lessons = [lesson for part in held for lesson in part.taught(weights)]
     if len(lessons) < 2:
-        yield from ((part, part.maps) for part in chain(first, later))
+        yield from ((part, part.maps, None) for part in chain(held, later))
         return
     *own, every = classifiers(lessons)
     del lessons
-    chosen = chain(own, repeat(every))
-    while first:
-        part = first.pop(0)
-        yield part, part.changed(rule, chosen)
-    for part in later:
-        yield part, part.changed(rule, chosen)
+    remaining = chain(own, repeat(every))
+    for part in chain(_taken(held), later):
+        chosen = list(islice(remaining, len(part.maps)))
+        yield part, part.changed(rule, chosen), chosen
+
+
+def _taken(held: deque[Segmented]) -> Iterator[Segmented]:
+    """Yields parts and forgets them."""
+    while held:
+        yield held.popleft()
 
 
 def classifiers(lessons: Sequence[Lesson]) -> list[Classifier]:

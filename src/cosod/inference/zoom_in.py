@@ -85,7 +85,7 @@ def look_closer(
     maps: Tensor,
     factors: Tensor | None,
     inputs: Inputs,
-    look: Callable[[list[np.ndarray]], Tensor],
+    look: Callable[[Sequence[int], list[np.ndarray]], Tensor],
 ) -> dict[int, Look]:
     """Segments enlarged crops of images with small objects; returns them by the index of the image.
 
@@ -97,7 +97,7 @@ def look_closer(
         factors: factors of the region filter, ``(n, 1, H, W)`` (see :func:`cosod.inference.region_filter.kept`), which
             are applied to the crops too, so that faded regions do not come back.
         inputs: the images, which are read again at their full size.
-        look: function from images ``(H, W, 3)`` of the same shape to maps.
+        look: function from indices of images, and crops ``(H, W, 3)`` of them of the same shape, to maps.
     """
     around = map(box_around, maps[:, 0].float().cpu().numpy())
     boxes = {index: box for index, box in zip(indices, around, strict=True) if box}
@@ -118,7 +118,8 @@ def look_closer(
         return {}
     found: dict[int, Tensor] = {}
     for alike in batched_by(parts.items(), len(parts), lambda item: item[1].shape):
-        found |= zip((index for index, _ in alike), look([part for _, part in alike]), strict=True)
+        wanted = [index for index, _ in alike]
+        found |= zip(wanted, look(wanted, [part for _, part in alike]), strict=True)
     if factors is not None:
         for index, factor in zip(indices, factors, strict=True):
             if index in found:
