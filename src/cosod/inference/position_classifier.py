@@ -7,6 +7,7 @@ classified by what the maps of the *other* images say, so that no map confirms i
 logits of the map.
 """
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,9 +86,9 @@ class Classifier(NamedTuple):
             fine: the finer feature as unit vectors, ``(C2, H, W)``.
         """
         coarse = deep[: len(deep) - len(fine)]
-        cosines = np.tensordot(self.coefficients[: len(coarse)], coarse, axes=1) / _lengths(coarse)
+        cosines = _weighted(self.coefficients[: len(coarse)], coarse) / _lengths(coarse)
         enlarged = cv2.resize(cosines, fine.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
-        return enlarged + np.tensordot(self.coefficients[len(coarse) :], fine, axes=1) + self.constant
+        return enlarged + _weighted(self.coefficients[len(coarse) :], fine) + self.constant
 
 
 class Segmented(NamedTuple):
@@ -209,10 +210,10 @@ def classifiers(lessons: Sequence[Lesson]) -> list[Classifier]:
     means = np.concatenate([lesson.means for lesson in lessons])
     squares, products = [], []
     for descriptors, labels, _, weight in lessons:
-        projected = np.column_stack([descriptors @ means.T, np.ones_like(labels)])
+        projected = np.column_stack([_product(descriptors, means.T), np.ones_like(labels)])
         here, elsewhere = (share / (share.sum() + ADDED) for share in (labels, 1 - labels))
-        squares.append(weight * (projected.T * (here + elsewhere)) @ projected)
-        products.append(weight * (here - elsewhere) @ projected)
+        squares.append(weight * _product(projected.T * (here + elsewhere), projected))
+        products.append(weight * _product((here - elsewhere)[None], projected)[0])
     square, product = (np.array(parts).sum(axis=0, dtype=np.float64) for parts in (squares, products))
     total = sum(lesson.weight for lesson in lessons)
     of_others = [
@@ -226,9 +227,9 @@ def _solved(square: np.ndarray, product: np.ndarray, weight: float, means: np.nd
     """Solves the normal equations for the weights of the means and the constant, given the weight of all images."""
     penalty = np.full(len(square), RIDGE * weight)
     penalty[-1] *= 0.01  # hardly any penalty for the constant
-    *weights, constant = np.linalg.solve(square + np.diag(penalty), product)
-    coefficients = (np.array(weights) @ means).astype(np.float32)
-    return Classifier(coefficients, float(constant), weight / (weight + HALF))
+    solved = _solution(square + np.diag(penalty), product).astype(np.float32)
+    coefficients = _product(solved[None, :-1], means)[0]
+    return Classifier(coefficients, float(solved[-1]), weight / (weight + HALF))
 
 
 def _means(descriptors: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -241,9 +242,28 @@ def _means(descriptors: np.ndarray, labels: np.ndarray) -> np.ndarray:
     rows, columns = (np.linspace(0.5 / side, 1 - 0.5 / side, side, dtype=np.float32) for side in labels.shape)
     corners = np.array([[1 - rows], [rows]])[..., None] * np.array([1 - columns, columns])[:, None]
     shares = np.array([corners * labels, corners * (1 - labels)]).reshape(8, -1)
-    return shares @ descriptors / (shares.sum(axis=1, keepdims=True) + 0.01 * ADDED)
+    return _product(shares, descriptors) / (shares.sum(axis=1, keepdims=True) + 0.01 * ADDED)
 
 
 def _lengths(vectors: np.ndarray) -> np.ndarray:
     """Computes the lengths of vectors ``(C, h, w)``, ``(h, w)``."""
-    return np.maximum(np.linalg.norm(vectors, axis=0), 1e-12)
+    return np.sqrt(np.maximum(np.einsum("chw,chw->hw", vectors, vectors), 1e-24))
+
+
+def _weighted(weights: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Computes the weighted sum ``(h, w)`` of the channels of ``(C, h, w)``."""
+    return _product(weights[None], vectors.reshape(len(vectors), -1)).reshape(vectors.shape[1:])
+
+
+def _product(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Multiplies matrices, by PyTorch where it is loaded: threads of NumPy's own would slow those of the network."""
+    if (torch := sys.modules.get("torch")) is None:
+        return one @ other
+    return (torch.from_numpy(one) @ torch.from_numpy(other)).numpy()
+
+
+def _solution(square: np.ndarray, product: np.ndarray) -> np.ndarray:
+    """Solves a system of linear equations, by PyTorch where it is loaded."""
+    if (torch := sys.modules.get("torch")) is None:
+        return np.linalg.solve(square, product)
+    return torch.linalg.solve(torch.from_numpy(square), torch.from_numpy(product)).numpy()
