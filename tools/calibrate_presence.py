@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import calibrated_weights
 import numpy as np
 import torch
 from development_photos import Photos
@@ -29,13 +30,10 @@ from negative_cases import fit_rule
 from regression import logistic, roc_auc
 
 import cosod
-from cosod import doctor, models
 from cosod.apps.absence import ABSENT
 from cosod.inference import presence
 from cosod.inference.deep_rows import together
-from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork, Features
-from cosod.models.checkpoints import safetensors_file
 
 FOLDS, REPEATS = 5, 2
 SIZES, SHARES, REFERENCES = (4, 8, 12), (0.0, 0.2, 0.4), (1, 2, 4, 8)
@@ -154,11 +152,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--duts", type=Path, required=True)
     parser.add_argument("--set", type=Path, action="append", default=[], help="another set; repeat for more")
-    parser.add_argument("--weights", type=Path, help="the package's default weights by default")
-    parser.add_argument("--dry-run", action="store_true", help="print, and leave the weights file as it is")
+    calibrated_weights.add_options(parser)
     args = parser.parse_args()
-    path = args.weights or registry.weights_file("gconet_plus_mobile")
-    assert path is not None  # its weights come with the package
+    path = calibrated_weights.weights_file(args.weights)
     detector = cosod.load(path, device="cpu")
     photos = Photos(detector, args.duts, args.set)
     network, rng = detector.network, np.random.default_rng(0)
@@ -178,10 +174,8 @@ def main() -> None:
     stored["negatives"] = rule.as_dict()
     print(stored)
     if not args.dry_run:
-        safetensors_file.annotate(path, **stored)
         # From here on outliers count less in a group, so that the maps that `cosod doctor` expects change a little.
-        if "check" in network.extra:
-            safetensors_file.annotate(path, check=doctor.fingerprint(models.load(path)))
+        calibrated_weights.store(path, detector, **stored)
 
 
 if __name__ == "__main__":

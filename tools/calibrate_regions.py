@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import calibrated_weights
 import cv2
 import numpy as np
 import torch
@@ -26,16 +27,13 @@ from measure_default import held_out, read_truth
 from torch.nn import functional as F
 
 import cosod
-from cosod import doctor, models
 from cosod.evaluation.metrics.functional import s_measure
 from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.negatives import unit
 from cosod.inference.region_filter import RegionClassifier, differences, means, reduced, regions
 from cosod.io.images import read_image
 from cosod.io.tensors import to_array
-from cosod.models import registry
 from cosod.models.base import Consensus
-from cosod.models.checkpoints import safetensors_file
 
 IMAGES = 12
 SIZES, REFERENCES = (3, 6, 12), (1, 3)
@@ -196,13 +194,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--duts", type=Path, required=True)
     parser.add_argument("--set", type=Path, action="append", default=[], help="a development set; repeat for more")
-    parser.add_argument("--weights", type=Path, help="the package's default weights by default")
     for option, values in (("added", ADDED), ("scale", SCALES)):
         parser.add_argument(f"--{option}", type=float, nargs="+", default=values, help="values to compare")
-    parser.add_argument("--dry-run", action="store_true", help="print, and leave the weights file as it is")
+    calibrated_weights.add_options(parser)
     args = parser.parse_args()
-    path = args.weights or registry.weights_file("gconet_plus_mobile")
-    assert path is not None  # its weights come with the package
+    path = calibrated_weights.weights_file(args.weights)
     detector = cosod.load(path, device="cpu", keep_regions=True)
     rng = np.random.default_rng(0)
     seen: list[Seen] = []
@@ -230,9 +226,7 @@ def main() -> None:
         print(f"| {situation}, {source} | {' | '.join(cells)} |")
     print(best.as_dict())
     if not args.dry_run:
-        safetensors_file.annotate(path, regions=best.as_dict())
-        if "check" in detector.network.extra:  # what `cosod doctor` expects
-            safetensors_file.annotate(path, check=doctor.fingerprint(models.load(path)))
+        calibrated_weights.store(path, detector, regions=best.as_dict())
 
 
 if __name__ == "__main__":

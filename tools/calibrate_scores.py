@@ -14,18 +14,15 @@ the best mean S of those with which no set loses more than :data:`LOST` goes int
 import argparse
 from pathlib import Path
 
+import calibrated_weights
 import numpy as np
 import torch
 from choose_gate import score
 from measure_default import read_truth
 
 import cosod
-from cosod import doctor, models
-from cosod.inference.position_classifier import FINE, ScoreRule, Segmented, reconsidered
+from cosod.inference.position_classifier import ScoreRule, reconsidered
 from cosod.io.resizing import to_own_size
-from cosod.io.tensors import to_array
-from cosod.models import registry
-from cosod.models.checkpoints import safetensors_file
 
 SIZES = (3, 6, 12)
 WEIGHTS = (0.5, 1.0, 1.5, 2.0, 2.5)
@@ -39,17 +36,12 @@ def figures(detector: cosod.Detector, data: Path, paths: list[Path], rules: list
     masks = [read_truth(data, path.parent.name, path) for path in paths]
     encoded = detector.pipeline.encoded(detector.inputs(paths))
     found = detector.pipeline.consensus(encoded)
-    prototype = to_array(found.prototype)
-    parts = []
-    for part, features, output in detector.pipeline.decoded(encoded, found.indices, found.consensus):
-        filtered, _ = detector.pipeline.filtered(output, features.deep, prototype)
-        parts.append(Segmented(part, *map(to_array, (filtered, features.deep, features.skips[FINE]))))
-    weights = dict(zip(found.indices, found.weights.tolist(), strict=True))
+    parts = list(detector.pipeline.segmented(encoded, found))
     rows: list[list[tuple[float, ...]]] = []
     for rule in rules:
         rows.append([])
-        for segments, maps, _ in reconsidered(parts, [], weights, rule):
-            for index, map_ in zip(segments.indices, maps, strict=True):
+        for part, maps, _ in reconsidered(parts, [], found.weight_of, rule):
+            for index, map_ in zip(part.indices, maps, strict=True):
                 rows[-1].append(score(to_own_size(map_, masks[index].shape), masks[index])[::2])
     return np.array(rows)
 
@@ -72,11 +64,9 @@ def groups_of(data: Path, size: int) -> list[list[Path]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("sets", type=Path, nargs="+")
-    parser.add_argument("--weights", type=Path, help="the package's default weights by default")
-    parser.add_argument("--dry-run", action="store_true", help="print, and leave the weights file as it is")
+    calibrated_weights.add_options(parser)
     args = parser.parse_args()
-    path = args.weights or registry.weights_file("gconet_plus_mobile")
-    assert path is not None  # its weights come with the package
+    path = calibrated_weights.weights_file(args.weights)
     detector = cosod.load(path, device="cpu")
     rules: list[ScoreRule | None] = [None, *map(ScoreRule, WEIGHTS)]
     found = np.array([[of_set(detector, data, size, rules) for size in SIZES] for data in args.sets])
@@ -96,9 +86,7 @@ def main() -> None:
         print(f"| {size} | {before} | {after} |")
     print(chosen.as_dict())
     if not args.dry_run:
-        safetensors_file.annotate(path, scores=chosen.as_dict())
-        if "check" in detector.network.extra:  # what `cosod doctor` expects
-            safetensors_file.annotate(path, check=doctor.fingerprint(models.load(path)))
+        calibrated_weights.store(path, detector, scores=chosen.as_dict())
 
 
 if __name__ == "__main__":

@@ -43,6 +43,11 @@ class Shared(NamedTuple):
         """Weighted mean of the vectors, ``(C,)``."""
         return (self.vectors * self.weights[:, None]).sum(dim=0) / self.weights.sum()
 
+    @property
+    def weight_of(self) -> dict[int, float]:
+        """Weight of each image by its index."""
+        return dict(zip(self.indices, self.weights.tolist(), strict=True))
+
 
 def shared(
     network: CoSaliencyNetwork,

@@ -228,20 +228,17 @@ class OnnxDetector:
     def _group(self, inputs: Inputs) -> Iterator[Result]:
         """Yields the results of the images of a group that are not of a single color."""
         both = [list(self._encoded(inputs, indices)) for indices in divided(range(len(inputs)))]
-        parts = [*both[0], *both[1]]
-        if not parts:
+        if not any(both):
             raise ImageError("none of the images could be read")
-        deep = together([features[-1] for _, features in parts])
+        deep = together([features[-1] for parts in both for _, features in parts])
         vector, prototype, scores, found = self._consensus(deep)
-        indices = [index for part, _ in parts for index in part]
+        indices = [index for parts in both for part, _ in parts for index in part]
         weights = dict(zip(indices, found.tolist(), strict=True))
         presence: dict[int, float | None] = dict(zip(indices, scores.tolist(), strict=True))
         alone = len(indices) == 1
         if alone:
             warnings.warn(SINGLE, SingleImageWarning, stacklevel=3)
             presence = dict.fromkeys(indices)
-
-        del parts
 
         def segmented(parts: list[tuple[list[int], list[np.ndarray]]]) -> Iterator[Segmented]:
             while parts:

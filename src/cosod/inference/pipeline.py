@@ -1,10 +1,9 @@
 """The pipeline from images to results, for a group, or for single images with a saved consensus."""
 
-import functools
 import itertools
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -180,26 +179,35 @@ class Pipeline:
             >>> for part in pipeline.maps(encoded, pipeline.consensus(encoded)):  # doctest: +SKIP
             ...     print(part.indices, part.maps.shape)
         """
-        prototype = to_array(found.prototype) if len(found.indices) > 1 else None
-
-        def filtered(indices: Sequence[int] | None) -> Iterator[tuple[list[int], Features, Tensor, Tensor | None]]:
-            for part, features, output in self.decoded(encoded, found.indices, found.consensus, indices):
-                yield part, features, *self.filtered(output, features.deep, prototype)
-
-        if self.score_rule is None or prototype is None:
-            yield from (Mapped(part, maps, factors) for part, _, maps, factors in filtered(None))
+        if self.score_rule is None or len(found.indices) == 1:
+            yield from (mapped for mapped, _ in self._filtered(encoded, found))
             return
         fading: deque[Tensor | None] = deque()
 
         def segmented(indices: Sequence[int]) -> Iterator[Segmented]:
-            for part, features, maps, factors in filtered(indices):
-                fading.append(factors)
-                yield _segmented(part, maps, features)
+            for mapped, features in self._filtered(encoded, found, indices):
+                fading.append(mapped.factors)
+                yield _segmented(mapped.indices, mapped.maps, features)
 
-        weights = dict(zip(found.indices, found.weights.tolist(), strict=True))
         first, later = map(segmented, divided(sorted(found.indices)))
-        for segments, maps, chosen in reconsidered(first, later, weights, self.score_rule):
+        for segments, maps, chosen in reconsidered(first, later, found.weight_of, self.score_rule):
             yield Mapped(list(segments.indices), torch.from_numpy(maps), fading.popleft(), chosen)
+
+    def segmented(self, encoded: EncodedGroup, found: Shared) -> Iterator[Segmented]:
+        """Yields what :meth:`maps` yields, before the maps are changed by scores, and with the features.
+
+        Args:
+            encoded, found: as for :meth:`maps`.
+        """
+        yield from (_segmented(part.indices, part.maps, features) for part, features in self._filtered(encoded, found))
+
+    def _filtered(
+        self, encoded: EncodedGroup, found: Shared, indices: Sequence[int] | None = None
+    ) -> Iterator[tuple[Mapped, Features]]:
+        """Yields maps without scores, and features of the images; arguments as for :meth:`decoded`."""
+        prototype = to_array(found.prototype) if len(found.indices) > 1 else None
+        for part, features, output in self.decoded(encoded, found.indices, found.consensus, indices):
+            yield Mapped(part, *self.filtered(output, features.deep, prototype)), features
 
     def apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
         """Yields the results of each image separately, one for each consensus.
@@ -273,31 +281,34 @@ class Pipeline:
             presence_mean=None if presence is None else float(presence.mean()),
             presence_std=None if presence is None else float(presence.std(correction=0)),
         )
-        taught_by = encoded if decodes else self.encoded(inputs)
-        classifier = self._classifier(taught_by, group, {index: functools.partial(mark, index) for index in marked})
+        classifier = self._classifier(encoded if decodes else self.encoded(inputs), group, marked, mark)
         return GroupConsensus(to_array(vector.flatten()), to_array(group.prototype), provenance, classifier=classifier)
 
     def _classifier(
-        self, encoded: EncodedGroup, found: Shared, marks: Mapping[int, Callable[[tuple[int, int]], Tensor]]
+        self,
+        encoded: EncodedGroup,
+        found: Shared,
+        marked: Sequence[int],
+        mark: Callable[[int, tuple[int, int]], Tensor],
     ) -> np.ndarray | None:
         """Fits a classifier of positions to the maps and marks of a group; None without a rule, and for one image.
 
         Args:
             encoded: the images.
             found: what they share.
-            marks: for each marked image the function from a height and width to its mark, ``(1, H, W)``.
+            marked, mark: as for :func:`~cosod.inference.group_consensus.shared_with_marks`.
         """
         if self.score_rule is None:
             return None
         consensus, prototype = Consensus(found.consensus.vector), to_array(found.prototype)
-        weights = dict(zip(found.indices, found.weights.tolist(), strict=True))
+        weights = found.weight_of
         lessons: list[Lesson] = []
         for part, features in encoded.batches(divided(sorted(found.indices))[0], last=True):
             maps, _ = self.filtered(self.forward.alone(features, consensus), features.deep, prototype)
             for row, index in enumerate(part):
-                if index in marks:
-                    mark = marks[index](height_and_width(maps))
-                    maps[row] = mark / mark.max()
+                if index in marked:
+                    attention = mark(index, height_and_width(maps))
+                    maps[row] = attention / attention.max()
             lessons += _segmented(part, maps, features).taught(weights)
         return classifiers(lessons)[-1].packed() if len(lessons) > 1 else None
 
