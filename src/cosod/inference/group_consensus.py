@@ -9,8 +9,10 @@ from torch import Tensor
 from cosod.errors import ImageError, InputError
 from cosod.inference.deep_rows import DeepRows, together
 from cosod.inference.feature_cache import EncodedGroup
+from cosod.inference.leveling import scene_leveling
 from cosod.inference.presence import FLOOR, Calibration, count, group_presence, pooled, similarity, where_like
 from cosod.inference.reference_sampling import ReferenceSampling, choose, sampled
+from cosod.io.tensors import to_array
 from cosod.models.base import Consensus, CoSaliencyNetwork, Features
 from cosod.models.modules.affinity import affinity_of
 from cosod.models.modules.group_affinity import GroupAffinity
@@ -30,6 +32,7 @@ class Shared(NamedTuple):
         vectors: mean of F of each image under its attention, ``(N, C)``.
         weights: weights of the images in the consensus, ``(N,)``.
         presence: presence of the shared object in each image, ``(N,)``; None without a calibration.
+        leveling: how much less the resemblance to the consensus counts (:mod:`cosod.inference.leveling`), in [0, 1].
     """
 
     indices: list[int]
@@ -37,6 +40,7 @@ class Shared(NamedTuple):
     vectors: Tensor
     weights: Tensor
     presence: Tensor | None
+    leveling: float = 0.0
 
     @property
     def prototype(self) -> Tensor:
@@ -79,7 +83,12 @@ def _exact(
     network: CoSaliencyNetwork, calibration: Calibration | None, group: EncodedGroup, precision: torch.dtype
 ) -> Shared:
     indices, features = _deepest(group)
-    return shared_by(network, calibration, indices, features, precision)
+    affinity = affinity_of(network)
+    if not isinstance(affinity, PartMatching):
+        return shared_by(network, calibration, indices, features, precision)
+    match = affinity.match(features.deep, precision)
+    found = shared_by(network, calibration, indices, features, precision, match)
+    return found._replace(leveling=_leveling(features.deep, match))
 
 
 def shared_by(
@@ -96,8 +105,8 @@ def shared_by(
         network, calibration, precision: as for :func:`shared`.
         indices: indices of the images.
         features: their features, of which only ``deep`` is used.
-        match: best matches of a network of part matching, if they are known already, see
-            :meth:`cosod.models.modules.part_matching.PartMatching.attentions`.
+        match: what :meth:`cosod.models.modules.part_matching.PartMatching.match` computes, for a network of part
+            matching, if it is known already.
     """
     deep, affinity = features.deep, affinity_of(network)
     if affinity is None:
@@ -161,7 +170,12 @@ def _of_references(
 ) -> Shared:
     """Computes the consensus of the references, and applies it to each image of the group like a saved consensus."""
     sample = sampled(group, sampling)
-    attention = affinity.attention(sample.deep, precision=precision)
+    leveling = 0.0
+    if isinstance(affinity, PartMatching):
+        match = affinity.match(sample.deep, precision)
+        attention, leveling = affinity.attention(sample.deep, precision, match), _leveling(sample.deep, match)
+    else:
+        attention = affinity.attention(sample.deep, precision=precision)
     vectors = pooled(sample.deep, attention)
     weights, presence = _weights(calibration, vectors)
     if presence is None and isinstance(affinity, PartMatching):
@@ -177,10 +191,15 @@ def _of_references(
         found.append(pooled(features.deep, where_like(features.deep, prototype)))
     vectors = torch.cat(found)
     if kept_calibration is None:
-        return Shared(indices, consensus, vectors, vectors.new_ones(len(vectors)), None)
+        return Shared(indices, consensus, vectors, vectors.new_ones(len(vectors)), None, leveling)
     alike = torch.nn.functional.cosine_similarity(vectors, prototype)  # as in presence.similarity, from pooled vectors
     presence = kept_calibration.presence(alike, count(weights))
-    return Shared(indices, consensus, vectors, presence.clamp_min(FLOOR), presence)
+    return Shared(indices, consensus, vectors, presence.clamp_min(FLOOR), presence, leveling)
+
+
+def _leveling(deep: Tensor, match: Tensor) -> float:
+    """Computes how much images show one scene from their descriptors ``(N, C, h, w)`` and matches ``(N, P)``."""
+    return scene_leveling(to_array(deep.flatten(2).norm(dim=1)), to_array(match))
 
 
 def _weights(calibration: Calibration | None, vectors: Tensor) -> tuple[Tensor, Tensor | None]:

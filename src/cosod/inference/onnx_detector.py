@@ -16,6 +16,7 @@ import numpy as np
 
 from cosod.errors import ImageError, InputError, SingleImageWarning
 from cosod.inference.consensus_file import GroupConsensus, Provenance
+from cosod.inference.leveling import KEPT, scene_leveling
 from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.onnx_graphs import archive_of, best_matches, open_archive, together
 from cosod.inference.options import DetectorOptions
@@ -28,7 +29,7 @@ from cosod.inference.position_classifier import (
     divided,
     reconsidered,
 )
-from cosod.inference.region_filter import RegionClassifier, kept
+from cosod.inference.region_filter import RegionClassifier, filtered
 from cosod.inference.results import SINGLE, Result, of_each_image
 from cosod.inference.uniform_images import tell_uniform, with_uniform
 from cosod.io.images import ImageSource
@@ -197,7 +198,7 @@ class OnnxDetector:
                 raise ImageError("none of the images could be read")
             raise InputError("nothing can be learned: the images that can be read are of one color each")
         tell_uniform(inputs)
-        vector, prototype, presence, weights = self._consensus(together(deep))
+        (vector, prototype, presence, weights), leveling = self._consensus(together(deep))
         some = len(presence) > 1
         provenance = Provenance(
             *self.identity,
@@ -208,7 +209,8 @@ class OnnxDetector:
             presence_std=float(presence.std()) if some else None,
         )
         given = dict(zip((index for part, _ in taught_by for index in part), weights.tolist(), strict=False))
-        parts = (self._segmented(*part, vector, prototype) for part in taught_by) if self._scores else ()
+        decoded = (self._segmented(*part, vector, prototype, leveling=leveling) for part in taught_by)
+        parts = decoded if self._scores else ()
         lessons = [lesson for part in parts for lesson in part.taught(given)]
         classifier = classifiers(lessons)[-1].packed() if len(lessons) > 1 else None
         return GroupConsensus(vector.ravel(), prototype, provenance, classifier=classifier)
@@ -231,7 +233,7 @@ class OnnxDetector:
         if not any(both):
             raise ImageError("none of the images could be read")
         deep = together([features[-1] for parts in both for _, features in parts])
-        vector, prototype, scores, found = self._consensus(deep)
+        (vector, prototype, scores, found), leveling = self._consensus(deep)
         indices = [index for parts in both for part, _ in parts for index in part]
         weights = dict(zip(indices, found.tolist(), strict=True))
         presence: dict[int, float | None] = dict(zip(indices, scores.tolist(), strict=True))
@@ -242,7 +244,7 @@ class OnnxDetector:
 
         def segmented(parts: list[tuple[list[int], list[np.ndarray]]]) -> Iterator[Segmented]:
             while parts:
-                yield self._segmented(*parts.pop(0), vector, None if alone else prototype)
+                yield self._segmented(*parts.pop(0), vector, None if alone else prototype, leveling=leveling)
 
         def results() -> Iterator[Result]:
             for part, maps, _ in reconsidered(segmented(both[0]), segmented(both[1]), weights, self._scores):
@@ -251,10 +253,16 @@ class OnnxDetector:
 
         yield from in_order(results(), lambda result: result.index, inputs, sorted(indices))
 
-    def _consensus(self, deep: np.ndarray) -> list[np.ndarray]:
-        """Computes vector, prototype, presence and weights of a group from its descriptors ``(N, C, 1, P)``."""
+    def _consensus(self, deep: np.ndarray) -> tuple[list[np.ndarray], float]:
+        """Computes what a group shares from its descriptors ``(N, C, 1, P)``.
+
+        Returns:
+            Vector, prototype, presence and weights; and the leveling of the maps.
+        """
         match = best_matches(self._graphs["match"], deep)
-        return self._graphs["consensus"](deep, match[:, None, None], _constants(self.calibration))
+        found = self._graphs["consensus"](deep, match[:, None, None], _constants(self.calibration))
+        objectness = np.sqrt(np.einsum("ncip,ncip->np", deep, deep))
+        return found, scene_leveling(objectness, match)
 
     def _each(self, inputs: Inputs, consensuses: Sequence[GroupConsensus]) -> Iterator[Result]:
         """Returns an iterator over the results of each image with each consensus."""
@@ -272,7 +280,7 @@ class OnnxDetector:
     def _applied(self, features: list[np.ndarray], kept: GroupConsensus) -> tuple[np.ndarray, list[float]]:
         """Computes the maps ``(n, 1, h, w)`` of n images with a saved consensus, and the presence of its object."""
         negatives = None if kept.negatives is None else Negatives(kept.negatives, self._rule)
-        found = self._segmented((), features, kept.vector[None, :, None, None], kept.prototype, negatives)
+        found = self._segmented((), features, kept.vector[None, :, None, None], kept.prototype, negatives, KEPT)
         maps = found.maps
         if self._scores is not None and kept.classifier is not None:
             maps = found.changed(self._scores, [Classifier.unpacked(kept.classifier)] * len(maps))
@@ -289,12 +297,15 @@ class OnnxDetector:
         vector: np.ndarray,
         prototype: np.ndarray | None,
         negatives: Negatives | None = None,
+        leveling: float = 0.0,
     ) -> Segmented:
         """Computes the maps ``(n, 1, h, w)`` of n images; with a prototype, other regions are faded."""
         deep = features[-1]
         maps, saliency = self._graphs["decoder"](*features, np.repeat(vector, len(deep), axis=0))
         if self._regions is not None and prototype is not None:
-            maps = maps * kept(saliency[:, 0], maps[:, 0], deep, prototype, self._regions, negatives)[:, None]
+            both = (saliency[:, 0], maps[:, 0])
+            changed, _ = filtered(*both, deep, prototype, self._regions, negatives, leveling)
+            maps = changed[:, None]
         return Segmented(indices, maps, deep, features[FINE])
 
     def _normalized(self, images: Sequence[np.ndarray]) -> np.ndarray:

@@ -17,6 +17,7 @@ from cosod.inference.feature_cache import EncodedGroup
 from cosod.inference.group_consensus import Shared, shared, shared_with_marks
 from cosod.inference.group_forward import Decoded, GroupForward
 from cosod.inference.kept_rules import KeptRules, negatives_of
+from cosod.inference.leveling import KEPT
 from cosod.inference.negatives import NegativeRule, Negatives
 from cosod.inference.options import DetectorOptions
 from cosod.inference.position_classifier import (
@@ -32,7 +33,7 @@ from cosod.inference.position_classifier import (
 )
 from cosod.inference.precision import has_bfloat16
 from cosod.inference.presence import Calibration, count
-from cosod.inference.region_filter import RegionClassifier, kept
+from cosod.inference.region_filter import RegionClassifier, filtered
 from cosod.inference.results import SINGLE, Result, of_each_image
 from cosod.inference.zoom_in import Look, look_closer
 from cosod.io.images import ImageSource
@@ -125,15 +126,20 @@ class Pipeline:
         return self.forward.decode(group.batches(indices, last=True), consensus, formed_of)
 
     def filtered(
-        self, output: Output, deep: Tensor, prototype: np.ndarray | None, negatives: Negatives | None = None
+        self,
+        output: Output,
+        deep: Tensor,
+        prototype: np.ndarray | None,
+        negatives: Negatives | None = None,
+        leveling: float = 0.0,
     ) -> tuple[Tensor, Tensor | None]:
-        """Returns the maps ``(n, 1, h, w)`` with other regions faded, and the factors of the fading or None."""
+        """Returns the maps ``(n, 1, h, w)``, leveled and with other regions faded, and the factors or None."""
         if self.region_classifier is None or prototype is None:
             return output.maps, None
         saliency, maps = to_array(output.saliency[:, 0]), to_array(output.maps[:, 0])
-        found = kept(saliency, maps, to_array(deep), prototype, self.region_classifier, negatives)
-        factors = torch.from_numpy(found)[:, None].to(output.maps)
-        return output.maps * factors, factors
+        found = filtered(saliency, maps, to_array(deep), prototype, self.region_classifier, negatives, leveling)
+        changed, factors = (torch.from_numpy(part)[:, None].to(output.maps) for part in found)
+        return changed, factors
 
     def group(self, inputs: Inputs) -> Iterator[Result]:
         """Yields the results of a group.
@@ -207,7 +213,7 @@ class Pipeline:
         """Yields maps without scores, and features of the images; arguments as for :meth:`decoded`."""
         prototype = to_array(found.prototype) if len(found.indices) > 1 else None
         for part, features, output in self.decoded(encoded, found.indices, found.consensus, indices):
-            yield Mapped(part, *self.filtered(output, features.deep, prototype)), features
+            yield Mapped(part, *self.filtered(output, features.deep, prototype, leveling=found.leveling)), features
 
     def apply(self, consensuses: Sequence[GroupConsensus], inputs: Inputs) -> Iterator[Result]:
         """Yields the results of each image separately, one for each consensus.
@@ -304,7 +310,8 @@ class Pipeline:
         weights = found.weight_of
         lessons: list[Lesson] = []
         for part, features in encoded.batches(divided(sorted(found.indices))[0], last=True):
-            maps, _ = self.filtered(self.forward.alone(features, consensus), features.deep, prototype)
+            output = self.forward.alone(features, consensus)
+            maps, _ = self.filtered(output, features.deep, prototype, leveling=found.leveling)
             for row, index in enumerate(part):
                 if index in marked:
                     attention = mark(index, height_and_width(maps))
@@ -365,6 +372,7 @@ class Pipeline:
         def look(wanted: Sequence[int], images: list[np.ndarray]) -> Tensor:
             with torch.inference_mode():
                 features = self.forward.encode(images)
+                # Not leveled: a crop shows little but the object, and in it resemblance says more.
                 found = self.forward.alone(features, consensus).maps
                 return found if chosen is None else self._changed(found, features, [chosen[index] for index in wanted])
 
@@ -380,7 +388,7 @@ class Pipeline:
         output = self.forward.alone(features, consensus.alone())
         if not self.network.whole_group_maps:
             negatives = self.kept_rules.negatives(consensus)
-            maps, factors = self.filtered(output, features.deep, consensus.prototype, negatives)
+            maps, factors = self.filtered(output, features.deep, consensus.prototype, negatives, KEPT)
             if self.score_rule is None or consensus.classifier is None:
                 return Mapped(indices, maps, factors)
             chosen = [Classifier.unpacked(consensus.classifier)] * len(indices)

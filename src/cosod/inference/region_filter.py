@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from cosod.inference.leveling import leveled
 from cosod.inference.negatives import Negatives, logistic, unit
 from cosod.models.checkpoints.constants import Constants
 
@@ -23,7 +24,7 @@ CORE = 0.5
 REDUCED = 4
 #: Regions smaller than this share of the image are merged with the nearest larger one.
 LEAST = 0.006
-#: Minimum difference between the means of the map in the two parts into which a region is divided.
+#: Minimum difference between the means of the map in the two parts into which a region is divided, without leveling.
 GAP = 0.2
 #: Parts of a region lose what is narrower than this, in pixels of the reduced map: along the outline of an object,
 #: values lie between those of the object and of the background.
@@ -77,7 +78,7 @@ def differences(vectors: np.ndarray, alike: np.ndarray) -> np.ndarray:
     return np.stack([alike - alike[best], vectors @ vectors[best] - 1], axis=1)
 
 
-def regions(saliency: np.ndarray, map_: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def regions(saliency: np.ndarray, map_: np.ndarray | None = None, gap: float = GAP) -> tuple[np.ndarray, np.ndarray]:
     """Returns the index of the region of each pixel, and whether the pixel is in its core.
 
     Cores are connected components of pixels whose saliency is above :data:`CORE`; each other pixel belongs to the
@@ -87,9 +88,10 @@ def regions(saliency: np.ndarray, map_: np.ndarray | None = None) -> tuple[np.nd
     Args:
         saliency: saliency of any object, ``(H, W)`` in [0, 1].
         map_: map of the shared object, ``(H, W)`` in [0, 1].
+        gap: minimum difference between the means of the map in two parts.
     """
     components = _large(saliency > CORE)
-    parts = components if map_ is None else [part for whole in components for part in _divided(whole, map_)]
+    parts = components if map_ is None else [part for whole in components for part in _divided(whole, map_, gap)]
     if len(parts) < 2:
         return np.zeros(saliency.shape, np.int32), saliency > CORE
     cores = np.zeros(saliency.shape, np.int32)
@@ -110,17 +112,17 @@ def _large(mask: np.ndarray) -> list[np.ndarray]:
     return [components == number for number in range(1, count) if sizes[number] >= LEAST * mask.size]
 
 
-def _divided(component: np.ndarray, map_: np.ndarray) -> list[np.ndarray]:
+def _divided(component: np.ndarray, map_: np.ndarray, gap: float) -> list[np.ndarray]:
     """Divides a component by Otsu's threshold of the map within it, and its parts likewise, until they are uniform."""
     levels = (255 * map_).astype(np.uint8)
     threshold, _ = cv2.threshold(levels[component], 0, 255, cv2.THRESH_OTSU)
     high, low = component & (levels > threshold), component & (levels <= threshold)
-    if not high.any() or not low.any() or map_[high].mean() - map_[low].mean() <= GAP:
+    if not high.any() or not low.any() or map_[high].mean() - map_[low].mean() <= gap:
         return [component]
     kernel = np.ones((NARROW, NARROW), np.uint8)
     opened = (cv2.morphologyEx(half.astype(np.uint8), cv2.MORPH_OPEN, kernel) for half in (high, low))
     parts = [part for half in opened for part in _large(half)]
-    return [piece for part in parts for piece in _divided(part, map_)] if len(parts) > 1 else [component]
+    return [piece for part in parts for piece in _divided(part, map_, gap)] if len(parts) > 1 else [component]
 
 
 def means(where: np.ndarray, cores: np.ndarray, deep: np.ndarray) -> np.ndarray:
@@ -144,6 +146,30 @@ def reduced(saliency: np.ndarray) -> np.ndarray:
     return np.stack([cv2.resize(map_, (w, h), interpolation=cv2.INTER_AREA) for map_ in whole])
 
 
+def filtered(
+    saliency: np.ndarray,
+    maps: np.ndarray,
+    deep: np.ndarray,
+    prototype: np.ndarray,
+    classifier: RegionClassifier,
+    negatives: Negatives | None = None,
+    leveling: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Levels maps and fades regions that show other objects.
+
+    Args:
+        saliency, maps, deep, prototype, classifier, negatives: as for :func:`kept`.
+        leveling: how much less the resemblance to the group counts, in [0, 1] (:mod:`cosod.inference.leveling`). With
+            1, regions are divided where maps differ twice as clearly.
+
+    Returns:
+        The maps and the factors by which regions were faded, both ``(N, H, W)`` float32.
+    """
+    level = leveled(maps, saliency, leveling)
+    factors = kept(saliency, level, deep, prototype, classifier, negatives, GAP * (1 + leveling))
+    return level * factors, factors
+
+
 def kept(
     saliency: np.ndarray,
     maps: np.ndarray,
@@ -151,6 +177,7 @@ def kept(
     prototype: np.ndarray,
     classifier: RegionClassifier,
     negatives: Negatives | None = None,
+    gap: float = GAP,
 ) -> np.ndarray:
     """Computes the factors in [0, 1] by which maps are multiplied.
 
@@ -163,13 +190,14 @@ def kept(
         classifier: classifier of the network.
         negatives: negatives of the object. A region that resembles one of them more than the object is faded even if it
             is the only one, and other regions are not compared with it.
+        gap: as for :func:`regions`.
 
     Returns:
         ``(N, H, W)`` float32. Without negatives, the factors of a map with one region are 1.
     """
     factors = np.ones(saliency.shape, np.float32)
     for whole, small, map_, f in zip(factors, reduced(saliency), reduced(maps), deep, strict=True):
-        found = _kept(small, map_, f, prototype, classifier, negatives)
+        found = _kept(small, map_, f, prototype, classifier, negatives, gap)
         if found is not None:
             cv2.resize(found, whole.shape[::-1], dst=whole, interpolation=cv2.INTER_LINEAR)
     return factors
@@ -187,9 +215,10 @@ def _kept(
     prototype: np.ndarray,
     classifier: RegionClassifier,
     negatives: Negatives | None,
+    gap: float,
 ) -> np.ndarray | None:
     """Computes the factors of one image, ``(h, w)``; None if all are 1."""
-    where, cores = regions(saliency, map_)
+    where, cores = regions(saliency, map_, gap)
     if where.max() == 0 and negatives is None:
         return None
     vectors = unit(means(where, cores, deep))

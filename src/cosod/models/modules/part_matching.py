@@ -122,7 +122,7 @@ class PartMatching(nn.Module):
         Args:
             deep: descriptors of the group's N images, ``(N, C, h, w)``.
             precision: precision in which positions are compared; by default float32.
-            match: mean over the other images of each position's best match there, ``(N, P)``, if it is known already.
+            match: what :meth:`match` computes, ``(N, P)``, if it is known already.
 
         Returns:
             Two attentions, ``(N, 1, h, w)``; the values of each image sum to one. The attention of a single image
@@ -131,7 +131,7 @@ class PartMatching(nn.Module):
         n, _, h, w = deep.shape
         unit, logits = self._parted(deep)
         base = self.objectness * logits
-        match = _others_match(unit, _worth(logits), precision) if match is None else match
+        match = self.match(deep, precision) if match is None else match
         first = (self.log_match.exp() * match + base).softmax(dim=1).view(n, 1, h, w)
         vectors = self.vectors(deep, first)
         prototype = _weighted(vectors, _agreement(vectors))
@@ -142,6 +142,16 @@ class PartMatching(nn.Module):
     def attention(self, deep: Tensor, precision: torch.dtype | None = None, match: Tensor | None = None) -> Tensor:
         """Computes the second of :meth:`attentions`."""
         return self.attentions(deep, precision, match)[1]
+
+    @_in_float32
+    def match(self, deep: Tensor, precision: torch.dtype | None = None) -> Tensor:
+        """Computes the mean over the other images of each position's best match there, ``(N, P)``.
+
+        A match is the cosine of both descriptors, less up to 0.3 where the other position shows no object. It is zero
+        for a single image. Arguments as for :meth:`attentions`.
+        """
+        unit, logits = self._parted(deep)
+        return _others_match(unit, _worth(logits), precision)
 
     @_in_float32
     def matches(self, deep: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
