@@ -32,7 +32,9 @@ def test_the_group_finds_more_than_its_photos_by_themselves(name):
         masks = [EXAMPLES / "masks" / folder.name / f"{photo.stem}.png" for photo in photos]
         own = ious(detector.segment(photos), masks)
         single = ious([detector.segment([photo])[0] for photo in photos], masks)
-        assert np.mean(own) >= np.mean(single), folder.name
+        assert np.mean(own) > np.mean(single), folder.name
+        # In single photos noise decides; that the group loses the object in one is no noise.
+        assert all(one > other - 0.15 for one, other in zip(own, single, strict=True)), folder.name
         together += own
         alone += single
     assert len(together) == 17
