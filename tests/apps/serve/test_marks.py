@@ -134,7 +134,7 @@ def test_a_correction_changes_the_result_and_nothing_else(server):
     before = np.asarray(picture(server, group, ids[0], "map"))
     other = np.asarray(picture(server, group, ids[1], "map"))
     strokes = np.full((60, 80), 128, np.uint8)
-    strokes[:20, :30], strokes[25:35, 35:45] = 255, 0
+    strokes[:20, :30], strokes[24:36, 34:46] = 255, 0
     assert put(server, group, ids[0], png(strokes), "correction").json()["corrected"]
     expected = corrected(before, strokes)
     assert np.array_equal(np.asarray(picture(server, group, ids[0], "map")), expected)
