@@ -372,7 +372,7 @@ class Pipeline:
         def look(wanted: Sequence[int], images: list[np.ndarray]) -> Tensor:
             with torch.inference_mode():
                 features = self.forward.encode(images)
-                # Not leveled: a crop shows little but the object, and in it resemblance says more.
+                # Not leveled: of the background, which decides whether photos are, a crop shows little.
                 found = self.forward.alone(features, consensus).maps
                 return found if chosen is None else self._changed(found, features, [chosen[index] for index in wanted])
 
