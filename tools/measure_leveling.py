@@ -14,18 +14,18 @@ all groups and of consensuses, instead of what is usual.
 """
 
 import argparse
-import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-from measure_default import held_out, linked, read_gray, read_truth
+from choose_gate import score
+from measure_default import held_out, linked, read_truth
 
 import cosod
 from cosod.errors import SingleImageWarning
-from cosod.evaluation.metrics.functional import s_measure
+from cosod.evaluation.checkpoint_selection import in_order
 from cosod.inference import group_consensus, leveling, pipeline
 from cosod.io.images import read_image
 
@@ -36,11 +36,6 @@ LEARNED = 8
 SHOWN, TRIES = 0.7, 400
 #: Each so many photos of a group, there is one of which views are made.
 EVERY = 8
-
-
-def natural(path: Path) -> list[str | int]:
-    """Order of photos by the numbers in their names."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.stem)]
 
 
 def views(photo: Path, mask: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -90,7 +85,7 @@ def make_rows(data: Path, output: Path) -> Path:
     if output.exists():
         return output
     for group in sorted(path.name for path in (data / "images").iterdir()):
-        photos = sorted((data / "images" / group).iterdir(), key=natural)
+        photos = sorted((data / "images" / group).iterdir(), key=lambda path: in_order(path.name))
         for first in range(0, len(photos) - ROW + 1, ROW):
             for photo in photos[first : first + ROW]:
                 mask = data / "gts" / group / f"{photo.stem}.png"
@@ -99,14 +94,6 @@ def make_rows(data: Path, output: Path) -> Path:
                     link.parent.mkdir(parents=True, exist_ok=True)
                     link.symlink_to(path.resolve())
     return output
-
-
-def score(map_: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
-    """S of a map, and IoU of the map cut at one half in per cent."""
-    found = map_ > 0.5
-    levels = np.round(255 * map_).astype(np.uint8)
-    iou = (found & mask).sum() / max(1, (found | mask).sum())
-    return float(s_measure(levels, mask.astype(np.uint8) * 255)), 100 * float(iou)
 
 
 def together(detector: cosod.Detector, photos: Sequence[Path]) -> tuple[Sequence[Path], list[np.ndarray]]:
@@ -122,13 +109,14 @@ def applied(detector: cosod.Detector, photos: Sequence[Path]) -> tuple[Sequence[
 
 
 def measured(detector: cosod.Detector, data: Path, segment: Callable) -> np.ndarray:
-    """S and IoU of each group, and of its photos each by itself, ``(groups, 2, 2)``."""
+    """IoU and S of each group, and of its photos each by itself, ``(groups, 2, 2)``."""
     figures = []
     for folder in sorted((data / "images").iterdir()):
         photos, maps = segment(detector, sorted(folder.iterdir()))
-        masks = [read_gray(data / "gts" / folder.name / f"{photo.stem}.png") > 127 for photo in photos]
+        masks = [read_truth(data, folder.name, photo) for photo in photos]
         both = (maps, [detector.segment([photo])[0] for photo in photos])
-        figures.append([np.mean([score(*pair) for pair in zip(them, masks, strict=True)], axis=0) for them in both])
+        scores = [[score(*pair)[::2] for pair in zip(them, masks, strict=True)] for them in both]
+        figures.append(np.mean(scores, axis=1))
     return np.array(figures)
 
 
@@ -167,8 +155,8 @@ def main() -> None:
         matches.clear()
         figures, alone = measured(detector, data, segment).swapaxes(0, 1)
         low, high = np.percentile(matches, (10, 90))
-        apart = figures[:, 1] - alone[:, 1]
-        cells = [f"{s:.4f}, {iou:.1f}" for s, iou in (figures.mean(axis=0), alone.mean(axis=0))]
+        apart = 100 * (figures - alone)[:, 0]
+        cells = [f"{s:.4f}, {100 * iou:.1f}" for iou, s in (figures.mean(axis=0), alone.mean(axis=0))]
         kept = f"{(apart >= 0).mean():.0%} | {apart.min():.1f}"
         print(f"| {name} | {len(figures)} | {low:.2f} to {high:.2f} | {' | '.join(cells)} | {kept} |", flush=True)
 

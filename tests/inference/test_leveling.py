@@ -132,8 +132,9 @@ def test_a_saved_consensus_levels_and_a_group_of_photos_does_not(monkeypatch):
     assert set(used) == {KEPT}
 
 
-@pytest.mark.parametrize("images", [views(), sorted((PHOTOS / "apples").iterdir())])
-def test_maps_without_pytorch_are_the_same(images):
+@pytest.mark.parametrize("images_of", [views, lambda: sorted((PHOTOS / "apples").iterdir())])
+def test_maps_without_pytorch_are_the_same(images_of):
+    images = images_of()
     network, detector = cosod.load(device="cpu"), OnnxDetector()
     for expected, found in zip(network.results(images), detector.results(images), strict=True):
         np.testing.assert_allclose(found.map, expected.map, atol=2e-4)

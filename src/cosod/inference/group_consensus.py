@@ -83,12 +83,8 @@ def _exact(
     network: CoSaliencyNetwork, calibration: Calibration | None, group: EncodedGroup, precision: torch.dtype
 ) -> Shared:
     indices, features = _deepest(group)
-    affinity = affinity_of(network)
-    if not isinstance(affinity, PartMatching):
-        return shared_by(network, calibration, indices, features, precision)
-    match = affinity.match(features.deep, precision)
-    found = shared_by(network, calibration, indices, features, precision, match)
-    return found._replace(leveling=_leveling(features.deep, match))
+    match, leveling = _matched(affinity_of(network), features.deep, precision)
+    return shared_by(network, calibration, indices, features, precision, match)._replace(leveling=leveling)
 
 
 def shared_by(
@@ -113,10 +109,7 @@ def shared_by(
         consensus = network.consensus(features)
         vectors = deep.mean(dim=(2, 3))
         return Shared(indices, consensus, vectors, vectors.new_ones(len(vectors)), None)
-    if isinstance(affinity, PartMatching):
-        attention = affinity.attention(deep, precision, match)
-    else:
-        attention = affinity.attention(deep, precision=precision)
+    attention = _attention(affinity, deep, precision, match)
     vectors = pooled(deep, attention)
     weights, presence = _weights(calibration, vectors)
     consensus = network.gather(features, attention, None if presence is None else weights)
@@ -170,12 +163,8 @@ def _of_references(
 ) -> Shared:
     """Computes the consensus of the references, and applies it to each image of the group like a saved consensus."""
     sample = sampled(group, sampling)
-    leveling = 0.0
-    if isinstance(affinity, PartMatching):
-        match = affinity.match(sample.deep, precision)
-        attention, leveling = affinity.attention(sample.deep, precision, match), _leveling(sample.deep, match)
-    else:
-        attention = affinity.attention(sample.deep, precision=precision)
+    match, leveling = _matched(affinity, sample.deep, precision)
+    attention = _attention(affinity, sample.deep, precision, match)
     vectors = pooled(sample.deep, attention)
     weights, presence = _weights(calibration, vectors)
     if presence is None and isinstance(affinity, PartMatching):
@@ -197,9 +186,26 @@ def _of_references(
     return Shared(indices, consensus, vectors, presence.clamp_min(FLOOR), presence, leveling)
 
 
-def _leveling(deep: Tensor, match: Tensor) -> float:
-    """Computes how much images show one scene from their descriptors ``(N, C, h, w)`` and matches ``(N, P)``."""
-    return scene_leveling(to_array(deep.flatten(2).norm(dim=1)), to_array(match))
+def _matched(
+    affinity: GroupAffinity | PartMatching | None, deep: Tensor, precision: torch.dtype
+) -> tuple[Tensor | None, float]:
+    """Computes the best matches ``(N, P)`` of images and the leveling of their maps; None and 0 without part matching.
+
+    Not a part of :func:`shared_by`, which graphs are traced of.
+    """
+    if not isinstance(affinity, PartMatching):
+        return None, 0.0
+    match = affinity.match(deep, precision)
+    return match, scene_leveling(to_array(deep.flatten(2).norm(dim=1)), to_array(match))
+
+
+def _attention(
+    affinity: GroupAffinity | PartMatching, deep: Tensor, precision: torch.dtype, match: Tensor | None
+) -> Tensor:
+    """Computes the attention ``(N, 1, h, w)`` of images to what they share, with their matches if these are known."""
+    if isinstance(affinity, PartMatching):
+        return affinity.attention(deep, precision, match)
+    return affinity.attention(deep, precision=precision)
 
 
 def _weights(calibration: Calibration | None, vectors: Tensor) -> tuple[Tensor, Tensor | None]:

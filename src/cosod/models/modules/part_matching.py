@@ -131,7 +131,7 @@ class PartMatching(nn.Module):
         n, _, h, w = deep.shape
         unit, logits = self._parted(deep)
         base = self.objectness * logits
-        match = self.match(deep, precision) if match is None else match
+        match = _others_match(unit, _worth(logits), precision) if match is None else match
         first = (self.log_match.exp() * match + base).softmax(dim=1).view(n, 1, h, w)
         vectors = self.vectors(deep, first)
         prototype = _weighted(vectors, _agreement(vectors))
