@@ -1,6 +1,7 @@
 """Memory of large groups: compared exactly they keep little of each image, with references no more than few take."""
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -36,7 +37,12 @@ def run(folder, *groups):
         The peak memory in GiB up to the end of the first, and the first and fortieth map of each.
     """
     given = json.dumps([([str(path) for path in paths], options) for paths, options in groups])
-    ended = subprocess.run([sys.executable, "-c", CHILD, given, folder], capture_output=True, text=True, check=True)
+    # Blocks from 128 KiB on go back to the system at once. By default the allocator raises that bound as it goes, and
+    # what it holds back differs by 25 MiB from run to run, which hides what a group keeps.
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_ARENA_MAX": "2"}
+    ended = subprocess.run(
+        [sys.executable, "-c", CHILD, given, folder], capture_output=True, text=True, check=True, env=environment
+    )
     return float(ended.stdout.split()[0]), [np.load(folder / f"{i}.npy") for i in range(len(groups))]
 
 
@@ -71,11 +77,11 @@ def test_many_images_compared_exactly(photos, tmp_path):
 
 @pytest.mark.slow
 def test_compared_exactly_a_group_needs_only_its_deepest_features(photos, tmp_path):
-    """Beyond the bound on kept features, that is: 13 MiB for 40 images more, while all features take 50."""
+    """Beyond the bound on kept features, that is: 6 MiB for 40 images more, while all features take 54."""
     options = {"feature_bytes": 0, "sampling": {"references": 0}}
     small, _ = run(tmp_path, (photos, options))
     large, _ = run(tmp_path, (photos * 2, options))
-    assert 1024 * (large - small) < 32, f"{small:.2f} GiB -> {large:.2f} GiB"
+    assert 1024 * (large - small) < 24, f"{small:.2f} GiB -> {large:.2f} GiB"
 
 
 @pytest.mark.slow
@@ -84,6 +90,6 @@ def test_with_references_memory_does_not_grow_with_the_group(photos, tmp_path):
     options = {"feature_bytes": 0, "size": 128, "sampling": {"references": 16, "exact_up_to": 100}}
     small, _ = run(tmp_path, (photos * 3, options))
     large, (maps, few) = run(tmp_path, (photos * 15, options), (photos, {"size": 128}))
-    assert 1024 * (large - small) < 8, f"{small:.3f} GiB -> {large:.3f} GiB"
+    assert 1024 * (large - small) < 6, f"{small:.3f} GiB -> {large:.3f} GiB"
     # Every photo stands 15 times in the group, so that the group of 40 has the same consensus.
     np.testing.assert_allclose(maps, few, atol=0.1)
