@@ -4,9 +4,9 @@
         runs/figures/held_out-concatenated [--model accurate] [--strength 1.25 1.5] [--lift 0.25] [--raised 3 4]
 
 Each set is a folder with ``images/<group>`` and ``gts/<group>``; those of the example are written by
-``tools/measure_default.py``. Images are encoded once and decoded with each combination of the options
-:data:`cosod.models.gconet_plus_mobile.DECODE_OPTIONS`, as ``cosod segment`` does it. Of each set it prints the mean
-over groups of the IoU of maps cut at one half and of J, in per cent, and of S. What is chosen is written into
+``tools/measure_default.py``. They are segmented with each combination of the options
+:data:`cosod.models.gconet_plus_mobile.DECODE_OPTIONS`, with all that follows on decoding. Of each set it prints the
+mean over groups of the IoU of maps cut at one half and of J, in per cent, and of S. What is chosen is written into
 :class:`~cosod.models.gconet_plus_mobile.MobileConfig`; ``tools/export_default.py`` takes it over into a weights file.
 """
 
@@ -17,14 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from measure_default import read_truth
 
 import cosod
 from cosod.evaluation.metrics.functional import precision_jaccard, s_measure
 from cosod.inference.cpu_fusion import FastSteps
-from cosod.io.resizing import to_own_size
-from cosod.io.tensors import to_array
 from cosod.models.gconet_plus_mobile import DECODE_OPTIONS, MobileConfig
 from cosod.postprocess.render import to_8bit
 
@@ -32,26 +29,18 @@ from cosod.postprocess.render import to_8bit
 Figures = tuple[float, float, float]
 
 
-@torch.inference_mode()
 def figures(
     detector: cosod.Detector, data: Path, group: str, number: int, ways: list[tuple]
 ) -> Iterator[list[Figures]]:
     """Yields the figures of a group's images, one list for each way."""
     paths = sorted((data / "images" / group).iterdir())[:number]
     masks = [read_truth(data, group, path) for path in paths]
-    encoded = detector.pipeline.encoded(detector.inputs(paths))
-    found = detector.pipeline.consensus(encoded)
     steps = detector.forward.steps
     assert isinstance(steps, FastSteps)  # with the default backend and precision; its copy of the network decodes
     network = steps.network
     for way in ways:
         network.config = replace(network.config, **dict(zip(DECODE_OPTIONS, way, strict=True)))
-        batches = encoded.batches(sorted(found.indices))
-        scores = []
-        for part, features, output in detector.forward.decode(batches, found.consensus, found.indices):
-            maps, _ = detector.pipeline.filtered(output, features.deep, to_array(found.prototype))
-            scores += [score(to_own_size(m, masks[i].shape), masks[i]) for i, m in zip(part, maps, strict=True)]
-        yield scores
+        yield [score(*pair) for pair in zip(detector.segment(paths), masks, strict=True)]
 
 
 def score(saliency: np.ndarray, mask: np.ndarray) -> Figures:

@@ -112,3 +112,17 @@ def test_photos_of_one_color_are_left_over(photos, tmp_path):
         Image.new("RGB", (50, 40)).save(path)
     assert run("group", photos, "-o", tmp_path / "plain", "--no-segment", "--size", "64") == 0
     assert len(names(tmp_path / "plain" / "leftovers")) == 8
+
+
+def test_a_stopped_run_is_resumed_but_not_with_descriptors_of_an_earlier_version(photos, known, monkeypatch):
+    described = []
+    describe = job_module.describe
+    monkeypatch.setattr(job_module, "describe", lambda *args: described.append(1) or describe(*args))
+    out = photos.parent / "out"
+    options = ["group", photos, "-o", out, "--no-segment", *FAST]
+    assert run(*options) == 0 and len(described) == 1
+    (out / "albums.json").unlink()
+    assert run(*options) == 0 and len(described) == 1
+    (out / "albums.json").unlink()
+    monkeypatch.setattr(job_module, "FORM", job_module.FORM - 1)
+    assert run(*options) == 0 and len(described) == 2

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cosod import models
-from cosod.apps.albums.descriptors import Whitening
+from cosod.apps.albums.whitening import Whitening
 from cosod.inference.consensus_file import GroupConsensus, Provenance
 from cosod.io.atomic_write import whole
 

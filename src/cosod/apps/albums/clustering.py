@@ -25,8 +25,8 @@ class Grouping:
         smallest: minimum number of photos in an album, at least 2; the photos of smaller albums become leftovers.
         nearest: mean cosine distance (0 to 2) below which two albums are always joined.
         farthest: mean cosine distance above which two albums are never joined. Between the two distances, the height of
-            the cut is determined automatically. The defaults were chosen on held-out groups of DUTS_class, see
-            ``tools/measure_albums.py``.
+            the cut is determined automatically. The defaults were chosen on held-out groups of DUTS_class, on MSRC
+            and on photos of ``everyday``, see ``tools/measure_albums.py``.
         likeness, few: an album of n photos needs a mean cosine of at least ``likeness + few / n`` between its photos;
             otherwise they become leftovers. Small albums need a higher value, because a few unrelated photos can be
             similar by chance. A photo whose mean cosine to the other photos of its album is below ``likeness`` also
@@ -37,12 +37,12 @@ class Grouping:
 
     Example:
         >>> Grouping(smallest=3).farthest
-        0.92
+        0.84
     """
 
     smallest: int = 2
     nearest: float = 0.80
-    farthest: float = 0.92
+    farthest: float = 0.84
     likeness: float = 0.1
     few: float = 0.5
 
@@ -69,7 +69,7 @@ def cluster(vectors: np.ndarray, options: Grouping | None = None, most: int = MO
     distance are joined, again and again, until the distance is too large.
 
     Args:
-        vectors: unit vectors ``(N, D)`` float32, from :func:`cosod.apps.albums.descriptors.embed`.
+        vectors: unit vectors ``(N, D)`` float32, from :func:`cosod.apps.albums.whitening.embed`.
         options: options of the clustering; :class:`Grouping` by default.
         most: maximum number of photos that are clustered together, see :data:`MOST`.
 

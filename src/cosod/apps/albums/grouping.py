@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosod.apps.albums.clustering import Grouping, cluster
-from cosod.apps.albums.descriptors import describe, embed, whitening_of
+from cosod.apps.albums.descriptors import describe
+from cosod.apps.albums.whitening import embed, whitening_of
 from cosod.errors import ImageError
 from cosod.inference.detector import Detector
 from cosod.inference.functions import load
@@ -99,7 +100,7 @@ def sort(
     plain = sorted(set(range(total)) - set(indices) - set(unreadable))
     if not len(indices):
         return Albums((), tuple(plain), tuple(sorted(unreadable)))
-    whitening = whitening_of(detector.network)
+    whitening = whitening_of(detector.network, descriptors.shape[1])
     options = Grouping.plain(smallest) if whitening is None else Grouping(smallest)
     labels = cluster(embed(descriptors, whitening), options)
     where = np.asarray(indices)

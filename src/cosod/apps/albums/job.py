@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cosod.apps.albums.clustering import Grouping
-from cosod.apps.albums.descriptors import describe
+from cosod.apps.albums.descriptors import FORM, describe
 from cosod.apps.albums.grouping import Albums, sort
 from cosod.apps.albums.placing import place, remove
 from cosod.apps.albums.sheet import album_sheet
@@ -164,7 +164,7 @@ def sort_photos(
         >>> found = sort_photos(detector, model, photos, AlbumJob(Path("albums")))  # doctest: +SKIP
     """
     check_albums(job, photos)
-    print_ = fingerprint(model, detector.size, job.smallest, [_state(photo) for photo in photos])
+    print_ = fingerprint(model, FORM, detector.size, job.smallest, [_state(photo) for photo in photos])
     stems = unique_names([shortened(photo.stem, LONGEST - len(photo.suffix)) for photo in photos])
     record = _read_record(job.output / RECORD)
     earlier = record is not None and record["fingerprint"] == print_
@@ -225,7 +225,8 @@ def _describe(
     descriptors: list[np.ndarray] = []
     failed: list[dict[str, str]] = []
     for part in batched(range(len(photos)), PART):
-        kept = output / DESCRIPTORS / f"{fingerprint(model, detector.size, [_state(photos[i]) for i in part])}.npz"
+        name = fingerprint(model, FORM, detector.size, [_state(photos[i]) for i in part])
+        kept = output / DESCRIPTORS / f"{name}.npz"
         rows, found, errors = _read_part(kept) or _describe_part(detector, [photos[i] for i in part], kept)
         indices += [part[row] for row in rows]
         descriptors.append(found)

