@@ -1,5 +1,7 @@
 """Descriptors of images."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,11 @@ from cosod.apps.albums.last_layer import LastLayer, last_layer_of
 from cosod.apps.albums.whitening import whitening_of
 from cosod.errors import ImageError, WeightsError
 from cosod.inference.functions import load
+from cosod.inference.precision import has_bfloat16
 from cosod.models import create
 from cosod.models.checkpoints import loading
+
+EXAMPLES = Path(__file__).parents[3] / "examples" / "photos"
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +92,14 @@ def test_networks_without_the_layer_are_described_by_their_deepest_features(dete
     without = describe(detector, images)[1]
     assert with_it.shape == (2, 1280) and without.shape == (2, 320)
     assert with_it.min() >= 0 and without.min() < 0
+
+
+@pytest.mark.skipif(not has_bfloat16(torch.device("cpu")), reason="the processor has no bfloat16")
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_descriptors_in_fast_precisions_are_nearly_the_same(precision):
+    if precision == "int8":
+        pytest.importorskip("onnxruntime")
+    photos = [EXAMPLES / "apples" / "orchard_grass.jpg", EXAMPLES / "mugs" / "kitchen_table.jpg"]
+    exact, fast = (describe(load(device="cpu", precision=name), photos)[1] for name in ("float32", precision))
+    cosines = (exact * fast).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(fast, axis=1)
+    assert not np.array_equal(exact, fast) and (cosines > 0.998).all()

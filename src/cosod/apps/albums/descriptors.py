@@ -12,6 +12,7 @@ from cosod.inference.assembly import adapted
 from cosod.inference.cpu_fusion import FastSteps
 from cosod.inference.detector import Detector
 from cosod.inference.group_forward import GroupForward
+from cosod.inference.precision import has_bfloat16
 from cosod.io.images import ImageSource
 from cosod.io.prefetch import OnError
 from cosod.models.base import CoSaliencyNetwork, Features
@@ -56,8 +57,7 @@ def describe(
     """
     network = detector.network
     inputs = detector.inputs(images, on_error)
-    # Not the steps of the detector: descriptors are compared with a whitening that was computed in float32.
-    steps = FastSteps(network, detector.device)
+    steps = FastSteps(network, detector.device, _precision(detector))
     last = last_layer_of(network)
     forward = GroupForward(network, detector.batch, adapted(steps, detector.options))
     indices, found = [], []
@@ -73,6 +73,16 @@ def describe(
         return [], np.zeros((0, 0), np.float32)
     order = np.argsort(indices)
     return [indices[row] for row in order], np.concatenate(found)[order]
+
+
+def _precision(detector: Detector) -> str:
+    """Returns the precision in which photos are described.
+
+    Albums stay the same in bfloat16. The graph in integers does not output the features that descriptors are made of.
+    """
+    if detector.precision == "int8":
+        return "bfloat16" if has_bfloat16(detector.device) else "float32"
+    return detector.precision
 
 
 def _own_maps(forward: GroupForward, features: Features) -> Tensor:
