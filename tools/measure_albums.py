@@ -6,8 +6,9 @@
 The photos of all groups of a set are mixed, sorted by ``cosod.group``'s steps, and compared with the groups: adjusted
 Rand index and normalized mutual information, a leftover being an album of its own. Of DUTS_class the 30 groups are
 taken that training held out; since some of these are breeds of one animal, a second line counts all classes of one
-everyday name as one group. A last line of each set is of small folders, as most users have: two to eight groups of
-three to twelve photos each, and up to four photos of other groups, drawn at random; the figures are means.
+everyday name as one group. The last lines of each set are of folders as most users have them, drawn from the set at
+random: some groups of few photos each and single photos of other groups (:data:`KINDS`). The figures of these are
+means, and leftovers are the share of all photos.
 
 ``--calibrate`` belongs after every change of the default weights: it describes eight photos of each other group of
 DUTS_class and writes the whitening beside the weights. With ``--backbone``, the file of the backbone's ImageNet
@@ -17,6 +18,7 @@ weights, the last layer of the backbone is written before.
 import argparse
 import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +42,24 @@ from cosod.training.data.coarse_labels import CoarseLabels
 #: the held-out groups, MSRC and `everyday`.
 PHOTOS, DIMENSIONS, REGULARIZATION = 8, 128, 1.0
 SEED = 1
-#: Number of small folders that are drawn from a set.
+#: Number of folders of each kind that are drawn from a set.
 FOLDERS = 60
+
+
+@dataclass(frozen=True)
+class Folders:
+    """A kind of folder: how many groups it has, how many photos of each, and how many photos of other groups."""
+
+    shared: tuple[int, int]
+    photos: tuple[int, int]
+    strangers: tuple[int, int]
+
+
+KINDS = {
+    "small folders": Folders((2, 8), (3, 12), (0, 4)),
+    "small albums": Folders((3, 6), (2, 3), (4, 4)),
+    "nothing shared": Folders((0, 0), (1, 1), (4, 12)),
+}
 
 
 def photos(root: Path, groups: list[str]) -> tuple[list[Path], list[str]]:
@@ -89,15 +107,15 @@ def scored(truth: list[str], descriptors: np.ndarray, detector: Detector) -> tup
     return labels, [f(truth, alone) for f in (adjusted_rand_score, normalized_mutual_info_score)]
 
 
-def folders(groups: list[str]) -> list[tuple[np.ndarray, list[str]]]:
-    """The rows of the photos of each small folder, and the group of each photo."""
+def folders(groups: list[str], kind: Folders) -> list[tuple[np.ndarray, list[str]]]:
+    """The rows of the photos of each folder of a kind, and the group of each photo."""
     rng = np.random.default_rng(SEED)
     rows = {name: np.flatnonzero(np.array(groups) == name) for name in sorted(set(groups))}
     found = []
     for _ in range(FOLDERS):
         names = rng.permutation(sorted(rows))
-        shared, strangers = int(rng.integers(2, 9)), int(rng.integers(0, 5))
-        counts = [*rng.integers(3, 13, min(shared, len(names))), *[1] * strangers]
+        shared, strangers = (int(rng.integers(low, high + 1)) for low, high in (kind.shared, kind.strangers))
+        counts = [*rng.integers(kind.photos[0], kind.photos[1] + 1, min(shared, len(names))), *[1] * strangers]
         drawn = [rng.permutation(rows[name])[:count] for name, count in zip(names, counts, strict=False)]
         chosen = np.concatenate(drawn)
         found.append((chosen, [groups[row] for row in chosen]))
@@ -105,13 +123,18 @@ def folders(groups: list[str]) -> list[tuple[np.ndarray, list[str]]]:
 
 
 def measure(name: str, truths: dict[str, list[str]], descriptors: np.ndarray, detector: Detector) -> None:
-    """Print a row of the table for each kind of truth, and one for small folders."""
+    """Print a row of the table for each kind of truth, and one for each kind of folder."""
     for kind, truth in truths.items():
         labels, scores = scored(truth, descriptors, detector)
         counts = f"{len(labels)} | {len(set(truth))} | {labels.max() + 1} | {(labels < 0).sum()}"
         print(f"| {name}{kind} | {counts} | {scores[0]:.3f} | {scores[1]:.3f} |", flush=True)
-    small = [scored(truth, descriptors[rows], detector)[1] for rows, truth in folders(next(iter(truths.values())))]
-    print(f"| {name}, small folders | | | | | {' | '.join(f'{mean:.3f}' for mean in np.mean(small, axis=0))} |")
+    groups = next(iter(truths.values()))
+    for kind, drawn in KINDS.items():
+        found = [(rows, *scored(truth, descriptors[rows], detector)) for rows, truth in folders(groups, drawn)]
+        photos, left = sum(len(rows) for rows, *_ in found), sum((labels < 0).sum() for _, labels, _ in found)
+        means = np.mean([scores for *_, scores in found], axis=0)
+        figures = " | ".join(f"{mean:.3f}" for mean in means) if drawn.shared[1] else "|"
+        print(f"| {name}, {kind} | {photos} | | | {left / photos:.0%} | {figures} |", flush=True)
 
 
 def main() -> None:

@@ -37,14 +37,14 @@ class Grouping:
 
     Example:
         >>> Grouping(smallest=3).farthest
-        0.84
+        0.75
     """
 
     smallest: int = 2
-    nearest: float = 0.80
-    farthest: float = 0.84
-    likeness: float = 0.1
-    few: float = 0.5
+    nearest: float = 0.65
+    farthest: float = 0.75
+    likeness: float = 0.15
+    few: float = 0.7
 
     def __post_init__(self):
         if self.smallest < 2:
@@ -59,7 +59,7 @@ class Grouping:
         Args:
             smallest: minimum number of photos in an album.
         """
-        return cls(smallest, 0.3, 0.9)
+        return cls(smallest, 0.3, 0.9, 0.1, 0.5)
 
 
 def cluster(vectors: np.ndarray, options: Grouping | None = None, most: int = MOST) -> np.ndarray:

@@ -17,6 +17,10 @@ from cosod.models.base import CoSaliencyNetwork
 PRIOR = 90
 #: The same weight for a mean of zero, which is used if there is no whitening.
 PLAIN_PRIOR = 20
+#: Number of the most similar photos with whose vectors that of a photo is averaged, and power of their weights.
+NEIGHBORS, SHARPNESS = 3, 2
+#: Number of photos that are compared with all others at a time.
+CHUNK = 512
 #: Key in the metadata of a whitening file for the identity of the weights with which it was computed.
 WEIGHTS = "weights"
 
@@ -136,7 +140,8 @@ def embed(descriptors: np.ndarray, whitening: Whitening | None) -> np.ndarray:
 
     The descriptors are whitened if there is a whitening. Then a part of the mean of the N photos is subtracted, to
     remove what all of them have in common, such as the camera or the place. The part is N / (N + :data:`PRIOR`), or
-    N / (N + :data:`PLAIN_PRIOR`) without a whitening.
+    N / (N + :data:`PLAIN_PRIOR`) without a whitening. Last, whitened vectors are averaged with those of similar photos,
+    see :func:`with_neighbors`.
 
     Args:
         descriptors: ``(N, C)``, from :func:`cosod.apps.albums.descriptors.describe`.
@@ -149,11 +154,42 @@ def embed(descriptors: np.ndarray, whitening: Whitening | None) -> np.ndarray:
         >>> embed(np.random.default_rng(0).normal(size=(10, 8)), None).shape
         (10, 8)
     """
-    x, prior = descriptors, PLAIN_PRIOR
-    if whitening is not None:
-        x, prior = _unit((x - whitening.mean) @ whitening.projection), PRIOR
-    x = x - x.mean(axis=0) * (len(x) / (len(x) + prior))
-    return _unit(x).astype(np.float32)
+    if whitening is None:
+        return _centered(descriptors, PLAIN_PRIOR)
+    return with_neighbors(_centered(_unit((descriptors - whitening.mean) @ whitening.projection), PRIOR))
+
+
+def with_neighbors(vectors: np.ndarray) -> np.ndarray:
+    """Adds to each vector those of the most similar photos, so that it depends less on what else a photo shows.
+
+    :data:`NEIGHBORS` vectors are added, each weighted by the power :data:`SHARPNESS` of its cosine; a photo that
+    resembles no other is left unchanged. This is the augmentation of databases of Arandjelović and Zisserman
+    (CVPR 2012) with the weights of Radenović, Tolias and Chum (TPAMI 2019).
+
+    Args:
+        vectors: unit vectors ``(N, D)`` float32.
+
+    Returns:
+        Unit vectors ``(N, D)`` float32.
+
+    Example:
+        >>> with_neighbors(np.eye(2, dtype=np.float32)[[0, 0, 1]]).tolist()
+        [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
+    """
+    number = min(NEIGHBORS, len(vectors) - 1)
+    found = vectors.copy()
+    for first in range(0, len(vectors) if number > 0 else 0, CHUNK):
+        likeness = vectors[first : first + CHUNK] @ vectors.T
+        rows = np.arange(len(likeness))
+        likeness[rows, first + rows] = -1
+        nearest = np.argpartition(-likeness, number - 1, axis=1)[:, :number]
+        weights = np.maximum(np.take_along_axis(likeness, nearest, axis=1), 0) ** SHARPNESS
+        found[first + rows] += np.einsum("nk,nkd->nd", weights, vectors[nearest])
+    return _unit(found)
+
+
+def _centered(x: np.ndarray, prior: float) -> np.ndarray:
+    return _unit(x - x.mean(axis=0) * (len(x) / (len(x) + prior))).astype(np.float32)
 
 
 def _unit(x: np.ndarray) -> np.ndarray:
