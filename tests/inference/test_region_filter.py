@@ -12,7 +12,17 @@ import cosod
 from cosod.cli import main
 from cosod.errors import SingleImageWarning, WeightsError
 from cosod.inference.negatives import unit
-from cosod.inference.region_filter import RegionClassifier, differences, kept, means, regions
+from cosod.inference.region_filter import (
+    CORE,
+    NEARLY_WHOLE,
+    WHOLE,
+    RegionClassifier,
+    completed,
+    differences,
+    kept,
+    means,
+    regions,
+)
 from cosod.inference.zoom_in import look_closer
 from cosod.io.prefetch import Inputs
 from cosod.models.base import Output
@@ -234,3 +244,35 @@ def test_the_command_has_the_option_and_does_not_keep_other_results(tmp_path, wi
         assert not ended.value.code
         maps.append({p.name: p.read_bytes() for p in sorted((tmp_path / "out").rglob("*.png"))})
     assert maps[0].keys() == maps[1].keys() and maps[0] != maps[1]
+
+
+def test_an_object_that_is_shown_nearly_whole_is_completed_and_another_one_is_not():
+    """Two components of saliency: of one a fifth is dim, of the other a half."""
+    saliency = np.zeros((2, 80, 160), np.float32)
+    saliency[0, 20:60, 16:56] = saliency[0, 20:60, 104:144] = 0.9
+    maps = saliency.copy()
+    maps[0, 20:28, 16:56] = 0.4
+    maps[0, 20:40, 104:144] = 0.1
+    found = completed(maps, saliency)
+    share = 1 - 0.2 * 0.5 / 0.9
+    raised = 0.4 + (share - NEARLY_WHOLE) / (WHOLE - NEARLY_WHOLE) * 0.5
+    assert found[0, 23, 36] == pytest.approx(raised, abs=0.02)
+    np.testing.assert_array_equal(found[0, :, 90:], maps[0, :, 90:])
+    assert (found >= maps).all() and (found <= saliency).all() and not found[1].any()
+
+
+def test_completing_does_not_lower_maps_that_are_raised_above_saliency():
+    saliency = np.full((1, 40, 40), 0.6, np.float32)
+    np.testing.assert_array_equal(completed(saliency + 0.3, saliency), saliency + 0.3)
+
+
+def test_completing_is_continuous_where_saliency_reaches_the_core():
+    """Whether a position belongs to a component may depend on rounding."""
+    maps = np.zeros((1, 40, 40), np.float32)
+    maps[:, :36] = 0.8
+    saliency = maps.copy()
+    found = []
+    for level in (CORE - 1e-4, CORE + 1e-4):
+        saliency[:, 36:] = level
+        found.append(completed(maps, saliency))
+    np.testing.assert_allclose(*found, atol=1e-3)

@@ -7,6 +7,9 @@ about as near, or that resemble it, which are further parts or instances of the 
 
 Only the regions of the same image are compared with each other, so that the accuracy of the prototype matters little.
 Whether the image shows the object at all is decided by presence.
+
+Objects that the map then shows nearly as a whole are completed (:func:`completed`): parts of an object that resemble
+the group less than others, such as the head of an animal, would stay dim.
 """
 
 from dataclasses import dataclass
@@ -29,6 +32,10 @@ GAP = 0.2
 #: Parts of a region lose what is narrower than this, in pixels of the reduced map: along the outline of an object,
 #: values lie between those of the object and of the background.
 NARROW = 3
+#: Share of the saliency of a component from which on the map is completed, and at which it is completed fully.
+NEARLY_WHOLE, WHOLE = 0.8, 1.0
+#: Saliency from which on positions are completed as much as their component; at :data:`CORE` they stay as they are.
+CLEAR = 0.75
 
 
 @dataclass(frozen=True)
@@ -155,7 +162,7 @@ def filtered(
     negatives: Negatives | None = None,
     leveling: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Levels maps and fades regions that show other objects.
+    """Levels maps, fades regions that show other objects, and completes objects that are left nearly whole.
 
     Args:
         saliency, maps, deep, prototype, classifier, negatives: as for :func:`kept`.
@@ -167,7 +174,43 @@ def filtered(
     """
     level = leveled(maps, saliency, leveling)
     factors = kept(saliency, level, deep, prototype, classifier, negatives, GAP * (1 + leveling))
-    return level * factors, factors
+    return completed(level * factors, saliency), factors
+
+
+def completed(maps: np.ndarray, saliency: np.ndarray) -> np.ndarray:
+    """Raises maps toward saliency where they show an object nearly as a whole.
+
+    For each connected component of pixels whose saliency is above :data:`CORE`, the share of its saliency that the map
+    contains is computed. Up to the share :data:`NEARLY_WHOLE` the map stays; from there to :data:`WHOLE`, a rising part
+    of the difference is added, but less of it where saliency is below :data:`CLEAR`. So the maps depend continuously on
+    saliency.
+
+    Args:
+        maps: maps of the shared object, ``(N, H, W)`` in [0, 1].
+        saliency: saliency of any object in the same images, ``(N, H, W)`` in [0, 1].
+
+    Returns:
+        The maps, ``(N, H, W)``.
+
+    Example:
+        >>> saliency = np.full((1, 8, 8), 0.9, np.float32)
+        >>> map_ = saliency.copy()
+        >>> map_[:, :, 7] = 0.5
+        >>> completed(map_, saliency)[0, 0].round(2)  # the map contains 94 per cent of the saliency
+        array([0.9 , 0.9 , 0.9 , 0.9 , 0.9 , 0.9 , 0.9 , 0.79], dtype=float32)
+    """
+    found = maps.copy()
+    for map_, own, small, small_map in zip(found, saliency, reduced(saliency), reduced(maps), strict=True):
+        count, components = cv2.connectedComponents((small > CORE).astype(np.uint8))
+        where = components.ravel()
+        shown, all_ = (np.bincount(where, values.ravel(), count) for values in (np.minimum(small_map, small), small))
+        part = np.clip((shown / np.maximum(all_, 1e-6) - NEARLY_WHOLE) / (WHOLE - NEARLY_WHOLE), 0, 1)
+        part[0] = 0  # the background
+        if part.any():
+            raised = cv2.resize(part.astype(np.float32)[components], map_.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            raised *= np.clip((own - CORE) / (CLEAR - CORE), 0, 1)
+            map_ += raised * np.maximum(own - map_, 0)
+    return found
 
 
 def kept(
