@@ -16,7 +16,6 @@ weights, the last layer of the backbone is written before.
 """
 
 import argparse
-import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +24,10 @@ import numpy as np
 from measure_default import held_out
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from cosod.apps.albums.clustering import Grouping, cluster
 from cosod.apps.albums.descriptors import describe
+from cosod.apps.albums.grouping import album_labels
 from cosod.apps.albums.last_layer import LastLayer, last_layer_file
-from cosod.apps.albums.whitening import Whitening, embed, whitening_file, whitening_of
+from cosod.apps.albums.whitening import Whitening, whitening_file
 from cosod.inference.detector import Detector
 from cosod.inference.functions import load
 from cosod.io.images import SUFFIXES
@@ -36,7 +35,7 @@ from cosod.models import registry
 from cosod.models.backbones.base import Backbone
 from cosod.models.backbones.imagenet import published_state
 from cosod.models.checkpoints import loading
-from cosod.training.data.coarse_labels import CoarseLabels
+from cosod.training.data.coarse_labels import CoarseLabels, without_number
 
 #: Photos of each group, principal components, and regularization of a whitening. The last was chosen from 0, 1 and 2 on
 #: the held-out groups, MSRC and `everyday`.
@@ -68,7 +67,7 @@ def photos(root: Path, groups: list[str]) -> tuple[list[Path], list[str]]:
     Photos in several groups, as `everyday` has them, are left out.
     """
     found = [
-        (path, re.sub(r"_\d+$", "", group))
+        (path, without_number(group))
         for group in groups
         for path in sorted((root / "images" / group).iterdir())
         if path.suffix.lower() in SUFFIXES
@@ -101,8 +100,7 @@ def calibrate(detector: Detector, duts: Path, backbone: Path | None) -> None:
 
 def scored(truth: list[str], descriptors: np.ndarray, detector: Detector) -> tuple[np.ndarray, list[float]]:
     """The albums of some photos, and the two figures of them; each leftover counts as an album of its own."""
-    whitening = whitening_of(detector.network, descriptors.shape[1])
-    labels = cluster(embed(descriptors, whitening), Grouping.plain() if whitening is None else Grouping())
+    labels = album_labels(descriptors, detector.network)
     alone = [label if label >= 0 else -1 - row for row, label in enumerate(labels)]
     return labels, [f(truth, alone) for f in (adjusted_rand_score, normalized_mutual_info_score)]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cosod.analysis.separation import unit
 from cosod.errors import ExtraError
+from cosod.inference.negatives import unit
 
 #: Minimum number of points for t-SNE.
 FEWEST = 3

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosod.inference.negatives import unit
+
 
 @dataclass(frozen=True)
 class Separation:
@@ -93,16 +95,6 @@ def separate(groups: Sequence[tuple[str, np.ndarray]]) -> Separation:
         other.append(cosines.max(axis=1) if len(groups) > 1 else np.full(n, np.nan, np.float32))
     similarity = (units @ units.T).clip(-1, 1)
     return Separation(names, of_image, consensus, similarity, *(np.concatenate(x) for x in (own, other, nearest)))
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Scales the rows of ``(N, C)`` to unit length; rows of zeros are unchanged.
-
-    Example:
-        >>> unit(np.array([[3.0, 4.0]])).tolist()
-        [[0.6, 0.8]]
-    """
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12)
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -7,16 +7,19 @@ import cosod
 EXAMPLES = Path(__file__).parents[3] / "examples" / "photos"
 
 
-def test_the_accurate_network_finds_the_albums_of_the_examples():
+def sorted_examples(network):
+    """The albums of the examples, and the folders whose photos are in each."""
     photos = sorted(path for path in EXAMPLES.rglob("*") if path.is_file())
-    albums = cosod.group(photos, cosod.load("accurate"))
-    subjects = [{photos[i].parent.name for i in album} for album in albums.albums]
+    albums = cosod.group(photos, cosod.load(network))
+    return albums, [{photos[i].parent.name for i in album} for album in albums.albums]
+
+
+def test_the_accurate_network_finds_the_albums_of_the_examples():
+    albums, subjects = sorted_examples("accurate")
     assert sorted(map(list, subjects)) == [["apples"], ["mugs"], ["toy_cars"]]
     assert len(albums.leftovers) <= 2 and not albums.unreadable
 
 
 def test_the_default_network_keeps_the_albums_of_the_examples_whole():
-    photos = sorted(path for path in EXAMPLES.rglob("*") if path.is_file())
-    albums = cosod.group(photos)
-    subjects = [{photos[i].parent.name for i in album} for album in albums.albums]
+    albums, subjects = sorted_examples("default")
     assert {"toy_cars"} in subjects and len(subjects) >= 2 and len(albums.leftovers) <= 2

@@ -13,6 +13,7 @@ from cosod.inference.detector import Detector
 from cosod.inference.functions import load
 from cosod.io.images import ImageSource, kept
 from cosod.io.prefetch import OnError, as_group
+from cosod.models.base import CoSaliencyNetwork
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,28 @@ def sort(
     plain = sorted(set(range(total)) - set(indices) - set(unreadable))
     if not len(indices):
         return Albums((), tuple(plain), tuple(sorted(unreadable)))
-    whitening = whitening_of(detector.network, descriptors.shape[1])
-    options = Grouping.plain(smallest) if whitening is None else Grouping(smallest)
-    labels = cluster(embed(descriptors, whitening), options)
+    labels = album_labels(descriptors, detector.network, smallest)
     where = np.asarray(indices)
     albums = [tuple(where[labels == number].tolist()) for number in range(labels.max(initial=-1) + 1)]
     leftovers = sorted([*where[labels < 0].tolist(), *plain])
     return Albums(tuple(albums), tuple(leftovers), tuple(sorted(unreadable)))
+
+
+def album_labels(descriptors: np.ndarray, network: CoSaliencyNetwork, smallest: int = 2) -> np.ndarray:
+    """Returns the number of the album of each image, ``(N,)`` integers, -1 for leftovers.
+
+    Args:
+        descriptors: descriptors ``(N, C)`` of at least one image.
+        network: the network with which they were computed.
+        smallest: minimum number of images in an album.
+
+    Raises:
+        InputError: ``smallest`` is below 2.
+        ExtraError: scikit-learn is not installed.
+
+    Example:
+        >>> labels = album_labels(descriptors, detector.network)  # doctest: +SKIP
+    """
+    whitening = whitening_of(network, descriptors.shape[1])
+    options = Grouping.plain(smallest) if whitening is None else Grouping(smallest)
+    return cluster(embed(descriptors, whitening), options)

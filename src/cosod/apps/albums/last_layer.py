@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from cosod.errors import WeightsError
 from cosod.io.atomic_write import whole
+from cosod.models.backbones.efficientnet_lite import EPSILON
 from cosod.models.base import CoSaliencyNetwork
-from cosod.models.checkpoints.packaged import packaged_file
+from cosod.models.checkpoints.packaged import packaged_arrays, packaged_file
 
-#: The constant that EfficientNet's batch normalization adds to variances.
-EPSILON = 1e-3
 #: Names of the arrays in a file.
 ARRAYS = ("weight", "scale", "bias")
 
@@ -57,16 +56,16 @@ class LastLayer:
             WeightsError: the entries of the layer are missing.
         """
         try:
-            kernel = published["_conv_head.weight"].float().flatten(1)
+            kernel = published["_conv_head.weight"].float()
             gain, shift, mean, variance = (
                 published[f"_bn1.{name}"].float() for name in ("weight", "bias", "running_mean", "running_var")
             )
         except KeyError as error:
             raise WeightsError(f"there is no entry {error} of EfficientNet's last layer; give its own file") from error
-        gain = gain / (variance + EPSILON).sqrt()
-        kernel = kernel * gain[:, None]
-        scale = kernel.abs().amax(dim=1).clamp(min=1e-12) / 127
-        return cls((kernel / scale[:, None]).round().to(torch.int8), scale, shift - mean * gain)
+        folded, bias = fuse_conv_bn_weights(kernel, None, mean, variance, EPSILON, gain, shift)
+        weight = folded.detach().flatten(1)
+        scale = weight.abs().amax(dim=1).clamp(min=1e-12) / 127
+        return cls((weight / scale[:, None]).round().to(torch.int8), scale, bias.detach())
 
     def __call__(self, features: Tensor) -> Tensor:
         """Computes the output ``(N, D, h, w)`` in [0, 6], float32, of the backbone's deepest features."""
@@ -89,13 +88,10 @@ class LastLayer:
         Raises:
             WeightsError: the file is missing or damaged.
         """
-        try:
-            with safe_open(path, framework="pt") as file:
-                weight, scale, bias = (file.get_tensor(name) for name in ARRAYS)
+        with packaged_arrays(path, "pt") as file:
+            weight, scale, bias = (file.get_tensor(name) for name in ARRAYS)
             if weight.ndim != 2 or scale.shape != weight.shape[:1] or bias.shape != scale.shape:
                 raise ValueError("its arrays do not fit together")
-        except (SafetensorError, OSError, ValueError) as error:
-            raise WeightsError(f"{path}: damaged ({error}); install the package again") from error
         return cls(weight, scale, bias)
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from cosod.errors import InputError, WeightsError
+from cosod.errors import InputError
+from cosod.inference.negatives import unit
 from cosod.io.atomic_write import whole
 from cosod.models import registry
 from cosod.models.base import CoSaliencyNetwork
+from cosod.models.checkpoints.packaged import packaged_arrays
 
 #: Weight, in photos, of the mean of a whitening when it is averaged with the mean of the photos themselves.
 PRIOR = 90
@@ -85,14 +86,11 @@ class Whitening:
         Raises:
             WeightsError: the file is missing or damaged.
         """
-        try:
-            with safe_open(path, framework="numpy") as file:
-                mean, projection = (file.get_tensor(n).astype(np.float32) for n in ("mean", "projection"))
-                weights = (file.metadata() or {}).get(WEIGHTS, "")
+        with packaged_arrays(path, "numpy") as file:
+            mean, projection = (file.get_tensor(n).astype(np.float32) for n in ("mean", "projection"))
+            weights = (file.metadata() or {}).get(WEIGHTS, "")
             if mean.ndim != 1 or projection.ndim != 2 or len(mean) != len(projection):
                 raise ValueError("its arrays do not fit together")
-        except (SafetensorError, OSError, ValueError) as error:
-            raise WeightsError(f"{path}: damaged ({error}); install the package again") from error
         return cls(mean, projection, weights)
 
 
@@ -156,7 +154,7 @@ def embed(descriptors: np.ndarray, whitening: Whitening | None) -> np.ndarray:
     """
     if whitening is None:
         return _centered(descriptors, PLAIN_PRIOR)
-    return with_neighbors(_centered(_unit((descriptors - whitening.mean) @ whitening.projection), PRIOR))
+    return with_neighbors(_centered(unit((descriptors - whitening.mean) @ whitening.projection), PRIOR))
 
 
 def with_neighbors(vectors: np.ndarray) -> np.ndarray:
@@ -177,20 +175,18 @@ def with_neighbors(vectors: np.ndarray) -> np.ndarray:
         [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
     """
     number = min(NEIGHBORS, len(vectors) - 1)
+    if number < 1:
+        return vectors
     found = vectors.copy()
-    for first in range(0, len(vectors) if number > 0 else 0, CHUNK):
+    for first in range(0, len(vectors), CHUNK):
         likeness = vectors[first : first + CHUNK] @ vectors.T
         rows = np.arange(len(likeness))
         likeness[rows, first + rows] = -1
-        nearest = np.argpartition(-likeness, number - 1, axis=1)[:, :number]
+        nearest = np.argpartition(likeness, -number, axis=1)[:, -number:]
         weights = np.maximum(np.take_along_axis(likeness, nearest, axis=1), 0) ** SHARPNESS
         found[first + rows] += np.einsum("nk,nkd->nd", weights, vectors[nearest])
-    return _unit(found)
+    return unit(found)
 
 
 def _centered(x: np.ndarray, prior: float) -> np.ndarray:
-    return _unit(x - x.mean(axis=0) * (len(x) / (len(x) + prior))).astype(np.float32)
-
-
-def _unit(x: np.ndarray) -> np.ndarray:
-    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9)
+    return unit(x - x.mean(axis=0) * (len(x) / (len(x) + prior))).astype(np.float32)

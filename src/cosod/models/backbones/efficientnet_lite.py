@@ -24,6 +24,8 @@ VARIANTS = {
     "efficientnet_lite2": (1.1, 1.2),
 }
 STEM = 32
+#: Constant that batch normalization adds to variances.
+EPSILON = 1e-3
 #: Stages whose output is returned as a feature; their strides are 4, 8, 16 and 32.
 GIVEN = (1, 2, 4, 6)
 
@@ -134,7 +136,7 @@ def _conv_bn(i: int, o: int, kernel: int, stride: int = 1, groups: int = 1, acti
         layers.append(nn.ZeroPad2d((before, after, before, after)))
         padding = 0
     layers.append(nn.Conv2d(i, o, kernel, stride, padding, groups=groups, bias=False))
-    layers.append(nn.BatchNorm2d(o, eps=1e-3))
+    layers.append(nn.BatchNorm2d(o, eps=EPSILON))
     if activation:
         layers.append(nn.ReLU6(inplace=True))
     return nn.Sequential(*layers)

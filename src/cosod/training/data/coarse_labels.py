@@ -37,8 +37,14 @@ class CoarseLabels:
         ``horse_01`` and ``horse_02``.
         """
         label = self.of.get(one)
-        return _plain(one) == _plain(other) or (label is not None and label == self.of.get(other))
+        return without_number(one) == without_number(other) or (label is not None and label == self.of.get(other))
 
 
-def _plain(group: str) -> str:
+def without_number(group: str) -> str:
+    """Returns the name of a group without a number at its end.
+
+    Example:
+        >>> without_number("horse_01")
+        'horse'
+    """
     return re.sub(r"_[0-9]+$", "", group)
